@@ -1,0 +1,51 @@
+"""zerokd composes, proves, trains and ships tiny zero-reference image enhancers.
+
+These are the names a plugin author needs. Those that rest on torch are imported on first use, so that listing plugins
+and printing help stay instant.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from zerokd._version import __version__
+from zerokd.plugin.hookspecs import hookimpl
+from zerokd.plugin.specs import AdapterSpec, AugmentationSpec, DataSpec, LossSpec, ModelSpec, Port, Signal, StageSpec
+
+if TYPE_CHECKING:
+    from zerokd.plugin.contracts import Adapter, Augmentation, Config, Data, DataConfig, Loss, Model, Stage
+    from zerokd.use.load import load
+
+_LATER = {
+    **dict.fromkeys(
+        ("Adapter", "Augmentation", "Config", "Data", "DataConfig", "Loss", "Model", "Stage"), "zerokd.plugin.contracts"
+    ),
+    "load": "zerokd.use.load",
+}
+
+__all__ = [
+    "Adapter",
+    "AdapterSpec",
+    "Augmentation",
+    "AugmentationSpec",
+    "Config",
+    "Data",
+    "DataConfig",
+    "DataSpec",
+    "Loss",
+    "LossSpec",
+    "Model",
+    "ModelSpec",
+    "Port",
+    "Signal",
+    "Stage",
+    "StageSpec",
+    "__version__",
+    "hookimpl",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'zerokd' has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

@@ -1,0 +1,100 @@
+"""Errors for people: where, what was got, what is allowed, what to do next.
+
+Every error a user can cause is a :class:`ZerokdError`; the command line prints it without a traceback and ends with its
+``exit_code``. Several mistakes travel together as :class:`Problem` records, so a recipe is corrected in one go.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from attrs import frozen
+
+WIDEST_LINE = 96  # a quoted source line is cut here, so that a caret always stands under what it points at
+
+
+@frozen
+class Place:
+    """A position in a recipe: file (or ``--set ...``), 1-based line and column, and that line's text."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    def quote(self) -> list[str]:
+        """The source line with a caret under the column; nothing when the place has no line."""
+        if not self.line:
+            return []
+        number, start = str(self.line), max(0, self.column - WIDEST_LINE * 3 // 4)
+        shown = "".join(char if char.isprintable() else " " for char in self.text[start : start + WIDEST_LINE])
+        return [f"  {number} | {shown}", f"  {' ' * len(number)} | {' ' * (self.column - 1 - start)}^"]
+
+
+@frozen
+class Problem:
+    """One mistake: what was got (``message``), where, and how to put it right (``hints``)."""
+
+    message: str
+    place: Place | None = None
+    hints: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        head = f"{self.place}: {self.message}" if self.place else self.message
+        quote = self.place.quote() if self.place else []
+        return "\n".join([head, *quote, *(f"  {hint}" for hint in self.hints)])
+
+
+class ZerokdError(Exception):
+    """Base of every error that has a remedy. ``problems`` lists all that was found wrong."""
+
+    exit_code = 2
+
+    def __init__(self, *problems: Problem | str):
+        self.problems = tuple(p if isinstance(p, Problem) else Problem(p) for p in problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class RecipeError(ZerokdError):
+    """A recipe, option or plugin name is wrong (exit code 2)."""
+
+
+class DataError(ZerokdError):
+    """The training data cannot be used (exit code 3)."""
+
+    exit_code = 3
+
+
+class WeightsError(ZerokdError):
+    """A weights file cannot be used, fetched or trusted (exit code 3)."""
+
+    exit_code = 3
+
+
+class NumericError(ZerokdError):
+    """A value or gradient stopped being finite (exit code 4)."""
+
+    exit_code = 4
+
+
+class RunFolderError(ZerokdError):
+    """The run folder cannot be made or written (exit code 5)."""
+
+    exit_code = 5
+
+
+def did_you_mean(name: str, known: Iterable[str], see: str = "") -> tuple[str, ...]:
+    """The hints for an unknown name: the nearest known one, else all of them, then where to look (``see``)."""
+    known = sorted(set(known))
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if near:
+        hint = f"did you mean {near[0]!r}?"
+    elif len(known) > 12:
+        hint = f"known: {', '.join(known[:12])}, ... ({len(known)} in all)"
+    else:
+        hint = f"known: {', '.join(known)}" if known else "none is known"
+    return (f"{hint}  {see}".rstrip(),)

@@ -1,0 +1,153 @@
+"""What each kind of component promises. A plugin author implements one of these classes and nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, get_origin
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from torch import Tensor, nn
+
+from zerokd.plugin.specs import Port, Signal
+
+RESERVED = ("use", "weight", "on", "adapt", "when", "monitor")  # keys of a term that no loss may call its own
+
+
+class Config(BaseModel):
+    """What people may write for a component in a recipe: strict types, no unknown key, finite numbers, immutable."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _array_as_tuple(cls, value: Any, info: Any) -> Any:
+        """TOML has arrays, frozen records have tuples; everything else stays strict."""
+        wanted = cls.model_fields[info.field_name].annotation
+        return tuple(value) if isinstance(value, list) and get_origin(wanted) is tuple else value
+
+
+class Component:
+    """A class built from its validated :class:`Config`: ``Ssim(window=7)`` in Python, ``use = "ssim"`` in a recipe.
+
+    A component that had to use something else than it was asked for, because its config allowed that, says so in
+    ``fallbacks``; the run prints the text and writes it into the manifest.
+    """
+
+    Config: ClassVar[type[BaseModel]] = Config
+    config: Any
+    fallbacks: tuple[str, ...] = ()
+
+    def __init__(self, **options: Any):
+        super().__init__()
+        self.config = type(self).Config(**options)
+
+
+class Loss(Component, nn.Module):
+    """A training objective's term: ports in by keyword, one value per image out, shape ``(N,)``, float32 or wider.
+
+    It has no weight, never reduces over the batch, and averages over every axis it names, so that its value does not
+    change when N, H, W or the channel count grow. ``bounds`` is the closed interval of possible values.
+    """
+
+    ports: ClassVar[Mapping[str, Port]]
+    bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
+
+    def min_size(self) -> int:
+        """The smallest height and width its tensors may have; smaller data is refused before the first step."""
+        return 1
+
+    def forward(self, **ports: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class Adapter(Component, nn.Module):
+    """Makes the tensors of one term comparable: takes them by port name and returns them under the same names."""
+
+    def describe(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
+        """What :meth:`forward` will return for such inputs; raises ``ValueError`` with the remedy when it cannot."""
+        raise NotImplementedError
+
+    def forward(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+
+class Model(Component, nn.Module):
+    """An enhancer: low-light RGB ``(N, 3, H, W)`` in [0, 1] to named outputs, ``enhanced`` among them.
+
+    Every submodule can be tapped as the signal ``<owner>.features.<module name>``: the module's own output.
+    """
+
+    def outputs(self) -> dict[str, Signal]:
+        """Range (and iterations, for a curve map) of each tensor :meth:`forward` returns; shapes are found by running."""
+        raise NotImplementedError
+
+    def forward(self, low: Tensor) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+
+class Augmentation(Component):
+    """A random change of a low-light image. What is random is drawn apart from what is done with it, so that a draw
+    depends on (seed, stage, epoch, image) alone and the change itself runs on whole batches on any device."""
+
+    def draw(self, generator: torch.Generator) -> Tensor:
+        """The random numbers for one image, float32, the same shape every time."""
+        raise NotImplementedError
+
+    def apply(self, low: Tensor, draws: Tensor) -> Tensor:
+        """``low`` (N, 3, H, W) in [0, 1], ``draws`` (N, ...); returns the same shape and range."""
+        raise NotImplementedError
+
+
+class DataConfig(Config):
+    """What every data source understands; ``--data DIR`` keeps these two."""
+
+    size: int = Field(128, ge=16, le=4096, description="side of the square training images, pixels")
+    held_out: float = Field(0.1, ge=0.0, le=0.5, description="share of the images never trained on")
+
+
+class Data(Component):
+    """An indexed set of low-light images, decoded to uint8 RGB ``(3, size, size)``. Deterministic: the same index gives
+    the same bytes. ``rejected`` lists what was found but cannot be used, as (name, reason)."""
+
+    Config = DataConfig
+    rejected: tuple[tuple[str, str], ...] = ()
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def __getitem__(self, index: int) -> Tensor:
+        raise NotImplementedError
+
+    def name(self, index: int) -> str:
+        """A stable identity of the image: its path below the folder, or ``dead_leaves/17``."""
+        raise NotImplementedError
+
+    def reference(self, index: int) -> Tensor | None:
+        """The well-lit version, uint8 RGB of the same shape, where one is known. For measuring, never for training."""
+        return None
+
+
+class Stage(Component):
+    """One training phase. It says what the objective may read; the runner says when.
+
+    ``reads`` are the models whose signals its terms may bind, ``needs`` those that at least one term must bind.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("student",)
+    needs: ClassVar[tuple[str, ...]] = ("student",)
+
+    def inputs(self, low: Tensor) -> dict[str, Tensor]:
+        """The input signals of a step, from a batch (N, 3, H, W) in [0, 1] that has been augmented."""
+        return {"low": low}
+
+
+CONTRACTS: dict[str, type[Component]] = {
+    "losses": Loss,
+    "adapters": Adapter,
+    "stages": Stage,
+    "models": Model,
+    "data": Data,
+    "augmentations": Augmentation,
+}

@@ -1,0 +1,43 @@
+"""The hooks a plugin may implement: one per kind, each returning frozen records. Calling them imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pluggy
+
+from zerokd.plugin.specs import AdapterSpec, AugmentationSpec, DataSpec, LossSpec, ModelSpec, StageSpec
+
+PROJECT = "zerokd"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def zerokd_losses() -> Iterable[LossSpec]:
+    """Losses: terms of an objective."""
+
+
+@hookspec
+def zerokd_adapters() -> Iterable[AdapterSpec]:
+    """Adapters: what makes the tensors of a term comparable."""
+
+
+@hookspec
+def zerokd_stages() -> Iterable[StageSpec]:
+    """Stages: training phases."""
+
+
+@hookspec
+def zerokd_models() -> Iterable[ModelSpec]:
+    """Models: enhancers, as student or teacher."""
+
+
+@hookspec
+def zerokd_data() -> Iterable[DataSpec]:
+    """Data sources."""
+
+
+@hookspec
+def zerokd_augmentations() -> Iterable[AugmentationSpec]:
+    """Augmentations of the low-light input."""

@@ -1,0 +1,101 @@
+"""What a plugin registers: frozen records that name a component without importing it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, ClassVar
+
+from attrs import field, frozen, validators
+
+
+@frozen
+class Spec:
+    """A component's name, where its class is found (``"package.module:Class"``), and one line about it."""
+
+    kind: ClassVar[str]
+
+    name: str = field(validator=validators.matches_re(r"[a-z][a-z0-9_]*"))
+    target: str = field(kw_only=True, validator=validators.matches_re(r"[\w.]+:\w+"))
+    summary: str = field(kw_only=True, validator=validators.instance_of(str))
+
+    def load(self) -> Any:
+        """Import the class; the first moment at which the plugin's own imports (torch, ...) are paid for."""
+        module, _, attribute = self.target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+@frozen
+class LossSpec(Spec):
+    kind = "losses"
+
+
+@frozen
+class AdapterSpec(Spec):
+    kind = "adapters"
+
+
+@frozen
+class StageSpec(Spec):
+    kind = "stages"
+
+
+@frozen
+class ModelSpec(Spec):
+    """``bundled`` names weights shipped inside the plugin (``"package:file.safetensors"``), for ``weights = "bundled"``."""
+
+    kind = "models"
+
+    bundled: str | None = field(default=None, kw_only=True)
+
+
+@frozen
+class DataSpec(Spec):
+    kind = "data"
+
+
+@frozen
+class AugmentationSpec(Spec):
+    kind = "augmentations"
+
+
+KINDS: dict[str, type[Spec]] = {
+    spec.kind: spec for spec in (LossSpec, AdapterSpec, StageSpec, ModelSpec, DataSpec, AugmentationSpec)
+}
+SINGULAR = {
+    "losses": "loss",
+    "adapters": "adapter",
+    "stages": "stage",
+    "models": "model",
+    "data": "data source",
+    "augmentations": "augmentation",
+}
+
+
+@frozen
+class Signal:
+    """What is known of a named tensor before the first step.
+
+    ``shape`` is (C, H, W) for one image, ``range`` the closed interval its values lie in (None: unbounded), and
+    ``iterations`` how many times a curve map is applied (None: not a curve map).
+    """
+
+    shape: tuple[int, ...] = ()
+    range: tuple[float, float] | None = None
+    iterations: int | None = None
+
+
+@frozen
+class Port:
+    """One keyword argument of a loss.
+
+    ``about`` says what it is; ``range`` is the interval its values must lie in (None: any); ``grad`` that gradient must
+    reach the student through it; ``default`` the signal it reads when the recipe's ``on`` does not say; ``like`` another
+    port whose shape it must share.
+    """
+
+    about: str
+    range: tuple[float, float] | None = None
+    grad: bool = False
+    default: str | None = None
+    like: str | None = None
+    axes: str = "N C H W"

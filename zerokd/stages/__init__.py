@@ -1,0 +1,19 @@
+"""Built-in training stages: one file each, one line here."""
+
+from zerokd import StageSpec, hookimpl
+
+
+@hookimpl
+def zerokd_stages() -> list[StageSpec]:
+    return [
+        StageSpec(
+            "self_supervised",
+            target="zerokd.stages.self_supervised:SelfSupervised",
+            summary="the student alone, on zero-reference losses",
+        ),
+        StageSpec(
+            "distillation",
+            target="zerokd.stages.distillation:Distillation",
+            summary="the student under a frozen teacher and its own moving average",
+        ),
+    ]

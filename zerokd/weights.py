@@ -1,0 +1,111 @@
+"""Weights files: read without trusting them, written so that no half file is ever seen.
+
+safetensors is ours; a released ``.pth`` is read with ``weights_only=True``, which never runs what a pickle asks for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from zerokd.errors import Problem, WeightsError
+
+FACTS = "zerokd"  # the one metadata key of our files: a JSON object
+SHOWN_KEYS = 4  # differing keys named in an error
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a ``.safetensors`` or released ``.pth``/``.pt`` file by name, and what the file says of itself.
+
+    The latter is what :func:`write_weights` was given as ``facts``; empty for a file that zerokd did not write.
+
+    Raises:
+        WeightsError: the file is missing, empty, damaged, or holds something else than named tensors.
+    """
+    if not path.is_file():
+        raise WeightsError(Problem(f"weights file {str(path)!r} does not exist", hints=(_where(path),)))
+    if path.stat().st_size == 0:
+        raise WeightsError(f"weights file {str(path)!r} is empty")
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                facts = json.loads((file.metadata() or {}).get(FACTS, "{}"))
+                return {key: file.get_tensor(key) for key in file.keys()}, facts  # noqa: SIM118
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as fault:
+        raise WeightsError(_unreadable(path, fault)) from fault
+    except (AttributeError, IndexError, TypeError, ImportError, zipfile.BadZipFile) as fault:  # malformed pickles
+        raise WeightsError(_unreadable(path, fault)) from fault
+    if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
+        hint = "save the network's state_dict() alone, or convert it to .safetensors"
+        raise WeightsError(Problem(f"{str(path)!r} is not a state dict of named tensors", hints=(hint,)))
+    return {str(key): value for key, value in loaded.items()}, {}
+
+
+def load_into(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Copy ``state`` into ``model``, by name, whole or not at all.
+
+    Raises:
+        WeightsError: keys or shapes differ (the first ones are named), or a value is not finite.
+    """
+    wanted = model.state_dict()
+    differing = [f"missing {key} {tuple(wanted[key].shape)}" for key in wanted if key not in state]
+    differing += [f"unexpected {key} {tuple(state[key].shape)}" for key in state if key not in wanted]
+    differing += [
+        f"{key} is {tuple(state[key].shape)}, expected {tuple(wanted[key].shape)}"
+        for key in wanted
+        if key in state and state[key].shape != wanted[key].shape
+    ]
+    if differing:
+        more = f" ... and {len(differing) - SHOWN_KEYS} more" if len(differing) > SHOWN_KEYS else ""
+        text = f"{source} does not fit {type(model).__name__}: {'; '.join(differing[:SHOWN_KEYS])}{more}"
+        raise WeightsError(Problem(text, hints=("the weights are of another architecture or configuration",)))
+    bad = [key for key, value in state.items() if not torch.isfinite(value).all()]
+    if bad:
+        raise WeightsError(f"{source} holds NaN or infinity in {', '.join(bad[:SHOWN_KEYS])}")
+    model.load_state_dict(dict(state))
+
+
+def write_weights(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write a safetensors file that describes itself: to a temporary file beside it, flushed to disk, then renamed."""
+    # safetensors orders metadata keys anew in every process; a single key keeps a seed's bytes the same
+    metadata = {FACTS: json.dumps(facts, sort_keys=True)}
+    data = safetensors.torch.save({key: value.detach().cpu().contiguous() for key, value in state.items()}, metadata)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _where(path: Path) -> str:
+    return f"looked in {path.parent.resolve()}; a relative path counts from the working directory"
+
+
+def _unreadable(path: Path, fault: BaseException) -> Problem:
+    first = str(fault).strip().splitlines()[0][:160] if str(fault).strip() else type(fault).__name__
+    hint = "it is damaged, not a weights file, or holds more than tensors (which is never executed)"
+    return Problem(f"cannot read weights from {str(path)!r}: {first}", hints=(hint,))
