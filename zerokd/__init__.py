@@ -12,13 +12,15 @@ from zerokd.plugin.hookspecs import hookimpl
 from zerokd.plugin.specs import AdapterSpec, AugmentationSpec, DataSpec, LossSpec, ModelSpec, Port, Signal, StageSpec
 
 if TYPE_CHECKING:
-    from zerokd.plugin.contracts import Adapter, Augmentation, Config, Data, DataConfig, Loss, Model, Stage
+    from zerokd.plugin.config import Config
+    from zerokd.plugin.contracts import Adapter, Augmentation, Data, DataConfig, Loss, Model, Stage
     from zerokd.use.load import load
 
 _LATER = {
     **dict.fromkeys(
-        ("Adapter", "Augmentation", "Config", "Data", "DataConfig", "Loss", "Model", "Stage"), "zerokd.plugin.contracts"
+        ("Adapter", "Augmentation", "Data", "DataConfig", "Loss", "Model", "Stage"), "zerokd.plugin.contracts"
     ),
+    "Config": "zerokd.plugin.config",
     "load": "zerokd.use.load",
 }
 

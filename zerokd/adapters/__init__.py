@@ -5,4 +5,14 @@ from zerokd import AdapterSpec, hookimpl
 
 @hookimpl
 def zerokd_adapters() -> list[AdapterSpec]:
-    return []
+    return [
+        AdapterSpec(
+            "adaptive_pool", target="zerokd.adapters.adaptive_pool:AdaptivePool", summary="to one height and width"
+        ),
+        AdapterSpec("gap", target="zerokd.adapters.gap:Gap", summary="to one channel, the mean of all"),
+        AdapterSpec(
+            "match_iterations",
+            target="zerokd.adapters.match_iterations:MatchIterations",
+            summary="curve maps to one number of curve iterations",
+        ),
+    ]

@@ -5,4 +5,10 @@ from zerokd import AugmentationSpec, hookimpl
 
 @hookimpl
 def zerokd_augmentations() -> list[AugmentationSpec]:
-    return []
+    return [
+        AugmentationSpec(
+            "random_gamma",
+            target="zerokd.augmentations.random_gamma:RandomGamma",
+            summary="gamma correction with a random exponent",
+        ),
+    ]

@@ -1,0 +1,55 @@
+"""The command line: one file per command, imported when it is called, so that help never waits for torch."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from zerokd._version import __version__
+from zerokd.errors import ZerokdError
+
+COMMANDS = {"run": "train a student as a recipe says", "list": "show every component that a recipe may name"}
+
+
+class Commands(click.Group):
+    """Commands by name; each module ``zerokd.cli.<name>`` holds one ``command``."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        return import_module(f"zerokd.cli.{name}").command if name in COMMANDS else None
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def zerokd() -> None:
+    """Compose, prove, train and ship tiny zero-reference image enhancers.
+
+    Exit codes: 0 done; 2 usage or recipe; 3 data or weights; 4 a value that is not finite; 5 the run folder;
+    130 interrupted.
+    """
+
+
+def main() -> None:
+    """Run the command line; a mistake that has a remedy ends in its message and exit code, never in a traceback."""
+    try:
+        zerokd(prog_name="zerokd", standalone_mode=False)
+    except ZerokdError as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        if len(error.problems) > 1:
+            click.echo(f"{len(error.problems)} problems; nothing was run", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(130)

@@ -5,4 +5,7 @@ from zerokd import DataSpec, hookimpl
 
 @hookimpl
 def zerokd_data() -> list[DataSpec]:
-    return []
+    return [
+        DataSpec("dead_leaves", target="zerokd.data.dead_leaves:DeadLeaves", summary="generated scenes"),
+        DataSpec("folder", target="zerokd.data.folder:Folder", summary="the photos in a folder"),
+    ]

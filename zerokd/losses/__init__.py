@@ -6,5 +6,27 @@ from zerokd import LossSpec, hookimpl
 @hookimpl
 def zerokd_losses() -> list[LossSpec]:
     return [
+        LossSpec("color_constancy", target="zerokd.losses.color_constancy:ColorConstancy", summary="grey-world colour"),
+        LossSpec("contrastive", target="zerokd.losses.contrastive:Contrastive", summary="to the teacher, off the EMA"),
+        LossSpec("exposure_control", target="zerokd.losses.exposure_control:ExposureControl", summary="one brightness"),
+        LossSpec(
+            "feature_matching", target="zerokd.losses.feature_matching:FeatureMatching", summary="MSE of features"
+        ),
         LossSpec("mse", target="zerokd.losses.mse:Mse", summary="mean squared difference of two tensors"),
+        LossSpec(
+            "multi_region_exposure",
+            target="zerokd.losses.multi_region_exposure:MultiRegionExposure",
+            summary="a target brightness for dark, mid and bright regions each",
+        ),
+        LossSpec("saturation", target="zerokd.losses.saturation:Saturation", summary="distance to the mean colour"),
+        LossSpec(
+            "spatial_consistency",
+            target="zerokd.losses.spatial_consistency:SpatialConsistency",
+            summary="differences between neighbouring regions, kept",
+        ),
+        LossSpec("ssim", target="zerokd.losses.ssim:Ssim", summary="1 - structural similarity"),
+        LossSpec("total_variation", target="zerokd.losses.total_variation:TotalVariation", summary="smooth curve maps"),
+        LossSpec(
+            "vgg_perceptual", target="zerokd.losses.vgg_perceptual:VggPerceptual", summary="MSE of VGG-19 features"
+        ),
     ]

@@ -5,4 +5,7 @@ from zerokd import ModelSpec, hookimpl
 
 @hookimpl
 def zerokd_models() -> list[ModelSpec]:
-    return []
+    return [
+        ModelSpec("nano_dce", target="zerokd.models.nano_dce:NanoDce", summary="three separable layers, 161 weights"),
+        ModelSpec("zero_dce_pp", target="zerokd.models.zero_dce_pp:ZeroDcePp", summary="Zero-DCE++, 10,561 weights"),
+    ]

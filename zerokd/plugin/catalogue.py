@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from attrs import frozen
 
 from zerokd.errors import Problem, RecipeError, did_you_mean
@@ -52,6 +55,17 @@ class Catalogue:
         found = [entry for entry in self.entries if entry.spec.kind == kind]
         return sorted(found, key=lambda entry: (entry.spec.name, not entry.provider.builtin, entry.provider.name))
 
+    def as_json(self, kinds: Iterable[str]) -> dict[str, Any]:
+        """The same as plain data: components by kind, then what is broken."""
+        shown: dict[str, Any] = {
+            kind: [
+                {"name": one.spec.name, "summary": one.spec.summary, "target": one.spec.target, **_who(one.provider)}
+                for one in self.of(kind)
+            ]
+            for kind in kinds
+        }
+        return shown | {"broken": [{"reason": ill.reason, **_who(ill.provider)} for ill in self.broken]}
+
     def find(self, kind: str, use: str) -> Entry:
         """The component that ``use = "name"`` or ``use = "distribution:name"`` means.
 
@@ -69,3 +83,7 @@ class Catalogue:
         hints = did_you_mean(use, known, f"`zerokd list {kind}` shows all {len(known)}")
         ills = tuple(f"note: plugin {ill.provider} is broken: {ill.reason}" for ill in self.broken)
         raise RecipeError(Problem(f"unknown {SINGULAR[kind]} {use!r}", hints=hints + ills))
+
+
+def _who(provider: Provider) -> dict[str, Any]:
+    return {"provider": provider.name, "version": provider.version}

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar, get_origin
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
+from zerokd.plugin.config import Config
 from zerokd.plugin.specs import Port, Signal
 
 RESERVED = ("use", "weight", "on", "adapt", "when", "monitor")  # keys of a term that no loss may call its own
-
-
-class Config(BaseModel):
-    """What people may write for a component in a recipe: strict types, no unknown key, finite numbers, immutable."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _array_as_tuple(cls, value: Any, info: Any) -> Any:
-        """TOML has arrays, frozen records have tuples; everything else stays strict."""
-        wanted = cls.model_fields[info.field_name].annotation
-        return tuple(value) if isinstance(value, list) and get_origin(wanted) is tuple else value
 
 
 class Component:
@@ -58,8 +46,7 @@ class Loss(Component, nn.Module):
         """The smallest height and width its tensors may have; smaller data is refused before the first step."""
         return 1
 
-    def forward(self, **ports: Tensor) -> Tensor:
-        raise NotImplementedError
+    forward: Callable[..., Tensor]  # keyword-only, one argument a port
 
 
 class Adapter(Component, nn.Module):
@@ -80,8 +67,11 @@ class Model(Component, nn.Module):
     """
 
     def outputs(self) -> dict[str, Signal]:
-        """Range (and iterations, for a curve map) of each tensor :meth:`forward` returns; shapes are found by running."""
+        """Range (and iterations, for a curve map) of each tensor that :meth:`forward` returns; shapes are measured."""
         raise NotImplementedError
+
+    def parameter_count(self) -> int:
+        return sum(one.numel() for one in self.parameters())
 
     def forward(self, low: Tensor) -> dict[str, Tensor]:
         raise NotImplementedError

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -59,14 +60,16 @@ def discover(files: Iterable[str | Path] = ()) -> Catalogue:
 def _candidates(files: Iterable[str | Path]) -> Iterator[tuple[Provider, Callable[[], Any]]]:
     """Every plugin that might be: who provides it, and a call that imports it."""
     for kind in KINDS:
-        yield BUILTIN, lambda kind=kind: importlib.import_module(f"zerokd.{kind}")
+        yield BUILTIN, partial(importlib.import_module, f"zerokd.{kind}")
     chosen = os.environ.get("ZEROKD_PLUGINS")
-    for point in sorted(entry_points(group=GROUP), key=lambda point: (point.dist.name if point.dist else "", point.name)):
+    for point in sorted(
+        entry_points(group=GROUP), key=lambda point: (point.dist.name if point.dist else "", point.name)
+    ):
         provider = Provider(point.dist.name, point.dist.version) if point.dist else Provider(point.name)
         if chosen is None or provider.name in [name.strip() for name in chosen.split(",")]:
             yield provider, point.load
     for file in map(Path, files):
-        yield Provider(file.stem), lambda file=file: _import_file(file)
+        yield Provider(file.stem), partial(_import_file, file)
 
 
 def _import_file(path: Path) -> Any:

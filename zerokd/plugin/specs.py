@@ -41,7 +41,7 @@ class StageSpec(Spec):
 
 @frozen
 class ModelSpec(Spec):
-    """``bundled`` names weights shipped inside the plugin (``"package:file.safetensors"``), for ``weights = "bundled"``."""
+    """``bundled`` names weights shipped with the plugin, ``"package:file.safetensors"``: ``weights = "bundled"``."""
 
     kind = "models"
 
@@ -89,8 +89,8 @@ class Port:
     """One keyword argument of a loss.
 
     ``about`` says what it is; ``range`` is the interval its values must lie in (None: any); ``grad`` that gradient must
-    reach the student through it; ``default`` the signal it reads when the recipe's ``on`` does not say; ``like`` another
-    port whose shape it must share.
+    reach the student through it; ``default`` the signal it reads when the recipe's ``on`` does not say; ``like``
+    another port whose shape it must share.
     """
 
     about: str

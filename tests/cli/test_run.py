@@ -1,0 +1,109 @@
+"""``zerokd run`` as a person meets it: exit codes, messages, and what stays untouched."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RECIPES = Path(__file__).parent.parent.parent / "recipes"
+TINY = [
+    *("--set", "data.size=32", "--set", "data.count=6", "--epochs", "2"),
+    *("--set", "terms.distillation.perceptual.weights=random"),
+]
+
+
+def zerokd(*arguments, cwd):
+    command = [sys.executable, "-m", "zerokd", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=240)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def test_a_small_run_of_the_paper_recipe_in_a_pipe(tmp_path):
+    done = zerokd("run", RECIPES / "paper.toml", *TINY, "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert "alpha*distillation + beta*feature_matching + (1 - alpha - beta)*task + contrastive" in done.stdout
+    assert "distill 1/1  objective" in done.stdout
+    assert "161 parameters" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+
+
+def test_a_dry_run_checks_and_writes_nothing(tmp_path):
+    done = zerokd("run", RECIPES / "paper.toml", *TINY, "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_existing_folder_is_left_alone(tmp_path):
+    (tmp_path / "photo.jpg").write_text("mine")
+    done = zerokd("run", RECIPES / "paper.toml", *TINY, "--out", ".", cwd=tmp_path)
+    assert done.returncode == 5
+    assert "exists and is not an empty folder" in done.stderr
+    assert (tmp_path / "photo.jpg").read_text() == "mine"
+
+
+def test_seed_epochs_and_settings_reach_the_run(tmp_path):
+    done = zerokd("run", RECIPES / "paper.toml", *TINY, "--seed", "7", "--dry-run", cwd=tmp_path)
+    assert "seed 7" in done.stdout
+    assert "pretrain: 1 epochs" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["nowhere.toml"], 2, "nowhere.toml"),
+        ([RECIPES / "paper.toml", "--set", "params.alpha=0.95"], 2, "the coefficient of task is (1 - alpha - beta)"),
+        (
+            [RECIPES / "paper.toml", "--set", "terms.task.color.use=colour_constancy"],
+            2,
+            "did you mean 'color_constancy'?",
+        ),
+        ([RECIPES / "paper.toml", "--set", "terms.task.colour.weight=2"], 2, "did you mean 'color'?"),
+        ([RECIPES / "paper.toml", "--set", "data.size=big"], 2, "--set data.size=big"),
+        ([RECIPES / "paper.toml", "--set", "nonsense"], 2, "--set dotted.key=VALUE"),
+        ([RECIPES / "paper.toml", "--set", "name=../../x"], 2, "name"),
+        ([RECIPES / "paper.toml", "--data", "no/such/folder"], 3, "no/such/folder"),
+        ([RECIPES / "paper.toml", "--set", "models.teacher.weights=no.pth"], 3, "'no.pth' does not exist"),
+        ([RECIPES / "paper.toml", "--device", "warp"], 2, "device 'warp' cannot be used"),
+        ([RECIPES / "paper.toml", "--epochs", "0"], 2, "--epochs"),
+    ],
+)
+def test_mistakes_end_in_their_exit_code_before_the_first_step(tmp_path, arguments, code, told):
+    done = zerokd("run", *arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_of_another_architecture_are_named(tmp_path):
+    import torch
+
+    torch.save({"e_conv1.depth_conv.weight": torch.zeros(3, 1, 3, 3)}, tmp_path / "other.pth")
+    torch.save([1, 2], tmp_path / "list.pth")
+    (tmp_path / "text.pth").write_text("hello")
+    (tmp_path / "empty.pth").write_text("")
+    for name, told in (
+        ("other", "missing e_conv1.depth_conv.bias"),
+        ("list", "is not a state dict"),
+        ("text", "cannot read weights"),
+        ("empty", "is empty"),
+    ):
+        setting = f"models.teacher.weights={name}.pth"
+        done = zerokd("run", RECIPES / "paper.toml", *TINY, "--set", setting, cwd=tmp_path)
+        assert done.returncode == 3, done.stderr
+        assert told in done.stderr
+
+
+def test_a_pickle_that_would_run_code_is_never_run(tmp_path):
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return open, (str(tmp_path / "owned"), "w")
+
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps(Evil()))
+    done = zerokd("run", RECIPES / "paper.toml", "--set", "models.teacher.weights=evil.pth", cwd=tmp_path)
+    assert done.returncode == 3
+    assert not (tmp_path / "owned").exists()

@@ -1,0 +1,77 @@
+"""What several tests share: golden figures of the released code, and material that is not part of the project."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from zerokd.plugin.host import discover
+from zerokd.recipe.document import read_document
+from zerokd.recipe.overrides import override
+from zerokd.recipe.resolve import resolve
+from zerokd.recipe.schema import validate
+
+ROOT = Path(__file__).parents[1]
+REAL = Path(os.environ.get("ZEROKD_REAL", ROOT / "../shared"))
+
+RECIPES = ROOT / "recipes"
+TINY = (
+    "data.size=32",
+    "data.count=6",
+    "stages.pretrain.epochs=1",
+    "stages.distill.epochs=1",
+    'terms.distillation.perceptual.weights="random"',
+)
+
+
+class Golden:
+    """The inputs that the golden figures were computed from, float64, and the figures."""
+
+    def __init__(self):
+        facts = json.loads((ROOT / "tests/golden/losses.json").read_text())
+        waves = {name: wave for name, wave in facts["inputs"].items() if isinstance(wave, dict) and "lo" in wave}
+        self.inputs = {name: _wave(**wave) for name, wave in waves.items()}
+        self.checks = facts["inputs"]["checks"]
+        self.facts = facts["golden"]
+
+    def __getitem__(self, name):
+        return self.inputs[name]
+
+    def values(self, name, key="values"):
+        return torch.tensor(self.facts[name][key], dtype=torch.float64)
+
+
+def _wave(k, shape, lo, hi):
+    n, c, i, j = torch.meshgrid(*(torch.arange(size, dtype=torch.float64) for size in shape), indexing="ij")
+    phase = 0.37 * (k + 1) + 0.11 * (n + 1) * i + 0.07 * (c + 1) * j + 0.9 * n + 0.5 * c
+    return lo + (hi - lo) * (0.5 + 0.5 * torch.sin(phase))
+
+
+@pytest.fixture(scope="session")
+def golden():
+    return Golden()
+
+
+@pytest.fixture
+def real():
+    """Path of a file below the folder ``ZEROKD_REAL``; for tests marked ``real``, which are skipped without it."""
+
+    def path(name):
+        if not (REAL / name).exists():
+            pytest.skip(f"{name} is not in {REAL}; ZEROKD_REAL names the folder that has it")
+        return REAL / name
+
+    return path
+
+
+@pytest.fixture
+def build():
+    """``build("key=value", ...)``: the components of recipes/paper.toml in small, with these settings on top."""
+
+    def build(*settings, recipe="paper.toml", small=TINY):
+        document = override(read_document(RECIPES / recipe), [*small, *settings])
+        return resolve(validate(document), document, discover())
+
+    return build

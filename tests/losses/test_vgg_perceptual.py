@@ -1,0 +1,215 @@
+"""VGG perceptual: by hand on the same weights, the released layers, where weights come from, and what falls back."""
+
+import builtins
+
+import pytest
+import safetensors.torch
+import torch
+import torchvision
+from pydantic import ValidationError
+from torch import nn
+from torch.nn import functional as F
+
+from zerokd.errors import WeightsError, ZerokdError
+from zerokd.losses import vgg_perceptual as module
+from zerokd.losses.vgg_perceptual import RELUS, VggPerceptual
+
+DEFAULT = ("relu1_1", "relu1_2", "relu2_1")
+
+
+def random_pair(height=10, width=12):
+    return torch.rand(2, 2, 3, height, width, generator=torch.Generator().manual_seed(0)).unbind(0)
+
+
+def by_hand(state, prediction, target, layers):
+    """The plan of VGG-19 written out: convolutions 0, 2, pooling, 5, 7, pooling, 10."""
+
+    def maps(image):
+        mean, spread = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+        x, found = (image - mean[:, None, None]) / spread[:, None, None], {}
+        for index, name in [(0, "relu1_1"), (2, "relu1_2"), (5, "relu2_1"), (7, "relu2_2"), (10, "relu3_1")]:
+            if f"features.{index}.weight" not in state:
+                break
+            if index in (5, 10):
+                x = F.max_pool2d(x, 2)
+            kernel, bias = state[f"features.{index}.weight"], state[f"features.{index}.bias"]
+            x = F.conv2d(x, kernel, bias, padding=1).clamp(min=0)
+            found[name] = x
+        return found
+
+    one, other = maps(prediction), maps(target)
+    return sum(((one[name] - other[name]) ** 2).flatten(1).mean(1) for name in layers) / len(layers)
+
+
+@pytest.mark.parametrize("layers", [DEFAULT, ("relu1_2",), ("relu3_1", "relu1_1")])
+def test_against_convolutions_by_hand(layers):
+    loss = VggPerceptual(weights="random", layers=layers)
+    prediction, target = random_pair()
+    expected = by_hand(loss.state_dict(), prediction, target, layers)
+    torch.testing.assert_close(loss(prediction=prediction, target=target), expected)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("layers", [DEFAULT, ("relu2_2", "relu3_1")])
+def test_the_released_layers(real, layers):
+    path = real("weights/vgg19_relu3_1.safetensors")
+    loss = VggPerceptual(weights=str(path), layers=layers)
+    prediction, target = random_pair()
+    expected = by_hand(safetensors.torch.load_file(path), prediction, target, layers)
+    torch.testing.assert_close(loss(prediction=prediction, target=target), expected)
+    assert loss.fallbacks == ()
+
+
+def test_layers_stand_where_torchvision_has_them():
+    with torch.device("meta"):
+        features = torchvision.models.vgg19().features
+    names, block, count = {}, 1, 0
+    for index, layer in enumerate(features):
+        if isinstance(layer, nn.ReLU):
+            count += 1
+            names[f"relu{block}_{count}"] = index
+        elif isinstance(layer, nn.MaxPool2d):
+            block, count = block + 1, 0
+    assert names == RELUS
+
+
+@pytest.mark.parametrize(("layer", "side"), [("relu1_2", 1), ("relu2_2", 2), ("relu3_1", 4), ("relu5_1", 16)])
+def test_min_size_leaves_one_pixel_in_the_deepest_map(layer, side):
+    loss = VggPerceptual(weights="random", layers=[layer])
+    assert loss.min_size() == side
+    assert loss.maps(torch.rand(1, 3, side, side))[0].shape[2:] == (1, 1)
+
+
+def test_only_the_layers_in_use_are_built():
+    state = VggPerceptual(weights="random").state_dict()
+    assert [name for name in state if name.endswith("weight")] == [f"features.{index}.weight" for index in (0, 2, 5)]
+    assert sum(value.numel() for value in state.values()) == 3 * 64 * 9 + 64 * 64 * 9 + 64 * 128 * 9 + 64 + 64 + 128
+
+
+def test_it_is_frozen():
+    loss = VggPerceptual(weights="random").train()
+    assert not loss.training
+    assert not any(layer.training for layer in loss.features)
+    assert not any(weight.requires_grad for weight in loss.parameters())
+    assert not any(layer.inplace for layer in loss.features if isinstance(layer, nn.ReLU))
+
+
+def test_no_gradient_reaches_the_target():
+    prediction, target = (image.requires_grad_() for image in random_pair())
+    VggPerceptual(weights="random")(prediction=prediction, target=target).sum().backward()
+    assert prediction.grad.abs().sum() > 0
+    assert target.grad is None
+
+
+def test_it_moves_as_a_whole():
+    loss = VggPerceptual(weights="random").to(torch.float64)
+    prediction, target = (image.double() for image in random_pair())
+    assert loss(prediction=prediction, target=target).dtype == torch.float64
+    assert {value.dtype for value in [*loss.parameters(), *loss.buffers()]} == {torch.float64}
+
+
+def test_random_weights_follow_the_seed_and_leave_the_global_generator_alone():
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    first, again, other = (VggPerceptual(weights="random", seed=seed).state_dict() for seed in (3, 3, 4))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["features.0.weight"], other["features.0.weight"])
+
+
+def test_random_features_keep_the_scale_of_their_input():
+    loss = VggPerceptual(weights="random", layers=["relu1_1", "relu2_2", "relu3_4"])
+    noise = 0.485 + 0.225 * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    for features in loss.maps(noise):
+        assert 0.2 < features.square().mean() < 5
+
+
+def test_other_weights_in_the_file_are_ignored_and_pth_is_read(tmp_path):
+    whole = VggPerceptual(weights="random", layers=["relu2_2"], seed=5).state_dict()
+    torch.save(whole | {"classifier.0.weight": torch.ones(2, 2)}, tmp_path / "vgg.pth")
+    loss = VggPerceptual(weights=str(tmp_path / "vgg.pth"))
+    assert torch.equal(loss.state_dict()["features.5.weight"], whole["features.5.weight"])
+    assert "features.7.weight" not in loss.state_dict()
+
+
+@pytest.mark.parametrize("ill", ["absent", "empty", "text", "shallow", "not finite"])
+def test_unusable_file_is_refused_or_replaced_as_the_config_says(tmp_path, ill):
+    path = tmp_path / "vgg.safetensors"
+    good = VggPerceptual(weights="random", seed=1).state_dict()
+    if ill == "shallow":
+        safetensors.torch.save_file({name: good[name] for name in list(good)[:2]}, path)
+    elif ill == "not finite":
+        safetensors.torch.save_file(good | {"features.0.bias": torch.full((64,), torch.nan)}, path)
+    elif ill != "absent":
+        path.write_text("" if ill == "empty" else "no weights")
+    with pytest.raises(WeightsError, match='fallback = "random"') as caught:
+        VggPerceptual(weights=str(path))
+    assert "vgg.safetensors" in str(caught.value)
+    loss = VggPerceptual(weights=str(path), fallback="random", seed=9)
+    (told,) = loss.fallbacks
+    assert "random weights (seed 9)" in told
+    assert "vgg.safetensors" in told
+    expected = VggPerceptual(weights="random", seed=9).state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in loss.state_dict().items())
+
+
+def test_imagenet_is_fetched_once_for_the_layers_in_use(monkeypatch, tmp_path):
+    source, asked = VggPerceptual(weights="random", layers=["relu2_2"], seed=2).state_dict(), []
+
+    def fetch(url, hash_prefix, keep, cache_path):
+        asked.append((url, hash_prefix, cache_path))
+        return {name: value for name, value in source.items() if keep(name)}
+
+    monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path))
+    monkeypatch.setattr(module, "fetch_tensors", fetch)
+    loss = VggPerceptual()
+    VggPerceptual(layers=["relu2_2"])
+    assert torch.equal(loss.state_dict()["features.5.weight"], source["features.5.weight"])
+    (url, prefix, shallow), (_, _, deep) = asked
+    assert url == torchvision.models.VGG19_Weights.IMAGENET1K_V1.url
+    assert prefix == "dcbb9e9d"
+    assert shallow.parent == deep.parent == tmp_path
+    assert shallow != deep
+
+
+def test_offline_is_told_with_every_remedy(monkeypatch, tmp_path):
+    def unreachable(*args, **kwargs):
+        raise OSError("no route to host")
+
+    monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    with pytest.raises(WeightsError) as caught:
+        VggPerceptual()
+    text = str(caught.value)
+    for part in ("vgg19-dcbb9e9d.pth", "no route to host", "network", 'weights = "FILE"', 'fallback = "random"'):
+        assert part in text
+    assert "no route to host" in VggPerceptual(fallback="random").fallbacks[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_torchvision_is_told(monkeypatch):
+    original = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.startswith("torchvision"):
+            raise ModuleNotFoundError("No module named 'torchvision'")
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ZerokdError, match="needs torchvision"):
+        VggPerceptual(weights="random")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layers": ["relu1_1", "relu12"]}, "no layer 'relu12'; did you mean 'relu1_2'"),
+        ({"layers": []}, "at least 1"),
+        ({"layers": ["relu1_1", "relu1_1"]}, "twice"),
+        ({"fallback": "zeros"}, "random"),
+        ({"seed": -1}, "greater than or equal to 0"),
+    ],
+)
+def test_config_refuses(options, message):
+    with pytest.raises(ValidationError, match=message):
+        VggPerceptual(weights="random", **options)

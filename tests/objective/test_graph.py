@@ -1,0 +1,108 @@
+"""Each signal is computed once, only if a term needs it, and nothing but the student can learn."""
+
+import pytest
+import torch
+
+from zerokd.objective.graph import Adaptation, Forward, Graph
+
+
+@pytest.fixture
+def distill(build):
+    components = build()
+    return components, components.phases[1], Graph(components.phases[1], components)
+
+
+def count_forwards(components):
+    counts = dict.fromkeys([*components.models, *components.averages], 0)
+
+    def counter(owner):
+        def hook(*_):
+            counts[owner] += 1
+
+        return hook
+
+    for owner in counts:
+        components.network(owner).register_forward_hook(counter(owner))
+    return counts
+
+
+def labels(phase):
+    return [term.label for term in phase.terms]
+
+
+def test_every_model_runs_once_a_step_however_many_terms_read_it(distill):
+    components, phase, graph = distill
+    counts = count_forwards(components)
+    graph.compute({"low": torch.rand(2, 3, 32, 32)}, labels(phase))
+    assert counts == {"student": 1, "teacher": 1, "ema": 1}
+
+
+def test_a_model_that_no_live_term_reads_does_not_run(distill):
+    components, _, graph = distill
+    counts = count_forwards(components)
+    graph.compute({"low": torch.rand(2, 3, 32, 32)}, ["task.color", "task.smoothness"])
+    assert counts == {"student": 1, "teacher": 0, "ema": 0}
+
+
+def test_pretraining_never_runs_the_teacher(build):
+    components = build()
+    graph = Graph(components.phases[0], components)
+    assert [call.owner for call in graph.forwards()] == ["student"]
+
+
+def test_equal_adapters_on_equal_tensors_run_once(build):
+    twin = "terms.feature_matching.early_again"
+    components = build(
+        f'{twin}.use="feature_matching"',
+        f'{twin}.on={{student="student.features.e_conv1", teacher="teacher.features.e_conv2"}}',
+        f'{twin}.adapt=["adaptive_pool", "gap"]',
+    )
+    graph = Graph(components.phases[1], components)
+    pairs = [call for call in graph.calls if isinstance(call, Adaptation) and "e_conv1" in call.key]
+    assert len(pairs) == 2  # the pool, then the average over channels; not four
+    assert graph.bindings["feature_matching.early"] == graph.bindings["feature_matching.early_again"]
+
+
+def test_only_the_student_gets_gradient(distill):
+    components, phase, graph = distill
+    tensors = graph.compute({"low": torch.rand(2, 3, 32, 32)}, labels(phase))
+    for name, tensor in tensors.items():
+        if name.startswith(("teacher.", "ema.")) or name == "low":
+            assert not tensor.requires_grad, name
+        elif name.startswith("student."):
+            assert tensor.requires_grad, name
+    assert not components.models["teacher"].training
+    assert not any(one.requires_grad for one in components.network("teacher").parameters())
+
+
+def test_a_tapped_feature_survives_a_later_in_place_activation():
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, 3, 1)
+            self.act = torch.nn.ReLU(inplace=True)
+
+        def outputs(self):
+            return {}
+
+        def forward(self, low):
+            return {"enhanced": self.act(self.conv(low))}
+
+    net = Net()
+    low = torch.rand(1, 3, 4, 4) - 0.5
+    tensors = Forward("student", net, ("conv",)).compute({"low": low})
+    assert torch.equal(tensors["student.features.conv"], net.conv(low))
+    assert (tensors["student.features.conv"] < 0).any()
+    assert torch.equal(tensors["student.enhanced"], net.conv(low).relu())
+    assert not net.conv._forward_hooks
+
+
+def test_a_traced_call_notes_measured_shapes_and_declared_ranges(distill):
+    _, _, graph = distill
+    tensors, signals = {"low": torch.rand(2, 3, 32, 24)}, {}
+    graph.trace(next(call for call in graph.forwards() if call.owner == "teacher"), tensors, signals)
+    assert signals["teacher.curve_map"].shape == (3, 32, 24)
+    assert signals["teacher.curve_map"].iterations == 8
+    assert signals["teacher.enhanced"].range == (0.0, 1.0)
+    assert signals["teacher.features.e_conv2"].shape == (32, 32, 24)
+    assert signals["teacher.features.e_conv2"].range is None

@@ -1,0 +1,90 @@
+"""A term that would train nothing, or compares what cannot be compared, is refused before the first step."""
+
+import pytest
+import torch
+
+from zerokd.errors import RecipeError
+from zerokd.objective.probe import probe
+
+
+def problems(components, number=1, sample=None):
+    with pytest.raises(RecipeError) as caught:
+        probe(components.phases[number], components, torch.rand(2, 3, 32, 32) if sample is None else sample)
+    return caught.value.problems
+
+
+def test_the_paper_recipe_passes(build):
+    components = build()
+    for phase in components.phases:
+        objective = probe(phase, components, torch.rand(2, 3, 32, 32))
+        assert list(objective.weights) == [term.label for term in phase.terms]
+
+
+def test_a_channel_mismatch_names_the_adapter_that_would_fix_it(build):
+    (problem,) = problems(build('terms.feature_matching.early.adapt=["adaptive_pool"]'))
+    assert "4 channels of 32x32" in problem.message
+    assert "32 channels of 32x32" in problem.message
+    assert 'adapt = ["adaptive_pool", "gap"]' in problem.hints[0]
+
+
+def test_curve_maps_of_other_iterations_need_a_curve_map(build):
+    (problem,) = problems(build('terms.distillation.curve_map.on.target="teacher.enhanced"'))
+    assert problem.message.startswith("distillation.curve_map: ")
+    assert "target" in problem.message
+
+
+def test_a_term_without_the_student_is_refused(build):
+    (problem,) = problems(build('terms.task.color.on.enhanced="teacher.enhanced"'))
+    assert problem.message == "task.color: no gradient path to the student from teacher.enhanced"
+
+
+def test_unless_it_is_only_monitored(build):
+    components = build('terms.task.color.on.enhanced="teacher.enhanced"', "terms.task.color.monitor=true")
+    assert probe(components.phases[1], components, torch.rand(2, 3, 32, 32)).weights["task.color"] == 0.0
+
+
+def test_a_range_that_does_not_fit_is_refused(build):
+    (problem,) = problems(build('terms.task.color.on.enhanced="student.curve_map"'))
+    assert "port 'enhanced' takes [0, 1], student.curve_map has values in [-1, 1]" in problem.message
+
+
+def test_images_too_small_for_a_window_are_refused(build):
+    found = problems(build(), sample=torch.rand(2, 3, 9, 9))
+    assert any("needs at least 11 pixels a side, got 9x9" in problem.message for problem in found)
+
+
+def test_a_term_with_zero_gradient_is_refused(build):
+    """A black batch gives every Zero-DCE curve the output 0, so that no term on the enhanced image can learn."""
+    found = problems(build(), sample=torch.zeros(2, 3, 32, 32))
+    assert "task.color: its gradient at the student is exactly 0: it trains nothing" in [one.message for one in found]
+
+
+def test_all_problems_are_told_at_once(build):
+    components = build(
+        'terms.task.color.on.enhanced="student.curve_map"',
+        'terms.feature_matching.early.adapt=["adaptive_pool"]',
+        'terms.task.saturation.on.enhanced="student.curve_map"',
+    )
+    assert len(problems(components)) == 3
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (lambda image: image.mean(), "shape (N,), got shape ()"),
+        (lambda image: image.mean(dim=(1, 2, 3)).half(), "float32 or wider, got torch.float16"),
+        (lambda image: image.mean(dim=(1, 2, 3)) / 0, "is not finite"),
+        (lambda image: 3.0, "shape (N,), got float"),
+        (lambda image: 1 / 0, "failed on a first batch: ZeroDivisionError"),
+        (lambda image: image.mean(dim=(1, 2, 3)).detach(), "no gradient path"),
+        (lambda image: image.mean(dim=(1, 2, 3)) * 0, "exactly 0"),
+        (lambda image: (image - image).abs().mean(dim=(1, 2, 3)).sqrt(), "gradient at the student is not finite"),
+    ],
+)
+def test_a_loss_that_breaks_its_contract_is_refused(build, monkeypatch, result, told):
+    components = build()
+    term = next(term for term in components.phases[1].terms if term.label == "task.smoothness")
+    monkeypatch.setattr(type(term.loss), "forward", lambda self, *, image: result(image))
+    found = problems(components)
+    assert {problem.message.split(":")[0] for problem in found} == {"task.smoothness", "task.enhanced_smoothness"}
+    assert all(told in problem.message for problem in found)

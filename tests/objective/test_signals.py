@@ -1,0 +1,61 @@
+"""What a signal's name means, and what is said when it means nothing."""
+
+import pytest
+
+from zerokd.objective.signals import SignalName, features_of, misnamed, owners_of
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("low", SignalName("", output="low")),
+        ("student.enhanced", SignalName("student", output="enhanced")),
+        ("teacher.features.e_conv2", SignalName("teacher", layer="e_conv2")),
+        ("teacher.features.e_conv2.point_conv", SignalName("teacher", layer="e_conv2.point_conv")),
+    ],
+)
+def test_a_name_is_an_input_an_output_or_a_feature(text, expected):
+    assert SignalName.read(text) == expected
+
+
+def test_what_the_paper_recipe_reads(build):
+    terms = build().phases[1].terms
+    assert sorted(owners_of(terms)) == ["ema", "student", "teacher"]
+    assert features_of("teacher", terms) == ("e_conv2", "e_conv4", "e_conv7")
+    assert features_of("student", terms) == ("e_conv1", "e_conv2", "e_conv3")
+
+
+@pytest.mark.parametrize(
+    ("port", "signal", "told", "hint"),
+    [
+        ("prediction", "student.enhansed", "no such output", "did you mean 'enhanced'?"),
+        ("prediction", "studnt.enhanced", "no model 'studnt'", "did you mean 'student'?"),
+        ("target", "teacher.features.e_conv9", "no such layer", "did you mean 'e_conv"),
+        ("target", "lov", "no such input", "did you mean 'low'?"),
+    ],
+)
+def test_a_wrong_name_is_told_with_the_nearest(build, port, signal, told, hint):
+    components = build(f'terms.distillation.enhanced.on.{port}="{signal}"')
+    (problem,) = misnamed(components.phases[1], components, ["low"])
+    assert told in problem.message
+    assert f"distillation.enhanced: port '{port}' reads '{signal}'" in problem.message
+    assert hint in problem.hints[0]
+
+
+def test_pretraining_may_not_read_the_teacher(build):
+    components = build('terms.pretraining.exposure.on.low="teacher.enhanced"')
+    (problem,) = misnamed(components.phases[0], components, ["low"])
+    assert "stage 'pretrain' may not read 'teacher'" in problem.message
+
+
+def test_distillation_without_a_teacher_is_refused(build):
+    components = build('stages.distill.objective="alpha*task + (1-alpha)*task + 0*beta*task"', small=TASK_ONLY)
+    (problem,) = misnamed(components.phases[1], components, ["low"])
+    assert "no term of its objective reads a signal of 'teacher'" in problem.message
+
+
+TASK_ONLY = (
+    "data.size=32",
+    "data.count=6",
+    'terms={pretraining={exposure={use="multi_region_exposure"}}, task={color={use="color_constancy"}}}',
+)

@@ -1,0 +1,145 @@
+"""Plugins are found, told apart, and kept from harming each other."""
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from zerokd.errors import RecipeError
+from zerokd.plugin import host
+from zerokd.plugin.specs import KINDS
+
+GOOD = """
+from zerokd import Loss, LossSpec, Port, hookimpl
+
+@hookimpl
+def zerokd_losses():
+    return [LossSpec({name!r}, target=__name__ + ":Flat", summary="a test")]
+
+class Flat(Loss):
+    ports = {{"image": Port("any image", grad=True, default="student.enhanced")}}
+    def forward(self, *, image):
+        return image.mean(dim=(1, 2, 3))
+"""
+
+
+def plugin(folder, stem, text):
+    path = folder / f"{stem}.py"
+    path.write_text(text)
+    return path
+
+
+def test_built_ins_of_every_kind_are_found_and_none_is_broken():
+    catalogue = host.discover()
+    assert not catalogue.broken
+    assert all(catalogue.of(kind) for kind in KINDS)
+    assert all(entry.provider.builtin for entry in catalogue.entries)
+
+
+def test_every_built_in_record_names_its_own_file_and_fits_its_contract():
+    from zerokd.plugin.contracts import CONTRACTS
+
+    for entry in host.discover().entries:
+        spec = entry.spec
+        assert spec.target.startswith(f"zerokd.{spec.kind}.{spec.name}:")
+        assert issubclass(spec.load(), CONTRACTS[spec.kind])
+
+
+def test_a_one_file_plugin_is_found_with_its_origin(tmp_path):
+    catalogue = host.discover([plugin(tmp_path, "mine", GOOD.format(name="flat"))])
+    entry = catalogue.find("losses", "flat")
+    assert entry.qualified == "mine:flat"
+    assert catalogue.find("losses", "mine:flat") is entry
+    assert entry.spec.load().__name__ == "Flat"
+
+
+def test_two_strangers_with_one_name_must_be_told_apart(tmp_path):
+    files = [plugin(tmp_path, stem, GOOD.format(name="flat")) for stem in ("one", "two")]
+    catalogue = host.discover(files)
+    with pytest.raises(RecipeError) as caught:
+        catalogue.find("losses", "flat")
+    assert "one and two" in str(caught.value)
+    assert 'use = "one:flat"' in str(caught.value)
+    assert catalogue.find("losses", "two:flat").provider.name == "two"
+
+
+def test_a_built_in_is_never_shadowed(tmp_path):
+    catalogue = host.discover([plugin(tmp_path, "sly", GOOD.format(name="mse"))])
+    assert catalogue.find("losses", "mse").provider.builtin
+    assert catalogue.find("losses", "sly:mse").provider.name == "sly"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import no_such_module_at_all", "No module named 'no_such_module_at_all'"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("def (", "SyntaxError"),
+        (
+            "from zerokd import hookimpl\n@hookimpl\ndef zerokd_losses():\n    return [3]",
+            "zerokd_losses: TypeError: returned int, expected LossSpec",
+        ),
+        (
+            "from zerokd import hookimpl\n@hookimpl\ndef zerokd_losses():\n    raise ValueError('boom')",
+            "zerokd_losses: ValueError: boom",
+        ),
+        ("from zerokd import hookimpl\n@hookimpl\ndef zerokd_lossses():\n    return []", "zerokd_lossses"),
+    ],
+)
+def test_a_broken_plugin_is_named_and_harms_no_other(tmp_path, text, reason):
+    files = [plugin(tmp_path, "bad", text), plugin(tmp_path, "fine", GOOD.format(name="flat"))]
+    catalogue = host.discover(files)
+    assert [ill.provider.name for ill in catalogue.broken] == ["bad"]
+    assert reason in catalogue.broken[0].reason
+    assert catalogue.find("losses", "flat").provider.name == "fine"
+
+
+def test_a_missing_name_mentions_the_nearest_and_the_broken(tmp_path):
+    catalogue = host.discover([plugin(tmp_path, "bad", "import no_such_module_at_all")])
+    with pytest.raises(RecipeError) as caught:
+        catalogue.find("losses", "multi_region_exposur")
+    assert "did you mean 'multi_region_exposure'?" in str(caught.value)
+    assert "plugin bad is broken" in str(caught.value)
+
+
+class Point(EntryPoint):
+    """An installed plugin that was never installed."""
+
+    @property
+    def dist(self):
+        from types import SimpleNamespace
+
+        return SimpleNamespace(name=f"dist-{self.name}", version="1.2")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [(None, {"dist-a", "dist-b"}), ("", set()), ("dist-a", {"dist-a"}), ("dist-a, dist-b", {"dist-a", "dist-b"})],
+)
+def test_zerokd_plugins_chooses_installed_plugins(monkeypatch, tmp_path, chosen, found):
+    for stem in ("a", "b"):
+        plugin(tmp_path, f"entry_{stem}", GOOD.format(name=f"flat_{stem}"))
+    monkeypatch.syspath_prepend(tmp_path)
+    points = [Point(stem, f"entry_{stem}", "zerokd") for stem in ("a", "b")]
+    monkeypatch.setattr(host, "entry_points", lambda group: points)
+    monkeypatch.delenv("ZEROKD_PLUGINS", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("ZEROKD_PLUGINS", chosen)
+    strangers = [entry.provider for entry in host.discover().entries if not entry.provider.builtin]
+    assert {provider.name for provider in strangers} == found
+    assert all(provider.version == "1.2" for provider in strangers)
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["--help"], ["run", "--help"]])
+def test_listing_and_help_import_no_torch(arguments):
+    code = (
+        "import sys; sys.argv = ['zerokd', *sys.argv[1:]]\n"
+        "from zerokd.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout

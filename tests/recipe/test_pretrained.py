@@ -1,0 +1,40 @@
+"""Where a model's weights come from."""
+
+import pytest
+import torch
+
+from zerokd import ModelSpec
+from zerokd.errors import RecipeError
+from zerokd.models.zero_dce_pp import ZeroDcePp
+from zerokd.recipe.pretrained import install_weights
+from zerokd.weights import read_weights, sha256
+
+PLAIN = ModelSpec("zero_dce_pp", target="a:B", summary="a test")
+
+
+def test_none_leaves_the_drawn_weights():
+    model = ZeroDcePp()
+    before = model.e_conv1.point_conv.weight.clone()
+    assert install_weights(model, None, PLAIN, 5) == {"weights": "random, seed 5"}
+    assert torch.equal(model.e_conv1.point_conv.weight, before)
+
+
+def test_the_bundled_teacher_was_made_by_our_own_recipe():
+    from importlib.resources import as_file, files
+
+    spec = ModelSpec("zero_dce_pp", target="a:B", summary="a test", bundled="zerokd.assets:zero_dce_pp.safetensors")
+    model = ZeroDcePp()
+    told = install_weights(model, "bundled", spec, 0)
+    with as_file(files("zerokd.assets") / "zero_dce_pp.safetensors") as path:
+        state, facts = read_weights(path)
+        assert told["sha256"] == sha256(path)
+        assert path.stat().st_size < 60_000
+    assert torch.equal(model.e_conv7.point_conv.weight, state["e_conv7.point_conv.weight"])
+    assert facts["recipe"] == "teacher"
+    assert facts["data"]["source"]["use"] == "zerokd:dead_leaves"
+    assert facts["models"]["student"]["weights"].startswith("random, seed ")
+
+
+def test_a_model_that_ships_none_says_so():
+    with pytest.raises(RecipeError, match="ships no weights"):
+        install_weights(ZeroDcePp(), "bundled", PLAIN, 0)

@@ -1,0 +1,38 @@
+"""Nothing that was there is ever overwritten."""
+
+import pytest
+
+from zerokd.errors import RunFolderError
+from zerokd.run.folder import RunFolder
+
+
+def test_a_folder_with_something_in_it_is_refused_untouched(tmp_path):
+    (tmp_path / "mine.txt").write_text("kept")
+    with pytest.raises(RunFolderError, match="exists and is not an empty folder"):
+        RunFolder.create("paper", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_file_in_the_way_is_refused(tmp_path):
+    path = tmp_path / "out"
+    path.write_text("kept")
+    with pytest.raises(RunFolderError):
+        RunFolder.create("paper", path)
+    assert path.read_text() == "kept"
+
+
+def test_an_empty_folder_is_used(tmp_path):
+    assert RunFolder.create("paper", tmp_path).sample("pretrain").parent.is_dir()
+
+
+def test_two_runs_in_one_second_get_two_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.strftime", lambda _: "20260101-000000")
+    paths = [RunFolder.create("paper", None).path.name for _ in range(3)]
+    assert paths == ["paper-20260101-000000", "paper-20260101-000000-2", "paper-20260101-000000-3"]
+
+
+def test_a_place_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match="cannot make the run folder"):
+        RunFolder.create("paper", tmp_path / "file" / "below")

@@ -1,0 +1,51 @@
+"""What a run says: lines in a pipe, a bar on a terminal, nothing hidden."""
+
+import io
+
+from rich.console import Console
+
+from zerokd.run.progress import LINES_A_STAGE, Progress
+
+
+def epoch(number, total=1.0):
+    terms = {
+        f"task.{name}": {"value": size, "weight": 1.0, "contribution": size}
+        for name, size in (("small", 0.001), ("large", 0.7), ("mid", 0.2), ("next", 0.05))
+    }
+    return {"kind": "epoch", "stage": "distill", "epoch": number, "total": total, "terms": terms}
+
+
+def said(build, terminal, *settings):
+    file = io.StringIO()
+    progress = Progress(Console(file=file, force_terminal=terminal, width=80))
+    phase = build(*settings).phases[1]
+    with progress.stage(phase) as watch:
+        for number in range(phase.epochs):
+            watch(epoch(number))
+            watch(epoch(number) | {"kind": "step"})
+    return file.getvalue()
+
+
+def test_a_pipe_gets_a_few_plain_lines(build):
+    lines = said(build, False, "stages.distill.epochs=100").splitlines()
+    assert len(lines) == LINES_A_STAGE + 1
+    assert lines[0].startswith("distill 1/100  objective 1  task.large 0.7  task.mid 0.2  task.next 0.05  ")
+    assert lines[-1].endswith(" 0 s left")
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_terminal_gets_a_bar_with_the_main_terms(build):
+    text = said(build, True, "stages.distill.epochs=3")
+    assert "\x1b[" in text
+    assert "task.large 0.7" in text
+
+
+def test_names_that_look_like_markup_stay_text(build):
+    file = io.StringIO()
+    progress = Progress(Console(file=file, width=200))
+    components = build()
+    object.__setattr__(components, "fallbacks", ("[red]not a colour[/red]",))
+    object.__setattr__(components.data, "rejected", (("<img>[b].jpg", "empty file"),))
+    progress.started(components, None)
+    assert "FALLBACK: [red]not a colour[/red]" in file.getvalue()
+    assert "left out: <img>[b].jpg: empty file" in file.getvalue()

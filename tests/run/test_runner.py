@@ -1,0 +1,93 @@
+"""The loop: one step against the same step written by hand, and what happens when numbers stop being finite."""
+
+import copy
+import io
+
+import pytest
+import torch
+
+from zerokd.errors import NumericError
+from zerokd.objective.graph import Graph
+from zerokd.objective.objective import Objective
+from zerokd.run.batches import batches
+from zerokd.run.metrics import Metrics
+from zerokd.run.runner import restart, train, update
+
+CPU = torch.device("cpu")
+INDICES = [0, 1, 2, 3]
+
+
+def run(components, number=0):
+    phase = components.phases[number]
+    objective = Objective(phase, Graph(phase, components))
+    with Metrics(phase, objective, io.StringIO()) as metrics:
+        train(phase, objective, components, INDICES, metrics, CPU)
+    return components.student
+
+
+def test_two_steps_equal_adam_written_out(build):
+    """Adam (Kingma and Ba 2015), the clipped norm and the cosine rate, each from its formula."""
+    components = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4")
+    phase = components.phases[0]
+    twin = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4")
+    objective = Objective(twin.phases[0], Graph(twin.phases[0], twin))
+    parameters = list(twin.student.parameters())
+    first = [torch.zeros_like(one) for one in parameters]
+    second = [torch.zeros_like(one) for one in parameters]
+    rates = [5e-3, 1e-7 + (5e-3 - 1e-7) * 0.5]  # cosine over two steps: the start, and half way
+    for step, batch in enumerate(batches(twin.data, INDICES, twin.phases[0], 0, CPU), 1):
+        gradients = torch.autograd.grad(objective({"low": batch.low}).total, parameters)
+        norm = torch.cat([one.flatten() for one in gradients]).norm()
+        scale = min(1.0, 0.1 / (float(norm) + 1e-6))
+        for one, gradient, m, v in zip(parameters, gradients, first, second, strict=True):
+            m.mul_(0.9).add_(0.1 * scale * gradient)
+            v.mul_(0.999).add_(0.001 * (scale * gradient) ** 2)
+            with torch.no_grad():
+                one -= rates[step - 1] * (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-8)
+    student = run(components)
+    assert phase.optimizer.weight_decay == 0.0
+    for trained, expected in zip(student.parameters(), parameters, strict=True):
+        torch.testing.assert_close(trained, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_teacher_never_changes_and_student_does(build):
+    components = build()
+    teacher = copy.deepcopy(components.models["teacher"].state_dict())
+    student = copy.deepcopy(components.student.state_dict())
+    run(components, 1)
+    assert all(torch.equal(teacher[key], value) for key, value in components.models["teacher"].state_dict().items())
+    assert not all(torch.equal(student[key], value) for key, value in components.student.state_dict().items())
+
+
+def test_the_average_starts_at_the_student_and_follows_it_by_its_decay(build):
+    components = build("models.ema.decay=0.75")
+    average, student = components.averages["ema"], components.student
+    torch.nn.init.ones_(student.e_conv1.point_conv.bias)
+    restart(average, student)
+    assert torch.equal(average.model.e_conv1.point_conv.bias, student.e_conv1.point_conv.bias)
+    torch.nn.init.constant_(student.e_conv1.point_conv.bias, 5.0)
+    update(average, student)
+    torch.testing.assert_close(average.model.e_conv1.point_conv.bias, torch.full((4,), 2.0))
+    update(average, student)
+    torch.testing.assert_close(average.model.e_conv1.point_conv.bias, torch.full((4,), 2.75))
+
+
+@pytest.mark.parametrize("poison", ["value", "gradient"])
+def test_a_gradient_that_is_not_finite_changes_no_parameter_and_names_term_and_image(build, monkeypatch, poison):
+    components = build()
+    term = next(term for term in components.phases[0].terms if term.label == "pretraining.smoothness")
+
+    def forward(self, *, image):
+        value = image.mean(dim=(1, 2, 3))
+        return value * float("nan") if poison == "value" else (value * 0).abs().sqrt()
+
+    monkeypatch.setattr(type(term.loss), "forward", forward)
+    before = copy.deepcopy(components.student.state_dict())
+    with pytest.raises(NumericError) as caught:
+        run(components)
+    assert all(torch.equal(before[key], value) for key, value in components.student.state_dict().items())
+    text = str(caught.value)
+    assert "stage 'pretrain', step 1" in text
+    assert "dead_leaves/" in text
+    assert ("pretraining.smoothness on" in text) == (poison == "value")
+    assert caught.value.exit_code == 4

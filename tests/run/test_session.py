@@ -1,0 +1,123 @@
+"""A whole run in small: what it leaves, that it repeats bit for bit, and that its student loads in one call."""
+
+import json
+import tomllib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+import zerokd
+from zerokd.errors import RecipeError, RunFolderError
+from zerokd.run.folder import RunFolder
+from zerokd.run.progress import Progress
+from zerokd.run.session import choose_device, execute, prepare, psnr
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def finish(build, tmp_path):
+    def finish(name, *settings):
+        components = build("data.held_out=0.5", *settings)
+        folder = RunFolder.create("paper", tmp_path / name)
+        with (tmp_path / f"{name}.txt").open("w") as file:
+            execute(prepare(components, CPU), folder, {"name": "paper"}, Progress(Console(file=file)))
+        return folder
+
+    return finish
+
+
+def test_a_run_leaves_everything_that_is_promised(finish):
+    folder = finish("run")
+    names = {str(path.relative_to(folder.path)) for path in folder.path.rglob("*") if path.is_file()}
+    assert names == {
+        "recipe.toml",
+        "manifest.json",
+        "metrics.jsonl",
+        "student.safetensors",
+        "loss_curves.png",
+        "samples/pretrain.png",
+        "samples/distill.png",
+    }
+    assert tomllib.loads((folder.path / "recipe.toml").read_text()) == {"name": "paper"}
+    manifest = json.loads((folder.path / "manifest.json").read_text())
+    assert manifest["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert manifest["data"]["images"] == 6
+    assert manifest["models"]["teacher"]["weights"].startswith("bundled ")
+    assert len(manifest["models"]["teacher"]["sha256"]) == 64
+    assert manifest["stages"][1]["coefficients"]["task"] == pytest.approx(0.55)
+    assert manifest["stages"][0]["forwards"] == ["student"]
+    assert set(manifest["result"]["fidelity"]) == {"student to teacher", "input to teacher"}
+
+
+def test_the_student_loads_with_one_call_and_is_what_was_trained(finish, build):
+    model = zerokd.load(finish("run", "models.student.width=5").student)
+    assert model.config.width == 5
+    assert not model.training
+    low = torch.rand(1, 3, 17, 9)
+    assert model(low)["enhanced"].shape == low.shape
+
+
+def test_the_same_seed_gives_the_same_bytes(finish):
+    first, again, other = finish("one"), finish("two"), finish("three", "seed=1")
+    assert first.student.read_bytes() == again.student.read_bytes()
+    assert first.metrics.read_bytes() == again.metrics.read_bytes()
+    assert first.student.read_bytes() != other.student.read_bytes()
+
+
+def test_sample_pictures_show_low_teacher_and_student(finish):
+    picture = np.asarray(Image.open(finish("run").sample("distill")))
+    cells = [picture[22 : 22 + 160, 6 + column * 166 : 166 + column * 166] for column in range(3)]
+    assert cells[0].mean() < cells[1].mean()
+    assert len({cell.tobytes() for cell in cells}) == 3
+
+
+def test_a_fallback_is_said_and_written(build, tmp_path, monkeypatch):
+    components = build()
+    told = "vgg_perceptual: said aloud"
+    object.__setattr__(components, "fallbacks", (told,))
+    folder = RunFolder.create("paper", tmp_path / "run")
+    console = Console(record=True, width=80, file=(tmp_path / "out").open("w"))
+    progress = Progress(console)
+    progress.started(components, folder)
+    execute(prepare(components, CPU), folder, {}, progress)
+    assert f"FALLBACK: {told}" in console.export_text()
+    assert json.loads((folder.path / "manifest.json").read_text())["fallbacks"] == [told]
+
+
+def test_problems_of_all_stages_come_together(build):
+    components = build(
+        'terms.task.color.on.enhanced="student.curve_map"',
+        'terms.pretraining.exposure.on.enhanced="student.curve_map"',
+    )
+    with pytest.raises(RecipeError) as caught:
+        prepare(components, CPU)
+    assert len(caught.value.problems) == 2
+
+
+def test_a_full_disk_is_told_as_such(build, tmp_path, monkeypatch):
+    components = build()
+    folder = RunFolder.create("paper", tmp_path / "run")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunFolder, "write_manifest", full)
+    with pytest.raises(RunFolderError) as caught:
+        execute(prepare(components, CPU), folder, {}, Progress(Console(quiet=True)))
+    assert "No space left on device" in str(caught.value)
+    assert caught.value.exit_code == 5
+
+
+def test_an_unknown_device_is_a_mistake_with_a_remedy():
+    with pytest.raises(RecipeError, match="device 'cudda' cannot be used"):
+        choose_device("cudda")
+
+
+def test_psnr_by_hand():
+    black, grey = torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.1)
+    assert psnr(black, grey) == pytest.approx(20.0, abs=1e-4)
+    assert psnr(torch.cat([black, black]), torch.cat([grey, grey * 0.1])) == pytest.approx(30.0, abs=1e-3)

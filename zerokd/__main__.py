@@ -1,0 +1,5 @@
+"""``python -m zerokd``."""
+
+from zerokd.cli import main
+
+main()

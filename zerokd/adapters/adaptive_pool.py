@@ -1,0 +1,40 @@
+"""Average pooling to one height and width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import final
+
+import attrs
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from zerokd import Adapter, Signal
+
+
+@final
+class AdaptivePool(Adapter):
+    """Averages every tensor down to the smallest height and the smallest width among them.
+
+    Tensors that have that size already pass unchanged.
+    Source: the documented feature matching. *Differs:* the released code pools the teacher to the student's size, which
+    repeats pixels where the teacher's is smaller; never enlarging treats both alike.
+
+    Example:
+        >>> import torch
+        >>> AdaptivePool()({"student": torch.zeros(1, 4, 2, 3), "teacher": torch.ones(1, 8, 4, 6)})["teacher"].shape
+        torch.Size([1, 8, 2, 3])
+    """
+
+    def describe(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
+        size = _smallest(signal.shape for signal in signals.values())
+        return {port: attrs.evolve(signal, shape=(signal.shape[0], *size)) for port, signal in signals.items()}
+
+    def forward(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        size = _smallest(tensor.shape for tensor in tensors.values())
+        return {port: adaptive_avg_pool2d(tensor, size) for port, tensor in tensors.items()}
+
+
+def _smallest(shapes: Iterable[tuple[int, ...]]) -> tuple[int, int]:
+    sizes = [shape[-2:] for shape in shapes]
+    return min(height for height, _ in sizes), min(width for _, width in sizes)

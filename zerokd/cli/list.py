@@ -1,0 +1,33 @@
+"""``zerokd list``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from zerokd.plugin.specs import KINDS
+
+
+@click.command("list")
+@click.argument("kind", required=False, type=click.Choice(list(KINDS)))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@click.option("--plugin", "plugins", multiple=True, type=click.Path(), help="A one-file plugin to load.")
+def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> None:
+    """Show every component that a recipe may name, and every plugin that is broken."""
+    from zerokd.plugin.host import discover
+
+    catalogue = discover(plugins)
+    kinds = [kind] if kind else list(KINDS)
+    if as_json:
+        click.echo(json.dumps(catalogue.as_json(kinds), indent=2))
+        return
+    for one in kinds:
+        entries = catalogue.of(one)
+        width = max((len(entry.spec.name) for entry in entries), default=0)
+        click.secho(f"{one} ({len(entries)})", bold=True)
+        for entry in entries:
+            origin = "" if entry.provider.builtin else f"  [{entry.provider}]"
+            click.echo(f"  {entry.spec.name:<{width}}  {entry.spec.summary}{origin}")
+    for ill in catalogue.broken:
+        click.secho(f"broken: {ill.provider}: {ill.reason}", fg="red")

@@ -1,0 +1,83 @@
+"""Low-light pictures of dead-leaves scenes: training images that need no download and no licence."""
+
+from __future__ import annotations
+
+from typing import Annotated, final
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from zerokd import Data, DataConfig
+from zerokd.data.leaf_scene import leaf_scene
+
+GAMMA = 2.2
+Stops = Annotated[float, Field(ge=0.0, le=12.0)]
+
+
+def expose(rng: np.random.Generator, light: np.ndarray, stops: float, noise: float) -> np.ndarray:
+    """What a camera makes of linear ``light``, uint8: exposure by ``stops``, highlight shoulder, noise, display gamma.
+
+    The noise variance has a photon part, which grows with the signal, and a constant one; ``noise`` scales its root.
+    """
+    signal = 1 - np.exp(-light * np.float32(2.0**stops))
+    photon, readout = (10 ** rng.uniform((-4.3, -3.3), (-3.0, -2.5))).astype(np.float32)
+    spread = np.float32(noise) * np.sqrt(photon * signal + readout**2)
+    signal += spread * rng.standard_normal(light.shape, np.float32)
+    return np.rint(255 * np.clip(signal, 0, 1) ** np.float32(1 / GAMMA)).astype(np.uint8)
+
+
+@final
+class DeadLeaves(Data):
+    """Dead-leaves scenes, photographed too dark, at times rightly or too bright.
+
+    Opaque shapes with radii of density r^-3 hide one another: edges at every scale and the 1/f^2 power spectrum of
+    natural pictures. Palette, shading, grain, sky, shadows and lamps are this project's. Exposures are mixed as in the
+    training set of Zero-DCE, with more dark ones. Image i depends on seed, size and i alone.
+    Source: Lee, Mumford, Huang: Occlusion models for natural images, IJCV 2001; as training data: Baradad et al.:
+    Learning to see by looking at noise, NeurIPS 2021.
+
+    Example:
+        >>> data = DeadLeaves(count=2, size=32)
+        >>> data[0].shape, data[0].dtype, data.name(1)
+        (torch.Size([3, 32, 32]), torch.uint8, 'dead_leaves/1')
+    """
+
+    class Config(DataConfig):
+        count: int = Field(64, ge=1, le=100_000, description="number of scenes")
+        seed: int = Field(0, ge=0, description="another seed gives other scenes")
+        darkness: tuple[Stops, Stops] = Field((2.0, 7.0), description="under-exposure of dark scenes, stops, 0 to 12")
+        lit: float = Field(0.25, ge=0.0, le=1.0, description="share of scenes 2 stops under- to 3 over-exposed instead")
+        noise: float = Field(1.0, ge=0.0, le=10.0, description="strength of the camera noise; 0 is none")
+
+    def __init__(self, **options: object):
+        super().__init__(**options)
+        self._drawn: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __len__(self) -> int:
+        return self.config.count
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self._pair(index)[0]
+
+    def name(self, index: int) -> str:
+        return f"dead_leaves/{index}"
+
+    def reference(self, index: int) -> Tensor:
+        return self._pair(index)[1]
+
+    def _pair(self, index: int) -> tuple[Tensor, Tensor]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"there are {len(self)} scenes, 0 to {len(self) - 1}; got {index}")
+        if index not in self._drawn:
+            rng = np.random.default_rng((self.config.seed, index))
+            light = leaf_scene(rng, self.config.size)
+            stops = rng.uniform(-2, 3) if rng.random() < self.config.lit else -rng.uniform(*self.config.darkness)
+            low, well_lit = expose(rng, light, stops, self.config.noise), expose(rng, light, 0.0, 0.0)
+            self._drawn[index] = _planes(low), _planes(well_lit)
+        return self._drawn[index]
+
+
+def _planes(image: np.ndarray) -> Tensor:
+    return torch.from_numpy(image).permute(2, 0, 1).contiguous()

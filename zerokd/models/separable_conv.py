@@ -1,0 +1,33 @@
+"""The layer both curve networks are made of."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class SeparableConv(nn.Module):
+    """A depthwise 3x3 convolution and a pointwise 1x1 one, nothing between them; height and width are kept.
+
+    The names of both are those of the released Zero-DCE++ checkpoints.
+    """
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.depth_conv = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs)
+        self.point_conv = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.point_conv(self.depth_conv(x))
+
+    def bounds(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+        """The least and greatest value of each output channel when input channel c lies in [lower[c], upper[c]].
+
+        The zeros of the padding count as inputs. Attained, since no input pixel reaches an output on two paths.
+        """
+        lower, upper = lower.clamp(max=0), upper.clamp(min=0)
+        taps, mix = self.depth_conv.weight.flatten(1), self.point_conv.weight.flatten(1)
+        rise, fall = taps.clamp(min=0).sum(1), taps.clamp(max=0).sum(1)
+        least = rise * lower + fall * upper + self.depth_conv.bias
+        most = rise * upper + fall * lower + self.depth_conv.bias
+        rise, fall = mix.clamp(min=0), mix.clamp(max=0)
+        return rise @ least + fall @ most + self.point_conv.bias, rise @ most + fall @ least + self.point_conv.bias

@@ -1,0 +1,153 @@
+"""What a step must compute: each forward, feature and adapter once, and only if a live term needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from attrs import evolve, frozen
+from torch import Tensor, nn
+
+from zerokd.objective.signals import FEATURES, features_of, owners_of
+from zerokd.plugin.contracts import Adapter, Model
+from zerokd.plugin.specs import Signal
+from zerokd.recipe.components import TRAINED, Components, Phase, Term
+
+Tensors = Mapping[str, Tensor]
+Signals = Mapping[str, Signal]
+
+
+@frozen(eq=False)
+class Forward:
+    """One run of a model: its outputs and tapped features. All but the trained one run in eval mode, without gradient.
+
+    A tapped feature is copied as it leaves its layer, so that a later in-place activation cannot change it.
+    """
+
+    owner: str
+    network: Model
+    layers: tuple[str, ...]
+    reads: tuple[str, ...] = ("low",)
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        features = [f"{self.owner}.{FEATURES}.{layer}" for layer in self.layers]
+        return (*(f"{self.owner}.{output}" for output in self.network.outputs()), *features)
+
+    def compute(self, tensors: Tensors) -> dict[str, Tensor]:
+        tapped: dict[str, Tensor] = {}
+        hooks = [
+            self.network.get_submodule(name).register_forward_hook(self._keep(tapped, name)) for name in self.layers
+        ]
+        trained = self.owner == TRAINED
+        try:
+            with torch.set_grad_enabled(trained and torch.is_grad_enabled()):
+                outputs = self.network.train(trained)(tensors["low"])
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return {f"{self.owner}.{name}": value for name, value in outputs.items()} | tapped
+
+    def _keep(self, tapped: dict[str, Tensor], layer: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: object, output: Tensor) -> None:
+            tapped[f"{self.owner}.{FEATURES}.{layer}"] = output.clone()
+
+        return hook
+
+    def describe(self, signals: Signals) -> dict[str, Signal]:
+        return {f"{self.owner}.{name}": signal for name, signal in self.network.outputs().items()}
+
+
+@frozen(eq=False)
+class Adaptation:
+    """One adapter on the tensors of a term's ports. ``bound`` says which tensor each port holds before it."""
+
+    adapter: Adapter
+    key: str
+    bound: dict[str, str]
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return tuple(self.bound.values())
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        return tuple(self.given.values())
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The tensor each port holds after it."""
+        return {port: f"{self.key}[{port}]" for port in self.bound}
+
+    def compute(self, tensors: Tensors) -> dict[str, Tensor]:
+        adapted = self.adapter({port: tensors[name] for port, name in self.bound.items()})
+        return {self.given[port]: value for port, value in adapted.items()}
+
+    def describe(self, signals: Signals) -> dict[str, Signal]:
+        described = self.adapter.describe({port: signals[name] for port, name in self.bound.items()})
+        return {self.given[port]: signal for port, signal in described.items()}
+
+
+Call = Forward | Adaptation
+
+
+class Graph:
+    """The computations of one stage in order, and which tensor every port of every term reads.
+
+    ``bindings`` maps a term's label to port -> tensor name, after the term's adapters.
+    """
+
+    def __init__(self, phase: Phase, components: Components):
+        self.calls: list[Call] = [
+            Forward(owner, components.network(owner), features_of(owner, phase.terms))
+            for owner in owners_of(phase.terms)
+        ]
+        adaptations: dict[str, Adaptation] = {}
+        self.bindings: dict[str, dict[str, str]] = {}
+        for term in phase.terms:
+            self.bindings[term.label] = self._adapt(term, adaptations)
+        self.calls += adaptations.values()
+        self._live: dict[frozenset[str], list[Call]] = {}
+
+    def _adapt(self, term: Term, adaptations: dict[str, Adaptation]) -> dict[str, str]:
+        """Chain a term's adapters; an equal chain on equal tensors is shared between terms."""
+        bound = dict(term.on)
+        for adapter, name in zip(term.adapters, term.adapter_names, strict=True):
+            key = f"{name}({', '.join(f'{port}={tensor}' for port, tensor in bound.items())})"
+            bound = adaptations.setdefault(key, Adaptation(adapter, key, bound)).given
+        return bound
+
+    def forwards(self) -> list[Forward]:
+        """The models that run in a step."""
+        return [call for call in self.calls if isinstance(call, Forward)]
+
+    def live(self, labels: Iterable[str]) -> list[Call]:
+        """The calls that these terms need, in order."""
+        wanted = frozenset(name for label in labels for name in self.bindings[label].values())
+        if wanted not in self._live:
+            needed, kept = set(wanted), []
+            for call in reversed(self.calls):
+                if needed.intersection(call.writes):
+                    kept.append(call)
+                    needed.update(call.reads)
+            self._live[wanted] = kept[::-1]
+        return self._live[wanted]
+
+    def compute(self, inputs: Tensors, labels: Iterable[str]) -> dict[str, Tensor]:
+        """All tensors that the named terms read, from a step's inputs."""
+        tensors = dict(inputs)
+        for call in self.live(labels):
+            tensors.update(call.compute(tensors))
+        return tensors
+
+    def trace(self, call: Call, tensors: dict[str, Tensor], signals: dict[str, Signal]) -> None:
+        """Run one call on a sample and note what it makes, with the shapes as measured.
+
+        Raises:
+            ValueError: an adapter cannot align what it is given; the text says what would.
+        """
+        described = call.describe(signals)
+        made = call.compute(tensors)
+        tensors.update(made)
+        for name, value in made.items():
+            signals[name] = evolve(described.get(name, Signal()), shape=tuple(value.shape[1:]))

@@ -1,0 +1,133 @@
+"""Does every term train the student? Found out on a small batch, before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from zerokd.errors import Problem, RecipeError
+from zerokd.objective.graph import Graph
+from zerokd.objective.objective import Objective
+from zerokd.objective.signals import misnamed
+from zerokd.plugin.specs import Port, Signal
+from zerokd.recipe.components import Components, Phase, Term
+
+
+def probe(phase: Phase, components: Components, sample: Tensor) -> Objective:
+    """The stage's objective, after every term has been seen to work on ``sample``, a batch (N, 3, H, W) in [0, 1].
+
+    Raises:
+        RecipeError: with every term that reads what is not there, cannot be compared, breaks its contract or does not
+            reach the student.
+    """
+    inputs = phase.stage.inputs(sample)
+    names = misnamed(phase, components, inputs)
+    if names:
+        raise RecipeError(*names)
+    graph = Graph(phase, components)
+    objective = Objective(phase, graph).to(sample.device)
+    tensors = dict(inputs)
+    signals = {name: Signal(tuple(value.shape[1:]), (0.0, 1.0)) for name, value in inputs.items()}
+    found = list(_traced(phase, graph, tensors, signals))
+    for term in phase.terms:
+        bound = graph.bindings[term.label]
+        if all(name in tensors for name in bound.values()):
+            found += _mismatched(term, {port: signals[name] for port, name in bound.items()})
+    if not found:
+        for term in phase.terms:
+            found += _untrained(term, objective, tensors, components)
+    if found:
+        raise RecipeError(*found)
+    return objective
+
+
+def _traced(phase: Phase, graph: Graph, tensors: dict[str, Tensor], signals: dict[str, Signal]) -> Iterator[Problem]:
+    """Run every call once; an adapter that refuses is told at the terms it serves."""
+    for call in graph.calls:
+        if not all(name in tensors for name in call.reads):
+            continue
+        try:
+            graph.trace(call, tensors, signals)
+        except ValueError as fault:
+            for term in phase.terms:
+                if set(call.writes) & set(graph.bindings[term.label].values()):
+                    yield Problem(f"{term.label}: {fault}", term.place)
+
+
+def _mismatched(term: Term, signals: dict[str, Signal]) -> Iterator[Problem]:
+    """Ports whose tensors have the wrong range, are too small, or differ in shape where they must not."""
+    for port, declared in term.loss.ports.items():
+        signal, place = signals[port], term.places[port]
+        if declared.range and not _within(signal, declared):
+            spread = f"values in {_interval(signal.range)}" if signal.range else "unbounded values"
+            text = f"{term.label}: port {port!r} takes {_interval(declared.range)}, {term.on[port]} has {spread}"
+            yield Problem(text, place)
+        if min(signal.shape[1:]) < term.loss.min_size():
+            height, width = signal.shape[1:]
+            text = f"{term.label}: {term.use} needs at least {term.loss.min_size()} pixels a side, got {height}x{width}"
+            yield Problem(text, place)
+        if declared.like and signals[declared.like].shape != signal.shape:
+            yield _differ(term, port, signals)
+
+
+def _differ(term: Term, port: str, signals: dict[str, Signal]) -> Problem:
+    other = term.loss.ports[port].like or ""
+    here, there = signals[port].shape, signals[other].shape
+    remedies = ["adaptive_pool"] * (here[1:] != there[1:]) + ["gap"] * (here[0] != there[0])
+    wanted = ", ".join(f"{name!r}" for name in (*term.adapter_names, *remedies)).replace("'", '"')
+    hint = f"make them comparable with adapt = [{wanted}]"
+    text = f"{term.label}: {term.on[other]} is {_shape(there)} and {term.on[port]} is {_shape(here)}"
+    return Problem(text, term.places[port], (hint,))
+
+
+def _untrained(
+    term: Term, objective: Objective, tensors: dict[str, Tensor], components: Components
+) -> Iterator[Problem]:
+    """A term whose value is not one finite number per image, or whose gradient does not reach the student."""
+    count = len(tensors["low"])
+    try:
+        value = objective.value(term.label, tensors)
+    except Exception as fault:
+        yield Problem(f"{term.label}: {term.use} failed on a first batch: {type(fault).__name__}: {fault}", term.place)
+        return
+    if not isinstance(value, Tensor) or value.shape != (count,):
+        got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        yield Problem(f"{term.label}: {term.use} must return one value per image, shape (N,), got {got}", term.place)
+    elif not value.is_floating_point() or value.element_size() < 4:
+        yield Problem(f"{term.label}: {term.use} must return float32 or wider, got {value.dtype}", term.place)
+    elif not torch.isfinite(value).all():
+        yield Problem(f"{term.label}: {term.use} is not finite on a first batch: {value.tolist()}", term.place)
+    elif not term.monitor:
+        yield from _no_gradient(term, value, components)
+
+
+def _no_gradient(term: Term, value: Tensor, components: Components) -> Iterator[Problem]:
+    parameters = [one for one in components.student.parameters() if one.requires_grad]
+    gradients: tuple[Tensor | None, ...] = (None,)
+    if value.requires_grad:
+        gradients = torch.autograd.grad(value.mean(), parameters, retain_graph=True, allow_unused=True)
+    reached = [gradient for gradient in gradients if gradient is not None]
+    read = ", ".join(term.on.values())
+    hint = "bind a port to a signal of the student, or set monitor = true to log it only"
+    if not reached:
+        yield Problem(f"{term.label}: no gradient path to the student from {read}", term.place, (hint,))
+    elif not all(torch.isfinite(gradient).all() for gradient in reached):
+        yield Problem(f"{term.label}: its gradient at the student is not finite", term.place)
+    elif not any(gradient.any() for gradient in reached):
+        yield Problem(f"{term.label}: its gradient at the student is exactly 0: it trains nothing", term.place, (hint,))
+
+
+def _within(signal: Signal, declared: Port) -> bool:
+    if signal.range is None or declared.range is None:
+        return False
+    return declared.range[0] <= signal.range[0] and signal.range[1] <= declared.range[1]
+
+
+def _interval(bounds: tuple[float, float]) -> str:
+    return f"[{bounds[0]:g}, {bounds[1]:g}]"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]} channels of {shape[1]}x{shape[2]}"

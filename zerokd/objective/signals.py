@@ -1,0 +1,81 @@
+"""Named tensors: ``low``, ``student.enhanced``, ``teacher.features.e_conv2``. What a name means."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from attrs import frozen
+
+from zerokd.errors import Problem, did_you_mean
+from zerokd.recipe.components import Components, Phase, Term
+
+FEATURES = "features"
+
+
+@frozen
+class SignalName:
+    """``owner`` is a model's name, empty for an input; ``layer`` is set for a tapped feature, ``output`` otherwise."""
+
+    owner: str
+    output: str = ""
+    layer: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> SignalName:
+        owner, dot, rest = text.partition(".")
+        if not dot:
+            return cls("", output=owner)
+        head, _, layer = rest.partition(".")
+        return cls(owner, layer=layer) if head == FEATURES and layer else cls(owner, output=rest)
+
+
+def names_of(terms: Iterable[Term]) -> list[SignalName]:
+    """Every signal that some term reads, in the order of first mention."""
+    return [SignalName.read(text) for text in dict.fromkeys(text for term in terms for text in term.on.values())]
+
+
+def owners_of(terms: Iterable[Term]) -> list[str]:
+    """The models that some term reads."""
+    return list(dict.fromkeys(name.owner for name in names_of(terms) if name.owner))
+
+
+def features_of(owner: str, terms: Iterable[Term]) -> tuple[str, ...]:
+    """The layers of a model that some term taps."""
+    return tuple(name.layer for name in names_of(terms) if name.owner == owner and name.layer)
+
+
+def misnamed(phase: Phase, components: Components, inputs: Collection[str]) -> list[Problem]:
+    """Every binding of a stage that names nothing, or something that its stage may not read."""
+    found = []
+    for term in phase.terms:
+        for port, text in term.on.items():
+            wrong = _wrong(SignalName.read(text), phase, components, inputs)
+            if wrong:
+                message, hints = wrong
+                found.append(
+                    Problem(f"{term.label}: port {port!r} reads {text!r}: {message}", term.places[port], hints)
+                )
+    read = owners_of(term for term in phase.terms if not term.monitor)
+    for owner in phase.stage.needs:
+        if owner not in read:
+            text = f"stage {phase.name!r}: no term of its objective reads a signal of {owner!r}"
+            found.append(Problem(text, phase.place, (f"a {type(phase.stage).__name__} stage needs one",)))
+    return found
+
+
+def _wrong(
+    name: SignalName, phase: Phase, components: Components, inputs: Collection[str]
+) -> tuple[str, tuple[str, ...]] | None:
+    owners = [*components.models, *components.averages]
+    if not name.owner:
+        return None if name.output in inputs else ("no such input", did_you_mean(name.output, [*inputs, *owners]))
+    if name.owner not in owners:
+        return f"this recipe has no model {name.owner!r}", did_you_mean(name.owner, owners)
+    if name.owner not in phase.stage.reads:
+        return f"stage {phase.name!r} may not read {name.owner!r}", (f"it may read: {', '.join(phase.stage.reads)}",)
+    network = components.network(name.owner)
+    if name.layer:
+        layers = [layer for layer, _ in network.named_modules() if layer]
+        return None if name.layer in layers else ("no such layer", did_you_mean(name.layer, layers))
+    outputs = network.outputs()
+    return None if name.output in outputs else ("no such output", did_you_mean(name.output, [*outputs, FEATURES]))

@@ -1,0 +1,90 @@
+"""What a recipe becomes: its components, built. Everything to the right of here works on these records alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+
+from zerokd.errors import Place
+from zerokd.plugin.catalogue import Entry
+from zerokd.plugin.contracts import Adapter, Augmentation, Data, Loss, Model, Stage
+from zerokd.recipe.equation import Equation
+from zerokd.recipe.schema import Optimizer
+
+TRAINED = "student"  # the model that is trained; all others are frozen
+
+
+@frozen(eq=False)
+class Term:
+    """One loss, bound: which signal each port reads, through which adapters, with which weight.
+
+    ``adapter_names`` are the adapters as the recipe writes them, config included: equal ones can be shared between
+    terms. ``places`` says where each port is bound.
+    """
+
+    group: str
+    name: str
+    use: str
+    loss: Loss
+    weight: float
+    on: dict[str, str]
+    adapters: tuple[Adapter, ...]
+    adapter_names: tuple[str, ...]
+    monitor: bool
+    place: Place
+    places: dict[str, Place]
+
+    @property
+    def label(self) -> str:
+        return f"{self.group}.{self.name}"
+
+
+@frozen(eq=False)
+class Phase:
+    """One stage, ready: its equation with the coefficient of each group, and the terms of those groups."""
+
+    name: str
+    stage: Stage
+    equation: Equation
+    coefficients: dict[str, float]
+    terms: tuple[Term, ...]
+    epochs: int
+    batch: int
+    optimizer: Optimizer
+    augmentations: tuple[Augmentation, ...]
+    place: Place
+
+
+@frozen(eq=False)
+class Average:
+    """A model's exponential moving average: same architecture, ``decay`` kept at each step."""
+
+    of: str
+    model: Model
+    decay: float
+
+
+@frozen(eq=False)
+class Components:
+    """A built recipe. ``origins`` says what the data and each model are: plugin, config, and source of the weights;
+    ``used`` lists every plugin in it."""
+
+    name: str
+    seed: int
+    threads: int
+    data: Data
+    models: dict[str, Model]
+    averages: dict[str, Average]
+    phases: tuple[Phase, ...]
+    origins: dict[str, dict[str, Any]]
+    used: tuple[Entry, ...]
+    fallbacks: tuple[str, ...]
+
+    @property
+    def student(self) -> Model:
+        return self.models[TRAINED]
+
+    def network(self, owner: str) -> Model:
+        """The model or average of that name, to be run."""
+        return self.averages[owner].model if owner in self.averages else self.models[owner]

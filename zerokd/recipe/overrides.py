@@ -1,0 +1,73 @@
+"""Changes from the command line, laid over a document: ``--set``, ``--data``, ``--epochs``, ``--seed``."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import evolve
+
+from zerokd.errors import Place, Problem, RecipeError
+from zerokd.recipe.document import Document
+
+DATA_KEYS = ("size", "held_out")  # what every data source understands survives a change of source
+
+
+def override(document: Document, settings: Iterable[str]) -> Document:
+    """The document with each ``dotted.key=VALUE`` set; VALUE is TOML, and text that is not TOML is a string.
+
+    Raises:
+        RecipeError: a setting has no ``=``, an empty key, or goes through something that is not a table.
+    """
+    for setting in settings:
+        place = Place(f"--set {setting}")
+        key, equals, text = setting.partition("=")
+        path = tuple(part.strip() for part in key.split("."))
+        if not equals or not all(path):
+            hint = "write --set dotted.key=VALUE, for example --set params.alpha=0.4"
+            raise RecipeError(Problem("a setting needs a key and a value", place, (hint,)))
+        document = put(document, path, _value(text.strip()), place)
+    return document
+
+
+def put(document: Document, path: tuple[str, ...], value: Any, place: Place) -> Document:
+    """The document with one value at ``path``, its tables opened on the way; errors about it name ``place``."""
+    tables = table = copy.deepcopy(document.tables)
+    opened = set(document.opened)
+    for depth, part in enumerate(path[:-1], 1):
+        if part not in table:
+            table[part] = {}
+            opened.add(path[:depth])
+        table = table[part]
+        if not isinstance(table, dict):
+            raise RecipeError(Problem(f"{'.'.join(path[:depth])} is not a table", place))
+    table[path[-1]] = value
+    return evolve(document, tables=tables, places={**document.places, path: place}, opened=frozenset(opened))
+
+
+def with_data(document: Document, folder: str) -> Document:
+    """The same recipe on a folder of photos; size and held-out share stay as the recipe has them."""
+    old = document.tables.get("data", {})
+    kept = {key: old[key] for key in DATA_KEYS if isinstance(old, dict) and key in old}
+    return put(document, ("data",), {"use": "folder", "path": folder, **kept}, Place(f"--data {folder}"))
+
+
+def with_epochs(document: Document, total: int) -> Document:
+    """The same recipe in ``total`` epochs: stages keep their proportions, and none falls below one epoch."""
+    stages = document.tables.get("stages", {})
+    run = [name for name in document.tables.get("run", []) if isinstance(stages.get(name), dict)]
+    planned = sum(stages[name]["epochs"] for name in run if isinstance(stages[name].get("epochs"), int))
+    for name in run:
+        if planned and isinstance(stages[name].get("epochs"), int):
+            share = max(1, round(total * stages[name]["epochs"] / planned))
+            document = put(document, ("stages", name, "epochs"), share, Place(f"--epochs {total}"))
+    return document
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
+        return text

@@ -1,0 +1,83 @@
+"""How a run was made: enough to make it again, and to know what it rests on."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+from zerokd._version import __version__
+from zerokd.objective.objective import Objective
+from zerokd.plugin.contracts import Data
+from zerokd.recipe.components import Components
+
+PACKAGES = ("torch", "torchvision", "numpy", "pillow", "pydantic", "pluggy", "attrs", "safetensors")
+
+
+def manifest(
+    components: Components,
+    objectives: Sequence[Objective],
+    parts: tuple[list[int], list[int]],
+    device: torch.device,
+    arguments: Sequence[str],
+) -> dict[str, Any]:
+    """Everything that decides the run's bytes, as plain JSON."""
+    data, (training, held_out) = components.data, parts
+    return {
+        "recipe": components.name,
+        "command": list(arguments),
+        "seed": components.seed,
+        "device": _device(device),
+        "threads": components.threads,
+        "versions": {"zerokd": __version__, "python": platform.python_version(), **_versions()},
+        "platform": platform.platform(),
+        "plugins": {entry.qualified: str(entry.provider) for entry in components.used},
+        "models": {name: components.origins[f"models.{name}"] for name in components.models},
+        "data": {
+            "source": components.origins["data"],
+            "images": len(data),
+            "training": len(training),
+            "held_out": [data.name(index) for index in held_out],
+            "sha256": fingerprint(data),
+            "rejected": [{"name": name, "reason": reason} for name, reason in data.rejected],
+        },
+        "stages": [
+            {
+                "name": phase.name,
+                "objective": phase.equation.text,
+                "coefficients": phase.coefficients,
+                "weights": objective.weights,
+                "epochs": phase.epochs,
+                "forwards": [call.owner for call in objective.graph.forwards()],
+            }
+            for phase, objective in zip(components.phases, objectives, strict=True)
+        ],
+        "fallbacks": list(components.fallbacks),
+    }
+
+
+def fingerprint(data: Data) -> str:
+    """SHA-256 over every image's name and pixels, in order."""
+    digest = hashlib.sha256()
+    for index in range(len(data)):
+        digest.update(data.name(index).encode() + b"\0")
+        digest.update(data[index].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _device(device: torch.device) -> str:
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "absent"
+    return found

@@ -1,0 +1,61 @@
+"""What a run draws: samples side by side, and the curves of its objective."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+GAP, CAPTION = 6, 22  # pixels
+SMALLEST = 160  # sample images are enlarged to this many pixels a side, without smoothing, to be worth looking at
+INK, PAPER = (40, 40, 40), (255, 255, 255)
+
+
+def draw_samples(path: Path, columns: Mapping[str, Tensor]) -> None:
+    """One row an image, one captioned column a batch (N, 3, H, W) in [0, 1]."""
+    batches = {caption: _to_pixels(batch) for caption, batch in columns.items()}
+    rows, height, width = next(iter(batches.values())).shape[:3]
+    times = max(1, -(-SMALLEST // min(height, width)))
+    height, width = height * times, width * times
+    size = (len(batches) * (width + GAP) + GAP, CAPTION + rows * (height + GAP))
+    sheet = Image.new("RGB", size, PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for column, (caption, batch) in enumerate(batches.items()):
+        left = GAP + column * (width + GAP)
+        draw.text((left, 3), caption, fill=INK, font=font)
+        for row, pixels in enumerate(batch):
+            image = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
+            sheet.paste(image, (left, CAPTION + row * (height + GAP)))
+    sheet.save(path)
+
+
+def draw_curves(path: Path, metrics: Path, title: str) -> None:
+    """Every term's contribution over the epochs of each stage, from the run's metrics file."""
+    from matplotlib.figure import Figure  # takes half a second; only a run that ends needs it
+
+    stages: dict[str, list[dict[str, Any]]] = {}
+    for line in metrics.read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        if entry["kind"] == "epoch":
+            stages.setdefault(entry["stage"], []).append(entry)
+    figure = Figure(figsize=(max(6.4, 6.0 * len(stages)), 4.6), layout="constrained")
+    figure.suptitle(title)
+    for axes, (stage, epochs) in zip(figure.subplots(1, len(stages), squeeze=False)[0], stages.items(), strict=True):
+        x = [entry["epoch"] + 1 for entry in epochs]
+        axes.plot(x, [entry["total"] for entry in epochs], color="black", linewidth=2, label="objective")
+        for number, label in enumerate(epochs[0]["terms"]):
+            y = [entry["terms"][label]["contribution"] for entry in epochs]
+            axes.plot(x, y, color=f"C{number % 10}", linestyle=("-", "--", ":")[number // 10 % 3], label=label)
+        axes.set(title=stage, xlabel="epoch", ylabel="contribution to the objective", yscale="log")
+        axes.grid(alpha=0.25)
+        axes.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    figure.savefig(path, dpi=130)
+
+
+def _to_pixels(batch: Tensor) -> np.ndarray:
+    return (batch.detach().cpu().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()

@@ -1,0 +1,87 @@
+"""What a run says while it runs: a bar on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from zerokd.recipe.components import Components, Phase
+from zerokd.run.folder import RunFolder
+
+MAIN_TERMS = 3  # terms shown while training: the largest contributions
+LINES_A_STAGE = 10  # lines a stage prints when nobody watches a bar
+
+
+class Progress:
+    """Tells a person how a run goes. Everything it prints is also in the run folder."""
+
+    def __init__(self, console: Console):
+        self.console = console
+
+    def started(self, components: Components, folder: RunFolder | None) -> None:
+        """What is about to run, and every fallback that was taken."""
+        self._say(
+            f"recipe {components.name}, seed {components.seed}, {len(components.data)} images"
+            + (f" -> {folder.path}" if folder else "")
+        )
+        for name, reason in components.data.rejected:
+            self._say(f"left out: {name}: {reason}", "yellow")
+        for fallback in components.fallbacks:
+            self._say(f"FALLBACK: {fallback}", "bold yellow")
+        for phase in components.phases:
+            self._say(f"{phase.name}: {phase.epochs} epochs of {phase.equation.text}")
+
+    @contextmanager
+    def stage(self, phase: Phase) -> Iterator[Callable[[dict[str, Any]], None]]:
+        """Watch one stage's metrics lines."""
+        if self.console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(None),
+                TextColumn("{task.fields[now]}"),
+                TimeRemainingColumn(),
+            )
+            with Bar(*columns, console=self.console) as bar:
+                task = bar.add_task(phase.name, total=phase.epochs, now="")
+
+                def watch(line: dict[str, Any]) -> None:
+                    if line["kind"] == "epoch":
+                        bar.update(task, completed=line["epoch"] + 1, now=_summary(line))
+
+                yield watch
+            return
+        started, every = time.monotonic(), max(1, phase.epochs // LINES_A_STAGE)
+
+        def say(line: dict[str, Any]) -> None:
+            done = line["epoch"] + 1
+            if line["kind"] == "epoch" and (done % every == 0 or done in (1, phase.epochs)):
+                left = (time.monotonic() - started) / done * (phase.epochs - done)
+                self._say(f"{phase.name} {done}/{phase.epochs}  {_summary(line)}  {left:.0f} s left")
+
+        yield say
+
+    def finished(self, folder: RunFolder, result: dict[str, Any]) -> None:
+        """What the run left, and what it is worth."""
+        student = result["student"]
+        self._say(f"student: {folder.student}  {student['parameters']} parameters, sha256 {student['sha256'][:12]}")
+        for what, value in result["fidelity"].items():
+            self._say(f"held-out PSNR, {what}: {value:.2f} dB")
+        self._say(f"done in {result['seconds']:.0f} s; look at {folder.path / 'samples'} and {folder.curves}")
+
+    def _say(self, text: str, style: str = "") -> None:
+        self.console.print(escape(text), style=style, highlight=False, soft_wrap=True)
+
+
+def _summary(line: dict[str, Any]) -> str:
+    """The objective and its largest terms."""
+    terms = sorted(line["terms"].items(), key=lambda item: -abs(item[1]["contribution"]))[:MAIN_TERMS]
+    return "  ".join(
+        [f"objective {line['total']:.4g}", *(f"{label} {term['contribution']:.3g}" for label, term in terms)]
+    )

@@ -1,0 +1,161 @@
+"""A run from end to end: prove every stage, train them in order, leave a run folder that explains itself."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from zerokd.errors import Problem, RecipeError, RunFolderError
+from zerokd.objective.objective import Objective
+from zerokd.objective.probe import probe
+from zerokd.recipe.components import TRAINED, Components
+from zerokd.run.batches import split, to_float
+from zerokd.run.folder import RunFolder
+from zerokd.run.manifest import manifest
+from zerokd.run.metrics import Metrics
+from zerokd.run.pictures import draw_curves, draw_samples
+from zerokd.run.progress import Progress
+from zerokd.run.runner import train
+from zerokd.weights import sha256, write_weights
+
+PROBED = 2  # images that every term is tried on before the first step
+SAMPLES = 4  # images a sample picture shows
+MEASURED = 32  # held-out images that fidelity is measured on
+
+
+@frozen(eq=False)
+class Plan:
+    """A run that may start: every term of every stage has been seen to train the student."""
+
+    components: Components
+    objectives: tuple[Objective, ...]
+    training: list[int]
+    held_out: list[int]
+    device: torch.device
+
+    def images(self, count: int) -> Tensor:
+        """Images to show and to measure on: held-out ones, or training ones where none are held out."""
+        indices = (self.held_out or self.training)[:count]
+        return to_float([self.components.data[index] for index in indices], self.device)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        RecipeError: there is no such device here.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as fault:
+        first = str(fault).splitlines()[0]
+        raise RecipeError(
+            Problem(f"device {name!r} cannot be used: {first}", hints=("leave --device out for cpu",))
+        ) from None
+    return device
+
+
+def prepare(components: Components, device: torch.device) -> Plan:
+    """Pin what decides a run's bits, move everything to the device, and probe all stages.
+
+    Raises:
+        ZerokdError: with the problems of all stages.
+    """
+    torch.set_num_threads(components.threads)
+    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
+    for owner in (*components.models, *components.averages):
+        components.network(owner).to(device, memory_format=torch.channels_last)  # depthwise layers: 1.6x
+    training, held_out = split(components.data, components.data.config.held_out)
+    data = components.data
+    sample = to_float([data[index] for index in training[:PROBED]], device)
+    objectives: list[Objective] = []
+    problems: list[Problem] = []
+    for phase in components.phases:
+        try:
+            objectives.append(probe(phase, components, sample))
+        except RecipeError as error:
+            problems += error.problems
+    if problems:
+        raise RecipeError(*dict.fromkeys(problems))
+    return Plan(components, tuple(objectives), training, held_out, device)
+
+
+def execute(plan: Plan, folder: RunFolder, tables: dict[str, Any], progress: Progress) -> None:
+    """Train every stage and write the run folder.
+
+    Raises:
+        NumericError: training stopped at a value that is not finite.
+        RunFolderError: the folder could not be written.
+    """
+    components, started = plan.components, time.monotonic()
+    parts = (plan.training, plan.held_out)
+    record = manifest(components, plan.objectives, parts, plan.device, sys.argv[1:])
+    with _writing(folder), folder.metrics.open("w", encoding="utf-8") as file:
+        folder.write_recipe(tables)
+        folder.write_manifest(record)
+        for phase, objective in zip(components.phases, plan.objectives, strict=True):
+            with progress.stage(phase) as watch, Metrics(phase, objective, file, (watch,)) as metrics:
+                train(phase, objective, components, plan.training, metrics, plan.device)
+            low = plan.images(SAMPLES)
+            draw_samples(folder.sample(phase.name), {"low": low, **enhanced(plan, low)})
+        write_weights(folder.student, components.student.state_dict(), provenance(record))
+        draw_curves(folder.curves, folder.metrics, components.phases[-1].equation.text)
+        record["result"] = {
+            "seconds": round(time.monotonic() - started, 1),
+            "student": {"sha256": sha256(folder.student), "parameters": components.student.parameter_count()},
+            "fidelity": fidelity(plan),
+        }
+        folder.write_manifest(record)
+    progress.finished(folder, record["result"])
+
+
+def provenance(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a student's file says of itself: enough to build it again, and how it came to be."""
+    kept = ("recipe", "seed", "device", "threads", "versions", "models", "stages", "fallbacks")
+    data = {key: record["data"][key] for key in ("source", "images", "training", "sha256")}
+    return {key: record[key] for key in kept} | {"architecture": record["models"][TRAINED], "data": data}
+
+
+@torch.no_grad()
+def enhanced(plan: Plan, low: Tensor) -> dict[str, Tensor]:
+    """What every model, frozen ones first, makes of the same images."""
+    owners = sorted(plan.components.models, key=lambda owner: owner == TRAINED)
+    return {owner: plan.components.models[owner].eval()(low)["enhanced"] for owner in owners}
+
+
+def fidelity(plan: Plan) -> dict[str, float]:
+    """PSNR in dB to each frozen model on held-out images, of the student and, to compare, of the input."""
+    low = plan.images(MEASURED)
+    outputs = enhanced(plan, low)
+    student = outputs.pop(TRAINED)
+    pairs = {"student": student, "input": low}
+    return {
+        f"{name} to {owner}": round(psnr(image, target), 2)
+        for owner, target in outputs.items()
+        for name, image in pairs.items()
+    }
+
+
+def psnr(image: Tensor, target: Tensor) -> float:
+    """Mean over images of the peak signal-to-noise ratio in dB; both (N, 3, H, W) in [0, 1]."""
+    errors = (image - target).square().mean(dim=(1, 2, 3)).clamp_min(1e-12)
+    return float((-10 * errors.log10()).mean())
+
+
+@contextmanager
+def _writing(folder: RunFolder) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        hint = "what was written so far is kept"
+        raise RunFolderError(
+            Problem(f"cannot write to {str(folder.path)!r}: {fault.strerror}", hints=(hint,))
+        ) from fault
