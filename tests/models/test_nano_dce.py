@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from zerokd.models.le_curve import le_curve
 from zerokd.models.nano_dce import NanoDce
 
 REAL = Path(os.environ.get("ZEROKD_REAL", Path(__file__).parents[3] / "shared"))
@@ -91,6 +92,23 @@ def test_a_step_reaches_every_weight():
     model, low = NanoDce(), torch.rand(2, 3, 16, 16)
     model(low)["enhanced"].square().mean().backward()
     assert all((weight.grad != 0).all() for weight in model.parameters())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_it_learns_an_adaptive_curve_and_stays_alive(seed):
+    torch.manual_seed(seed)
+    model = NanoDce()
+    low = torch.rand(8, 1, 1, 1) * (0.2 + 0.8 * torch.rand(8, 3, 12, 12))
+    target = le_curve(low, low.mean(1, keepdim=True) - 0.6, 4)  # dark pixels are lifted most
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    for _ in range(400):
+        loss = (model(low)["enhanced"] - target).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    flat = min((le_curve(low, a, 4) - target).square().mean() for a in torch.linspace(-1, 1, 101))
+    assert loss < 0.2 * flat  # well below the best constant map
+    assert all((value.amax((0, 2, 3)) > 0).all() for value in hidden(model, low))
 
 
 @pytest.mark.real

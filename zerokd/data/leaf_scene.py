@@ -81,7 +81,7 @@ def _grain(rng: np.random.Generator, size: int) -> Array:
 
 
 def _sky(rng: np.random.Generator, y: Array) -> Array:
-    zenith, horizon = np.float32([0.30, 0.42, 0.65]), np.float32([0.85, 0.80, 0.75])
+    zenith, horizon = np.array([[0.30, 0.42, 0.65], [0.85, 0.80, 0.75]], np.float32)
     zenith = zenith + np.float32(rng.random()) * (np.float32(0.6) - zenith)  # blue to overcast
     return (zenith + (horizon - zenith) * (0.5 + 0.5 * y[..., None])) * np.float32(np.exp(rng.uniform(-0.7, 0.9)))
 
@@ -107,6 +107,6 @@ def _lamps(rng: np.random.Generator, picture: Array, y: Array, x: Array) -> None
     for _ in range(rng.integers(1, 5)):
         row, column, radius = rng.uniform((-0.9, -0.9, 0.02), (0.9, 0.9, 0.08)).astype(np.float32)
         power, glare, warmth = rng.uniform((1, 2, 0), (6, 8, 1.5)).astype(np.float32)
-        hue, away = np.float32([1.0, 0.85, 0.6]) ** warmth, np.hypot(y - row, x - column)[..., None]
+        hue, away = np.array([1.0, 0.85, 0.6], np.float32) ** warmth, np.hypot(y - row, x - column)[..., None]
         picture *= 1 + power * hue / (1 + (away / (4 * radius)) ** 2)
         picture += glare * hue * np.clip((radius - away) * np.float32(len(picture) / 2) + 0.5, 0, 1)

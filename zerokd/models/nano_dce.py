@@ -58,14 +58,10 @@ class NanoDce(Model):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        layers = self.e_conv1, self.e_conv2, self.e_conv3
-        for layer in layers:
-            layer.depth_conv.weight *= 0.5  # the narrower the span of a channel, the nearer its ReLU is to bending
-        self.e_conv3.point_conv.weight *= 0.1  # the map starts near 0, and the image unchanged
+        self.e_conv3.point_conv.weight *= 0.1  # the map starts near 0, and the image nearly unchanged
         lower, upper = torch.zeros(3), torch.ones(3)
-        for layer in layers[:2]:
+        for layer in (self.e_conv1, self.e_conv2):
+            layer.point_conv.get_parameter("bias").add_(MARGIN - layer.bounds(lower, upper)[0])
             lower, upper = layer.bounds(lower, upper)
-            shift = MARGIN - lower
-            layer.point_conv.bias += shift
-            lower, upper = lower + shift, upper + shift
-        self.e_conv3.point_conv.bias -= sum(self.e_conv3.bounds(lower, upper)) / 2
+        least, most = self.e_conv3.bounds(lower, upper)
+        self.e_conv3.point_conv.get_parameter("bias").sub_((least + most) / 2)

@@ -25,9 +25,7 @@ class SeparableConv(nn.Module):
         The zeros of the padding count as inputs. Attained, since no input pixel reaches an output on two paths.
         """
         lower, upper = lower.clamp(max=0), upper.clamp(min=0)
-        taps, mix = self.depth_conv.weight.flatten(1), self.point_conv.weight.flatten(1)
-        rise, fall = taps.clamp(min=0).sum(1), taps.clamp(max=0).sum(1)
-        least = rise * lower + fall * upper + self.depth_conv.bias
-        most = rise * upper + fall * lower + self.depth_conv.bias
-        rise, fall = mix.clamp(min=0), mix.clamp(max=0)
-        return rise @ least + fall @ most + self.point_conv.bias, rise @ most + fall @ least + self.point_conv.bias
+        middle, spread = (lower + upper) / 2, (upper - lower) / 2
+        centre = self(middle.view(1, -1, 1, 1).expand(1, -1, 3, 3))[0, :, 1, 1]
+        reach = self.point_conv.weight.flatten(1).abs() @ (self.depth_conv.weight.flatten(1).abs().sum(1) * spread)
+        return centre - reach, centre + reach

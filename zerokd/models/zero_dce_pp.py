@@ -71,8 +71,8 @@ class ZeroDcePp(Model):
         for layer in (module for module in self.modules() if isinstance(module, SeparableConv)):
             nn.init.kaiming_normal_(layer.depth_conv.weight, nonlinearity="linear")
             nn.init.kaiming_normal_(layer.point_conv.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.depth_conv.bias)
-            nn.init.zeros_(layer.point_conv.bias)
+            nn.init.zeros_(layer.depth_conv.get_parameter("bias"))
+            nn.init.zeros_(layer.point_conv.get_parameter("bias"))
         nn.init.normal_(self.e_conv7.point_conv.weight, 0.0, 0.02)
 
     def _estimate(self, x: Tensor) -> Tensor:

@@ -1,0 +1,163 @@
+"""What a folder of photos holds, in which order, what is left out and why."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pydantic import ValidationError
+
+from zerokd.data.folder import Folder
+from zerokd.errors import DataError
+
+
+def photo(path: Path, level: int = 100) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((20, 24, 3), level, np.uint8)).save(path)
+    return path
+
+
+def names(data: Folder) -> list[str]:
+    return [data.name(i) for i in range(len(data))]
+
+
+def test_photos_are_found_in_all_folders_in_the_order_of_their_paths(tmp_path):
+    for name in ("b/2.png", "a.png", "b/1.PNG", "ü ber/ñ.bmp", "b/c/3.jpeg", "4.webp", "5.tiff", "x.jpg/6.tif"):
+        photo(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no photo")
+    data = Folder(path=str(tmp_path), size=16)
+    assert names(data) == sorted(
+        ["4.webp", "5.tiff", "a.png", "b/1.PNG", "b/2.png", "b/c/3.jpeg", "x.jpg/6.tif", "ü ber/ñ.bmp"]
+    )
+    assert data.rejected == ()
+
+
+def test_images_are_uint8_planes_of_the_asked_size(tmp_path):
+    photo(tmp_path / "dark.png", 30)
+    photo(tmp_path / "light.png", 220)
+    data = Folder(path=str(tmp_path), size=32)
+    assert data[0].dtype == torch.uint8
+    assert torch.equal(data[0], torch.full((3, 32, 32), 30, dtype=torch.uint8))
+    assert torch.equal(data[1], torch.full((3, 32, 32), 220, dtype=torch.uint8))
+    assert data.reference(0) is None
+
+
+def test_unusable_files_are_left_out_by_name_and_reason(tmp_path):
+    photo(tmp_path / "good.png")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "empty.jpg").write_bytes(b"")
+    (tmp_path / "text.jpg").write_text("not a photo")
+    os.symlink(tmp_path / "gone.png", tmp_path / "link.png")
+    cut = photo(tmp_path / "cut.bmp")
+    cut.write_bytes(cut.read_bytes()[:200])
+    data = Folder(path=str(tmp_path), size=16)
+    assert names(data) == ["good.png"]
+    reasons = dict(data.rejected)
+    assert list(reasons) == ["cut.bmp", "link.png", "sub/empty.jpg", "text.jpg"]
+    assert reasons["sub/empty.jpg"] == "empty file"
+    assert reasons["link.png"] == "broken link"
+    assert "not an image" in reasons["text.jpg"]
+    assert "truncated" in reasons["cut.bmp"]
+
+
+def test_links_are_followed_inside_the_folder_only(tmp_path):
+    photo(tmp_path / "outside" / "a.png")
+    photo(tmp_path / "inside" / "b.png")
+    os.symlink(tmp_path / "inside" / "b.png", tmp_path / "inside" / "c.png")
+    os.symlink(tmp_path / "outside" / "a.png", tmp_path / "inside" / "d.png")
+    os.symlink(tmp_path / "outside", tmp_path / "inside" / "e")
+    os.symlink(tmp_path / "inside", tmp_path / "inside" / "f")  # a circle
+    data = Folder(path=str(tmp_path / "inside"), size=16)
+    assert names(data) == ["b.png", "c.png"]
+    reasons = dict(data.rejected)
+    assert "out of the folder" in reasons["d.png"]
+    assert reasons["e"] == reasons["f"] == "linked folder, not followed"
+
+
+def test_with_and_without_memory_the_bytes_are_the_same(tmp_path):
+    for level in (10, 90, 200):
+        photo(tmp_path / f"{level}.png", level)
+    kept, reread = Folder(path=str(tmp_path), size=16), Folder(path=str(tmp_path), size=16, cache_gib=0.0)
+    assert names(kept) == names(reread)
+    assert all(torch.equal(kept[i], reread[i]) for i in range(3))
+
+
+def test_memory_is_bounded_by_the_cache(tmp_path):
+    files = [photo(tmp_path / f"{i}.png") for i in range(4)]
+    data = Folder(path=str(tmp_path), size=16, cache_gib=2.5 * 3 * 16 * 16 / 2**30)
+    for file in files:
+        file.unlink()
+    assert data[1].shape == (3, 16, 16)  # two of four images fit
+    with pytest.raises(DataError, match=r"2\.png"):
+        data[2]
+
+
+def test_a_file_that_is_damaged_later_stops_the_run_by_name(tmp_path):
+    file = photo(tmp_path / "a.png")
+    data = Folder(path=str(tmp_path), size=16, cache_gib=0.0)
+    file.write_bytes(b"")
+    with pytest.raises(DataError, match=r"'a\.png'.*empty file") as caught:
+        data[0]
+    assert caught.value.exit_code == 3
+
+
+def test_fit_is_passed_on(tmp_path):
+    pixels = np.zeros((16, 48, 3), np.uint8)
+    pixels[:, 16:32] = 255
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert Folder(path=str(tmp_path), size=16)[0].float().mean() == 255
+    assert Folder(path=str(tmp_path), size=16, fit="resize")[0].float().mean() < 100
+
+
+def test_a_missing_folder_is_an_error_with_a_remedy(tmp_path):
+    with pytest.raises(DataError, match=r"does not exist(?s:.*)working directory") as caught:
+        Folder(path=str(tmp_path / "none"))
+    assert caught.value.exit_code == 3
+
+
+def test_a_file_is_not_a_folder(tmp_path):
+    with pytest.raises(DataError, match="is not a folder"):
+        Folder(path=str(photo(tmp_path / "a.png")))
+
+
+def test_a_folder_without_a_usable_photo_is_an_error_that_says_what_was_found(tmp_path):
+    (tmp_path / "readme.txt").write_text("no photo")
+    with pytest.raises(DataError, match=r"no usable photo(?s:.*)\.jpeg"):
+        Folder(path=str(tmp_path))
+    for i in range(5):
+        (tmp_path / f"{i}.jpg").write_bytes(b"")
+    with pytest.raises(DataError, match=r"'0\.jpg': empty file(?s:.*)2 more"):
+        Folder(path=str(tmp_path))
+
+
+@pytest.mark.skipif(not hasattr(os, "fsencode") or os.name == "nt", reason="file names are bytes on POSIX only")
+def test_a_name_that_is_not_unicode_can_be_printed(tmp_path):
+    good = photo(tmp_path / "a.png")
+    try:
+        os.rename(os.fsencode(good), os.fsencode(tmp_path) + b"/\xff.png")
+    except OSError:
+        pytest.skip("the file system takes Unicode names only")
+    name = Folder(path=str(tmp_path), size=16).name(0)
+    assert name.encode("utf-8") == rb"\udcff.png"
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs an ordinary POSIX user")
+def test_a_closed_folder_is_named(tmp_path):
+    photo(tmp_path / "a.png")
+    photo(tmp_path / "closed" / "b.png")
+    (tmp_path / "closed").chmod(0)
+    try:
+        data = Folder(path=str(tmp_path), size=16)
+    finally:
+        (tmp_path / "closed").chmod(0o755)
+    assert data.rejected == (("closed", "cannot be listed: Permission denied"),)
+
+
+@pytest.mark.parametrize(
+    "options", [{"path": ""}, {"path": "x", "fit": "stretch"}, {"path": "x", "cache_gib": -1.0}, {}]
+)
+def test_values_outside_their_bounds_are_refused(options):
+    with pytest.raises(ValidationError):
+        Folder(**options)

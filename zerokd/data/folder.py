@@ -1,0 +1,111 @@
+"""The photos in a folder."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import final
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from zerokd import Data, DataConfig
+from zerokd.data.photo import Fit, PhotoError, read_photo
+from zerokd.errors import DataError, Problem
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+THREADS = min(4, os.cpu_count() or 1)
+SHOWN = 3  # rejected files that an error names
+Photo = tuple[str, Path, Tensor | None]  # name, path, and the image as far as memory allows
+
+
+@final
+class Folder(Data):
+    """All photos below a folder, in the order of their paths.
+
+    Every file is decoded once before training starts, so that one that cannot be used is known by name and reason, and
+    is left out: never replaced. What was decoded stays in memory up to ``cache_gib``; the rest is decoded again when it
+    is asked for. Links that lead out of the folder are not followed. A JPEG or TIFF whose data end early but properly
+    is not noticed: their decoders fill in the missing rows.
+    """
+
+    class Config(DataConfig):
+        path: str = Field(min_length=1, description="the folder; searched with all folders in it")
+        fit: Fit = Field("crop", description='"crop" keeps the aspect ratio and cuts both ends, "resize" stretches')
+        cache_gib: float = Field(4.0, ge=0.0, description="memory for decoded images, GiB")
+
+    def __init__(self, **options: object):
+        super().__init__(**options)
+        root = Path(self.config.path)
+        if not root.is_dir():
+            wrong = "is not a folder" if root.exists() else "does not exist"
+            hint = f"a relative path counts from the working directory, {Path.cwd()}"
+            raise DataError(Problem(f"training folder {self.config.path!r} {wrong}", hints=(hint,)))
+        found = sorted(_candidates(root))
+        kept = int(self.config.cache_gib * 2**30) // (3 * self.config.size**2)
+        with ThreadPoolExecutor(THREADS) as pool, warnings.catch_warnings(action="ignore"):  # refusals speak instead
+            outcomes = list(pool.map(self._scan, found, (number < kept for number in range(len(found)))))
+        self._photos = [photo for photo, reason in outcomes if not reason]
+        self.rejected = tuple((photo[0], reason) for photo, reason in outcomes if reason)
+        if not self._photos:
+            raise DataError(self._nothing())
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def __getitem__(self, index: int) -> Tensor:
+        name, path, image = self._photos[index]
+        if image is not None:
+            return image
+        try:
+            return self._read(path)
+        except PhotoError as fault:
+            hint = "it could be read when the run started: restore it, or start again without it"
+            raise DataError(Problem(f"{name!r} in {self.config.path!r}: {fault}", hints=(hint,))) from fault
+
+    def name(self, index: int) -> str:
+        return self._photos[index][0]
+
+    def _read(self, path: Path) -> Tensor:
+        return torch.from_numpy(read_photo(path, self.config.size, self.config.fit))
+
+    def _scan(self, candidate: tuple[str, Path, str], keep: bool) -> tuple[Photo, str]:
+        """The photo and "", or the reason why there is none."""
+        name, path, reason = candidate
+        if reason:
+            return (name, path, None), reason
+        try:
+            image = self._read(path)
+        except PhotoError as fault:
+            return (name, path, None), str(fault)
+        return (name, path, image if keep else None), ""
+
+    def _nothing(self) -> Problem:
+        hints = [f"{name!r}: {reason}" for name, reason in self.rejected[:SHOWN]]
+        if len(self.rejected) > SHOWN:
+            hints.append(f"... and {len(self.rejected) - SHOWN} more")
+        hints.append(f"photos are files with the endings {' '.join(EXTENSIONS)}, in the folder or any folder in it")
+        return Problem(f"no usable photo in training folder {self.config.path!r}", hints=tuple(hints))
+
+
+def _candidates(root: Path) -> Iterator[tuple[str, Path, str]]:
+    """Name, path and "" of every file that should be a photo; a reason instead of "" where it is known not to serve."""
+
+    def named(path: Path) -> str:
+        return path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode()
+
+    closed: list[OSError] = []
+    for folder, folders, files in os.walk(root, onerror=closed.append):
+        for path in (Path(folder, name) for name in folders):
+            if path.is_symlink():
+                yield named(path), path, "linked folder, not followed"
+        for path in (Path(folder, name) for name in files):
+            if path.suffix.lower() in EXTENSIONS:
+                leads_out = path.exists() and not path.resolve().is_relative_to(root.resolve())
+                yield named(path), path, "link that leads out of the folder" if leads_out else ""
+    for fault in closed:
+        yield named(Path(fault.filename)), Path(fault.filename), f"cannot be listed: {fault.strerror}"
