@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import pickle
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,15 +82,15 @@ def write_weights(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, A
     # safetensors orders metadata keys anew in every process; a single key keeps a seed's bytes the same
     metadata = {FACTS: json.dumps(facts, sort_keys=True)}
     data = safetensors.torch.save({key: value.detach().cpu().contiguous() for key, value in state.items()}, metadata)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

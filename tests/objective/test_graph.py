@@ -3,13 +3,18 @@
 import pytest
 import torch
 
-from zerokd.objective.graph import Adaptation, Forward, Graph
+from zerokd.objective.graph import Adaptation, Forward
+from zerokd.objective.probe import probe
+
+
+def graph_of(components, number=1):
+    return probe(components.phases[number], components, torch.rand(2, 3, 32, 32)).graph
 
 
 @pytest.fixture
 def distill(build):
     components = build()
-    return components, components.phases[1], Graph(components.phases[1], components)
+    return components, components.phases[1], graph_of(components)
 
 
 def count_forwards(components):
@@ -46,7 +51,7 @@ def test_a_model_that_no_live_term_reads_does_not_run(distill):
 
 def test_pretraining_never_runs_the_teacher(build):
     components = build()
-    graph = Graph(components.phases[0], components)
+    graph = graph_of(components, 0)
     assert [call.owner for call in graph.forwards()] == ["student"]
 
 
@@ -57,7 +62,7 @@ def test_equal_adapters_on_equal_tensors_run_once(build):
         f'{twin}.on={{student="student.features.e_conv1", teacher="teacher.features.e_conv2"}}',
         f'{twin}.adapt=["adaptive_pool", "gap"]',
     )
-    graph = Graph(components.phases[1], components)
+    graph = graph_of(components)
     pairs = [call for call in graph.calls if isinstance(call, Adaptation) and "e_conv1" in call.key]
     assert len(pairs) == 2  # the pool, then the average over channels; not four
     assert graph.bindings["feature_matching.early"] == graph.bindings["feature_matching.early_again"]

@@ -6,13 +6,11 @@ import torch
 from zerokd.losses.color_constancy import color_constancy
 from zerokd.losses.mse import mse
 from zerokd.losses.total_variation import total_variation
-from zerokd.objective.graph import Graph
-from zerokd.objective.objective import Objective
+from zerokd.objective.probe import probe
 
 
 def objective_of(components, number=1):
-    phase = components.phases[number]
-    return Objective(phase, Graph(phase, components))
+    return probe(components.phases[number], components, torch.rand(2, 3, 32, 32))
 
 
 def test_every_weight_is_group_coefficient_times_term_weight(build):
@@ -31,10 +29,10 @@ def test_the_total_is_the_documented_sum(build):
     outside = {"distillation": alpha, "feature_matching": beta, "task": 1 - alpha - beta, "contrastive": 1.0}
     terms = {term.label: term for term in components.phases[1].terms}
     expected = sum(
-        outside[terms[label].group] * terms[label].weight * float(values.sum()) / 2
+        outside[terms[label].group] * terms[label].weight * values.sum().item() / 2
         for label, values in evaluation.values.items()
     )
-    assert float(evaluation.total) == pytest.approx(expected, rel=1e-5)
+    assert evaluation.total.item() == pytest.approx(expected, rel=1e-5)
     assert len(evaluation.values) == len(terms) == 14
 
 

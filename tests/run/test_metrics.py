@@ -6,8 +6,7 @@ import json
 import pytest
 import torch
 
-from zerokd.objective.graph import Graph
-from zerokd.objective.objective import Objective
+from zerokd.objective.probe import probe
 from zerokd.run.metrics import HELD_STEPS, Metrics
 from zerokd.run.runner import train
 
@@ -16,7 +15,7 @@ from zerokd.run.runner import train
 def lines(build):
     components = build("stages.distill.epochs=7", "stages.distill.batch=1")
     phase = components.phases[1]
-    objective = Objective(phase, Graph(phase, components))
+    objective = probe(phase, components, torch.rand(2, 3, 32, 32))
     file, seen = io.StringIO(), []
     with Metrics(phase, objective, file, (seen.append,)) as metrics:
         train(phase, objective, components, [0, 1, 2], metrics, torch.device("cpu"))

@@ -7,5 +7,10 @@ from zerokd import ModelSpec, hookimpl
 def zerokd_models() -> list[ModelSpec]:
     return [
         ModelSpec("nano_dce", target="zerokd.models.nano_dce:NanoDce", summary="three separable layers, 161 weights"),
-        ModelSpec("zero_dce_pp", target="zerokd.models.zero_dce_pp:ZeroDcePp", summary="Zero-DCE++, 10,561 weights"),
+        ModelSpec(
+            "zero_dce_pp",
+            target="zerokd.models.zero_dce_pp:ZeroDcePp",
+            summary="Zero-DCE++, 10,561 weights",
+            bundled="zerokd.assets:zero_dce_pp.safetensors",
+        ),
     ]
