@@ -46,7 +46,7 @@ def test_the_paper_recipe_is_the_documented_system(build):
     ]
     assert {names for _, _, names in features.values()} == {("adaptive_pool", "gap")}
     assert pretrain.augmentations[0].config.range == (0.5, 1.5)
-    assert [term.use for term in pretrain.terms] == ["multi_region_exposure", "total_variation"]
+    assert [term.use for term in pretrain.terms] == ["multi_region_exposure", "total_variation", "color_constancy"]
 
 
 def test_the_student_depends_on_the_seed_alone(build):

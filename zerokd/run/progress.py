@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
 
 from zerokd.recipe.components import Components, Phase
 from zerokd.run.folder import RunFolder
@@ -41,31 +43,23 @@ class Progress:
     @contextmanager
     def stage(self, phase: Phase) -> Iterator[Callable[[dict[str, Any]], None]]:
         """Watch one stage's metrics lines."""
-        if self.console.is_terminal:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(None),
-                TextColumn("{task.fields[now]}"),
-                TimeRemainingColumn(),
-            )
-            with Bar(*columns, console=self.console) as bar:
-                task = bar.add_task(phase.name, total=phase.epochs, now="")
-
-                def watch(line: dict[str, Any]) -> None:
-                    if line["kind"] == "epoch":
-                        bar.update(task, completed=line["epoch"] + 1, now=_summary(line))
-
-                yield watch
+        if not self.console.is_terminal:
+            yield partial(self._line, phase, time.monotonic())
             return
-        started, every = time.monotonic(), max(1, phase.epochs // LINES_A_STAGE)
+        with Bar(*_columns(), console=self.console, expand=True) as bar:
+            task = bar.add_task(phase.name, total=phase.epochs, now="")
 
-        def say(line: dict[str, Any]) -> None:
-            done = line["epoch"] + 1
-            if line["kind"] == "epoch" and (done % every == 0 or done in (1, phase.epochs)):
-                left = (time.monotonic() - started) / done * (phase.epochs - done)
-                self._say(f"{phase.name} {done}/{phase.epochs}  {_summary(line)}  {left:.0f} s left")
+            def advance(line: dict[str, Any]) -> None:
+                if line["kind"] == "epoch":
+                    bar.update(task, completed=line["epoch"] + 1, now=_summary(line))
 
-        yield say
+            yield advance
+
+    def _line(self, phase: Phase, started: float, line: dict[str, Any]) -> None:
+        done, every = line["epoch"] + 1, max(1, phase.epochs // LINES_A_STAGE)
+        if line["kind"] == "epoch" and (done % every == 0 or done in (1, phase.epochs)):
+            left = (time.monotonic() - started) / done * (phase.epochs - done)
+            self._say(f"{phase.name} {done}/{phase.epochs}  {_summary(line)}  {left:.0f} s left")
 
     def finished(self, folder: RunFolder, result: dict[str, Any]) -> None:
         """What the run left, and what it is worth."""
@@ -76,12 +70,23 @@ class Progress:
         self._say(f"done in {result['seconds']:.0f} s; look at {folder.path / 'samples'} and {folder.curves}")
 
     def _say(self, text: str, style: str = "") -> None:
-        self.console.print(escape(text), style=style, highlight=False, soft_wrap=True)
+        self.console.print(escape(text), style=style, highlight=False, soft_wrap=not self.console.is_terminal)
+
+
+def _columns() -> tuple[ProgressColumn, ...]:
+    """Stage, bar, epochs, time left, and as much of the terms as the terminal is wide."""
+    return (
+        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        BarColumn(12),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[now]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+    )
 
 
 def _summary(line: dict[str, Any]) -> str:
     """The objective and its largest terms."""
     terms = sorted(line["terms"].items(), key=lambda item: -abs(item[1]["contribution"]))[:MAIN_TERMS]
     return "  ".join(
-        [f"objective {line['total']:.4g}", *(f"{label} {term['contribution']:.3g}" for label, term in terms)]
+        [f"objective {line['total']:.3g}", *(f"{label} {term['contribution']:.3g}" for label, term in terms)]
     )
