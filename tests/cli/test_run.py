@@ -8,7 +8,7 @@ import pytest
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
 TINY = [
-    *("--set", "data.size=32", "--set", "data.count=6", "--epochs", "2"),
+    *("--set", "data.size=32", "--set", "data.count=6", "--set", "threads=1", "--epochs", "2"),
     *("--set", "terms.distillation.perceptual.weights=random"),
 ]
 
