@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import struct
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ from safetensors import safe_open
 from torch import nn
 
 from zerokd.errors import WeightsError
-from zerokd.weights import load_into, read_weights, sha256, write_weights
+from zerokd.weights import load_into, read_weights, sha256, weights_path, write_weights
 
 
 def net():
@@ -120,3 +121,50 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         write_weights(path, net().state_dict(), {"version": 2})
     assert path.read_bytes() == before
     assert [one.name for one in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".pth", "zero\0.pth", "folder.pth"])
+def test_a_path_that_cannot_be_a_file_is_told(tmp_path, name):
+    (tmp_path / "folder.pth").mkdir()
+    with pytest.raises(WeightsError, match="is a folder" if name == "folder.pth" else "weights"):
+        read_weights(tmp_path / name)
+
+
+def test_a_home_folder_is_found_or_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert weights_path("~/a.pth") == tmp_path / "a.pth"
+    with pytest.raises(WeightsError, match="no_such_user_at_all"):
+        weights_path("~no_such_user_at_all/a.pth")
+
+
+@pytest.mark.parametrize("fault", [struct.error("unpack requires 4 bytes"), AssertionError(), RecursionError("deep")])
+def test_whatever_a_decoder_raises_is_a_weights_error(tmp_path, monkeypatch, fault):
+    def fail(*_, **__):
+        raise fault
+
+    (tmp_path / "a.pth").write_bytes(b"1")
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(WeightsError, match="cannot read weights"):
+        read_weights(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("text", ["hello world", "encoded", "not weights at all"])
+def test_a_text_file_is_told_without_torch_s_advice(tmp_path, text):
+    (tmp_path / "a.pth").write_text(text)
+    with pytest.raises(WeightsError, match="not a pickle of tensors alone") as caught:
+        read_weights(tmp_path / "a.pth")
+    assert "weights_only" not in str(caught.value)
+
+
+def test_facts_that_are_no_object_are_refused(tmp_path):
+    write_weights(tmp_path / "a.safetensors", net().state_dict(), [1, 2])
+    with pytest.raises(WeightsError, match="not a JSON object"):
+        read_weights(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize(
+    "odd", [torch.zeros(4, device="meta"), torch.zeros(4).to_sparse(), torch.zeros(4, dtype=torch.complex64)]
+)
+def test_only_real_dense_tensors_are_loaded(odd):
+    with pytest.raises(WeightsError, match=r"not real, dense numbers: 0\.bias"):
+        load_into(net(), net().state_dict() | {"0.bias": odd}, "a.pth")

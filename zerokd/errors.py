@@ -63,6 +63,10 @@ class RecipeError(ZerokdError):
     """A recipe, option or plugin name is wrong (exit code 2)."""
 
 
+class PluginError(RecipeError):
+    """A component that the recipe uses raised an error of its own (exit code 2)."""
+
+
 class DataError(ZerokdError):
     """The training data cannot be used (exit code 3)."""
 

@@ -9,20 +9,33 @@ import hashlib
 import json
 import os
 import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from zerokd.errors import Problem, WeightsError
 
 FACTS = "zerokd"  # the one metadata key of our files: a JSON object
 SHOWN_KEYS = 4  # differing keys named in an error
+PLAIN = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
+PLAIN |= {torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool}
+
+
+def weights_path(given: str | Path) -> Path:
+    """The path that a user means by ``given``: ``~`` is the home folder.
+
+    Raises:
+        WeightsError: it is the home of a user who is not known.
+    """
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as fault:
+        raise WeightsError(_unreadable(Path(given), fault)) from fault
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -33,19 +46,22 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         WeightsError: the file is missing, empty, damaged, or holds something else than named tensors.
     """
-    if not path.is_file():
-        raise WeightsError(Problem(f"weights file {str(path)!r} does not exist", hints=(_where(path),)))
-    if path.stat().st_size == 0:
-        raise WeightsError(f"weights file {str(path)!r} is empty")
     try:
+        if not path.is_file():
+            wrong = "is a folder" if path.is_dir() else "does not exist"
+            raise WeightsError(Problem(f"weights file {str(path)!r} {wrong}", hints=(_where(path),)))
+        if path.stat().st_size == 0:
+            raise WeightsError(f"weights file {str(path)!r} is empty")
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
                 facts = json.loads((file.metadata() or {}).get(FACTS, "{}"))
+                if not isinstance(facts, dict):
+                    raise ValueError("what it says of itself is not a JSON object")
                 return {key: file.get_tensor(key) for key in file.keys()}, facts  # noqa: SIM118
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as fault:
-        raise WeightsError(_unreadable(path, fault)) from fault
-    except (AttributeError, IndexError, TypeError, ImportError, zipfile.BadZipFile) as fault:  # malformed pickles
+    except WeightsError:
+        raise
+    except Exception as fault:  # a malformed pickle raises almost anything, struct.error and AssertionError included
         raise WeightsError(_unreadable(path, fault)) from fault
     if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
         hint = "save the network's state_dict() alone, or convert it to .safetensors"
@@ -57,8 +73,11 @@ def load_into(model: nn.Module, state: Mapping[str, Tensor], source: str) -> Non
     """Copy ``state`` into ``model``, by name, whole or not at all.
 
     Raises:
-        WeightsError: keys or shapes differ (the first ones are named), or a value is not finite.
+        WeightsError: keys or shapes differ (the first ones are named), or values are not real, dense and finite.
     """
+    odd = [key for key, value in state.items() if not _is_plain(value)]
+    if odd:
+        raise WeightsError(f"{source} holds tensors that are not real, dense numbers: {', '.join(odd[:SHOWN_KEYS])}")
     wanted = model.state_dict()
     differing = [f"missing {key} {tuple(wanted[key].shape)}" for key in wanted if key not in state]
     differing += [f"unexpected {key} {tuple(state[key].shape)}" for key in state if key not in wanted]
@@ -100,11 +119,17 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _is_plain(value: Tensor) -> bool:
+    return value.dtype in PLAIN and value.layout is torch.strided and not value.is_meta and not value.is_nested
+
+
 def _where(path: Path) -> str:
-    return f"looked in {path.parent.resolve()}; a relative path counts from the working directory"
+    return f"looked in {path.absolute().parent}; a relative path counts from the working directory"
 
 
 def _unreadable(path: Path, fault: BaseException) -> Problem:
     first = str(fault).strip().splitlines()[0][:160] if str(fault).strip() else type(fault).__name__
+    if isinstance(fault, pickle.UnpicklingError | LookupError):  # "101", or the advice to run what is in the file
+        first = "it is not a pickle of tensors alone"
     hint = "it is damaged, not a weights file, or holds more than tensors (which is never executed)"
     return Problem(f"cannot read weights from {str(path)!r}: {first}", hints=(hint,))

@@ -1,6 +1,9 @@
 """``zerokd list`` shows everything, for people and for programs."""
 
 import json
+import os
+import subprocess
+import sys
 
 from click.testing import CliRunner
 
@@ -42,3 +45,29 @@ def test_a_broken_plugin_is_listed_as_broken(tmp_path):
     done = CliRunner().invoke(zerokd, ["list", "--plugin", str(path)])
     assert done.exit_code == 0
     assert "broken: bad: ModuleNotFoundError" in done.output
+
+
+def zerokd_into(command):
+    """Exit code of zerokd and its stderr, its output read by a shell command."""
+    text = f'set -o pipefail; "{sys.executable}" -m zerokd {command}'
+    done = subprocess.run(["bash", "-c", text], capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_failure():
+    assert zerokd_into("list | true") == (0, "")
+    assert zerokd_into("list --json | head -1") == (0, "")
+
+
+def test_an_error_that_nobody_reads_keeps_its_exit_code():
+    assert zerokd_into("run no_such_recipe.toml 2>&1 >/dev/null | true") == (2, "")
+
+
+def test_bytes_that_are_no_text_are_printed_escaped(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "zerokd", "list", "losses", "--plugin", os.fsencode(tmp_path) + b"/\xff.py"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert rb"broken: \udcff: FileNotFoundError" in done.stdout

@@ -161,3 +161,15 @@ def test_a_closed_folder_is_named(tmp_path):
 def test_values_outside_their_bounds_are_refused(options):
     with pytest.raises(ValidationError):
         Folder(**options)
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "~no_such_user_at_all/photos"])
+def test_a_path_that_cannot_be_used_is_a_data_error(path):
+    with pytest.raises(DataError, match="training folder"):
+        Folder(path=path)
+
+
+def test_the_home_folder_may_be_abbreviated(tmp_path, monkeypatch):
+    photo(tmp_path / "photos" / "a.png")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert names(Folder(path="~/photos", size=16)) == ["a.png"]

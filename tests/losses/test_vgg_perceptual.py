@@ -1,6 +1,7 @@
 """VGG perceptual: by hand on the same weights, the released layers, where weights come from, and what falls back."""
 
 import builtins
+import hashlib
 
 import pytest
 import safetensors.torch
@@ -133,7 +134,8 @@ def test_other_weights_in_the_file_are_ignored_and_pth_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("ill", ["absent", "empty", "text", "shallow", "not finite"])
-def test_unusable_file_is_refused_or_replaced_as_the_config_says(tmp_path, ill):
+@pytest.mark.parametrize("fallback", [None, "random"])
+def test_an_unusable_file_is_refused_and_never_replaced(tmp_path, ill, fallback):
     path = tmp_path / "vgg.safetensors"
     good = VggPerceptual(weights="random", seed=1).state_dict()
     if ill == "shallow":
@@ -142,15 +144,20 @@ def test_unusable_file_is_refused_or_replaced_as_the_config_says(tmp_path, ill):
         safetensors.torch.save_file(good | {"features.0.bias": torch.full((64,), torch.nan)}, path)
     elif ill != "absent":
         path.write_text("" if ill == "empty" else "no weights")
-    with pytest.raises(WeightsError, match='fallback = "random"') as caught:
-        VggPerceptual(weights=str(path))
-    assert "vgg.safetensors" in str(caught.value)
-    loss = VggPerceptual(weights=str(path), fallback="random", seed=9)
-    (told,) = loss.fallbacks
-    assert "random weights (seed 9)" in told
-    assert "vgg.safetensors" in told
-    expected = VggPerceptual(weights="random", seed=9).state_dict()
-    assert all(torch.equal(value, expected[name]) for name, value in loss.state_dict().items())
+    with pytest.raises(WeightsError, match=r"vgg\.safetensors") as caught:
+        VggPerceptual(weights=str(path), fallback=fallback)
+    assert caught.value.exit_code == 3
+    assert "fallback" not in str(caught.value)
+
+
+def test_the_source_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    random = VggPerceptual(weights="random", seed=4)
+    assert random.sources == {"weights": "random, seed 4"}
+    path = tmp_path / "vgg.safetensors"
+    safetensors.torch.save_file(random.state_dict(), path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert VggPerceptual(weights="~/vgg.safetensors").sources == {"weights": str(path), "sha256": digest}
 
 
 def test_imagenet_is_fetched_once_for_the_layers_in_use(monkeypatch, tmp_path):
@@ -158,7 +165,9 @@ def test_imagenet_is_fetched_once_for_the_layers_in_use(monkeypatch, tmp_path):
 
     def fetch(url, hash_prefix, keep, cache_path):
         asked.append((url, hash_prefix, cache_path))
-        return {name: value for name, value in source.items() if keep(name)}
+        kept = {name: value for name, value in source.items() if keep(name)}
+        safetensors.torch.save_file(kept, cache_path)
+        return kept
 
     monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path))
     monkeypatch.setattr(module, "fetch_tensors", fetch)
@@ -168,6 +177,7 @@ def test_imagenet_is_fetched_once_for_the_layers_in_use(monkeypatch, tmp_path):
     (url, prefix, shallow), (_, _, deep) = asked
     assert url == torchvision.models.VGG19_Weights.IMAGENET1K_V1.url
     assert prefix == "dcbb9e9d"
+    assert loss.sources == {"weights": url, "sha256": hashlib.sha256(shallow.read_bytes()).hexdigest()}
     assert shallow.parent == deep.parent == tmp_path
     assert shallow != deep
 
@@ -183,7 +193,12 @@ def test_offline_is_told_with_every_remedy(monkeypatch, tmp_path):
     text = str(caught.value)
     for part in ("vgg19-dcbb9e9d.pth", "no route to host", "network", 'weights = "FILE"', 'fallback = "random"'):
         assert part in text
-    assert "no route to host" in VggPerceptual(fallback="random").fallbacks[0]
+    loss, expected = VggPerceptual(fallback="random", seed=9), VggPerceptual(weights="random", seed=9)
+    (told,) = loss.fallbacks
+    assert "random weights (seed 9)" in told
+    assert "no route to host" in told
+    assert loss.sources == {"weights": "random, seed 9"}
+    assert torch.equal(loss.state_dict()["features.5.weight"], expected.state_dict()["features.5.weight"])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -208,6 +223,7 @@ def test_missing_torchvision_is_told(monkeypatch):
         ({"layers": ["relu1_1", "relu1_1"]}, "twice"),
         ({"fallback": "zeros"}, "random"),
         ({"seed": -1}, "greater than or equal to 0"),
+        ({"seed": 2**63}, "less than"),
     ],
 )
 def test_config_refuses(options, message):

@@ -59,6 +59,7 @@ def test_a_batch_is_averaged_not_summed(build):
 
 def test_a_monitored_term_is_computed_and_weighs_nothing(build):
     plain = objective_of(build("terms.task.color.weight=0.0"))
+    assert "task.color" not in plain.weights
     watched = objective_of(build("terms.task.color.monitor=true"))
     low = torch.rand(2, 3, 32, 32)
     torch.testing.assert_close(plain({"low": low}).total, watched({"low": low}).total)

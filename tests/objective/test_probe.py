@@ -35,7 +35,56 @@ def test_curve_maps_of_other_iterations_need_a_curve_map(build):
 
 def test_a_term_without_the_student_is_refused(build):
     (problem,) = problems(build('terms.task.color.on.enhanced="teacher.enhanced"'))
-    assert problem.message == "task.color: no gradient path to the student from teacher.enhanced"
+    told = "port 'enhanced' has to carry gradient to the student, and teacher.enhanced carries none"
+    assert problem.message == f"task.color: {told}"
+
+
+def test_a_swapped_pair_is_refused(build):
+    """Anchor and negative exchanged: this term would push the student away from its teacher."""
+    on = '{anchor="teacher.enhanced", positive="ema.enhanced", negative="student.enhanced"}'
+    (problem,) = problems(build(f"terms.contrastive.ema.on={on}"))
+    assert problem.message.startswith("contrastive.ema: port 'anchor' has to carry gradient to the student")
+
+
+def test_raw_curve_maps_of_other_iterations_are_refused(build):
+    (problem,) = problems(build("terms.distillation.curve_map.adapt=[]"))
+    assert "curve maps of 4 iterations and 8" in problem.message
+    assert 'adapt = ["match_iterations"]' in problem.hints[0]
+
+
+def test_a_term_that_writes_into_what_others_read_is_refused(build, monkeypatch):
+    components = build()
+    term = next(term for term in components.phases[1].terms if term.label == "distillation.enhanced")
+    forward = type(term.loss).forward
+
+    def spoil(self, *, prediction, target):
+        target.zero_()
+        return forward(self, prediction=prediction, target=target)
+
+    monkeypatch.setattr(type(term.loss), "forward", spoil)
+    messages = [problem.message for problem in problems(components)]
+    assert "distillation.enhanced: loss 'mse' changes teacher.enhanced in place, which other terms read" in messages
+
+
+def test_a_model_that_leaves_its_declared_range_is_refused(build, monkeypatch):
+    components = build()
+    forward = type(components.student).forward
+    monkeypatch.setattr(
+        type(components.student), "forward", lambda self, low: forward(self, low) | {"enhanced": 5 * low}
+    )
+    (problem, *_) = problems(components)
+    assert "student.enhanced is declared within [0, 1] and has values from" in problem.message
+
+
+def test_probing_changes_nothing(build):
+    components = build()
+    norm = torch.nn.BatchNorm2d(3)
+    components.student.register_module("norm", norm)
+    components.student.e_conv1.register_forward_pre_hook(lambda module, args: (norm(args[0]), torch.rand(1))[0:1])
+    before, generator = {k: v.clone() for k, v in norm.state_dict().items()}, torch.get_rng_state()
+    probe(components.phases[0], components, torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1)))
+    assert all(torch.equal(before[key], value) for key, value in norm.state_dict().items())
+    assert torch.equal(generator, torch.get_rng_state())
 
 
 def test_unless_it_is_only_monitored(build):
@@ -75,7 +124,7 @@ def test_all_problems_are_told_at_once(build):
         (lambda image: image.mean(dim=(1, 2, 3)).half(), "float32 or wider, got torch.float16"),
         (lambda image: image.mean(dim=(1, 2, 3)) / 0, "is not finite"),
         (lambda image: 3.0, "shape (N,), got float"),
-        (lambda image: 1 / 0, "failed on a first batch: ZeroDivisionError"),
+        (lambda image: 1 / 0, "failed: ZeroDivisionError"),
         (lambda image: image.mean(dim=(1, 2, 3)).detach(), "no gradient path"),
         (lambda image: image.mean(dim=(1, 2, 3)) * 0, "exactly 0"),
         (lambda image: (image - image).abs().mean(dim=(1, 2, 3)).sqrt(), "gradient at the student is not finite"),

@@ -51,7 +51,7 @@ def test_pretraining_may_not_read_the_teacher(build):
 def test_distillation_without_a_teacher_is_refused(build):
     components = build('stages.distill.objective="alpha*task + (1-alpha)*task + 0*beta*task"', small=TASK_ONLY)
     (problem,) = misnamed(components.phases[1], components, ["low"])
-    assert "no term of its objective reads a signal of 'teacher'" in problem.message
+    assert "no term of its objective reads a signal of a 'teacher'" in problem.message
 
 
 TASK_ONLY = (

@@ -75,6 +75,7 @@ def test_a_built_in_is_never_shadowed(tmp_path):
     [
         ("import no_such_module_at_all", "No module named 'no_such_module_at_all'"),
         ("raise SystemExit(3)", "SystemExit: 3"),
+        ("class Odd(BaseException): pass\nraise Odd('boom')", "Odd: boom"),
         ("def (", "SyntaxError"),
         (
             "from zerokd import hookimpl\n@hookimpl\ndef zerokd_losses():\n    return [3]",
@@ -143,3 +144,47 @@ def test_listing_and_help_import_no_torch(arguments):
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+def test_files_of_one_name_in_two_folders_keep_their_classes_apart(tmp_path):
+    targets = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        catalogue = host.discover([plugin(tmp_path / name, "my-own", GOOD.format(name=name))])
+        targets.append(catalogue.find("losses", name).spec)
+    assert targets[0].target != targets[1].target
+    loaded = [sys.modules[spec.load().__module__].__file__ for spec in targets]
+    assert loaded == [str(tmp_path / name / "my-own.py") for name in ("one", "two")]
+
+
+def test_a_file_given_twice_counts_once_and_its_namesake_is_broken(tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    plugin(tmp_path, "mine", GOOD.format(name="flat"))
+    plugin(tmp_path / "other", "mine", GOOD.format(name="flat"))
+    monkeypatch.chdir(tmp_path)
+    catalogue = host.discover(["mine.py", tmp_path / "mine.py", "other/mine.py"])
+    assert catalogue.find("losses", "mine:flat").spec.load()
+    (ill,) = catalogue.broken
+    assert "would both be named 'mine'; rename one" in ill.reason
+    assert str(tmp_path / "other" / "mine.py") in ill.reason
+
+
+def test_strict_names_every_broken_file(tmp_path):
+    files = [tmp_path / "nope.py", plugin(tmp_path, "bad", "def ("), plugin(tmp_path, "fine", GOOD.format(name="flat"))]
+    with pytest.raises(RecipeError) as caught:
+        host.discover(files, strict=True)
+    nope, bad = map(str, caught.value.problems)
+    assert nope.startswith("plugin nope is broken: FileNotFoundError")
+    assert bad.startswith("plugin bad is broken: SyntaxError")
+    assert host.discover(files[2:], strict=True).find("losses", "flat")
+
+
+def test_strict_does_not_mind_a_broken_installed_plugin(monkeypatch):
+    monkeypatch.setattr(host, "entry_points", lambda group: [Point("ill", "no_such_module_at_all", "zerokd")])
+    monkeypatch.delenv("ZEROKD_PLUGINS", raising=False)
+    assert [ill.provider.name for ill in host.discover(strict=True).broken] == ["dist-ill"]
+
+
+def test_an_interruption_is_not_a_fault_of_the_plugin(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        host.discover([plugin(tmp_path, "slow", "raise KeyboardInterrupt")])

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from zerokd import ModelSpec
-from zerokd.errors import RecipeError
+from zerokd.errors import RecipeError, WeightsError
 from zerokd.models.zero_dce_pp import ZeroDcePp
 from zerokd.recipe.pretrained import install_weights
-from zerokd.weights import read_weights, sha256
+from zerokd.weights import read_weights, sha256, write_weights
 
 PLAIN = ModelSpec("zero_dce_pp", target="a:B", summary="a test")
 
@@ -38,3 +38,16 @@ def test_the_bundled_teacher_was_made_by_our_own_recipe():
 def test_a_model_that_ships_none_says_so():
     with pytest.raises(RecipeError, match="ships no weights"):
         install_weights(ZeroDcePp(), "bundled", PLAIN, 0)
+
+
+def test_a_file_in_the_home_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / "teacher.safetensors"
+    write_weights(path, ZeroDcePp().state_dict(), {})
+    assert install_weights(ZeroDcePp(), "~/teacher.safetensors", PLAIN, 0)["weights"] == str(path)
+
+
+@pytest.mark.parametrize("weights", ["~no_such_user_at_all/a.pth", "x" * 300, "."])
+def test_a_path_that_cannot_serve_is_a_weights_error(weights):
+    with pytest.raises(WeightsError):
+        install_weights(ZeroDcePp(), weights, PLAIN, 0)

@@ -58,6 +58,33 @@ def test_the_student_depends_on_the_seed_alone(build):
     assert not all(torch.equal(first[key], other[key]) for key in first)
 
 
+def test_the_student_does_not_depend_on_what_stands_before_it(build):
+    first, again = (
+        build(),
+        build(
+            "models.teacher.width=32",
+            'models={teacher={use="zero_dce_pp", weights="bundled"}, '
+            'student={use="nano_dce"}, ema={average_of="student"}}',
+        ),
+    )
+    assert torch.equal(first.student.e_conv1.depth_conv.weight, again.student.e_conv1.depth_conv.weight)
+
+
+def test_one_stage_can_run_alone(build):
+    assert [phase.name for phase in build('run=["distill"]').phases] == ["distill"]
+
+
+def test_terms_without_weight_are_left_out_and_named(build):
+    distill = build("params.alpha=1.0", "params.beta=0.0").phases[1]
+    assert {label.split(".")[0] for label in distill.idle} == {"feature_matching", "task"}
+    assert {term.group for term in distill.terms} == {"distillation", "contrastive"}
+
+
+def test_a_stage_that_trains_on_nothing_is_refused(build):
+    settings = [f"terms.pretraining.{name}.weight=0" for name in ("exposure", "smoothness", "color")]
+    assert any("stage 'pretrain' trains on nothing" in problem for problem in problems(build, *settings))
+
+
 def test_the_average_starts_as_the_student(build):
     components = build()
     average = components.averages["ema"].model.state_dict()
@@ -90,10 +117,11 @@ def test_the_average_starts_as_the_student(build):
         ),
         ('run=["pretrain", "distil"]', "unknown stage 'distil' did you mean 'distill'?"),
         ('run=["pretrain", "pretrain", "distill"]', "stage 'pretrain' runs twice"),
-        ('run=["pretrain"]', "params.alpha is used by no stage that runs"),
-        ("params.gamma=1.0", "params.gamma is used by no stage that runs"),
+        ("params.alpha=1.0", "the coefficient of task is (1 - alpha - beta) = -0.1"),
+        ('stages.spare={use="nope", objective="qqq", epochs=1}', "unknown stage 'nope'"),
+        ("params.gamma=1.0", "params.gamma is used by no stage"),
         ("params.task=1.0", "'task' names a param and a group of terms"),
-        ('terms.extra.one={use="ssim"}', "terms.extra is used by no stage that runs"),
+        ('terms.extra.one={use="ssim"}', "terms.extra is used by no stage"),
         ("params.alpha=0.95", "the coefficient of task is (1 - alpha - beta) = -0.05 with alpha = 0.95, beta = 0.1"),
         (
             'stages.distill.objective="alpha*distilation + beta*task"',

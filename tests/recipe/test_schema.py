@@ -56,6 +56,16 @@ def test_a_recipe_becomes_records():
     assert recipe.stages["only"].optimizer.learning_rate == 1e-3
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_was_understood_can_be_written_and_read_again():
+    import tomli_w
+
+    recipe = validate(parse_document(TEXT, "x.toml"))
+    text = tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
+    assert "threads = 2" in text
+    assert validate(parse_document(text, "y.toml")) == recipe
+
+
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
 def test_shipped_recipes_are_valid(path):
     assert validate(parse_document(path.read_text(), path.name)).name == path.stem

@@ -36,3 +36,24 @@ def test_a_place_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match="cannot make the run folder"):
         RunFolder.create("paper", tmp_path / "file" / "below")
+
+
+@pytest.mark.parametrize("below", ["file/below", "file/a/b", "x" * 300, "zero\0"])
+def test_a_place_where_no_folder_can_be_is_refused_before_the_run(tmp_path, below):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match="cannot make the run folder") as caught:
+        RunFolder.check(tmp_path / below)
+    assert caught.value.exit_code == 5
+
+
+def test_a_free_place_passes_the_check(tmp_path):
+    RunFolder.check(None)
+    RunFolder.check(tmp_path)
+    RunFolder.check(tmp_path / "not" / "yet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_too_long_for_a_folder_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunFolderError, match="too long"):
+        RunFolder.create("x" * 300, None)

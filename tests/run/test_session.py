@@ -50,7 +50,8 @@ def test_a_run_leaves_everything_that_is_promised(finish):
     assert len(manifest["models"]["teacher"]["sha256"]) == 64
     assert manifest["stages"][1]["coefficients"]["task"] == pytest.approx(0.55)
     assert manifest["stages"][0]["forwards"] == ["student"]
-    assert set(manifest["result"]["fidelity"]) == {"student to teacher", "input to teacher"}
+    assert set(manifest["result"]["fidelity"]) == {"measured_on", "student to teacher", "input to teacher"}
+    assert manifest["result"]["fidelity"]["measured_on"] == "held-out"
 
 
 def test_the_student_loads_with_one_call_and_is_what_was_trained(finish, build):
@@ -135,6 +136,41 @@ def test_a_full_disk_is_told_as_such(build, tmp_path, monkeypatch):
 def test_an_unknown_device_is_a_mistake_with_a_remedy():
     with pytest.raises(RecipeError, match="device 'cudda' cannot be used"):
         choose_device("cudda")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            {"__getitem__": lambda self, i: torch.rand(3, 32, 32)},
+            "must give torch.uint8 (3, 32, 32), got torch.float32",
+        ),
+        ({"__getitem__": lambda self, i: torch.zeros(1, 32, 32, dtype=torch.uint8)}, "got torch.uint8 (1, 32, 32)"),
+        ({"name": lambda self, i: "same"}, "a name of its own"),
+        ({"__len__": lambda self: 0}, "has no image"),
+        ({"name": lambda self, i: 1 / 0}, "failed: ZeroDivisionError"),
+    ],
+)
+def test_a_data_source_that_breaks_its_contract_is_refused(build, monkeypatch, change, told):
+    components = build()
+    for name, function in change.items():
+        monkeypatch.setattr(type(components.data), name, function)
+    with pytest.raises(RecipeError) as caught:
+        prepare(components, CPU)
+    assert told in str(caught.value)
+
+
+def test_black_photos_do_not_refuse_a_good_recipe(build, monkeypatch):
+    components = build()
+    monkeypatch.setattr(type(components.data), "__getitem__", lambda self, i: torch.zeros(3, 32, 32, dtype=torch.uint8))
+    assert len(prepare(components, CPU).objectives) == 2
+
+
+def test_an_augmentation_that_fails_is_blamed_before_the_first_step(build, monkeypatch):
+    components = build()
+    monkeypatch.setattr(type(components.phases[0].augmentations[0]), "apply", lambda self, low, draws: low * 50)
+    with pytest.raises(RecipeError, match="the augmented input is declared within"):
+        prepare(components, CPU)
 
 
 def test_psnr_by_hand():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import zerokd
-from zerokd.errors import WeightsError
+from zerokd.errors import RecipeError, WeightsError
 from zerokd.models.nano_dce import NanoDce
 from zerokd.weights import write_weights
 
@@ -22,3 +22,36 @@ def test_a_file_that_does_not_say_what_it_is_for(tmp_path):
     write_weights(tmp_path / "a.safetensors", NanoDce().state_dict(), {})
     with pytest.raises(WeightsError, match="does not say which model"):
         zerokd.load(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [{}, [], "nano_dce", {"use": "zerokd:nano_dce"}, {"use": 3, "config": {}}, {"use": "a", "config": 1}],
+)
+def test_facts_of_another_form_are_no_crash(tmp_path, architecture):
+    write_weights(tmp_path / "a.safetensors", NanoDce().state_dict(), {"architecture": architecture})
+    with pytest.raises(WeightsError, match="does not say which model"):
+        zerokd.load(tmp_path / "a.safetensors")
+
+
+def test_a_config_that_the_model_refuses(tmp_path):
+    facts = {"architecture": {"use": "zerokd:nano_dce", "config": {"width": -1, "depth": 3}}}
+    write_weights(tmp_path / "a.safetensors", NanoDce().state_dict(), facts)
+    with pytest.raises(WeightsError, match=r"zerokd:nano_dce refuses the configuration(?s:.*)width(?s:.*)depth"):
+        zerokd.load(tmp_path / "a.safetensors")
+
+
+def test_a_model_of_a_one_file_plugin_needs_that_file(tmp_path):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from zerokd import ModelSpec, hookimpl\n"
+        "from zerokd.models.nano_dce import NanoDce as Own\n"
+        "@hookimpl\n"
+        "def zerokd_models():\n"
+        "    return [ModelSpec('own', target=__name__ + ':Own', summary='a test')]\n"
+    )
+    facts = {"architecture": {"use": "mine:own", "config": {}}}
+    write_weights(tmp_path / "a.safetensors", NanoDce().state_dict(), facts)
+    with pytest.raises(RecipeError, match=r'unknown model(?s:.*)plugins=\["file\.py"\]'):
+        zerokd.load(tmp_path / "a.safetensors")
+    assert isinstance(zerokd.load(tmp_path / "a.safetensors", plugins=[plugin]), NanoDce)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from typing import TextIO
 
 import click
 
@@ -37,19 +42,35 @@ def zerokd() -> None:
     """
 
 
+@contextmanager
+def while_read(stream: TextIO) -> Iterator[None]:
+    """Write until the reader has seen enough, as in ``zerokd list | head``; what is left goes nowhere."""
+    try:
+        yield
+    except BrokenPipeError:  # Python flushes again at its end, and would complain there
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def main() -> None:
     """Run the command line; a mistake that has a remedy ends in its message and exit code, never in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # paths are bytes, and some of them are no text
+            stream.reconfigure(errors="backslashreplace")
     try:
         zerokd(prog_name="zerokd", standalone_mode=False)
-    except ZerokdError as error:
+    except (ZerokdError, click.ClickException, click.Abort, KeyboardInterrupt) as error:
+        with while_read(sys.stderr):
+            _tell(error)
+        sys.exit(getattr(error, "exit_code", 130))
+
+
+def _tell(error: BaseException) -> None:
+    if isinstance(error, click.ClickException):
+        error.show()
+    elif isinstance(error, ZerokdError):
         for problem in error.problems:
             click.echo(str(problem), err=True)
         if len(error.problems) > 1:
             click.echo(f"{len(error.problems)} problems; nothing was run", err=True)
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    else:
         click.echo("interrupted", err=True)
-        sys.exit(130)

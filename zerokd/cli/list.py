@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+from typing import TYPE_CHECKING
 
 import click
 
+from zerokd.cli import while_read
 from zerokd.plugin.specs import KINDS
+
+if TYPE_CHECKING:
+    from zerokd.plugin.catalogue import Catalogue
 
 
 @click.command("list")
@@ -19,9 +25,14 @@ def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> None:
 
     catalogue = discover(plugins)
     kinds = [kind] if kind else list(KINDS)
-    if as_json:
-        click.echo(json.dumps(catalogue.as_json(kinds), indent=2))
-        return
+    with while_read(sys.stdout):
+        if as_json:
+            click.echo(json.dumps(catalogue.as_json(kinds), indent=2))
+        else:
+            _show(catalogue, kinds)
+
+
+def _show(catalogue: Catalogue, kinds: list[str]) -> None:
     for one in kinds:
         entries = catalogue.of(one)
         width = max((len(entry.spec.name) for entry in entries), default=0)

@@ -34,18 +34,13 @@ class Folder(Data):
     """
 
     class Config(DataConfig):
-        path: str = Field(min_length=1, description="the folder; searched with all folders in it")
+        path: str = Field(min_length=1, description="the folder; searched with all folders in it, ~ is the home folder")
         fit: Fit = Field("crop", description='"crop" keeps the aspect ratio and cuts both ends, "resize" stretches')
         cache_gib: float = Field(4.0, ge=0.0, description="memory for decoded images, GiB")
 
     def __init__(self, **options: object):
         super().__init__(**options)
-        root = Path(self.config.path)
-        if not root.is_dir():
-            wrong = "is not a folder" if root.exists() else "does not exist"
-            hint = f"a relative path counts from the working directory, {Path.cwd()}"
-            raise DataError(Problem(f"training folder {self.config.path!r} {wrong}", hints=(hint,)))
-        found = sorted(_candidates(root))
+        found = sorted(_candidates(_root(self.config.path)))
         kept = int(self.config.cache_gib * 2**30) // (3 * self.config.size**2)
         with ThreadPoolExecutor(THREADS) as pool, warnings.catch_warnings(action="ignore"):  # refusals speak instead
             outcomes = list(pool.map(self._scan, found, (number < kept for number in range(len(found)))))
@@ -92,6 +87,19 @@ class Folder(Data):
         return Problem(f"no usable photo in training folder {self.config.path!r}", hints=tuple(hints))
 
 
+def _root(given: str) -> Path:
+    """The folder that a recipe means by its path: ``~`` is the home folder."""
+    try:
+        root = Path(given).expanduser()
+        wrong = "" if root.is_dir() else "is not a folder" if root.exists() else "does not exist"
+    except (OSError, ValueError, RuntimeError) as fault:
+        wrong = f"cannot be used: {getattr(fault, 'strerror', None) or fault}"
+    if wrong:
+        hint = f"a relative path counts from the working directory, {Path.cwd()}"
+        raise DataError(Problem(f"training folder {given!r} {wrong}", hints=(hint,)))
+    return root
+
+
 def _candidates(root: Path) -> Iterator[tuple[str, Path, str]]:
     """Name, path and "" of every file that should be a photo; a reason instead of "" where it is known not to serve."""
 
@@ -101,11 +109,11 @@ def _candidates(root: Path) -> Iterator[tuple[str, Path, str]]:
     closed: list[OSError] = []
     for folder, folders, files in os.walk(root, onerror=closed.append):
         for path in (Path(folder, name) for name in folders):
-            if path.is_symlink():
+            if os.path.islink(path):  # unlike Path's, os.path's questions never raise
                 yield named(path), path, "linked folder, not followed"
         for path in (Path(folder, name) for name in files):
             if path.suffix.lower() in EXTENSIONS:
-                leads_out = path.exists() and not path.resolve().is_relative_to(root.resolve())
+                leads_out = os.path.exists(path) and not path.resolve().is_relative_to(root.resolve())
                 yield named(path), path, "link that leads out of the folder" if leads_out else ""
     for fault in closed:
         yield named(Path(fault.filename)), Path(fault.filename), f"cannot be listed: {fault.strerror}"

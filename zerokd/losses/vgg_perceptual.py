@@ -16,7 +16,7 @@ from zerokd import Loss, Port
 from zerokd.download import cache_folder, fetch_tensors
 from zerokd.errors import Problem, WeightsError, ZerokdError, did_you_mean
 from zerokd.losses.mse import mse
-from zerokd.weights import load_into, read_weights
+from zerokd.weights import load_into, read_weights, sha256, weights_path
 
 # every ReLU of VGG-19, and where it stands in ``features``: two layers a convolution, one a pooling
 NAMES = [f"relu{block}_{i}" for block, count in enumerate((2, 2, 4, 4, 4), 1) for i in range(1, count + 1)]
@@ -68,11 +68,9 @@ class VggPerceptual(Loss):
         layers: tuple[str, ...] = Field(
             ("relu1_1", "relu1_2", "relu2_1"), min_length=1, description="ReLUs compared, equally weighted"
         )
-        weights: str = Field(
-            "imagenet", description="imagenet, random, or a .safetensors or .pth file of torchvision's"
-        )
-        fallback: Literal["random"] | None = Field(None, description="what to use where the weights cannot be had")
-        seed: int = Field(0, ge=0, description="seed of random weights")
+        weights: str = Field("imagenet", description="imagenet, random, or torchvision's file, .safetensors or .pth")
+        fallback: Literal["random"] | None = Field(None, description="what to use where imagenet cannot be had")
+        seed: int = Field(0, ge=0, lt=2**63, description="seed of random weights")
 
         @field_validator("layers")
         @classmethod
@@ -97,7 +95,7 @@ class VggPerceptual(Loss):
         self.features = _layers(1 + max(RELUS[layer] for layer in self.config.layers))
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("spread", torch.tensor(SPREAD).view(3, 1, 1), persistent=False)
-        self._fill()
+        self._fill(self.config.weights, self.config.seed)
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> VggPerceptual:
@@ -120,29 +118,32 @@ class VggPerceptual(Loss):
                 found.append(image)
         return found
 
-    def _fill(self) -> None:
-        _randomise(self.features, self.config.seed)
-        if self.config.weights == "random":
-            return
+    def _fill(self, weights: str, seed: int) -> None:
+        _randomise(self.features, seed)
+        self.sources = {"weights": f"random, seed {seed}"}
         try:
-            source, state = self._read()
-            load_into(self, state, source)
+            if weights == "imagenet":
+                self._fetch()
+            elif weights != "random":
+                path = weights_path(weights)
+                self._take(read_weights(path)[0], str(path), path)
         except WeightsError as fault:
+            if weights != "imagenet":  # a file that was named is never replaced
+                raise
             if self.config.fallback is None:
                 remedy = 'or give weights = "FILE", or allow fallback = "random"'
                 raise WeightsError(*(evolve(one, hints=(*one.hints, remedy)) for one in fault.problems)) from fault
-            reason = fault.problems[0].message
-            self.fallbacks = (f"vgg_perceptual: random weights (seed {self.config.seed}), since {reason}",)
+            self.fallbacks = (f"vgg_perceptual: random weights (seed {seed}), since {fault.problems[0].message}",)
 
-    def _read(self) -> tuple[str, dict[str, Tensor]]:
-        used = self.state_dict().keys()
-        if self.config.weights != "imagenet":
-            tensors, _ = read_weights(Path(self.config.weights))
-            return repr(self.config.weights), {name: value for name, value in tensors.items() if name in used}
+    def _fetch(self) -> None:
         url = _torchvision().VGG19_Weights.IMAGENET1K_V1.url
         stem = Path(url).stem  # ends in the first digits of the file's SHA-256
         path = cache_folder() / f"{stem}-{len(self.features)}.safetensors"
-        return repr(url), fetch_tensors(url, stem.rpartition("-")[2], used.__contains__, path)
+        self._take(fetch_tensors(url, stem.rpartition("-")[2], self.state_dict().__contains__, path), url, path)
+
+    def _take(self, tensors: dict[str, Tensor], source: str, path: Path) -> None:
+        load_into(self, {name: tensors[name] for name in self.state_dict() if name in tensors}, repr(source))
+        self.sources = {"weights": source, "sha256": sha256(path)}
 
 
 def _layers(count: int) -> nn.Sequential:

@@ -15,6 +15,7 @@ from zerokd.recipe.components import TRAINED, Components, Phase, Term
 
 Tensors = Mapping[str, Tensor]
 Signals = Mapping[str, Signal]
+TOLERANCE = 1e-4  # by which rounding may carry a value out of its declared range
 
 
 @frozen(eq=False)
@@ -28,6 +29,10 @@ class Forward:
     network: Model
     layers: tuple[str, ...]
     reads: tuple[str, ...] = ("low",)
+
+    @property
+    def name(self) -> str:
+        return f"model {self.owner!r}"
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -65,6 +70,10 @@ class Adaptation:
     adapter: Adapter
     key: str
     bound: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        return f"adapter {self.key.partition('(')[0]!r}"
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -144,10 +153,26 @@ class Graph:
         """Run one call on a sample and note what it makes, with the shapes as measured.
 
         Raises:
-            ValueError: an adapter cannot align what it is given; the text says what would.
+            ValueError: an adapter cannot align what it is given, or a call makes something else than it declares.
         """
         described = call.describe(signals)
         made = call.compute(tensors)
-        tensors.update(made)
+        missing = [name for name in call.writes if not isinstance(made.get(name), Tensor)]
+        if missing:
+            raise ValueError(f"it does not make the tensors it declares: {', '.join(missing)}")
         for name, value in made.items():
             signals[name] = evolve(described.get(name, Signal()), shape=tuple(value.shape[1:]))
+            outside = out_of_range(value, signals[name].range)
+            if outside:
+                raise ValueError(f"{name} {outside}")
+        tensors.update(made)
+
+
+def out_of_range(value: Tensor, declared: tuple[float, float] | None) -> str:
+    """What is wrong with a tensor's values, measured against the range that was declared for it."""
+    if declared is None or not value.numel():
+        return ""
+    least, most = value.detach().aminmax()
+    if declared[0] - TOLERANCE <= least and most <= declared[1] + TOLERANCE:
+        return ""
+    return f"is declared within [{declared[0]:g}, {declared[1]:g}] and has values from {least:.3g} to {most:.3g}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+from attrs import evolve
 from torch import Tensor
 
-from zerokd.errors import Problem, RecipeError
-from zerokd.objective.graph import Graph
+from zerokd.errors import PluginError, Problem, RecipeError
+from zerokd.objective.graph import Call, Graph
 from zerokd.objective.objective import Objective
 from zerokd.objective.signals import misnamed
+from zerokd.plugin.blame import blame
 from zerokd.plugin.specs import Port, Signal
 from zerokd.recipe.components import Components, Phase, Term
 
@@ -18,42 +20,67 @@ from zerokd.recipe.components import Components, Phase, Term
 def probe(phase: Phase, components: Components, sample: Tensor) -> Objective:
     """The stage's objective, after every term has been seen to work on ``sample``, a batch (N, 3, H, W) in [0, 1].
 
+    Nothing of the student or of the global random generator is different afterwards.
+
     Raises:
         RecipeError: with every term that reads what is not there, cannot be compared, breaks its contract or does not
             reach the student.
     """
-    inputs = phase.stage.inputs(sample)
-    names = misnamed(phase, components, inputs)
-    if names:
-        raise RecipeError(*names)
+    with blame(f"stage {phase.name!r}"):
+        inputs = phase.stage.inputs(sample)
+    found = misnamed(phase, components, inputs)
+    if found:
+        raise RecipeError(*found)
     graph = Graph(phase, components)
     objective = Objective(phase, graph).to(sample.device)
     tensors = dict(inputs)
     signals = {name: Signal(tuple(value.shape[1:]), (0.0, 1.0)) for name, value in inputs.items()}
-    found = list(_traced(phase, graph, tensors, signals))
-    for term in phase.terms:
-        bound = graph.bindings[term.label]
-        if all(name in tensors for name in bound.values()):
-            found += _mismatched(term, {port: signals[name] for port, name in bound.items()})
-    if not found:
+    buffers = [buffer.clone() for buffer in components.student.buffers()]
+    with torch.random.fork_rng(devices=[]):
+        found += _traced(phase, graph, tensors, signals)
         for term in phase.terms:
+            bound = graph.bindings[term.label]
+            if all(name in tensors for name in bound.values()):
+                found += _mismatched(term, {port: signals[name] for port, name in bound.items()})
+        for term in phase.terms if not found else ():
             found += _untrained(term, objective, tensors, components)
+    for buffer, before in zip(components.student.buffers(), buffers, strict=True):
+        buffer.copy_(before)
     if found:
         raise RecipeError(*found)
     return objective
 
 
 def _traced(phase: Phase, graph: Graph, tensors: dict[str, Tensor], signals: dict[str, Signal]) -> Iterator[Problem]:
-    """Run every call once; an adapter that refuses is told at the terms it serves."""
+    """Run every call once; one that refuses, or changes what others read, is told at the terms it serves."""
     for call in graph.calls:
         if not all(name in tensors for name in call.reads):
             continue
+        served = [term for term in phase.terms if _needs(graph, term, call)]
+        versions = _versions(tensors)
         try:
-            graph.trace(call, tensors, signals)
+            with blame(call.name, ValueError):
+                graph.trace(call, tensors, signals)
         except ValueError as fault:
-            for term in phase.terms:
-                if set(call.writes) & set(graph.bindings[term.label].values()):
-                    yield Problem(f"{term.label}: {fault}", term.place)
+            yield Problem(f"{served[0].label}: {call.name}: {fault}", served[0].place)
+        except PluginError as fault:
+            yield evolve(fault.problems[0], place=served[0].place)
+        yield from _changed(call.name, versions, tensors, served[0])
+
+
+def _needs(graph: Graph, term: Term, call: Call) -> bool:
+    return call in graph.live([term.label])
+
+
+def _versions(tensors: dict[str, Tensor]) -> dict[str, int]:
+    return {name: tensor._version for name, tensor in tensors.items()}
+
+
+def _changed(what: str, versions: dict[str, int], tensors: dict[str, Tensor], term: Term) -> Iterator[Problem]:
+    """Tensors that other terms read too must not be written to."""
+    for name, version in versions.items():
+        if tensors[name]._version != version:
+            yield Problem(f"{term.label}: {what} changes {name} in place, which other terms read", term.place)
 
 
 def _mismatched(term: Term, signals: dict[str, Signal]) -> Iterator[Problem]:
@@ -65,11 +92,15 @@ def _mismatched(term: Term, signals: dict[str, Signal]) -> Iterator[Problem]:
             text = f"{term.label}: port {port!r} takes {_interval(declared.range)}, {term.on[port]} has {spread}"
             yield Problem(text, place)
         if min(signal.shape[1:]) < term.loss.min_size():
-            height, width = signal.shape[1:]
-            text = f"{term.label}: {term.use} needs at least {term.loss.min_size()} pixels a side, got {height}x{width}"
+            size = "x".join(map(str, signal.shape[1:]))
+            text = f"{term.label}: {term.use} needs at least {term.loss.min_size()} pixels a side, got {size}"
             yield Problem(text, place)
         if declared.like and signals[declared.like].shape != signal.shape:
             yield _differ(term, port, signals)
+        elif declared.like and len({signals[declared.like].iterations, signal.iterations} - {None}) > 1:
+            counts = f"{signals[declared.like].iterations} iterations and {signal.iterations}"
+            text = f"{term.label}: {term.on[declared.like]} and {term.on[port]} are curve maps of {counts}"
+            yield Problem(text, place, ('compare them after adapt = ["match_iterations"]',))
 
 
 def _differ(term: Term, port: str, signals: dict[str, Signal]) -> Problem:
@@ -86,12 +117,14 @@ def _untrained(
     term: Term, objective: Objective, tensors: dict[str, Tensor], components: Components
 ) -> Iterator[Problem]:
     """A term whose value is not one finite number per image, or whose gradient does not reach the student."""
-    count = len(tensors["low"])
+    count, versions = len(tensors["low"]), _versions(tensors)
     try:
-        value = objective.value(term.label, tensors)
-    except Exception as fault:
-        yield Problem(f"{term.label}: {term.use} failed on a first batch: {type(fault).__name__}: {fault}", term.place)
+        with blame(f"loss {term.use!r}"):
+            value = objective.value(term.label, tensors)
+    except PluginError as fault:
+        yield evolve(fault.problems[0], message=f"{term.label}: {fault.problems[0].message}", place=term.place)
         return
+    yield from _changed(f"loss {term.use!r}", versions, tensors, term)
     if not isinstance(value, Tensor) or value.shape != (count,):
         got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         yield Problem(f"{term.label}: {term.use} must return one value per image, shape (N,), got {got}", term.place)
@@ -100,18 +133,25 @@ def _untrained(
     elif not torch.isfinite(value).all():
         yield Problem(f"{term.label}: {term.use} is not finite on a first batch: {value.tolist()}", term.place)
     elif not term.monitor:
-        yield from _no_gradient(term, value, components)
+        yield from _no_gradient(term, value, objective, tensors, components)
 
 
-def _no_gradient(term: Term, value: Tensor, components: Components) -> Iterator[Problem]:
+def _no_gradient(
+    term: Term, value: Tensor, objective: Objective, tensors: dict[str, Tensor], components: Components
+) -> Iterator[Problem]:
+    hint = "bind it to a signal of the student, or set monitor = true to log the term only"
+    for port, name in objective.graph.bindings[term.label].items():
+        if term.loss.ports[port].grad and not tensors[name].requires_grad:
+            text = f"{term.label}: port {port!r} has to carry gradient to the student, and {term.on[port]} carries none"
+            yield Problem(text, term.places[port], (hint,))
+            return
     parameters = [one for one in components.student.parameters() if one.requires_grad]
     gradients: tuple[Tensor | None, ...] = (None,)
     if value.requires_grad:
         gradients = torch.autograd.grad(value.mean(), parameters, retain_graph=True, allow_unused=True)
     reached = [gradient for gradient in gradients if gradient is not None]
-    read = ", ".join(term.on.values())
-    hint = "bind a port to a signal of the student, or set monitor = true to log it only"
     if not reached:
+        read = ", ".join(term.on.values())
         yield Problem(f"{term.label}: no gradient path to the student from {read}", term.place, (hint,))
     elif not all(torch.isfinite(gradient).all() for gradient in reached):
         yield Problem(f"{term.label}: its gradient at the student is not finite", term.place)

@@ -55,10 +55,10 @@ def misnamed(phase: Phase, components: Components, inputs: Collection[str]) -> l
                 found.append(
                     Problem(f"{term.label}: port {port!r} reads {text!r}: {message}", term.places[port], hints)
                 )
-    read = owners_of(term for term in phase.terms if not term.monitor)
-    for owner in phase.stage.needs:
-        if owner not in read:
-            text = f"stage {phase.name!r}: no term of its objective reads a signal of {owner!r}"
+    read = {components.role(owner) for owner in owners_of(term for term in phase.terms if not term.monitor)}
+    for role in phase.stage.needs:
+        if role not in read:
+            text = f"stage {phase.name!r}: no term of its objective reads a signal of a {role!r}"
             found.append(Problem(text, phase.place, (f"a {type(phase.stage).__name__} stage needs one",)))
     return found
 
@@ -71,7 +71,7 @@ def _wrong(
         return None if name.output in inputs else ("no such input", did_you_mean(name.output, [*inputs, *owners]))
     if name.owner not in owners:
         return f"this recipe has no model {name.owner!r}", did_you_mean(name.owner, owners)
-    if name.owner not in phase.stage.reads:
+    if components.role(name.owner) not in phase.stage.reads:
         return f"stage {phase.name!r} may not read {name.owner!r}", (f"it may read: {', '.join(phase.stage.reads)}",)
     network = components.network(name.owner)
     if name.layer:

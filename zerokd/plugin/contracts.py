@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
+from zerokd.errors import Problem, RecipeError
+from zerokd.plugin.catalogue import Entry
 from zerokd.plugin.config import Config
-from zerokd.plugin.specs import Port, Signal
+from zerokd.plugin.specs import SINGULAR, Port, Signal
 
 RESERVED = ("use", "weight", "on", "adapt", "when", "monitor")  # keys of a term that no loss may call its own
 
@@ -26,6 +29,7 @@ class Component:
     Config: ClassVar[type[BaseModel]] = Config
     config: Any
     fallbacks: tuple[str, ...] = ()
+    sources: Mapping[str, str] = MappingProxyType({})  # what it read from outside, with its SHA-256, for the manifest
 
     def __init__(self, **options: Any):
         super().__init__()
@@ -122,7 +126,8 @@ class Data(Component):
 class Stage(Component):
     """One training phase. It says what the objective may read; the runner says when.
 
-    ``reads`` are the models whose signals its terms may bind, ``needs`` those that at least one term must bind.
+    ``reads`` are the roles whose signals its terms may bind, ``needs`` those that at least one term must bind:
+    ``student`` (the trained model), ``teacher`` (any frozen one) and ``ema`` (any average).
     """
 
     reads: ClassVar[tuple[str, ...]] = ("student",)
@@ -141,3 +146,29 @@ CONTRACTS: dict[str, type[Component]] = {
     "data": Data,
     "augmentations": Augmentation,
 }
+
+
+def load_component(entry: Entry) -> type[Component]:
+    """The class behind a record, checked against its contract.
+
+    Raises:
+        RecipeError: it cannot be imported, or is not what its kind promises.
+    """
+    kind = entry.spec.kind
+    try:
+        component = entry.spec.load()
+    except (Exception, SystemExit) as fault:
+        text = f"{SINGULAR[kind]} {entry.spec.name!r} of {entry.provider} cannot be imported: {fault}"
+        raise RecipeError(Problem(text)) from fault
+    if not (isinstance(component, type) and issubclass(component, CONTRACTS[kind])):
+        text = f"{entry.spec.target} of {entry.provider} is not a zerokd.{CONTRACTS[kind].__name__}"
+        raise RecipeError(Problem(text))
+    if not (isinstance(component.Config, type) and issubclass(component.Config, CONTRACTS[kind].Config)):
+        raise RecipeError(Problem(f"the Config of {entry.qualified} is not a {CONTRACTS[kind].Config.__name__}"))
+    ports = getattr(component, "ports", None) if kind == "losses" else {}
+    if not isinstance(ports, Mapping) or any(one.like not in (None, *ports) for one in ports.values()):
+        raise RecipeError(Problem(f"{entry.qualified} must declare its ports: a dict of name to zerokd.Port"))
+    clash = sorted(set(component.Config.model_fields) & set(RESERVED)) if kind == "losses" else ()
+    if clash:
+        raise RecipeError(Problem(f"{entry.qualified} has config keys that belong to the recipe: {', '.join(clash)}"))
+    return component

@@ -6,9 +6,11 @@ fails to import; here every plugin is imported, registered and called on its own
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -19,20 +21,25 @@ from typing import Any
 import pluggy
 
 from zerokd._version import __version__
+from zerokd.errors import Problem, RecipeError
 from zerokd.plugin import hookspecs
 from zerokd.plugin.catalogue import Broken, Catalogue, Entry, Provider
 from zerokd.plugin.specs import KINDS, Spec
 
 GROUP = "zerokd"
 BUILTIN = Provider("zerokd", __version__, builtin=True)
-FAULTS = (Exception, SystemExit)  # what a plugin's import or hook may throw at us without taking the others along
+INTERRUPTS = (KeyboardInterrupt, GeneratorExit)  # not a plugin's doing; all else that it throws is its fault alone
 
 
-def discover(files: Iterable[str | Path] = ()) -> Catalogue:
+def discover(files: Iterable[str | Path] = (), *, strict: bool = False) -> Catalogue:
     """Every component in reach: built-in, installed (entry points of group ``zerokd``), and from one-file plugins.
 
     ``ZEROKD_PLUGINS`` unset means all installed plugins, ``""`` none, ``"a,b"`` only those distributions.
+
+    Raises:
+        RecipeError: ``strict``, and one of ``files`` is broken.
     """
+    files = list(files)
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     broken: list[Broken] = []
@@ -43,7 +50,9 @@ def discover(files: Iterable[str | Path] = ()) -> Catalogue:
             manager.register(load(), key)
             manager.check_pending()
             providers[key] = provider
-        except FAULTS as fault:
+        except INTERRUPTS:
+            raise
+        except BaseException as fault:
             manager.unregister(name=key)
             broken.append(Broken(provider, _reason(fault)))
     entries: list[Entry] = []
@@ -52,8 +61,14 @@ def discover(files: Iterable[str | Path] = ()) -> Catalogue:
             provider = providers[implementation.plugin_name]
             try:
                 entries += [Entry(_checked(record, kind), provider) for record in implementation.function()]
-            except FAULTS as fault:
+            except INTERRUPTS:
+                raise
+            except BaseException as fault:
                 broken.append(Broken(provider, f"zerokd_{kind}: {_reason(fault)}"))
+    asked_for = {Provider(Path(file).stem) for file in files}
+    ills = [ill for ill in broken if ill.provider in asked_for]
+    if strict and ills:
+        raise RecipeError(*(Problem(f"plugin {ill.provider} is broken: {ill.reason}") for ill in ills))
     return Catalogue(tuple(entries), tuple(broken))
 
 
@@ -68,12 +83,16 @@ def _candidates(files: Iterable[str | Path]) -> Iterator[tuple[Provider, Callabl
         provider = Provider(point.dist.name, point.dist.version) if point.dist else Provider(point.name)
         if chosen is None or provider.name in [name.strip() for name in chosen.split(",")]:
             yield provider, point.load
-    for file in map(Path, files):
-        yield Provider(file.stem), partial(_import_file, file)
+    firsts: dict[str, str] = {}
+    for real, path in {os.path.realpath(file): Path(file) for file in files}.items():
+        yield Provider(path.stem), partial(_import_file, path, real, firsts.setdefault(path.stem, real))
 
 
-def _import_file(path: Path) -> Any:
-    name = f"zerokd_plugin_{path.stem}"
+def _import_file(path: Path, real: str, first: str) -> Any:
+    if real != first:
+        raise ImportError(f"{real} and {first} would both be named {path.stem!r}; rename one")
+    digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:8]  # two folders may each hold a file of this name
+    name = f"zerokd_plugin_{re.sub(r'[^0-9a-zA-Z_]', '_', path.stem)}_{digest}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file")

@@ -98,4 +98,3 @@ class Port:
     grad: bool = False
     default: str | None = None
     like: str | None = None
-    axes: str = "N C H W"

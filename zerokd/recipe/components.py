@@ -42,7 +42,10 @@ class Term:
 
 @frozen(eq=False)
 class Phase:
-    """One stage, ready: its equation with the coefficient of each group, and the terms of those groups."""
+    """One stage, ready: its equation with the coefficient of each group, and the terms of those groups.
+
+    ``idle`` are the labels of terms whose weight is 0: nothing of them is computed.
+    """
 
     name: str
     stage: Stage
@@ -53,6 +56,7 @@ class Phase:
     batch: int
     optimizer: Optimizer
     augmentations: tuple[Augmentation, ...]
+    idle: tuple[str, ...]
     place: Place
 
 
@@ -84,6 +88,10 @@ class Components:
     @property
     def student(self) -> Model:
         return self.models[TRAINED]
+
+    def role(self, owner: str) -> str:
+        """``student``, ``ema`` for an average, ``teacher`` for any other model."""
+        return TRAINED if owner == TRAINED else "ema" if owner in self.averages else "teacher"
 
     def network(self, owner: str) -> Model:
         """The model or average of that name, to be run."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from importlib.resources import as_file, files
-from pathlib import Path
 
 from torch import nn
 
 from zerokd.errors import Problem, RecipeError
 from zerokd.plugin.specs import Spec
-from zerokd.weights import load_into, read_weights, sha256
+from zerokd.weights import load_into, read_weights, sha256, weights_path
 
 BUNDLED = "bundled"
 
@@ -24,7 +23,7 @@ def install_weights(model: nn.Module, weights: str | None, spec: Spec, seed: int
     if weights is None:
         return {"weights": f"random, seed {seed}"}
     if weights != BUNDLED:
-        path = Path(weights).expanduser()
+        path = weights_path(weights)
         load_into(model, read_weights(path)[0], str(path))
         return {"weights": str(path), "sha256": sha256(path)}
     bundled = getattr(spec, "bundled", None)

@@ -13,8 +13,9 @@ from attrs import evolve
 from pydantic import ValidationError
 
 from zerokd.errors import Place, Problem, RecipeError, ZerokdError, did_you_mean
+from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Catalogue, Entry
-from zerokd.plugin.contracts import CONTRACTS, RESERVED, Component, Model
+from zerokd.plugin.contracts import Model, load_component
 from zerokd.plugin.specs import SINGULAR
 from zerokd.recipe import schema
 from zerokd.recipe.components import TRAINED, Average, Components, Phase, Term
@@ -44,7 +45,6 @@ class _Resolver:
         self.origins: dict[str, dict[str, Any]] = {}
 
     def components(self) -> Components:
-        torch.manual_seed(self.recipe.seed)
         data = self.build("data", self.recipe.data, ("data",))
         models = self.models()
         averages = self.averages(models)
@@ -53,9 +53,10 @@ class _Resolver:
             for group, named in self.recipe.terms.items()
             for name, table in named.items()
         }
-        order = self.order()
-        phases = [self.phase(name, [term for term in terms.values() if term]) for name in order]
-        self.unused(order)
+        known = [term for term in terms.values() if term]
+        stages = {name: self.phase(name, known) for name in self.recipe.stages}
+        phases = [stages[name] for name in self.order()]
+        self.unused()
         if self.faults:
             self.fail()
         return Components(
@@ -92,51 +93,38 @@ class _Resolver:
         """The component a table names, with its config validated; None when that failed."""
         with self.place(self.document.value_place((*path, "use"))):
             entry = self.catalogue.find(kind, table.use)
-            component = self.load(entry, kind)
+            component = load_component(entry)
             try:
                 config = component.Config(**table.options)
             except ValidationError as error:
                 raise RecipeError(*schema.problems(error, self.document, path, component.Config)) from None
-            built = component(**dict(config))
+            with blame(f"{SINGULAR[kind]} {entry.spec.name!r} of {entry.provider}"):
+                built = component(**dict(config))
+                self.fallbacks += built.fallbacks
             self.used[entry.qualified] = entry
             self.origins[".".join(map(str, path))] = {"use": entry.qualified, "config": config.model_dump(mode="json")}
-            self.fallbacks += built.fallbacks
+            self.origins[".".join(map(str, path))] |= built.sources
             return built
         return None
-
-    def load(self, entry: Entry, kind: str) -> type[Component]:
-        """The class behind a record, checked against its contract; a plugin's failure is told as the plugin's."""
-        try:
-            component = entry.spec.load()
-        except (Exception, SystemExit) as fault:
-            text = f"{SINGULAR[kind]} {entry.spec.name!r} of {entry.provider} cannot be imported: {fault}"
-            raise RecipeError(Problem(text)) from fault
-        if not (isinstance(component, type) and issubclass(component, CONTRACTS[kind])):
-            text = f"{entry.spec.target} of {entry.provider} is not a zerokd.{CONTRACTS[kind].__name__}"
-            raise RecipeError(Problem(text))
-        clash = sorted(set(component.Config.model_fields) & set(RESERVED)) if kind == "losses" else ()
-        if clash:
-            raise RecipeError(
-                Problem(f"{entry.qualified} has config keys that belong to the recipe: {', '.join(clash)}")
-            )
-        return component
 
     def models(self) -> dict[str, Model]:
         if TRAINED not in self.recipe.models:
             self.report(f"models lacks {TRAINED!r}, the model that is trained", self.document.key_place(("models",)))
         built = {}
         for name, table in self.recipe.models.items():
-            if (
-                isinstance(table, schema.Network)
-                and (model := self.build("models", table, ("models", name))) is not None
-            ):
-                built[name] = model
-                with self.place(self.document.value_place(("models", name, "weights"))):
-                    spec = self.catalogue.find("models", table.use).spec
-                    self.origins[f"models.{name}"] |= install_weights(model, table.weights, spec, self.recipe.seed)
-                if name != TRAINED:
-                    model.requires_grad_(False).eval()
-                    self.needs_weights(name, table)
+            if not isinstance(table, schema.Network):
+                continue
+            torch.manual_seed(self.recipe.seed)  # anew for each: no model's weights depend on its neighbours
+            model = self.build("models", table, ("models", name))
+            if model is None:
+                continue
+            built[name] = model
+            with self.place(self.document.value_place(("models", name, "weights"))):
+                spec = self.catalogue.find("models", table.use).spec
+                self.origins[f"models.{name}"] |= install_weights(model, table.weights, spec, self.recipe.seed)
+            if name != TRAINED:
+                model.requires_grad_(False).eval()
+                self.needs_weights(name, table)
         return built
 
     def needs_weights(self, name: str, table: schema.Network) -> None:
@@ -208,11 +196,23 @@ class _Resolver:
         equation, coefficients = self.equation(table, path)
         if stage is None or equation is None or None in augmentations:
             return None
-        chosen = tuple(term for term in terms if term.group in equation.coefficients)
+        chosen = [term for term in terms if term.group in equation.coefficients]
+        idle = [term for term in chosen if coefficients[term.group] * term.weight == 0 and not term.monitor]
+        if all(term.monitor or term in idle for term in chosen):
+            self.report(f"stage {name!r} trains on nothing: every weight is 0", self.document.key_place(path))
         return Phase(
-            name, stage, equation, coefficients, chosen, table.epochs, table.batch, table.optimizer,
-            tuple(augmentations), self.document.key_place(path),
-        )  # fmt: skip
+            name=name,
+            stage=stage,
+            equation=equation,
+            coefficients=coefficients,
+            terms=tuple(term for term in chosen if term not in idle),
+            epochs=table.epochs,
+            batch=table.batch,
+            optimizer=table.optimizer,
+            augmentations=tuple(augmentations),
+            idle=tuple(term.label for term in idle),
+            place=self.document.key_place(path),
+        )
 
     def equation(self, table: schema.Phase, path: tuple) -> tuple[Equation | None, dict[str, float]]:
         params, groups = frozenset(self.recipe.params), frozenset(self.recipe.terms)
@@ -229,17 +229,15 @@ class _Resolver:
             self.report(f"objective of {path[-1]}: {error.message}", _inside(place, error.column), *hints)
         return None, {}
 
-    def unused(self, order: list[str]) -> None:
-        """A group, param, stage or shadowed name that no run stage uses is a mistake somewhere."""
-        text = " ".join(self.recipe.stages[name].objective for name in order)
+    def unused(self) -> None:
+        """A group, param, stage or shadowed name that no stage uses is a mistake somewhere."""
+        text = " ".join(stage.objective for stage in self.recipe.stages.values())
         words = set(re.findall(r"[^\W\d]\w*", text))
         for kind, names in (("params", self.recipe.params), ("terms", self.recipe.terms)):
             for name in names:
                 place = self.document.key_place((kind, name))
                 if name not in words:
-                    self.report(
-                        f"{kind}.{name} is used by no stage that runs", place, "use it in an objective, or remove it"
-                    )
+                    self.report(f"{kind}.{name} is used by no stage", place, "use it in an objective, or remove it")
                 elif kind == "params" and name in self.recipe.terms:
                     self.report(f"{name!r} names a param and a group of terms", place, "rename one of them")
 

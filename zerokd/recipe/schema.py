@@ -52,19 +52,25 @@ class Average(Config):
     decay: float = Field(0.999, ge=0.0, lt=1.0, description="share of the average kept at each step")
 
 
+def _kind_of_model(value: Any) -> str:
+    average = "average_of" in value if isinstance(value, dict) else isinstance(value, Average)
+    return "<average>" if average else "<network>"
+
+
 AnyModel = Annotated[
-    Annotated[Network, Tag("<network>")] | Annotated[Average, Tag("<average>")],
-    Discriminator(lambda value: "<average>" if isinstance(value, dict) and "average_of" in value else "<network>"),
+    Annotated[Network, Tag("<network>")] | Annotated[Average, Tag("<average>")], Discriminator(_kind_of_model)
 ]
 
 
 class Optimizer(Config):
     """Adam with a cosine learning rate and a clipped gradient norm."""
 
-    learning_rate: float = Field(5e-3, gt=0.0, description="at the stage's first step")
-    final_learning_rate: float = Field(1e-7, ge=0.0, description="reached at the stage's last step, by a cosine")
+    learning_rate: float = Field(5e-3, gt=0.0, le=100.0, description="at the stage's first step")
+    final_learning_rate: float = Field(
+        1e-7, ge=0.0, description="what a cosine brings it down to by the end of the stage"
+    )
     weight_decay: float = Field(0.0, ge=0.0, description="Adam's coupled L2 decay")
-    clip_norm: float = Field(0.1, gt=0.0, description="largest norm of the whole gradient")
+    clip_norm: float = Field(0.1, gt=0.0, le=1e6, description="largest norm of the whole gradient")
 
 
 class Phase(Use):

@@ -9,6 +9,8 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
+from zerokd.errors import RecipeError
+from zerokd.plugin.blame import blame
 from zerokd.plugin.contracts import Data
 from zerokd.recipe.components import Phase
 
@@ -31,11 +33,29 @@ def generator(*key: object) -> torch.Generator:
 def split(data: Data, held_out: float) -> tuple[list[int], list[int]]:
     """Indices to train on and indices held out, the same in every stage and for every seed.
 
-    An image's own name decides, so that adding photos moves none of the others across. At least one image trains.
+    The hash of an image's own name decides, so that one photo more moves at most one other across. At least one trains.
     """
     ranked = sorted(range(len(data)), key=lambda index: hashlib.sha256(data.name(index).encode()).digest())
     count = min(round(len(data) * held_out), len(data) - 1)
     return sorted(ranked[count:]), sorted(ranked[:count])
+
+
+def check_data(data: Data, source: str) -> None:
+    """Refuse a data source that does not keep its contract.
+
+    Raises:
+        RecipeError: it is empty, its names are not unique texts, or its first image is no uint8 RGB of its size.
+    """
+    with blame(f"data source {source!r}"):
+        names = [data.name(index) for index in range(len(data))]
+        if not names:
+            raise RecipeError(f"data source {source!r} has no image")
+        if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+            raise RecipeError(f"data source {source!r} must give every image a name of its own")
+        image, wanted = data[0], (3, data.config.size, data.config.size)
+        got = f"{image.dtype} {tuple(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
+        if got != f"torch.uint8 {wanted}":
+            raise RecipeError(f"data source {source!r} must give torch.uint8 {wanted}, got {got}")
 
 
 def to_float(images: Sequence[Tensor], device: torch.device) -> Tensor:
@@ -48,10 +68,16 @@ def batches(data: Data, indices: Sequence[int], phase: Phase, seed: int, device:
     for epoch in range(phase.epochs):
         order = torch.randperm(len(indices), generator=generator(seed, phase.name, epoch)).tolist()
         for start in range(0, len(order), phase.batch):
-            chosen = [indices[place] for place in order[start : start + phase.batch]]
-            low = to_float([data[index] for index in chosen], device)
-            names = tuple(data.name(index) for index in chosen)
-            for position, augmentation in enumerate(phase.augmentations):
-                draws = [augmentation.draw(generator(seed, phase.name, epoch, name, position)) for name in names]
-                low = augmentation.apply(low, torch.stack(draws).to(device))
+            with blame(f"data or augmentation of stage {phase.name!r}"):
+                low, names = _read([indices[place] for place in order[start : start + phase.batch]], data, device)
+                for position, augmentation in enumerate(phase.augmentations):
+                    keys = [(seed, phase.name, epoch, name, position) for name in names]
+                    draws = torch.stack([augmentation.draw(generator(*key)) for key in keys])
+                    low = augmentation.apply(low, draws.to(device))
+                    if low.shape[:2] != (len(names), 3):
+                        raise ValueError(f"an augmentation returned {tuple(low.shape)} for {len(names)} images")
             yield Batch(epoch, low, names)
+
+
+def _read(chosen: Sequence[int], data: Data, device: torch.device) -> tuple[Tensor, tuple[str, ...]]:
+    return to_float([data[index] for index in chosen], device), tuple(data.name(index) for index in chosen)

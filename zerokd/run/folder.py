@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,23 @@ class RunFolder:
 
     @staticmethod
     def check(out: Path | None) -> None:
-        """Refuse a place that holds something.
+        """Refuse a place that holds something, or where no folder can be.
 
         Raises:
-            RunFolderError: ``out`` exists and is not an empty folder.
+            RunFolderError: ``out`` exists and is not an empty folder, cannot be looked into, or lies below a file.
         """
-        if out and out.exists() and (not out.is_dir() or any(out.iterdir())):
-            hint = "choose another --out; nothing in it was touched"
-            raise RunFolderError(Problem(f"{str(out)!r} exists and is not an empty folder", hints=(hint,)))
+        if out is None:
+            return
+        try:
+            if not any(out.iterdir()):
+                return
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as fault:
+            if not os.path.isfile(out):  # unlike Path's, never raises
+                raise RunFolderError(_unusable(out, fault)) from fault
+        hint = "choose another --out; nothing in it was touched"
+        raise RunFolderError(Problem(f"{str(out)!r} exists and is not an empty folder", hints=(hint,)))
 
     @classmethod
     def create(cls, name: str, out: Path | None) -> RunFolder:
@@ -37,12 +47,13 @@ class RunFolder:
         Raises:
             RunFolderError: it exists and is not an empty folder, or cannot be made or written.
         """
-        path = out or _fresh(Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
-        cls.check(path)
+        path = out or Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
         try:
+            path = out or _fresh(path)
+            cls.check(path)
             (path / "samples").mkdir(parents=True)
-        except OSError as fault:
-            raise RunFolderError(Problem(f"cannot make the run folder {str(path)!r}: {fault.strerror}")) from fault
+        except (OSError, ValueError) as fault:
+            raise RunFolderError(_unusable(path, fault)) from fault
         return cls(path)
 
     @property
@@ -72,3 +83,7 @@ def _fresh(path: Path) -> Path:
     """The path, or the first of path-2, path-3, ... that is not there: two runs may start in one second."""
     candidates = [path, *(path.with_name(f"{path.name}-{number}") for number in range(2, 1000))]
     return next((one for one in candidates if not one.exists()), path)
+
+
+def _unusable(path: Path, fault: Exception) -> Problem:
+    return Problem(f"cannot make the run folder {str(path)!r}: {getattr(fault, 'strerror', None) or fault}")

@@ -37,6 +37,7 @@ def manifest(
         "platform": platform.platform(),
         "plugins": {entry.qualified: str(entry.provider) for entry in components.used},
         "models": {name: components.origins[f"models.{name}"] for name in components.models},
+        "components": components.origins,
         "data": {
             "source": components.origins["data"],
             "images": len(data),
@@ -51,6 +52,7 @@ def manifest(
                 "objective": phase.equation.text,
                 "coefficients": phase.coefficients,
                 "weights": objective.weights,
+                "idle": list(phase.idle),
                 "epochs": phase.epochs,
                 "forwards": [call.owner for call in objective.graph.forwards()],
             }

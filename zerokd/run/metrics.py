@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -13,7 +14,6 @@ from zerokd.objective.objective import Evaluation, Objective
 from zerokd.recipe.components import Phase
 
 Watcher = Callable[[dict[str, Any]], None]
-HELD_STEPS = 16  # steps whose tensors wait on the device before they are read, so that no step has to
 
 
 class Metrics:
@@ -27,39 +27,29 @@ class Metrics:
     def __init__(self, phase: Phase, objective: Objective, file: TextIO, watchers: tuple[Watcher, ...] = ()):
         self.phase, self.weights, self.file, self.watchers = phase, objective.weights, file, watchers
         self.step = 0
-        self._waiting: list[tuple[int, float, Tensor]] = []
         self._epoch: list[dict[str, Any]] = []
 
     def __enter__(self) -> Metrics:
         return self
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
-        self._read()
         if kind is None:
             self._close_epoch()
 
     def record(self, epoch: int, rate: float, norm: Tensor, evaluation: Evaluation) -> None:
-        """Note one step; cheap, and without waiting for the device."""
+        """Note one step."""
         means = [values.mean() for values in evaluation.values.values()]
-        self._waiting.append((epoch, rate, torch.stack([evaluation.total, norm, *means]).detach()))
+        total, size, *values = torch.stack([evaluation.total, norm, *means]).tolist()  # one wait for the device
+        terms = {
+            label: {"value": value, "weight": weight, "contribution": weight * value}
+            for (label, weight), value in zip(self.weights.items(), values, strict=True)
+        }
+        if self._epoch and self._epoch[-1]["epoch"] != epoch:
+            self._close_epoch()
         self.step += 1
-        if len(self._waiting) >= HELD_STEPS:
-            self._read()
-
-    def _read(self) -> None:
-        first = self.step - len(self._waiting) + 1
-        for step, (epoch, rate, numbers) in enumerate(self._waiting, first):
-            total, norm, *values = numbers.tolist()
-            terms = {
-                label: {"value": value, "weight": weight, "contribution": weight * value}
-                for (label, weight), value in zip(self.weights.items(), values, strict=True)
-            }
-            if self._epoch and self._epoch[-1]["epoch"] != epoch:
-                self._close_epoch()
-            line = {"kind": "step", "stage": self.phase.name, "epoch": epoch, "step": step, "total": total}
-            self._epoch.append(line | {"learning_rate": rate, "gradient_norm": norm, "terms": terms})
-            self._write(self._epoch[-1])
-        self._waiting.clear()
+        line = {"kind": "step", "stage": self.phase.name, "epoch": epoch, "step": self.step, "total": total}
+        self._epoch.append(line | {"learning_rate": rate, "gradient_norm": size, "terms": terms})
+        self._write(self._epoch[-1])
 
     def _close_epoch(self) -> None:
         if not self._epoch:
@@ -79,8 +69,15 @@ class Metrics:
         self._epoch = []
 
     def _write(self, line: dict[str, Any]) -> None:
-        self.file.write(json.dumps(line) + "\n")
+        self.file.write(json.dumps(_finite(line)) + "\n")
         if line["kind"] == "epoch":
             self.file.flush()
         for watcher in self.watchers:
             watcher(line)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity; a monitored term may have both."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -47,10 +47,14 @@ def draw_curves(path: Path, metrics: Path, title: str) -> None:
     figure.suptitle(title)
     for axes, (stage, epochs) in zip(figure.subplots(1, len(stages), squeeze=False)[0], stages.items(), strict=True):
         x = [entry["epoch"] + 1 for entry in epochs]
-        axes.plot(x, [entry["total"] for entry in epochs], color="black", linewidth=2, label="objective")
-        for number, label in enumerate(epochs[0]["terms"]):
+        marker = "o" if len(x) == 1 else None
+        axes.plot(x, [entry["total"] for entry in epochs], color="black", linewidth=2, label="objective", marker=marker)
+        shown = [label for label, term in epochs[0]["terms"].items() if term["weight"] > 0]
+        for number, label in enumerate(shown):
             y = [entry["terms"][label]["contribution"] for entry in epochs]
-            axes.plot(x, y, color=f"C{number % 10}", linestyle=("-", "--", ":")[number // 10 % 3], label=label)
+            axes.plot(
+                x, y, color=f"C{number % 10}", linestyle=("-", "--", ":")[number // 10 % 3], label=label, marker=marker
+            )
         axes.set(title=stage, xlabel="epoch", ylabel="contribution to the objective", yscale="log")
         axes.grid(alpha=0.25)
         axes.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)

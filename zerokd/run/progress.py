@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +21,14 @@ from zerokd.run.folder import RunFolder
 
 MAIN_TERMS = 3  # terms shown while training: the largest contributions
 LINES_A_STAGE = 10  # lines a stage prints when nobody watches a bar
+
+
+class Screen(Console):
+    """A console whose reader may go away: training goes on, in silence."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Progress:
@@ -39,6 +49,12 @@ class Progress:
             self._say(f"FALLBACK: {fallback}", "bold yellow")
         for phase in components.phases:
             self._say(f"{phase.name}: {phase.epochs} epochs of {phase.equation.text}")
+            if phase.idle:
+                self._say(f"not computed, weight 0: {', '.join(phase.idle)}", "yellow")
+
+    def checked(self) -> None:
+        """The end of a run that was only to be checked."""
+        self._say("every term trains the student; nothing was run")
 
     @contextmanager
     def stage(self, phase: Phase) -> Iterator[Callable[[dict[str, Any]], None]]:
@@ -65,8 +81,9 @@ class Progress:
         """What the run left, and what it is worth."""
         student = result["student"]
         self._say(f"student: {folder.student}  {student['parameters']} parameters, sha256 {student['sha256'][:12]}")
-        for what, value in result["fidelity"].items():
-            self._say(f"held-out PSNR, {what}: {value:.2f} dB")
+        images, *values = result["fidelity"].items()
+        for what, value in values:
+            self._say(f"PSNR on {images[1]} images, {what}: {value:.2f} dB")
         self._say(f"done in {result['seconds']:.0f} s; look at {folder.path / 'samples'} and {folder.curves}")
 
     def _say(self, text: str, style: str = "") -> None:

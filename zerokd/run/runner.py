@@ -28,7 +28,8 @@ def train(
         NumericError: a gradient is not finite; no parameter has been changed by that step.
     """
     student = components.student
-    averages = [restart(average, student) for average in components.averages.values()]
+    read = {call.owner for call in objective.graph.forwards()}
+    averages = [restart(average, student) for owner, average in components.averages.items() if owner in read]
     trained = [one for one in (*student.parameters(), *objective.parameters()) if one.requires_grad]
     settings = phase.optimizer
     optimizer = torch.optim.Adam(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)

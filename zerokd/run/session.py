@@ -13,10 +13,12 @@ from attrs import frozen
 from torch import Tensor
 
 from zerokd.errors import Problem, RecipeError, RunFolderError
+from zerokd.objective.graph import out_of_range
 from zerokd.objective.objective import Objective
 from zerokd.objective.probe import probe
-from zerokd.recipe.components import TRAINED, Components
-from zerokd.run.batches import split, to_float
+from zerokd.plugin.blame import blame
+from zerokd.recipe.components import TRAINED, Components, Phase
+from zerokd.run.batches import batches, check_data, generator, split, to_float
 from zerokd.run.folder import RunFolder
 from zerokd.run.manifest import manifest
 from zerokd.run.metrics import Metrics
@@ -25,9 +27,9 @@ from zerokd.run.progress import Progress
 from zerokd.run.runner import train
 from zerokd.weights import sha256, write_weights
 
-PROBED = 2  # images that every term is tried on before the first step
+PROBED = 3  # images that every term is tried on before the first step, beside one of noise
 SAMPLES = 4  # images a sample picture shows
-MEASURED = 32  # held-out images that fidelity is measured on
+MEASURED = 32  # images that fidelity is measured on, a few at a time
 
 
 @frozen(eq=False)
@@ -76,19 +78,29 @@ def prepare(components: Components, device: torch.device) -> Plan:
     for owner in (*components.models, *components.averages):
         network = components.network(owner).to(device)
         network.to(memory_format=torch.channels_last)  # depthwise layers run 1.6 times as fast
-    training, held_out = split(components.data, components.data.config.held_out)
     data = components.data
-    sample = to_float([data[index] for index in training[:PROBED]], device)
+    check_data(data, components.origins["data"]["use"])
+    training, held_out = split(data, data.config.held_out)
     objectives: list[Objective] = []
     problems: list[Problem] = []
     for phase in components.phases:
         try:
-            objectives.append(probe(phase, components, sample))
+            objectives.append(probe(phase, components, _sample(phase, components, training, device)))
         except RecipeError as error:
             problems += error.problems
     if problems:
         raise RecipeError(*dict.fromkeys(problems))
     return Plan(components, tuple(objectives), training, held_out, device)
+
+
+def _sample(phase: Phase, components: Components, training: list[int], device: torch.device) -> Tensor:
+    """A stage's first images, augmented, and noise: black photos alone would give every curve a gradient of 0."""
+    low = next(batches(components.data, training, phase, components.seed, device)).low[:PROBED]
+    outside = out_of_range(low, (0.0, 1.0))
+    if outside:
+        raise RecipeError(Problem(f"stage {phase.name!r}: the augmented input {outside}", phase.place))
+    noise = torch.rand(low[:1].shape, generator=generator(components.seed, "probe"))
+    return torch.cat([low, noise.to(device)])
 
 
 def execute(plan: Plan, folder: RunFolder, tables: dict[str, Any], progress: Progress) -> None:
@@ -105,7 +117,11 @@ def execute(plan: Plan, folder: RunFolder, tables: dict[str, Any], progress: Pro
         folder.write_recipe(tables)
         folder.write_manifest(record)
         for phase, objective in zip(components.phases, plan.objectives, strict=True):
-            with progress.stage(phase) as watch, Metrics(phase, objective, file, (watch,)) as metrics:
+            with (
+                progress.stage(phase) as watch,
+                Metrics(phase, objective, file, (watch,)) as metrics,
+                blame(f"stage {phase.name!r}", OSError),
+            ):
                 train(phase, objective, components, plan.training, metrics, plan.device)
             low = plan.images(SAMPLES)
             draw_samples(folder.sample(phase.name), {"low": low, **enhanced(plan, low)})
@@ -114,7 +130,7 @@ def execute(plan: Plan, folder: RunFolder, tables: dict[str, Any], progress: Pro
         record["result"] = {
             "seconds": round(time.monotonic() - started, 1),
             "student": {"sha256": sha256(folder.student), "parameters": components.student.parameter_count()},
-            "fidelity": fidelity(plan),
+            "fidelity": {"measured_on": "held-out" if plan.held_out else "training", **fidelity(plan)},
         }
         folder.write_manifest(record)
     progress.finished(folder, record["result"])
@@ -135,16 +151,17 @@ def enhanced(plan: Plan, low: Tensor) -> dict[str, Tensor]:
 
 
 def fidelity(plan: Plan) -> dict[str, float]:
-    """PSNR in dB to each frozen model on held-out images, of the student and, to compare, of the input."""
-    low = plan.images(MEASURED)
-    outputs = enhanced(plan, low)
-    student = outputs.pop(TRAINED)
-    pairs = {"student": student, "input": low}
-    return {
-        f"{name} to {owner}": round(psnr(image, target), 2)
-        for owner, target in outputs.items()
-        for name, image in pairs.items()
-    }
+    """PSNR in dB to each frozen model, of the student and, to compare, of the input."""
+    sums: dict[str, float] = {}
+    images = plan.images(MEASURED)
+    for low in images.split(SAMPLES):
+        outputs = enhanced(plan, low)
+        pairs = {"student": outputs.pop(TRAINED), "input": low}
+        for owner, target in outputs.items():
+            for name, image in pairs.items():
+                key = f"{name} to {owner}"
+                sums[key] = sums.get(key, 0.0) + psnr(image, target) * len(low)
+    return {key: round(total / len(images), 2) for key, total in sums.items()}
 
 
 def psnr(image: Tensor, target: Tensor) -> float:

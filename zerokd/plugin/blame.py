@@ -1,0 +1,26 @@
+"""A plugin's own failure, told as the plugin's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from zerokd.errors import PluginError, Problem, ZerokdError
+
+
+@contextmanager
+def blame(what: str, *expected: type[Exception]) -> Iterator[None]:
+    """Turn whatever ``what`` raises into a message that names it; ``expected`` errors pass.
+
+    Raises:
+        PluginError: anything else than ours was raised, an exit included.
+    """
+    passed: tuple[type[Exception], ...] = (ZerokdError, *expected)
+    try:
+        yield
+    except passed:
+        raise
+    except (Exception, SystemExit) as fault:
+        told = str(fault).strip().splitlines()
+        text = f"{what} failed: {type(fault).__name__}" + (f": {told[0][:160]}" if told else "")
+        raise PluginError(Problem(text, hints=("this is a fault of that component, not of the recipe",))) from fault
