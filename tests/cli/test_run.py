@@ -66,6 +66,15 @@ def test_seed_epochs_and_settings_reach_the_run(tmp_path):
         ([RECIPES / "paper.toml", "--set", "name=../../x"], 2, "name"),
         ([RECIPES / "paper.toml", "--data", "no/such/folder"], 3, "no/such/folder"),
         ([RECIPES / "paper.toml", "--set", "models.teacher.weights=no.pth"], 3, "'no.pth' does not exist"),
+        (
+            [RECIPES / "paper.toml", "--set", "terms.distillation.perceptual.weights=no.pth"],
+            3,
+            "'no.pth' does not exist",
+        ),
+        ([RECIPES / "paper.toml", "--plugin", "nowhere.py"], 2, "nowhere"),
+        ([RECIPES / "paper.toml", "--set", "run=3", "--epochs", "3"], 2, "run: input should be a valid tuple"),
+        ([RECIPES / "paper.toml", "--set", "data={}"], 2, "data lacks the key 'use'"),
+        ([RECIPES / "paper.toml", "--set", "models=3"], 2, "models"),
         ([RECIPES / "paper.toml", "--device", "warp"], 2, "device 'warp' cannot be used"),
         ([RECIPES / "paper.toml", "--epochs", "0"], 2, "--epochs"),
     ],
@@ -107,3 +116,54 @@ def test_a_pickle_that_would_run_code_is_never_run(tmp_path):
     done = zerokd("run", RECIPES / "paper.toml", "--set", "models.teacher.weights=evil.pth", cwd=tmp_path)
     assert done.returncode == 3
     assert not (tmp_path / "owned").exists()
+
+
+CHARBONNIER = """
+import torch
+import zerokd
+
+class Charbonnier(zerokd.Loss):
+    ports = {
+        "prediction": zerokd.Port("the student's image", grad=True, default="student.enhanced"),
+        "target": zerokd.Port("what it should be", default="teacher.enhanced", like="prediction"),
+    }
+
+    def forward(self, *, prediction, target):
+        return torch.sqrt((prediction - target) ** 2 + 1e-6).mean(dim=(1, 2, 3))
+
+@zerokd.hookimpl
+def zerokd_losses():
+    return [zerokd.LossSpec("charbonnier", target=f"{__name__}:Charbonnier", summary="a smooth L1 distance")]
+"""
+
+
+def test_a_loss_of_ones_own_trains_from_one_file(tmp_path):
+    (tmp_path / "mine.py").write_text(CHARBONNIER)
+    term = 'terms.distillation.mine={use="charbonnier", weight=0.5}'
+    done = zerokd(
+        "run", RECIPES / "paper.toml", *TINY, "--plugin", "mine.py", "--set", term, "--out", "o", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "distillation.mine" in (tmp_path / "o" / "metrics.jsonl").read_text()
+    assert '"mine:charbonnier": "mine"' in (tmp_path / "o" / "manifest.json").read_text()
+
+
+def test_a_loss_that_fails_in_training_is_named_with_its_step(tmp_path):
+    fails = "        self.calls = getattr(self, 'calls', 0) + 1\n        if self.calls > 2: raise ValueError('boom')\n"
+    (tmp_path / "mine.py").write_text(CHARBONNIER.replace("        return torch", f"{fails}        return torch"))
+    term = 'terms.distillation.mine={use="charbonnier"}'
+    done = zerokd(
+        "run", RECIPES / "paper.toml", *TINY, "--plugin", "mine.py", "--set", term, "--out", "o", cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert "stage 'distill' failed: ValueError: boom" in done.stderr
+
+
+def test_a_reader_that_goes_away_does_not_stop_the_training(tmp_path):
+    command = [sys.executable, "-m", "zerokd", "run", str(RECIPES / "paper.toml"), *TINY, "--out", "o"]
+    run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run.stdout.readline()
+    run.stdout.close()
+    assert run.wait(timeout=240) == 0, run.stderr.read()
+    run.stderr.close()
+    assert (tmp_path / "o" / "student.safetensors").exists()
