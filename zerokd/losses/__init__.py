@@ -6,9 +6,19 @@ from zerokd import LossSpec, hookimpl
 @hookimpl
 def zerokd_losses() -> list[LossSpec]:
     return [
-        LossSpec("color_constancy", target="zerokd.losses.color_constancy:ColorConstancy", summary="grey-world colour"),
-        LossSpec("contrastive", target="zerokd.losses.contrastive:Contrastive", summary="to the teacher, off the EMA"),
-        LossSpec("exposure_control", target="zerokd.losses.exposure_control:ExposureControl", summary="one brightness"),
+        LossSpec(
+            "color_constancy", target="zerokd.losses.color_constancy:ColorConstancy", summary="a grey mean colour"
+        ),
+        LossSpec(
+            "contrastive",
+            target="zerokd.losses.contrastive:Contrastive",
+            summary="towards the teacher, away from the student's moving average",
+        ),
+        LossSpec(
+            "exposure_control",
+            target="zerokd.losses.exposure_control:ExposureControl",
+            summary="one brightness for all",
+        ),
         LossSpec(
             "feature_matching", target="zerokd.losses.feature_matching:FeatureMatching", summary="MSE of features"
         ),
