@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 import torch
 from attrs import evolve, frozen
@@ -13,6 +14,7 @@ from zerokd.plugin.contracts import Adapter, Model
 from zerokd.plugin.specs import Signal
 from zerokd.recipe.components import TRAINED, Components, Phase, Term
 
+T = TypeVar("T")
 Tensors = Mapping[str, Tensor]
 Signals = Mapping[str, Signal]
 TOLERANCE = 1e-4  # by which rounding may carry a value out of its declared range
@@ -90,11 +92,15 @@ class Adaptation:
 
     def compute(self, tensors: Tensors) -> dict[str, Tensor]:
         adapted = self.adapter({port: tensors[name] for port, name in self.bound.items()})
-        return {self.given[port]: value for port, value in adapted.items()}
+        return self._named(adapted)
 
     def describe(self, signals: Signals) -> dict[str, Signal]:
         described = self.adapter.describe({port: signals[name] for port, name in self.bound.items()})
-        return {self.given[port]: signal for port, signal in described.items()}
+        return self._named(described)
+
+    def _named(self, made: Mapping[str, T]) -> dict[str, T]:
+        given = self.given
+        return {given[port]: value for port, value in made.items()}
 
 
 Call = Forward | Adaptation

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
 from zerokd.errors import Problem, RecipeError
+from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Entry
 from zerokd.plugin.config import Config
 from zerokd.plugin.specs import SINGULAR, Port, Signal
@@ -155,11 +156,8 @@ def load_component(entry: Entry) -> type[Component]:
         RecipeError: it cannot be imported, or is not what its kind promises.
     """
     kind = entry.spec.kind
-    try:
+    with blame(f"the import of {SINGULAR[kind]} {entry.spec.name!r} of {entry.provider}"):
         component = entry.spec.load()
-    except (Exception, SystemExit) as fault:
-        text = f"{SINGULAR[kind]} {entry.spec.name!r} of {entry.provider} cannot be imported: {fault}"
-        raise RecipeError(Problem(text)) from fault
     if not (isinstance(component, type) and issubclass(component, CONTRACTS[kind])):
         text = f"{entry.spec.target} of {entry.provider} is not a zerokd.{CONTRACTS[kind].__name__}"
         raise RecipeError(Problem(text))

@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -46,30 +47,34 @@ def discover(files: Iterable[str | Path] = (), *, strict: bool = False) -> Catal
     providers: dict[str, Provider] = {}
     for provider, load in _candidates(files):
         key = f"{provider.name}#{len(providers)}"
-        try:
+        with _isolated(provider, broken):
             manager.register(load(), key)
             manager.check_pending()
             providers[key] = provider
-        except INTERRUPTS:
-            raise
-        except BaseException as fault:
+        if key not in providers:
             manager.unregister(name=key)
-            broken.append(Broken(provider, _reason(fault)))
     entries: list[Entry] = []
     for kind in KINDS:
         for implementation in getattr(manager.hook, f"zerokd_{kind}").get_hookimpls():
             provider = providers[implementation.plugin_name]
-            try:
+            with _isolated(provider, broken, f"zerokd_{kind}: "):
                 entries += [Entry(_checked(record, kind), provider) for record in implementation.function()]
-            except INTERRUPTS:
-                raise
-            except BaseException as fault:
-                broken.append(Broken(provider, f"zerokd_{kind}: {_reason(fault)}"))
     asked_for = {Provider(Path(file).stem) for file in files}
     ills = [ill for ill in broken if ill.provider in asked_for]
     if strict and ills:
         raise RecipeError(*(Problem(f"plugin {ill.provider} is broken: {ill.reason}") for ill in ills))
     return Catalogue(tuple(entries), tuple(broken))
+
+
+@contextmanager
+def _isolated(provider: Provider, broken: list[Broken], where: str = "") -> Iterator[None]:
+    """Whatever a plugin throws breaks that plugin, and nothing else."""
+    try:
+        yield
+    except INTERRUPTS:
+        raise
+    except BaseException as fault:
+        broken.append(Broken(provider, f"{where}{type(fault).__name__}: {fault}".rstrip(": ")))
 
 
 def _candidates(files: Iterable[str | Path]) -> Iterator[tuple[Provider, Callable[[], Any]]]:
@@ -106,7 +111,3 @@ def _checked(record: Any, kind: str) -> Spec:
     if not isinstance(record, KINDS[kind]):
         raise TypeError(f"returned {type(record).__name__}, expected {KINDS[kind].__name__}")
     return record
-
-
-def _reason(fault: BaseException) -> str:
-    return f"{type(fault).__name__}: {fault}".rstrip(": ")

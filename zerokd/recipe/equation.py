@@ -58,7 +58,6 @@ class Equation:
 
     text: str
     coefficients: dict[str, Expression]
-    params: frozenset[str]
 
     def at(self, params: Mapping[str, float]) -> dict[str, float]:
         """The coefficient of every group for these params.
@@ -95,7 +94,7 @@ def parse(text: str, params: frozenset[str], groups: frozenset[str]) -> Equation
     if linear.remainder != ZERO:
         text_left = show(linear.remainder)
         raise EquationError(f"{text_left} belongs to no group: it would train nothing", linear.remainder.column)
-    return Equation(text, linear.groups, frozenset(parser.used))
+    return Equation(text, linear.groups)
 
 
 class _Parser:
@@ -103,7 +102,6 @@ class _Parser:
 
     def __init__(self, text: str, params: frozenset[str], groups: frozenset[str]):
         self.text, self.params, self.groups = text, params, groups
-        self.used: set[str] = set()
         self.end = 0
         self.advance()
 
@@ -173,7 +171,6 @@ class _Parser:
         if name in self.groups:
             return Linear({name: Number(1.0, column)}, column=column)
         if name in self.params:
-            self.used.add(name)
             return Linear({}, Param(name, column), column)
         raise UnknownName(name, column)
 

@@ -81,9 +81,10 @@ class Progress:
         """What the run left, and what it is worth."""
         student = result["student"]
         self._say(f"student: {folder.student}  {student['parameters']} parameters, sha256 {student['sha256'][:12]}")
-        images, *values = result["fidelity"].items()
-        for what, value in values:
-            self._say(f"PSNR on {images[1]} images, {what}: {value:.2f} dB")
+        fidelity = dict(result["fidelity"])
+        images = fidelity.pop("measured_on")
+        for what, value in fidelity.items():
+            self._say(f"PSNR on {images} images, {what}: {value:.2f} dB")
         self._say(f"done in {result['seconds']:.0f} s; look at {folder.path / 'samples'} and {folder.curves}")
 
     def _say(self, text: str, style: str = "") -> None:
