@@ -1,6 +1,7 @@
 """What a run says: lines in a pipe, a bar on a terminal, nothing hidden."""
 
 import io
+import math
 
 from rich.console import Console
 
@@ -33,6 +34,15 @@ def test_a_pipe_gets_a_few_plain_lines(build):
     assert lines[0].startswith("distill 1/100  objective 1  task.large 0.7  task.mid 0.2  task.next 0.05  ")
     assert lines[-1].endswith(" 0 s left")
     assert "\x1b" not in "".join(lines)
+
+
+def test_a_term_that_is_not_finite_does_not_disturb_the_order_of_the_others(build):
+    file, line = io.StringIO(), epoch(0)
+    sick = {"value": math.nan, "weight": 0.0, "contribution": math.nan}
+    line["terms"] = {"task.sick": sick} | line["terms"]
+    with Progress(Console(file=file, width=200)).stage(build("stages.distill.epochs=1").phases[1]) as watch:
+        watch(line)
+    assert "objective 1  task.large 0.7  task.mid 0.2  task.next 0.05  " in file.getvalue()
 
 
 def test_a_terminal_gets_a_bar_with_the_main_terms(build):

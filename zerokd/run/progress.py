@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -37,6 +38,7 @@ class Progress:
 
     def __init__(self, console: Console):
         self.console = console
+        self._warned: set[tuple[str, str]] = set()
 
     def started(self, components: Components, folder: RunFolder | None) -> None:
         """What is about to run, and every fallback that was taken."""
@@ -77,6 +79,15 @@ class Progress:
         if line["kind"] == "epoch" and (done % every == 0 or done in (1, phase.epochs)):
             left = (time.monotonic() - started) / done * (phase.epochs - done)
             self._say(f"{phase.name} {done}/{phase.epochs}  {_summary(line)}  {left:.0f} s left")
+
+    def warn(self, line: dict[str, Any]) -> None:
+        """Watch for monitored terms that are not finite: they stop no run, so they are told of, once a stage."""
+        ill = [label for label, term in line["terms"].items() if not math.isfinite(term["value"])]
+        for label in ill:
+            if (line["stage"], label) not in self._warned:
+                text = f"{line['stage']}: monitored term {label} is not finite, first at step {line['step']}"
+                self._say(f"{text}; it trains nothing, so the run goes on", "yellow")
+                self._warned.add((line["stage"], label))
 
     def surveyed(self, when: str, capacity: dict[str, Any]) -> None:
         """How many hidden channels ever open; a dead one, out loud."""
@@ -130,7 +141,8 @@ def _columns() -> tuple[ProgressColumn, ...]:
 
 def _summary(line: dict[str, Any]) -> str:
     """The objective and its largest terms."""
-    terms = sorted(line["terms"].items(), key=lambda item: -abs(item[1]["contribution"]))[:MAIN_TERMS]
+    sizes = {label: abs(term["contribution"]) for label, term in line["terms"].items()}
+    main = sorted(sizes, key=lambda label: -sizes[label] if math.isfinite(sizes[label]) else 0.0)[:MAIN_TERMS]
     return "  ".join(
-        [f"objective {line['total']:.3g}", *(f"{label} {term['contribution']:.3g}" for label, term in terms)]
+        [f"objective {line['total']:.3g}", *(f"{label} {line['terms'][label]['contribution']:.3g}" for label in main)]
     )

@@ -20,6 +20,7 @@ from zerokd.plugin.blame import blame
 from zerokd.recipe.components import TRAINED, Components, Phase
 from zerokd.run.batches import batches, check_data, generator, split, to_float
 from zerokd.run.capacity import Capacity, capacity
+from zerokd.run.failure import kept_in
 from zerokd.run.folder import RunFolder
 from zerokd.run.manifest import manifest
 from zerokd.run.metrics import Metrics
@@ -129,8 +130,9 @@ def execute(plan: Plan, folder: RunFolder, tables: dict[str, Any], progress: Pro
         for phase, objective, about in zip(components.phases, plan.objectives, record["stages"], strict=True):
             with (
                 progress.stage(phase) as watch,
-                Metrics(phase, objective, file, (watch,)) as metrics,
+                Metrics(phase, objective, file, (progress.warn, watch)) as metrics,
                 blame(f"stage {phase.name!r}", OSError),
+                kept_in(folder.failure, components.student, provenance(record)),
             ):
                 train(phase, objective, components, plan.training, metrics, plan.device)
             low = plan.images(SAMPLES)
