@@ -6,6 +6,7 @@ import pytest
 
 from zerokd.errors import RecipeError
 from zerokd.recipe.document import parse_document
+from zerokd.recipe.extends import read_recipe
 from zerokd.recipe.schema import Average, Network, validate
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
@@ -68,7 +69,7 @@ def test_what_was_understood_can_be_written_and_read_again():
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
 def test_shipped_recipes_are_valid(path):
-    assert validate(parse_document(path.read_text(), path.name)).name == path.stem
+    assert validate(read_recipe(path)).name == path.stem
 
 
 @pytest.mark.parametrize(

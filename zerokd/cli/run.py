@@ -32,7 +32,7 @@ def command(
 ) -> None:
     """Train a student as RECIPE says and leave a run folder that explains itself."""
     from zerokd.plugin.host import discover
-    from zerokd.recipe.document import read_document
+    from zerokd.recipe.extends import read_recipe
     from zerokd.recipe.overrides import override, with_data, with_epochs
     from zerokd.recipe.resolve import resolve
     from zerokd.recipe.schema import validate
@@ -40,7 +40,7 @@ def command(
     from zerokd.run.progress import Progress, Screen
     from zerokd.run.session import choose_device, execute, prepare
 
-    document = read_document(path)
+    document = read_recipe(path)
     document = with_data(document, data) if data is not None else document
     document = override(document, settings if seed is None else (*settings, f"seed={seed}"))
     recipe = validate(document)
