@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from zerokd.plugin.host import discover
-from zerokd.recipe.document import read_document
+from zerokd.recipe.extends import read_recipe
 from zerokd.recipe.overrides import override
 from zerokd.recipe.resolve import resolve
 from zerokd.recipe.schema import validate
@@ -74,7 +74,7 @@ def build():
     """``build("key=value", ...)``: the components of recipes/paper.toml in small, with these settings on top."""
 
     def build(*settings, recipe="paper.toml", small=TINY):
-        document = override(read_document(RECIPES / recipe), [*small, *settings])
+        document = override(read_recipe(RECIPES / recipe), [*small, *settings])
         return resolve(validate(document), document, discover())
 
     return build

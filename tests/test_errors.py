@@ -1,6 +1,6 @@
 """Errors say where, what, and what to do; and stay readable."""
 
-from zerokd.errors import WIDEST_LINE, Place, Problem, RecipeError, did_you_mean
+from zerokd.errors import WIDEST_LINE, DataError, Place, Problem, RecipeError, did_you_mean
 
 
 def test_a_problem_reads_as_designed():
@@ -34,6 +34,13 @@ def test_an_error_carries_all_problems():
     assert [problem.message for problem in error.problems] == ["one", "two"]
     assert str(error) == "one\ntwo"
     assert error.exit_code == 2
+
+
+def test_a_problem_without_a_place_can_be_given_one():
+    here, there = Place("a.toml", 1, 1), Place("b.toml", 2, 2)
+    error = DataError("one", Problem("two", there)).at(here)
+    assert [problem.place for problem in error.problems] == [here, there]
+    assert type(error) is DataError
 
 
 def test_the_nearest_name_else_what_is_known():

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 WIDEST_LINE = 96  # a quoted source line is cut here, so that a caret always stands under what it points at
 
@@ -57,6 +58,10 @@ class ZerokdError(Exception):
     def __init__(self, *problems: Problem | str):
         self.problems = tuple(p if isinstance(p, Problem) else Problem(p) for p in problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+    def at(self, place: Place) -> Self:
+        """The same error; problems that know no place of their own get this one."""
+        return type(self)(*(one if one.place else evolve(one, place=place) for one in self.problems))
 
 
 class RecipeError(ZerokdError):

@@ -45,7 +45,7 @@ def test_a_file_is_read_with_its_name_as_given(tmp_path, monkeypatch):
     (tmp_path / "x.toml").write_text(TEXT, encoding="utf-8")
     document = read_document("./x.toml")
     assert document.tables == tomllib.loads(TEXT)
-    assert document.text == TEXT
+    assert document.sources[0].text == TEXT
     assert document.key_place(("run",)) == Place("./x.toml", 2, 1, 'run = ["pretrain", "distill"]')
 
 
@@ -93,9 +93,10 @@ def test_line_ends_and_a_byte_order_mark_move_nothing(text, tmp_path):
     plain = parse_document(text, "x.toml")
     (tmp_path / "x.toml").write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
     document = read_document(tmp_path / "x.toml")
-    assert (document.tables, document.text) == (plain.tables, plain.text)
-    assert (document.keys, document.values) == (plain.keys, plain.values)
-    assert parse_document("\ufeff" + text, "x.toml").keys == plain.keys
+    assert document.tables == plain.tables
+    (source,), (expected,) = document.sources, plain.sources
+    assert (source.text, source.keys, source.values) == (expected.text, expected.keys, expected.values)
+    assert parse_document("\ufeff" + text, "x.toml").sources[0].keys == expected.keys
 
 
 def test_columns_count_characters_and_only_line_feeds_end_a_line():
@@ -275,7 +276,7 @@ def test_any_text_is_a_document_or_a_recipe_error_with_a_place_inside(text):
         assert 1 <= place.column <= len(lines[place.line - 1]) + 1
     else:
         assert found.tables == tomllib.loads(read)
-        assert {path[0] for path in found.keys} == set(found.tables)
+        assert {path[0] for path in found.sources[0].keys} == set(found.tables)
 
 
 @settings(max_examples=100, deadline=None)

@@ -2,9 +2,11 @@
 
 import pytest
 
+from tests.conftest import RECIPES
 from zerokd.errors import RecipeError
 from zerokd.recipe.document import parse_document
-from zerokd.recipe.overrides import override, with_data, with_epochs
+from zerokd.recipe.extends import read_recipe
+from zerokd.recipe.overrides import changed, override, with_data, with_epochs
 
 TEXT = """
 run = ["a", "b"]
@@ -43,15 +45,15 @@ def test_values_are_toml_and_other_text_is_a_string(document, text, value):
 
 
 def test_the_original_document_is_left_alone(document):
-    changed = override(document, ["data.size=128", "new.table.key=1"])
+    new = override(document, ["data.size=128", "new.table.key=1"])
     assert document.tables["data"]["size"] == 64
-    assert changed.tables["new"] == {"table": {"key": 1}}
+    assert new.tables["new"] == {"table": {"key": 1}}
 
 
 def test_a_changed_value_is_placed_at_its_setting(document):
-    changed = override(document, ["data.size=128"])
-    assert str(changed.value_place(("data", "size"))) == "--set data.size=128"
-    assert str(changed.value_place(("data", "count"))) == "x.toml:6:9"
+    new = override(document, ["data.size=128"])
+    assert str(new.value_place(("data", "size"))) == "--set data.size=128"
+    assert str(new.value_place(("data", "count"))) == "x.toml:6:9"
 
 
 @pytest.mark.parametrize("setting", ["data.size", "=3", "data..size=3", "data.size.x=3"])
@@ -62,10 +64,42 @@ def test_a_setting_that_makes_no_sense_is_refused(document, setting):
 
 
 def test_a_folder_of_photos_replaces_the_data_and_keeps_what_all_data_have(document):
-    assert with_data(document, "photos").tables["data"] == {"use": "folder", "path": "photos", "size": 64}
+    new = with_data(document, "photos")
+    assert new.tables["data"] == {"use": "folder", "path": "photos", "size": 64}
+    assert {key: str(new.value_place(("data", key))) for key in ("use", "path", "size")} == {
+        "use": "--data photos",
+        "path": "--data photos",
+        "size": "x.toml:5:8",
+    }
+
+
+@pytest.mark.parametrize("text", ["", "data = 3", "data = []"])
+def test_a_folder_of_photos_replaces_whatever_stands_for_data(text):
+    tables = with_data(parse_document(text, "x.toml"), "photos").tables
+    assert tables == {"data": {"use": "folder", "path": "photos"}}
 
 
 @pytest.mark.parametrize(("total", "expected"), [(14, (4, 10)), (140, (40, 100)), (2, (1, 1)), (7, (2, 5))])
 def test_epochs_scale_all_stages_in_proportion(document, total, expected):
     stages = with_epochs(document, total).tables["stages"]
     assert (stages["a"]["epochs"], stages["b"]["epochs"]) == expected
+
+
+def test_all_options_together_change_the_recipe_once():
+    document, recipe = changed(read_recipe(RECIPES / "paper.toml"), ["params.alpha=0.3"], "photos", 14, 7)
+    assert (recipe.params["alpha"], recipe.data.options["path"], recipe.seed) == (0.3, "photos", 7)
+    assert [stage.epochs for stage in recipe.stages.values()] == [4, 10]
+    places = [str(document.value_place(path)) for path in (("seed",), ("stages", "distill", "epochs"))]
+    assert places == ["--seed 7", "--epochs 14"]
+
+
+def test_a_setting_is_laid_over_the_folder_and_under_the_seed_and_the_epochs():
+    settings = ["data.size=32", "seed=1", "stages.distill.epochs=40"]
+    _, recipe = changed(read_recipe(RECIPES / "paper.toml"), settings, "photos", 8, 2)
+    assert recipe.data.options == {"path": "photos", "size": 32}
+    assert (recipe.seed, [stage.epochs for stage in recipe.stages.values()]) == (2, [4, 4])
+
+
+def test_a_mistake_in_the_recipe_is_told_before_its_epochs_are_scaled():
+    with pytest.raises(RecipeError, match="run: input should be a valid tuple"):
+        changed(read_recipe(RECIPES / "paper.toml"), ["run=3"], epochs=3)

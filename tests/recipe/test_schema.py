@@ -6,7 +6,8 @@ import pytest
 
 from zerokd.errors import RecipeError
 from zerokd.recipe.document import parse_document
-from zerokd.recipe.schema import Average, Network, validate
+from zerokd.recipe.extends import read_recipe
+from zerokd.recipe.schema import Average, Network, uses, validate
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
 TEXT = """\
@@ -56,6 +57,20 @@ def test_a_recipe_becomes_records():
     assert recipe.stages["only"].optimizer.learning_rate == 1e-3
 
 
+def test_every_component_that_a_recipe_names_has_its_path_and_kind():
+    text = TEXT + "[stages.only.augment.gamma]\nuse = 'random_gamma'\n"
+    found = [(".".join(map(str, path)), one.kind, one.use) for path, one in uses(validate(parse_document(text, "x")))]
+    assert sorted(found) == [
+        ("data", "data", "dead_leaves"),
+        ("models.student", "models", "nano_dce"),
+        ("stages.only", "stages", "self_supervised"),
+        ("stages.only.augment.gamma", "augmentations", "random_gamma"),
+        ("terms.task.color", "losses", "color_constancy"),
+        ("terms.task.color.adapt.0", "adapters", "gap"),
+        ("terms.task.color.adapt.1", "adapters", "adaptive_pool"),
+    ]
+
+
 @pytest.mark.filterwarnings("error")
 def test_what_was_understood_can_be_written_and_read_again():
     import tomli_w
@@ -68,7 +83,7 @@ def test_what_was_understood_can_be_written_and_read_again():
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
 def test_shipped_recipes_are_valid(path):
-    assert validate(parse_document(path.read_text(), path.name)).name == path.stem
+    assert validate(read_recipe(path)).name == path.stem
 
 
 @pytest.mark.parametrize(

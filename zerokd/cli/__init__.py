@@ -15,7 +15,11 @@ import click
 from zerokd._version import __version__
 from zerokd.errors import ZerokdError
 
-COMMANDS = {"run": "train a student as a recipe says", "list": "show every component that a recipe may name"}
+COMMANDS = {
+    "run": "train a student as a recipe says",
+    "list": "show every component that a recipe may name",
+    "show": "show a component, or a recipe with the origin of every value",
+}
 
 
 class Commands(click.Group):

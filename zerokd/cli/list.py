@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from zerokd.cli import while_read
+from zerokd.cli.options import plugin_option
 from zerokd.plugin.specs import KINDS
 
 if TYPE_CHECKING:
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 @click.command("list")
 @click.argument("kind", required=False, type=click.Choice(list(KINDS)))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
-@click.option("--plugin", "plugins", multiple=True, type=click.Path(), help="A one-file plugin to load.")
-def command(kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> None:
+@plugin_option
+def command(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) -> None:
     """Show every component that a recipe may name, and every plugin that is broken."""
     from zerokd.plugin.host import discover
 

@@ -1,4 +1,4 @@
-"""A recipe's text: what tomllib reads from it, and the line and column of every key and value."""
+"""A recipe's text: what tomllib reads from it, and the file, line and column of every key and value."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import codecs
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from zerokd.errors import Place, Problem, RecipeError, did_you_mean
 from zerokd.recipe.positions import KeyPath, positions, refusal
@@ -26,37 +26,58 @@ REMEDIES = {
 
 
 @frozen(eq=False)
-class Document:
-    """A TOML text with places. ``keys`` and ``values`` hold offsets into ``text``, which has neither BOM nor CR LF.
-
-    What the command line changed in ``tables`` has no offset: ``places`` says where each such value comes from, and
-    ``opened`` lists the tables that exist only because a value was put inside them.
-    """
+class Source:
+    """A file's text, without BOM and CR LF, and the offsets in it of the keys and values that it gives a document."""
 
     file: str
     text: str
-    tables: dict[str, Any]
     keys: Mapping[KeyPath, int]
     values: Mapping[KeyPath, int]
+
+    def without(self, paths: Set[KeyPath]) -> Source:
+        """The same text, but nothing at or below any of these paths is taken from it."""
+
+        def kept(offsets: Mapping[KeyPath, int]) -> dict[KeyPath, int]:
+            return {path: offset for path, offset in offsets.items() if paths.isdisjoint(_heads(path))}
+
+        return evolve(self, keys=kept(self.keys), values=kept(self.values))
+
+
+@frozen(eq=False)
+class Document:
+    """TOML tables with places. ``sources`` are the texts they come from: the recipe's own file, then what it extends.
+
+    What the command line changed in ``tables`` stands in no text: ``places`` says where each such value comes from, and
+    ``opened`` lists the tables that exist only because a value was put inside them.
+    """
+
+    tables: dict[str, Any]
+    sources: tuple[Source, ...]
     places: dict[KeyPath, Place] = field(factory=dict)
     opened: frozenset[KeyPath] = frozenset()
 
+    @property
+    def file(self) -> str:
+        """The name of the recipe's own file."""
+        return self.sources[0].file
+
     def key_place(self, path: KeyPath) -> Place:
         """Where a key stands; if it does not, then the nearest table around it that does, and at last the file."""
-        return self._nearest(path, self.keys)
+        return self._nearest(path, lambda source: (source.keys,))
 
     def value_place(self, path: KeyPath) -> Place:
         """Where a value starts; that of a table under a header is its key. Otherwise like :meth:`key_place`."""
-        return self._nearest(path, self.values, self.keys)
+        return self._nearest(path, lambda source: (source.values, source.keys))
 
-    def _nearest(self, path: KeyPath, *offsets: Mapping[KeyPath, int]) -> Place:
+    def _nearest(self, path: KeyPath, offsets: Callable[[Source], Iterable[Mapping[KeyPath, int]]]) -> Place:
         for at, place in reversed(self.places.items()):  # a later change covers an earlier one, and all of the text
             if path[: len(at)] == at or (path in self.opened and at[: len(path)] == path):
                 return place
         for length in range(len(path), 0, -1):
-            for known in offsets:
-                if path[:length] in known:
-                    return _place(self.text, self.file, known[path[:length]])
+            for source in self.sources:  # a table that several files write stands in the first of them
+                for known in offsets(source):
+                    if path[:length] in known:
+                        return _place(source.text, source.file, known[path[:length]])
         return Place(self.file)
 
 
@@ -100,7 +121,12 @@ def parse_document(text: str, file: str) -> Document:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise RecipeError(_invalid(text, file, str(error))) from None
-    return Document(file, text, tables, *positions(text))
+    return Document(tables, (Source(file, text, *positions(text)),))
+
+
+def _heads(path: KeyPath) -> Iterator[KeyPath]:
+    """The path of every table or array around a path, from the outermost in, and the path itself."""
+    return (path[:length] for length in range(1, len(path) + 1))
 
 
 def _place(text: str, file: str, offset: int) -> Place:

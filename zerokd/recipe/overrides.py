@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import copy
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import evolve
 
 from zerokd.errors import Place, Problem, RecipeError
 from zerokd.recipe.document import Document
+from zerokd.recipe.schema import Recipe, validate
 
 DATA_KEYS = ("size", "held_out")  # what every data source understands survives a change of source
+
+
+def changed(
+    document: Document,
+    settings: Sequence[str] = (),
+    data: str | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+) -> tuple[Document, Recipe]:
+    """The document with what the options of the command line change, and the recipe that it holds then.
+
+    Raises:
+        RecipeError: an option makes no sense, or the recipe has mistakes.
+    """
+    document = with_data(document, data) if data is not None else document
+    document = override(document, settings)
+    document = put(document, ("seed",), seed, Place(f"--seed {seed}")) if seed is not None else document
+    recipe = validate(document)
+    if epochs is None:
+        return document, recipe
+    document = with_epochs(document, epochs)
+    return document, validate(document)
 
 
 def override(document: Document, settings: Iterable[str]) -> Document:
@@ -51,7 +74,10 @@ def with_data(document: Document, folder: str) -> Document:
     """The same recipe on a folder of photos; size and held-out share stay as the recipe has them."""
     old = document.tables.get("data", {})
     kept = {key: old[key] for key in DATA_KEYS if isinstance(old, dict) and key in old}
-    return put(document, ("data",), {"use": "folder", "path": folder, **kept}, Place(f"--data {folder}"))
+    document = evolve(document, tables={**document.tables, "data": kept})
+    for key, value in (("use", "folder"), ("path", folder)):
+        document = put(document, ("data", key), value, Place(f"--data {folder}"))
+    return document
 
 
 def with_epochs(document: Document, total: int) -> Document:

@@ -10,18 +10,19 @@ from typing import Any
 
 import torch
 from attrs import evolve
-from pydantic import ValidationError
 
 from zerokd.errors import Place, Problem, RecipeError, ZerokdError, did_you_mean
 from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Catalogue, Entry
-from zerokd.plugin.contracts import Model, load_component
+from zerokd.plugin.contracts import Model
 from zerokd.plugin.specs import SINGULAR
 from zerokd.recipe import schema
 from zerokd.recipe.components import TRAINED, Average, Components, Phase, Term
+from zerokd.recipe.configure import configure
 from zerokd.recipe.document import Document
 from zerokd.recipe.equation import Equation, UnknownName, parse
 from zerokd.recipe.expression import EquationError
+from zerokd.recipe.positions import KeyPath
 from zerokd.recipe.pretrained import install_weights
 
 
@@ -45,7 +46,7 @@ class _Resolver:
         self.origins: dict[str, dict[str, Any]] = {}
 
     def components(self) -> Components:
-        data = self.build("data", self.recipe.data, ("data",))
+        data = self.build(self.recipe.data, ("data",))
         models = self.models()
         averages = self.averages(models)
         terms = {
@@ -84,21 +85,16 @@ class _Resolver:
         try:
             yield
         except ZerokdError as fault:
-            self.faults.append(type(fault)(*(p if p.place else evolve(p, place=place) for p in fault.problems)))
+            self.faults.append(fault.at(place))
 
     def report(self, message: str, place: Place, *hints: str) -> None:
         self.faults.append(RecipeError(Problem(message, place, tuple(hints))))
 
-    def build(self, kind: str, table: schema.Use, path: tuple) -> Any:
+    def build(self, table: schema.Use, path: KeyPath) -> Any:
         """The component a table names, with its config validated; None when that failed."""
         with self.place(self.document.value_place((*path, "use"))):
-            entry = self.catalogue.find(kind, table.use)
-            component = load_component(entry)
-            try:
-                config = component.Config(**table.options)
-            except ValidationError as error:
-                raise RecipeError(*schema.problems(error, self.document, path, component.Config)) from None
-            with blame(f"{SINGULAR[kind]} {entry.spec.name!r} of {entry.provider}"):
+            entry, component, config = configure(table, path, self.document, self.catalogue)
+            with blame(f"{SINGULAR[table.kind]} {entry.spec.name!r} of {entry.provider}"):
                 built = component(**dict(config))
                 self.fallbacks += built.fallbacks
             self.used[entry.qualified] = entry
@@ -115,7 +111,7 @@ class _Resolver:
             if not isinstance(table, schema.Network):
                 continue
             torch.manual_seed(self.recipe.seed)  # anew for each: no model's weights depend on its neighbours
-            model = self.build("models", table, ("models", name))
+            model = self.build(table, ("models", name))
             if model is None:
                 continue
             built[name] = model
@@ -150,8 +146,8 @@ class _Resolver:
 
     def term(self, group: str, name: str, table: schema.Term) -> Term | None:
         path = ("terms", group, name)
-        loss = self.build("losses", table, path)
-        adapters = [self.build("adapters", one, (*path, "adapt", i)) for i, one in enumerate(table.adapt)]
+        loss = self.build(table, path)
+        adapters = [self.build(one, (*path, "adapt", i)) for i, one in enumerate(table.adapt)]
         if loss is None or None in adapters:
             return None
         for port in table.on:
@@ -189,10 +185,8 @@ class _Resolver:
     def phase(self, name: str, terms: list[Term]) -> Phase | None:
         table = self.recipe.stages[name]
         path = ("stages", name)
-        stage = self.build("stages", table, path)
-        augmentations = [
-            self.build("augmentations", one, (*path, "augment", key)) for key, one in table.augment.items()
-        ]
+        stage = self.build(table, path)
+        augmentations = [self.build(one, (*path, "augment", key)) for key, one in table.augment.items()]
         equation, coefficients = self.equation(table, path)
         if stage is None or equation is None or None in augmentations:
             return None

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, get_args
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from zerokd.errors import Place, Problem, RecipeError, did_you_mean
 from zerokd.plugin.config import Config
 from zerokd.recipe.document import Document
+from zerokd.recipe.positions import KeyPath
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 
 
 class Use(Config):
-    """A component by name; all keys that are not the recipe's own are its config and are checked by the component."""
+    """A component by name; all keys that are not the recipe's own are its config and are checked by the component.
+
+    ``kind`` is the kind of component that such a table names.
+    """
 
     model_config = ConfigDict(extra="allow")
+    kind: ClassVar[str]
 
     use: str = Field(description="name of the component, or distribution:name")
 
@@ -27,11 +32,25 @@ class Use(Config):
         return dict(self.model_extra or {})
 
 
-Adapt = Annotated[Use, BeforeValidator(lambda value: {"use": value} if isinstance(value, str) else value)]
+class Data(Use):
+    """Where the training images come from."""
+
+    kind = "data"
+
+
+class Adapter(Use):
+    """What makes the tensors of a term comparable."""
+
+    kind = "adapters"
+
+
+Adapt = Annotated[Adapter, BeforeValidator(lambda value: {"use": value} if isinstance(value, str) else value)]
 
 
 class Term(Use):
     """One loss with its weight, bound to signals. Its name in logs and overrides is ``<group>.<term>``."""
+
+    kind = "losses"
 
     weight: float = Field(1.0, ge=0.0, description="multiplies the term's mean value inside its group")
     on: dict[str, str] = Field({}, description="port = signal; a port left out reads its default signal")
@@ -41,6 +60,8 @@ class Term(Use):
 
 class Network(Use):
     """A model built by a plugin."""
+
+    kind = "models"
 
     weights: str | None = Field(None, description='"bundled", or a path to .safetensors or a released .pth')
 
@@ -73,14 +94,22 @@ class Optimizer(Config):
     clip_norm: float = Field(0.1, gt=0.0, le=1e6, description="largest norm of the whole gradient")
 
 
+class Augmentation(Use):
+    """A random change of the input."""
+
+    kind = "augmentations"
+
+
 class Phase(Use):
     """One training stage."""
+
+    kind = "stages"
 
     objective: str = Field(description="the equation over term groups")
     epochs: int = Field(ge=1, le=100_000, description="passes over the training images")
     batch: int = Field(4, ge=1, le=4096, description="images a step")
     optimizer: Optimizer = Optimizer()
-    augment: dict[Name, Use] = Field({}, description="augmentations of the input, applied in order")
+    augment: dict[Name, Augmentation] = Field({}, description="augmentations of the input, applied in order")
 
 
 class Recipe(Config):
@@ -91,7 +120,7 @@ class Recipe(Config):
     seed: int = Field(0, ge=0, lt=2**63, description="decides every random number of the run")
     threads: int = Field(2, ge=1, le=1024, description="CPU threads; another number may change the last bits")
     params: dict[Identifier, float] = Field({}, description="numbers the equations may use")
-    data: Use
+    data: Data
     models: dict[Name, AnyModel]
     stages: dict[Name, Phase]
     terms: dict[Identifier, dict[Name, Term]]
@@ -107,6 +136,21 @@ def validate(document: Document) -> Recipe:
         return Recipe.model_validate(document.tables)
     except ValidationError as error:
         raise RecipeError(*problems(error, document, (), Recipe)) from None
+
+
+def uses(part: Any, at: KeyPath = ()) -> Iterator[tuple[KeyPath, Use]]:
+    """Every component that a recipe names, with its path."""
+    if isinstance(part, Use):
+        yield at, part
+    inner: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(part, BaseModel):
+        inner = ((field.alias or name, getattr(part, name)) for name, field in type(part).model_fields.items())
+    elif isinstance(part, dict):
+        inner = part.items()
+    elif isinstance(part, tuple):
+        inner = enumerate(part)
+    for key, one in inner:
+        yield from uses(one, (*at, key))
 
 
 def problems(error: ValidationError, document: Document, at: tuple, model: type[BaseModel]) -> Iterator[Problem]:

@@ -1,0 +1,45 @@
+"""Options that commands share mean the same everywhere."""
+
+import inspect
+
+import click
+from click.testing import CliRunner
+
+from zerokd.cli.options import change_options, plugin_option
+from zerokd.recipe.overrides import changed
+
+
+@click.command()
+@change_options
+@plugin_option
+def command(plugins, **changes):
+    click.echo(f"{sorted(changes.items())} {[path.name for path in plugins]}")
+
+
+def test_they_are_the_keywords_of_what_changes_a_recipe():
+    asked = {one.name for one in command.params} - {"plugins"}
+    assert asked == set(inspect.signature(changed).parameters) - {"document"}
+
+
+def test_they_are_read_as_given():
+    arguments = [
+        "--set",
+        "a=1",
+        "--set",
+        "b=2",
+        "--epochs",
+        "3",
+        "--seed",
+        "0",
+        "--data",
+        "photos",
+        "--plugin",
+        "x/mine.py",
+    ]
+    expected = [("data", "photos"), ("epochs", 3), ("seed", 0), ("settings", ("a=1", "b=2"))]
+    assert CliRunner().invoke(command, arguments).output == f"{expected} ['mine.py']\n"
+
+
+def test_a_count_below_its_least_is_a_usage_error():
+    for arguments in (["--epochs", "0"], ["--seed", "-1"]):
+        assert CliRunner().invoke(command, arguments).exit_code == 2

@@ -1,0 +1,30 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+plugin_option = click.option(
+    "--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="A one-file plugin to load."
+)
+CHANGES = (
+    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value: params.alpha=0.4"),
+    click.option("--data", metavar="DIR", help="Train on a folder of photos instead of the recipe's data."),
+    click.option(
+        "--epochs", type=click.IntRange(1), help="Scale all stages to this many epochs in total, at least one each."
+    ),
+    click.option("--seed", type=click.IntRange(0), help="Decides every random number of the run."),
+)
+
+
+def change_options(command: Command) -> Command:
+    """What changes a recipe: the keywords of :func:`zerokd.recipe.overrides.changed`."""
+    for option in reversed(CHANGES):
+        command = option(command)
+    return command

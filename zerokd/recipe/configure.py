@@ -1,0 +1,30 @@
+"""A table of a recipe and the component that it names: found, imported, and its config checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from zerokd.errors import RecipeError
+from zerokd.plugin.catalogue import Catalogue, Entry
+from zerokd.plugin.contracts import load_component
+from zerokd.recipe import schema
+from zerokd.recipe.document import Document
+from zerokd.recipe.positions import KeyPath
+
+
+def configure(
+    table: schema.Use, path: KeyPath, document: Document, catalogue: Catalogue
+) -> tuple[Entry, type[Any], BaseModel]:
+    """The component that the table at ``path`` names, not yet built, and its validated config.
+
+    Raises:
+        RecipeError: there is no such component, it cannot be imported, or the table says what it does not understand.
+    """
+    entry = catalogue.find(table.kind, table.use)
+    component = load_component(entry)
+    try:
+        return entry, component, component.Config(**table.options)
+    except ValidationError as error:
+        raise RecipeError(*schema.problems(error, document, path, component.Config)) from None
