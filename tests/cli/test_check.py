@@ -40,8 +40,8 @@ def test_a_trap_ends_in_exit_code_2_at_its_place(tmp_path):
     assert not done.stdout
 
 
-def test_a_missing_folder_ends_in_exit_code_3(tmp_path):
-    assert check("--data", "no/such/folder", cwd=tmp_path).returncode == 3
+def test_missing_weights_end_in_exit_code_3(tmp_path):
+    assert check("--set", "models.teacher.weights=no.pth", cwd=tmp_path).returncode == 3
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path):

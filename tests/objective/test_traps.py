@@ -198,6 +198,27 @@ def test_equal_ports_are_tried_apart_from_flat_images(planted):
     assert "its gradient is NaN when port 'low' equals 'enhanced'" in problem.message
 
 
+def test_random_numbers_and_ports_of_no_range_are_no_defect(planted):
+    class Draws(Image):
+        def forward(self, *, enhanced):
+            return (enhanced * torch.rand_like(enhanced)).mean(dim=(1, 2, 3))
+
+    class PositiveOnly(Loss):
+        """Its ports declare no range, and it takes a logarithm: noise below 0 proves nothing."""
+
+        ports = {
+            "one": Port("an image", grad=True, default="student.enhanced"),
+            "other": Port("another", default="low", like="one"),
+        }
+
+        def forward(self, *, one, other):
+            return ((one + 0.01).log() - (other + 0.01).log()).square().mean(dim=(1, 2, 3))
+
+    for loss in (Draws, PositiveOnly):
+        components = planted(loss)
+        probe(components.phases[1], components, sample())
+
+
 def test_the_released_contrastive_term_is_a_constant(planted):
     (problem,) = refusals(planted(ReleasedContrastive))
     assert "no gradient path to the student" in problem.message
@@ -239,7 +260,7 @@ def test_a_share_below_zero_is_refused(build):
 
 def test_an_ignored_constructor_argument_is_noticed(build):
     """Trap 7; the note itself is tested with the others."""
-    with pytest.raises(RecipeError, match="unknown key .*dark_transition"):
+    with pytest.raises(RecipeError, match=r"unknown key .*dark_transition"):
         build("terms.pretraining.exposure.dark_transition=0.05")
 
 

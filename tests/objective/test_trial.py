@@ -16,10 +16,16 @@ def term(build):
 
 def test_buffers_and_the_generator_come_back_even_after_an_error():
     norm, before = nn.BatchNorm2d(3), torch.get_rng_state()
-    with pytest.raises(ZeroDivisionError), undisturbed(norm):
+    counted = []
+
+    def fail():
         norm(torch.rand(2, 3, 4, 4))
-        assert norm.num_batches_tracked == 1
+        counted.append(int(norm.num_batches_tracked))
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), undisturbed(norm):
+        fail()
+    assert counted == [1]
     assert norm.num_batches_tracked == 0
     assert torch.equal(norm.running_mean, torch.zeros(3))
     assert torch.equal(torch.get_rng_state(), before)
@@ -42,12 +48,13 @@ def test_every_parameter_is_another_and_its_own_again_afterwards(build):
     components = build()
     phase, student = components.phases[1], components.student
     graph = probe(phase, components, torch.rand(2, 3, 32, 32)).graph
-    before, generator = {k: v.clone() for k, v in student.state_dict().items()}, torch.get_rng_state()
+    before = {k: v.clone() for k, v in student.state_dict().items()}
     seen = []
     hook = student.register_forward_hook(lambda *_: seen.append([one.clone() for one in student.parameters()]))
     inputs = {"low": torch.rand(2, 3, 32, 32)}
     labels = [term.label for term in phase.terms]
     kept = graph.compute(inputs, labels)
+    generator = torch.get_rng_state()
     other = with_other_parameters(graph, inputs, labels, student)
     hook.remove()
     assert all((one != then).all() for one, then in zip(*seen, strict=True))

@@ -17,6 +17,9 @@ def epoch(number, total=1.0):
     return {"kind": "epoch", "stage": "distill", "epoch": number, "total": total, "terms": terms}
 
 
+GRADIENTS = {"kind": "gradients", "stage": "distill", "epoch": 0, "step": 1, "terms": {"a": {"norm": math.nan}}}
+
+
 def said(build, terminal, *settings):
     file = io.StringIO()
     progress = Progress(Console(file=file, force_terminal=terminal, width=80))
@@ -25,6 +28,8 @@ def said(build, terminal, *settings):
         for number in range(phase.epochs):
             watch(epoch(number))
             watch(epoch(number) | {"kind": "step"})
+            watch(GRADIENTS)
+            progress.warn(GRADIENTS)
     return file.getvalue()
 
 

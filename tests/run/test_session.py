@@ -31,7 +31,7 @@ def finish(build, tmp_path):
 
 
 def test_a_run_leaves_everything_that_is_promised(finish):
-    folder = finish("run")
+    folder = finish("run", "diagnose_every=1")
     names = {str(path.relative_to(folder.path)) for path in folder.path.rglob("*") if path.is_file()}
     assert names == {
         "recipe.toml",
@@ -50,6 +50,8 @@ def test_a_run_leaves_everything_that_is_promised(finish):
     assert len(manifest["models"]["teacher"]["sha256"]) == 64
     assert manifest["stages"][1]["coefficients"]["task"] == pytest.approx(0.55)
     assert manifest["stages"][0]["forwards"] == ["student"]
+    assert [len(about["probe"]["terms"]) for about in manifest["stages"]] == [3, 14]
+    assert len(manifest["cautions"]) == 1
     assert set(manifest["result"]["fidelity"]) == {"measured_on", "student to teacher", "input to teacher"}
     assert manifest["result"]["fidelity"]["measured_on"] == "held-out"
     for about in manifest["stages"]:
@@ -131,7 +133,9 @@ def test_a_fallback_is_said_and_written(build, tmp_path, monkeypatch):
     progress = Progress(console)
     progress.started(components, folder)
     execute(prepare(components, CPU), folder, {}, progress)
-    assert f"FALLBACK: {told}" in console.export_text()
+    said = console.export_text()
+    assert f"FALLBACK: {told}" in said
+    assert said.count("caution: pretraining.exposure, task.exposure: ") == 1
     assert json.loads((folder.path / "manifest.json").read_text())["fallbacks"] == [told]
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 
 from zerokd.errors import ZerokdError
 from zerokd.objective.graph import Graph, Tensors
 from zerokd.objective.together import alike, weighed
 from zerokd.objective.trial import value_and_slope
+from zerokd.plugin.blame import blame
 from zerokd.plugin.contracts import Loss
 from zerokd.recipe.components import Phase, Term
 
@@ -62,7 +62,8 @@ def _rebuilt(loss: Loss, key: str) -> Any:
         other = type(given)(number)
         if other != given:
             try:
-                return type(loss)(**{**dict(loss.config), key: other})
-            except (ValidationError, ValueError):
+                with blame(f"a loss with {key} = {other}"):
+                    return type(loss)(**{**dict(loss.config), key: other})
+            except ZerokdError:
                 continue
     return None

@@ -43,7 +43,7 @@ def standstill(phase: Phase, trial: Trial) -> Iterator[Problem]:
     if f"{TRAINED}.curve_map" in trial.tensors:
         unchanged[f"{TRAINED}.curve_map"] = torch.zeros_like(trial.tensors[f"{TRAINED}.curve_map"])
     read = {name for term in terms for name in term.on.values() if name.startswith(f"{TRAINED}.")}
-    if not read <= unchanged.keys():
+    if not read <= unchanged.keys() or any(trial.tensors[name].shape != unchanged[name].shape for name in read):
         return
     labels = [term.label for term in terms]
     tensors = trial.graph.adapt({**trial.tensors, **unchanged}, labels)

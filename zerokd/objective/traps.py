@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -51,6 +52,8 @@ def out_of_bounds(term: Term, trial: Trial) -> str:
 def depends_on_batch(term: Term, trial: Trial) -> str:
     ports = trial.ports(term)
     together = value_of(term, ports)
+    if not torch.equal(together, value_of(term, ports)):
+        return ""  # a loss that draws random numbers gives no value twice
     for row, value in enumerate(together.tolist()):
         alone = value_of(term, {port: tensor[row : row + 1] for port, tensor in ports.items()}).item()
         if abs(alone - value) > ROUNDING + ALONE * abs(value):
@@ -80,7 +83,7 @@ def _on_flat(term: Term, trial: Trial, levels: dict[str, float]) -> tuple[Tensor
     whole = {port: torch.full_like(tensor[:1], levels[port]) for port, tensor in trial.ports(term).items()}
     side = max(SIDE, term.loss.min_size())
     shapes = {tensor.shape[2:] for tensor in whole.values()}
-    if len(shapes) == 1 and max(*shapes.pop(), 0) > side:
+    if len(shapes) == 1 and max(shapes.pop(), default=0) > side:
         try:
             return value_and_slope(term, {port: tensor[:, :, :side, :side] for port, tensor in whole.items()})
         except PluginError:
@@ -94,23 +97,27 @@ def steep_on_equal(term: Term, trial: Trial) -> str:
     A loss of declared bounds may be as steep as it likes inside them; any other is compared with itself on noise.
     """
     noise = _noise(term, trial)
-    reference = [max(LEAST, one) for one in _sizes(*value_and_slope(term, noise))]
+    usual = value_and_slope(term, noise)
+    real = {port: tensor[:1] for port, tensor in trial.ports(term).items()}
+    fair = not _not_finite(*usual)  # a port of no declared range may take less than the noise on it
     for port, declared in term.loss.ports.items():
         if not declared.like:
             continue
-        equal = f"when port {port!r} equals {declared.like!r}"
-        for held in (noise, {name: tensor[:1] for name, tensor in trial.ports(term).items()}):
-            value, slope = value_and_slope(term, {**held, port: held[declared.like]})
-            wrong = _not_finite(value, slope)
+        for held in (real, noise) if fair else (real,):
+            found = value_and_slope(term, {**held, port: held[declared.like]})
+            wrong = _not_finite(*found)
             if wrong:
-                return f"{wrong} {equal}: the first step would turn every weight into NaN"
-        sizes = _sizes(*value_and_slope(term, {**noise, port: noise[declared.like]}))
-        if term.loss.bounds[1] == float("inf") and any(
-            one > EXPLODES * usual for one, usual in zip(sizes, reference, strict=True)
-        ):
-            told = f"its value is {sizes[0]:.3g} there, {reference[0]:.3g} on noise"
+                text = f"{wrong} when port {port!r} equals {declared.like!r}"
+                return f"{text}: the first such step would turn every weight into NaN"
+        if fair and term.loss.bounds[1] == math.inf and _explodes(found, usual):
+            told = f"its value is {_sizes(*found)[0]:.3g} there, {_sizes(*usual)[0]:.3g} on noise"
             return f"{term.use} explodes when its ports are equal ({port!r} and {declared.like!r}): {told}"
     return ""
+
+
+def _explodes(found: tuple[Tensor, Tensor], usual: tuple[Tensor, Tensor]) -> bool:
+    pairs = zip(_sizes(*found), _sizes(*usual), strict=True)
+    return any(size > EXPLODES * max(LEAST, reference) for size, reference in pairs)
 
 
 def _noise(term: Term, trial: Trial) -> dict[str, Tensor]:
