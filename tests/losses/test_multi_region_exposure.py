@@ -113,3 +113,22 @@ def test_config_refuses(options, message):
 
 def test_monotone_does_not_care_for_the_thresholds_it_does_not_use():
     assert MultiRegionExposure(**MONOTONE, mid_threshold=0.9).min_size() == 8
+
+
+def test_a_falling_target_says_what_it_asks():
+    (caution,) = MultiRegionExposure().cautions
+    low, high = (float(number) for number in caution.split() if number.startswith("0.") and len(number) == 4)
+    asked = region_target(torch.tensor([0.0, 0.3]))
+    assert [low, high] == pytest.approx(asked.tolist(), abs=0.005)
+    assert caution == "the target is not monotone: it asks patches of 0 to become 0.90 and 0.3 to become 0.42"
+
+
+def test_a_monotone_target_needs_no_caution():
+    assert MultiRegionExposure(**MONOTONE).cautions == ()
+    flat = {"dark_target": 0.4, "mid_target": 0.4, "bright_target_factor": 0.9}
+    assert MultiRegionExposure(target="monotone", **flat).cautions == ()
+
+
+def test_the_inverted_contrast_term_is_cautioned():
+    (caution,) = MultiRegionExposure(**MONOTONE, contrast_weight=0.2).cautions
+    assert caution.startswith("the released contrast term is inverted")

@@ -190,3 +190,19 @@ def test_a_plugin_whose_config_takes_a_reserved_key_is_refused(build, monkeypatc
 
     monkeypatch.setattr(ColorConstancy, "Config", Config)
     assert any("config keys that belong to the recipe: weight" in problem for problem in problems(build))
+
+
+def test_a_term_knows_which_keys_the_recipe_gives(build):
+    written = {term.label: term.written for term in build().phases[1].terms}
+    assert written["task.exposure"] == ("bright_target_factor",)
+    assert written["task.color"] == ()
+
+
+def test_a_caution_is_told_once_with_all_it_concerns(build):
+    (caution,) = build().cautions
+    assert caution.startswith("pretraining.exposure, task.exposure: ")
+    monotone = (
+        '{use="multi_region_exposure", target="monotone", dark_target=0.3, mid_target=0.6, bright_target_factor=0.9}'
+    )
+    (caution,) = build(f"terms.pretraining.exposure={monotone}").cautions
+    assert caution.startswith("task.exposure: ")
