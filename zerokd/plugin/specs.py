@@ -58,8 +58,14 @@ class AugmentationSpec(Spec):
     kind = "augmentations"
 
 
+@frozen
+class ScheduleSpec(Spec):
+    kind = "schedules"
+
+
 KINDS: dict[str, type[Spec]] = {
-    spec.kind: spec for spec in (LossSpec, AdapterSpec, StageSpec, ModelSpec, DataSpec, AugmentationSpec)
+    spec.kind: spec
+    for spec in (LossSpec, AdapterSpec, StageSpec, ModelSpec, DataSpec, AugmentationSpec, ScheduleSpec)
 }
 SINGULAR = {
     "losses": "loss",
@@ -68,6 +74,7 @@ SINGULAR = {
     "models": "model",
     "data": "data source",
     "augmentations": "augmentation",
+    "schedules": "schedule",
 }
 
 
