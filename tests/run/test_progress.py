@@ -1,9 +1,11 @@
 """What a run says: lines in a pipe, a bar on a terminal, nothing hidden."""
 
 import io
+import math
 
 from rich.console import Console
 
+from zerokd.run.folder import RunFolder
 from zerokd.run.progress import LINES_A_STAGE, Progress
 
 
@@ -34,6 +36,15 @@ def test_a_pipe_gets_a_few_plain_lines(build):
     assert "\x1b" not in "".join(lines)
 
 
+def test_a_term_that_is_not_finite_does_not_disturb_the_order_of_the_others(build):
+    file, line = io.StringIO(), epoch(0)
+    sick = {"value": math.nan, "weight": 0.0, "contribution": math.nan}
+    line["terms"] = {"task.sick": sick} | line["terms"]
+    with Progress(Console(file=file, width=200)).stage(build("stages.distill.epochs=1").phases[1]) as watch:
+        watch(line)
+    assert "objective 1  task.large 0.7  task.mid 0.2  task.next 0.05  " in file.getvalue()
+
+
 def test_a_terminal_gets_a_bar_with_the_main_terms(build):
     text = said(build, True, "stages.distill.epochs=3")
     assert "\x1b[" in text
@@ -49,3 +60,31 @@ def test_names_that_look_like_markup_stay_text(build):
     progress.started(components, None)
     assert "FALLBACK: [red]not a colour[/red]" in file.getvalue()
     assert "left out: <img>[b].jpg: empty file" in file.getvalue()
+
+
+def survey(dead, idle):
+    parameters = {"count": 161, "idle": len(idle), "names": idle}
+    return {"images": 8, "channels": {"count": 8, "dead": len(dead), "names": dead}, "parameters": parameters}
+
+
+def test_a_dead_channel_is_loud_and_an_open_one_is_not():
+    file = io.StringIO()
+    progress = Progress(Console(file=file, force_terminal=True, color_system="standard", width=80))
+    progress.surveyed("distill", survey(["e_conv1[0]"], []))
+    progress.surveyed("distill", survey([], []))
+    loud, quiet = file.getvalue().splitlines()
+    assert loud == "\x1b[1;33mdistill: 7 of 8 hidden channels open on 8 images; DEAD: e_conv1[0]\x1b[0m"
+    assert quiet == "distill: 8 of 8 hidden channels open on 8 images"
+
+
+def test_many_idle_parameters_are_counted_and_a_few_are_named(tmp_path):
+    file = io.StringIO()
+    result = {
+        "student": {"parameters": 161, "sha256": "0" * 64},
+        "seconds": 1.0,
+        "fidelity": {"measured_on": "held-out"},
+    }
+    names = [f"p[{index}]" for index in range(9)]
+    Progress(Console(file=file, width=200)).finished(RunFolder(tmp_path), result | {"capacity": survey([], names)})
+    told = "9 of 161 parameters, each set to 0 alone, change no pixel by half a level: "
+    assert f"{told}p[0], p[1], p[2], p[3], ... (all in manifest.json)\n" in file.getvalue()

@@ -52,6 +52,14 @@ def test_a_run_leaves_everything_that_is_promised(finish):
     assert manifest["stages"][0]["forwards"] == ["student"]
     assert set(manifest["result"]["fidelity"]) == {"measured_on", "student to teacher", "input to teacher"}
     assert manifest["result"]["fidelity"]["measured_on"] == "held-out"
+    for about in manifest["stages"]:
+        assert about["capacity"]["channels"]["count"] == 8
+        assert "not_tried" in about["capacity"]["parameters"]
+    last, whole = manifest["stages"][-1]["capacity"], manifest["result"]["capacity"]
+    assert whole["channels"] == last["channels"]
+    assert whole["images"] == 3  # half of six are held out
+    assert whole["parameters"]["count"] == 161
+    assert len(whole["parameters"]["names"]) == whole["parameters"]["idle"]
 
 
 def test_the_student_loads_with_one_call_and_is_what_was_trained(finish, build):
@@ -73,6 +81,24 @@ def test_training_keeps_every_hidden_channel_alive(finish, build):
     open_share = torch.cat([(hidden > 0).float().mean(dim=(0, 2, 3)) for hidden in (first, second)])
     assert open_share.shape == (8,)
     assert (open_share > 0.01).all(), open_share
+
+
+def test_a_channel_that_dies_is_written_and_said(build, tmp_path):
+    plan = prepare(build("data.held_out=0.5"), CPU)
+    with torch.no_grad():
+        plan.components.student.e_conv2.point_conv.bias[1] = -100.0  # further than two steps reach
+    folder = RunFolder.create("paper", tmp_path / "run")
+    console = Console(record=True, width=200, file=(tmp_path / "out").open("w"))
+    execute(plan, folder, {}, Progress(console))
+    record = json.loads((folder.path / "manifest.json").read_text())
+    for about in (*record["stages"], record["result"]):
+        channels = about["capacity"]["channels"]
+        assert (channels["dead"], channels["names"], channels["open"]["e_conv2"][1]) == (1, ["e_conv2[1]"], 0.0)
+    said = console.export_text()
+    assert "pretrain: 7 of 8 hidden channels open on 3 images; DEAD: e_conv2[1]" in said
+    idle = record["result"]["capacity"]["parameters"]["names"]
+    assert {f"e_conv2.point_conv.weight[1,{channel},0,0]" for channel in range(4)} <= set(idle)
+    assert f"{len(idle)} of 161 parameters, each set to 0 alone, change no pixel by half a level: {idle[0]}, " in said
 
 
 def test_the_same_seed_gives_the_same_bytes(finish):

@@ -36,6 +36,8 @@ class NanoDce(Model):
         width: int = Field(4, ge=1, le=512, description="channels of each hidden layer")
         iterations: int = Field(4, ge=1, le=32, description="how often the curve is applied")
 
+    gated = ("e_conv1", "e_conv2")
+
     def __init__(self, **options: object):
         super().__init__(**options)
         width = self.config.width

@@ -39,6 +39,8 @@ class ZeroDcePp(Model):
         iterations: int = Field(8, ge=1, le=32, description="how often the curve is applied")
         scale_factor: int = Field(1, ge=1, le=64, description="the map is estimated at 1/scale_factor of the size")
 
+    gated = ("e_conv1", "e_conv2", "e_conv3", "e_conv4", "e_conv5", "e_conv6")
+
     def __init__(self, **options: object):
         super().__init__(**options)
         width = self.config.width

@@ -73,8 +73,11 @@ class Adapter(Component, nn.Module):
 class Model(Component, nn.Module):
     """An enhancer: low-light RGB ``(N, 3, H, W)`` in [0, 1] to named outputs, ``enhanced`` among them.
 
-    Every submodule can be tapped as the signal ``<owner>.features.<module name>``: the module's own output.
+    Every submodule can be tapped as the signal ``<owner>.features.<module name>``: the module's own output. ``gated``
+    names the layers whose own output goes through a ReLU: a channel of one that never exceeds 0 is dead.
     """
+
+    gated: ClassVar[tuple[str, ...]] = ()
 
     def outputs(self) -> dict[str, Signal]:
         """Range (and iterations, for a curve map) of each tensor that :meth:`forward` returns; shapes are measured."""

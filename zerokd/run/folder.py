@@ -68,6 +68,11 @@ class RunFolder:
     def curves(self) -> Path:
         return self.path / "loss_curves.png"
 
+    @property
+    def failure(self) -> Path:
+        """Made only by a run that stops being finite."""
+        return self.path / "failure"
+
     def sample(self, stage: str) -> Path:
         return self.path / "samples" / f"{stage}.png"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -20,6 +21,7 @@ from zerokd.recipe.components import Components, Phase
 from zerokd.run.folder import RunFolder
 
 MAIN_TERMS = 3  # terms shown while training: the largest contributions
+SHOWN_NAMES = 4  # dead channels and idle parameters that are named on the screen
 LINES_A_STAGE = 10  # lines a stage prints when nobody watches a bar
 
 
@@ -36,6 +38,7 @@ class Progress:
 
     def __init__(self, console: Console):
         self.console = console
+        self._warned: set[tuple[str, str]] = set()
 
     def started(self, components: Components, folder: RunFolder | None) -> None:
         """What is about to run, and every fallback that was taken."""
@@ -77,6 +80,33 @@ class Progress:
             left = (time.monotonic() - started) / done * (phase.epochs - done)
             self._say(f"{phase.name} {done}/{phase.epochs}  {_summary(line)}  {left:.0f} s left")
 
+    def warn(self, line: dict[str, Any]) -> None:
+        """Watch for monitored terms that are not finite: they stop no run, so they are told of, once a stage."""
+        ill = [label for label, term in line["terms"].items() if not math.isfinite(term["value"])]
+        for label in ill:
+            if (line["stage"], label) not in self._warned:
+                text = f"{line['stage']}: monitored term {label} is not finite, first at step {line['step']}"
+                self._say(f"{text}; it trains nothing, so the run goes on", "yellow")
+                self._warned.add((line["stage"], label))
+
+    def surveyed(self, when: str, capacity: dict[str, Any]) -> None:
+        """How many hidden channels ever open; a dead one, out loud."""
+        channels, images = capacity["channels"], capacity["images"]
+        count, dead = channels["count"], channels["dead"]
+        text = f"{when}: {count - dead} of {count} hidden channels open on {images} images"
+        if dead:
+            self._say(f"{text}; DEAD: {_some(channels['names'])}", "bold yellow")
+        elif count:
+            self._say(text)
+
+    def _tried(self, parameters: dict[str, Any]) -> None:
+        if "not_tried" in parameters:
+            self._say(f"idle parameters are not known: {parameters['not_tried']}")
+            return
+        idle, count, names = parameters["idle"], parameters["count"], parameters["names"]
+        text = f"{idle} of {count} parameters, each set to 0 alone, change no pixel by half a level"
+        self._say(f"{text}: {_some(names)}" if names else text)
+
     def finished(self, folder: RunFolder, result: dict[str, Any]) -> None:
         """What the run left, and what it is worth."""
         student = result["student"]
@@ -85,10 +115,17 @@ class Progress:
         images = fidelity.pop("measured_on")
         for what, value in fidelity.items():
             self._say(f"PSNR on {images} images, {what}: {value:.2f} dB")
+        self.surveyed("student", result["capacity"])
+        self._tried(result["capacity"]["parameters"])
         self._say(f"done in {result['seconds']:.0f} s; look at {folder.path / 'samples'} and {folder.curves}")
 
     def _say(self, text: str, style: str = "") -> None:
         self.console.print(escape(text), style=style, highlight=False, soft_wrap=not self.console.is_terminal)
+
+
+def _some(names: list[str]) -> str:
+    more = ", ... (all in manifest.json)" if len(names) > SHOWN_NAMES else ""
+    return ", ".join(names[:SHOWN_NAMES]) + more
 
 
 def _columns() -> tuple[ProgressColumn, ...]:
@@ -104,7 +141,8 @@ def _columns() -> tuple[ProgressColumn, ...]:
 
 def _summary(line: dict[str, Any]) -> str:
     """The objective and its largest terms."""
-    terms = sorted(line["terms"].items(), key=lambda item: -abs(item[1]["contribution"]))[:MAIN_TERMS]
+    sizes = {label: abs(term["contribution"]) for label, term in line["terms"].items()}
+    main = sorted(sizes, key=lambda label: -sizes[label] if math.isfinite(sizes[label]) else 0.0)[:MAIN_TERMS]
     return "  ".join(
-        [f"objective {line['total']:.3g}", *(f"{label} {term['contribution']:.3g}" for label, term in terms)]
+        [f"objective {line['total']:.3g}", *(f"{label} {line['terms'][label]['contribution']:.3g}" for label in main)]
     )

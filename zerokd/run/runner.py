@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from zerokd.errors import NumericError, Problem
-from zerokd.objective.objective import Evaluation, Objective
+from zerokd.objective.objective import Objective
 from zerokd.recipe.components import Average, Components, Phase
-from zerokd.run.batches import Batch, batches
+from zerokd.run.batches import batches
+from zerokd.run.failure import NotFiniteError, explain, restore
 from zerokd.run.metrics import Metrics
 
 
@@ -25,7 +25,7 @@ def train(
     """Train the student through one stage.
 
     Raises:
-        NumericError: a gradient is not finite; no parameter has been changed by that step.
+        NotFiniteError: the objective or its gradient is not finite; the student is as it was before that step.
     """
     student = components.student
     read = {call.owner for call in objective.graph.forwards()}
@@ -36,12 +36,14 @@ def train(
     steps = phase.epochs * math.ceil(len(indices) / phase.batch)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, eta_min=settings.final_learning_rate)
     for batch in batches(components.data, indices, phase, components.seed, device):
+        buffers = [one.clone() for one in student.buffers()]  # a forward may move them
         evaluation = objective(phase.stage.inputs(batch.low))
         optimizer.zero_grad()
         evaluation.total.backward()
         norm = nn.utils.clip_grad_norm_(trained, settings.clip_norm)
-        if not torch.isfinite(norm):
-            raise NumericError(not_finite(evaluation, batch, metrics.step + 1, phase))
+        if not torch.isfinite(torch.stack([evaluation.total.detach(), norm])).all():
+            restore([*student.buffers()], buffers)
+            raise NotFiniteError(explain(phase, objective, batch, metrics.step + 1, evaluation, student))
         rate = float(schedule.get_last_lr()[0])
         optimizer.step()
         schedule.step()
@@ -63,22 +65,3 @@ def update(average: Average, student: nn.Module) -> None:
         kept.lerp_(new, 1 - average.decay)
     for stored, current in zip(average.model.buffers(), student.buffers(), strict=True):
         stored.copy_(current)
-
-
-def not_finite(evaluation: Evaluation, batch: Batch, step: int, phase: Phase) -> Problem:
-    """Which terms and images made a gradient that is not finite."""
-    guilty = [
-        f"{label} on {name}"
-        for label, values in evaluation.values.items()
-        for name, value in zip(batch.names, values, strict=True)
-        if not _finite(value)
-    ]
-    cause = (
-        "; ".join(guilty) if guilty else f"every value is finite, the gradient is not; images: {', '.join(batch.names)}"
-    )
-    text = f"stage {phase.name!r}, step {step}: the gradient is not finite, no parameter was changed"
-    return Problem(text, hints=(cause,))
-
-
-def _finite(value: Tensor) -> bool:
-    return bool(torch.isfinite(value))

@@ -19,6 +19,8 @@ from zerokd.objective.probe import probe
 from zerokd.plugin.blame import blame
 from zerokd.recipe.components import TRAINED, Components, Phase
 from zerokd.run.batches import batches, check_data, generator, split, to_float
+from zerokd.run.capacity import Capacity, capacity
+from zerokd.run.failure import kept_in
 from zerokd.run.folder import RunFolder
 from zerokd.run.manifest import manifest
 from zerokd.run.metrics import Metrics
@@ -29,6 +31,7 @@ from zerokd.weights import sha256, write_weights
 
 PROBED = 3  # images that every term is tried on before the first step, beside one of noise
 SAMPLES = 4  # images a sample picture shows
+SURVEYED = 8  # images that the student's capacity is measured on
 MEASURED = 32  # images that fidelity is measured on, a few at a time
 
 
@@ -46,6 +49,12 @@ class Plan:
         """Images to show and to measure on: held-out ones, or training ones where none are held out."""
         indices = (self.held_out or self.training)[:count]
         return to_float([self.components.data[index] for index in indices], self.device)
+
+    def survey(self, not_tried: str = "", count: int = SURVEYED) -> Capacity:
+        """How much of the student is in use, on such images."""
+        images = self.images(count)
+        with blame(f"model {TRAINED!r}"):
+            return capacity(self.components.student, images, not_tried)
 
 
 def choose_device(name: str) -> torch.device:
@@ -90,7 +99,9 @@ def prepare(components: Components, device: torch.device) -> Plan:
             problems += error.problems
     if problems:
         raise RecipeError(*dict.fromkeys(problems))
-    return Plan(components, tuple(objectives), training, held_out, device)
+    plan = Plan(components, tuple(objectives), training, held_out, device)
+    plan.survey("nothing is trained yet", 1)  # a student that cannot be measured is refused now
+    return plan
 
 
 def _sample(phase: Phase, components: Components, training: list[int], device: torch.device) -> Tensor:
@@ -116,21 +127,25 @@ def execute(plan: Plan, folder: RunFolder, tables: dict[str, Any], progress: Pro
     with _writing(folder), folder.metrics.open("w", encoding="utf-8") as file:
         folder.write_recipe(tables)
         folder.write_manifest(record)
-        for phase, objective in zip(components.phases, plan.objectives, strict=True):
+        for phase, objective, about in zip(components.phases, plan.objectives, record["stages"], strict=True):
             with (
                 progress.stage(phase) as watch,
-                Metrics(phase, objective, file, (watch,)) as metrics,
+                Metrics(phase, objective, file, (progress.warn, watch)) as metrics,
                 blame(f"stage {phase.name!r}", OSError),
+                kept_in(folder.failure, components.student, provenance(record)),
             ):
                 train(phase, objective, components, plan.training, metrics, plan.device)
             low = plan.images(SAMPLES)
             draw_samples(folder.sample(phase.name), {"low": low, **enhanced(plan, low)})
+            about["capacity"] = plan.survey("they are tried at the end of the run").as_json()
+            progress.surveyed(phase.name, about["capacity"])
         write_weights(folder.student, components.student.state_dict(), provenance(record))
         draw_curves(folder.curves, folder.metrics, components.phases[-1].equation.text)
         record["result"] = {
             "seconds": round(time.monotonic() - started, 1),
             "student": {"sha256": sha256(folder.student), "parameters": components.student.parameter_count()},
             "fidelity": {"measured_on": "held-out" if plan.held_out else "training", **fidelity(plan)},
+            "capacity": plan.survey().as_json(),
         }
         folder.write_manifest(record)
     progress.finished(folder, record["result"])
@@ -138,9 +153,11 @@ def execute(plan: Plan, folder: RunFolder, tables: dict[str, Any], progress: Pro
 
 def provenance(record: Mapping[str, Any]) -> dict[str, Any]:
     """What a student's file says of itself: enough to build it again, and how it came to be."""
-    kept = ("recipe", "seed", "device", "threads", "versions", "models", "stages", "fallbacks")
+    kept = ("recipe", "seed", "device", "threads", "versions", "models", "fallbacks")
+    stages = [{key: value for key, value in stage.items() if key != "capacity"} for stage in record["stages"]]
     data = {key: record["data"][key] for key in ("source", "images", "training", "sha256")}
-    return {key: record[key] for key in kept} | {"architecture": record["models"][TRAINED], "data": data}
+    more = {"architecture": record["models"][TRAINED], "data": data, "stages": stages}
+    return {key: record[key] for key in kept} | more
 
 
 @torch.no_grad()
