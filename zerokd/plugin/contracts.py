@@ -57,7 +57,12 @@ class Loss(Component, nn.Module):
 
 
 class Adapter(Component, nn.Module):
-    """Makes the tensors of one term comparable: takes them by port name and returns them under the same names."""
+    """Makes the tensors of one term comparable: takes them by port name and returns them under the same names.
+
+    ``example`` names two signals of recipes/paper.toml, of student and teacher, that it is worth showing on.
+    """
+
+    example: ClassVar[tuple[str, str]] = ("student.enhanced", "teacher.enhanced")
 
     def describe(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
         """What :meth:`forward` will return for such inputs; raises ``ValueError`` with the remedy when it cannot."""

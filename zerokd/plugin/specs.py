@@ -97,7 +97,8 @@ class Port:
 
     ``about`` says what it is; ``range`` is the interval its values must lie in (None: any); ``grad`` that gradient must
     reach the student through it; ``default`` the signal it reads when the recipe's ``on`` does not say; ``like``
-    another port whose shape it must share.
+    another port whose shape it must share; ``example``, of a port without default, a signal of recipes/paper.toml that
+    is worth showing.
     """
 
     about: str
@@ -105,3 +106,4 @@ class Port:
     grad: bool = False
     default: str | None = None
     like: str | None = None
+    example: str | None = None
