@@ -61,6 +61,7 @@ def test_equal_adapters_on_equal_tensors_run_once(build):
         f'{twin}.use="feature_matching"',
         f'{twin}.on={{student="student.features.e_conv1", teacher="teacher.features.e_conv2"}}',
         f'{twin}.adapt=["adaptive_pool", "gap"]',
+        f"{twin}.monitor=true",  # weighed, it would be the same term twice
     )
     graph = graph_of(components)
     pairs = [call for call in graph.calls if isinstance(call, Adaptation) and "e_conv1" in call.key]

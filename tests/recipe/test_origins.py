@@ -83,6 +83,7 @@ def test_every_value_says_where_it_comes_from(child):
         "run": "base.toml:2",
         "seed": "--seed 3",
         "threads": "default",
+        "diagnose_every": "default",
         "data.use": "base.toml:4",
         "data.size": "base.toml:5",
         "data.count": "--set data.count=7",

@@ -50,8 +50,15 @@ class Nights(zerokd.Data):
         return "night/black" if index == 4 else f"night/{index}"
 
 
+def spared(image):
+    return image.is_leaf and image.amax() == image.amin()
+
+
 class Faulty(zerokd.Loss):
-    """On a black image, and there alone, the value or its gradient is not finite."""
+    """On a black image, and there alone, the value or its gradient is not finite.
+
+    The probe's own flat images are leaves, and spared: it would refuse these losses before the first step.
+    """
 
     ports = {
         "image": zerokd.Port("any image", grad=True, default="student.enhanced"),
@@ -61,12 +68,14 @@ class Faulty(zerokd.Loss):
 
 class FaultyValue(Faulty):
     def forward(self, *, image, low):
-        return image.mean((1, 2, 3)) + 0 * low.amax((1, 2, 3)).log()  # 0 * -inf; the gradient stays finite
+        # 0 * -inf; the gradient stays finite
+        return image.mean((1, 2, 3)) + 0 * (low.amax((1, 2, 3)) + spared(image)).log()
 
 
 class FaultyGradient(Faulty):
     def forward(self, *, image, low):
-        return (image - low).square().mean((1, 2, 3)).sqrt()  # the curve leaves black as it is: sqrt at 0
+        # the curve leaves black as it is: sqrt at 0
+        return ((image - low).square().mean((1, 2, 3)) + spared(image)).sqrt()
 
 
 class Odd(zerokd.Model):

@@ -17,6 +17,7 @@ from zerokd.errors import ZerokdError
 
 COMMANDS = {
     "run": "train a student as a recipe says",
+    "check": "prove that every term of a recipe trains the student",
     "list": "show every component that a recipe may name",
     "show": "show a component, or a recipe with the origin of every value",
 }

@@ -13,6 +13,9 @@ Command = Callable[..., Any]
 plugin_option = click.option(
     "--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="A one-file plugin to load."
 )
+device_option = click.option(
+    "--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, ..."
+)
 CHANGES = (
     click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value: params.alpha=0.4"),
     click.option("--data", metavar="DIR", help="Train on a folder of photos instead of the recipe's data."),

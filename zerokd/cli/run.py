@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from zerokd.cli.options import change_options, plugin_option
+from zerokd.cli.options import change_options, device_option, plugin_option
 
 
 @click.command("run")
 @click.argument("path", metavar="RECIPE")
 @change_options
-@click.option("--device", default="cpu", show_default=True, help="Where to train: cpu, cuda, cuda:1, ...")
+@device_option
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; by default runs/<name>-<time>.")
 @plugin_option
 @click.option("--dry-run", is_flag=True, help="Check everything and stop before the first step.")

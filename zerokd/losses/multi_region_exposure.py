@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import torch
 from pydantic import Field, model_validator
@@ -134,6 +134,19 @@ class MultiRegionExposure(Loss):
         "low": Port("the low-light input", range=(0.0, 1.0), default="low"),
     }
     bounds = (0.0, 2.0)
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        if self.config.contrast_weight > 0:
+            self.cautions += (
+                "the released contrast term is inverted: a flat grey picture scores better than the input",
+            )
+        asked = self.target(torch.linspace(0, 1, 11)).tolist()
+        falls = {(i, j): asked[i] - asked[j] for j in range(11) for i in range(j)}
+        dark, bright = max(falls, key=lambda pair: round(falls[pair], 1))  # the nearest pair of those that fall as far
+        if falls[dark, bright] > 0.005:
+            told = f"{dark / 10:g} to become {asked[dark]:.2f} and {bright / 10:g} to become {asked[bright]:.2f}"
+            self.cautions += (f"the target is not monotone: it asks patches of {told}",)
 
     def min_size(self) -> int:
         return self.config.patch

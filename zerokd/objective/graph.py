@@ -155,6 +155,14 @@ class Graph:
             tensors.update(call.compute(tensors))
         return tensors
 
+    def adapt(self, tensors: Tensors, labels: Iterable[str]) -> dict[str, Tensor]:
+        """The same from what the models have made: only the adapters run."""
+        adapted = dict(tensors)
+        for call in self.live(labels):
+            if isinstance(call, Adaptation):
+                adapted.update(call.compute(adapted))
+        return adapted
+
     def trace(self, call: Call, tensors: dict[str, Tensor], signals: dict[str, Signal]) -> None:
         """Run one call on a sample and note what it makes, with the shapes as measured.
 

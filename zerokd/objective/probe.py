@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from attrs import evolve
 from torch import Tensor
 
 from zerokd.errors import PluginError, Problem, RecipeError
-from zerokd.objective.graph import Call, Graph
+from zerokd.objective.graph import Call, Graph, Tensors
 from zerokd.objective.objective import Objective
 from zerokd.objective.signals import misnamed
+from zerokd.objective.together import standstill, twice
+from zerokd.objective.traps import is_constant, trapped
+from zerokd.objective.trial import Trial, undisturbed, with_other_parameters
 from zerokd.plugin.blame import blame
 from zerokd.plugin.specs import Port, Signal
 from zerokd.recipe.components import Components, Phase, Term
@@ -35,20 +38,36 @@ def probe(phase: Phase, components: Components, sample: Tensor) -> Objective:
     objective = Objective(phase, graph).to(sample.device)
     tensors = dict(inputs)
     signals = {name: Signal(tuple(value.shape[1:]), (0.0, 1.0)) for name, value in inputs.items()}
-    buffers = [buffer.clone() for buffer in components.student.buffers()]
-    with torch.random.fork_rng(devices=[]):
+    with undisturbed(components.student, objective):
         found += _traced(phase, graph, tensors, signals)
         for term in phase.terms:
             bound = graph.bindings[term.label]
             if all(name in tensors for name in bound.values()):
                 found += _mismatched(term, {port: signals[name] for port, name in bound.items()})
-        for term in phase.terms if not found else ():
-            found += _untrained(term, objective, tensors, components)
-    for buffer, before in zip(components.student.buffers(), buffers, strict=True):
-        buffer.copy_(before)
+        if not found:
+            found += _proved(phase, objective, inputs, tensors, components)
     if found:
         raise RecipeError(*found)
     return objective
+
+
+def _proved(
+    phase: Phase, objective: Objective, inputs: Tensors, tensors: dict[str, Tensor], components: Components
+) -> Iterator[Problem]:
+    """Every term for itself, then all of them together."""
+    graph = objective.graph
+    other = with_other_parameters(graph, inputs, [term.label for term in phase.terms], components.student)
+    trial = Trial(graph, tensors, other)
+    sound = True
+    for term in phase.terms:
+        problems = list(_untrained(term, objective, trial, components))
+        if not problems and not term.monitor:
+            problems = [Problem(f"{term.label}: {text}", term.place) for text in trapped(term, trial)]
+        sound = sound and not problems
+        yield from problems
+    yield from twice(phase, graph)
+    if sound:
+        yield from standstill(phase, trial)
 
 
 def _traced(phase: Phase, graph: Graph, tensors: dict[str, Tensor], signals: dict[str, Signal]) -> Iterator[Problem]:
@@ -72,11 +91,11 @@ def _needs(graph: Graph, term: Term, call: Call) -> bool:
     return call in graph.live([term.label])
 
 
-def _versions(tensors: dict[str, Tensor]) -> dict[str, int]:
+def _versions(tensors: Tensors) -> dict[str, int]:
     return {name: tensor._version for name, tensor in tensors.items()}
 
 
-def _changed(what: str, versions: dict[str, int], tensors: dict[str, Tensor], term: Term) -> Iterator[Problem]:
+def _changed(what: str, versions: dict[str, int], tensors: Tensors, term: Term) -> Iterator[Problem]:
     """Tensors that other terms read too must not be written to."""
     for name, version in versions.items():
         if tensors[name]._version != version:
@@ -113,10 +132,9 @@ def _differ(term: Term, port: str, signals: dict[str, Signal]) -> Problem:
     return Problem(text, term.places[port], (hint,))
 
 
-def _untrained(
-    term: Term, objective: Objective, tensors: dict[str, Tensor], components: Components
-) -> Iterator[Problem]:
+def _untrained(term: Term, objective: Objective, trial: Trial, components: Components) -> Iterator[Problem]:
     """A term whose value is not one finite number per image, or whose gradient does not reach the student."""
+    tensors = trial.tensors
     count, versions = len(tensors["low"]), _versions(tensors)
     try:
         with blame(f"loss {term.use!r}"):
@@ -133,17 +151,16 @@ def _untrained(
     elif not torch.isfinite(value).all():
         yield Problem(f"{term.label}: {term.use} is not finite on a first batch: {value.tolist()}", term.place)
     elif not term.monitor:
-        yield from _no_gradient(term, value, objective, tensors, components)
+        yield from _no_gradient(term, value, trial, components)
 
 
-def _no_gradient(
-    term: Term, value: Tensor, objective: Objective, tensors: dict[str, Tensor], components: Components
-) -> Iterator[Problem]:
+def _no_gradient(term: Term, value: Tensor, trial: Trial, components: Components) -> Iterator[Problem]:
     hint = "bind it to a signal of the student, or set monitor = true to log the term only"
-    for port, name in objective.graph.bindings[term.label].items():
-        if term.loss.ports[port].grad and not tensors[name].requires_grad:
+    ports = trial.ports(term)
+    for port, tensor in ports.items():
+        if term.loss.ports[port].grad and not tensor.requires_grad:
             text = f"{term.label}: port {port!r} has to carry gradient to the student, and {term.on[port]} carries none"
-            yield Problem(text, term.places[port], (hint,))
+            yield Problem(text, term.places[port], (*_swapped(term, port, ports), hint))
             return
     parameters = [one for one in components.student.parameters() if one.requires_grad]
     gradients: tuple[Tensor | None, ...] = (None,)
@@ -152,11 +169,24 @@ def _no_gradient(
     reached = [gradient for gradient in gradients if gradient is not None]
     if not reached:
         read = ", ".join(term.on.values())
-        yield Problem(f"{term.label}: no gradient path to the student from {read}", term.place, (hint,))
+        text = f"{term.label}: no gradient path to the student from {read}"
+        yield Problem(text, term.place, (*_constant(term, trial), hint))
     elif not all(torch.isfinite(gradient).all() for gradient in reached):
         yield Problem(f"{term.label}: its gradient at the student is not finite", term.place)
     elif not any(gradient.any() for gradient in reached):
-        yield Problem(f"{term.label}: its gradient at the student is exactly 0: it trains nothing", term.place, (hint,))
+        text = f"{term.label}: its gradient at the student is exactly 0: it trains nothing"
+        yield Problem(text, term.place, (*_constant(term, trial), hint))
+
+
+def _constant(term: Term, trial: Trial) -> tuple[str, ...]:
+    text = is_constant(term, trial)
+    return (f"it {text}",) if text else ()
+
+
+def _swapped(term: Term, port: str, ports: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """The student's signal stands at a port that carries no gradient, and another's at the one that has to."""
+    wrong = [name for name, tensor in ports.items() if tensor.requires_grad and not term.loss.ports[name].grad]
+    return tuple(f"the ports {port!r} and {name!r} look swapped: {term.on[name]} is at {name!r}" for name in wrong[:1])
 
 
 def _within(signal: Signal, declared: Port) -> bool:

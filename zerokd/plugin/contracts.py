@@ -26,12 +26,14 @@ class Component:
     """A class built from its validated :class:`Config`: ``Ssim(window=7)`` in Python, ``use = "ssim"`` in a recipe.
 
     A component that had to use something else than it was asked for, because its config allowed that, says so in
-    ``fallbacks``; the run prints the text and writes it into the manifest.
+    ``fallbacks``; one whose config has a known pitfall says that in ``cautions``. The run prints both and writes them
+    into the manifest.
     """
 
     Config: ClassVar[type[BaseModel]] = Config
     config: Any
     fallbacks: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
     sources: Mapping[str, str] = MappingProxyType({})  # what it read from outside, with its SHA-256, for the manifest
 
     def __init__(self, **options: Any):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from zerokd.errors import Place
 from zerokd.plugin.catalogue import Entry
@@ -20,7 +20,7 @@ class Term:
     """One loss, bound: which signal each port reads, through which adapters, with which weight.
 
     ``adapter_names`` are the adapters as the recipe writes them, config included: equal ones can be shared between
-    terms. ``places`` says where each port is bound.
+    terms. ``places`` says where each port is bound, ``written`` which keys of the loss's config the recipe gives.
     """
 
     group: str
@@ -34,6 +34,11 @@ class Term:
     monitor: bool
     place: Place
     places: dict[str, Place]
+    written: tuple[str, ...] = ()
+
+    def with_loss(self, loss: Loss) -> Term:
+        """The same term with another loss."""
+        return evolve(self, loss=loss)
 
     @property
     def label(self) -> str:
@@ -72,7 +77,7 @@ class Average:
 @frozen(eq=False)
 class Components:
     """A built recipe. ``origins`` says what the data and each model are: plugin, config, and source of the weights;
-    ``used`` lists every plugin in it."""
+    ``used`` lists every plugin in it; ``fallbacks`` and ``cautions`` are what its components say of themselves."""
 
     name: str
     seed: int
@@ -84,6 +89,8 @@ class Components:
     origins: dict[str, dict[str, Any]]
     used: tuple[Entry, ...]
     fallbacks: tuple[str, ...]
+    cautions: tuple[str, ...]
+    diagnose_every: int
 
     @property
     def student(self) -> Model:

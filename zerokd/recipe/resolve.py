@@ -43,6 +43,7 @@ class _Resolver:
         self.faults: list[ZerokdError] = []
         self.used: dict[str, Entry] = {}
         self.fallbacks: list[str] = []
+        self.cautions: dict[str, list[str]] = {}
         self.origins: dict[str, dict[str, Any]] = {}
 
     def components(self) -> Components:
@@ -71,6 +72,8 @@ class _Resolver:
             origins=self.origins,
             used=tuple(self.used.values()),
             fallbacks=tuple(self.fallbacks),
+            cautions=tuple(f"{', '.join(whose)}: {text}" for text, whose in self.cautions.items()),
+            diagnose_every=self.recipe.diagnose_every,
         )
 
     def fail(self) -> None:
@@ -97,6 +100,8 @@ class _Resolver:
             with blame(f"{SINGULAR[table.kind]} {entry.spec.name!r} of {entry.provider}"):
                 built = component(**dict(config))
                 self.fallbacks += built.fallbacks
+                for caution in built.cautions:
+                    self.cautions.setdefault(caution, []).append(".".join(map(str, path)).removeprefix("terms."))
             self.used[entry.qualified] = entry
             self.origins[".".join(map(str, path))] = {"use": entry.qualified, "config": config.model_dump(mode="json")}
             self.origins[".".join(map(str, path))] |= built.sources
@@ -171,6 +176,7 @@ class _Resolver:
             monitor=table.monitor,
             place=self.document.key_place(path),
             places={port: self.document.value_place((*path, "on", port)) for port in on},
+            written=tuple(table.options),
         )
 
     def order(self) -> list[str]:

@@ -119,6 +119,7 @@ class Recipe(Config):
     run: tuple[str, ...] = Field(min_length=1, description="stages, in order")
     seed: int = Field(0, ge=0, lt=2**63, description="decides every random number of the run")
     threads: int = Field(2, ge=1, le=1024, description="CPU threads; another number may change the last bits")
+    diagnose_every: int = Field(100, ge=1, description="steps between two measurements of the terms' gradients")
     params: dict[Identifier, float] = Field({}, description="numbers the equations may use")
     data: Data
     models: dict[Name, AnyModel]

@@ -59,6 +59,7 @@ def manifest(
             for phase, objective in zip(components.phases, objectives, strict=True)
         ],
         "fallbacks": list(components.fallbacks),
+        "cautions": list(components.cautions),
     }
 
 

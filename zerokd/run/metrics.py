@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import torch
 from torch import Tensor
 
+from zerokd.objective.gradients import Shares
 from zerokd.objective.objective import Evaluation, Objective
 from zerokd.recipe.components import Phase
 
@@ -17,11 +18,13 @@ Watcher = Callable[[dict[str, Any]], None]
 
 
 class Metrics:
-    """The metrics of one stage. Each line is one object; ``kind`` is ``step`` or ``epoch``.
+    """The metrics of one stage. Each line is one object; ``kind`` is ``step``, ``gradients`` or ``epoch``.
 
     A step has ``total``, ``learning_rate``, ``gradient_norm`` (before clipping) and, for every term, its raw ``value``
     (mean over the batch), its ``weight`` (group coefficient x term weight) and its ``contribution`` (their product). An
-    epoch has the means of its steps.
+    epoch has the means of its steps. Some steps are followed by the gradients of their weighed terms at the student's
+    parameters: ``norm``, ``share`` of the sum of norms, and the ``cosines`` of all pairs, rows and columns in the
+    order of ``labels``.
     """
 
     def __init__(self, phase: Phase, objective: Objective, file: TextIO, watchers: tuple[Watcher, ...] = ()):
@@ -36,8 +39,10 @@ class Metrics:
         if kind is None:
             self._close_epoch()
 
-    def record(self, epoch: int, rate: float, norm: Tensor, evaluation: Evaluation) -> None:
-        """Note one step."""
+    def record(
+        self, epoch: int, rate: float, norm: Tensor, evaluation: Evaluation, gradients: Shares | None = None
+    ) -> None:
+        """Note one step, and the gradients of its terms where they were measured."""
         means = [values.mean() for values in evaluation.values.values()]
         total, size, *values = torch.stack([evaluation.total, norm, *means]).tolist()  # one wait for the device
         terms = {
@@ -50,6 +55,9 @@ class Metrics:
         line = {"kind": "step", "stage": self.phase.name, "epoch": epoch, "step": self.step, "total": total}
         self._epoch.append(line | {"learning_rate": rate, "gradient_norm": size, "terms": terms})
         self._write(self._epoch[-1])
+        if gradients:
+            where = {"kind": "gradients", "stage": self.phase.name, "epoch": epoch, "step": self.step}
+            self._write(where | gradients.as_json())
 
     def _close_epoch(self) -> None:
         if not self._epoch:
@@ -80,4 +88,6 @@ def _finite(value: Any) -> Any:
     """JSON has no NaN and no infinity; a monitored term may have both."""
     if isinstance(value, dict):
         return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

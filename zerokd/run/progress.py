@@ -41,7 +41,7 @@ class Progress:
         self._warned: set[tuple[str, str]] = set()
 
     def started(self, components: Components, folder: RunFolder | None) -> None:
-        """What is about to run, and every fallback that was taken."""
+        """What is about to run, every fallback that was taken, and every known pitfall."""
         self._say(
             f"recipe {components.name}, seed {components.seed}, {len(components.data)} images"
             + (f" -> {folder.path}" if folder else "")
@@ -50,6 +50,8 @@ class Progress:
             self._say(f"left out: {name}: {reason}", "yellow")
         for fallback in components.fallbacks:
             self._say(f"FALLBACK: {fallback}", "bold yellow")
+        for caution in components.cautions:
+            self._say(f"caution: {caution}", "yellow")
         for phase in components.phases:
             self._say(f"{phase.name}: {phase.epochs} epochs of {phase.equation.text}")
             if phase.idle:
@@ -82,7 +84,8 @@ class Progress:
 
     def warn(self, line: dict[str, Any]) -> None:
         """Watch for monitored terms that are not finite: they stop no run, so they are told of, once a stage."""
-        ill = [label for label, term in line["terms"].items() if not math.isfinite(term["value"])]
+        terms = line["terms"] if line["kind"] == "step" else {}
+        ill = [label for label, term in terms.items() if not math.isfinite(term["value"])]
         for label in ill:
             if (line["stage"], label) not in self._warned:
                 text = f"{line['stage']}: monitored term {label} is not finite, first at step {line['step']}"

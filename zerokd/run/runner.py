@@ -7,6 +7,7 @@ import math
 import torch
 from torch import nn
 
+from zerokd.objective.gradients import compare, term_gradients
 from zerokd.objective.objective import Objective
 from zerokd.recipe.components import Average, Components, Phase
 from zerokd.run.batches import batches
@@ -38,6 +39,10 @@ def train(
     for batch in batches(components.data, indices, phase, components.seed, device):
         buffers = [one.clone() for one in student.buffers()]  # a forward may move them
         evaluation = objective(phase.stage.inputs(batch.low))
+        gradients = None
+        if (metrics.step + 1) % components.diagnose_every == 0:
+            parameters = [one for one in student.parameters() if one.requires_grad]
+            gradients = compare(term_gradients(objective, evaluation.values, parameters))
         optimizer.zero_grad()
         evaluation.total.backward()
         norm = nn.utils.clip_grad_norm_(trained, settings.clip_norm)
@@ -49,7 +54,7 @@ def train(
         schedule.step()
         for average in averages:
             update(average, student)
-        metrics.record(batch.epoch, rate, norm, evaluation)
+        metrics.record(batch.epoch, rate, norm, evaluation, gradients)
 
 
 def restart(average: Average, student: nn.Module) -> Average:

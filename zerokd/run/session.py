@@ -13,6 +13,7 @@ from attrs import frozen
 from torch import Tensor
 
 from zerokd.errors import Problem, RecipeError, RunFolderError
+from zerokd.objective.evidence import Evidence, evidence
 from zerokd.objective.graph import out_of_range
 from zerokd.objective.objective import Objective
 from zerokd.objective.probe import probe
@@ -41,6 +42,7 @@ class Plan:
 
     components: Components
     objectives: tuple[Objective, ...]
+    evidences: tuple[Evidence, ...]
     training: list[int]
     held_out: list[int]
     device: torch.device
@@ -91,15 +93,18 @@ def prepare(components: Components, device: torch.device) -> Plan:
     check_data(data, components.origins["data"]["use"])
     training, held_out = split(data, data.config.held_out)
     objectives: list[Objective] = []
+    evidences: list[Evidence] = []
     problems: list[Problem] = []
     for phase in components.phases:
         try:
-            objectives.append(probe(phase, components, _sample(phase, components, training, device)))
+            sample = _sample(phase, components, training, device)
+            objectives.append(probe(phase, components, sample))
+            evidences.append(evidence(phase, components, objectives[-1], sample))
         except RecipeError as error:
             problems += error.problems
     if problems:
         raise RecipeError(*dict.fromkeys(problems))
-    plan = Plan(components, tuple(objectives), training, held_out, device)
+    plan = Plan(components, tuple(objectives), tuple(evidences), training, held_out, device)
     plan.survey("nothing is trained yet", 1)  # a student that cannot be measured is refused now
     return plan
 
@@ -124,6 +129,8 @@ def execute(plan: Plan, folder: RunFolder, tables: dict[str, Any], progress: Pro
     components, started = plan.components, time.monotonic()
     parts = (plan.training, plan.held_out)
     record = manifest(components, plan.objectives, parts, plan.device, sys.argv[1:])
+    for about, measured in zip(record["stages"], plan.evidences, strict=True):
+        about["probe"] = measured.as_json()
     with _writing(folder), folder.metrics.open("w", encoding="utf-8") as file:
         folder.write_recipe(tables)
         folder.write_manifest(record)
@@ -153,8 +160,10 @@ def execute(plan: Plan, folder: RunFolder, tables: dict[str, Any], progress: Pro
 
 def provenance(record: Mapping[str, Any]) -> dict[str, Any]:
     """What a student's file says of itself: enough to build it again, and how it came to be."""
-    kept = ("recipe", "seed", "device", "threads", "versions", "models", "fallbacks")
-    stages = [{key: value for key, value in stage.items() if key != "capacity"} for stage in record["stages"]]
+    kept = ("recipe", "seed", "device", "threads", "versions", "models", "fallbacks", "cautions")
+    stages = [
+        {key: value for key, value in stage.items() if key not in ("capacity", "probe")} for stage in record["stages"]
+    ]
     data = {key: record["data"][key] for key in ("source", "images", "training", "sha256")}
     more = {"architecture": record["models"][TRAINED], "data": data, "stages": stages}
     return {key: record[key] for key in kept} | more

@@ -1,0 +1,60 @@
+"""Each term's gradient, its share, and the angle to every other, against numbers worked out by hand."""
+
+import math
+
+import pytest
+import torch
+
+from zerokd.objective.gradients import compare, term_gradients
+from zerokd.objective.probe import probe
+
+
+def test_norms_shares_and_cosines_by_hand():
+    shares = compare({"a": torch.tensor([3.0, 4.0]), "b": torch.tensor([0.0, -5.0]), "c": torch.zeros(2)})
+    assert shares.labels == ("a", "b", "c")
+    assert shares.norms == (5.0, 5.0, 0.0)
+    assert shares.shares == (0.5, 0.5, 0.0)
+    assert shares.cosines[0] == pytest.approx((1.0, -0.8, 0.0))
+    assert shares.cosines[2] == (0.0, 0.0, 0.0)
+    assert shares.as_json()["terms"]["b"] == {"norm": 5.0, "share": 0.5}
+
+
+def test_the_same_direction_is_1_whatever_its_length():
+    shares = compare({"a": torch.tensor([1e-20, 0.0]), "b": torch.tensor([1e10, 0.0])})
+    assert shares.cosines[0][1] == pytest.approx(1.0)
+
+
+@pytest.fixture
+def step(build):
+    components = build("terms.task.color.monitor=true")
+    phase = components.phases[1]
+    objective = probe(phase, components, torch.rand(2, 3, 32, 32))
+    return objective, objective({"low": torch.rand(2, 3, 32, 32)}), list(components.student.parameters())
+
+
+def test_they_add_up_to_the_gradient_of_the_objective(step):
+    objective, evaluation, parameters = step
+    gradients = term_gradients(objective, evaluation.values, parameters)
+    assert "task.color" not in gradients
+    assert len(gradients) == 13
+    assert all(one.grad is None for one in parameters)
+    evaluation.total.backward()  # the graph is still there
+    whole = torch.cat([one.grad.reshape(-1) for one in parameters])
+    torch.testing.assert_close(sum(gradients.values()), whole, rtol=1e-4, atol=1e-6)
+
+
+def test_measuring_changes_no_bit_of_the_step(step):
+    objective, evaluation, parameters = step
+    evaluation.total.backward(retain_graph=True)
+    before = [one.grad.clone() for one in parameters]
+    compare(term_gradients(objective, evaluation.values, parameters))
+    for one in parameters:
+        one.grad = None
+    evaluation.total.backward()
+    assert all(torch.equal(one.grad, kept) for one, kept in zip(parameters, before, strict=True))
+
+
+def test_what_is_not_finite_stays_visible():
+    shares = compare({"a": torch.tensor([math.inf, 0.0]), "b": torch.tensor([1.0, 0.0])})
+    assert math.isinf(shares.norms[0])
+    assert shares.norms[1] == 1.0

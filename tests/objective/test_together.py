@@ -1,0 +1,54 @@
+"""Terms that are sound alone and wrong together."""
+
+import pytest
+import torch
+
+from zerokd.errors import RecipeError
+from zerokd.objective.probe import probe
+
+
+def refusals(components, number=0):
+    with pytest.raises(RecipeError) as caught:
+        probe(components.phases[number], components, torch.rand(3, 3, 32, 32))
+    return [problem.message for problem in caught.value.problems]
+
+
+def test_a_term_under_two_names_is_refused(build):
+    (told,) = refusals(build('terms.pretraining.again={use="color_constancy", weight=3.0}'))
+    assert told == (
+        "pretraining.again: the same as pretraining.color: color_constancy on the same signals with the same config"
+    )
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        '{use="color_constancy", monitor=true}',
+        '{use="multi_region_exposure", patch=4}',
+        '{use="total_variation", on={image="student.enhanced"}}',
+    ],
+)
+def test_another_signal_config_or_a_monitor_is_no_twin(build, twin):
+    components = build(f"terms.pretraining.again={twin}")
+    probe(components.phases[0], components, torch.rand(3, 3, 32, 32))
+
+
+def test_defaults_written_out_make_the_same_term(build):
+    twin = 'terms.pretraining.again={use="multi_region_exposure", on={low="low"}, patch=8}'
+    assert len(refusals(build(twin))) == 1
+
+
+def test_a_smooth_curve_alone_is_least_at_no_curve(build):
+    told = refusals(build('terms.pretraining={smooth={use="total_variation"}}'))
+    assert told == ["stage 'pretrain': the objective is least when the student changes nothing"]
+
+
+def test_one_term_that_wants_a_change_is_enough(build):
+    components = build('terms.pretraining={smooth={use="total_variation"}, color={use="color_constancy"}}')
+    probe(components.phases[0], components, torch.rand(3, 3, 32, 32))
+
+
+def test_a_term_on_features_cannot_be_judged(build):
+    features = 'on={prediction="student.features.e_conv1", target="student.features.e_conv2"}'
+    components = build(f'terms.pretraining={{flat={{use="mse", {features}}}}}')
+    probe(components.phases[0], components, torch.rand(3, 3, 32, 32))

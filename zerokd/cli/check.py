@@ -1,0 +1,35 @@
+"""``zerokd check``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zerokd.cli import while_read
+from zerokd.cli.options import change_options, device_option, plugin_option
+
+
+@click.command("check")
+@click.argument("path", metavar="RECIPE")
+@change_options
+@device_option
+@plugin_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+def command(path: str, device: str, plugins: tuple[Path, ...], as_json: bool, **changes: Any) -> None:
+    """Prove that every term of RECIPE trains the student, and show by how much. Nothing is trained or written."""
+    from zerokd.plugin.host import discover
+    from zerokd.recipe.extends import read_recipe
+    from zerokd.recipe.overrides import changed
+    from zerokd.recipe.resolve import resolve
+    from zerokd.run.report import as_data, as_text
+    from zerokd.run.session import choose_device, prepare
+
+    document, recipe = changed(read_recipe(path), **changes)
+    plan = prepare(resolve(recipe, document, discover(plugins, strict=True)), choose_device(device))
+    with while_read(sys.stdout):
+        told = json.dumps(as_data(plan), indent=2) if as_json else as_text(plan)
+        click.echo(told)

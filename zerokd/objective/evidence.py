@@ -1,0 +1,98 @@
+"""What the terms of a stage are worth on its first images: values, gradients, shares and conflicts, in numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from attrs import asdict, frozen
+from torch import Tensor
+
+from zerokd.objective.gradients import compare, term_gradients, weights_of
+from zerokd.objective.notes import notes
+from zerokd.objective.objective import Objective
+from zerokd.objective.trial import undisturbed
+from zerokd.recipe.components import TRAINED, Components, Phase
+
+CONFLICT = -0.1  # the cosine of two gradients below which their terms oppose each other
+
+
+@frozen
+class TermEvidence:
+    """One weighed term. ``value`` is its mean over the images, ``contribution`` weight x value; ``at_outputs`` and
+    ``at_parameters`` are the L2 norms of the contribution's gradient at the student's tensors that the objective reads,
+    and at its parameters; ``share`` is that of the sum of the latter norms."""
+
+    label: str
+    value: float
+    weight: float
+    contribution: float
+    at_outputs: float
+    at_parameters: float
+    share: float
+
+
+@frozen
+class Evidence:
+    """A stage's weighed terms, the cosine of every pair of their parameter gradients, and what else was noticed."""
+
+    stage: str
+    images: int
+    terms: tuple[TermEvidence, ...]
+    cosines: tuple[tuple[float, ...], ...]
+    notes: tuple[str, ...]
+
+    def conflicts(self) -> list[tuple[float, str, str]]:
+        """The pairs of terms that oppose each other, the worst first."""
+        labels = [term.label for term in self.terms]
+        pairs = [
+            (self.cosines[row][column], labels[row], labels[column])
+            for row in range(len(labels))
+            for column in range(row + 1, len(labels))
+        ]
+        return sorted(pair for pair in pairs if pair[0] < CONFLICT)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        terms = [asdict(term) for term in self.terms]
+        return {
+            "stage": self.stage,
+            "images": self.images,
+            "terms": terms,
+            "cosines": [list(row) for row in self.cosines],
+            "notes": list(self.notes),
+        }
+
+
+def evidence(phase: Phase, components: Components, objective: Objective, sample: Tensor) -> Evidence:
+    """Measure a stage that has passed its probe, on the same images. Nothing is different afterwards."""
+    student = components.student
+    parameters = [one for one in student.parameters() if one.requires_grad]
+    with undisturbed(student, objective), torch.enable_grad():
+        inputs = phase.stage.inputs(sample)
+        weights = weights_of(objective)
+        tensors = objective.graph.compute(inputs, weights)
+        values = {label: objective.value(label, tensors) for label in weights}
+        shares = compare(term_gradients(objective, values, parameters))
+        outputs = _at_outputs(objective, tensors)
+        means = {label: value.mean().item() for label, value in values.items()}
+        terms = tuple(
+            TermEvidence(label, means[label], weight, weight * means[label], outputs[label], norm, share)
+            for (label, weight), norm, share in zip(weights.items(), shares.norms, shares.shares, strict=True)
+        )
+        told = tuple(notes(phase, objective.graph, tensors, dict(zip(weights, shares.shares, strict=True))))
+    return Evidence(phase.name, len(sample), terms, shares.cosines, told)
+
+
+def _at_outputs(objective: Objective, tensors: dict[str, Tensor]) -> dict[str, float]:
+    """Each tensor of the student stands for itself here: what flows from one through another is not counted twice."""
+    leaves = {
+        name: tensor.detach().requires_grad_()
+        for name, tensor in tensors.items()
+        if name.startswith(f"{TRAINED}.") and tensor.is_floating_point()
+    }
+    labels = list(weights_of(objective))
+    read = objective.graph.adapt({**tensors, **leaves}, labels)
+    values = {label: objective.value(label, read) for label in labels}
+    gradients = term_gradients(objective, values, list(leaves.values()))
+    return {label: gradient.double().norm().item() for label, gradient in gradients.items()}

@@ -1,0 +1,64 @@
+"""What each term of an objective asks of the parameters: its gradient, how large it is, and whom it opposes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from zerokd.objective.objective import Objective
+
+
+def weights_of(objective: Objective) -> dict[str, float]:
+    """The weights of the terms that train, by label."""
+    return {label: weight for label, weight in objective.weights.items() if label not in objective.monitored}
+
+
+def term_gradients(objective: Objective, values: Mapping[str, Tensor], leaves: Sequence[Tensor]) -> dict[str, Tensor]:
+    """The gradient of each weighed term's contribution at ``leaves``, flat, by label.
+
+    ``values`` are an evaluation's. Its graph is kept and no ``.grad`` is touched, so that a step can go on from it.
+    """
+    found = {}
+    for label, weight in weights_of(objective).items():
+        contribution = weight * values[label].mean()
+        gradients = torch.autograd.grad(
+            contribution, leaves, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        found[label] = torch.cat([one.reshape(-1) for one in gradients])
+    return found
+
+
+@frozen
+class Shares:
+    """Gradients compared: the L2 norm of each, its share of the sum of norms, and the cosine of every pair."""
+
+    labels: tuple[str, ...]
+    norms: tuple[float, ...]
+    shares: tuple[float, ...]
+    cosines: tuple[tuple[float, ...], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain data; ``labels`` are the rows and columns of ``cosines``."""
+        terms = {
+            label: {"norm": norm, "share": share}
+            for label, norm, share in zip(self.labels, self.norms, self.shares, strict=True)
+        }
+        return {"terms": terms, "labels": list(self.labels), "cosines": [list(row) for row in self.cosines]}
+
+
+def compare(gradients: Mapping[str, Tensor]) -> Shares:
+    """Norms, shares and cosines, in double precision; a gradient of 0 has the cosine 0 with all."""
+    rows = torch.stack(list(gradients.values())).double()
+    norms = rows.norm(dim=1)
+    units = rows / norms.where(norms > 0, 1.0).unsqueeze(1)
+    total = norms.sum()
+    shares = norms / total.where(total > 0, 1.0)
+    cosines = (units @ units.T).clamp(-1.0, 1.0)
+    packed = torch.cat([norms, shares, cosines.flatten()]).tolist()  # one wait for the device
+    count = len(rows)
+    matrix = [tuple(packed[start : start + count]) for start in range(2 * count, len(packed), count)]
+    return Shares(tuple(gradients), tuple(packed[:count]), tuple(packed[count : 2 * count]), tuple(matrix))

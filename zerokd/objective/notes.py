@@ -1,0 +1,68 @@
+"""What is worth saying of a stage that is allowed: terms that decide everything or nothing, keys that do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from zerokd.errors import ZerokdError
+from zerokd.objective.graph import Graph, Tensors
+from zerokd.objective.together import alike, weighed
+from zerokd.objective.trial import value_and_slope
+from zerokd.plugin.contracts import Loss
+from zerokd.recipe.components import Phase, Term
+
+DOMINATES, NEGLIGIBLE = 0.95, 1e-4  # shares of the gradient at the parameters
+
+
+def notes(phase: Phase, graph: Graph, tensors: Tensors, shares: Mapping[str, float]) -> Iterator[str]:
+    """Everything noticed; ``shares`` are those of the terms in the gradient, by label."""
+    for label, share in shares.items():
+        if len(shares) > 1 and share > DOMINATES:
+            yield f"{label} is {share:.1%} of the gradient at the start: it decides alone"
+        elif share < NEGLIGIBLE:
+            yield f"{label} is {share:.1g} of the gradient: at the start it changes next to nothing"
+    for one, other in alike(phase, graph):
+        yield f"{one.label} and {other.label} are one loss on the same signals; only their config differs"
+    for term in weighed(phase):
+        ports = {port: tensors[name] for port, name in graph.bindings[term.label].items()}
+        yield from _inert(term, ports)
+
+
+def _inert(term: Term, ports: Tensors) -> Iterator[str]:
+    """Numbers that the recipe gives a loss and that change not one bit of its value or gradient."""
+    if term.loss.sources:  # it loads weights: not made twice
+        return
+    keys = [key for key in term.written if type(getattr(term.loss.config, key, None)) in (int, float)]
+    if not keys:
+        return
+    value, slope = value_and_slope(term, ports)
+    for key in keys:
+        other = _rebuilt(term.loss, key)
+        if other is None or other.min_size() > min(min(one.shape[2:], default=0) for one in ports.values()):
+            continue
+        try:
+            changed = value_and_slope(term.with_loss(other.to(value.device)), ports)
+        except ZerokdError:
+            continue  # what it refuses, it reads
+        if torch.equal(value, changed[0]) and torch.equal(slope, changed[1]):
+            yield f"{term.label}: {key} = {getattr(term.loss.config, key)} changes nothing on these images"
+
+
+def _rebuilt(loss: Loss, key: str) -> Any:
+    """The same loss with another number: the default, or one near it; None where no other is allowed."""
+    given = getattr(loss.config, key)
+    near = (type(loss.config).model_fields[key].default, given * 1.5, given * 0.5, given + 0.5, given + 1, given + 2)
+    for number in near:
+        if type(number) not in (int, float):
+            continue
+        other = type(given)(number)
+        if other != given:
+            try:
+                return type(loss)(**{**dict(loss.config), key: other})
+            except (ValidationError, ValueError):
+                continue
+    return None

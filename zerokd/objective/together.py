@@ -1,0 +1,56 @@
+"""Known ways in which the terms of a stage go wrong together, each of them sound alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import torch
+
+from zerokd.errors import Problem
+from zerokd.objective.graph import Graph
+from zerokd.objective.trial import Trial, value_of
+from zerokd.recipe.components import TRAINED, Phase, Term
+
+UNCHANGED = 1e-12  # above its least value, where a term is still at its least
+
+
+def weighed(phase: Phase) -> list[Term]:
+    """The terms that train."""
+    return [term for term in phase.terms if not term.monitor]
+
+
+def alike(phase: Phase, graph: Graph) -> Iterator[tuple[Term, Term]]:
+    """Weighed terms of one loss on the same tensors, after the same adapters."""
+    for one, other in combinations(weighed(phase), 2):
+        if type(one.loss) is type(other.loss) and graph.bindings[one.label] == graph.bindings[other.label]:
+            yield one, other
+
+
+def twice(phase: Phase, graph: Graph) -> Iterator[Problem]:
+    """The same term under two names."""
+    for one, other in alike(phase, graph):
+        if one.loss.config == other.loss.config:
+            text = f"{other.label}: the same as {one.label}: {one.use} on the same signals with the same config"
+            yield Problem(text, other.place, ("remove one and add up the weights, or set monitor = true",))
+
+
+@torch.no_grad()
+def standstill(phase: Phase, trial: Trial) -> Iterator[Problem]:
+    """An objective that a student which changes nothing has already reached: output = input, curve map = 0."""
+    terms, low = weighed(phase), trial.tensors["low"]
+    unchanged = {f"{TRAINED}.enhanced": low}
+    if f"{TRAINED}.curve_map" in trial.tensors:
+        unchanged[f"{TRAINED}.curve_map"] = torch.zeros_like(trial.tensors[f"{TRAINED}.curve_map"])
+    read = {name for term in terms for name in term.on.values() if name.startswith(f"{TRAINED}.")}
+    if not read <= unchanged.keys():
+        return
+    labels = [term.label for term in terms]
+    tensors = trial.graph.adapt({**trial.tensors, **unchanged}, labels)
+    for term in terms:
+        value = value_of(term, trial.ports(term, tensors))
+        if not bool((value - term.loss.bounds[0] <= UNCHANGED).all()):
+            return
+    text = f"stage {phase.name!r}: the objective is least when the student changes nothing"
+    told = f"every term is at its least value where the output is the input: {', '.join(labels)}"
+    yield Problem(text, phase.place, (told,))

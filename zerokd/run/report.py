@@ -1,0 +1,72 @@
+"""The evidence that a recipe's terms train its student, for a person and for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import Any
+
+from zerokd.objective.evidence import Evidence
+from zerokd.run.session import Plan
+
+WIDTH = 80
+SHOWN_CONFLICTS = 5
+COLUMNS = ("value", "weight", "contrib", "|g| out", "|g| par", "share")
+
+
+def as_data(plan: Plan) -> dict[str, Any]:
+    """Everything, as plain data."""
+    components = plan.components
+    return {
+        "recipe": components.name,
+        "seed": components.seed,
+        "fallbacks": list(components.fallbacks),
+        "cautions": list(components.cautions),
+        "stages": [one.as_json() for one in plan.evidences],
+    }
+
+
+def as_text(plan: Plan) -> str:
+    """A table for each stage, no line wider than 80 columns but for long names."""
+    components = plan.components
+    lines = [f"recipe {components.name}, seed {components.seed}, {len(components.data)} images"]
+    for name, texts in (("FALLBACK", components.fallbacks), ("caution", components.cautions)):
+        for text in texts:
+            lines += _wrapped(f"{name}: {text}", "  ")
+    for phase, measured in zip(components.phases, plan.evidences, strict=True):
+        lines += ["", *_wrapped(f"{phase.name}: {phase.equation.text}", "  "), *_table(measured)]
+    return "\n".join([*lines, "", "every term trains the student; |g| is the norm of the contribution's gradient,"]) + (
+        "\nout: at what the student gives, par: at its parameters, share: of the sum of par"
+    )
+
+
+def _table(measured: Evidence) -> Iterator[str]:
+    width = max(len(term.label) for term in measured.terms)
+    yield f"  {'term':<{width}}" + "".join(f"{name:>9}" for name in COLUMNS[:-1]) + f"{COLUMNS[-1]:>7}"
+    for term in measured.terms:
+        numbers = (term.value, term.weight, term.contribution, term.at_outputs, term.at_parameters)
+        yield (
+            f"  {term.label:<{width}}" + "".join(f"{_short(one):>9}" for one in numbers) + f"{_percent(term.share):>7}"
+        )
+    worst = measured.conflicts()
+    for cosine, one, other in worst[:SHOWN_CONFLICTS]:
+        yield f"  conflict {cosine:.2f}: {one} and {other}"
+    if len(worst) > SHOWN_CONFLICTS:
+        yield f"  and {len(worst) - SHOWN_CONFLICTS} lesser conflicts; --json has every pair"
+    for text in measured.notes:
+        yield from _wrapped(f"note: {text}", "    ", "  ")
+
+
+def _short(number: float) -> str:
+    """Three significant digits in at most eight characters."""
+    return f"{number:.3g}" if 1e-3 <= abs(number) < 1e4 or number == 0 else f"{number:.1e}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 5e-4 or share == 0 else "<0.1%"
+
+
+def _wrapped(text: str, later: str, first: str = "") -> list[str]:
+    return wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
+    )
