@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from zerokd._version import __version__
 from zerokd.plugin.hookspecs import hookimpl
-from zerokd.plugin.specs import AdapterSpec, AugmentationSpec, DataSpec, LossSpec, ModelSpec, Port, Signal, StageSpec
+from zerokd.plugin.specs import AdapterSpec, AugmentationSpec, DataSpec, LossSpec, ModelSpec, Port, ScheduleSpec, Signal, StageSpec
 
 if TYPE_CHECKING:
+    from zerokd.plugin.clock import Clock, Duration
     from zerokd.plugin.config import Config
-    from zerokd.plugin.contracts import Adapter, Augmentation, Data, DataConfig, Loss, Model, Stage
+    from zerokd.plugin.contracts import Adapter, Augmentation, Data, DataConfig, Loss, Model, Schedule, Stage
     from zerokd.use.load import load
 
 _LATER = {
     **dict.fromkeys(
-        ("Adapter", "Augmentation", "Data", "DataConfig", "Loss", "Model", "Stage"), "zerokd.plugin.contracts"
+        ("Adapter", "Augmentation", "Data", "DataConfig", "Loss", "Model", "Schedule", "Stage"), "zerokd.plugin.contracts"
     ),
+    **dict.fromkeys(("Clock", "Duration"), "zerokd.plugin.clock"),
     "Config": "zerokd.plugin.config",
     "load": "zerokd.use.load",
 }
@@ -29,15 +31,19 @@ __all__ = [
     "AdapterSpec",
     "Augmentation",
     "AugmentationSpec",
+    "Clock",
     "Config",
     "Data",
     "DataConfig",
     "DataSpec",
+    "Duration",
     "Loss",
     "LossSpec",
     "Model",
     "ModelSpec",
     "Port",
+    "Schedule",
+    "ScheduleSpec",
     "Signal",
     "Stage",
     "StageSpec",

@@ -1,5 +1,6 @@
-"""``zerokd show``: the resolved recipe, for people and for a pipe."""
+"""``zerokd show``: a component or a resolved recipe, for people and for a pipe."""
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -47,7 +48,66 @@ def test_a_recipe_with_mistakes_is_not_shown(tmp_path, arguments, told):
     assert told in done.stderr
 
 
-def test_a_reader_that_leaves_early_is_no_failure():
-    text = f'set -o pipefail; "{sys.executable}" -m zerokd show "{RECIPES / "paper.toml"}" --resolved | head -1'
+@pytest.mark.parametrize("name", ["mse", "zerokd:mse"])
+def test_a_component_has_a_page(name):
+    done = zerokd(name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("mse: ")
+    assert "\nloss of zerokd " in done.stdout
+    assert "\x1b" not in done.stdout
+    assert done.stdout.endswith('In a recipe\n  [terms.distillation.mse]\n  use = "mse"\n')
+
+
+def test_a_component_as_json():
+    (found,) = json.loads(zerokd("folder", "--json").stdout)
+    assert (found["kind"], found["name"]) == ("data", "folder")
+    assert next(key for key in found["config"] if key["key"] == "path")["required"] is True
+
+
+PLUGIN = """
+import zerokd
+
+class Gap(zerokd.Augmentation):
+    "A gap of another kind."
+
+@zerokd.hookimpl
+def zerokd_augmentations():
+    return [zerokd.AugmentationSpec("gap", target=f"{__name__}:Gap", summary="another thing")]
+"""
+
+
+def test_a_name_in_two_kinds_shows_both(tmp_path):
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    done = zerokd("gap", "--plugin", "mine.py", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("gap: ")
+    assert "\nadapter of zerokd" in done.stdout
+    assert "\n\n\ngap: another thing\naugmentation of mine, " in done.stdout
+    alone = zerokd("mine:gap", "--plugin", "mine.py", cwd=tmp_path)
+    assert alone.stdout.startswith("gap: another thing\n")
+    assert 'use = "mine:gap"' in alone.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["msee"], "unknown component 'msee'\n  did you mean 'mse'?"),
+        (["recipes/paper.toml"], "a recipe is shown by `zerokd show FILE --resolved`"),
+        (["zerokd:gp"], "did you mean 'zerokd:gap'?"),
+        (["mse", "--seed", "3"], "add --resolved"),
+        (["mse", "--set", "a=1"], "add --resolved"),
+        (["x.toml", "--resolved", "--json"], "--json shows a component"),
+        ([], "Missing argument"),
+    ],
+)
+def test_what_cannot_be_shown_is_told_with_the_remedy(arguments, told):
+    done = zerokd(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+
+
+@pytest.mark.parametrize("subject", [f"{RECIPES / 'paper.toml'} --resolved", "multi_region_exposure"])
+def test_a_reader_that_leaves_early_is_no_failure(subject):
+    text = f'set -o pipefail; "{sys.executable}" -m zerokd show {subject} | true'
     done = subprocess.run(["bash", "-c", text], capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stderr) == (0, "")

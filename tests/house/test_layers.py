@@ -11,7 +11,7 @@ HOUSE = Path(zerokd.__file__).parent
 ORDER = [
     {"errors", "_version"},
     {"plugin", "weights", "download"},
-    {"losses", "adapters", "stages", "models", "data", "augmentations", "assets"},
+    {"losses", "adapters", "stages", "models", "data", "augmentations", "schedules", "assets"},
     {"recipe"},
     {"objective"},
     {"run"},

@@ -10,7 +10,7 @@ import zerokd
 
 HOUSE = Path(zerokd.__file__).parent
 TESTS = Path(__file__).parent.parent
-PLUGINS = {"losses", "adapters", "stages", "models", "data", "augmentations"}
+PLUGINS = {"losses", "adapters", "stages", "models", "data", "augmentations", "schedules"}
 FILES = sorted(HOUSE.rglob("*.py"))
 FORBIDDEN = ("utils", "util", "common", "helpers", "helper", "manager", "misc")
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from zerokd import LossSpec
+from zerokd import LossSpec, ModelSpec
 from zerokd.errors import RecipeError
-from zerokd.plugin.catalogue import Catalogue, Entry, Provider
+from zerokd.plugin.catalogue import Broken, Catalogue, Entry, Provider
 
 BUILTIN, ONE, TWO = Provider("zerokd", "1.0", builtin=True), Provider("dist-one", "0.1"), Provider("dist-two", "0.2")
 
@@ -29,6 +29,31 @@ def test_what_is_ambiguous_or_missing_is_refused(use):
     catalogue = Catalogue((entry("flat", ONE), entry("both", ONE), entry("both", TWO)))
     with pytest.raises(RecipeError):
         catalogue.find("losses", use)
+
+
+def test_a_name_is_looked_for_in_every_kind_and_of_everybody():
+    model = Entry(ModelSpec("mse", target="a:B", summary="a test"), ONE)
+    catalogue = Catalogue((model, entry("mse", TWO), entry("mse", BUILTIN), entry("flat", ONE)))
+    assert [(one.spec.kind, one.provider) for one in catalogue.called("mse")] == [
+        ("losses", BUILTIN),
+        ("losses", TWO),
+        ("models", ONE),
+    ]
+    assert catalogue.called("dist-one:mse") == [model]
+
+
+def test_an_unknown_name_is_told_with_the_nearest_and_with_what_is_broken():
+    catalogue = Catalogue((entry("flat", ONE),), (Broken(TWO, "ImportError: no"),))
+    for use, near in (("flta", "flat"), ("dist-one:flta", "dist-one:flat")):
+        with pytest.raises(RecipeError) as caught:
+            catalogue.called(use)
+        (problem,) = caught.value.problems
+        assert problem.message == f"unknown component {use!r}"
+        assert problem.hints == (
+            f"did you mean {near!r}?  `zerokd list` shows all 1",
+            "note: plugin dist-two 0.2 is broken: ImportError: no",
+            "a recipe is shown by `zerokd show FILE --resolved`",
+        )
 
 
 def test_kinds_are_apart():

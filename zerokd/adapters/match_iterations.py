@@ -51,6 +51,8 @@ class MatchIterations(Adapter):
         tensor([-0.4400])
     """
 
+    example = ("student.curve_map", "teacher.curve_map")
+
     def __init__(self, **options: object):
         super().__init__(**options)
         self._given: dict[str, int] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,35 @@ from zerokd.cli.options import change_options, plugin_option
 
 
 @click.command("show")
-@click.argument("path", metavar="RECIPE")
-@click.option("--resolved", is_flag=True, required=True, help="The recipe as a run uses it, with every default in it.")
+@click.argument("subject", metavar="NAME|RECIPE")
+@click.option("--resolved", is_flag=True, help="A recipe as a run uses it, each value with its origin.")
+@click.option("--json", "as_json", is_flag=True, help="A component as JSON, for programs.")
 @change_options
 @plugin_option
-def command(path: str, resolved: bool, plugins: tuple[Path, ...], **changes: Any) -> None:
-    """Show RECIPE as a run uses it, each value with its origin."""
+def command(subject: str, resolved: bool, as_json: bool, plugins: tuple[Path, ...], **changes: Any) -> None:
+    """Show a component by NAME or distribution:name, or with --resolved a RECIPE."""
+    if resolved and as_json:
+        raise click.UsageError("--json shows a component; a resolved recipe is TOML")
+    if not resolved and any(value not in (None, ()) for value in changes.values()):
+        raise click.UsageError("--set, --data, --epochs and --seed change a recipe; add --resolved to see it")
+    text = _recipe(subject, plugins, changes) if resolved else _components(subject, plugins, as_json)
+    with while_read(sys.stdout):
+        click.echo(text, nl=False)
+
+
+def _recipe(path: str, plugins: tuple[Path, ...], changes: dict[str, Any]) -> str:
     from zerokd.plugin.host import discover
     from zerokd.recipe import origins
     from zerokd.recipe.extends import read_recipe
     from zerokd.recipe.overrides import changed
 
     document, recipe = changed(read_recipe(path), **changes)
-    tables = origins.resolved(recipe, document, discover(plugins, strict=True))
-    with while_read(sys.stdout):
-        click.echo(origins.annotated(tables, document), nl=False)
+    return origins.annotated(origins.resolved(recipe, document, discover(plugins, strict=True)), document)
+
+
+def _components(name: str, plugins: tuple[Path, ...], as_json: bool) -> str:
+    from zerokd.plugin.host import discover
+    from zerokd.recipe.page import facts, page
+
+    found = discover(plugins, strict=True).called(name)
+    return json.dumps(list(map(facts, found)), indent=2) + "\n" if as_json else "\n\n".join(map(page, found))

@@ -34,7 +34,11 @@ class Folder(Data):
     """
 
     class Config(DataConfig):
-        path: str = Field(min_length=1, description="the folder; searched with all folders in it, ~ is the home folder")
+        path: str = Field(
+            min_length=1,
+            description="the folder; searched with all folders in it, ~ is the home folder",
+            examples=["photos"],
+        )
         fit: Fit = Field("crop", description='"crop" keeps the aspect ratio and cuts both ends, "resize" stretches')
         cache_gib: float = Field(4.0, ge=0.0, description="memory for decoded images, GiB")
 

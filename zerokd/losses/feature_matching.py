@@ -42,8 +42,8 @@ class FeatureMatching(Loss):
     """
 
     ports = {
-        "student": Port("the student's feature map", grad=True),
-        "teacher": Port("the teacher's feature map", like="student"),
+        "student": Port("the student's feature map", grad=True, example="student.features.e_conv3"),
+        "teacher": Port("the teacher's feature map", like="student", example="teacher.features.e_conv7"),
     }
 
     def forward(self, *, student: Tensor, teacher: Tensor) -> Tensor:

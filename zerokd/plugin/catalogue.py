@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from zerokd.errors import Problem, RecipeError, did_you_mean
-from zerokd.plugin.specs import SINGULAR, Spec
+from zerokd.plugin.specs import KINDS, SINGULAR, Spec
 
 
 @frozen
@@ -33,6 +33,10 @@ class Entry:
     @property
     def qualified(self) -> str:
         return f"{self.provider.name}:{self.spec.name}"
+
+    def is_called(self, use: str) -> bool:
+        """Whether ``name`` or ``distribution:name`` is this component."""
+        return use in (self.spec.name, self.qualified)
 
 
 @frozen
@@ -71,18 +75,30 @@ class Catalogue:
 
         A built-in is never shadowed: its bare name stays its own. Two strangers with one name have to be told apart.
         """
-        provider, _, name = use.rpartition(":")
-        same = [e for e in self.of(kind) if e.spec.name == name and provider in ("", e.provider.name)]
+        same = [entry for entry in self.of(kind) if entry.is_called(use)]
         if same and (len(same) == 1 or same[0].provider.builtin):
             return same[0]
         if same:
             owners = " and ".join(str(entry.provider) for entry in same)
             hint = "write " + " or ".join(f'use = "{entry.qualified}"' for entry in same)
             raise RecipeError(Problem(f"{SINGULAR[kind]} {use!r} is provided by {owners}", hints=(hint,)))
-        known = [e.qualified if provider else e.spec.name for e in self.of(kind)]
-        hints = did_you_mean(use, known, f"`zerokd list {kind}` shows all {len(known)}")
-        ills = tuple(f"note: plugin {ill.provider} is broken: {ill.reason}" for ill in self.broken)
-        raise RecipeError(Problem(f"unknown {SINGULAR[kind]} {use!r}", hints=hints + ills))
+        hints = self._instead(use, self.of(kind), f"zerokd list {kind}")
+        raise RecipeError(Problem(f"unknown {SINGULAR[kind]} {use!r}", hints=hints))
+
+    def called(self, use: str) -> list[Entry]:
+        """Every component of that name, whatever its kind and whoever provides it."""
+        known = [entry for kind in KINDS for entry in self.of(kind)]
+        found = [entry for entry in known if entry.is_called(use)]
+        if not found:
+            hints = (*self._instead(use, known, "zerokd list"), "a recipe is shown by `zerokd show FILE --resolved`")
+            raise RecipeError(Problem(f"unknown component {use!r}", hints=hints))
+        return found
+
+    def _instead(self, use: str, known: list[Entry], command: str) -> tuple[str, ...]:
+        """What an unknown name may have meant, and the broken plugins that it may have come from."""
+        names = [entry.qualified if ":" in use else entry.spec.name for entry in known]
+        ills = (f"note: plugin {ill.provider} is broken: {ill.reason}" for ill in self.broken)
+        return (*did_you_mean(use, names, f"`{command}` shows all {len(names)}"), *ills)
 
 
 def _who(provider: Provider) -> dict[str, Any]:

@@ -10,7 +10,15 @@ from pydantic import BaseModel, ConfigDict, field_validator
 class Config(BaseModel):
     """Strict types, no unknown key, finite numbers, immutable."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        validate_by_name=True,  # an alias is for keys that are no Python names, such as ``from``
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
 
     @field_validator("*", mode="before")
     @classmethod

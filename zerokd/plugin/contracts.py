@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from zerokd.errors import Problem, RecipeError
 from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Entry
+from zerokd.plugin.clock import Clock
 from zerokd.plugin.config import Config
 from zerokd.plugin.specs import SINGULAR, Port, Signal
 
@@ -57,7 +59,12 @@ class Loss(Component, nn.Module):
 
 
 class Adapter(Component, nn.Module):
-    """Makes the tensors of one term comparable: takes them by port name and returns them under the same names."""
+    """Makes the tensors of one term comparable: takes them by port name and returns them under the same names.
+
+    ``example`` names two signals of recipes/paper.toml, of student and teacher, that it is worth showing on.
+    """
+
+    example: ClassVar[tuple[str, str]] = ("student.enhanced", "teacher.enhanced")
 
     def describe(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
         """What :meth:`forward` will return for such inputs; raises ``ValueError`` with the remedy when it cannot."""
@@ -144,6 +151,18 @@ class Stage(Component):
         return {"low": low}
 
 
+class Schedule(Component):
+    """A param or weight that changes while a stage runs: a pure function of the step, known before the first one."""
+
+    def values(self, steps: np.ndarray, clock: Clock) -> np.ndarray:
+        """The number at every step: ``steps`` is float64, 0 to ``clock.steps - 1``; the result has its shape.
+
+        Raises:
+            ValueError: the schedule makes no sense for a stage of this length.
+        """
+        raise NotImplementedError
+
+
 CONTRACTS: dict[str, type[Component]] = {
     "losses": Loss,
     "adapters": Adapter,
@@ -151,6 +170,7 @@ CONTRACTS: dict[str, type[Component]] = {
     "models": Model,
     "data": Data,
     "augmentations": Augmentation,
+    "schedules": Schedule,
 }
 
 

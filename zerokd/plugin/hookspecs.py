@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from zerokd.plugin.specs import AdapterSpec, AugmentationSpec, DataSpec, LossSpec, ModelSpec, StageSpec
+from zerokd.plugin.specs import AdapterSpec, AugmentationSpec, DataSpec, LossSpec, ModelSpec, ScheduleSpec, StageSpec
 
 PROJECT = "zerokd"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -46,4 +46,10 @@ def zerokd_data() -> Iterable[DataSpec]:
 @hookspec
 def zerokd_augmentations() -> Iterable[AugmentationSpec]:
     """Augmentations of the low-light input."""
+    return ()
+
+
+@hookspec
+def zerokd_schedules() -> Iterable[ScheduleSpec]:
+    """Schedules: numbers that change while a stage runs."""
     return ()

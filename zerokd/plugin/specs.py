@@ -58,8 +58,14 @@ class AugmentationSpec(Spec):
     kind = "augmentations"
 
 
+@frozen
+class ScheduleSpec(Spec):
+    kind = "schedules"
+
+
 KINDS: dict[str, type[Spec]] = {
-    spec.kind: spec for spec in (LossSpec, AdapterSpec, StageSpec, ModelSpec, DataSpec, AugmentationSpec)
+    spec.kind: spec
+    for spec in (LossSpec, AdapterSpec, StageSpec, ModelSpec, DataSpec, AugmentationSpec, ScheduleSpec)
 }
 SINGULAR = {
     "losses": "loss",
@@ -68,6 +74,7 @@ SINGULAR = {
     "models": "model",
     "data": "data source",
     "augmentations": "augmentation",
+    "schedules": "schedule",
 }
 
 
@@ -90,7 +97,8 @@ class Port:
 
     ``about`` says what it is; ``range`` is the interval its values must lie in (None: any); ``grad`` that gradient must
     reach the student through it; ``default`` the signal it reads when the recipe's ``on`` does not say; ``like``
-    another port whose shape it must share.
+    another port whose shape it must share; ``example``, of a port without default, a signal of recipes/paper.toml that
+    is worth showing.
     """
 
     about: str
@@ -98,3 +106,4 @@ class Port:
     grad: bool = False
     default: str | None = None
     like: str | None = None
+    example: str | None = None

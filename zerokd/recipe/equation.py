@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+import numpy as np
 from attrs import frozen
 
 from zerokd.recipe.expression import (
@@ -19,6 +20,7 @@ from zerokd.recipe.expression import (
     Number,
     Operation,
     Param,
+    Series,
     add,
     evaluate,
     names,
@@ -26,8 +28,9 @@ from zerokd.recipe.expression import (
     scale,
     show,
 )
+from zerokd.recipe.polynomial import is_zero
 
-LONGEST = 20_000  # characters
+LONGEST = 100_000  # characters
 LONGEST_PRODUCT = 100  # factors; each nests the expression one deeper
 DEEPEST = 64  # nested parentheses
 TOKEN = re.compile(
@@ -59,22 +62,39 @@ class Equation:
     text: str
     coefficients: dict[str, Expression]
 
-    def at(self, params: Mapping[str, float]) -> dict[str, float]:
-        """The coefficient of every group for these params.
+    def at(self, params: Mapping[str, Series], tell: Callable[[int], str] = str) -> dict[str, Series]:
+        """The coefficient of every group for these params: a number, or one for every step where a param changes.
+
+        ``tell`` says a step in words.
 
         Raises:
-            EquationError: a coefficient is negative or not finite, or something is divided by zero.
+            EquationError: a coefficient is negative or not finite at some step, or something is divided by zero.
         """
         found = {group: evaluate(expression, params) for group, expression in self.coefficients.items()}
-        for group, value in found.items():
-            if not value >= 0 or math.isinf(value):
-                expression = self.coefficients[group]
-                given = ", ".join(f"{name} = {params[name]:g}" for name in sorted(names(expression)))
-                text = f"the coefficient of {group} is {show(expression)} = {value:g}" + (
-                    f" with {given}" if given else ""
-                )
-                raise EquationError(text, expression.column, "coefficients must be finite and at least 0")
+        for group, series in found.items():
+            values = np.atleast_1d(series)
+            bad = np.flatnonzero(~((values >= 0) & np.isfinite(values)))
+            if bad.size:
+                raise self._refusal(group, int(bad[0]), values, params, tell if values.size > 1 else None)
         return found
+
+    def _refusal(
+        self, group: str, step: int, values: np.ndarray, params: Mapping[str, Series], tell: Callable[[int], str] | None
+    ) -> EquationError:
+        expression = self.coefficients[group]
+        given = ", ".join(f"{name} = {at(params[name], step):g}" for name in sorted(set(names(expression))))
+        text = f"the coefficient of {group} is {show(expression)} = {values[step]:g}"
+        text += (f" with {given}" if given else "") + (f" at {tell(step)}" if tell else "")
+        return EquationError(text, expression.column, "coefficients must be finite and at least 0")
+
+    def cancelled(self) -> dict[str, Expression]:
+        """The groups whose coefficient is 0 whatever the params are."""
+        return {group: expression for group, expression in self.coefficients.items() if is_zero(expression)}
+
+
+def at(series: Series, step: int) -> float:
+    """A series' number at one step."""
+    return float(series[step]) if isinstance(series, np.ndarray) else series
 
 
 def parse(text: str, params: frozenset[str], groups: frozenset[str]) -> Equation:
@@ -83,18 +103,32 @@ def parse(text: str, params: frozenset[str], groups: frozenset[str]) -> Equation
     Raises:
         EquationError: it is no equation, names something unknown, or is not linear in groups.
     """
+    linear = _read(text, params, groups)
+    if not linear.groups:
+        raise EquationError("the equation names no group of terms", 0, f"groups: {', '.join(sorted(groups)) or 'none'}")
+    if not is_zero(linear.remainder):
+        text_left = show(linear.remainder)
+        raise EquationError(f"{text_left} belongs to no group: it would train nothing", linear.remainder.column)
+    return Equation(text, linear.groups)
+
+
+def parse_scalar(text: str, params: frozenset[str]) -> Expression:
+    """Read an expression over params alone.
+
+    Raises:
+        EquationError: it is none.
+    """
+    return _read(text, params, frozenset()).remainder
+
+
+def _read(text: str, params: frozenset[str], groups: frozenset[str]) -> Linear:
     if len(text) > LONGEST:
         raise EquationError(f"the equation has {len(text)} characters, at most {LONGEST} are read", 0)
     parser = _Parser(text, params, groups)
     linear = parser.sum(0)
     if parser.kind != "end":
         raise parser.error(f"unexpected {parser.token!r}")
-    if not linear.groups:
-        raise EquationError("the equation names no group of terms", 0, f"groups: {', '.join(sorted(groups)) or 'none'}")
-    if linear.remainder != ZERO:
-        text_left = show(linear.remainder)
-        raise EquationError(f"{text_left} belongs to no group: it would train nothing", linear.remainder.column)
-    return Equation(text, linear.groups)
+    return linear
 
 
 class _Parser:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import reduce
 
+import numpy as np
 from attrs import frozen
+
+Series = float | np.ndarray  # a number, or one number for every step of a stage
 
 
 class EquationError(Exception):
@@ -41,14 +44,7 @@ Expression = Number | Param | Operation
 
 
 ZERO = Number(0.0)
-OPERATIONS: dict[str, Callable[[list[float]], float]] = {
-    "+": math.fsum,
-    "-": lambda values: -values[0],
-    "*": math.prod,
-    "/": lambda values: values[0] / values[1],
-    "min": min,
-    "max": max,
-}
+ROUNDING = 4 * np.finfo(float).eps  # a sum smaller than this share of its parts, each, is rounding alone
 
 
 def is_number(expression: Expression, value: float) -> bool:
@@ -74,19 +70,36 @@ def scale(left: Expression, sign: str, right: Expression) -> Expression:
     return Operation(sign, (left, right), left.column)
 
 
-def evaluate(expression: Expression, params: Mapping[str, float]) -> float:
-    """The expression's number."""
+def evaluate(expression: Expression, params: Mapping[str, Series]) -> Series:
+    """The expression's number, or its number at every step.
+
+    Raises:
+        EquationError: something is divided by zero, or a sum is not finite.
+    """
     if isinstance(expression, Number):
         return expression.value
     if isinstance(expression, Param):
         return params[expression.name]
-    values = [evaluate(one, params) for one in expression.operands]
-    if expression.sign == "/" and values[1] == 0:
+    values = [np.asarray(evaluate(one, params)) for one in expression.operands]
+    if expression.sign == "/" and not np.all(values[1]):
         raise EquationError(f"{show(expression)} divides by zero", expression.column)
-    try:
-        return OPERATIONS[expression.sign](values)
-    except (OverflowError, ValueError):  # of math.fsum, for numbers near the largest there is
-        raise EquationError(f"{show(expression)} is not a finite number", expression.column) from None
+    with np.errstate(all="ignore"):
+        value = _operate(expression.sign, values)
+    if expression.sign == "+" and not np.isfinite(value).all():
+        raise EquationError(f"{show(expression)} is not a finite number", expression.column)
+    return value if value.ndim else float(value)
+
+
+def _operate(sign: str, values: list[np.ndarray]) -> np.ndarray:
+    if sign == "+":
+        total, size = sum(values), sum(map(np.abs, values))
+        # 1 - 0.9 - 0.1 is -2.8e-17 in binary numbers; nobody wrote a negative coefficient there
+        return np.where((np.abs(total) <= len(values) * ROUNDING * size) & np.isfinite(size), 0.0, total)
+    if sign == "-":
+        return np.asarray(-values[0])
+    if sign == "/":
+        return np.asarray(values[0] / values[1])
+    return np.asarray(reduce({"*": np.multiply, "min": np.minimum, "max": np.maximum}[sign], values))
 
 
 def show(expression: Expression) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import tomli_w
-
 from zerokd.errors import Problem, RecipeError
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.recipe.configure import configure
 from zerokd.recipe.document import Document
 from zerokd.recipe.positions import KeyPath
 from zerokd.recipe.schema import Recipe, Term, uses
+from zerokd.recipe.toml_text import header_text, key_text, value_text
 
 DEFAULT = "default"
 WIDEST = 44  # a longer line does not push the comments of all others to the right
@@ -56,11 +55,11 @@ def _lines(table: dict[str, Any], path: KeyPath, document: Document) -> Iterator
     """A table's own values first, for what follows a header belongs to it; then the tables inside it."""
     for key, value in table.items():
         if not _has_header(value):
-            yield f"{_key(key)} = {_value(value)}", origin(document, (*path, key))
+            yield f"{key_text(key)} = {value_text(value)}", origin(document, (*path, key))
     for key, value in table.items():
         if not _has_header(value):
             continue
-        inner, name = (*path, key), ".".join(_key(part) for part in (*path, key) if isinstance(part, str))
+        inner, name = (*path, key), header_text((*path, key))
         if isinstance(value, dict):
             if not all(_has_header(one) for one in value.values()):
                 yield from (("", ""), (f"[{name}]", ""))
@@ -90,16 +89,3 @@ def _has_header(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return bool(value) and all(isinstance(one, dict) for one in value)
     return isinstance(value, dict) and bool(value)
-
-
-def _key(key: str) -> str:
-    return tomli_w.dumps({key: 0}).removesuffix(" = 0\n")
-
-
-def _value(value: Any) -> str:
-    """A value on one line."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{_key(key)} = {_value(one)}' for key, one in value.items())} }}" if value else "{}"
-    return tomli_w.dumps({"x": value}).removeprefix("x = ").removesuffix("\n")

@@ -1,0 +1,45 @@
+"""How long a stage is, and durations written with their unit: ``"500 steps"``, ``"20 epochs"``."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import numpy as np
+from attrs import frozen
+from pydantic import Field
+
+UNITS = r"^(\d{1,9}(?:\.\d{1,9})?) (steps?|epochs?)$"
+Duration = Annotated[str, Field(pattern=UNITS)]
+
+
+@frozen
+class Clock:
+    """A stage's number of steps, and how many of them are one epoch. Steps count from 0 at the stage's start."""
+
+    steps: int
+    steps_per_epoch: int
+
+    def count(self, duration: str) -> int:
+        """A duration in steps, rounded to the nearest."""
+        found = re.match(UNITS, duration)
+        if found is None:
+            raise ValueError(f'{duration!r} is no duration; write "500 steps" or "20 epochs"')
+        return round(float(found[1]) * (self.steps_per_epoch if found[2].startswith("epoch") else 1))
+
+    def progress(self, steps: np.ndarray, start: str, end: str | None) -> np.ndarray:
+        """How far each step is from ``start`` (0) to ``end`` (1); without an end, the stage's last step is it.
+
+        Raises:
+            ValueError: the end is not after the start.
+        """
+        first = self.count(start)
+        last = self.count(end) if end is not None else max(self.steps - 1, first + 1)
+        if last <= first:
+            raise ValueError(f"it ends at step {last}, and starts at step {first}")
+        return np.clip((steps - first) / (last - first), 0.0, 1.0)
+
+    def tell(self, step: int) -> str:
+        """A step in words, counted from 1 as in the metrics."""
+        epochs = -(-self.steps // self.steps_per_epoch)
+        return f"step {step + 1} of {self.steps} (epoch {step // self.steps_per_epoch + 1} of {epochs})"

@@ -1,0 +1,117 @@
+"""All that is known of a component: as data, and as a page of 80 columns."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+import textwrap
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from zerokd.plugin.blame import blame
+from zerokd.plugin.catalogue import Entry
+from zerokd.plugin.contracts import load_component
+from zerokd.plugin.keys import interval, keys_of
+from zerokd.plugin.specs import SINGULAR
+from zerokd.recipe.snippet import snippet
+from zerokd.recipe.toml_text import value_text
+
+WIDTH = 80
+SECTION = re.compile(r"[A-Z]\w+: ")  # "Formula: ..." starts a line of its own in a docstring
+PORTS = ("port", "about", "range", "gradient", "default", "like")
+KEYS = ("key", "type", "default", "bounds", "description")
+
+
+def facts(entry: Entry) -> dict[str, Any]:
+    """What a component declares, as plain data.
+
+    Raises:
+        RecipeError: it cannot be imported, or is not what its kind promises.
+    """
+    component: Any = load_component(entry)
+    with blame(f"the config of {entry.qualified}"):
+        config = [attrs.asdict(key) for key in keys_of(component.Config)]
+        example = snippet(entry, component)
+    found = {"kind": entry.spec.kind, **attrs.asdict(entry.spec)}
+    found |= {"provider": entry.provider.name, "version": entry.provider.version}
+    found["doc"] = inspect.cleandoc(component.__doc__ or "")
+    if hasattr(component, "ports"):
+        ports = {name: attrs.asdict(port) for name, port in component.ports.items()}
+        found["ports"] = [{"port": name, **port, "range": _finite(port["range"])} for name, port in ports.items()]
+        found["bounds"] = _finite(component.bounds)
+    return found | {"config": config, "snippet": example}
+
+
+def page(entry: Entry) -> str:
+    """The same for people."""
+    known = facts(entry)
+    parts = [
+        f"{entry.spec.name}: {known['summary']}",
+        f"{SINGULAR[known['kind']]} of {entry.provider}, {known['target']}",
+    ]
+    if known["doc"]:
+        parts += ["", _wrapped(known["doc"])]
+    if "ports" in known:
+        parts += ["", "Ports", _table(PORTS, map(_port, known["ports"]))]
+        parts += ["", f"Values in {interval(*known['bounds']) or 'any range'}"]
+    parts += ["", "Config", _table(KEYS, map(_key, known["config"]))] if known["config"] else ["", "Config: none"]
+    return "\n".join([*parts, "", "In a recipe", textwrap.indent(known["snippet"], "  ")])
+
+
+def _port(port: dict[str, Any]) -> tuple[str, ...]:
+    values = interval(*port["range"]) if port["range"] else ""
+    gradient = "yes" if port["grad"] else "no"
+    return port["port"], port["about"], values or "any", gradient, port["default"] or "none", port["like"] or ""
+
+
+def _key(key: dict[str, Any]) -> tuple[str, ...]:
+    default = "none" if key["default"] is None else value_text(key["default"])
+    return key["key"], key["type"], "required" if key["required"] else default, key["bounds"], key["description"]
+
+
+def _finite(pair: tuple[float, float] | None) -> list[float | None] | None:
+    """JSON has no infinity."""
+    return None if pair is None else [None if math.isinf(one) else one for one in pair]
+
+
+def _wrapped(doc: str) -> str:
+    """A docstring in lines of 80 columns: code as it stands, prose filled, each section from a line of its own."""
+    paragraphs: list[list[str]] = []
+    before = ""
+    for line in doc.splitlines():
+        if not _is_prose(line) or not _is_prose(before) or SECTION.match(line):
+            paragraphs.append([])
+        paragraphs[-1].append(line)
+        before = line
+    return "\n".join(map(_filled, paragraphs))
+
+
+def _is_prose(line: str) -> bool:
+    return bool(line) and not line.startswith((" ", ">>>"))
+
+
+def _filled(lines: list[str]) -> str:
+    if not _is_prose(lines[0]):
+        return lines[0]
+    hanging = "  " if SECTION.match(lines[0]) else ""
+    wrapper = textwrap.TextWrapper(WIDTH, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
+    return wrapper.fill(" ".join(lines))
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Columns side by side; what is too wide goes on in the next line of its cell."""
+    table = Table(*head, box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
+    table.columns[0].no_wrap = True
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console = Console(width=WIDTH - 2, color_system=None)
+    with console.capture() as captured:
+        console.print(table)
+    lines = captured.get().splitlines()
+    return "\n".join(f"  {line}".rstrip() for line in lines)
