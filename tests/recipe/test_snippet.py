@@ -24,6 +24,15 @@ NEEDED = {  # what a test may not do: fetch weights, or use a key of one source 
     "self_supervised": ['run=["pretrain", "distill", "self_supervised"]'],
     "distillation": ['run=["pretrain", "distill", "distillation"]'],
 }
+TWINS = {  # the recipe's own term on the same signals: both weighed would be the same term twice
+    "color_constancy": ["task.color"],
+    "contrastive": ["contrastive.ema"],
+    "mse": ["distillation.enhanced"],
+    "spatial_consistency": ["task.spatial"],
+    "ssim": ["distillation.structure"],
+    "total_variation": ["task.smoothness"],
+    "match_iterations": ["distillation.curve_map"],
+}
 
 
 def test_every_kind_has_its_place_in_a_recipe():
@@ -39,7 +48,8 @@ def test_the_snippet_of_a_built_in_passes_every_check(entry, tmp_path, monkeypat
     text = snippet(entry, load_component(entry))
     (tmp_path / "mine.toml").write_text(f"extends = '{RECIPES / 'paper.toml'}'\n{text}")
     small = [one for one in TINY if entry.spec.name != "folder" or "count" not in one]
-    document, recipe = changed(read_recipe("mine.toml"), [*small, *NEEDED.get(entry.spec.name, ())])
+    twins = [f"terms.{label}.monitor=true" for label in TWINS.get(entry.spec.name, ())]
+    document, recipe = changed(read_recipe("mine.toml"), [*small, *NEEDED.get(entry.spec.name, ()), *twins])
     components = resolve(recipe, document, CATALOGUE)
     assert entry.qualified in {used.qualified for used in components.used}
     plan = prepare(components, choose_device("cpu"))
