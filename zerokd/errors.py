@@ -7,7 +7,8 @@ Every error a user can cause is a :class:`ZerokdError`; the command line prints 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 from attrs import evolve, frozen
@@ -96,8 +97,24 @@ class RunFolderError(ZerokdError):
     exit_code = 5
 
 
+def combined(faults: Sequence[ZerokdError]) -> ZerokdError:
+    """Several errors as one, each problem once; a mistake in the recipe decides the exit code over one in a file."""
+    kinds = [type(fault) for fault in faults]
+    kind = RecipeError if RecipeError in kinds else kinds[0]
+    return kind(*dict.fromkeys(problem for fault in faults for problem in fault.problems))
+
+
+def odd_characters(name: str) -> tuple[str, ...]:
+    """One hint for each of the first characters that are no ASCII: they may look like letters that they are not."""
+    odd = [char for char in dict.fromkeys(name) if not char.isascii()][:3]
+    return tuple(f"{char!r} is {unicodedata.name(char, 'unnamed')} (U+{ord(char):04X})" for char in odd)
+
+
 def did_you_mean(name: str, known: Iterable[str], see: str = "") -> tuple[str, ...]:
-    """The hints for an unknown name: the nearest known one, else all of them, then where to look (``see``)."""
+    """The hints for an unknown name: the nearest known one, else all of them, then where to look (``see``).
+
+    What in the name is no ASCII is told too.
+    """
     known = sorted(set(known))
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if near:
@@ -106,4 +123,4 @@ def did_you_mean(name: str, known: Iterable[str], see: str = "") -> tuple[str, .
         hint = f"known: {', '.join(known[:12])}, ... ({len(known)} in all)"
     else:
         hint = f"known: {', '.join(known)}" if known else "none is known"
-    return (f"{hint}  {see}".rstrip(),)
+    return (f"{hint}  {see}".rstrip(), *odd_characters(name))

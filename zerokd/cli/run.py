@@ -28,15 +28,15 @@ def command(
     """Train a student as RECIPE says and leave a run folder that explains itself."""
     from zerokd.plugin.host import discover
     from zerokd.recipe.extends import read_recipe
-    from zerokd.recipe.overrides import changed
-    from zerokd.recipe.resolve import resolve
+    from zerokd.recipe.overrides import with_options
+    from zerokd.run.check import checked
     from zerokd.run.folder import RunFolder
     from zerokd.run.progress import Progress, Screen
     from zerokd.run.session import choose_device, execute, prepare
 
-    document, recipe = changed(read_recipe(path), **changes)
+    document = with_options(read_recipe(path), **changes)
     RunFolder.check(out)
-    components = resolve(recipe, document, discover(plugins, strict=True))
+    recipe, components = checked(document, discover(plugins, strict=True))
     plan = prepare(components, choose_device(device))
     progress = Progress(Screen())
     if dry_run:

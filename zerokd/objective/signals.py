@@ -8,6 +8,7 @@ from attrs import frozen
 
 from zerokd.errors import Problem, did_you_mean
 from zerokd.recipe.components import Components, Phase, Term
+from zerokd.recipe.positions import KeyPath
 
 FEATURES = "features"
 
@@ -44,17 +45,29 @@ def features_of(owner: str, terms: Iterable[Term]) -> tuple[str, ...]:
     return tuple(name.layer for name in names_of(terms) if name.owner == owner and name.layer)
 
 
-def misnamed(phase: Phase, components: Components, inputs: Collection[str]) -> list[Problem]:
-    """Every binding of a stage that names nothing, or something that its stage may not read."""
+def misnamed(
+    phase: Phase, components: Components, inputs: Collection[str] | None, unbuilt: Collection[KeyPath] = ()
+) -> list[Problem]:
+    """Every binding of a stage that names nothing, or something that its stage may not read.
+
+    ``unbuilt`` are the paths of models, terms and stages that have mistakes of their own: what is not known of them is
+    not held against others. ``inputs`` is None for a stage of which not even those are known.
+    """
     found = []
     for term in phase.terms:
         for port, text in term.on.items():
-            wrong = _wrong(SignalName.read(text), phase, components, inputs)
+            name = SignalName.read(text)
+            if ("models", name.owner) in unbuilt or (inputs is None and not name.owner):
+                continue
+            wrong = _wrong(name, phase, components, inputs or (), ("stages", phase.name) not in unbuilt)
             if wrong:
                 message, hints = wrong
                 found.append(
                     Problem(f"{term.label}: port {port!r} reads {text!r}: {message}", term.places[port], hints)
                 )
+    own = {phase.name, *phase.equation.coefficients}
+    if any(path[0] == "models" or own.intersection(path[1:2]) for path in unbuilt):
+        return found  # what is missing may read it
     read = {components.role(owner) for owner in owners_of(term for term in phase.terms if not term.monitor)}
     for role in phase.stage.needs:
         if role not in read:
@@ -64,14 +77,14 @@ def misnamed(phase: Phase, components: Components, inputs: Collection[str]) -> l
 
 
 def _wrong(
-    name: SignalName, phase: Phase, components: Components, inputs: Collection[str]
+    name: SignalName, phase: Phase, components: Components, inputs: Collection[str], reads_known: bool
 ) -> tuple[str, tuple[str, ...]] | None:
     owners = [*components.models, *components.averages]
     if not name.owner:
         return None if name.output in inputs else ("no such input", did_you_mean(name.output, [*inputs, *owners]))
     if name.owner not in owners:
         return f"this recipe has no model {name.owner!r}", did_you_mean(name.owner, owners)
-    if components.role(name.owner) not in phase.stage.reads:
+    if reads_known and components.role(name.owner) not in phase.stage.reads:
         return f"stage {phase.name!r} may not read {name.owner!r}", (f"it may read: {', '.join(phase.stage.reads)}",)
     network = components.network(name.owner)
     if name.layer:

@@ -6,10 +6,11 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from zerokd.errors import Place
+from zerokd.errors import Place, ZerokdError
 from zerokd.plugin.catalogue import Entry
 from zerokd.plugin.contracts import Adapter, Augmentation, Data, Loss, Model, Stage
 from zerokd.recipe.equation import Equation
+from zerokd.recipe.positions import KeyPath
 from zerokd.recipe.schema import Optimizer
 
 TRAINED = "student"  # the model that is trained; all others are frozen
@@ -103,3 +104,17 @@ class Components:
     def network(self, owner: str) -> Model:
         """The model or average of that name, to be run."""
         return self.averages[owner].model if owner in self.averages else self.models[owner]
+
+
+@frozen(eq=False)
+class Attempt:
+    """What could be built, all that was found wrong, and the paths of the models, terms and stages that have a part in
+    it. The components are whole only where there are no faults; else they are there to find further mistakes in."""
+
+    components: Components
+    faults: tuple[ZerokdError, ...]
+    unbuilt: frozenset[KeyPath]
+
+
+class Unbuilt(Stage):
+    """Stands for a stage that could not be built: its terms are looked at all the same."""

@@ -11,6 +11,7 @@ from zerokd.plugin.catalogue import Catalogue, Entry
 from zerokd.plugin.contracts import load_component
 from zerokd.recipe import schema
 from zerokd.recipe.document import Document
+from zerokd.recipe.mistakes import problems
 from zerokd.recipe.positions import KeyPath
 
 
@@ -27,4 +28,4 @@ def configure(
     try:
         return entry, component, component.Config(**table.options)
     except ValidationError as error:
-        raise RecipeError(*schema.problems(error, document, path, component.Config)) from None
+        raise RecipeError(*problems(error, document, path, component.Config)) from None

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from zerokd.errors import Place, Problem, RecipeError, did_you_mean
+from zerokd.errors import Place, Problem, RecipeError, did_you_mean, odd_characters
 from zerokd.recipe.positions import KeyPath, positions, refusal
 
 LARGEST = 256 * 1024  # bytes
@@ -146,6 +146,8 @@ def _invalid(text: str, file: str, told: str) -> Problem:
     elif found:
         place = _place(text, file, len(text.rstrip()))
     hints = tuple(remedy for start, remedy in REMEDIES.items() if message.startswith(start))
+    if place.line:
+        hints += odd_characters(place.text[place.column - 1 : place.column])
     return Problem(f"not valid TOML: {message}", place, hints)
 
 

@@ -11,7 +11,7 @@ from attrs import evolve
 
 from zerokd.errors import Place, Problem, RecipeError
 from zerokd.recipe.document import Document
-from zerokd.recipe.schema import Recipe, validate
+from zerokd.recipe.schema import Recipe, understood, validate
 
 DATA_KEYS = ("size", "held_out")  # what every data source understands survives a change of source
 
@@ -28,14 +28,26 @@ def changed(
     Raises:
         RecipeError: an option makes no sense, or the recipe has mistakes.
     """
+    document = with_options(document, settings, data, epochs, seed)
+    return document, validate(document)
+
+
+def with_options(
+    document: Document,
+    settings: Sequence[str] = (),
+    data: str | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+) -> Document:
+    """The document with what the options of the command line change. Epochs of a recipe with mistakes stay as they are.
+
+    Raises:
+        RecipeError: an option makes no sense.
+    """
     document = with_data(document, data) if data is not None else document
     document = override(document, settings)
     document = put(document, ("seed",), seed, Place(f"--seed {seed}")) if seed is not None else document
-    recipe = validate(document)
-    if epochs is None:
-        return document, recipe
-    document = with_epochs(document, epochs)
-    return document, validate(document)
+    return document if epochs is None or understood(document)[1] else with_epochs(document, epochs)
 
 
 def override(document: Document, settings: Iterable[str]) -> Document:

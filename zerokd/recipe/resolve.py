@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,17 +10,18 @@ from typing import Any
 import torch
 from attrs import evolve
 
-from zerokd.errors import Place, Problem, RecipeError, ZerokdError, did_you_mean
+from zerokd.errors import Place, Problem, RecipeError, ZerokdError, combined, did_you_mean
 from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Catalogue, Entry
 from zerokd.plugin.contracts import Model
-from zerokd.plugin.specs import SINGULAR
+from zerokd.plugin.specs import SINGULAR, Port
 from zerokd.recipe import schema
-from zerokd.recipe.components import TRAINED, Average, Components, Phase, Term
+from zerokd.recipe.components import TRAINED, Attempt, Average, Components, Phase, Term, Unbuilt
 from zerokd.recipe.configure import configure
 from zerokd.recipe.document import Document
 from zerokd.recipe.equation import Equation, UnknownName, parse
-from zerokd.recipe.expression import EquationError
+from zerokd.recipe.expression import EquationError, Number
+from zerokd.recipe.names import WORD, Names
 from zerokd.recipe.positions import KeyPath
 from zerokd.recipe.pretrained import install_weights
 
@@ -32,11 +32,24 @@ def resolve(recipe: schema.Recipe, document: Document, catalogue: Catalogue) -> 
     Raises:
         ZerokdError: with every problem of names, configs, bindings, equations, weights and data, each at its place.
     """
-    return _Resolver(recipe, document, catalogue).components()
+    attempt = try_to_resolve(recipe, document, catalogue)
+    if attempt.faults:
+        raise combined(attempt.faults)
+    return attempt.components
+
+
+def try_to_resolve(recipe: schema.Recipe, document: Document, catalogue: Catalogue) -> Attempt:
+    """Build what can be built of a recipe that may have been understood in part only."""
+    resolver = _Resolver(recipe, document, catalogue)
+    components = resolver.components()
+    return Attempt(components, tuple(resolver.faults), frozenset(resolver.unbuilt))
 
 
 class _Resolver:
-    """Collects problems instead of stopping at the first; a part that failed is left out and never used."""
+    """Collects problems instead of stopping at the first; a part that failed is left out and never used.
+
+    Names are known from the document: a table that could not be understood has been told already.
+    """
 
     def __init__(self, recipe: schema.Recipe, document: Document, catalogue: Catalogue):
         self.recipe, self.document, self.catalogue = recipe, document, catalogue
@@ -45,9 +58,12 @@ class _Resolver:
         self.fallbacks: list[str] = []
         self.cautions: dict[str, list[str]] = {}
         self.origins: dict[str, dict[str, Any]] = {}
+        self.names = Names(document.tables)
+        self.unbuilt: set[KeyPath] = set()
+        self.meant: set[str] = set()  # params and groups that an unknown name in an equation may stand for
 
     def components(self) -> Components:
-        data = self.build(self.recipe.data, ("data",))
+        data: Any = self.build(self.recipe.data, ("data",)) if self.recipe.data else None
         models = self.models()
         averages = self.averages(models)
         terms = {
@@ -55,12 +71,13 @@ class _Resolver:
             for group, named in self.recipe.terms.items()
             for name, table in named.items()
         }
-        known = [term for term in terms.values() if term]
-        stages = {name: self.phase(name, known) for name in self.recipe.stages}
+        self.unbuilt |= {("models", name) for name in self.names.within("models") if name not in models | averages}
+        for group, named in self.names.within("terms").items():
+            written = {("terms", group, name) for name in named} if isinstance(named, dict) else {("terms", group)}
+            self.unbuilt |= {path for path in written if path[1:] not in terms}
+        stages = {name: self.phase(name, list(terms.values())) for name in self.recipe.stages}
         phases = [stages[name] for name in self.order()]
         self.unused()
-        if self.faults:
-            self.fail()
         return Components(
             name=self.recipe.name,
             seed=self.recipe.seed,
@@ -68,19 +85,13 @@ class _Resolver:
             data=data,
             models=models,
             averages=averages,
-            phases=tuple(phase for phase in phases if phase),
+            phases=tuple(phases),
             origins=self.origins,
             used=tuple(self.used.values()),
             fallbacks=tuple(self.fallbacks),
             cautions=tuple(f"{', '.join(whose)}: {text}" for text, whose in self.cautions.items()),
             diagnose_every=self.recipe.diagnose_every,
         )
-
-    def fail(self) -> None:
-        """Raise all that was found as one error; a mistake in the recipe decides the exit code over one in a file."""
-        kinds = [type(fault) for fault in self.faults]
-        kind = RecipeError if RecipeError in kinds else kinds[0]
-        raise kind(*(problem for fault in self.faults for problem in fault.problems))
 
     @contextmanager
     def place(self, place: Place) -> Iterator[None]:
@@ -106,10 +117,11 @@ class _Resolver:
             self.origins[".".join(map(str, path))] = {"use": entry.qualified, "config": config.model_dump(mode="json")}
             self.origins[".".join(map(str, path))] |= built.sources
             return built
+        self.unbuilt.add(path)
         return None
 
     def models(self) -> dict[str, Model]:
-        if TRAINED not in self.recipe.models:
+        if TRAINED not in self.names.within("models") and self.names.sure("models"):
             self.report(f"models lacks {TRAINED!r}, the model that is trained", self.document.key_place(("models",)))
         built = {}
         for name, table in self.recipe.models.items():
@@ -130,7 +142,7 @@ class _Resolver:
 
     def needs_weights(self, name: str, table: schema.Network) -> None:
         """A frozen model with random weights would teach noise; that is never what was meant."""
-        if table.weights is None:
+        if "weights" not in self.names.within("models", name):
             hints = (f'add weights = "bundled" or a path under [models.{name}]',)
             self.report(
                 f"models.{name} is frozen and has no weights", self.document.key_place(("models", name)), *hints
@@ -149,21 +161,23 @@ class _Resolver:
                 built[name] = Average(table.average_of, average, table.decay)
         return built
 
-    def term(self, group: str, name: str, table: schema.Term) -> Term | None:
+    def term(self, group: str, name: str, table: schema.Term) -> Term:
         path = ("terms", group, name)
         loss = self.build(table, path)
         adapters = [self.build(one, (*path, "adapt", i)) for i, one in enumerate(table.adapt)]
-        if loss is None or None in adapters:
-            return None
-        for port in table.on:
-            if port not in loss.ports:
-                hints = did_you_mean(port, loss.ports)
+        ports: Mapping[str, Port] = loss.ports if loss else {}
+        for port in table.on if loss else ():
+            if port not in ports:
+                hints = did_you_mean(port, ports)
                 self.report(f"{table.use} has no port {port!r}", self.document.key_place((*path, "on", port)), *hints)
-        for port, declared in loss.ports.items():
-            if port not in table.on and declared.default is None:
+        on = self.names.within(*path).get("on", {})
+        for port, declared in ports.items():
+            if isinstance(on, dict) and port not in on and declared.default is None:
+                self.unbuilt.add(path)
                 hint = f'add on = {{ {port} = "owner.signal" }}: {declared.about}'
                 self.report(f"port {port!r} of {table.use} is not bound", self.document.key_place(path), hint)
-        on = {port: table.on.get(port, declared.default or "") for port, declared in loss.ports.items()}
+        bound = {port: table.on.get(port, declared.default or "") for port, declared in ports.items()} | table.on
+        on = {port: signal for port, signal in bound.items() if signal}
         return Term(
             group=group,
             name=name,
@@ -171,7 +185,7 @@ class _Resolver:
             loss=loss,
             weight=table.weight,
             on=on,
-            adapters=tuple(adapters),
+            adapters=tuple(one for one in adapters if one),
             adapter_names=tuple(f"{one.use}{one.options or ''}" for one in table.adapt),
             monitor=table.monitor,
             place=self.document.key_place(path),
@@ -180,25 +194,27 @@ class _Resolver:
         )
 
     def order(self) -> list[str]:
+        known = self.names.within("stages")
         for position, name in enumerate(self.recipe.run):
             place = self.document.value_place(("run", position))
-            if name not in self.recipe.stages:
-                self.report(f"unknown stage {name!r}", place, *did_you_mean(name, self.recipe.stages))
+            if name not in known and self.names.sure("stages"):
+                self.report(f"unknown stage {name!r}", place, *did_you_mean(name, known))
             elif name in self.recipe.run[:position]:
                 self.report(f"stage {name!r} runs twice", place, "give the second one a table and a name of its own")
         return [name for name in dict.fromkeys(self.recipe.run) if name in self.recipe.stages]
 
-    def phase(self, name: str, terms: list[Term]) -> Phase | None:
+    def phase(self, name: str, terms: list[Term]) -> Phase:
         table = self.recipe.stages[name]
         path = ("stages", name)
-        stage = self.build(table, path)
+        stage = self.build(table, path) or Unbuilt()
         augmentations = [self.build(one, (*path, "augment", key)) for key, one in table.augment.items()]
         equation, coefficients = self.equation(table, path)
-        if stage is None or equation is None or None in augmentations:
-            return None
         chosen = [term for term in terms if term.group in equation.coefficients]
         idle = [term for term in chosen if coefficients[term.group] * term.weight == 0 and not term.monitor]
-        if all(term.monitor or term in idle for term in chosen):
+        partial = path in self.unbuilt or any(
+            one[:2] == ("terms", group) for group in coefficients for one in self.unbuilt
+        )
+        if all(term.monitor or term in idle for term in chosen) and not partial:
             self.report(f"stage {name!r} trains on nothing: every weight is 0", self.document.key_place(path))
         return Phase(
             name=name,
@@ -209,36 +225,44 @@ class _Resolver:
             epochs=table.epochs,
             batch=table.batch,
             optimizer=table.optimizer,
-            augmentations=tuple(augmentations),
+            augmentations=tuple(one for one in augmentations if one),
             idle=tuple(term.label for term in idle),
             place=self.document.key_place(path),
         )
 
-    def equation(self, table: schema.Phase, path: tuple) -> tuple[Equation | None, dict[str, float]]:
-        params, groups = frozenset(self.recipe.params), frozenset(self.recipe.terms)
+    def equation(self, table: schema.Phase, path: tuple) -> tuple[Equation, dict[str, float]]:
+        """The equation and its coefficients; a wrong one is taken to be the sum of the groups that it may mean."""
+        params, groups = frozenset(self.names.within("params")), frozenset(self.names.within("terms"))
         place = self.document.value_place((*path, "objective"))
+        known = isinstance(self.names.within(*path).get("objective"), str)
         try:
             equation = parse(table.objective, params, groups)
-            return equation, equation.at(self.recipe.params)
+            if params == self.recipe.params.keys():
+                return equation, equation.at(self.recipe.params)
         except EquationError as error:
             hints: tuple[str, ...] = (error.hint,) if error.hint else ()
             if isinstance(error, UnknownName):
                 hints = did_you_mean(
                     error.name, params | groups, "params stand in [params], groups in [terms.<group>.*]"
                 )
-            self.report(f"objective of {path[-1]}: {error.message}", _inside(place, error.column), *hints)
-        return None, {}
+                self.meant |= (params | groups) - self.names.used()
+                known &= self.names.sure("params", "terms")
+            if known:
+                self.report(f"objective of {path[-1]}: {error.message}", _inside(place, error.column), *hints)
+        self.unbuilt.add(path)
+        named = sorted(groups & (self.meant | set(WORD.findall(table.objective))))
+        return Equation(table.objective, dict.fromkeys(named, Number(1.0))), dict.fromkeys(named, 1.0)
 
     def unused(self) -> None:
         """A group, param, stage or shadowed name that no stage uses is a mistake somewhere."""
-        text = " ".join(stage.objective for stage in self.recipe.stages.values())
-        words = set(re.findall(r"[^\W\d]\w*", text))
+        used = self.names.used() | self.meant
+        whole = self.names.sure("stages") and len(self.names.objectives()) == len(self.names.within("stages"))
         for kind, names in (("params", self.recipe.params), ("terms", self.recipe.terms)):
             for name in names:
                 place = self.document.key_place((kind, name))
-                if name not in words:
+                if name not in used and whole:
                     self.report(f"{kind}.{name} is used by no stage", place, "use it in an objective, or remove it")
-                elif kind == "params" and name in self.recipe.terms:
+                elif kind == "params" and name in self.names.within("terms"):
                     self.report(f"{name!r} names a param and a group of terms", place, "rename one of them")
 
 

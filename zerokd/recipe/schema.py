@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, get_args
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
-from zerokd.errors import Place, Problem, RecipeError, did_you_mean
+from zerokd.errors import Problem, RecipeError
 from zerokd.plugin.config import Config
 from zerokd.recipe.document import Document
+from zerokd.recipe.mistakes import fields_of, path_of, problems
 from zerokd.recipe.positions import KeyPath
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)]
@@ -127,16 +129,68 @@ class Recipe(Config):
     terms: dict[Identifier, dict[Name, Term]]
 
 
+STAND_INS: dict[str | int, Any] = {  # for required keys; "" is no name that a recipe may use
+    "name": "unnamed",
+    "run": [""],
+    "data": {"use": ""},
+    "models": {},
+    "stages": {},
+    "terms": {},
+    "objective": "",
+    "epochs": 1,
+}
+
+
 def validate(document: Document) -> Recipe:
     """The recipe that a document holds.
 
     Raises:
         RecipeError: with every mistake, each at its place.
     """
-    try:
-        return Recipe.model_validate(document.tables)
-    except ValidationError as error:
-        raise RecipeError(*problems(error, document, (), Recipe)) from None
+    recipe, found = understood(document)
+    if found:
+        raise RecipeError(*found)
+    return recipe
+
+
+def understood(document: Document) -> tuple[Recipe, tuple[Problem, ...]]:
+    """As much of the recipe as can be understood, and what is wrong with the rest.
+
+    A wrong value gives way to its default or a stand-in, or else takes the smallest table around it with it. Such a
+    recipe is there to find further mistakes in: its ``data`` may be None and its ``run`` made up.
+    """
+    tables = deepcopy(document.tables)
+    found: tuple[Problem, ...] = ()
+    while True:
+        try:
+            recipe = Recipe.model_validate(tables)
+            break
+        except ValidationError as error:
+            found += tuple(problems(error, document, (), Recipe))
+            taken = [_give_way(tables, path_of(one["loc"])) for one in error.errors(include_url=False)]
+            if not any(taken):
+                raise RecipeError(*found) from None
+    made_up: dict[str, Any] = {"data": None, "run": tuple(recipe.stages)}
+    broken = [key for key in made_up if tables[key] is STAND_INS[key]]
+    return recipe.model_copy(update={key: made_up[key] for key in broken}), found
+
+
+def _give_way(tables: dict[str, Any], path: KeyPath) -> bool:
+    """Take what is wrong at a path out of ``tables``; whether there was something to take."""
+    for length in range(len(path), 0, -1):
+        *around, key = path[:length]
+        table: Any = tables
+        for part in around:
+            table = table.get(part) if isinstance(table, dict) else None
+        field = fields_of(Recipe, tuple(around)).get(key)
+        if not isinstance(table, dict) or (length < len(path) and key not in table):
+            continue  # an array's element, or gone with an earlier mistake
+        if field is None or not field.is_required():
+            return table.pop(key, None) is not None
+        if key in STAND_INS:
+            table[key] = STAND_INS[key]
+            return True
+    return False
 
 
 def uses(part: Any, at: KeyPath = ()) -> Iterator[tuple[KeyPath, Use]]:
@@ -152,79 +206,3 @@ def uses(part: Any, at: KeyPath = ()) -> Iterator[tuple[KeyPath, Use]]:
         inner = enumerate(part)
     for key, one in inner:
         yield from uses(one, (*at, key))
-
-
-def problems(error: ValidationError, document: Document, at: tuple, model: type[BaseModel]) -> Iterator[Problem]:
-    """What pydantic found wrong with the table at path ``at``, told in the words of the recipe."""
-    for found in error.errors(include_url=False):
-        path = at + tuple(part for part in found["loc"] if not str(part).startswith(("<", "[")))
-        kind, dotted = found["type"], ".".join(map(str, path))
-        known = _fields(model, path[len(at) : -1])
-        if kind == "missing":
-            owner = path[:-1]
-            hints = _meaning(known.get(path[-1]))
-            text = f"{'.'.join(map(str, owner)) or 'the recipe'} lacks the key {path[-1]!r}"
-            yield Problem(text, document.key_place(owner), hints + _siblings(document, owner))
-        elif kind == "extra_forbidden":
-            hints = did_you_mean(str(path[-1]), known)
-            yield Problem(f"unknown key {dotted!r}", document.key_place(path), hints)
-        else:
-            told = found["msg"].removeprefix("Value error, ")
-            text = f"{dotted}: {told[:1].lower()}{told[1:]}" if dotted else told
-            field = known.get(path[-1]) if path else None
-            yield Problem(text + _got(found["input"]), _value_place(document, path), _meaning(field))
-
-
-def _got(value: Any) -> str:
-    shown = "a table" if isinstance(value, Mapping) else repr(value)
-    return f", got {shown if len(shown) <= 60 else shown[:57] + '...'}"
-
-
-def _meaning(field: Any) -> tuple[str, ...]:
-    return (f"it is: {field.description}",) if field is not None and field.description else ()
-
-
-def _value_place(document: Document, path: tuple) -> Place:
-    return document.value_place(path) if path else document.key_place(())
-
-
-def _siblings(document: Document, owner: tuple) -> tuple[str, ...]:
-    """For a table that only an override has opened: the names that stand beside it."""
-    if owner not in document.opened:
-        return ()
-    table: Any = document.tables
-    for part in owner[:-1]:
-        table = table[part]
-    known = [name for name in table if (*owner[:-1], name) not in document.opened]
-    return did_you_mean(str(owner[-1]), known)
-
-
-def _fields(model: Any, path: tuple) -> Mapping[Any, Any]:
-    """The fields of the record found by following ``path`` down from ``model``; none where it ends elsewhere."""
-    records = [model]
-    for part in path:
-        inner = [
-            record.model_fields[part].annotation
-            for record in records
-            if _is_record(record) and part in record.model_fields
-        ]
-        inner += [
-            get_args(record)[-1 if get_args(record)[-1] is not ... else 0] for record in records if get_args(record)
-        ]
-        records = [one for record in inner for one in _unwrapped(record)]
-    return {name: field for record in records if _is_record(record) for name, field in record.model_fields.items()}
-
-
-def _unwrapped(annotation: Any) -> Iterator[Any]:
-    """An annotation without ``Annotated``, and a union as its members."""
-    if hasattr(annotation, "__metadata__"):
-        yield from _unwrapped(annotation.__origin__)
-    elif type(annotation).__name__ in ("UnionType", "_UnionGenericAlias", "Union"):
-        for member in get_args(annotation):
-            yield from _unwrapped(member)
-    else:
-        yield annotation
-
-
-def _is_record(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
