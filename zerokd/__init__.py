@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from zerokd._version import __version__
 from zerokd.plugin.hookspecs import hookimpl
-from zerokd.plugin.specs import AdapterSpec, AugmentationSpec, DataSpec, LossSpec, ModelSpec, Port, ScheduleSpec, Signal, StageSpec
+from zerokd.plugin.specs import (
+    AdapterSpec,
+    AugmentationSpec,
+    DataSpec,
+    LossSpec,
+    ModelSpec,
+    Port,
+    ScheduleSpec,
+    Signal,
+    StageSpec,
+)
 
 if TYPE_CHECKING:
     from zerokd.plugin.clock import Clock, Duration
@@ -19,7 +29,8 @@ if TYPE_CHECKING:
 
 _LATER = {
     **dict.fromkeys(
-        ("Adapter", "Augmentation", "Data", "DataConfig", "Loss", "Model", "Schedule", "Stage"), "zerokd.plugin.contracts"
+        ("Adapter", "Augmentation", "Data", "DataConfig", "Loss", "Model", "Schedule", "Stage"),
+        "zerokd.plugin.contracts",
     ),
     **dict.fromkeys(("Clock", "Duration"), "zerokd.plugin.clock"),
     "Config": "zerokd.plugin.config",

@@ -29,12 +29,12 @@ def step(build):
     components = build("terms.task.color.monitor=true")
     phase = components.phases[1]
     objective = probe(phase, components, torch.rand(2, 3, 32, 32))
-    return objective, objective({"low": torch.rand(2, 3, 32, 32)}), list(components.student.parameters())
+    return objective({"low": torch.rand(2, 3, 32, 32)}), list(components.student.parameters())
 
 
 def test_they_add_up_to_the_gradient_of_the_objective(step):
-    objective, evaluation, parameters = step
-    gradients = term_gradients(objective, evaluation.values, parameters)
+    evaluation, parameters = step
+    gradients = term_gradients(evaluation.weights, evaluation.values, parameters)
     assert "task.color" not in gradients
     assert len(gradients) == 13
     assert all(one.grad is None for one in parameters)
@@ -44,10 +44,10 @@ def test_they_add_up_to_the_gradient_of_the_objective(step):
 
 
 def test_measuring_changes_no_bit_of_the_step(step):
-    objective, evaluation, parameters = step
+    evaluation, parameters = step
     evaluation.total.backward(retain_graph=True)
     before = [one.grad.clone() for one in parameters]
-    compare(term_gradients(objective, evaluation.values, parameters))
+    compare(term_gradients(evaluation.weights, evaluation.values, parameters))
     for one in parameters:
         one.grad = None
     evaluation.total.backward()

@@ -324,7 +324,7 @@ def test_a_component_that_fails_when_asked_again_does_not_hide_the_fault(plan, m
     )
     values = {"distillation.enhanced": torch.ones(2), "distillation.fault": torch.tensor([1.0, math.inf])}
     batch = Batch(0, torch.zeros(2, 3, 32, 32), ("a", "b"))
-    evaluation = Evaluation(torch.tensor(math.inf), values)
+    evaluation = Evaluation(torch.tensor(math.inf), values, dict.fromkeys(values, 1.0))
     failure = explain(plan.components.phases[0], plan.objectives[0], batch, 1, evaluation, plan.components.student)
     assert [(one.name, one.what, one.images) for one in failure.terms] == [("distillation.fault", "values", ("b",))]
     assert failure.note == "computing the step again failed: MemoryError: no room"

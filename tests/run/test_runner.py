@@ -28,9 +28,9 @@ def run(components, number=0, poison=None):
 
 def test_two_steps_equal_adam_written_out(build):
     """Adam (Kingma and Ba 2015), the clipped norm and the cosine rate, each from its formula."""
-    components = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4")
+    components = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4", "data.count=4", "data.held_out=0.0")
     phase = components.phases[0]
-    twin = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4")
+    twin = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4", "data.count=4", "data.held_out=0.0")
     objective = probe(twin.phases[0], twin, torch.rand(2, 3, 32, 32))
     parameters = list(twin.student.parameters())
     first = [torch.zeros_like(one) for one in parameters]

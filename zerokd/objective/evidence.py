@@ -8,7 +8,7 @@ import torch
 from attrs import asdict, frozen
 from torch import Tensor
 
-from zerokd.objective.gradients import compare, term_gradients, weights_of
+from zerokd.objective.gradients import compare, term_gradients
 from zerokd.objective.notes import notes
 from zerokd.objective.objective import Objective
 from zerokd.objective.trial import undisturbed
@@ -19,9 +19,10 @@ CONFLICT = -0.1  # the cosine of two gradients below which their terms oppose ea
 
 @frozen
 class TermEvidence:
-    """One weighed term. ``value`` is its mean over the images, ``contribution`` weight x value; ``at_outputs`` and
-    ``at_parameters`` are the L2 norms of the contribution's gradient at the student's tensors that the objective reads,
-    and at its parameters; ``share`` is that of the sum of the latter norms."""
+    """One weighed term. ``value`` is its mean over the images, ``weight`` the largest effective one of the stage,
+    ``contribution`` weight x value; ``at_outputs`` and ``at_parameters`` are the L2 norms of the contribution's
+    gradient at the student's tensors that the objective reads, and at its parameters; ``share`` is that of the sum of
+    the latter norms."""
 
     label: str
     value: float
@@ -70,10 +71,10 @@ def evidence(phase: Phase, components: Components, objective: Objective, sample:
     parameters = [one for one in student.parameters() if one.requires_grad]
     with undisturbed(student, objective), torch.enable_grad():
         inputs = phase.stage.inputs(sample)
-        weights = weights_of(objective)
+        weights = objective.peaks()
         tensors = objective.graph.compute(inputs, weights)
         values = {label: objective.value(label, tensors) for label in weights}
-        shares = compare(term_gradients(objective, values, parameters))
+        shares = compare(term_gradients(weights, values, parameters))
         outputs = _at_outputs(objective, tensors)
         means = {label: value.mean().item() for label, value in values.items()}
         terms = tuple(
@@ -91,8 +92,8 @@ def _at_outputs(objective: Objective, tensors: dict[str, Tensor]) -> dict[str, f
         for name, tensor in tensors.items()
         if name.startswith(f"{TRAINED}.") and tensor.is_floating_point()
     }
-    labels = list(weights_of(objective))
-    read = objective.graph.adapt({**tensors, **leaves}, labels)
-    values = {label: objective.value(label, read) for label in labels}
-    gradients = term_gradients(objective, values, list(leaves.values()))
+    weights = objective.peaks()
+    read = objective.graph.adapt({**tensors, **leaves}, list(weights))
+    values = {label: objective.value(label, read) for label in weights}
+    gradients = term_gradients(weights, values, list(leaves.values()))
     return {label: gradient.double().norm().item() for label, gradient in gradients.items()}

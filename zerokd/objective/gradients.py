@@ -9,21 +9,18 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from zerokd.objective.objective import Objective
 
-
-def weights_of(objective: Objective) -> dict[str, float]:
-    """The weights of the terms that train, by label."""
-    return {label: weight for label, weight in objective.weights.items() if label not in objective.monitored}
-
-
-def term_gradients(objective: Objective, values: Mapping[str, Tensor], leaves: Sequence[Tensor]) -> dict[str, Tensor]:
-    """The gradient of each weighed term's contribution at ``leaves``, flat, by label.
+def term_gradients(
+    weights: Mapping[str, float], values: Mapping[str, Tensor], leaves: Sequence[Tensor]
+) -> dict[str, Tensor]:
+    """The gradient of each weighed term's contribution at ``leaves``, flat, by label; those of weight 0 are left out.
 
     ``values`` are an evaluation's. Its graph is kept and no ``.grad`` is touched, so that a step can go on from it.
     """
     found = {}
-    for label, weight in weights_of(objective).items():
+    for label, weight in weights.items():
+        if weight == 0:
+            continue
         contribution = weight * values[label].mean()
         gradients = torch.autograd.grad(
             contribution, leaves, retain_graph=True, allow_unused=True, materialize_grads=True

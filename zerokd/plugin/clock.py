@@ -22,7 +22,7 @@ class Clock:
 
     def count(self, duration: str) -> int:
         """A duration in steps, rounded to the nearest."""
-        found = re.match(UNITS, duration)
+        found = re.fullmatch(UNITS, duration)
         if found is None:
             raise ValueError(f'{duration!r} is no duration; write "500 steps" or "20 epochs"')
         return round(float(found[1]) * (self.steps_per_epoch if found[2].startswith("epoch") else 1))

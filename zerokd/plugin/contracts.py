@@ -136,6 +136,11 @@ class Data(Component):
         return None
 
 
+def held_out_count(images: int, share: float) -> int:
+    """How many images are held out: the share, rounded, but at least one is left to train on."""
+    return min(round(images * share), images - 1)
+
+
 class Stage(Component):
     """One training phase. It says what the objective may read; the runner says when.
 

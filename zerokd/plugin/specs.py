@@ -64,8 +64,7 @@ class ScheduleSpec(Spec):
 
 
 KINDS: dict[str, type[Spec]] = {
-    spec.kind: spec
-    for spec in (LossSpec, AdapterSpec, StageSpec, ModelSpec, DataSpec, AugmentationSpec, ScheduleSpec)
+    spec.kind: spec for spec in (LossSpec, AdapterSpec, StageSpec, ModelSpec, DataSpec, AugmentationSpec, ScheduleSpec)
 }
 SINGULAR = {
     "losses": "loss",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from attrs import evolve, frozen
 
 from zerokd.errors import Place, ZerokdError
 from zerokd.plugin.catalogue import Entry
-from zerokd.plugin.contracts import Adapter, Augmentation, Data, Loss, Model, Stage
+from zerokd.plugin.clock import Clock
+from zerokd.plugin.contracts import Adapter, Augmentation, Data, Loss, Model, Schedule, Stage
 from zerokd.recipe.equation import Equation
+from zerokd.recipe.expression import Series
 from zerokd.recipe.positions import KeyPath
-from zerokd.recipe.schema import Optimizer
+from zerokd.recipe.schema import Optimizer, When
 
 TRAINED = "student"  # the model that is trained; all others are frozen
 
@@ -28,10 +31,11 @@ class Term:
     name: str
     use: str
     loss: Loss
-    weight: float
+    weight: float | Schedule
     on: dict[str, str]
     adapters: tuple[Adapter, ...]
     adapter_names: tuple[str, ...]
+    when: When | None
     monitor: bool
     place: Place
     places: dict[str, Place]
@@ -50,13 +54,18 @@ class Term:
 class Phase:
     """One stage, ready: its equation with the coefficient of each group, and the terms of those groups.
 
-    ``idle`` are the labels of terms whose weight is 0: nothing of them is computed.
+    ``weights`` are those of the terms inside their groups, ``active`` the steps at which each is computed (None: all),
+    both by label. A series is a number, or one number for every step of the ``clock``. ``idle`` are the labels of terms
+    whose weight is 0: nothing of them is computed.
     """
 
     name: str
     stage: Stage
     equation: Equation
-    coefficients: dict[str, float]
+    clock: Clock
+    coefficients: dict[str, Series]
+    weights: dict[str, Series]
+    active: dict[str, np.ndarray | None]
     terms: tuple[Term, ...]
     epochs: int
     batch: int

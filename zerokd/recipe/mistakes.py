@@ -67,16 +67,18 @@ def fields_of(model: Any, path: tuple) -> Mapping[Any, Any]:
     """The fields of the record found by following ``path`` down from ``model``; none where it ends elsewhere."""
     records = [model]
     for part in path:
-        inner = [
-            record.model_fields[part].annotation
-            for record in records
-            if _is_record(record) and part in record.model_fields
-        ]
+        inner = [_fields(record)[part].annotation for record in records if part in _fields(record)]
         inner += [
             get_args(record)[-1 if get_args(record)[-1] is not ... else 0] for record in records if get_args(record)
         ]
         records = [one for record in inner for one in _unwrapped(record)]
-    return {name: field for record in records if _is_record(record) for name, field in record.model_fields.items()}
+    return {name: field for record in records for name, field in _fields(record).items()}
+
+
+def _fields(record: Any) -> dict[Any, Any]:
+    """A record's fields, by the keys that people write."""
+    known = record.model_fields.items() if _is_record(record) else ()
+    return {field.alias or name: field for name, field in known}
 
 
 def _unwrapped(annotation: Any) -> Iterator[Any]:

@@ -42,5 +42,6 @@ class Names:
         return [one for one in written if isinstance(one, str)]
 
     def used(self) -> frozenset[str]:
-        """Every name in an equation."""
-        return frozenset(WORD.findall(" ".join(self.objectives())))
+        """Every name in an equation, of a stage or of a param that is made of others."""
+        made = [self.within("params", name).get("equals", "") for name in self.within("params")]
+        return frozenset(WORD.findall(" ".join([*self.objectives(), *map(str, made)])))

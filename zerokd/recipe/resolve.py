@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
-import torch
+import numpy as np
 from attrs import evolve
 
-from zerokd.errors import Place, Problem, RecipeError, ZerokdError, combined, did_you_mean
+from zerokd.errors import Place, combined, did_you_mean
 from zerokd.plugin.blame import blame
-from zerokd.plugin.catalogue import Catalogue, Entry
-from zerokd.plugin.contracts import Model
-from zerokd.plugin.specs import SINGULAR, Port
+from zerokd.plugin.catalogue import Catalogue
+from zerokd.plugin.clock import Clock
+from zerokd.plugin.contracts import Schedule, held_out_count
+from zerokd.plugin.specs import Port
 from zerokd.recipe import schema
-from zerokd.recipe.components import TRAINED, Attempt, Average, Components, Phase, Term, Unbuilt
-from zerokd.recipe.configure import configure
+from zerokd.recipe.building import Builder
+from zerokd.recipe.components import Attempt, Components, Phase, Term, Unbuilt
 from zerokd.recipe.document import Document
-from zerokd.recipe.equation import Equation, UnknownName, parse
-from zerokd.recipe.expression import EquationError, Number
+from zerokd.recipe.equation import Equation, UnknownName, parse, parse_scalar
+from zerokd.recipe.expression import EquationError, Expression, Number, Series
 from zerokd.recipe.names import WORD, Names
+from zerokd.recipe.networks import build_averages, build_models
 from zerokd.recipe.positions import KeyPath
-from zerokd.recipe.pretrained import install_weights
+from zerokd.recipe.schedules import Changing, circular
+from zerokd.recipe.weighing import Weighing, coefficients, term_steps, term_weight
 
 
 def resolve(recipe: schema.Recipe, document: Document, catalogue: Catalogue) -> Components:
@@ -45,27 +46,24 @@ def try_to_resolve(recipe: schema.Recipe, document: Document, catalogue: Catalog
     return Attempt(components, tuple(resolver.faults), frozenset(resolver.unbuilt))
 
 
-class _Resolver:
-    """Collects problems instead of stopping at the first; a part that failed is left out and never used.
+class _Resolver(Builder):
+    """A part that failed is left out and never used.
 
     Names are known from the document: a table that could not be understood has been told already.
     """
 
     def __init__(self, recipe: schema.Recipe, document: Document, catalogue: Catalogue):
-        self.recipe, self.document, self.catalogue = recipe, document, catalogue
-        self.faults: list[ZerokdError] = []
-        self.used: dict[str, Entry] = {}
-        self.fallbacks: list[str] = []
-        self.cautions: dict[str, list[str]] = {}
-        self.origins: dict[str, dict[str, Any]] = {}
+        super().__init__(document, catalogue)
+        self.recipe = recipe
         self.names = Names(document.tables)
-        self.unbuilt: set[KeyPath] = set()
         self.meant: set[str] = set()  # params and groups that an unknown name in an equation may stand for
 
     def components(self) -> Components:
         data: Any = self.build(self.recipe.data, ("data",)) if self.recipe.data else None
-        models = self.models()
-        averages = self.averages(models)
+        self.params = self.make_params()
+        self.images = self.training_images(data)
+        models = build_models(self, self.recipe, self.names)
+        averages = build_averages(self, self.recipe, models)
         terms = {
             (group, name): self.term(group, name, table)
             for group, named in self.recipe.terms.items()
@@ -93,74 +91,6 @@ class _Resolver:
             diagnose_every=self.recipe.diagnose_every,
         )
 
-    @contextmanager
-    def place(self, place: Place) -> Iterator[None]:
-        """Keep what goes wrong inside, at ``place`` unless the problem knows better."""
-        try:
-            yield
-        except ZerokdError as fault:
-            self.faults.append(fault.at(place))
-
-    def report(self, message: str, place: Place, *hints: str) -> None:
-        self.faults.append(RecipeError(Problem(message, place, tuple(hints))))
-
-    def build(self, table: schema.Use, path: KeyPath) -> Any:
-        """The component a table names, with its config validated; None when that failed."""
-        with self.place(self.document.value_place((*path, "use"))):
-            entry, component, config = configure(table, path, self.document, self.catalogue)
-            with blame(f"{SINGULAR[table.kind]} {entry.spec.name!r} of {entry.provider}"):
-                built = component(**dict(config))
-                self.fallbacks += built.fallbacks
-                for caution in built.cautions:
-                    self.cautions.setdefault(caution, []).append(".".join(map(str, path)).removeprefix("terms."))
-            self.used[entry.qualified] = entry
-            self.origins[".".join(map(str, path))] = {"use": entry.qualified, "config": config.model_dump(mode="json")}
-            self.origins[".".join(map(str, path))] |= built.sources
-            return built
-        self.unbuilt.add(path)
-        return None
-
-    def models(self) -> dict[str, Model]:
-        if TRAINED not in self.names.within("models") and self.names.sure("models"):
-            self.report(f"models lacks {TRAINED!r}, the model that is trained", self.document.key_place(("models",)))
-        built = {}
-        for name, table in self.recipe.models.items():
-            if not isinstance(table, schema.Network):
-                continue
-            torch.manual_seed(self.recipe.seed)  # anew for each: no model's weights depend on its neighbours
-            model = self.build(table, ("models", name))
-            if model is None:
-                continue
-            built[name] = model
-            with self.place(self.document.value_place(("models", name, "weights"))):
-                spec = self.catalogue.find("models", table.use).spec
-                self.origins[f"models.{name}"] |= install_weights(model, table.weights, spec, self.recipe.seed)
-            if name != TRAINED:
-                model.requires_grad_(False).eval()
-                self.needs_weights(name, table)
-        return built
-
-    def needs_weights(self, name: str, table: schema.Network) -> None:
-        """A frozen model with random weights would teach noise; that is never what was meant."""
-        if "weights" not in self.names.within("models", name):
-            hints = (f'add weights = "bundled" or a path under [models.{name}]',)
-            self.report(
-                f"models.{name} is frozen and has no weights", self.document.key_place(("models", name)), *hints
-            )
-
-    def averages(self, models: Mapping[str, Model]) -> dict[str, Average]:
-        built = {}
-        for name, table in self.recipe.models.items():
-            if not isinstance(table, schema.Average):
-                continue
-            if table.average_of != TRAINED:
-                place = self.document.value_place(("models", name, "average_of"))
-                self.report(f"only {TRAINED!r} changes during a run and can be averaged", place)
-            elif table.average_of in models:
-                average = copy.deepcopy(models[table.average_of]).requires_grad_(False).eval()
-                built[name] = Average(table.average_of, average, table.decay)
-        return built
-
     def term(self, group: str, name: str, table: schema.Term) -> Term:
         path = ("terms", group, name)
         loss = self.build(table, path)
@@ -183,15 +113,58 @@ class _Resolver:
             name=name,
             use=table.use,
             loss=loss,
-            weight=table.weight,
+            weight=self.weight(table, path),
             on=on,
             adapters=tuple(one for one in adapters if one),
             adapter_names=tuple(f"{one.use}{one.options or ''}" for one in table.adapt),
+            when=table.when,
             monitor=table.monitor,
             place=self.document.key_place(path),
             places={port: self.document.value_place((*path, "on", port)) for port in on},
             written=tuple(table.options),
         )
+
+    def weight(self, table: schema.Term, path: KeyPath) -> float | Schedule:
+        if not isinstance(table.weight, schema.Schedule):
+            return table.weight
+        built = self.build(table.weight, (*path, "weight"))
+        return 1.0 if built is None else built
+
+    def make_params(self) -> dict[str, Changing]:
+        """Every param that could be understood: a number, a schedule, or an expression over others."""
+        found: dict[str, Changing] = {}
+        known = frozenset(self.names.within("params"))
+        for name, value in self.recipe.params.items():
+            path = ("params", name)
+            if isinstance(value, schema.Schedule):
+                found |= {name: built} if (built := self.build(value, path)) else {}
+            elif isinstance(value, schema.Derived):
+                found |= {name: read} if (read := self.derived(value.equals, (*path, "equals"), known)) else {}
+            else:
+                found[name] = value
+        circle = circular(found)
+        if circle:
+            text = f"params are made of each other in a circle: {' -> '.join(circle)}"
+            self.report(text, self.document.key_place(("params", circle[0])))
+        return {name: one for name, one in found.items() if not circle or isinstance(one, float | Schedule)}
+
+    def derived(self, text: str, path: KeyPath, known: frozenset[str]) -> Expression | None:
+        try:
+            return parse_scalar(text, known)
+        except EquationError as error:
+            hints = (
+                did_you_mean(error.name, known) if isinstance(error, UnknownName) else (error.hint,)[: bool(error.hint)]
+            )
+            self.report(
+                f"params.{path[1]}: {error.message}", _inside(self.document.value_place(path), error.column), *hints
+            )
+        return None
+
+    def training_images(self, data: Any) -> int:
+        """How many images train; 1 where that is not known."""
+        with self.place(self.document.key_place(("data",))), blame("the data source"):
+            return max(1, len(data) - held_out_count(len(data), data.config.held_out)) if data else 1
+        return 1
 
     def order(self) -> list[str]:
         known = self.names.within("stages")
@@ -208,19 +181,25 @@ class _Resolver:
         path = ("stages", name)
         stage = self.build(table, path) or Unbuilt()
         augmentations = [self.build(one, (*path, "augment", key)) for key, one in table.augment.items()]
-        equation, coefficients = self.equation(table, path)
+        per_epoch = -(-self.images // table.batch)
+        clock = Clock(table.epochs * per_epoch, per_epoch)
+        equation, found = self.equation(table, path, clock)
         chosen = [term for term in terms if term.group in equation.coefficients]
-        idle = [term for term in chosen if coefficients[term.group] * term.weight == 0 and not term.monitor]
-        partial = path in self.unbuilt or any(
-            one[:2] == ("terms", group) for group in coefficients for one in self.unbuilt
-        )
-        if all(term.monitor or term in idle for term in chosen) and not partial:
-            self.report(f"stage {name!r} trains on nothing: every weight is 0", self.document.key_place(path))
+        weighing = self.weigh(chosen, found, clock)
+        idle = [term for term in chosen if weighing.idle(term)]
+        partial = path in self.unbuilt or any(one[:2] == ("terms", group) for group in found for one in self.unbuilt)
+        gap = weighing.empty_step(chosen)
+        if gap is not None and not partial:
+            when = "every weight is 0" + (f" at {clock.tell(gap)}" if len(idle) < len(chosen) else "")
+            self.report(f"stage {name!r} trains on nothing: {when}", self.document.key_place(path))
         return Phase(
             name=name,
             stage=stage,
             equation=equation,
-            coefficients=coefficients,
+            clock=clock,
+            coefficients=found,
+            weights=weighing.weights,
+            active=weighing.active,
             terms=tuple(term for term in chosen if term not in idle),
             epochs=table.epochs,
             batch=table.batch,
@@ -230,15 +209,16 @@ class _Resolver:
             place=self.document.key_place(path),
         )
 
-    def equation(self, table: schema.Phase, path: tuple) -> tuple[Equation, dict[str, float]]:
+    def equation(self, table: schema.Phase, path: tuple, clock: Clock) -> tuple[Equation, dict[str, Series]]:
         """The equation and its coefficients; a wrong one is taken to be the sum of the groups that it may mean."""
         params, groups = frozenset(self.names.within("params")), frozenset(self.names.within("terms"))
         place = self.document.value_place((*path, "objective"))
         known = isinstance(self.names.within(*path).get("objective"), str)
         try:
             equation = parse(table.objective, params, groups)
-            if params == self.recipe.params.keys():
-                return equation, equation.at(self.recipe.params)
+            if params == self.params.keys():
+                with self.place(place):
+                    return equation, coefficients(equation, self.params, clock)
         except EquationError as error:
             hints: tuple[str, ...] = (error.hint,) if error.hint else ()
             if isinstance(error, UnknownName):
@@ -252,6 +232,19 @@ class _Resolver:
         self.unbuilt.add(path)
         named = sorted(groups & (self.meant | set(WORD.findall(table.objective))))
         return Equation(table.objective, dict.fromkeys(named, Number(1.0))), dict.fromkeys(named, 1.0)
+
+    def weigh(self, terms: list[Term], found: dict[str, Series], clock: Clock) -> Weighing:
+        """The terms' own weights and steps; a wrong one is told and taken to be 1, at every step."""
+        weights: dict[str, Series] = {}
+        active: dict[str, np.ndarray | None] = {}
+        for term in terms:
+            path = ("terms", term.group, term.name)
+            weights[term.label], active[term.label] = 1.0, None
+            with self.place(self.document.value_place((*path, "weight"))):
+                weights[term.label] = term_weight(term, clock)
+            with self.place(self.document.key_place((*path, "when"))):
+                active[term.label] = term_steps(term, clock)
+        return Weighing(found, weights, active)
 
     def unused(self) -> None:
         """A group, param, stage or shadowed name that no stage uses is a mistake somewhere."""

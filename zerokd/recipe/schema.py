@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from zerokd.errors import Problem, RecipeError
+from zerokd.plugin.clock import Duration
 from zerokd.plugin.config import Config
 from zerokd.recipe.document import Document
 from zerokd.recipe.mistakes import fields_of, path_of, problems
@@ -49,14 +50,51 @@ class Adapter(Use):
 Adapt = Annotated[Adapter, BeforeValidator(lambda value: {"use": value} if isinstance(value, str) else value)]
 
 
+class Schedule(Use):
+    """A number that changes while a stage runs."""
+
+    kind = "schedules"
+
+
+class Derived(Config):
+    """A param made of others."""
+
+    equals: str = Field(description="an expression over other params, such as 1 - alpha - beta")
+
+
+def _kind_of_number(value: Any) -> str:
+    if isinstance(value, Derived) or (isinstance(value, dict) and "equals" in value):
+        return "<derived>"
+    return "<schedule>" if isinstance(value, dict | Schedule) else "<number>"
+
+
+Scheduled = Annotated[Schedule, Tag("<schedule>")]
+Weight = Annotated[Annotated[float, Field(ge=0.0), Tag("<number>")] | Scheduled, Discriminator(_kind_of_number)]
+AnyParam = Annotated[
+    Annotated[float, Tag("<number>")] | Scheduled | Annotated[Derived, Tag("<derived>")],
+    Discriminator(_kind_of_number),
+]
+
+
+class When(Config):
+    """The steps at which a term is computed; at the others it costs nothing and adds nothing."""
+
+    begin: Duration = Field("0 steps", alias="from", description='first moment: "500 steps" or "20 epochs"')
+    until: Duration | None = Field(None, description="moment from which it is not computed any more")
+    every: Duration = Field("1 step", description="distance between two steps at which it is computed")
+
+
 class Term(Use):
     """One loss with its weight, bound to signals. Its name in logs and overrides is ``<group>.<term>``."""
 
     kind = "losses"
 
-    weight: float = Field(1.0, ge=0.0, description="multiplies the term's mean value inside its group")
+    weight: Weight = Field(
+        1.0, description="multiplies the term's mean value inside its group: a number, or a schedule"
+    )
     on: dict[str, str] = Field({}, description="port = signal; a port left out reads its default signal")
     adapt: tuple[Adapt, ...] = Field((), description="adapters, applied in order to all ports of the term")
+    when: When | None = Field(None, description="at which steps the term is computed; by default at all")
     monitor: bool = Field(False, description="compute and log the term, but keep it out of the objective")
 
 
@@ -122,7 +160,9 @@ class Recipe(Config):
     seed: int = Field(0, ge=0, lt=2**63, description="decides every random number of the run")
     threads: int = Field(2, ge=1, le=1024, description="CPU threads; another number may change the last bits")
     diagnose_every: int = Field(100, ge=1, description="steps between two measurements of the terms' gradients")
-    params: dict[Identifier, float] = Field({}, description="numbers the equations may use")
+    params: dict[Identifier, AnyParam] = Field(
+        {}, description="what equations may use: a number, a schedule, or { equals = EXPRESSION }"
+    )
     data: Data
     models: dict[Name, AnyModel]
     stages: dict[Name, Phase]

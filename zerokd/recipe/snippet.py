@@ -71,6 +71,7 @@ PLACES: dict[str, Callable[[Entry, Any], Table]] = {
     "stages": _stage,
     "models": _model,
     "data": lambda entry, component: (("data",), _use(entry, component)),
+    "schedules": lambda entry, component: (("terms", "contrastive", "ema", "weight"), _use(entry, component)),
     "augmentations": lambda entry, component: (
         ("stages", "pretrain", "augment", entry.spec.name),
         _use(entry, component),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zerokd.errors import RecipeError
 from zerokd.plugin.blame import blame
-from zerokd.plugin.contracts import Data
+from zerokd.plugin.contracts import Data, held_out_count
 from zerokd.recipe.components import Phase
 
 
@@ -36,7 +36,7 @@ def split(data: Data, held_out: float) -> tuple[list[int], list[int]]:
     The hash of an image's own name decides, so that one photo more moves at most one other across. At least one trains.
     """
     ranked = sorted(range(len(data)), key=lambda index: hashlib.sha256(data.name(index).encode()).digest())
-    count = min(round(len(data) * held_out), len(data) - 1)
+    count = held_out_count(len(data), held_out)
     return sorted(ranked[count:]), sorted(ranked[:count])
 
 

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
 import torch
 
 from zerokd._version import __version__
 from zerokd.objective.objective import Objective
 from zerokd.plugin.contracts import Data
-from zerokd.recipe.components import Components
+from zerokd.recipe.components import Components, Phase
+from zerokd.recipe.expression import Series
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "pydantic", "pluggy", "attrs", "safetensors")
 
@@ -46,21 +48,30 @@ def manifest(
             "sha256": fingerprint(data),
             "rejected": [{"name": name, "reason": reason} for name, reason in data.rejected],
         },
-        "stages": [
-            {
-                "name": phase.name,
-                "objective": phase.equation.text,
-                "coefficients": phase.coefficients,
-                "weights": objective.weights,
-                "idle": list(phase.idle),
-                "epochs": phase.epochs,
-                "forwards": [call.owner for call in objective.graph.forwards()],
-            }
-            for phase, objective in zip(components.phases, objectives, strict=True)
-        ],
+        "stages": [_stage(*pair) for pair in zip(components.phases, objectives, strict=True)],
         "fallbacks": list(components.fallbacks),
         "cautions": list(components.cautions),
     }
+
+
+def _stage(phase: Phase, objective: Objective) -> dict[str, Any]:
+    return {
+        "name": phase.name,
+        "objective": phase.equation.text,
+        "coefficients": {group: _told(one) for group, one in phase.coefficients.items()},
+        "weights": {label: _told(one) for label, one in objective.weights.items()},
+        "idle": list(phase.idle),
+        "epochs": phase.epochs,
+        "steps": phase.clock.steps,
+        "forwards": [call.owner for call in objective.graph.forwards()],
+    }
+
+
+def _told(series: Series) -> Any:
+    """A number, or what a schedule starts and ends with."""
+    if not isinstance(series, np.ndarray):
+        return series
+    return {"first": series[0], "last": series[-1], "least": series.min(), "most": series.max()}
 
 
 def fingerprint(data: Data) -> str:

@@ -20,15 +20,15 @@ Watcher = Callable[[dict[str, Any]], None]
 class Metrics:
     """The metrics of one stage. Each line is one object; ``kind`` is ``step``, ``gradients`` or ``epoch``.
 
-    A step has ``total``, ``learning_rate``, ``gradient_norm`` (before clipping) and, for every term, its raw ``value``
-    (mean over the batch), its ``weight`` (group coefficient x term weight) and its ``contribution`` (their product). An
-    epoch has the means of its steps. Some steps are followed by the gradients of their weighed terms at the student's
-    parameters: ``norm``, ``share`` of the sum of norms, and the ``cosines`` of all pairs, rows and columns in the
-    order of ``labels``.
+    A step has ``total``, ``learning_rate``, ``gradient_norm`` (before clipping) and, for every term that it computes,
+    its raw ``value`` (mean over the batch), its ``weight`` (group coefficient x term weight) and its ``contribution``
+    (their product). An epoch has the means of its steps; a ``value`` of null says that the term was not computed in
+    it. Some steps are followed by the gradients of their weighed terms at the student's parameters: ``norm``,
+    ``share`` of the sum of norms, and the ``cosines`` of all pairs, rows and columns in the order of ``labels``.
     """
 
     def __init__(self, phase: Phase, objective: Objective, file: TextIO, watchers: tuple[Watcher, ...] = ()):
-        self.phase, self.weights, self.file, self.watchers = phase, objective.weights, file, watchers
+        self.phase, self.labels, self.file, self.watchers = phase, tuple(objective.weights), file, watchers
         self.step = 0
         self._epoch: list[dict[str, Any]] = []
 
@@ -47,7 +47,7 @@ class Metrics:
         total, size, *values = torch.stack([evaluation.total, norm, *means]).tolist()  # one wait for the device
         terms = {
             label: {"value": value, "weight": weight, "contribution": weight * value}
-            for (label, weight), value in zip(self.weights.items(), values, strict=True)
+            for (label, weight), value in zip(evaluation.weights.items(), values, strict=True)
         }
         if self._epoch and self._epoch[-1]["epoch"] != epoch:
             self._close_epoch()
@@ -63,14 +63,7 @@ class Metrics:
         if not self._epoch:
             return
         lines, count = self._epoch, len(self._epoch)
-        terms = {
-            label: {
-                "value": sum(line["terms"][label]["value"] for line in lines) / count,
-                "weight": weight,
-                "contribution": sum(line["terms"][label]["contribution"] for line in lines) / count,
-            }
-            for label, weight in self.weights.items()
-        }
+        terms = {label: _mean([line["terms"].get(label) for line in lines]) for label in self.labels}
         total = sum(line["total"] for line in lines) / count
         epoch = {"kind": "epoch", "stage": self.phase.name, "epoch": lines[-1]["epoch"], "steps": count}
         self._write(epoch | {"total": total, "terms": terms})
@@ -82,6 +75,14 @@ class Metrics:
             self.file.flush()
         for watcher in self.watchers:
             watcher(line)
+
+
+def _mean(found: list[dict[str, float] | None]) -> dict[str, float | None]:
+    """A term over an epoch: its value where it was computed, its weight and contribution over all steps."""
+    computed = [one for one in found if one is not None]
+    value = sum(one["value"] for one in computed) / len(computed) if computed else None
+    sums = {key: sum(one[key] for one in computed) / len(found) for key in ("weight", "contribution")}
+    return {"value": value, **sums}
 
 
 def _finite(value: Any) -> Any:

@@ -49,7 +49,7 @@ def draw_curves(path: Path, metrics: Path, title: str) -> None:
         x = [entry["epoch"] + 1 for entry in epochs]
         marker = "o" if len(x) == 1 else None
         axes.plot(x, [entry["total"] for entry in epochs], color="black", linewidth=2, label="objective", marker=marker)
-        shown = [label for label, term in epochs[0]["terms"].items() if term["weight"] > 0]
+        shown = [label for label in epochs[0]["terms"] if any(entry["terms"][label]["weight"] > 0 for entry in epochs)]
         for number, label in enumerate(shown):
             y = [entry["terms"][label]["contribution"] for entry in epochs]
             axes.plot(

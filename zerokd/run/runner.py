@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import nn
 
@@ -34,15 +32,16 @@ def train(
     trained = [one for one in (*student.parameters(), *objective.parameters()) if one.requires_grad]
     settings = phase.optimizer
     optimizer = torch.optim.Adam(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    steps = phase.epochs * math.ceil(len(indices) / phase.batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, eta_min=settings.final_learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+        optimizer, phase.clock.steps, eta_min=settings.final_learning_rate
+    )
     for batch in batches(components.data, indices, phase, components.seed, device):
         buffers = [one.clone() for one in student.buffers()]  # a forward may move them
-        evaluation = objective(phase.stage.inputs(batch.low))
+        evaluation = objective(phase.stage.inputs(batch.low), metrics.step)
         gradients = None
         if (metrics.step + 1) % components.diagnose_every == 0:
             parameters = [one for one in student.parameters() if one.requires_grad]
-            gradients = compare(term_gradients(objective, evaluation.values, parameters))
+            gradients = compare(term_gradients(evaluation.weights, evaluation.values, parameters))
         optimizer.zero_grad()
         evaluation.total.backward()
         norm = nn.utils.clip_grad_norm_(trained, settings.clip_norm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal, final
 
 import numpy as np
@@ -26,8 +27,12 @@ class Piecewise(Schedule):
     """
 
     class Config(zerokd.Config):
-        at: tuple[Duration, ...] = Field(min_length=1, description='rising moments: "500 steps" or "20 epochs"')
-        values: tuple[float, ...] = Field(min_length=1, description="the number from each moment on")
+        at: tuple[Duration, ...] = Field(
+            min_length=1, description='rising moments: "500 steps" or "20 epochs"', examples=[("0 steps", "20 epochs")]
+        )
+        values: tuple[float, ...] = Field(
+            min_length=1, description="the number from each moment on", examples=[(0.0, 0.1)]
+        )
         between: Literal["steps", "lines"] = Field("steps", description="keep each number, or go to the next in a line")
 
         @model_validator(mode="after")
@@ -38,7 +43,7 @@ class Piecewise(Schedule):
 
     def values(self, steps: np.ndarray, clock: Clock) -> np.ndarray:
         moments, values = [clock.count(one) for one in self.config.at], np.array(self.config.values)
-        if any(later <= earlier for earlier, later in zip(moments, moments[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(moments)):
             raise ValueError(f"its moments do not rise: steps {', '.join(map(str, moments))}")
         if self.config.between == "lines":
             return np.interp(steps, moments, values)

@@ -1,0 +1,68 @@
+"""What each term of a stage weighs at every step: the equation's coefficients times the terms' own weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from attrs import frozen
+
+from zerokd.errors import RecipeError
+from zerokd.plugin.clock import Clock
+from zerokd.recipe.components import Term
+from zerokd.recipe.equation import Equation
+from zerokd.recipe.expression import EquationError, Series, show
+from zerokd.recipe.schedules import Changing, active, param_series, weight_series
+
+
+@frozen(eq=False)
+class Weighing:
+    """A stage's numbers, step by step: ``coefficients`` by group, ``weights`` and ``active`` by a term's label."""
+
+    coefficients: dict[str, Series]
+    weights: dict[str, Series]
+    active: dict[str, np.ndarray | None]
+
+    def idle(self, term: Term) -> bool:
+        """Whether nothing of a term is ever computed: it weighs nothing at any step, and nobody watches it."""
+        return not term.monitor and not np.any(self.effective(term))
+
+    def effective(self, term: Term) -> np.ndarray:
+        """Coefficient x weight where the term is computed, 0 elsewhere; one number if none of it changes."""
+        found = np.asarray(self.coefficients[term.group] * self.weights[term.label])
+        mask = self.active[term.label]
+        return found if mask is None else found * mask
+
+    def empty_step(self, terms: Iterable[Term]) -> int | None:
+        """The first step at which no term trains."""
+        trained = [np.atleast_1d(self.effective(term)) > 0 for term in terms if not term.monitor]
+        total = np.atleast_1d(np.any(np.broadcast_arrays(*trained), axis=0)) if trained else np.zeros(1, bool)
+        gaps = np.flatnonzero(~total)
+        return int(gaps[0]) if gaps.size else None
+
+
+def coefficients(equation: Equation, params: Mapping[str, Changing], clock: Clock) -> dict[str, Series]:
+    """The coefficient of every group at every step.
+
+    Raises:
+        EquationError: one is negative or not finite at some step, or 0 whatever the params are.
+        RecipeError: a param's schedule does not fit the stage.
+    """
+    found = equation.at(param_series(params, clock), clock.tell)
+    for group, expression in equation.cancelled().items():
+        text = f"the coefficient of {group} is {show(expression)}, which is 0 whatever the params are"
+        raise EquationError(text, expression.column, "leave the group out of the equation")
+    return found
+
+
+def term_weight(term: Term, clock: Clock) -> Series:
+    """A term's own weight at every step; raises RecipeError where its schedule does not fit."""
+    return weight_series(f"terms.{term.label}.weight", term.weight, clock)
+
+
+def term_steps(term: Term, clock: Clock) -> np.ndarray | None:
+    """At which steps a term is computed; raises RecipeError where it is none."""
+    try:
+        return active(term.when, clock)
+    except RecipeError as fault:
+        raise RecipeError(*(f"terms.{term.label}.{fault.problems[0].message}",)) from None
