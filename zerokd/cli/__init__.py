@@ -18,6 +18,7 @@ from zerokd.errors import ZerokdError
 COMMANDS = {
     "run": "train a student as a recipe says",
     "check": "prove that every term of a recipe trains the student",
+    "explain": "account for a recipe's equation, term by term",
     "list": "show every component that a recipe may name",
     "show": "show a component, or a recipe with the origin of every value",
 }

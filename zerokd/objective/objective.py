@@ -66,6 +66,12 @@ class Objective(nn.Module):
                     found[label] = weight
         return found
 
+    def computed(self, label: str, steps: int) -> np.ndarray:
+        """At which of a stage's steps a term is computed, as :meth:`weights_at` has it."""
+        weighs = np.asarray(self.weights[label]) > 0 if label not in self.monitored else np.True_
+        mask = self.active[label]
+        return np.broadcast_to(weighs & (np.True_ if mask is None else mask), steps)
+
     def peaks(self) -> dict[str, float]:
         """The largest effective weight of every term that trains."""
         return {label: float(np.max(one)) for label, one in self.weights.items() if label not in self.monitored}

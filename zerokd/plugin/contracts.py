@@ -45,11 +45,14 @@ class Loss(Component, nn.Module):
     """A training objective's term: ports in by keyword, one value per image out, shape ``(N,)``, float32 or wider.
 
     It has no weight, never reduces over the batch, and averages over every axis it names, so that its value does not
-    change when N, H, W or the channel count grow. ``bounds`` is the closed interval of possible values.
+    change when N, H, W or the channel count grow. ``bounds`` is the closed interval of possible values. A loss whose
+    formula multiplies the whole value by a constant, or by a number of its config, says it in ``factor``, so that
+    `zerokd explain` can count it in.
     """
 
     ports: ClassVar[Mapping[str, Port]]
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
+    factor: float = 1.0
 
     def min_size(self) -> int:
         """The smallest height and width its tensors may have; smaller data is refused before the first step."""

@@ -32,9 +32,9 @@ def as_text(plan: Plan) -> str:
     lines = [f"recipe {components.name}, seed {components.seed}, {len(components.data)} images"]
     for name, texts in (("FALLBACK", components.fallbacks), ("caution", components.cautions)):
         for text in texts:
-            lines += _wrapped(f"{name}: {text}", "  ")
+            lines += wrapped(f"{name}: {text}", "  ")
     for phase, measured in zip(components.phases, plan.evidences, strict=True):
-        lines += ["", *_wrapped(f"{phase.name}: {phase.equation.text}", "  "), *_table(measured)]
+        lines += ["", *wrapped(f"{phase.name}: {phase.equation.text}", "  "), *_table(measured)]
     return "\n".join([*lines, "", "every term trains the student; |g| is the norm of the contribution's gradient,"]) + (
         "\nout: at what the student gives, par: at its parameters, share: of the sum of par"
     )
@@ -54,7 +54,7 @@ def _table(measured: Evidence) -> Iterator[str]:
     if len(worst) > SHOWN_CONFLICTS:
         yield f"  and {len(worst) - SHOWN_CONFLICTS} lesser conflicts; --json has every pair"
     for text in measured.notes:
-        yield from _wrapped(f"note: {text}", "    ", "  ")
+        yield from wrapped(f"note: {text}", "    ", "  ")
 
 
 def _short(number: float) -> str:
@@ -66,7 +66,7 @@ def _percent(share: float) -> str:
     return f"{share:.1%}" if share >= 5e-4 or share == 0 else "<0.1%"
 
 
-def _wrapped(text: str, later: str, first: str = "") -> list[str]:
+def wrapped(text: str, later: str, first: str = "") -> list[str]:
     return wrap(
         text, WIDTH, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
     )

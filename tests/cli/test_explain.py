@@ -1,0 +1,31 @@
+"""``zerokd explain`` from a shell."""
+
+import json
+import subprocess
+import sys
+
+from tests.conftest import RECIPES, TINY
+
+
+def explain(*options):
+    settings = [part for one in TINY for part in ("--set", one)]
+    command = [sys.executable, "-m", "zerokd", "explain", str(RECIPES / "paper.toml"), *settings, *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_text_json_and_latex():
+    done = explain()
+    assert done.returncode == 0, done.stderr
+    assert "objective = alpha*distillation" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert json.loads(explain("--json").stdout)["stages"][1]["terms"][0]["effective"] == [0.35, 0.35]
+    assert explain("--latex").stdout.startswith("% pretrain\n\\[\n\\begin{aligned}")
+
+
+def test_mistakes_of_all_kinds_come_together():
+    done = explain("--set", "params.alpha=0.95", "--set", "terms.task.color.use=nope", "--set", "seed=-1")
+    assert done.returncode == 2
+    assert done.stderr.count("--set") >= 2
+    assert "unknown loss 'nope'" in done.stderr
+    assert "seed: input should be" in done.stderr
+    assert "Traceback" not in done.stderr

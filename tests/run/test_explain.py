@@ -1,0 +1,22 @@
+"""The account as people read it."""
+
+from zerokd.run.explain import account_data, account_latex, account_text
+from zerokd.run.session import choose_device, prepare
+
+
+def test_text_at_80_columns_has_every_term_and_signal(build):
+    components = build("terms.contrastive.ema.when={every='2 steps'}")
+    text = account_text(prepare(components, choose_device("cpu")))
+    for phase in components.phases:
+        for term in phase.terms:
+            assert f"  {term.label} " in text
+            assert all(f"{signal}: " in text for signal in term.on.values())
+    assert "= 0.35*distillation.enhanced + 0.35*distillation.curve_map" in text
+    assert "contrastive, at 1 of 2 steps" in text
+    assert all(len(line) <= 80 for line in text.splitlines() if " after " not in line)
+
+
+def test_data_and_latex(build):
+    plan = prepare(build(), choose_device("cpu"))
+    assert [stage["stage"] for stage in account_data(plan)["stages"]] == ["pretrain", "distill"]
+    assert account_latex(plan).count("\\begin{aligned}") == 2

@@ -1,0 +1,37 @@
+"""``zerokd explain``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zerokd.cli import while_read
+from zerokd.cli.options import change_options, plugin_option
+
+
+@click.command("explain")
+@click.argument("path", metavar="RECIPE")
+@change_options
+@plugin_option
+@click.option("--latex", "as_latex", is_flag=True, help="The equations alone, as LaTeX.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+def command(path: str, plugins: tuple[Path, ...], as_latex: bool, as_json: bool, **changes: Any) -> None:
+    """Account for RECIPE's equation: each term's effective coefficient, its signals, and what runs when."""
+    from zerokd.plugin.host import discover
+    from zerokd.recipe.extends import read_recipe
+    from zerokd.recipe.overrides import with_options
+    from zerokd.run.check import checked
+    from zerokd.run.explain import account_data, account_latex, account_text
+    from zerokd.run.session import choose_device, prepare
+
+    _, components = checked(with_options(read_recipe(path), **changes), discover(plugins, strict=True))
+    plan = prepare(components, choose_device("cpu"))
+    with while_read(sys.stdout):
+        if as_json:
+            click.echo(json.dumps(account_data(plan), indent=2))
+        else:
+            click.echo(account_latex(plan) if as_latex else account_text(plan))
