@@ -71,6 +71,7 @@ class _Resolver:
             for name, table in named.items()
         }
         self.unbuilt |= {("models", name) for name in self.names.within("models") if name not in models | averages}
+        self.unbuilt |= set() if self.names.sure("models") else {("models",)}
         for group, named in self.names.within("terms").items():
             written = {("terms", group, name) for name in named} if isinstance(named, dict) else {("terms", group)}
             self.unbuilt |= {path for path in written if path[1:] not in terms}
@@ -117,6 +118,7 @@ class _Resolver:
 
     def models(self) -> dict[str, Model]:
         if TRAINED not in self.names.within("models") and self.names.sure("models"):
+            self.unbuilt.add(("models", TRAINED))
             self.report(f"models lacks {TRAINED!r}, the model that is trained", self.document.key_place(("models",)))
         built = {}
         for name, table in self.recipe.models.items():
@@ -138,10 +140,8 @@ class _Resolver:
     def needs_weights(self, name: str, table: schema.Network) -> None:
         """A frozen model with random weights would teach noise; that is never what was meant."""
         if "weights" not in self.names.within("models", name):
-            hints = (f'add weights = "bundled" or a path under [models.{name}]',)
-            self.report(
-                f"models.{name} is frozen and has no weights", self.document.key_place(("models", name)), *hints
-            )
+            place, hint = self.document.key_place(("models", name)), f"or a path under [models.{name}]"
+            self.report(f"models.{name} is frozen and has no weights", place, f'add weights = "bundled" {hint}')
 
     def averages(self, models: Mapping[str, Model]) -> dict[str, Average]:
         built = {}
@@ -195,7 +195,8 @@ class _Resolver:
                 self.report(f"unknown stage {name!r}", place, *did_you_mean(name, known))
             elif name in self.recipe.run[:position]:
                 self.report(f"stage {name!r} runs twice", place, "give the second one a table and a name of its own")
-        return [name for name in dict.fromkeys(self.recipe.run) if name in self.recipe.stages]
+        meant = () if set(self.recipe.run) <= known.keys() else self.recipe.stages  # by an unknown name: any of them
+        return [name for name in dict.fromkeys((*self.recipe.run, *meant)) if name in self.recipe.stages]
 
     def phase(self, name: str, terms: list[Term]) -> Phase:
         table = self.recipe.stages[name]
@@ -248,16 +249,8 @@ class _Resolver:
         return Equation(table.objective, dict.fromkeys(named, Number(1.0))), dict.fromkeys(named, 1.0)
 
     def unused(self) -> None:
-        """A group, param, stage or shadowed name that no stage uses is a mistake somewhere."""
-        used = self.names.used() | self.meant
-        whole = self.names.sure("stages") and len(self.names.objectives()) == len(self.names.within("stages"))
-        for kind, names in (("params", self.recipe.params), ("terms", self.recipe.terms)):
-            for name in names:
-                place = self.document.key_place((kind, name))
-                if name not in used and whole:
-                    self.report(f"{kind}.{name} is used by no stage", place, "use it in an objective, or remove it")
-                elif kind == "params" and name in self.names.within("terms"):
-                    self.report(f"{name!r} names a param and a group of terms", place, "rename one of them")
+        for path, message, hint in self.names.unused(self.recipe.params, self.recipe.terms, self.meant):
+            self.report(message, self.document.key_place(path), hint)
 
 
 def _inside(place: Place, column: int) -> Place:
