@@ -24,6 +24,7 @@ from zerokd.recipe.expression import (
     names,
     negate,
     scale,
+    short,
     show,
 )
 
@@ -39,7 +40,7 @@ class UnknownName(EquationError):  # noqa: N818 -- reads as what happened
     """A name that is neither a param nor a group."""
 
     def __init__(self, name: str, column: int):
-        super().__init__(f"unknown name {name!r}", column)
+        super().__init__(f"unknown name {short(name)!r}", column)
         self.name = name
 
 
@@ -70,7 +71,7 @@ class Equation:
             if not value >= 0 or math.isinf(value):
                 expression = self.coefficients[group]
                 given = ", ".join(f"{name} = {params[name]:g}" for name in sorted(names(expression)))
-                text = f"the coefficient of {group} is {show(expression)} = {value:g}" + (
+                text = f"the coefficient of {group} is {short(show(expression))} = {value:g}" + (
                     f" with {given}" if given else ""
                 )
                 raise EquationError(text, expression.column, "coefficients must be finite and at least 0")
@@ -88,11 +89,11 @@ def parse(text: str, params: frozenset[str], groups: frozenset[str]) -> Equation
     parser = _Parser(text, params, groups)
     linear = parser.sum(0)
     if parser.kind != "end":
-        raise parser.error(f"unexpected {parser.token!r}")
+        raise parser.error(f"unexpected {short(parser.token)!r}")
     if not linear.groups:
         raise EquationError("the equation names no group of terms", 0, f"groups: {', '.join(sorted(groups)) or 'none'}")
     if linear.remainder != ZERO:
-        text_left = show(linear.remainder)
+        text_left = short(show(linear.remainder))
         raise EquationError(f"{text_left} belongs to no group: it would train nothing", linear.remainder.column)
     return Equation(text, linear.groups)
 
@@ -154,7 +155,7 @@ class _Parser:
         if kind == "number":
             self.advance()
             if math.isinf(float(token)):
-                raise EquationError(f"{token} is not a finite number", column)
+                raise EquationError(f"{short(token)} is not a finite number", column)
             return Linear({}, Number(float(token), column), column)
         if self.accept("("):
             inner = self.sum(depth + 1)
@@ -164,7 +165,9 @@ class _Parser:
             self.advance()
             return self.call(token, depth, column) if token in ("min", "max") else self.named(token, column)
         raise self.error(
-            f"expected a number, a param, a group or '(', got {token!r}" if token else "the equation ends too early"
+            f"expected a number, a param, a group or '(', got {short(token)!r}"
+            if token
+            else "the equation ends too early"
         )
 
     def named(self, name: str, column: int) -> Linear:
@@ -187,7 +190,9 @@ class _Parser:
 
     def close(self) -> None:
         if not self.accept(")"):
-            raise self.error(f"expected ')', got {self.token!r}" if self.token else "a parenthesis is never closed")
+            raise self.error(
+                f"expected ')', got {short(self.token)!r}" if self.token else "a parenthesis is never closed"
+            )
 
 
 def _added(terms: list[Linear]) -> Linear:

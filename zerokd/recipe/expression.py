@@ -40,6 +40,7 @@ class Operation:
 Expression = Number | Param | Operation
 
 
+LONGEST = 160  # characters of a name, number or expression in a message
 ZERO = Number(0.0)
 OPERATIONS: dict[str, Callable[[list[float]], float]] = {
     "+": math.fsum,
@@ -82,11 +83,11 @@ def evaluate(expression: Expression, params: Mapping[str, float]) -> float:
         return params[expression.name]
     values = [evaluate(one, params) for one in expression.operands]
     if expression.sign == "/" and values[1] == 0:
-        raise EquationError(f"{show(expression)} divides by zero", expression.column)
+        raise EquationError(f"{short(show(expression))} divides by zero", expression.column)
     try:
         return OPERATIONS[expression.sign](values)
     except (OverflowError, ValueError):  # of math.fsum, for numbers near the largest there is
-        raise EquationError(f"{show(expression)} is not a finite number", expression.column) from None
+        raise EquationError(f"{short(show(expression))} is not a finite number", expression.column) from None
 
 
 def show(expression: Expression) -> str:
@@ -103,6 +104,11 @@ def show(expression: Expression) -> str:
     if expression.sign == "+":
         return "(" + " + ".join(parts).replace("+ -", "- ") + ")"
     return f"{parts[0]} {expression.sign} {parts[1]}" if expression.sign == "/" else f"{parts[0]}*{parts[1]}"
+
+
+def short(text: str) -> str:
+    """A text for a message: of a very long one its start and its end."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
 
 
 def names(expression: Expression) -> Iterator[str]:

@@ -16,7 +16,10 @@ def problems(
     error: ValidationError, document: Document, at: tuple, model: type[BaseModel], also: Iterable[str] = ()
 ) -> Iterator[Problem]:
     """What pydantic found wrong with the table at path ``at``; ``also`` are keys of it that are not the model's."""
+    told_of = [found["loc"] for found in error.errors(include_url=False)]
     for found in error.errors(include_url=False):
+        if found["type"] == "too_short" and any(one[:-1] == found["loc"] for one in told_of):
+            continue  # it counts the elements that are left when the wrong ones are gone
         path = at + path_of(found["loc"])
         kind, dotted = found["type"], ".".join(map(str, path))
         known = fields_of(model, path[len(at) : -1])
