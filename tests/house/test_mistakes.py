@@ -423,6 +423,13 @@ SEEDED = [
         "known: curve_map, enhanced, features",
     ),
     (
+        "signal empty",
+        ENHANCED,
+        ENHANCED.replace('"teacher.enhanced"', '¦""'),
+        "distillation.enhanced: port 'target' reads '': no such input",
+        "known: ema, low, student, teacher",
+    ),
+    (
         "average unknown",
         EMA,
         EMA.replace('"ema.enhanced"', '¦"emma.enhanced"'),

@@ -160,9 +160,9 @@ class _Resolver:
         path = ("terms", group, name)
         loss = self.build(table, path)
         adapters = [self.build(one, (*path, "adapt", i)) for i, one in enumerate(table.adapt)]
-        ports: Mapping[str, Port] = loss.ports if loss else {}
-        for port in table.on if loss else ():
-            if port not in ports:
+        ports: Mapping[str, Port] = {} if loss is None else loss.ports
+        for port in table.on:
+            if loss is not None and port not in ports:
                 hints = did_you_mean(port, ports)
                 self.report(f"{table.use} has no port {port!r}", self.document.key_place((*path, "on", port)), *hints)
         on = self.names.within(*path).get("on", {})
@@ -171,8 +171,8 @@ class _Resolver:
                 self.unbuilt.add(path)
                 hint = f'add on = {{ {port} = "owner.signal" }}: {declared.about}'
                 self.report(f"port {port!r} of {table.use} is not bound", self.document.key_place(path), hint)
-        bound = {port: table.on.get(port, declared.default or "") for port, declared in ports.items()} | table.on
-        on = {port: signal for port, signal in bound.items() if signal}
+        bound = {port: table.on.get(port, declared.default) for port, declared in ports.items()} | table.on
+        on = {port: signal for port, signal in bound.items() if signal is not None}
         return Term(
             group=group,
             name=name,
@@ -180,7 +180,7 @@ class _Resolver:
             loss=loss,
             weight=table.weight,
             on=on,
-            adapters=tuple(one for one in adapters if one),
+            adapters=tuple(one for one in adapters if one is not None),
             adapter_names=tuple(f"{one.use}{one.options or ''}" for one in table.adapt),
             monitor=table.monitor,
             place=self.document.key_place(path),
@@ -201,26 +201,24 @@ class _Resolver:
     def phase(self, name: str, terms: list[Term]) -> Phase:
         table = self.recipe.stages[name]
         path = ("stages", name)
-        stage = self.build(table, path) or Unbuilt()
+        stage = self.build(table, path)
         augmentations = [self.build(one, (*path, "augment", key)) for key, one in table.augment.items()]
         equation, coefficients = self.equation(table, path)
         chosen = [term for term in terms if term.group in equation.coefficients]
         idle = [term for term in chosen if coefficients[term.group] * term.weight == 0 and not term.monitor]
-        partial = path in self.unbuilt or any(
-            one[:2] == ("terms", group) for group in coefficients for one in self.unbuilt
-        )
+        partial = {path, *(("terms", group) for group in coefficients)} & {one[:2] for one in self.unbuilt}
         if all(term.monitor or term in idle for term in chosen) and not partial:
             self.report(f"stage {name!r} trains on nothing: every weight is 0", self.document.key_place(path))
         return Phase(
             name=name,
-            stage=stage,
+            stage=Unbuilt() if stage is None else stage,
             equation=equation,
             coefficients=coefficients,
             terms=tuple(term for term in chosen if term not in idle),
             epochs=table.epochs,
             batch=table.batch,
             optimizer=table.optimizer,
-            augmentations=tuple(one for one in augmentations if one),
+            augmentations=tuple(one for one in augmentations if one is not None),
             idle=tuple(term.label for term in idle),
             place=self.document.key_place(path),
         )
