@@ -1,6 +1,6 @@
 """Errors say where, what, and what to do; and stay readable."""
 
-from zerokd.errors import WIDEST_LINE, DataError, Place, Problem, RecipeError, did_you_mean
+from zerokd.errors import WIDEST_LINE, DataError, Place, Problem, RecipeError, combined, did_you_mean, odd_characters
 
 
 def test_a_problem_reads_as_designed():
@@ -48,3 +48,18 @@ def test_the_nearest_name_else_what_is_known():
     assert did_you_mean("zzz", ["beta", "alpha"]) == ("known: alpha, beta",)
     assert did_you_mean("zzz", [f"n{i}" for i in range(20)])[0].endswith("(20 in all)")
     assert did_you_mean("zzz", [], "see there") == ("none is known  see there",)
+
+
+def test_a_character_that_is_no_ascii_is_named_once():
+    odd = "'\u0430' is CYRILLIC SMALL LETTER A (U+0430)"
+    assert did_you_mean("\u0430lph\u0430", ["alpha"]) == ("did you mean 'alpha'?", odd)
+    assert odd_characters("alpha") == ()
+    assert odd_characters("\ue000") == (r"'\ue000' is unnamed (U+E000)",)
+    assert len(odd_characters("\u0430\u0431\u0432\u0433")) == 3
+
+
+def test_errors_are_combined_and_a_mistake_in_the_recipe_decides():
+    one, two = Problem("one"), Problem("two")
+    both = combined([DataError(one), RecipeError(two, one)])
+    assert (type(both), both.problems) == (RecipeError, (one, two))
+    assert combined([DataError(one), DataError(two)]).exit_code == 3

@@ -3,6 +3,7 @@
 import pytest
 
 from zerokd.recipe.expression import (
+    LONGEST,
     ZERO,
     EquationError,
     Number,
@@ -13,6 +14,7 @@ from zerokd.recipe.expression import (
     names,
     negate,
     scale,
+    short,
     show,
 )
 
@@ -45,3 +47,10 @@ def test_division_by_zero_says_what_divides():
     with pytest.raises(EquationError) as caught:
         evaluate(scale(ONE, "/", add([ALPHA, Number(-0.25)])), {"alpha": 0.25})
     assert caught.value.message == "1 / (alpha - 0.25) divides by zero"
+
+
+def test_a_very_long_text_is_told_by_its_ends():
+    assert short("x" * LONGEST) == "x" * LONGEST
+    told = short("a" + "x" * 5000 + "b")
+    assert (told[0], told[-1]) == ("a", "b")
+    assert len(told) == LONGEST + len(" ... ")

@@ -6,7 +6,7 @@ from tests.conftest import RECIPES
 from zerokd.errors import RecipeError
 from zerokd.recipe.document import parse_document
 from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.overrides import changed, override, with_data, with_epochs
+from zerokd.recipe.overrides import changed, override, with_data, with_epochs, with_options
 
 TEXT = """
 run = ["a", "b"]
@@ -38,6 +38,7 @@ def document():
         ("{ use = 'gap' }", {"use": "gap"}),
         ("a=b", "a=b"),
         ("", ""),
+        (f"0x{'f' * 5000}", f"0x{'f' * 5000}"),
     ],
 )
 def test_values_are_toml_and_other_text_is_a_string(document, text, value):
@@ -56,7 +57,7 @@ def test_a_changed_value_is_placed_at_its_setting(document):
     assert str(new.value_place(("data", "count"))) == "x.toml:6:9"
 
 
-@pytest.mark.parametrize("setting", ["data.size", "=3", "data..size=3", "data.size.x=3"])
+@pytest.mark.parametrize("setting", ["data.size", "=3", "data..size=3", "data.size.x=3", f"{'a.' * 32}a=1"])
 def test_a_setting_that_makes_no_sense_is_refused(document, setting):
     with pytest.raises(RecipeError) as caught:
         override(document, [setting])
@@ -103,3 +104,8 @@ def test_a_setting_is_laid_over_the_folder_and_under_the_seed_and_the_epochs():
 def test_a_mistake_in_the_recipe_is_told_before_its_epochs_are_scaled():
     with pytest.raises(RecipeError, match="run: input should be a valid tuple"):
         changed(read_recipe(RECIPES / "paper.toml"), ["run=3"], epochs=3)
+
+
+def test_epochs_of_a_recipe_with_mistakes_are_left_alone():
+    document = with_options(read_recipe(RECIPES / "paper.toml"), ["run=3"], epochs=3)
+    assert document.tables["stages"]["pretrain"]["epochs"] == 40

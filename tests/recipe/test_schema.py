@@ -7,7 +7,7 @@ import pytest
 from zerokd.errors import RecipeError
 from zerokd.recipe.document import parse_document
 from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.schema import Average, Network, uses, validate
+from zerokd.recipe.schema import Average, Network, understood, uses, validate
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
 TEXT = """\
@@ -148,3 +148,29 @@ def test_a_mistake_is_told_at_its_place(old, new, place, told, hint):
 def test_all_mistakes_are_told_at_once():
     found = mistakes(("epochs = 3", "epochs = 0"), ("alpha = 0.5", "alpha = nan"), ("decay = 0.9", "decay = 2.0"))
     assert [problem.place.line for problem in found] == [4, 11, 15]
+
+
+def test_what_is_wrong_gives_way_to_its_default_a_stand_in_or_the_table_around_it():
+    text = (
+        TEXT.replace("alpha = 0.5", "alpha = true")
+        .replace("learning_rate = 1e-3", "clip_norm = 0.0\nlearning_rate = 2.0")
+        .replace("epochs = 3", "epochs = 0")
+        .replace("decay = 0.9", "decay = 9")
+        .replace('use = "nano_dce"', "use = 3")
+        .replace("weight = 2", "weight = 2\n[terms.task.other]\nuse = 3\n[terms]\nempty = 3")
+    )
+    recipe, found = understood(parse_document(text, "x.toml"))
+    assert len(found) == 8
+    assert recipe.params == {}
+    stage = recipe.stages["only"]
+    assert (stage.epochs, stage.optimizer.clip_norm, stage.optimizer.learning_rate) == (1, 0.1, 2.0)
+    assert list(recipe.models) == ["ema"]
+    assert recipe.models["ema"].decay == 0.999
+    assert {group: list(terms) for group, terms in recipe.terms.items()} == {"task": ["color"]}
+
+
+@pytest.mark.parametrize("text", ["", "data = 3\nrun = [3]\nname = 7", "stages = []\nterms = 1\nmodels = ''"])
+def test_a_recipe_that_lacks_nearly_everything_is_understood_in_part(text):
+    recipe, found = understood(parse_document(text, "x.toml"))
+    assert (recipe.data, recipe.run, recipe.stages, recipe.terms) == (None, (), {}, {})
+    assert len(found) == 6

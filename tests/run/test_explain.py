@@ -12,8 +12,9 @@ def test_text_at_80_columns_has_every_term_and_signal(build):
             assert f"  {term.label} " in text
             assert all(f"{signal}: " in text for signal in term.on.values())
     assert "= 0.35*distillation.enhanced + 0.35*distillation.curve_map" in text
-    assert "contrastive, at 1 of 2 steps" in text
-    assert all(len(line) <= 80 for line in text.splitlines() if " after " not in line)
+    assert "\n      at 1 of 2 steps\n" in text
+    assert "\n      after adaptive_pool, gap\n" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
 
 
 def test_data_and_latex(build):

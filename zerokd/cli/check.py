@@ -23,13 +23,13 @@ def command(path: str, device: str, plugins: tuple[Path, ...], as_json: bool, **
     """Prove that every term of RECIPE trains the student, and show by how much. Nothing is trained or written."""
     from zerokd.plugin.host import discover
     from zerokd.recipe.extends import read_recipe
-    from zerokd.recipe.overrides import changed
-    from zerokd.recipe.resolve import resolve
+    from zerokd.recipe.overrides import with_options
+    from zerokd.run.check import checked
     from zerokd.run.report import as_data, as_text
     from zerokd.run.session import choose_device, prepare
 
-    document, recipe = changed(read_recipe(path), **changes)
-    plan = prepare(resolve(recipe, document, discover(plugins, strict=True)), choose_device(device))
+    _, components = checked(with_options(read_recipe(path), **changes), discover(plugins, strict=True))
+    plan = prepare(components, choose_device(device))
     with while_read(sys.stdout):
         told = json.dumps(as_data(plan), indent=2) if as_json else as_text(plan)
         click.echo(told)

@@ -53,11 +53,12 @@ def misnamed(
     ``unbuilt`` are the paths of models, terms and stages that have mistakes of their own: what is not known of them is
     not held against others. ``inputs`` is None for a stage of which not even those are known.
     """
-    found = []
+    found, owners = [], {*components.models, *components.averages}
     for term in phase.terms:
         for port, text in term.on.items():
             name = SignalName.read(text)
-            if ("models", name.owner) in unbuilt or (inputs is None and not name.owner):
+            told = ("models", name.owner) in unbuilt or (("models",) in unbuilt and name.owner not in owners)
+            if told if name.owner else inputs is None:
                 continue
             wrong = _wrong(name, phase, components, inputs or (), ("stages", phase.name) not in unbuilt)
             if wrong:

@@ -28,4 +28,4 @@ def configure(
     try:
         return entry, component, component.Config(**table.options)
     except ValidationError as error:
-        raise RecipeError(*problems(error, document, path, component.Config)) from None
+        raise RecipeError(*problems(error, document, path, component.Config, type(table).model_fields)) from None

@@ -26,11 +26,12 @@ from zerokd.recipe.expression import (
     names,
     negate,
     scale,
+    short,
     show,
 )
 from zerokd.recipe.polynomial import is_zero
 
-LONGEST = 100_000  # characters
+LONGEST = 20_000  # characters
 LONGEST_PRODUCT = 100  # factors; each nests the expression one deeper
 DEEPEST = 64  # nested parentheses
 TOKEN = re.compile(
@@ -42,7 +43,7 @@ class UnknownName(EquationError):  # noqa: N818 -- reads as what happened
     """A name that is neither a param nor a group."""
 
     def __init__(self, name: str, column: int):
-        super().__init__(f"unknown name {name!r}", column)
+        super().__init__(f"unknown name {short(name)!r}", column)
         self.name = name
 
 
@@ -83,7 +84,7 @@ class Equation:
     ) -> EquationError:
         expression = self.coefficients[group]
         given = ", ".join(f"{name} = {at(params[name], step):g}" for name in sorted(set(names(expression))))
-        text = f"the coefficient of {group} is {show(expression)} = {values[step]:g}"
+        text = f"the coefficient of {group} is {short(show(expression))} = {values[step]:g}"
         text += (f" with {given}" if given else "") + (f" at {tell(step)}" if tell else "")
         return EquationError(text, expression.column, "coefficients must be finite and at least 0")
 
@@ -107,7 +108,7 @@ def parse(text: str, params: frozenset[str], groups: frozenset[str]) -> Equation
     if not linear.groups:
         raise EquationError("the equation names no group of terms", 0, f"groups: {', '.join(sorted(groups)) or 'none'}")
     if not is_zero(linear.remainder):
-        text_left = show(linear.remainder)
+        text_left = short(show(linear.remainder))
         raise EquationError(f"{text_left} belongs to no group: it would train nothing", linear.remainder.column)
     return Equation(text, linear.groups)
 
@@ -127,7 +128,7 @@ def _read(text: str, params: frozenset[str], groups: frozenset[str]) -> Linear:
     parser = _Parser(text, params, groups)
     linear = parser.sum(0)
     if parser.kind != "end":
-        raise parser.error(f"unexpected {parser.token!r}")
+        raise parser.error(f"unexpected {short(parser.token)!r}")
     return linear
 
 
@@ -188,7 +189,7 @@ class _Parser:
         if kind == "number":
             self.advance()
             if math.isinf(float(token)):
-                raise EquationError(f"{token} is not a finite number", column)
+                raise EquationError(f"{short(token)} is not a finite number", column)
             return Linear({}, Number(float(token), column), column)
         if self.accept("("):
             inner = self.sum(depth + 1)
@@ -198,7 +199,9 @@ class _Parser:
             self.advance()
             return self.call(token, depth, column) if token in ("min", "max") else self.named(token, column)
         raise self.error(
-            f"expected a number, a param, a group or '(', got {token!r}" if token else "the equation ends too early"
+            f"expected a number, a param, a group or '(', got {short(token)!r}"
+            if token
+            else "the equation ends too early"
         )
 
     def named(self, name: str, column: int) -> Linear:
@@ -221,7 +224,9 @@ class _Parser:
 
     def close(self) -> None:
         if not self.accept(")"):
-            raise self.error(f"expected ')', got {self.token!r}" if self.token else "a parenthesis is never closed")
+            raise self.error(
+                f"expected ')', got {short(self.token)!r}" if self.token else "a parenthesis is never closed"
+            )
 
 
 def _added(terms: list[Linear]) -> Linear:

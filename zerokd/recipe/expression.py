@@ -43,6 +43,7 @@ class Operation:
 Expression = Number | Param | Operation
 
 
+LONGEST = 160  # characters of a name, number or expression in a message
 ZERO = Number(0.0)
 ROUNDING = 4 * np.finfo(float).eps  # a sum smaller than this share of its parts, each, is rounding alone
 
@@ -82,11 +83,11 @@ def evaluate(expression: Expression, params: Mapping[str, Series]) -> Series:
         return params[expression.name]
     values = [np.asarray(evaluate(one, params)) for one in expression.operands]
     if expression.sign == "/" and not np.all(values[1]):
-        raise EquationError(f"{show(expression)} divides by zero", expression.column)
+        raise EquationError(f"{short(show(expression))} divides by zero", expression.column)
     with np.errstate(all="ignore"):
         value = _operate(expression.sign, values)
     if expression.sign == "+" and not np.isfinite(value).all():
-        raise EquationError(f"{show(expression)} is not a finite number", expression.column)
+        raise EquationError(f"{short(show(expression))} is not a finite number", expression.column)
     return value if value.ndim else float(value)
 
 
@@ -116,6 +117,11 @@ def show(expression: Expression) -> str:
     if expression.sign == "+":
         return "(" + " + ".join(parts).replace("+ -", "- ") + ")"
     return f"{parts[0]} {expression.sign} {parts[1]}" if expression.sign == "/" else f"{parts[0]}*{parts[1]}"
+
+
+def short(text: str) -> str:
+    """A text for a message: of a very long one its start and its end."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
 
 
 def names(expression: Expression) -> Iterator[str]:

@@ -12,9 +12,14 @@ from zerokd.recipe.document import Document
 from zerokd.recipe.positions import KeyPath
 
 
-def problems(error: ValidationError, document: Document, at: tuple, model: type[BaseModel]) -> Iterator[Problem]:
-    """What pydantic found wrong with the table at path ``at``, told in the words of the recipe."""
+def problems(
+    error: ValidationError, document: Document, at: tuple, model: type[BaseModel], also: Iterable[str] = ()
+) -> Iterator[Problem]:
+    """What pydantic found wrong with the table at path ``at``; ``also`` are keys of it that are not the model's."""
+    told_of = [found["loc"] for found in error.errors(include_url=False)]
     for found in error.errors(include_url=False):
+        if found["type"] == "too_short" and any(one[:-1] == found["loc"] for one in told_of):
+            continue  # it counts the elements that are left when the wrong ones are gone
         path = at + path_of(found["loc"])
         kind, dotted = found["type"], ".".join(map(str, path))
         known = fields_of(model, path[len(at) : -1])
@@ -24,7 +29,7 @@ def problems(error: ValidationError, document: Document, at: tuple, model: type[
             text = f"{'.'.join(map(str, owner)) or 'the recipe'} lacks the key {path[-1]!r}"
             yield Problem(text, document.key_place(owner), hints + _siblings(document, owner))
         elif kind == "extra_forbidden":
-            hints = did_you_mean(str(path[-1]), known)
+            hints = did_you_mean(str(path[-1]), [*known, *(also if len(path) == len(at) + 1 else ())])
             yield Problem(f"unknown key {dotted!r}", document.key_place(path), hints)
         else:
             told = found["msg"].removeprefix("Value error, ")

@@ -6,11 +6,12 @@ A name that stands for something wrong is no unknown name: it has been told once
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
 
+from zerokd.recipe.positions import KeyPath
 from zerokd.recipe.schema import Recipe
 
 WORD = re.compile(r"[^\W\d]\w*")
@@ -39,9 +40,23 @@ class Names:
     def objectives(self) -> list[str]:
         """The equation of every stage that has one."""
         written = [self.within("stages", name).get("objective") for name in self.within("stages")]
-        return [one for one in written if isinstance(one, str)]
+        return [one for one in written if isinstance(one, str) and one.strip()]
 
     def used(self) -> frozenset[str]:
         """Every name in an equation, of a stage or of a param that is made of others."""
         made = [self.within("params", name).get("equals", "") for name in self.within("params")]
         return frozenset(WORD.findall(" ".join([*self.objectives(), *map(str, made)])))
+
+    def unused(
+        self, params: Collection[str], groups: Collection[str], meant: Collection[str]
+    ) -> Iterator[tuple[KeyPath, str, str]]:
+        """Each param or group that no stage uses, or that shares its name: a mistake somewhere. Where an equation has
+        unknown names, those in ``meant`` may be used after all; where one is not known, any may."""
+        used = self.used().union(meant)
+        whole = self.sure("stages") and len(self.objectives()) == len(self.within("stages"))
+        for kind, names in (("params", params), ("terms", groups)):
+            for name in names:
+                if whole and name not in used:
+                    yield (kind, name), f"{kind}.{name} is used by no stage", "use it in an objective, or remove it"
+                elif kind == "params" and name in self.within("terms"):
+                    yield (kind, name), f"{name!r} names a param and a group of terms", "rename one of them"

@@ -18,6 +18,7 @@ from zerokd.recipe.pretrained import install_weights
 def build_models(builder: Builder, recipe: schema.Recipe, names: Names) -> dict[str, Model]:
     """Every model with its weights; all but the trained one are frozen."""
     if TRAINED not in names.within("models") and names.sure("models"):
+        builder.unbuilt.add(("models", TRAINED))
         builder.report(f"models lacks {TRAINED!r}, the model that is trained", builder.document.key_place(("models",)))
     built = {}
     for name, table in recipe.models.items():

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from zerokd.errors import Place, Problem, RecipeError
 from zerokd.recipe.document import Document
+from zerokd.recipe.positions import DEEPEST, refusal
 from zerokd.recipe.schema import Recipe, understood, validate
 
 DATA_KEYS = ("size", "held_out")  # what every data source understands survives a change of source
@@ -63,6 +64,8 @@ def override(document: Document, settings: Iterable[str]) -> Document:
         if not equals or not all(path):
             hint = "write --set dotted.key=VALUE, for example --set params.alpha=0.4"
             raise RecipeError(Problem("a setting needs a key and a value", place, (hint,)))
+        if len(path) > DEEPEST:
+            raise RecipeError(Problem(f"tables inside each other, more than {DEEPEST} deep", place))
         document = put(document, path, _value(text.strip()), place)
     return document
 
@@ -105,6 +108,8 @@ def with_epochs(document: Document, total: int) -> Document:
 
 
 def _value(text: str) -> Any:
+    if refusal(f"value = {text}"):
+        return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (tomllib.TOMLDecodeError, RecursionError, ValueError):

@@ -70,6 +70,7 @@ class _Resolver(Builder):
             for name, table in named.items()
         }
         self.unbuilt |= {("models", name) for name in self.names.within("models") if name not in models | averages}
+        self.unbuilt |= set() if self.names.sure("models") else {("models",)}
         for group, named in self.names.within("terms").items():
             written = {("terms", group, name) for name in named} if isinstance(named, dict) else {("terms", group)}
             self.unbuilt |= {path for path in written if path[1:] not in terms}
@@ -95,9 +96,9 @@ class _Resolver(Builder):
         path = ("terms", group, name)
         loss = self.build(table, path)
         adapters = [self.build(one, (*path, "adapt", i)) for i, one in enumerate(table.adapt)]
-        ports: Mapping[str, Port] = loss.ports if loss else {}
-        for port in table.on if loss else ():
-            if port not in ports:
+        ports: Mapping[str, Port] = {} if loss is None else loss.ports
+        for port in table.on:
+            if loss is not None and port not in ports:
                 hints = did_you_mean(port, ports)
                 self.report(f"{table.use} has no port {port!r}", self.document.key_place((*path, "on", port)), *hints)
         on = self.names.within(*path).get("on", {})
@@ -106,8 +107,8 @@ class _Resolver(Builder):
                 self.unbuilt.add(path)
                 hint = f'add on = {{ {port} = "owner.signal" }}: {declared.about}'
                 self.report(f"port {port!r} of {table.use} is not bound", self.document.key_place(path), hint)
-        bound = {port: table.on.get(port, declared.default or "") for port, declared in ports.items()} | table.on
-        on = {port: signal for port, signal in bound.items() if signal}
+        bound = {port: table.on.get(port, declared.default) for port, declared in ports.items()} | table.on
+        on = {port: signal for port, signal in bound.items() if signal is not None}
         return Term(
             group=group,
             name=name,
@@ -115,7 +116,7 @@ class _Resolver(Builder):
             loss=loss,
             weight=self.weight(table, path),
             on=on,
-            adapters=tuple(one for one in adapters if one),
+            adapters=tuple(one for one in adapters if one is not None),
             adapter_names=tuple(f"{one.use}{one.options or ''}" for one in table.adapt),
             when=table.when,
             monitor=table.monitor,
@@ -174,12 +175,13 @@ class _Resolver(Builder):
                 self.report(f"unknown stage {name!r}", place, *did_you_mean(name, known))
             elif name in self.recipe.run[:position]:
                 self.report(f"stage {name!r} runs twice", place, "give the second one a table and a name of its own")
-        return [name for name in dict.fromkeys(self.recipe.run) if name in self.recipe.stages]
+        meant = () if set(self.recipe.run) <= known.keys() else self.recipe.stages  # by an unknown name: any of them
+        return [name for name in dict.fromkeys((*self.recipe.run, *meant)) if name in self.recipe.stages]
 
     def phase(self, name: str, terms: list[Term]) -> Phase:
         table = self.recipe.stages[name]
         path = ("stages", name)
-        stage = self.build(table, path) or Unbuilt()
+        stage = self.build(table, path)
         augmentations = [self.build(one, (*path, "augment", key)) for key, one in table.augment.items()]
         per_epoch = -(-self.images // table.batch)
         clock = Clock(table.epochs * per_epoch, per_epoch)
@@ -187,14 +189,14 @@ class _Resolver(Builder):
         chosen = [term for term in terms if term.group in equation.coefficients]
         weighing = self.weigh(chosen, found, clock)
         idle = [term for term in chosen if weighing.idle(term)]
-        partial = path in self.unbuilt or any(one[:2] == ("terms", group) for group in found for one in self.unbuilt)
+        partial = {path, *(("terms", group) for group in found)} & {one[:2] for one in self.unbuilt}
         gap = weighing.empty_step(chosen)
         if gap is not None and not partial:
             when = "every weight is 0" + (f" at {clock.tell(gap)}" if len(idle) < len(chosen) else "")
             self.report(f"stage {name!r} trains on nothing: {when}", self.document.key_place(path))
         return Phase(
             name=name,
-            stage=stage,
+            stage=Unbuilt() if stage is None else stage,
             equation=equation,
             clock=clock,
             coefficients=found,
@@ -204,7 +206,7 @@ class _Resolver(Builder):
             epochs=table.epochs,
             batch=table.batch,
             optimizer=table.optimizer,
-            augmentations=tuple(one for one in augmentations if one),
+            augmentations=tuple(one for one in augmentations if one is not None),
             idle=tuple(term.label for term in idle),
             place=self.document.key_place(path),
         )
@@ -247,16 +249,8 @@ class _Resolver(Builder):
         return Weighing(found, weights, active)
 
     def unused(self) -> None:
-        """A group, param, stage or shadowed name that no stage uses is a mistake somewhere."""
-        used = self.names.used() | self.meant
-        whole = self.names.sure("stages") and len(self.names.objectives()) == len(self.names.within("stages"))
-        for kind, names in (("params", self.recipe.params), ("terms", self.recipe.terms)):
-            for name in names:
-                place = self.document.key_place((kind, name))
-                if name not in used and whole:
-                    self.report(f"{kind}.{name} is used by no stage", place, "use it in an objective, or remove it")
-                elif kind == "params" and name in self.names.within("terms"):
-                    self.report(f"{name!r} names a param and a group of terms", place, "rename one of them")
+        for path, message, hint in self.names.unused(self.recipe.params, self.recipe.terms, self.meant):
+            self.report(message, self.document.key_place(path), hint)
 
 
 def _inside(place: Place, column: int) -> Place:

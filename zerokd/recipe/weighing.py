@@ -11,7 +11,7 @@ from zerokd.errors import RecipeError
 from zerokd.plugin.clock import Clock
 from zerokd.recipe.components import Term
 from zerokd.recipe.equation import Equation
-from zerokd.recipe.expression import EquationError, Series, show
+from zerokd.recipe.expression import EquationError, Series, short, show
 from zerokd.recipe.schedules import Changing, active, param_series, weight_series
 
 
@@ -50,7 +50,7 @@ def coefficients(equation: Equation, params: Mapping[str, Changing], clock: Cloc
     """
     found = equation.at(param_series(params, clock), clock.tell)
     for group, expression in equation.cancelled().items():
-        text = f"the coefficient of {group} is {show(expression)}, which is 0 whatever the params are"
+        text = f"the coefficient of {group} is {short(show(expression))}, which is 0 whatever the params are"
         raise EquationError(text, expression.column, "leave the group out of the equation")
     return found
 

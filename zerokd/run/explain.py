@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from zerokd.objective.explanation import Explanation, Range, TermAccount, explain
 from zerokd.run.report import wrapped
 from zerokd.run.session import Plan
 
-COLUMNS = ("group", "x weight", "x loss", "= effective")
+COLUMNS = ("group", "x weight", "x loss", "= total")
 
 
 def explanations(plan: Plan) -> list[Explanation]:
@@ -51,25 +51,26 @@ def _table(one: Explanation) -> Iterator[str]:
     width = max(len("coefficients"), *(len(term.label) for term in one.terms))
     rows = [_row(term) for term in one.terms]
     sizes = [max(len(row[column]) for row in [*rows, COLUMNS]) for column in range(len(COLUMNS))]
-    for label, row, note in [
-        ("coefficients", COLUMNS, "loss"),
-        *((term.label, row, _note(term, one.steps)) for term, row in zip(one.terms, rows, strict=True)),
-    ]:
-        cells = "  ".join(f"{cell:>{size}}" for cell, size in zip(row, sizes, strict=True))
-        yield f"  {label:<{width}}  {cells}  {note}"
+    yield _line("coefficients", COLUMNS, "loss", width, sizes)
+    for term, row in zip(one.terms, rows, strict=True):
+        yield _line(term.label, row, term.loss, width, sizes)
+        notes = [f"after {', '.join(term.adapters)}"] if term.adapters else []
+        notes += [f"at {term.steps} of {one.steps} steps"] if term.steps < one.steps else []
+        if notes:
+            yield f"      {'; '.join(notes)}"
     for label in one.idle:
         yield f"  {label:<{width}}  weight 0 at every step: not computed"
+
+
+def _line(label: str, cells: Sequence[str], note: str, width: int, sizes: Sequence[int]) -> str:
+    shown = " ".join(f"{cell:>{size}}" for cell, size in zip(cells, sizes, strict=True))
+    return f"  {label:<{width}} {shown}  {note}"
 
 
 def _row(term: TermAccount) -> tuple[str, ...]:
     if term.monitored:
         return "monitored", "", "", "0"
     return _range(term.coefficient), _range(term.weight), f"{term.factor:g}", _range(term.effective)
-
-
-def _note(term: TermAccount, steps: int) -> str:
-    after = f" after {', '.join(term.adapters)}" if term.adapters else ""
-    return f"{term.loss}{after}" + ("" if term.steps == steps else f", at {term.steps} of {steps} steps")
 
 
 def _signals(one: Explanation) -> Iterator[str]:

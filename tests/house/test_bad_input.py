@@ -1,0 +1,230 @@
+"""Input that nobody would write: accepted or refused at a place, never a traceback, never a hang."""
+
+import os
+import random
+
+import pytest
+
+from tests.conftest import RECIPES, TINY
+from zerokd.errors import ZerokdError
+from zerokd.plugin.host import discover
+from zerokd.recipe.extends import read_recipe
+from zerokd.recipe.overrides import override
+from zerokd.run.check import checked
+
+pytestmark = pytest.mark.timeout(20)
+
+FUZZ = int(os.environ.get("ZEROKD_FUZZ", "500"))
+_, START, REST = (RECIPES / "paper.toml").read_text().partition("\nname = ")  # what stands before it quotes the rest
+PAPER = (START + REST).lstrip().replace('"imagenet"', '"random"')
+EQUATION = "alpha*distillation + beta*feature_matching + (1 - alpha - beta)*task + contrastive"
+CYRILLIC = "'\u0430' is CYRILLIC SMALL LETTER A (U+0430)"
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    return discover()
+
+
+@pytest.fixture
+def told(tmp_path, catalogue):
+    """What is told of a recipe, in text or bytes; nothing where it is accepted. Every problem has a place."""
+
+    def told(text, settings=()):
+        data = text if isinstance(text, bytes) else text.encode()
+        (tmp_path / "x.toml").write_bytes(data)
+        found = None
+        try:
+            checked(override(read_recipe(tmp_path / "x.toml"), (*TINY, *settings)), catalogue)
+        except ZerokdError as error:
+            found = error
+        if found is None:
+            return ""
+        assert all(problem.place is not None for problem in found.problems)
+        return str(found).replace(str(tmp_path) + os.sep, "")
+
+    return told
+
+
+def replaced(old, new):
+    assert PAPER.count(old) >= 1
+    return PAPER.replace(old, new, 1)
+
+
+def test_the_recipe_itself_is_accepted(told):
+    assert told(PAPER) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (PAPER + "#" * 10_000_000, "x.toml: the file is larger than 256 KiB"),
+        (PAPER + "\nx = " + "[" * 5000 + "]" * 5000, "tables and arrays inside each other, more than 32 deep"),
+        (
+            PAPER + "\nx = " + "{a = " * 5000 + "1" + "}" * 5000,
+            "tables and arrays inside each other, more than 32 deep",
+        ),
+        ("a." * 20_000 + "b = 1\n" + PAPER, "x.toml:1:66: tables and arrays inside each other, more than 32 deep"),
+        ("[" + "a." * 20_000 + "b]\n" + PAPER, "tables and arrays inside each other, more than 32 deep"),
+        (f"seed = {'9' * 5000}\n" + PAPER, "x.toml:1:8: a key or number of 5000 characters"),
+        (f"seed = 0x{'f' * 200}\n" + PAPER, "x.toml:1:8: seed: input should be"),
+        (replaced("weight = 7.0", "weight = nan"), "weight: input should be a finite number, got nan"),
+        (replaced("weight = 7.0", "weight = -inf"), "weight: input should be"),
+        (replaced("alpha = 0.35", "alpha = 1e400"), "params.alpha: input should be a finite number, got inf"),
+        (replaced("[0.5, 1.5]", "[0.5, nan]"), "range.1: input should be a finite number, got nan"),
+        (PAPER.replace("name = ", "name = \0", 1), "x.toml:1:8: not valid TOML"),
+        (PAPER.encode() + b"\xff", "byte 0xff is not UTF-8"),
+        (PAPER.encode("utf-16"), "is not UTF-8"),
+        (b"", "the recipe lacks the key 'name'"),
+        (PAPER + "\r", "not valid TOML"),
+        (f"{'x' * 300} = 1\n" + PAPER, "x.toml:1:1: a key or number of 300 characters"),
+        (f'"{"x" * 3000}" = 1\n' + PAPER, "x.toml:1:1: unknown key 'xxx"),
+        ('"" = 1\n' + PAPER, "x.toml:1:1: unknown key ''"),
+        ("name = 1979-05-27\n" + PAPER.split("\n", 1)[1], "x.toml:1:8: name: input should be a valid string"),
+    ],
+    ids=range(20),
+)
+def test_it_is_refused_at_its_place(told, text, message):
+    assert message in told(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PAPER.replace("\n", "\r\n"),
+        "\ufeff" + PAPER,
+        "\ufeff" + PAPER.replace("\n", "\r\n"),
+        replaced(EQUATION, EQUATION + " + 0*task" * 1500),
+        replaced(EQUATION, "(" * 60 + EQUATION + ")" * 60),
+        PAPER + "# " + "é" * 100_000,
+    ],
+    ids=["CRLF", "BOM", "BOM and CRLF", "long equation", "parentheses", "long comment"],
+)
+def test_it_is_accepted(told, text):
+    assert told(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("equation", "message"),
+    [
+        (EQUATION + " + 0.5*task" * 5000, "characters, at most 20000 are read"),
+        ("+".join(["task"] * 5000), "characters, at most 20000 are read"),
+        ("*".join(["alpha"] * 500) + "*task", "a product has more than 100 factors"),
+        ("(" * 1000 + "task" + ")" * 1000, "parentheses nest deeper than 64"),
+        ("min(" * 1000 + "1" + ")" * 1000 + "*task", "parentheses nest deeper than 64"),
+        ("-" * 15_000 + "q", "unknown name 'q'"),
+        ("9" * 5000 + "*task", "is not a finite number"),
+        ("task**2", "expected a number, a param, a group or '('"),
+        ("__import__('os')", "unknown name '__import__'"),
+    ],
+    ids=range(9),
+)
+def test_an_equation_is_refused(told, equation, message):
+    found = told(replaced(EQUATION, equation))
+    assert "objective of distill" in found
+    assert message in found
+    assert max(map(len, found.splitlines())) < 1000
+
+
+def test_an_equation_of_five_thousand_terms_is_read(told):
+    short = PAPER.replace("pretraining", "p")
+    assert told(short.replace('objective = "p"', f'objective = "{"+".join(["p"] * 5000)}"')) == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("\nalpha =", '\n"\u0430lpha" =', "params.\u0430lpha: string should match pattern"),
+        ("\nalpha =", "\n\u0430lpha =", "x.toml:5:1: not valid TOML"),
+        ("count = 48", '"\u0441ount" = 48', "unknown key 'data.\u0441ount'"),
+        ("[params]", '["p\u0430rams"]', "unknown key 'p\u0430rams'"),
+        ("terms.task.color]", 'terms."t\u0430sk".color]', "terms.t\u0430sk: string should match pattern"),
+        ("alpha*distillation", "\u0430lpha*distillation", "unknown name '\u0430lpha'"),
+        ('"saturation"', '"s\u0430turation"', "unknown loss 's\u0430turation'"),
+        ('"match_iterations"', '"m\u0430tch_iterations"', "unknown adapter 'm\u0430tch_iterations'"),
+        ('"teacher.enhanced" }', '"te\u0430cher.enhanced" }', "no model 'te\u0430cher'"),
+        ('"pretrain", ', '"pretr\u0430in", ', "unknown stage 'pretr\u0430in'"),
+    ],
+)
+def test_a_letter_that_only_looks_right_is_named(told, old, new, message):
+    found = told(replaced(old, new))
+    assert message in found
+    assert (CYRILLIC if "\u0430" in new else "'\u0441' is CYRILLIC SMALL LETTER ES (U+0441)") in found
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        ".".join(["a"] * 20_000) + "=1",
+        "params.alpha=" + "[" * 5000,
+        "params.alpha=" + "9" * 5000,
+        "params.alpha=nan",
+        "seed=0x" + "f" * 5000,
+        "a\0b=1",
+        "name=\ud800",
+        "stages.distill.objective=" + "(" * 5000,
+        "terms.task.color.weight=" + "{a=" * 500,
+        "models.student.weights=\0",
+    ],
+    ids=range(10),
+)
+def test_a_setting_is_refused(told, setting):
+    found = told(PAPER, [setting])
+    assert any(line.startswith("--set ") for line in found.splitlines())
+    assert max(map(len, found.splitlines())) < 50_000
+
+
+WORDS = [
+    "true",
+    "nan",
+    "-1",
+    "0",
+    "1e999",
+    '"x"',
+    "[]",
+    "{}",
+    "[[1]]",
+    "''",
+    "1979-05-27",
+    '"student.enhanced"',
+    "9" * 30,
+]
+
+
+def mutated(rng):
+    """The recipe with a few lines dropped, doubled, swapped, cut, or with another value, key or character."""
+    lines = PAPER.split("\n")
+    for _ in range(rng.randint(1, 4)):
+        at, other = rng.randrange(len(lines)), rng.randrange(len(lines))
+        line = lines[at]
+        match rng.randrange(7):
+            case 0:
+                lines[at] = ""
+            case 1:
+                lines[at] = lines[other]
+            case 2:
+                lines[at], lines[other] = lines[other], line
+            case 3:
+                key, equals, _ = line.partition("=")
+                lines[at] = f"{key}{equals}{rng.choice(WORDS)}" if equals else line[: len(line) // 2]
+            case 4:
+                lines[at] = line.replace(rng.choice('aeiost=.["'), rng.choice(["", "x", "é", "]", ".", "0"]), 1)
+            case 5:
+                spot = rng.randrange(len(line) + 1)
+                lines[at] = line[:spot] + chr(rng.choice([0, 9, 13, 34, 39, 46, 91, 123, 0x430, 0x1F600])) + line[spot:]
+            case _:
+                name = rng.choice(["data", "models.student", "terms", "terms.task", "stages.distill", "params", "run"])
+                lines[at:at] = [f"[{name}]", f"{rng.choice(['use', 'on', 'adapt', 'weight'])} = {rng.choice(WORDS)}"]
+    return "\n".join(lines)
+
+
+@pytest.mark.timeout(max(20, FUZZ))
+def test_no_mutation_of_a_recipe_ends_in_anything_but_an_answer(told):
+    accepted = 0
+    for seed in range(FUZZ):
+        text = mutated(random.Random(seed))
+        try:
+            accepted += not told(text)
+        except Exception as error:
+            raise AssertionError(f"seed {seed}: {text}") from error
+    assert accepted < FUZZ  # most have a mistake
