@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "prove that every term of a recipe trains the student",
     "explain": "account for a recipe's equation, term by term",
     "list": "show every component that a recipe may name",
+    "schema": "write the JSON Schema of recipes, for editors",
     "show": "show a component, or a recipe with the origin of every value",
 }
 
