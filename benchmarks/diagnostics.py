@@ -1,0 +1,61 @@
+"""What measuring the terms' gradients costs, as a share of training, at the default interval.
+
+One run: steps and measurements of each stage of recipes/paper.toml alternate, so that a busy machine slows both alike.
+
+    python benchmarks/diagnostics.py [--set KEY=VALUE ...]
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+
+import click
+import torch
+
+from zerokd.objective.gradients import compare, term_gradients
+from zerokd.plugin.host import discover
+from zerokd.recipe.extends import read_recipe
+from zerokd.recipe.overrides import with_options
+from zerokd.run.batches import batches
+from zerokd.run.check import checked
+from zerokd.run.session import choose_device, prepare
+
+RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
+ROUNDS = 30
+
+
+@click.command()
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE")
+def main(settings: tuple[str, ...]) -> None:
+    """Print, for each stage, the cost of one measurement in steps and its share of the run."""
+    _, components = checked(with_options(read_recipe(RECIPE), settings), discover())
+    plan = prepare(components, choose_device("cpu"))
+    parameters = [one for one in components.student.parameters() if one.requires_grad]
+    for phase, objective in zip(components.phases, plan.objectives, strict=True):
+        optimizer = torch.optim.Adam(parameters, lr=1e-4)
+        steps, measurements = [], []
+        for number, batch in enumerate(batches(components.data, plan.training, phase, 0, plan.device)):
+            if number == ROUNDS:
+                break
+            start = time.perf_counter()
+            evaluation = objective(phase.stage.inputs(batch.low), number)
+            middle = time.perf_counter()
+            compare(term_gradients(evaluation.weights, evaluation.values, parameters))
+            after = time.perf_counter()
+            optimizer.zero_grad()
+            evaluation.total.backward()
+            optimizer.step()
+            steps.append(middle - start + time.perf_counter() - after)
+            measurements.append(after - middle)
+        ratio = statistics.median(measurements) / statistics.median(steps)
+        share = ratio / components.diagnose_every
+        click.echo(
+            f"{phase.name}: one measurement costs {ratio:.2f} steps, {share:.2%} of the stage at every "
+            f"{components.diagnose_every} steps"
+        )
+
+
+if __name__ == "__main__":
+    main()
