@@ -47,7 +47,7 @@ def test_a_weight_may_change(build):
     ("setting", "text"),
     [
         ("params.alpha={use='linear', from=0.1, to=0.2, end='0 steps'}", "params.alpha: it ends at step 0, and starts"),
-        ("params.alpha={use='linear', from=0.1, to=0.2, end='20'}", "params.alpha.end: string should match pattern"),
+        ("params.alpha={use='linear', from=0.1, to=0.2, end='20'}", "params.alpha.end: a duration has a unit"),
         ("params.alpha={use='linear', to=0.2}", "params.alpha lacks the key 'from'"),
         ("params.alpha={use='linera', from=0.1, to=0.2}", "unknown schedule 'linera' did you mean 'linear'?"),
         ("terms.task.color.weight={use='linear', from=1.0, to=-1.0}", "terms.task.color.weight is -"),

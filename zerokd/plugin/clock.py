@@ -7,10 +7,18 @@ from typing import Annotated
 
 import numpy as np
 from attrs import frozen
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 UNITS = r"^(\d{1,9}(?:\.\d{1,9})?) (steps?|epochs?)$"
-Duration = Annotated[str, Field(pattern=UNITS)]
+
+
+def _known(text: str) -> str:
+    if not re.fullmatch(UNITS, text):
+        raise ValueError('a duration has a unit, as in "500 steps" or "20 epochs"')
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"pattern": UNITS})]
 
 
 @frozen
@@ -22,10 +30,8 @@ class Clock:
 
     def count(self, duration: str) -> int:
         """A duration in steps, rounded to the nearest."""
-        found = re.fullmatch(UNITS, duration)
-        if found is None:
-            raise ValueError(f'{duration!r} is no duration; write "500 steps" or "20 epochs"')
-        return round(float(found[1]) * (self.steps_per_epoch if found[2].startswith("epoch") else 1))
+        number, unit = _known(duration).split()
+        return round(float(number) * (self.steps_per_epoch if unit.startswith("epoch") else 1))
 
     def progress(self, steps: np.ndarray, start: str, end: str | None) -> np.ndarray:
         """How far each step is from ``start`` (0) to ``end`` (1); without an end, the stage's last step is it.

@@ -24,8 +24,8 @@ class Linear(Schedule):
     """
 
     class Config(zerokd.Config):
-        begin: float = Field(alias="from", description="the number up to the start")
-        to: float = Field(description="the number from the end on")
+        begin: float = Field(alias="from", description="the number up to the start", examples=[0.0])
+        to: float = Field(description="the number from the end on", examples=[0.1])
         start: Duration = Field("0 steps", description='when it begins to change: "500 steps" or "20 epochs"')
         end: Duration | None = Field(None, description="when it stops changing; by default the stage's last step")
 
