@@ -67,3 +67,27 @@ def test_a_monitored_term_is_computed_and_weighs_nothing(build):
     assert value.shape == (2,)
     assert (value > 0).all()
     assert not value.requires_grad
+
+
+def test_a_step_computes_only_what_its_terms_need(build):
+    """The moving average is read by one term, at every second step, and so is the teacher here."""
+    components = build(
+        "params.alpha=0.0",
+        "params.beta=0.0",
+        "terms.contrastive.ema.when={from='1 step', every='2 steps'}",
+        "terms.task.color.weight={use='piecewise', at=['0 steps', '1 step'], values=[0.0, 2.0]}",
+        "stages.distill.epochs=4",
+    )
+    objective = objective_of(components)
+    ran = []
+    components.averages["ema"].model.register_forward_hook(lambda *_: ran.append("ema"))
+    components.models["teacher"].register_forward_hook(lambda *_: ran.append("teacher"))
+    low = torch.rand(2, 3, 32, 32)
+    first, second = objective({"low": low}, 0), objective({"low": low}, 1)
+    assert ran == ["teacher", "ema"]
+    assert "contrastive.ema" not in first.values
+    assert "task.color" not in first.values
+    assert second.weights["task.color"] == 2.0
+    extra = second.weights["contrastive.ema"] * second.values["contrastive.ema"].mean()
+    extra = extra + 2.0 * second.values["task.color"].mean()
+    torch.testing.assert_close(second.total, first.total + extra)

@@ -59,7 +59,8 @@ def test_a_weight_may_change(build):
         ("params.alpha={equals='2*beta +'}", "params.alpha: the equation ends too early"),
         ("params={alpha={equals='beta'}, beta={equals='alpha'}}", "params are made of each other in a circle: "),
         ("params={alpha={equals='1/beta'}, beta=0.0}", "1 / beta divides by zero"),
-        ("stages.pretrain.objective='pretraining - pretraining'", "which is 0 whatever the params are"),
+        ("params.max=0.5", "'max' is a function of the equation, not a name"),
+        ("stages.pretrain.objective='pretraining - pretraining'", ": 0 whatever the params are"),
     ],
 )
 def test_a_mistake_is_told(build, setting, text):

@@ -56,7 +56,9 @@ class Names:
         whole = self.sure("stages") and len(self.objectives()) == len(self.within("stages"))
         for kind, names in (("params", params), ("terms", groups)):
             for name in names:
-                if whole and name not in used:
+                if name in ("min", "max"):
+                    yield (kind, name), f"{name!r} is a function of the equation, not a name", "rename it"
+                elif whole and name not in used:
                     yield (kind, name), f"{kind}.{name} is used by no stage", "use it in an objective, or remove it"
                 elif kind == "params" and name in self.within("terms"):
                     yield (kind, name), f"{name!r} names a param and a group of terms", "rename one of them"

@@ -50,7 +50,7 @@ def coefficients(equation: Equation, params: Mapping[str, Changing], clock: Cloc
     """
     found = equation.at(param_series(params, clock), clock.tell)
     for group, expression in equation.cancelled().items():
-        text = f"the coefficient of {group} is {short(show(expression))}, which is 0 whatever the params are"
+        text = f"the coefficient of {group} is {short(show(expression))}: 0 whatever the params are"
         raise EquationError(text, expression.column, "leave the group out of the equation")
     return found
 
