@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from zerokd import Clock
-from zerokd.errors import PluginError, RecipeError
+from zerokd.errors import Place, PluginError, RecipeError
 from zerokd.plugin.contracts import Schedule
 from zerokd.recipe.equation import parse_scalar
-from zerokd.recipe.schedules import active, circular, param_series, series, weight_series
+from zerokd.recipe.schedules import active, circular, overruns, param_series, series, weight_series
 from zerokd.recipe.schema import When
 from zerokd.schedules.linear import Linear
 
@@ -27,7 +27,7 @@ def test_a_number_stays_one_and_a_schedule_is_one_number_a_step():
 def test_params_made_of_others_follow_them():
     params = {"rest": None, "alpha": RAMP, "beta": 0.25}
     params |= expressions(rest="1 - both", both="alpha + beta")
-    found = param_series(params, CLOCK)
+    found = param_series(params, ["rest"], CLOCK, Place)
     assert found["rest"].tolist() == [0.75, 0.5, 0.25, 0, -0.25, -0.25]
     assert found["beta"] == 0.25
 
@@ -83,7 +83,28 @@ def test_when_by_hand(keys, steps):
     assert np.flatnonzero(active(When(**keys), CLOCK)).tolist() == steps
 
 
-@pytest.mark.parametrize("keys", [{"from": "9 steps"}, {"until": "0 steps"}, {"from": "2 epochs", "until": "1 epoch"}])
-def test_a_when_that_is_never_is_refused(keys):
-    with pytest.raises(RecipeError, match="no step of 6"):
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"from": "9 steps"}, "does not come after|no step of 6"),
+        ({"until": "0 steps"}, "until, step 0, does not come after from, step 0"),
+        ({"from": "2 epochs", "until": "1 epoch"}, "until, step 2, does not come after from, step 4"),
+    ],
+)
+def test_a_when_that_is_never_is_refused(keys, told):
+    with pytest.raises(RecipeError, match=told):
         active(When(**keys), CLOCK)
+
+
+def test_only_what_is_wanted_is_evaluated_and_faults_name_their_param():
+    params = {"beta": 0.0} | expressions(odd="1/beta", alpha="beta + 1")
+    assert param_series(params, ["alpha"], CLOCK, Place) == {"alpha": 1.0, "beta": 0.0}
+    with pytest.raises(RecipeError, match=r"odd: params.odd: 1 / beta divides by zero"):
+        param_series(params, ["odd"], CLOCK, Place)
+
+
+def test_moments_after_the_last_step_are_told():
+    assert overruns("w", 0.5, CLOCK) == []
+    assert overruns("w", Linear(**{"from": 0.0, "to": 1.0, "end": "3 epochs"}), CLOCK) == []
+    (text,) = overruns("w", Linear(**{"from": 0.0, "to": 1.0, "end": "4 epochs"}), CLOCK)
+    assert text == "w: end = '4 epochs' is step 8, and a stage that uses it has 6"

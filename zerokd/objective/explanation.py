@@ -141,6 +141,14 @@ def _forwards(
         yield ForwardAccount(call.owner, _model(call.owner, components), role == "student", steps, alone - steps)
 
 
+def _symbol(term: TermAccount) -> str:
+    """A weight before its loss: nothing for 1, a function of time where it changes."""
+    least, most = term.weight
+    if least != most:
+        return f"w_{{{latex.name(term.label)}}}(t) \\, "
+    return "" if least == 1 else f"{latex.number(least)} \\, "
+
+
 def _latex(phase: Phase, accounts: Iterable[TermAccount]) -> str:
     """The equation over groups, and below it every group's sum over its terms."""
     groups = phase.equation.coefficients
@@ -148,8 +156,7 @@ def _latex(phase: Phase, accounts: Iterable[TermAccount]) -> str:
     lines = [f"{latex.loss(phase.name)} &= {total}"]
     for group in groups:
         parts = [
-            f"{latex.number(one.weight[0]) if one.weight[0] == one.weight[1] else f'w_{{{latex.name(one.label)}}}(t)'}"
-            f" \\, {latex.loss(one.label.partition('.')[2])}"
+            _symbol(one) + latex.loss(one.label.partition(".")[2])
             for one in accounts
             if one.label.partition(".")[0] == group and not one.monitored
         ]

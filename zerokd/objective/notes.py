@@ -30,6 +30,9 @@ def notes(phase: Phase, graph: Graph, tensors: Tensors, shares: Mapping[str, flo
     for term in weighed(phase):
         ports = {port: tensors[name] for port, name in graph.bindings[term.label].items()}
         yield from _inert(term, ports)
+        first, again = value_and_slope(term, ports), value_and_slope(term, ports)
+        if not torch.equal(first[0], again[0]):
+            yield f"{term.label} gives another value on the same images: it is random, or remembers what it saw"
 
 
 def _inert(term: Term, ports: Tensors) -> Iterator[str]:

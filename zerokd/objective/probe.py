@@ -76,7 +76,7 @@ def _traced(phase: Phase, graph: Graph, tensors: dict[str, Tensor], signals: dic
         if not all(name in tensors for name in call.reads):
             continue
         served = [term for term in phase.terms if _needs(graph, term, call)]
-        versions = _versions(tensors)
+        before = _copies(tensors)
         try:
             with blame(call.name, ValueError):
                 graph.trace(call, tensors, signals)
@@ -84,21 +84,21 @@ def _traced(phase: Phase, graph: Graph, tensors: dict[str, Tensor], signals: dic
             yield Problem(f"{served[0].label}: {call.name}: {fault}", served[0].place)
         except PluginError as fault:
             yield evolve(fault.problems[0], place=served[0].place)
-        yield from _changed(call.name, versions, tensors, served[0])
+        yield from _changed(call.name, before, tensors, served[0])
 
 
 def _needs(graph: Graph, term: Term, call: Call) -> bool:
     return call in graph.live([term.label])
 
 
-def _versions(tensors: Tensors) -> dict[str, int]:
-    return {name: tensor._version for name, tensor in tensors.items()}
+def _copies(tensors: Tensors) -> dict[str, tuple[int, Tensor]]:
+    return {name: (tensor._version, tensor.detach().clone()) for name, tensor in tensors.items()}
 
 
-def _changed(what: str, versions: dict[str, int], tensors: Tensors, term: Term) -> Iterator[Problem]:
-    """Tensors that other terms read too must not be written to."""
-    for name, version in versions.items():
-        if tensors[name]._version != version:
+def _changed(what: str, before: dict[str, tuple[int, Tensor]], tensors: Tensors, term: Term) -> Iterator[Problem]:
+    """Tensors that other terms read too must not be written to; ``.data`` writes without counting a version."""
+    for name, (version, copy) in before.items():
+        if tensors[name]._version != version or not torch.allclose(tensors[name], copy, 0.0, 0.0, equal_nan=True):
             yield Problem(f"{term.label}: {what} changes {name} in place, which other terms read", term.place)
 
 
@@ -135,14 +135,14 @@ def _differ(term: Term, port: str, signals: dict[str, Signal]) -> Problem:
 def _untrained(term: Term, objective: Objective, trial: Trial, components: Components) -> Iterator[Problem]:
     """A term whose value is not one finite number per image, or whose gradient does not reach the student."""
     tensors = trial.tensors
-    count, versions = len(tensors["low"]), _versions(tensors)
+    count, before = len(tensors["low"]), _copies(tensors)
     try:
         with blame(f"loss {term.use!r}"):
             value = objective.value(term.label, tensors)
     except PluginError as fault:
         yield evolve(fault.problems[0], message=f"{term.label}: {fault.problems[0].message}", place=term.place)
         return
-    yield from _changed(f"loss {term.use!r}", versions, tensors, term)
+    yield from _changed(f"loss {term.use!r}", before, tensors, term)
     if not isinstance(value, Tensor) or value.shape != (count,):
         got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         yield Problem(f"{term.label}: {term.use} must return one value per image, shape (N,), got {got}", term.place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,4 +24,6 @@ def blame(what: str, *expected: type[Exception]) -> Iterator[None]:
     except (Exception, SystemExit) as fault:
         told = str(fault).strip().splitlines()
         text = f"{what} failed: {type(fault).__name__}" + (f": {told[0][:160]}" if told else "")
-        raise PluginError(Problem(text, hints=("this is a fault of that component, not of the recipe",))) from fault
+        where = traceback.extract_tb(fault.__traceback__)[-1]
+        hints = ("this is a fault of that component, not of the recipe", f"at {where.filename}:{where.lineno}")
+        raise PluginError(Problem(text, hints=hints)) from fault

@@ -88,6 +88,10 @@ class Equation:
         text += (f" with {given}" if given else "") + (f" at {tell(step)}" if tell else "")
         return EquationError(text, expression.column, "coefficients must be finite and at least 0")
 
+    def params(self) -> set[str]:
+        """The params that it reads."""
+        return {name for expression in self.coefficients.values() for name in names(expression)}
+
     def cancelled(self) -> dict[str, Expression]:
         """The groups whose coefficient is 0 whatever the params are."""
         return {group: expression for group, expression in self.coefficients.items() if is_zero(expression)}

@@ -24,7 +24,7 @@ from zerokd.recipe.names import WORD, Names
 from zerokd.recipe.networks import build_averages, build_models
 from zerokd.recipe.positions import KeyPath
 from zerokd.recipe.schedules import Changing, circular
-from zerokd.recipe.weighing import Weighing, coefficients, term_steps, term_weight
+from zerokd.recipe.weighing import Weighing, coefficients, late_moments, term_steps, term_weight
 
 
 def resolve(recipe: schema.Recipe, document: Document, catalogue: Catalogue) -> Components:
@@ -188,6 +188,8 @@ class _Resolver(Builder):
         equation, found = self.equation(table, path, clock)
         chosen = [term for term in terms if term.group in equation.coefficients]
         weighing = self.weigh(chosen, found, clock)
+        for text in late_moments(equation, self.params, chosen, clock):
+            self.cautions.setdefault(text, []).append(f"stage {name}")
         idle = [term for term in chosen if weighing.idle(term)]
         partial = {path, *(("terms", group) for group in found)} & {one[:2] for one in self.unbuilt}
         gap = weighing.empty_step(chosen)
@@ -220,7 +222,7 @@ class _Resolver(Builder):
             equation = parse(table.objective, params, groups)
             if params == self.params.keys():
                 with self.place(place):
-                    return equation, coefficients(equation, self.params, clock)
+                    return equation, coefficients(equation, self.params, clock, self.param_place)
         except EquationError as error:
             hints: tuple[str, ...] = (error.hint,) if error.hint else ()
             if isinstance(error, UnknownName):
@@ -234,6 +236,9 @@ class _Resolver(Builder):
         self.unbuilt.add(path)
         named = sorted(groups & (self.meant | set(WORD.findall(table.objective))))
         return Equation(table.objective, dict.fromkeys(named, Number(1.0))), dict.fromkeys(named, 1.0)
+
+    def param_place(self, name: str) -> Place:
+        return self.document.value_place(("params", name))
 
     def weigh(self, terms: list[Term], found: dict[str, Series], clock: Clock) -> Weighing:
         """The terms' own weights and steps; a wrong one is told and taken to be 1, at every step."""

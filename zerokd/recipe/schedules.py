@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
-from zerokd.errors import Problem, RecipeError
+from zerokd.errors import Place, Problem, RecipeError
 from zerokd.plugin.blame import blame
-from zerokd.plugin.clock import Clock
+from zerokd.plugin.clock import UNITS, Clock
 from zerokd.plugin.contracts import Schedule
-from zerokd.recipe.expression import Expression, Series, evaluate, names
+from zerokd.recipe.expression import EquationError, Expression, Series, evaluate, names
 from zerokd.recipe.schema import When
 
 Changing = float | Schedule | Expression
@@ -37,6 +38,20 @@ def series(what: str, value: float | Schedule, clock: Clock) -> Series:
         first = int(np.flatnonzero(~np.isfinite(found))[0])
         raise RecipeError(f"{what} is {found[first]} at {clock.tell(first)}")
     return found
+
+
+def overruns(what: str, value: object, clock: Clock) -> list[str]:
+    """What a schedule says of moments after the stage's last step: nothing of it happens."""
+    if not isinstance(value, Schedule):
+        return []
+    given = value.config.model_dump(by_alias=True).items()
+    written = [(key, one) for key, some in given for one in (some if isinstance(some, tuple | list) else (some,))]
+    late = [(key, one) for key, one in written if isinstance(one, str) and re.fullmatch(UNITS, one)]
+    return [
+        f"{what}: {key} = {one!r} is step {clock.count(one)}, and a stage that uses it has {clock.steps}"
+        for key, one in late
+        if clock.count(one) > clock.steps
+    ]
 
 
 def weight_series(what: str, value: float | Schedule, clock: Clock) -> Series:
@@ -66,6 +81,11 @@ def active(when: When | None, clock: Clock) -> np.ndarray | None:
     found = (steps >= first) & (steps < last) & ((steps - first) % every == 0)
     if not found.any():
         text = f"when: no step of {clock.steps} is from step {first} on and before step {last}"
+        text = (
+            f"when: until, step {last}, does not come after from, step {first}"
+            if when.until is not None and last <= first
+            else text
+        )
         raise RecipeError(Problem(text, hints=("steps and epochs count from the start of the stage",)))
     return found
 
@@ -83,18 +103,30 @@ def _needs(params: Mapping[str, Changing]) -> dict[str, set[str]]:
     return {name: set() if isinstance(one, float | Schedule) else set(names(one)) for name, one in params.items()}
 
 
-def param_series(params: Mapping[str, Changing], clock: Clock) -> dict[str, Series]:
-    """Every param at every step of a stage.
+def param_series(
+    params: Mapping[str, Changing], wanted: Iterable[str], clock: Clock, place: Callable[[str], Place]
+) -> dict[str, Series]:
+    """The wanted params, and those they are made of, at every step of a stage. ``place`` tells where one stands.
 
     Raises:
-        RecipeError: a schedule does not fit.
-        EquationError: a param that is made of others divides by zero, or is not finite.
+        RecipeError: a schedule does not fit; a param that is made of others divides by zero, or is not finite.
     """
+    needs, todo = _needs(params), list(wanted)
+    used: dict[str, set[str]] = {}
+    while todo:
+        name = todo.pop()
+        if name not in used:
+            used[name] = needs[name]
+            todo += needs[name]
     found: dict[str, Series] = {}
-    for name in TopologicalSorter(_needs(params)).static_order():
+    for name in TopologicalSorter(used).static_order():
         one = params[name]
-        if isinstance(one, float | Schedule):
-            found[name] = series(f"params.{name}", one, clock)
-        else:
-            found[name] = evaluate(one, found)
+        try:
+            found[name] = (
+                series(f"params.{name}", one, clock) if isinstance(one, float | Schedule) else evaluate(one, found)
+            )
+        except EquationError as error:
+            raise RecipeError(Problem(f"params.{name}: {error.message}", place(name))) from None
+        except RecipeError as error:
+            raise error.at(place(name)) from None
     return found

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from attrs import frozen
 
-from zerokd.errors import RecipeError
+from zerokd.errors import Place, RecipeError
 from zerokd.plugin.clock import Clock
 from zerokd.recipe.components import Term
 from zerokd.recipe.equation import Equation
 from zerokd.recipe.expression import EquationError, Series, short, show
-from zerokd.recipe.schedules import Changing, active, param_series, weight_series
+from zerokd.recipe.schedules import Changing, active, overruns, param_series, weight_series
 
 
 @frozen(eq=False)
@@ -41,18 +41,27 @@ class Weighing:
         return int(gaps[0]) if gaps.size else None
 
 
-def coefficients(equation: Equation, params: Mapping[str, Changing], clock: Clock) -> dict[str, Series]:
-    """The coefficient of every group at every step.
+def coefficients(
+    equation: Equation, params: Mapping[str, Changing], clock: Clock, place: Callable[[str], Place]
+) -> dict[str, Series]:
+    """The coefficient of every group at every step; ``place`` tells where a param stands.
 
     Raises:
         EquationError: one is negative or not finite at some step, or 0 whatever the params are.
-        RecipeError: a param's schedule does not fit the stage.
+        RecipeError: a param does not fit the stage.
     """
-    found = equation.at(param_series(params, clock), clock.tell)
+    found = equation.at(param_series(params, equation.params(), clock, place), clock.tell)
     for group, expression in equation.cancelled().items():
         text = f"the coefficient of {group} is {short(show(expression))}: 0 whatever the params are"
         raise EquationError(text, expression.column, "leave the group out of the equation")
     return found
+
+
+def late_moments(equation: Equation, params: Mapping[str, Changing], terms: Iterable[Term], clock: Clock) -> list[str]:
+    """Which schedules of a stage go on after it has ended."""
+    told: dict[str, object] = {f"params.{name}": params.get(name) for name in sorted(equation.params())}
+    told |= {f"terms.{term.label}.weight": term.weight for term in terms}
+    return [text for what, value in told.items() for text in overruns(what, value, clock)]
 
 
 def term_weight(term: Term, clock: Clock) -> Series:

@@ -35,9 +35,14 @@ def as_text(plan: Plan) -> str:
             lines += wrapped(f"{name}: {text}", "  ")
     for phase, measured in zip(components.phases, plan.evidences, strict=True):
         lines += ["", *wrapped(f"{phase.name}: {phase.equation.text}", "  "), *_table(measured)]
-    return "\n".join([*lines, "", "every term trains the student; |g| is the norm of the contribution's gradient,"]) + (
-        "\nout: at what the student gives, par: at its parameters, share: of the sum of par"
+        if phase.idle:
+            lines += wrapped(f"not computed, weight 0 at every step: {', '.join(phase.idle)}", "    ", "  ")
+    which = "every term above" if any(phase.idle for phase in components.phases) else "every term"
+    legend = (
+        f"{which} trains the student; |g|: norm of the contribution's gradient,",
+        "out: at what the student gives, par: at its parameters, share: of the sum of par",
     )
+    return "\n".join([*lines, "", *legend])
 
 
 def _table(measured: Evidence) -> Iterator[str]:
