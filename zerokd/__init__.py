@@ -11,10 +11,13 @@ from zerokd._version import __version__
 from zerokd.plugin.hookspecs import hookimpl
 from zerokd.plugin.specs import (
     AdapterSpec,
+    AggregatorSpec,
     AugmentationSpec,
     DataSpec,
     LossSpec,
+    MetricSpec,
     ModelSpec,
+    ObserverSpec,
     Port,
     ScheduleSpec,
     Signal,
@@ -24,14 +27,36 @@ from zerokd.plugin.specs import (
 if TYPE_CHECKING:
     from zerokd.plugin.clock import Clock, Duration
     from zerokd.plugin.config import Config
-    from zerokd.plugin.contracts import Adapter, Augmentation, Data, DataConfig, Loss, Model, Schedule, Stage
+    from zerokd.plugin.contracts import (
+        Adapter,
+        Aggregator,
+        Augmentation,
+        Data,
+        DataConfig,
+        Loss,
+        Metric,
+        Model,
+        Observer,
+        Schedule,
+        Stage,
+    )
     from zerokd.use.load import load
 
+_CONTRACTS = [
+    "Adapter",
+    "Aggregator",
+    "Augmentation",
+    "Data",
+    "DataConfig",
+    "Loss",
+    "Metric",
+    "Model",
+    "Observer",
+    "Schedule",
+    "Stage",
+]
 _LATER = {
-    **dict.fromkeys(
-        ("Adapter", "Augmentation", "Data", "DataConfig", "Loss", "Model", "Schedule", "Stage"),
-        "zerokd.plugin.contracts",
-    ),
+    **dict.fromkeys(_CONTRACTS, "zerokd.plugin.contracts"),
     **dict.fromkeys(("Clock", "Duration"), "zerokd.plugin.clock"),
     "Config": "zerokd.plugin.config",
     "load": "zerokd.use.load",
@@ -40,6 +65,8 @@ _LATER = {
 __all__ = [
     "Adapter",
     "AdapterSpec",
+    "Aggregator",
+    "AggregatorSpec",
     "Augmentation",
     "AugmentationSpec",
     "Clock",
@@ -50,8 +77,12 @@ __all__ = [
     "Duration",
     "Loss",
     "LossSpec",
+    "Metric",
+    "MetricSpec",
     "Model",
     "ModelSpec",
+    "Observer",
+    "ObserverSpec",
     "Port",
     "Schedule",
     "ScheduleSpec",

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 import zerokd
+from zerokd.plugin.specs import KINDS
 
 HOUSE = Path(zerokd.__file__).parent
 TESTS = Path(__file__).parent.parent
-PLUGINS = {"losses", "adapters", "stages", "models", "data", "augmentations", "schedules"}
+PLUGINS = set(KINDS)
 FILES = sorted(HOUSE.rglob("*.py"))
 FORBIDDEN = ("utils", "util", "common", "helpers", "helper", "manager", "misc")
 

@@ -9,8 +9,8 @@ from pydantic import Field
 import zerokd
 from tests.conftest import RECIPES, TINY
 from zerokd.plugin.catalogue import Entry, Provider
-from zerokd.plugin.contracts import load_component
 from zerokd.plugin.host import discover
+from zerokd.plugin.loading import load_component
 from zerokd.plugin.specs import KINDS
 from zerokd.recipe.extends import read_recipe
 from zerokd.recipe.overrides import changed

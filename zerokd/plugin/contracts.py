@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from zerokd.errors import Problem, RecipeError
-from zerokd.plugin.blame import blame
-from zerokd.plugin.catalogue import Entry
 from zerokd.plugin.clock import Clock
 from zerokd.plugin.config import Config
-from zerokd.plugin.specs import SINGULAR, Port, Signal
+from zerokd.plugin.specs import Port, Signal
 
-RESERVED = ("use", "weight", "on", "adapt", "when", "monitor")  # keys of a term that no loss may call its own
+NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Component:
@@ -27,14 +25,20 @@ class Component:
 
     A component that had to use something else than it was asked for, because its config allowed that, says so in
     ``fallbacks``; one whose config has a known pitfall says that in ``cautions``. The run prints both and writes them
-    into the manifest.
+    into the manifest. ``sources`` is what it read from outside, with its SHA-256.
+
+    Two declarations are for the conformance kit, :mod:`zerokd.testing`: ``examples`` are configs to try it with (by
+    default one: what a recipe must give, the rest left to the defaults), and ``known_failures`` names the checks that
+    it cannot pass, each with the reason; one that passes after all is a failure of its own.
     """
 
     Config: ClassVar[type[BaseModel]] = Config
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+    known_failures: ClassVar[Mapping[str, str]] = NONE
     config: Any
     fallbacks: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
-    sources: Mapping[str, str] = MappingProxyType({})  # what it read from outside, with its SHA-256, for the manifest
+    sources: Mapping[str, str] = NONE
 
     def __init__(self, **options: Any):
         super().__init__()
@@ -48,10 +52,15 @@ class Loss(Component, nn.Module):
     change when N, H, W or the channel count grow. ``bounds`` is the closed interval of possible values. A loss whose
     formula multiplies the whole value by a constant, or by a number of its config, says it in ``factor``, so that
     `zerokd explain` can count it in.
+
+    ``best_on`` names the scenes on which the value is ``bounds[0]`` exactly, ``worsens_with`` the corruptions of such a
+    scene that raise it; both are words of :mod:`zerokd.testing.scenes`.
     """
 
     ports: ClassVar[Mapping[str, Port]]
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
+    best_on: ClassVar[tuple[str | float, ...]] = ()
+    worsens_with: ClassVar[tuple[str, ...]] = ()
     factor: float = 1.0
 
     def min_size(self) -> int:
@@ -171,35 +180,51 @@ class Schedule(Component):
         raise NotImplementedError
 
 
-CONTRACTS: dict[str, type[Component]] = {
-    "losses": Loss,
-    "adapters": Adapter,
-    "stages": Stage,
-    "models": Model,
-    "data": Data,
-    "augmentations": Augmentation,
-    "schedules": Schedule,
-}
+class Metric(Component, nn.Module):
+    """A measure of a trained student: ports in by keyword, one value per image out, shape ``(N,)``, without gradient.
 
-
-def load_component(entry: Entry) -> type[Component]:
-    """The class behind a record, checked against its contract.
-
-    Raises:
-        RecipeError: it cannot be imported, or is not what its kind promises.
+    ``better`` says which way is good, ``unit`` what the number counts (empty: none). ``bounds`` is the closed interval
+    of possible values. ``best_on`` names the scenes with the best possible value, ``worsens_with`` the corruptions that
+    make it worse; both are words of :mod:`zerokd.testing.scenes`.
     """
-    kind = entry.spec.kind
-    with blame(f"the import of {SINGULAR[kind]} {entry.spec.name!r} of {entry.provider}"):
-        component = entry.spec.load()
-    if not (isinstance(component, type) and issubclass(component, CONTRACTS[kind])):
-        text = f"{entry.spec.target} of {entry.provider} is not a zerokd.{CONTRACTS[kind].__name__}"
-        raise RecipeError(Problem(text))
-    if not (isinstance(component.Config, type) and issubclass(component.Config, CONTRACTS[kind].Config)):
-        raise RecipeError(Problem(f"the Config of {entry.qualified} is not a {CONTRACTS[kind].Config.__name__}"))
-    ports = getattr(component, "ports", None) if kind == "losses" else {}
-    if not isinstance(ports, Mapping) or any(one.like not in (None, *ports) for one in ports.values()):
-        raise RecipeError(Problem(f"{entry.qualified} must declare its ports: a dict of name to zerokd.Port"))
-    clash = sorted(set(component.Config.model_fields) & set(RESERVED)) if kind == "losses" else ()
-    if clash:
-        raise RecipeError(Problem(f"{entry.qualified} has config keys that belong to the recipe: {', '.join(clash)}"))
-    return component
+
+    ports: ClassVar[Mapping[str, Port]]
+    better: ClassVar[Literal["higher", "lower"]]
+    unit: ClassVar[str] = ""
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    best_on: ClassVar[tuple[str | float, ...]] = ()
+    worsens_with: ClassVar[tuple[str, ...]] = ()
+
+    def min_size(self) -> int:
+        """The smallest height and width its tensors may have."""
+        return 1
+
+    forward: Callable[..., Tensor]  # keyword-only, one argument a port
+
+
+class Aggregator(Component, nn.Module):
+    """Combines the gradients of a stage's terms into the one that the student follows, in place of their sum.
+
+    A stage without an aggregator follows the gradient of the objective itself, which is the sum.
+    """
+
+    def forward(self, gradients: Tensor) -> Tensor:
+        """``gradients`` is (T, P): a row for each term that weighs something at this step, the gradient of its weight
+        times its mean value at all P parameters of the student. Returns (P,) of the same type."""
+        raise NotImplementedError
+
+
+class Observer(Component):
+    """Is told of a run while it runs; what it does cannot change the run. Every call gets plain data, its own copy.
+
+    One that raises is told of aloud, noted in the manifest, and not called again; the run goes on.
+    """
+
+    def run_start(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+        """Before the first step. ``folder`` is the run folder; write there only below ``folder / "observers"``."""
+
+    def step_end(self, step: Mapping[str, Any]) -> None:
+        """After each step: the line that stands in metrics.jsonl, with a key ``gradients`` where they were measured."""
+
+    def run_end(self, result: Mapping[str, Any] | None, error: str | None) -> None:
+        """After the last step with the run's ``result``, or with what stopped it (``error``)."""

@@ -6,7 +6,18 @@ from collections.abc import Iterable
 
 import pluggy
 
-from zerokd.plugin.specs import AdapterSpec, AugmentationSpec, DataSpec, LossSpec, ModelSpec, ScheduleSpec, StageSpec
+from zerokd.plugin.specs import (
+    AdapterSpec,
+    AggregatorSpec,
+    AugmentationSpec,
+    DataSpec,
+    LossSpec,
+    MetricSpec,
+    ModelSpec,
+    ObserverSpec,
+    ScheduleSpec,
+    StageSpec,
+)
 
 PROJECT = "zerokd"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -52,4 +63,22 @@ def zerokd_augmentations() -> Iterable[AugmentationSpec]:
 @hookspec
 def zerokd_schedules() -> Iterable[ScheduleSpec]:
     """Schedules: numbers that change while a stage runs."""
+    return ()
+
+
+@hookspec
+def zerokd_metrics() -> Iterable[MetricSpec]:
+    """Metrics: what a trained student is measured by."""
+    return ()
+
+
+@hookspec
+def zerokd_aggregators() -> Iterable[AggregatorSpec]:
+    """Aggregators: how the gradients of a stage's terms become the one that the student follows."""
+    return ()
+
+
+@hookspec
+def zerokd_observers() -> Iterable[ObserverSpec]:
+    """Observers: what is told of a run while it runs, such as a tracker."""
     return ()

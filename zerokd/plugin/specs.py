@@ -63,8 +63,35 @@ class ScheduleSpec(Spec):
     kind = "schedules"
 
 
+@frozen
+class MetricSpec(Spec):
+    kind = "metrics"
+
+
+@frozen
+class AggregatorSpec(Spec):
+    kind = "aggregators"
+
+
+@frozen
+class ObserverSpec(Spec):
+    kind = "observers"
+
+
 KINDS: dict[str, type[Spec]] = {
-    spec.kind: spec for spec in (LossSpec, AdapterSpec, StageSpec, ModelSpec, DataSpec, AugmentationSpec, ScheduleSpec)
+    spec.kind: spec
+    for spec in (
+        LossSpec,
+        AdapterSpec,
+        StageSpec,
+        ModelSpec,
+        DataSpec,
+        AugmentationSpec,
+        ScheduleSpec,
+        MetricSpec,
+        AggregatorSpec,
+        ObserverSpec,
+    )
 }
 SINGULAR = {
     "losses": "loss",
@@ -74,6 +101,9 @@ SINGULAR = {
     "data": "data source",
     "augmentations": "augmentation",
     "schedules": "schedule",
+    "metrics": "metric",
+    "aggregators": "aggregator",
+    "observers": "observer",
 }
 
 
@@ -92,12 +122,12 @@ class Signal:
 
 @frozen
 class Port:
-    """One keyword argument of a loss.
+    """One keyword argument of a loss or metric: a tensor (N, C, H, W).
 
     ``about`` says what it is; ``range`` is the interval its values must lie in (None: any); ``grad`` that gradient must
     reach the student through it; ``default`` the signal it reads when the recipe's ``on`` does not say; ``like``
-    another port whose shape it must share; ``example``, of a port without default, a signal of recipes/paper.toml that
-    is worth showing.
+    another port whose shape it must share; ``channels`` how many it must have (None: any number); ``example``, of a
+    port without default, a signal of recipes/paper.toml that is worth showing.
     """
 
     about: str
@@ -105,4 +135,5 @@ class Port:
     grad: bool = False
     default: str | None = None
     like: str | None = None
+    channels: int | None = None
     example: str | None = None

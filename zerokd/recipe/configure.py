@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from zerokd.errors import RecipeError
 from zerokd.plugin.catalogue import Catalogue, Entry
-from zerokd.plugin.contracts import load_component
+from zerokd.plugin.loading import load_component
 from zerokd.recipe import schema
 from zerokd.recipe.document import Document
 from zerokd.recipe.mistakes import problems

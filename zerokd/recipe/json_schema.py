@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from zerokd.errors import RecipeError
 from zerokd.plugin.catalogue import Catalogue, Entry
-from zerokd.plugin.contracts import load_component
+from zerokd.plugin.loading import load_component
 from zerokd.plugin.specs import SINGULAR
 from zerokd.recipe import schema
 from zerokd.recipe.extends import EXTENDS

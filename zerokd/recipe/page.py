@@ -16,8 +16,8 @@ from rich.text import Text
 
 from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Entry
-from zerokd.plugin.contracts import load_component
 from zerokd.plugin.keys import interval, keys_of
+from zerokd.plugin.loading import load_component
 from zerokd.plugin.specs import SINGULAR
 from zerokd.recipe.snippet import snippet
 from zerokd.recipe.toml_text import value_text

@@ -46,6 +46,12 @@ def _loss(entry: Entry, component: Any) -> Table:
     return ("terms", group, entry.spec.name), {"use": use.pop("use")} | ({"on": on} if on else {}) | use
 
 
+def _metric(entry: Entry, component: Any) -> Table:
+    on = {name: port.example or "student.enhanced" for name, port in component.ports.items() if port.default is None}
+    use = _use(entry, component)
+    return ("metrics", entry.spec.name), {"use": use.pop("use")} | ({"on": on} if on else {}) | use
+
+
 def _adapter(entry: Entry, component: Any) -> Table:
     use = _use(entry, component)
     adapt = [use if len(use) > 1 else use["use"]]
@@ -76,5 +82,8 @@ PLACES: dict[str, Callable[[Entry, Any], Table]] = {
         ("stages", "pretrain", "augment", entry.spec.name),
         _use(entry, component),
     ),
+    "metrics": _metric,
+    "aggregators": lambda entry, component: (("stages", "distill", "aggregate"), _use(entry, component)),
+    "observers": lambda entry, component: (("observers", entry.spec.name), _use(entry, component)),
 }
 NOTES = {"stages": '# a stage runs when run names it: run = ["pretrain", "distill", "{name}"]\n'}

@@ -1,0 +1,8 @@
+"""Built-in aggregators: one file each, one line here."""
+
+from zerokd import AggregatorSpec, hookimpl
+
+
+@hookimpl
+def zerokd_aggregators() -> list[AggregatorSpec]:
+    return []
