@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     )
     from zerokd.use.load import load
 
-_CONTRACTS = [
+_CONTRACTS = (
     "Adapter",
     "Aggregator",
     "Augmentation",
@@ -54,7 +54,7 @@ _CONTRACTS = [
     "Observer",
     "Schedule",
     "Stage",
-]
+)
 _LATER = {
     **dict.fromkeys(_CONTRACTS, "zerokd.plugin.contracts"),
     **dict.fromkeys(("Clock", "Duration"), "zerokd.plugin.clock"),

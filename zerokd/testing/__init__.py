@@ -1,0 +1,1 @@
+"""The conformance kit: what every component promises, checked from its own declarations."""
