@@ -11,7 +11,7 @@ from zerokd.plugin.catalogue import Entry
 from zerokd.plugin.specs import SINGULAR
 
 
-class CheckFailed(AssertionError):
+class CheckError(AssertionError):
     """A component breaks a rule; the message says what was got and what is promised."""
 
 
@@ -54,7 +54,7 @@ def rule(applies: Callable[[Subject], bool] = lambda subject: True) -> Callable[
 
 @frozen(eq=False)
 class Check:
-    """One rule on one subject. Calling it returns nothing, or raises :class:`CheckFailed`.
+    """One rule on one subject. Calling it returns nothing, or raises :class:`CheckError`.
 
     A known failure is declared by the component with its reason (``known``), and strict: it must go on failing.
     """
@@ -81,8 +81,8 @@ class Check:
             if self.known:
                 return
             whose = f"{SINGULAR[self.subject.entry.spec.kind]} {self.subject}"
-            told = str(fault) if isinstance(fault, CheckFailed) else f"{type(fault).__name__}: {fault}"
-            raise CheckFailed(f"{whose} breaks {self.name} ({self.rule.about}): {told}") from fault
+            told = str(fault) if isinstance(fault, CheckError) else f"{type(fault).__name__}: {fault}"
+            raise CheckError(f"{whose} breaks {self.name} ({self.rule.about}): {told}") from fault
         if self.known:
             text = f"{self.name} is declared as a known failure of {self.subject} ({self.known}), but it passes"
-            raise CheckFailed(f"{text}: take it out of known_failures")
+            raise CheckError(f"{text}: take it out of known_failures")
