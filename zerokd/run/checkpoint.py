@@ -21,7 +21,7 @@ from torch import Tensor
 from zerokd.errors import Problem, WeightsError
 from zerokd.weights import read_weights, write_weights
 
-LAST, PREVIOUS = "last.safetensors", "prev.safetensors"
+LAST, PREVIOUS, NEXT = "last.safetensors", "prev.safetensors", "next.safetensors"
 DIGEST = "digest"
 
 
@@ -40,7 +40,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
         OSError: the disk is full or cannot be written; the files that stood there still do.
     """
     folder.mkdir(exist_ok=True)
-    fresh, last = folder / "next.safetensors", folder / LAST
+    fresh, last = folder / NEXT, folder / LAST
     try:
         write_weights(fresh, checkpoint.tensors, {**checkpoint.facts, DIGEST: digest(checkpoint)})
         if last.exists():
@@ -63,7 +63,7 @@ def load(folder: Path) -> tuple[Checkpoint, tuple[str, ...]]:
         leftover.unlink(missing_ok=True)
     damaged: list[str] = []
     # one that was written and not yet renamed is as good as the last one, and newer
-    for name in ("next.safetensors", LAST, PREVIOUS):
+    for name in (NEXT, LAST, PREVIOUS):
         try:
             if (folder / name).exists():
                 return _read(folder / name), tuple(damaged)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO
 
 import torch
@@ -38,6 +40,20 @@ class Metrics:
     def __exit__(self, kind: object, value: object, trace: object) -> None:
         if kind is None:
             self._close_epoch()
+
+    def go_on(self, step: int) -> None:
+        """Go on after ``step``: the open epoch's lines are read from the file, whose end they are."""
+        self.step = step
+        lines = [_with_nan(json.loads(line)) for line in Path(self.file.name).read_text(encoding="utf-8").splitlines()]
+        for line in lines:
+            if line["stage"] == self.phase.name:
+                self._epoch = [] if line["kind"] == "epoch" else self._epoch + [line] * (line["kind"] == "step")
+
+    def flushed(self) -> int:
+        """Write all lines to disk; returns the file's length in bytes."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        return self.file.tell()
 
     def record(
         self, epoch: int, rate: float, norm: Tensor, evaluation: Evaluation, gradients: Shares | None = None
@@ -83,6 +99,15 @@ def _mean(found: list[dict[str, float] | None]) -> dict[str, float | None]:
     value = sum(one["value"] for one in computed) / len(computed) if computed else None
     sums = {key: sum(one[key] for one in computed) / len(found) for key in ("weight", "contribution")}
     return {"value": value, **sums}
+
+
+def _with_nan(line: dict[str, Any]) -> dict[str, Any]:
+    """A line as it was before it was written: only a value that was not finite is null."""
+    terms = {
+        label: {key: math.nan if one is None else one for key, one in term.items()}
+        for label, term in line.get("terms", {}).items()
+    }
+    return line | {"terms": terms}
 
 
 def _finite(value: Any) -> Any:

@@ -28,9 +28,7 @@ class Training:
             average.model.load_state_dict(self.student.state_dict())
         self.trained = [one for one in (*self.student.parameters(), *objective.parameters()) if one.requires_grad]
         settings = phase.optimizer
-        self.optimizer = torch.optim.Adam(
-            self.trained, lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
+        self.optimizer = torch.optim.Adam(self.trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, from 0: a cosine from the first to the final one."""
