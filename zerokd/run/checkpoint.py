@@ -75,6 +75,13 @@ def load(folder: Path) -> tuple[Checkpoint, tuple[str, ...]]:
     raise WeightsError(Problem(f"{str(folder)!r} holds no checkpoint"))
 
 
+def remove(folder: Path) -> None:
+    """Take a finished run's checkpoints away."""
+    for name in (NEXT, PREVIOUS, LAST):
+        (folder / name).unlink(missing_ok=True)
+    folder.rmdir()
+
+
 def digest(checkpoint: Checkpoint) -> str:
     """SHA-256 over the facts, and every tensor's name, type, shape and bytes."""
     found = hashlib.sha256(json.dumps(checkpoint.facts, sort_keys=True).encode())

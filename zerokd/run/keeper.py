@@ -10,6 +10,7 @@ from attrs import define, field
 
 from zerokd.errors import Problem, StoppedError
 from zerokd.run.checkpoint import Checkpoint, save
+from zerokd.run.guard import Guard
 from zerokd.run.metrics import Metrics
 from zerokd.run.stop import Stop
 from zerokd.run.training import Training
@@ -19,22 +20,24 @@ from zerokd.run.training import Training
 class Keeper:
     """Keeps a checkpoint every so many seconds, at the end of each stage, and when the run is asked to stop.
 
-    ``found`` is the checkpoint that the run goes on from, ``done`` what is known of each finished stage, ``spent`` the
-    seconds of training before this process.
+    ``found`` is the checkpoint that the run goes on from, ``done`` the finished stages, each with the capacity of the
+    student after it, ``spent`` the seconds of training before this process.
     """
 
     folder: Path
     every: float
     stop: Stop
+    guard: Guard
     found: Checkpoint | None = None
-    done: list[dict[str, Any]] = field(factory=list)
+    done: dict[str, dict[str, Any]] = field(factory=dict)
     spent: float = 0.0
     _started: float = field(factory=time.monotonic)
     _saved: float = field(factory=time.monotonic)
 
     def __attrs_post_init__(self) -> None:
         if self.found:
-            self.done, self.spent = list(self.found.facts["done"]), self.found.facts["seconds"]
+            facts = self.found.facts
+            self.done, self.spent, self.guard.skipped = dict(facts["done"]), facts["seconds"], facts["skipped"]
 
     @property
     def seconds(self) -> float:
@@ -73,6 +76,7 @@ class Keeper:
             "step": metrics.step,
             "metrics": metrics.flushed(),
             "done": self.done,
+            "skipped": self.guard.skipped,
             "seconds": round(self.seconds, 3),
         }
         save(self.folder, Checkpoint(training.state(), facts))

@@ -12,11 +12,28 @@ from typing import Any, TextIO
 import torch
 from torch import Tensor
 
+from zerokd.errors import Problem, RunFolderError
 from zerokd.objective.gradients import Shares
 from zerokd.objective.objective import Evaluation, Objective
 from zerokd.recipe.components import Phase
+from zerokd.run.failure import Failure
 
 Watcher = Callable[[dict[str, Any]], None]
+
+
+def open_metrics(path: Path, length: int) -> TextIO:
+    """The metrics file of a run that starts (``length`` 0), or of one that goes on after its first ``length`` bytes.
+
+    Raises:
+        RunFolderError: the file is shorter than that.
+    """
+    if length:
+        held = path.stat().st_size if path.exists() else 0
+        if held < length:
+            text = f"{str(path)!r} has {held} bytes; there were {length} when the checkpoint was kept"
+            raise RunFolderError(Problem(text, hints=("it was changed since: put it back, or start anew",)))
+        os.truncate(path, length)
+    return path.open("a" if length else "w", encoding="utf-8")
 
 
 class Metrics:
@@ -41,13 +58,21 @@ class Metrics:
         if kind is None:
             self._close_epoch()
 
+    def skip(self, failure: Failure) -> None:
+        """Note a step that was left out, and why."""
+        self.step += 1
+        told = failure.as_json()
+        where = {key: told[key] for key in ("stage", "epoch", "step", "images", "terms", "note")}
+        self._write({"kind": "skipped", **where})
+
     def go_on(self, step: int) -> None:
         """Go on after ``step``: the open epoch's lines are read from the file, whose end they are."""
         self.step = step
-        lines = [_with_nan(json.loads(line)) for line in Path(self.file.name).read_text(encoding="utf-8").splitlines()]
-        for line in lines:
-            if line["stage"] == self.phase.name:
-                self._epoch = [] if line["kind"] == "epoch" else self._epoch + [line] * (line["kind"] == "step")
+        for line in map(json.loads, Path(self.file.name).read_text(encoding="utf-8").splitlines()):
+            if line["stage"] == self.phase.name and line["kind"] == "epoch":
+                self._epoch = []
+            elif line["stage"] == self.phase.name and line["kind"] == "step":
+                self._epoch.append(_with_nan(line))
 
     def flushed(self) -> int:
         """Write all lines to disk; returns the file's length in bytes."""
@@ -105,7 +130,7 @@ def _with_nan(line: dict[str, Any]) -> dict[str, Any]:
     """A line as it was before it was written: only a value that was not finite is null."""
     terms = {
         label: {key: math.nan if one is None else one for key, one in term.items()}
-        for label, term in line.get("terms", {}).items()
+        for label, term in line["terms"].items()
     }
     return line | {"terms": terms}
 

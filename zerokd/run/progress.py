@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -56,6 +56,21 @@ class Progress:
             self._say(f"{phase.name}: {phase.epochs} epochs of {phase.equation.text}")
             if phase.idle:
                 self._say(f"not computed, weight 0: {', '.join(phase.idle)}", "yellow")
+
+    def resumed(self, at: dict[str, Any] | None, damaged: Iterable[str], differing: Iterable[str]) -> None:
+        """Where a run goes on, and what is not as it was."""
+        for text in damaged:
+            self._say(f"{text}; the one before it is used", "bold yellow")
+        for text in differing:
+            self._say(f"not as it was: {text}; the last bits may differ for it", "bold yellow")
+        if at:
+            self._say(f"goes on after step {at['step']} of stage {at['stage']}")
+        else:
+            self._say("it was stopped before its first checkpoint, and starts at its first step", "yellow")
+
+    def note(self, text: str) -> None:
+        """Anything else that a person should know."""
+        self._say(text)
 
     def checked(self) -> None:
         """The end of a run that was only to be checked."""

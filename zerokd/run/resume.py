@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
+
 from zerokd.errors import DataError, Problem, RecipeError, RunFolderError, WeightsError
 from zerokd.run.checkpoint import LAST, NEXT, PREVIOUS, Checkpoint, load
 from zerokd.run.folder import RunFolder
@@ -15,6 +17,18 @@ from zerokd.run.folder import RunFolder
 SAME = ("seed", "plugins", "models", "components", "data")  # of a manifest: what decides the student
 TOLD = ("device", "versions", "platform")  # what decides its last bits
 SHOWN = 6  # differences that an error names
+
+
+@frozen(eq=False)
+class Resumed:
+    """Where a run goes on from: a checkpoint (None: from its first step), and what is said of this and earlier times it
+    did."""
+
+    checkpoint: Checkpoint | None = None
+    history: tuple[dict[str, Any], ...] = ()
+
+
+FRESH = Resumed()
 
 
 def read_manifest(folder: RunFolder) -> dict[str, Any]:
