@@ -46,27 +46,20 @@ class RunFolder:
         raise RunFolderError(Problem(f"{str(out)!r} exists and is not an empty folder", hints=(hint,)))
 
     @classmethod
-    @contextmanager
-    def create(cls, name: str, out: Path | None) -> Iterator[Self]:
-        """``out``, or ``runs/<name>-<time>``, while nobody else has it.
+    def create(cls, name: str, out: Path | None) -> Self:
+        """``out``, or ``runs/<name>-<time>``. Of two runs that want one folder at once, one gets it.
 
         Raises:
-            RunFolderError: it exists and is not an empty folder, cannot be made or written, or another run has it.
+            RunFolderError: it exists and is not an empty folder, or cannot be made or written.
         """
         path = out or Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
         try:
             path = out or _fresh(path)
             cls.check(path)
-            path.mkdir(parents=True, exist_ok=True)
+            (path / "samples").mkdir(parents=True)
         except (OSError, ValueError) as fault:
             raise RunFolderError(_unusable(path, fault)) from fault
-        with cls(path).locked() as folder:
-            cls.check(path)  # a run may have come and gone since
-            try:
-                (path / "samples").mkdir()
-            except OSError as fault:
-                raise RunFolderError(_unusable(path, fault)) from fault
-            yield folder
+        return cls(path)
 
     @contextmanager
     def locked(self) -> Iterator[Self]:

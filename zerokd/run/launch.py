@@ -40,7 +40,7 @@ def start(
     if resume:
         progress.note("there is no unfinished run of this recipe: it starts anew")
     plan = prepare(components, choose_device(device))
-    with RunFolder.create(components.name, out) as folder:
+    with RunFolder.create(components.name, out).locked() as folder:
         progress.started(components, folder)
         execute(plan, folder, _tables(recipe), account(plan), progress)
 

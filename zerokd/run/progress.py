@@ -98,7 +98,10 @@ class Progress:
             self._say(f"{phase.name} {done}/{phase.epochs}  {_summary(line)}  {left:.0f} s left")
 
     def warn(self, line: dict[str, Any]) -> None:
-        """Watch for monitored terms that are not finite: they stop no run, so they are told of, once a stage."""
+        """Tell of steps that were left out, and once a stage of monitored terms that are not finite."""
+        if line["kind"] == "skipped":
+            names = ", ".join(term["name"] for term in line["terms"]) or line["note"]
+            self._say(f"{line['stage']}: step {line['step']} was LEFT OUT, it is not finite: {names}", "bold yellow")
         terms = line["terms"] if line["kind"] == "step" else {}
         ill = [label for label, term in terms.items() if not math.isfinite(term["value"])]
         for label in ill:

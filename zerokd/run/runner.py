@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -10,7 +12,6 @@ from zerokd.recipe.components import Components
 from zerokd.run.batches import batches, seed_of
 from zerokd.run.failure import explain, restore
 from zerokd.run.guard import Guard
-from zerokd.run.keeper import Keeper
 from zerokd.run.metrics import Metrics
 from zerokd.run.training import Training
 
@@ -22,13 +23,13 @@ def train(
     metrics: Metrics,
     device: torch.device,
     guard: Guard,
-    keeper: Keeper,
+    after_step: Callable[[], None] = lambda: None,
 ) -> None:
     """Train the student through one stage, from the step that the metrics stand at.
 
     Raises:
         NotFiniteError: the objective or its gradient is not finite; the student is as it was before that step.
-        StoppedError: the run was asked to stop.
+        Exception: whatever ``after_step`` raises ends the training after that step.
     """
     phase, objective, student = training.phase, training.objective, training.student
     for batch in batches(components.data, indices, phase, components.seed, device, metrics.step):
@@ -50,5 +51,4 @@ def train(
             failure = explain(phase, objective, batch, metrics.step + 1, evaluation, student)
             guard.leave_out(failure)
             metrics.skip(failure)
-        keeper.after_step(training, metrics)
-    keeper.keep(training, metrics)
+        after_step()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -158,7 +159,9 @@ def execute(
                 ):
                     training = Training(phase, objective, plan.components)
                     keeper.begin(training, metrics)
-                    train(training, plan.components, plan.training, metrics, plan.device, guard, keeper)
+                    after_step = partial(keeper.after_step, training, metrics)
+                    train(training, plan.components, plan.training, metrics, plan.device, guard, after_step)
+                    keeper.keep(training, metrics)
                 low = plan.images(SAMPLES)
                 draw_samples(folder.sample(phase.name), {"low": low, **enhanced(plan, low)})
                 about["capacity"] = keeper.done[phase.name] = plan.survey(

@@ -4,7 +4,7 @@ the step, so this is all that a checkpoint has to keep."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -47,10 +47,9 @@ class Training:
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that training may have changed, under the name of its owner."""
-        found = owned(TRAINED, dict(_changing(self.student)))
-        for owner, average in self.averages.items():
-            found |= owned(owner, dict(_changing(average.model)))
-        found |= owned(OBJECTIVE, dict(_changing(self.objective)))
+        found: dict[str, Tensor] = {}
+        for owner, tensors in self._changing().items():
+            found |= owned(owner, tensors)
         for index, kept in self.optimizer.state_dict()["state"].items():
             found |= owned(f"{OPTIMIZER}/{index}", kept)
         return found
@@ -58,11 +57,9 @@ class Training:
     @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Give everything the values of :meth:`state`."""
-        networks = {TRAINED: self.student, OBJECTIVE: self.objective}
-        networks |= {owner: average.model for owner, average in self.averages.items()}
-        for owner, network in networks.items():
+        for owner, tensors in self._changing().items():
             kept = part(owner, state)
-            for name, tensor in _changing(network):
+            for name, tensor in tensors.items():
                 tensor.copy_(kept[name])
         moments: dict[int, dict[str, Any]] = {}
         for name, tensor in part(OPTIMIZER, state).items():
@@ -70,11 +67,12 @@ class Training:
             moments.setdefault(int(index), {})[key] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
 
-
-def _changing(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Parameters that are trained, and all buffers: a frozen network's weights are read from their file again."""
-    yield from ((name, one) for name, one in network.named_parameters() if one.requires_grad)
-    yield from network.named_buffers()
+    def _changing(self) -> dict[str, dict[str, Tensor]]:
+        """Tensors by owner. A frozen network inside a loss is left out: its weights are read from their file again."""
+        networks = {TRAINED: self.student, **{owner: average.model for owner, average in self.averages.items()}}
+        found = {owner: dict([*one.named_parameters(), *one.named_buffers()]) for owner, one in networks.items()}
+        trained = {name: one for name, one in self.objective.named_parameters() if one.requires_grad}
+        return found | {OBJECTIVE: trained | dict(self.objective.named_buffers())}
 
 
 @torch.no_grad()
