@@ -91,6 +91,17 @@ class NumericError(ZerokdError):
     exit_code = 4
 
 
+class StoppedError(ZerokdError):
+    """A run was asked to stop by a signal, and can go on (exit code 128 + the signal's number)."""
+
+    exit_code = 130
+
+    def by(self, signal: int) -> Self:
+        """The same error, with the exit code that shells give a process which a signal ended."""
+        self.exit_code = 128 + signal
+        return self
+
+
 class RunFolderError(ZerokdError):
     """The run folder cannot be made or written (exit code 5)."""
 

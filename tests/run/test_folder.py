@@ -34,14 +34,14 @@ def test_two_runs_in_one_second_get_two_folders(tmp_path, monkeypatch):
 
 def test_a_place_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunFolderError, match="cannot make the run folder"):
+    with pytest.raises(RunFolderError, match="cannot use the run folder"):
         RunFolder.create("paper", tmp_path / "file" / "below")
 
 
 @pytest.mark.parametrize("below", ["file/below", "file/a/b", "x" * 300, "zero\0"])
 def test_a_place_where_no_folder_can_be_is_refused_before_the_run(tmp_path, below):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunFolderError, match="cannot make the run folder") as caught:
+    with pytest.raises(RunFolderError, match="cannot use the run folder") as caught:
         RunFolder.check(tmp_path / below)
     assert caught.value.exit_code == 5
 

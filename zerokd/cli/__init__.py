@@ -17,6 +17,7 @@ from zerokd.errors import ZerokdError
 
 COMMANDS = {
     "run": "train a student as a recipe says",
+    "resume": "go on with a run that was stopped",
     "check": "prove that every term of a recipe trains the student",
     "explain": "account for a recipe's equation, term by term",
     "list": "show every component that a recipe may name",
@@ -45,7 +46,7 @@ def zerokd() -> None:
     """Compose, prove, train and ship tiny zero-reference image enhancers.
 
     Exit codes: 0 done; 2 usage or recipe; 3 data or weights; 4 a value that is not finite; 5 the run folder;
-    130 interrupted.
+    130 interrupted and 143 terminated (what was trained is kept: zerokd resume).
     """
 
 
