@@ -115,6 +115,11 @@ def combined(faults: Sequence[ZerokdError]) -> ZerokdError:
     return kind(*dict.fromkeys(problem for fault in faults for problem in fault.problems))
 
 
+def printable(name: str) -> str:
+    """A file's name as one line of text: what would move a cursor or change a colour is escaped."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
+
+
 def odd_characters(name: str) -> tuple[str, ...]:
     """One hint for each of the first characters that are no ASCII: they may look like letters that they are not."""
     odd = [char for char in dict.fromkeys(name) if not char.isascii()][:3]

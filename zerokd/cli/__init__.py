@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "train a student as a recipe says",
     "resume": "go on with a run that was stopped",
     "check": "prove that every term of a recipe trains the student",
+    "check-data": "look at a folder of photos as a run would",
     "explain": "account for a recipe's equation, term by term",
     "list": "show every component that a recipe may name",
     "schema": "write the JSON Schema of recipes, for editors",
@@ -33,7 +34,7 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        return import_module(f"zerokd.cli.{name}").command if name in COMMANDS else None
+        return import_module(f"zerokd.cli.{name.replace('-', '_')}").command if name in COMMANDS else None
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
