@@ -22,6 +22,7 @@ COMMANDS = {
     "check-data": "look at a folder of photos as a run would",
     "explain": "account for a recipe's equation, term by term",
     "list": "show every component that a recipe may name",
+    "doctor": "look for what would keep zerokd from running here",
     "schema": "write the JSON Schema of recipes, for editors",
     "show": "show a component, or a recipe with the origin of every value",
 }
