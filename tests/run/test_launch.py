@@ -107,3 +107,40 @@ def test_a_dry_run_writes_nothing(tmp_path, monkeypatch, screen, capsys):
     dry_run(document(), discover(), "cpu", Progress(screen))
     assert "every term trains the student; nothing was run" in screen.export_text()
     assert not list(tmp_path.iterdir())
+
+
+STATEFUL = '''
+import torch, zerokd
+
+class Moving(zerokd.Loss):
+    """Weighs each step by a number that it has drawn itself, and by how often it was asked."""
+
+    ports = {"enhanced": zerokd.Port("the image", grad=True, default="student.enhanced")}
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.register_buffer("asked", torch.zeros(()))
+
+    def forward(self, *, enhanced):
+        if torch.is_grad_enabled():
+            self.asked += 1
+        return (1 + torch.rand(()) + self.asked) * enhanced.mean(dim=(1, 2, 3))
+
+@zerokd.hookimpl
+def zerokd_losses():
+    return [zerokd.LossSpec("moving", target=f"{__name__}:Moving", summary="a test")]
+'''
+
+
+@pytest.mark.parametrize("steps", [1, 3, 4])
+def test_what_a_loss_remembers_and_what_it_draws_go_on_too(tmp_path, screen, killed, capsys, steps):
+    (tmp_path / "moving.py").write_text(STATEFUL)
+    recipe = document('terms.task.moving={use="moving", weight=0.1}')
+
+    def begin(folder):
+        start(recipe, discover([tmp_path / "moving.py"]), "cpu", tmp_path / folder, False, Progress(screen))
+
+    begin("whole")
+    killed(steps, lambda: begin("run"))
+    go_on(tmp_path / "run", discover([tmp_path / "moving.py"]), None, Progress(screen))
+    assert sha256(RunFolder(tmp_path / "run").student) == sha256(RunFolder(tmp_path / "whole").student)
