@@ -26,8 +26,8 @@ def test_exact_duplicates_are_pixels_not_bytes(tmp_path):
         scene(1).save(tmp_path / name)
     scene(2).save(tmp_path / "d.png")
     account = check_data(str(tmp_path), 64, "crop")
-    assert account.duplicates == (("a.png", "b.bmp", "c.png"),)
-    assert account.near == ()
+    assert account.images.duplicates == (("a.png", "b.bmp", "c.png"),)
+    assert account.images.near == ()
 
 
 def test_near_duplicates_are_the_same_scene_a_little_changed(tmp_path):
@@ -36,7 +36,7 @@ def test_near_duplicates_are_the_same_scene_a_little_changed(tmp_path):
     scene(7).save(tmp_path / "recompressed.jpg", quality=60)
     scene(9).point(lambda value: value * 0.6).save(tmp_path / "darker.png")
     account = check_data(str(tmp_path), 64, "resize")
-    assert {frozenset(pair) for pair in account.near} == {
+    assert {frozenset(pair) for pair in account.images.near} == {
         frozenset(("07.png", "recompressed.jpg")),
         frozenset(("09.png", "darker.png")),
     }
@@ -45,7 +45,7 @@ def test_near_duplicates_are_the_same_scene_a_little_changed(tmp_path):
 def test_flat_photos_are_not_taken_for_one_another(tmp_path):
     for level in range(0, 250, 10):
         flat(level).save(tmp_path / f"{level}.png")
-    assert check_data(str(tmp_path), 32, "crop").near == ()
+    assert check_data(str(tmp_path), 32, "crop").images.near == ()
 
 
 @pytest.mark.parametrize(
@@ -60,16 +60,16 @@ def test_the_histogram_and_the_verdict_by_hand(tmp_path, levels, histogram, verd
     for level in levels:
         flat(level).save(tmp_path / f"{level}.png")
     account = check_data(str(tmp_path), 32, "crop")
-    assert account.histogram == histogram
-    assert account.verdict.startswith(verdict)
-    assert sum(account.histogram) == len(levels)
+    assert account.images.histogram == histogram
+    assert account.images.verdict.startswith(verdict)
+    assert sum(account.images.histogram) == len(levels)
 
 
 def test_the_zoo_is_told_in_full(tmp_path):
     more = zoo.build(tmp_path)
     account = check_data(str(tmp_path), 32, "crop")
-    assert set(account.names) == set(zoo.GOOD)
-    assert dict(account.rejected).keys() == {*zoo.BAD, *more}
+    assert set(account.images.names) == set(zoo.GOOD)
+    assert dict(account.images.rejected).keys() == {*zoo.BAD, *more}
     assert account.kinds["16 bit"] == 2  # Pillow reads 16-bit RGB as 8-bit
     assert account.kinds["colour profile"] == 1
     assert account.kinds["turned by EXIF"] == 7
@@ -77,7 +77,7 @@ def test_the_zoo_is_told_in_full(tmp_path):
     told = json.loads(json.dumps(account.as_json()))
     assert told["photos"] == len(zoo.GOOD)
     text = as_text(account)
-    assert all(reason in text for _, reason in account.rejected)
+    assert all(reason in text for _, reason in account.images.rejected)
     assert all(line.isprintable() for line in text.splitlines())
 
 

@@ -23,5 +23,5 @@ def command(path: str, size: int, fit: str, strict: bool, as_json: bool) -> None
     account = check_data(path, size, fit)
     with while_read(sys.stdout):
         click.echo(json.dumps(account.as_json(), indent=2) if as_json else as_text(account))
-    if strict and account.rejected:
+    if strict and account.images.rejected:
         sys.exit(3)

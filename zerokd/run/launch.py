@@ -41,8 +41,10 @@ def start(
         progress.note("there is no unfinished run of this recipe: it starts anew")
     plan = prepare(components, choose_device(device))
     with RunFolder.create(components.name, out).locked() as folder:
+        record = account(plan)
         progress.started(components, folder)
-        execute(plan, folder, _tables(recipe), account(plan), progress)
+        progress.data(record["data"])
+        execute(plan, folder, _tables(recipe), record, progress)
 
 
 def go_on(path: Path, catalogue: Catalogue, device: str | None, progress: Progress) -> None:

@@ -72,6 +72,12 @@ class Progress:
         """Anything else that a person should know."""
         self._say(text)
 
+    def data(self, data: dict[str, Any]) -> None:
+        """What the training images are worth; aloud where they are not what a student should learn from."""
+        told = data["account"]
+        counted = f"{told['duplicates']} exact duplicates, {told['near_duplicates']} pairs that look alike"
+        self._say(f"data: {counted}; {told['verdict']}", "yellow" if "NOT" in told["verdict"] else "")
+
     def checked(self) -> None:
         """The end of a run that was only to be checked."""
         self._say("every term trains the student; nothing was run")
