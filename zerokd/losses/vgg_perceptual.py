@@ -23,6 +23,7 @@ BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels and convo
 # every ReLU, and where it stands in ``features``: two layers a convolution, one a pooling after each block
 NAMES = [f"relu{block}_{i}" for block, (_, count) in enumerate(BLOCKS, 1) for i in range(1, count + 1)]
 RELUS = dict(zip(NAMES, (1, 3, 6, 8, 11, 13, 15, 17, 20, 22, 24, 26, 29, 31, 33, 35), strict=True))
+IMAGE = (0.0, 1.0)
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's channels; the weights expect them removed
 
 
@@ -85,9 +86,12 @@ class VggPerceptual(Loss):
             return layers
 
     ports = {
-        "prediction": Port("the student's image", range=(0.0, 1.0), grad=True, default="student.enhanced"),
-        "target": Port("what it should look like", range=(0.0, 1.0), default="teacher.enhanced", like="prediction"),
+        "prediction": Port("the student's image", IMAGE, grad=True, default="student.enhanced", channels=3),
+        "target": Port("what it should look like", IMAGE, default="teacher.enhanced", like="prediction", channels=3),
     }
+    best_on = ("identical",)
+    worsens_with = ("noise", "darkening")
+    examples = ({"weights": "random"}, {"weights": "random", "layers": ["relu2_2"]})
 
     mean: Tensor
     spread: Tensor
