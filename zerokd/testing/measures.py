@@ -12,18 +12,12 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from zerokd.testing.check import CheckError, Subject, rule
+from zerokd.testing.check import CheckError, Subject, require, rule
 from zerokd.testing.inputs import noise, placed, side, tensors
 from zerokd.testing.scenes import CORRUPTIONS, EXTREMES, SCENES, STRENGTHS
 
 CLOSE = 1e-9  # relative and absolute, in float64: what another order of summation may change
 SLACK = 1e-5  # by which rounding in float32 may pass a bound
-
-
-def require(holds: Any, message: str) -> None:
-    """Raise what a check found."""
-    if not holds:
-        raise CheckError(message)
 
 
 def same(one: Tensor, other: Tensor, message: str, close: float = CLOSE) -> None:
