@@ -16,6 +16,7 @@ from zerokd.testing import (
     adapters,
     aggregators,
     augmentations,
+    best,
     data,
     every,
     losses,
@@ -29,8 +30,8 @@ from zerokd.testing import (
 from zerokd.testing.check import Check, Rule, Subject
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
-    "losses": (*measures.RULES, *losses.RULES),
-    "metrics": (*measures.RULES, *metrics.RULES),
+    "losses": (*measures.RULES, *best.RULES, *losses.RULES),
+    "metrics": (*measures.RULES, *best.RULES, *metrics.RULES),
     "adapters": adapters.RULES,
     "models": models.RULES,
     "augmentations": augmentations.RULES,
