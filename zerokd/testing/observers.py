@@ -39,14 +39,15 @@ MANIFEST: dict[str, Any] = {
 RESULT = {"seconds": 1.0, "student": {"sha256": "00", "parameters": 161}, "fidelity": {"student to teacher": 20.0}}
 
 
-def watched(subject: Subject, folder: Path, steps: int, error: str | None = None) -> None:
-    """A run of so many steps, as an observer sees it."""
+def watched(subject: Subject, folder: Path, steps: int, error: str | None = None) -> Any:
+    """An observer that has seen a run of so many steps."""
     one = subject.build()
     one.run_start(folder, copy.deepcopy(MANIFEST))
     for number in range(1, steps + 1):
         more = {"gradients": copy.deepcopy(GRADIENTS)} if number % 2 == 0 else {}
         one.step_end(copy.deepcopy(STEP) | {"step": number} | more)
     one.run_end(None if error else copy.deepcopy(RESULT), error)
+    return one
 
 
 @rule()
@@ -90,12 +91,13 @@ def ends(subject: Subject) -> None:
     """after run_end no thread of it runs, and no file of the run is open"""
     with TemporaryDirectory() as name:
         before = set(threading.enumerate())
-        watched(subject, Path(name), 3)
+        kept = watched(subject, Path(name), 3)  # what is open closes when nobody holds it any more
         left = [one.name for one in set(threading.enumerate()) - before if one.is_alive() and not one.daemon]
         require(not left, f"threads go on: {', '.join(left)}")
         handles = Path("/proc/self/fd")
         paths = [os.path.realpath(one) for one in handles.iterdir()] if handles.exists() else []
-        require(not [path for path in paths if path.startswith(os.path.realpath(name))], "files of the run are open")
+        opened = [path for path in paths if path.startswith(os.path.realpath(name))]
+        require(not opened, f"files of the run are open after run_end of {type(kept).__name__}")
 
 
 RULES = (survives, writes_in_its_place, leaves_what_it_is_given, ends)
