@@ -189,7 +189,7 @@ def test_a_component_or_a_plugin_is_checked_and_a_defect_ends_with_2(site):
     done = zerokd("plugins", "--check", "good-one", "--json", site=site)
     assert done.returncode == 2
     failed = {one["check"] for one in json.loads(done.stdout) if one["state"] == "FAILED"}
-    assert failed == {"docstring", "example"}
+    assert failed == {"docstring", "example", "bounds", "ports_declared"}
     done = zerokd("plugins", "--check", "missing", site=site)
     assert done.returncode == 2
     assert "plugin missing 1.0 is broken: ModuleNotFoundError" in done.stderr
