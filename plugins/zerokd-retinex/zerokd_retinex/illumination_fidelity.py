@@ -24,7 +24,7 @@ def illumination_fidelity(illumination: Tensor, low: Tensor) -> Tensor:
 
 @final
 class IlluminationFidelity(Loss):
-    r"""Rewards an illumination that stays near the input, against one that drifts to a constant, which enhances nothing.
+    r"""Rewards an illumination that stays near the input, against one that drifts to 1, which enhances nothing.
 
     Formula: $\frac{1}{CHW}\sum_{c,i,j}(x_{cij} - y_{cij})^2$, $x$ the illumination, $y$ the low-light input.
     Returns: (N,), in [0, 1], 0 exactly when the illumination is the input.

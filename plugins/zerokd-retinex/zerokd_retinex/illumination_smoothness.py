@@ -56,7 +56,7 @@ def neighbours(image: Tensor, down: int, right: int) -> tuple[Tensor, Tensor]:
 
 @final
 class IlluminationSmoothness(Loss):
-    r"""Rewards an illumination that is constant where the input is, against texture and noise that it would divide away.
+    r"""Rewards an illumination that is constant where the input is alike, against texture that is divided away.
 
     Formula: $\frac{1}{C|P|}\sum_{(i,j) \in P} w_{ij} \sum_c |x_{ci} - x_{cj}|$ with
     $w_{ij} = \exp(-\lVert y_i - y_j \rVert^2 / 2\sigma^2)$: $P$ all pairs of pixels in one window of 5x5 around either,
@@ -64,8 +64,9 @@ class IlluminationSmoothness(Loss):
     Returns: (N,), in [0, 1], 0 exactly when each channel is constant (to the rounding of the weights).
     Scale: mean over pairs of neighbours and over channels.
     Source: $L_s$ of SCI (Ma et al.: Toward Fast, Flexible, and Robust Low-Light Image Enhancement, CVPR 2022), with
-    its window of 5x5 and $\sigma = 0.1$. *Differs:* the paper sums over pixels, neighbours and channels, so that a
-    weight of 1 there is 72 here beside a mean over pixels.
+    its window of 5x5 and $\sigma = 0.1$. *Differs:* the paper sums over pixels; its released code takes the mean of
+    them but sums 24 neighbours and 3 channels, so that its weight 1 is 72 here. That code has $\sigma = 10$, at which
+    no pair weighs less than 0.98: it smooths across all edges alike. U and V are the analogue ones of BT.601.
     Pitfalls: below a brightness of about ``sigma`` all colours are alike: in a very dark photo the illumination is
     smoothed across edges too. Differences are per pixel: at twice the resolution a map has about half of the value.
 

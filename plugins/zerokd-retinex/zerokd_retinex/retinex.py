@@ -7,6 +7,7 @@ from typing import Literal, final
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import zerokd
 from zerokd import Model, Signal
@@ -23,10 +24,10 @@ class Retinex(Model):
     So $x$ lies between $y$ and 1 whatever the weights are: reflectance and enhanced image stay in [0, 1] without
     clipping, no pixel gets darker, white stays white, and no pixel is multiplied by more than $f^{-s}$.
     Source: SCI (Ma et al.: Toward Fast, Flexible, and Robust Low-Light Image Enhancement, CVPR 2022), the network that
-    it runs after training; $s$ is the exponent of LIME (Guo et al., TIP 2017). *Differs:* the published $x$ is $y$ plus a
-    sigmoid, clipped to [1e-4, 1], for each colour by itself, which pales colours; with ``channels = 1`` all colours share
-    one, $y$ being their greatest, and ratios of colours stay. There is no normalisation over the batch, and nothing
-    of the calibration that the paper trains beside it.
+    it runs after training; $s$, the ``strength``, is the exponent of LIME (Guo et al., TIP 2017), with its value 0.8.
+    *Differs:* the published $x$ is $y$ plus a sigmoid, clipped to [1e-4, 1], and for each colour by itself, which
+    pales colours; with ``channels = 1`` all colours share one, $y$ being their greatest, and ratios of colours stay.
+    There is no normalisation over the batch, and none of the calibration that the paper trains beside it.
 
     Example:
         >>> model = Retinex()
@@ -40,10 +41,8 @@ class Retinex(Model):
     class Config(zerokd.Config):
         width: int = Field(8, ge=1, le=512, description="channels of each hidden layer")
         channels: Literal[1, 3] = Field(1, description="illuminations: one for all colours, or one for each")
-        strength: float = Field(0.6, ge=0.0, le=1.0, description="share of the darkness that is taken away, in stops")
+        strength: float = Field(0.8, ge=0.0, le=1.0, description="share of the darkness that is taken away, in stops")
         floor: float = Field(0.02, gt=0.0, lt=1.0, description="least illumination; 1/floor bounds the brightening")
-
-    gated = ("enter", "near", "far")
 
     def __init__(self, **options: object):
         super().__init__(**options)
@@ -52,11 +51,13 @@ class Retinex(Model):
         self.near = _conv(width, width, dilation=2)
         self.far = _conv(width, width, dilation=4)
         self.leave = _conv(width, self.config.channels)
+        with torch.no_grad():
+            self.leave.weight *= 0.1  # every sigmoid starts near its middle, where its slope is greatest
 
     def outputs(self) -> dict[str, Signal]:
         return {
             "enhanced": Signal(range=(0.0, 1.0)),
-            "illumination": Signal(range=(self.config.floor, 1.0)),
+            "illumination": Signal(range=(self.config.floor, 1.0), unchanged=1.0),
             "reflectance": Signal(range=(0.0, 1.0)),
         }
 
@@ -69,9 +70,9 @@ class Retinex(Model):
         }
 
     def _light(self, low: Tensor) -> Tensor:
-        x = torch.relu(self.enter(low))
-        x = x + torch.relu(self.near(x))
-        x = x + torch.relu(self.far(x))
+        x = F.silu(self.enter(low))
+        x = x + F.silu(self.near(x))
+        x = x + F.silu(self.far(x))
         least = low if self.config.channels == 3 else low.amax(dim=1, keepdim=True)
         light = least + (1 - least) * torch.sigmoid(self.leave(x))
         return (self.config.floor + (1 - self.config.floor) * light).expand_as(low)
