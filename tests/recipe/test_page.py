@@ -140,10 +140,8 @@ def test_a_models_outputs_are_shown_as_it_declares_them(monkeypatch):
 def test_a_name_wider_than_its_column_is_not_cut_short(sample, monkeypatch):
     name = "student.a_signal_of_a_name_that_no_column_of_this_table_has_room_for"
     monkeypatch.setattr(Sample, "ports", {"a": zerokd.Port("a signal of a long name", default=name)})
-    shown = page(sample)
-    assert "…" not in shown
-    column = [line[line.rindex("  ") :].strip() for line in shown.splitlines()]
-    assert name in "".join(column)
+    table = page(sample).partition("Ports\n")[2].partition("\n\n")[0]
+    assert name in "".join(line.split()[-1] for line in table.splitlines())
 
 
 def test_a_component_without_docstring_has_a_page(sample, monkeypatch):

@@ -28,8 +28,20 @@ def load(path: str | Path, plugins: Iterable[str | Path] = ()) -> Model:
         case {"use": str(use), "config": dict(config)}:
             model = _build(use, config, plugins, str(path))
         case _:
-            remedies = f'`pip install --upgrade {owner}`, or zerokd.load(..., plugins=["{owner}.py"]) where it is a file'
-        hint = f"the model is of plugin {owner!r}: {remedies}"
+            hint = "load files that `zerokd run` wrote; others go into a recipe as models.<name>.weights"
+            raise WeightsError(Problem(f"{str(path)!r} does not say which model it is for", hints=(hint,)))
+    load_into(model, state, str(path))
+    return model.eval()
+
+
+def _build(use: str, config: dict[str, object], plugins: Iterable[str | Path], source: str) -> Model:
+    catalogue = discover(plugins, strict=True)
+    try:
+        spec = catalogue.find("models", use).spec
+    except RecipeError as fault:
+        owner = use.partition(":")[0]
+        file = f'zerokd.load(..., plugins=["{owner}.py"])'
+        hint = f"its plugin is {owner}: `pip install --upgrade {owner}`, or where it is a single file, {file}"
         raise RecipeError(*(evolve(one, hints=(*one.hints, hint)) for one in fault.problems)) from fault
     try:
         return spec.load()(**config)
