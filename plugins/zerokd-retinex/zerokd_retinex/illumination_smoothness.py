@@ -12,7 +12,8 @@ from torch import Tensor
 import zerokd
 from zerokd import Loss, Port
 
-YUV = ((0.299, 0.587, 0.114), (-0.147108, -0.288804, 0.435912), (0.614777, -0.514799, -0.099978))  # BT.601, analogue
+RED, GREEN, BLUE = 0.299, 0.587, 0.114  # luma of ITU-R BT.601
+U, V = 0.436 / (1 - BLUE), 0.615 / (1 - RED)
 
 
 def illumination_smoothness(illumination: Tensor, low: Tensor, radius: int = 2, sigma: float = 0.1) -> Tensor:
@@ -27,7 +28,7 @@ def illumination_smoothness(illumination: Tensor, low: Tensor, radius: int = 2, 
     Returns:
         (N,), in [0, 1]; 0 when every channel is constant.
     """
-    colors = torch.einsum("kc,nchw->nkhw", low.new_tensor(YUV), low)
+    colors = yuv(low)
     total, pairs = illumination.new_zeros(len(low)), 0
     for down, right in half_window(radius):
         here, there = neighbours(colors, down, right)
@@ -36,6 +37,13 @@ def illumination_smoothness(illumination: Tensor, low: Tensor, radius: int = 2, 
         total = total + (alike * (here - there).abs().mean(dim=1)).sum(dim=(1, 2))
         pairs += alike[0].numel()
     return total / pairs
+
+
+def yuv(image: Tensor) -> Tensor:
+    """RGB (N, 3, H, W) in [0, 1] as luma and two colour differences, which are 0 where it is grey."""
+    red, green, blue = image.unbind(dim=1)
+    luma = RED * red + GREEN * green + BLUE * blue
+    return torch.stack([luma, U * (blue - luma), V * (red - luma)], dim=1)
 
 
 def half_window(radius: int) -> Iterator[tuple[int, int]]:
