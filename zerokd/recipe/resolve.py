@@ -90,6 +90,8 @@ class _Resolver(Builder):
             fallbacks=tuple(self.fallbacks),
             cautions=tuple(f"{', '.join(whose)}: {text}" for text, whose in self.cautions.items()),
             diagnose_every=self.recipe.diagnose_every,
+            checkpoint_seconds=self.recipe.checkpoint_seconds,
+            skip=self.recipe.skip_at_most if self.recipe.on_nonfinite == "skip" else 0,
         )
 
     def term(self, group: str, name: str, table: schema.Term) -> Term:
