@@ -23,7 +23,7 @@ def noise(*shape, seed=0):
     return torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize(("width", "channels", "count"), [(8, 1, 1465), (8, 3, 1611), (2, 1, 151)])
+@pytest.mark.parametrize(("width", "channels", "count"), [(4, 1, 445), (4, 3, 519), (8, 1, 1465)])
 def test_parameter_count(width, channels, count):
     # (27w + w) + 2 * (9w^2 + w) + channels * (9w + 1), by hand
     assert Retinex(width=width, channels=channels).parameter_count() == count
@@ -120,7 +120,7 @@ def test_the_shipped_weights_brighten_what_is_dark(shipped, level):
 
 def test_the_shipped_weights_hardly_touch_what_is_bright(shipped):
     made = shipped(torch.full((1, 3, 48, 48), 0.8))["enhanced"]
-    assert 0.8 <= made.min()
+    assert made.min() >= 0.8
     assert made.max() < 0.9
 
 

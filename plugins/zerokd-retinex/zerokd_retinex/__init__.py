@@ -9,7 +9,7 @@ def zerokd_models() -> list[ModelSpec]:
         ModelSpec(
             "retinex",
             target="zerokd_retinex.retinex:Retinex",
-            summary="low / illumination, 1,465 weights",
+            summary="low / illumination, 445 weights",
             bundled="zerokd_retinex:retinex.safetensors",
         ),
     ]

@@ -46,6 +46,8 @@ class IlluminationFidelity(Loss):
         "low": Port("the low-light input", range=(0.0, 1.0), default="low", like="illumination"),
     }
     bounds = (0.0, 1.0)
+    best_on = ("identical",)
+    worsens_with = ("noise", "blur", "darkening", "brightening")
 
     def forward(self, *, illumination: Tensor, low: Tensor) -> Tensor:
         return illumination_fidelity(illumination, low)

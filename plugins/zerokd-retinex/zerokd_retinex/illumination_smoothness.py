@@ -94,6 +94,8 @@ class IlluminationSmoothness(Loss):
         "low": Port("the low-light input", range=(0.0, 1.0), default="low", channels=3),
     }
     bounds = (0.0, 1.0)
+    best_on = ("constant",)
+    worsens_with = ("noise",)
 
     def min_size(self) -> int:
         return 2

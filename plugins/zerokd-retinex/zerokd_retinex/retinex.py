@@ -32,14 +32,14 @@ class Retinex(Model):
     Example:
         >>> model = Retinex()
         >>> model.parameter_count()
-        1465
+        445
         >>> made = model(torch.rand(1, 3, 1, 7))
         >>> sorted(made), made["illumination"].shape
         (['enhanced', 'illumination', 'reflectance'], torch.Size([1, 3, 1, 7]))
     """
 
     class Config(zerokd.Config):
-        width: int = Field(8, ge=1, le=512, description="channels of each hidden layer")
+        width: int = Field(4, ge=1, le=512, description="channels of each hidden layer")
         channels: Literal[1, 3] = Field(1, description="illuminations: one for all colours, or one for each")
         strength: float = Field(0.8, ge=0.0, le=1.0, description="share of the darkness that is taken away, in stops")
         floor: float = Field(0.02, gt=0.0, lt=1.0, description="least illumination; 1/floor bounds the brightening")
