@@ -14,6 +14,12 @@ class CheckError(AssertionError):
     """A component breaks a rule; the message says what was got and what is promised."""
 
 
+def require(holds: Any, message: str) -> None:
+    """Raise what a check found."""
+    if not holds:
+        raise CheckError(message)
+
+
 @frozen(eq=False)
 class Subject:
     """A component with a config to try it with."""

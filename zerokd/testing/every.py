@@ -13,7 +13,8 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from zerokd.testing.check import CheckError, Subject, rule
+from zerokd.testing.check import CheckError, Subject, require, rule
+from zerokd.testing.data import photos
 
 PARTS: Mapping[str, tuple[str, ...]] = {  # of the docstring, in this order, by kind
     "losses": ("Formula:", "Returns:", "Scale:", "Source:", "Pitfalls:", "Example:"),
@@ -26,12 +27,6 @@ PARTS: Mapping[str, tuple[str, ...]] = {  # of the docstring, in this order, by 
 LONGEST = 80  # characters of a summary
 FEWEST = 10  # characters that describe something
 SURE_TO_BE_UNKNOWN = "no_such_key_at_all"
-
-
-def require(holds: Any, message: str) -> None:
-    """Raise what a check found."""
-    if not holds:
-        raise CheckError(message)
 
 
 @rule()
@@ -106,12 +101,13 @@ def config_round_trip(subject: Subject) -> None:
 def construction(subject: Subject) -> None:
     """two instances are equal, and making one leaves torch's random generator, default type and threads alone"""
     before = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
-    first = subject.build()
+    with photos(subject) as ready:
+        first, options = ready.build(), ready.options
     after = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
     models = subject.entry.spec.kind in ("models", "adapters")  # their first weights are drawn, from the run's seed
     require(models or torch.equal(before[0], after[0]), "it draws from the global random generator")
     require(before[1:] == after[1:], "it changes torch's default type or number of threads")
-    require(first.config == subject.component.Config(**subject.options), "its config is not what it was given")
+    require(first.config == subject.component.Config(**options), "its config is not what it was given")
     if isinstance(first, nn.Module) and not models:
         second = subject.build().state_dict()
         same = all(torch.equal(one, second[name]) for name, one in first.state_dict().items())

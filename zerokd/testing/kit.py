@@ -12,12 +12,34 @@ from zerokd.plugin.host import discover
 from zerokd.plugin.keys import keys_of
 from zerokd.plugin.loading import load_component
 from zerokd.plugin.specs import KINDS, Spec
-from zerokd.testing import every, losses, measures, metrics
+from zerokd.testing import (
+    adapters,
+    aggregators,
+    augmentations,
+    best,
+    data,
+    every,
+    losses,
+    measures,
+    metrics,
+    models,
+    observers,
+    schedules,
+    stages,
+)
 from zerokd.testing.check import Check, Rule, Subject
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
-    "losses": (*measures.RULES, *losses.RULES),
-    "metrics": (*measures.RULES, *metrics.RULES),
+    "losses": (*measures.RULES, *best.RULES, *losses.RULES),
+    "metrics": (*measures.RULES, *best.RULES, *metrics.RULES),
+    "adapters": adapters.RULES,
+    "models": models.RULES,
+    "augmentations": augmentations.RULES,
+    "data": data.RULES,
+    "stages": stages.RULES,
+    "schedules": schedules.RULES,
+    "aggregators": aggregators.RULES,
+    "observers": observers.RULES,
 }
 
 Plugin = ModuleType | Spec | Entry | str
@@ -25,7 +47,7 @@ Plugin = ModuleType | Spec | Entry | str
 
 def rules_of(kind: str) -> tuple[Rule, ...]:
     """Every rule that a component of a kind may have to keep."""
-    return (*every.RULES, *RULES.get(kind, ()))
+    return (*every.RULES, *RULES[kind])
 
 
 def checks_of(plugin: Plugin, catalogue: Catalogue | None = None) -> list[Check]:

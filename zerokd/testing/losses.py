@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zerokd.testing.check import CheckError, Subject, rule
+from zerokd.testing.check import CheckError, Subject, require, rule
 from zerokd.testing.inputs import asking, gradients, tensors
-from zerokd.testing.measures import brief, extremes, require, same, value
+from zerokd.testing.measures import brief, extremes, same, value
 
 
 @rule()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from zerokd.testing.check import Subject, rule
+from zerokd.testing.check import Subject, require, rule
 from zerokd.testing.inputs import tensors
-from zerokd.testing.measures import require, same, value
+from zerokd.testing.measures import same, value
 
 
 @rule()
