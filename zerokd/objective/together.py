@@ -38,7 +38,7 @@ def twice(phase: Phase, graph: Graph) -> Iterator[Problem]:
 
 @torch.no_grad()
 def standstill(phase: Phase, trial: Trial) -> Iterator[Problem]:
-    """An objective that a student which changes nothing has already reached: output = input, curve map = 0."""
+    """An objective that a student which changes nothing has already reached: its image is the input, a curve map 0."""
     terms, unchanged = weighed(phase), _unchanged(trial)
     read = {name for term in terms for name in term.on.values() if name.startswith(f"{TRAINED}.")}
     if not read <= unchanged.keys() or any(trial.tensors[name].shape != unchanged[name].shape for name in read):
