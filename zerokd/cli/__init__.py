@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": "account for a recipe's equation, term by term",
     "list": "show every component that a recipe may name",
     "doctor": "look for what would keep zerokd from running here",
+    "new": "write a plugin to start from",
     "plugins": "show every plugin and its state, or check one",
     "schema": "write the JSON Schema of recipes, for editors",
     "show": "show a component, or a recipe with the origin of every value",

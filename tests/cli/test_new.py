@@ -1,0 +1,80 @@
+"""From ``zerokd new`` to a trained student with one's own loss in it, installed as a package."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import RECIPES, ROOT, TINY
+
+
+def zerokd(*arguments, cwd, **environment):
+    command = [sys.executable, "-m", "zerokd", *map(str, arguments)]
+    env = {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=240)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def test_a_package_is_made_and_the_next_commands_are_told(tmp_path):
+    done = zerokd("new", "loss", "smooth_colour", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cd zerokd-smooth-colour" in done.stdout
+    assert (tmp_path / "zerokd-smooth-colour/zerokd_smooth_colour/smooth_colour.py").exists()
+    again = zerokd("new", "loss", "smooth_colour", cwd=tmp_path)
+    assert again.returncode == 5
+    assert "is there already" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["loss", "SmoothColour"], "write smooth_colour"),
+        (["losss", "x"], "'losss' is not one of"),
+        (["metric", "psnr-y"], "write psnr_y"),
+    ],
+)
+def test_mistakes_of_usage(tmp_path, arguments, told):
+    done = zerokd("new", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert not os.listdir(tmp_path)
+
+
+def test_one_file_trains_at_once(tmp_path):
+    assert zerokd("new", "loss", "smooth", "--one-file", cwd=tmp_path).returncode == 0
+    settings = [
+        part for one in (*TINY, 'terms.distillation.mine={use="smooth", weight=0.5}') for part in ("--set", one)
+    ]
+    done = zerokd("run", RECIPES / "paper.toml", *settings, "--plugin", "smooth.py", "--out", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_installed_package_is_listed_and_trains_through_its_entry_point(tmp_path):
+    """A real installation, into an environment of its own that borrows everything else."""
+    zerokd("new", "loss", "smooth", cwd=tmp_path)
+    target = tmp_path / "site"
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--no-deps",
+        "--no-build-isolation",
+        "--quiet",
+        "--target",
+        str(target),
+    ]
+    done = subprocess.run([*pip, str(tmp_path / "zerokd-smooth")], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    path = os.pathsep.join([str(target), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    chosen = {"PYTHONPATH": path, "ZEROKD_PLUGINS": "zerokd_smooth"}
+    shown = zerokd("plugins", cwd=tmp_path, **chosen)
+    assert "zerokd-smooth 0.1.0  ok" in shown.stdout
+    settings = [
+        part for one in (*TINY, 'terms.distillation.mine={use="smooth", weight=0.5}') for part in ("--set", one)
+    ]
+    done = zerokd("run", RECIPES / "paper.toml", *settings, "--out", "run", cwd=tmp_path, **chosen)
+    assert done.returncode == 0, done.stderr
+    assert "zerokd-smooth 0.1.0" in (tmp_path / "run/manifest.json").read_text()

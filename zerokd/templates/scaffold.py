@@ -1,0 +1,135 @@
+"""Writes a plugin package that works as it is: one component that does something real, its test, and its packaging."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import shutil
+import sys
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from attrs import frozen
+
+from zerokd._version import API_VERSION, __version__
+from zerokd.errors import Problem, RecipeError, RunFolderError
+from zerokd.plugin.catalogue import Catalogue
+from zerokd.plugin.specs import KINDS
+
+LONGEST = 40  # characters of a name
+
+
+@frozen
+class Start:
+    """What a kind's template does before its author changes it."""
+
+    kind: str
+    summary: str
+    imports: str = "import torch\n\n"  # of its test
+
+
+STARTS = {
+    "loss": Start("losses", "a smooth absolute difference"),
+    "adapter": Start("adapters", "tensors without their brightness"),
+    "stage": Start("stages", "the student alone, with its photos brightened beside them"),
+    "model": Start("models", "one layer that says how much each pixel is brightened"),
+    "augmentation": Start("augmentations", "left and right exchanged"),
+    "metric": Start("metrics", "mean absolute error"),
+    "data": Start("data", "dark ramps of colour", ""),
+    "schedule": Start("schedules", "a number that falls by a factor", "import numpy as np\n\nimport zerokd\n"),
+    "aggregator": Start("aggregators", "the sum of gradients of which none is longer than their mean"),
+    "observer": Start("observers", "the objective of every step, as CSV", ""),
+}
+
+
+def package(word: str, name: str) -> dict[str, str]:
+    """The files of a package by their paths in it."""
+    module = f"zerokd_{name}"
+    facts = _facts(word, name)
+    return {
+        "pyproject.toml": _filled("pyproject", facts),
+        "README.md": _filled("readme", facts),
+        f"{module}/__init__.py": _filled("init", facts),
+        f"{module}/{name}.py": _filled(word, facts),
+        f"{module}/py.typed": "",
+        f"tests/test_{name}.py": _filled("conformance", facts) + _filled(f"{word}_test", facts),
+    }
+
+
+def one_file(word: str, name: str) -> dict[str, str]:
+    """A plugin in one file, for ``--plugin``."""
+    facts = _facts(word, name)
+    text = _filled(word, facts)
+    if "\nimport zerokd\n" not in text:  # the hook needs it
+        text = text.replace("\nfrom zerokd import ", "\nimport zerokd\nfrom zerokd import ", 1)
+    return {f"{name}.py": text + _filled("hook", facts)}
+
+
+def check_name(word: str, name: str, catalogue: Catalogue) -> None:
+    """Refuse a name that cannot serve.
+
+    Raises:
+        RecipeError: it is no snake_case identifier, too long, a word of Python, or a built-in component's.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        better = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+        better = re.sub(r"[^a-z0-9]+", "_", better.lower()).strip("_").lstrip("0123456789_")
+        hint = f"write {better}" if better else "write something like smooth_colour"
+        raise RecipeError(Problem(f"{name!r} is no name of a component: small letters, digits and _", hints=(hint,)))
+    if len(name) > LONGEST:
+        raise RecipeError(Problem(f"{name!r} is longer than {LONGEST} characters"))
+    if keyword.iskeyword(name) or name in sys.builtin_module_names:
+        raise RecipeError(Problem(f"{name!r} is a word of Python", hints=(f"write my_{name}",)))
+    kind = STARTS[word].kind
+    if any(entry.provider.builtin and entry.spec.name == name for entry in catalogue.of(kind)):
+        hints = ("built-in names are never shadowed; choose another one",)
+        raise RecipeError(Problem(f"there is a built-in {word} {name!r}", hints=hints))
+
+
+def write(contents: dict[str, str], folder: Path) -> None:
+    """Write all files or none; nothing that is there is touched.
+
+    Raises:
+        RunFolderError: a file, or a folder with something in it, is in the way, or the place cannot be written.
+    """
+    whole = len(contents) > 1  # a package is a folder of its own
+    target = folder if whole else folder / next(iter(contents))
+    try:
+        if target.exists() and not (whole and target.is_dir() and not any(target.iterdir())):
+            hint = "choose another name or --out; nothing was touched"
+            raise RunFolderError(Problem(f"{str(target)!r} is there already", hints=(hint,)))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as name:
+            for path, text in contents.items():
+                place = Path(name, "made", path)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_text(text, encoding="utf-8")
+            if whole and target.exists():
+                target.rmdir()
+            shutil.move(Path(name, "made") if whole else Path(name, "made", target.name), target)
+    except OSError as fault:
+        raise RunFolderError(Problem(f"cannot write {str(target)!r}: {fault.strerror or fault}")) from fault
+
+
+def _facts(word: str, name: str) -> dict[str, str]:
+    start = STARTS[word]
+    return {
+        "word": word,
+        "name": name,
+        "Class": "".join(part.capitalize() for part in name.split("_")),
+        "package": f"zerokd-{name.replace('_', '-')}",
+        "module": f"zerokd_{name}",
+        "kind": start.kind,
+        "Kind": KINDS[start.kind].__name__.removesuffix("Spec"),
+        "summary": start.summary,
+        "imports": start.imports,
+        "version": __version__,
+        "api": str(API_VERSION),
+    }
+
+
+def _filled(template: str, facts: dict[str, str]) -> str:
+    text = (files("zerokd.templates") / f"{template}.txt").read_text(encoding="utf-8")
+    return Template(text).substitute(facts)
