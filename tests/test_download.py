@@ -5,14 +5,13 @@ import io
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
 
 from zerokd import download
-from zerokd.download import cache_folder, fetch_tensors
+from zerokd.download import fetch_tensors
 from zerokd.errors import WeightsError
 from zerokd.weights import read_weights
 
@@ -188,20 +187,3 @@ def test_a_cache_that_cannot_be_made_is_told(server, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WeightsError, match="ZEROKD_CACHE"):
         fetch(server, tmp_path / "file" / "kept.safetensors")
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({"ZEROKD_CACHE": "/a", "XDG_CACHE_HOME": "/b"}, Path("/a")),
-        ({"XDG_CACHE_HOME": "/b"}, Path("/b/zerokd")),
-        ({}, Path("/home/one/.cache/zerokd")),
-    ],
-)
-def test_cache_folder(monkeypatch, environment, expected):
-    for name in ("ZEROKD_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", "/home/one")
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert cache_folder() == expected

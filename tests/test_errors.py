@@ -1,6 +1,16 @@
 """Errors say where, what, and what to do; and stay readable."""
 
-from zerokd.errors import WIDEST_LINE, DataError, Place, Problem, RecipeError, combined, did_you_mean, odd_characters
+from zerokd.errors import (
+    WIDEST_LINE,
+    DataError,
+    Place,
+    Problem,
+    RecipeError,
+    combined,
+    did_you_mean,
+    odd_characters,
+    printable,
+)
 
 
 def test_a_problem_reads_as_designed():
@@ -63,3 +73,8 @@ def test_errors_are_combined_and_a_mistake_in_the_recipe_decides():
     both = combined([DataError(one), RecipeError(two, one)])
     assert (type(both), both.problems) == (RecipeError, (one, two))
     assert combined([DataError(one), DataError(two)]).exit_code == 3
+
+
+def test_a_name_is_printed_as_one_harmless_line():
+    assert printable("ünï code.jpg") == "ünï code.jpg"
+    assert printable("a\nb\x1b[31m.jpg") == "a\\nb\\x1b[31m.jpg"

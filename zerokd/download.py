@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import socket
 import sys
 import tempfile
@@ -20,12 +19,6 @@ from zerokd.errors import Problem, WeightsError
 from zerokd.weights import read_weights, write_weights
 
 SILENCE = 30.0  # seconds a server may send nothing before it is given up
-
-
-def cache_folder() -> Path:
-    """Where fetched weights are kept: ``ZEROKD_CACHE``, else ``zerokd`` in the user's cache folder."""
-    own, shared = os.environ.get("ZEROKD_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    return Path(own) if own else (Path(shared) if shared else Path.home() / ".cache") / "zerokd"
 
 
 def fetch_tensors(url: str, hash_prefix: str, keep: Callable[[str], bool], cache_path: Path) -> dict[str, Tensor]:

@@ -91,6 +91,17 @@ class NumericError(ZerokdError):
     exit_code = 4
 
 
+class StoppedError(ZerokdError):
+    """A run was asked to stop by a signal, and can go on (exit code 128 + the signal's number)."""
+
+    exit_code = 130
+
+    def by(self, signal: int) -> Self:
+        """The same error, with the exit code that shells give a process which a signal ended."""
+        self.exit_code = 128 + signal
+        return self
+
+
 class RunFolderError(ZerokdError):
     """The run folder cannot be made or written (exit code 5)."""
 
@@ -102,6 +113,11 @@ def combined(faults: Sequence[ZerokdError]) -> ZerokdError:
     kinds = [type(fault) for fault in faults]
     kind = RecipeError if RecipeError in kinds else kinds[0]
     return kind(*dict.fromkeys(problem for fault in faults for problem in fault.problems))
+
+
+def printable(name: str) -> str:
+    """A file's name as one line of text: what would move a cursor or change a colour is escaped."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
 
 
 def odd_characters(name: str) -> tuple[str, ...]:

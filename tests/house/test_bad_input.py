@@ -14,7 +14,7 @@ from zerokd.run.check import checked
 
 pytestmark = pytest.mark.timeout(20)
 
-FUZZ = int(os.environ.get("ZEROKD_FUZZ", "500"))
+FUZZ = int(os.environ.get("ZEROKD_FUZZ", "1000"))
 _, START, REST = (RECIPES / "paper.toml").read_text().partition("\nname = ")  # what stands before it quotes the rest
 PAPER = (START + REST).lstrip().replace('"imagenet"', '"random"')
 EQUATION = "alpha*distillation + beta*feature_matching + (1 - alpha - beta)*task + contrastive"
@@ -228,3 +228,34 @@ def test_no_mutation_of_a_recipe_ends_in_anything_but_an_answer(told):
         except Exception as error:
             raise AssertionError(f"seed {seed}: {text}") from error
     assert accepted < FUZZ  # most have a mistake
+
+
+def damaged(rng):
+    """The recipe's bytes with a few flipped, cut out, doubled or put in, or cut off."""
+    data = bytearray(PAPER.encode())
+    for _ in range(rng.randint(1, 6)):
+        at = rng.randrange(len(data))
+        match rng.randrange(5):
+            case 0:
+                data[at] ^= 1 << rng.randrange(8)
+            case 1:
+                del data[at : at + rng.randint(1, 40)]
+            case 2:
+                data[at:at] = data[at : at + rng.randint(1, 200)]
+            case 3:
+                data[at:at] = bytes(rng.randrange(256) for _ in range(rng.randint(1, 8)))
+            case _:
+                del data[max(1, len(data) - rng.randint(1, 300)) :]
+    return bytes(data)
+
+
+@pytest.mark.timeout(max(20, FUZZ))
+def test_no_damage_to_its_bytes_does_either(told):
+    refused = 0
+    for seed in range(FUZZ // 4):
+        data = damaged(random.Random(seed))
+        try:
+            refused += bool(told(data))
+        except Exception as error:
+            raise AssertionError(f"seed {seed}: {data!r}") from error
+    assert refused

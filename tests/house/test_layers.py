@@ -10,7 +10,7 @@ import zerokd
 HOUSE = Path(zerokd.__file__).parent
 ORDER = [
     {"errors", "_version"},
-    {"plugin", "weights", "download"},
+    {"plugin", "weights", "download", "cache"},
     {
         "losses",
         "adapters",

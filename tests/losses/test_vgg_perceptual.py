@@ -6,12 +6,11 @@ import hashlib
 import pytest
 import safetensors.torch
 import torch
-import torchvision
 from pydantic import ValidationError
 from torch import nn
 from torch.nn import functional as F
 
-from zerokd.errors import WeightsError, ZerokdError
+from zerokd.errors import WeightsError
 from zerokd.losses import vgg_perceptual as module
 from zerokd.losses.vgg_perceptual import RELUS, VggPerceptual
 
@@ -62,6 +61,7 @@ def test_the_released_layers(real, layers):
 
 
 def test_layers_stand_where_torchvision_has_them():
+    torchvision = pytest.importorskip("torchvision", exc_type=(ImportError, RuntimeError))
     with torch.device("meta"):
         features = torchvision.models.vgg19().features
     names, block, count = {}, 1, 0
@@ -72,6 +72,8 @@ def test_layers_stand_where_torchvision_has_them():
         elif isinstance(layer, nn.MaxPool2d):
             block, count = block + 1, 0
     assert names == RELUS
+    ours = VggPerceptual(weights="random", layers=["relu5_4"]).features
+    assert list(map(repr, ours)) == [repr(layer).replace("inplace=True", "") for layer in features[: len(ours)]]
 
 
 @pytest.mark.parametrize(("layer", "side"), [("relu1_2", 1), ("relu2_2", 2), ("relu3_1", 4), ("relu5_1", 16)])
@@ -171,15 +173,21 @@ def test_imagenet_is_fetched_once_for_the_layers_in_use(monkeypatch, tmp_path):
 
     monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path))
     monkeypatch.setattr(module, "fetch_tensors", fetch)
+    monkeypatch.setattr(module, "_imagenet", lambda: ADDRESS)
     loss = VggPerceptual()
     VggPerceptual(layers=["relu2_2"])
     assert torch.equal(loss.state_dict()["features.5.weight"], source["features.5.weight"])
     (url, prefix, shallow), (_, _, deep) = asked
-    assert url == torchvision.models.VGG19_Weights.IMAGENET1K_V1.url
+    assert url == ADDRESS
     assert prefix == "dcbb9e9d"
     assert loss.sources == {"weights": url, "sha256": hashlib.sha256(shallow.read_bytes()).hexdigest()}
     assert shallow.parent == deep.parent == tmp_path
     assert shallow != deep
+
+
+def test_the_address_is_torchvisions():
+    pytest.importorskip("torchvision", exc_type=(ImportError, RuntimeError))
+    assert module._imagenet() == ADDRESS
 
 
 def test_offline_is_told_with_every_remedy(monkeypatch, tmp_path):
@@ -188,6 +196,7 @@ def test_offline_is_told_with_every_remedy(monkeypatch, tmp_path):
 
     monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    monkeypatch.setattr(module, "_imagenet", lambda: ADDRESS)
     with pytest.raises(WeightsError) as caught:
         VggPerceptual()
     text = str(caught.value)
@@ -202,17 +211,27 @@ def test_offline_is_told_with_every_remedy(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_torchvision_is_told(monkeypatch):
+ADDRESS = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+MISSING = ModuleNotFoundError("No module named 'torchvision'")
+BROKEN = RuntimeError("operator torchvision::nms does not exist")
+
+
+@pytest.mark.parametrize("fault", [MISSING, BROKEN])
+def test_only_the_weights_of_imagenet_need_torchvision(monkeypatch, fault):
     original = builtins.__import__
 
     def without(name, *args, **kwargs):
         if name.startswith("torchvision"):
-            raise ModuleNotFoundError("No module named 'torchvision'")
+            raise fault
         return original(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ZerokdError, match="needs torchvision"):
-        VggPerceptual(weights="random")
+    assert VggPerceptual(weights="random").fallbacks == ()
+    with pytest.raises(WeightsError, match="need torchvision") as caught:
+        VggPerceptual()
+    assert "pip install --upgrade torchvision" in str(caught.value)
+    (told,) = VggPerceptual(fallback="random").fallbacks
+    assert str(fault) in told
 
 
 @pytest.mark.parametrize(

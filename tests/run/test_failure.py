@@ -23,10 +23,12 @@ from zerokd.recipe.schema import validate
 from zerokd.run.batches import Batch
 from zerokd.run.failure import SHOWN_IMAGES, Finding, NotFiniteError, explain
 from zerokd.run.folder import RunFolder
+from zerokd.run.guard import Guard
 from zerokd.run.metrics import Metrics
 from zerokd.run.progress import Progress
 from zerokd.run.runner import train
-from zerokd.run.session import execute, prepare
+from zerokd.run.session import account, execute, prepare
+from zerokd.run.training import Training
 from zerokd.weights import read_weights, write_weights
 
 PLUGIN = '''
@@ -197,11 +199,12 @@ def states_of(plan):
         if line["kind"] == "step":
             states.append({name: value.clone() for name, value in student.state_dict().items()})
 
+    training = Training(phase, plan.objectives[0], plan.components)
     with (
         pytest.raises(NotFiniteError) as caught,
         Metrics(phase, plan.objectives[0], io.StringIO(), (watch,)) as metrics,
     ):
-        train(phase, plan.objectives[0], plan.components, plan.training, metrics, plan.device)
+        train(training, plan.components, plan.training, metrics, plan.device, Guard(0))
     return states, caught.value.failure
 
 
@@ -338,7 +341,7 @@ def test_a_folder_that_cannot_be_written_does_not_hide_the_fault(plan, tmp_path,
     plan, folder = plan(VALUE), RunFolder.create("fault", tmp_path / "run")
     monkeypatch.setattr("zerokd.run.failure.write_weights", full)
     with pytest.raises(NumericError) as caught:
-        execute(plan, folder, {}, Progress(Console(quiet=True)))
+        execute(plan, folder, {}, account(plan), Progress(Console(quiet=True)))
     assert "values not finite: distillation.fault, on night/black" in str(caught.value)
     assert "nothing could be kept" in str(caught.value)
     assert "No space left on device" in str(caught.value)
@@ -347,7 +350,7 @@ def test_a_folder_that_cannot_be_written_does_not_hide_the_fault(plan, tmp_path,
 def test_a_monitored_term_is_told_of_once_and_stops_nothing(plan, tmp_path):
     plan = plan('terms.distillation.watched={use="faulty_value", monitor=true}', "stages.distill.epochs=3")
     folder, file = RunFolder.create("fault", tmp_path / "run"), io.StringIO()
-    execute(plan, folder, {}, Progress(Console(file=file, width=200)))
+    execute(plan, folder, {}, account(plan), Progress(Console(file=file, width=200)))
     told = f"distill: monitored term distillation.watched is not finite, first at step {STEP}; it trains nothing"
     assert file.getvalue().count("not finite") == file.getvalue().count(told) == 1
     assert folder.student.exists()

@@ -1,5 +1,9 @@
 """Nothing that was there is ever overwritten."""
 
+import os
+import signal
+import time
+
 import pytest
 
 from zerokd.errors import RunFolderError
@@ -34,14 +38,14 @@ def test_two_runs_in_one_second_get_two_folders(tmp_path, monkeypatch):
 
 def test_a_place_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunFolderError, match="cannot make the run folder"):
+    with pytest.raises(RunFolderError, match="cannot use the run folder"):
         RunFolder.create("paper", tmp_path / "file" / "below")
 
 
 @pytest.mark.parametrize("below", ["file/below", "file/a/b", "x" * 300, "zero\0"])
 def test_a_place_where_no_folder_can_be_is_refused_before_the_run(tmp_path, below):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunFolderError, match="cannot make the run folder") as caught:
+    with pytest.raises(RunFolderError, match="cannot use the run folder") as caught:
         RunFolder.check(tmp_path / below)
     assert caught.value.exit_code == 5
 
@@ -57,3 +61,40 @@ def test_a_name_too_long_for_a_folder_is_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RunFolderError, match="too long"):
         RunFolder.create("x" * 300, None)
+
+
+def test_of_two_processes_one_gets_the_folder_again_and_again(tmp_path):
+    """Two processes make and lock one folder at the same moment, twenty times; the loser ends with 5."""
+
+    def take(path, gate):
+        os.read(gate, 1)
+        try:
+            with RunFolder.create("paper", path).locked():
+                time.sleep(0.05)
+        except RunFolderError as fault:
+            os._exit(fault.exit_code)
+        os._exit(0)
+
+    for attempt in range(20):
+        gate, opens = os.pipe()
+        children = []
+        for _ in range(2):
+            child = os.fork()
+            if child == 0:
+                take(tmp_path / str(attempt), gate)
+            children.append(child)
+        os.write(opens, b"go")
+        codes = sorted(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
+        os.close(gate), os.close(opens)
+        assert codes == [0, 5]
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path):
+    folder = RunFolder.create("paper", tmp_path / "run")
+    child = os.fork()
+    if child == 0:
+        with folder.locked():
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    with folder.locked():
+        pass

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from zerokd.objective.probe import probe
+from zerokd.run.guard import Guard
 from zerokd.run.metrics import Metrics
 from zerokd.run.runner import train
+from zerokd.run.training import Training
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def lines(build):
     objective = probe(phase, components, torch.rand(2, 3, 32, 32))
     file, seen = io.StringIO(), []
     with Metrics(phase, objective, file, (seen.append,)) as metrics:
-        train(phase, objective, components, [0, 1, 2], metrics, torch.device("cpu"))
+        train(Training(phase, objective, components), components, [0, 1, 2], metrics, torch.device("cpu"), Guard(0))
     lines = [json.loads(line) for line in file.getvalue().splitlines()]
     assert lines == seen
     return lines
@@ -54,7 +56,7 @@ def trained(build, *settings):
     generator = torch.Generator().manual_seed(0)
     objective = probe(phase, components, torch.rand(2, 3, 32, 32, generator=generator))
     with Metrics(phase, objective, file) as metrics:
-        train(phase, objective, components, [0, 1, 2], metrics, torch.device("cpu"))
+        train(Training(phase, objective, components), components, [0, 1, 2], metrics, torch.device("cpu"), Guard(0))
     return [json.loads(line) for line in file.getvalue().splitlines()], list(components.student.parameters())
 
 

@@ -9,8 +9,10 @@ import torch
 from zerokd.errors import NumericError
 from zerokd.objective.probe import probe
 from zerokd.run.batches import batches
+from zerokd.run.guard import Guard
 from zerokd.run.metrics import Metrics
-from zerokd.run.runner import restart, train, update
+from zerokd.run.runner import train
+from zerokd.run.training import Training, update
 
 CPU = torch.device("cpu")
 INDICES = [0, 1, 2, 3]
@@ -22,7 +24,7 @@ def run(components, number=0, poison=None):
     if poison:
         objective.losses["pretraining/smoothness"].forward = poison
     with Metrics(phase, objective, io.StringIO()) as metrics:
-        train(phase, objective, components, INDICES, metrics, CPU)
+        train(Training(phase, objective, components), components, INDICES, metrics, CPU, Guard(0))
     return components.student
 
 
@@ -64,7 +66,7 @@ def test_the_average_starts_at_the_student_and_follows_it_by_its_decay(build):
     components = build("models.ema.decay=0.75")
     average, student = components.averages["ema"], components.student
     torch.nn.init.ones_(student.e_conv1.point_conv.bias)
-    restart(average, student)
+    Training(components.phases[1], probe(components.phases[1], components, torch.rand(2, 3, 32, 32)), components)
     assert torch.equal(average.model.e_conv1.point_conv.bias, student.e_conv1.point_conv.bias)
     torch.nn.init.constant_(student.e_conv1.point_conv.bias, 5.0)
     update(average, student)

@@ -13,7 +13,7 @@ import zerokd
 from zerokd.errors import RecipeError, RunFolderError
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import Progress
-from zerokd.run.session import choose_device, execute, prepare, psnr
+from zerokd.run.session import account, choose_device, execute, prepare, psnr
 
 CPU = torch.device("cpu")
 
@@ -22,9 +22,9 @@ CPU = torch.device("cpu")
 def finish(build, tmp_path):
     def finish(name, *settings):
         components = build("data.held_out=0.5", *settings)
-        folder = RunFolder.create("paper", tmp_path / name)
+        plan, folder = prepare(components, CPU), RunFolder.create("paper", tmp_path / name)
         with (tmp_path / f"{name}.txt").open("w") as file:
-            execute(prepare(components, CPU), folder, {"name": "paper"}, Progress(Console(file=file)))
+            execute(plan, folder, {"name": "paper"}, account(plan), Progress(Console(file=file)))
         return folder
 
     return finish
@@ -91,7 +91,7 @@ def test_a_channel_that_dies_is_written_and_said(build, tmp_path):
         plan.components.student.e_conv2.point_conv.bias[1] = -100.0  # further than two steps reach
     folder = RunFolder.create("paper", tmp_path / "run")
     console = Console(record=True, width=200, file=(tmp_path / "out").open("w"))
-    execute(plan, folder, {}, Progress(console))
+    execute(plan, folder, {}, account(plan), Progress(console))
     record = json.loads((folder.path / "manifest.json").read_text())
     for about in (*record["stages"], record["result"]):
         channels = about["capacity"]["channels"]
@@ -132,7 +132,8 @@ def test_a_fallback_is_said_and_written(build, tmp_path, monkeypatch):
     console = Console(record=True, width=80, file=(tmp_path / "out").open("w"))
     progress = Progress(console)
     progress.started(components, folder)
-    execute(prepare(components, CPU), folder, {}, progress)
+    plan = prepare(components, CPU)
+    execute(plan, folder, {}, account(plan), progress)
     said = console.export_text()
     assert f"FALLBACK: {told}" in said
     assert said.count("caution: pretraining.exposure, task.exposure: ") == 1
@@ -150,7 +151,7 @@ def test_problems_of_all_stages_come_together(build):
 
 
 def test_a_full_disk_is_told_as_such(build, tmp_path, monkeypatch):
-    components = build()
+    plan = prepare(build(), CPU)
     folder = RunFolder.create("paper", tmp_path / "run")
 
     def full(*_):
@@ -158,7 +159,7 @@ def test_a_full_disk_is_told_as_such(build, tmp_path, monkeypatch):
 
     monkeypatch.setattr(RunFolder, "write_manifest", full)
     with pytest.raises(RunFolderError) as caught:
-        execute(prepare(components, CPU), folder, {}, Progress(Console(quiet=True)))
+        execute(plan, folder, {}, account(plan), Progress(Console(quiet=True)))
     assert "No space left on device" in str(caught.value)
     assert caught.value.exit_code == 5
 

@@ -17,9 +17,12 @@ from zerokd.errors import ZerokdError
 
 COMMANDS = {
     "run": "train a student as a recipe says",
+    "resume": "go on with a run that was stopped",
     "check": "prove that every term of a recipe trains the student",
+    "check-data": "look at a folder of photos as a run would",
     "explain": "account for a recipe's equation, term by term",
     "list": "show every component that a recipe may name",
+    "doctor": "look for what would keep zerokd from running here",
     "schema": "write the JSON Schema of recipes, for editors",
     "show": "show a component, or a recipe with the origin of every value",
 }
@@ -32,7 +35,7 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        return import_module(f"zerokd.cli.{name}").command if name in COMMANDS else None
+        return import_module(f"zerokd.cli.{name.replace('-', '_')}").command if name in COMMANDS else None
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -45,7 +48,7 @@ def zerokd() -> None:
     """Compose, prove, train and ship tiny zero-reference image enhancers.
 
     Exit codes: 0 done; 2 usage or recipe; 3 data or weights; 4 a value that is not finite; 5 the run folder;
-    130 interrupted.
+    130 interrupted and 143 terminated (what was trained is kept: zerokd resume).
     """
 
 

@@ -40,6 +40,7 @@ class Folder(Data):
             examples=["photos"],
         )
         fit: Fit = Field("crop", description='"crop" keeps the aspect ratio and cuts both ends, "resize" stretches')
+        strict: bool = Field(False, description="refuse the folder when any photo in it cannot be used")
         cache_gib: float = Field(4.0, ge=0.0, description="memory for decoded images, GiB")
 
     def __init__(self, **options: object):
@@ -50,8 +51,8 @@ class Folder(Data):
             outcomes = list(pool.map(self._scan, found, (number < kept for number in range(len(found)))))
         self._photos = [photo for photo, reason in outcomes if not reason]
         self.rejected = tuple((photo[0], reason) for photo, reason in outcomes if reason)
-        if not self._photos:
-            raise DataError(self._nothing())
+        if not self._photos or (self.config.strict and self.rejected):
+            raise DataError(self._refused())
 
     def __len__(self) -> int:
         return len(self._photos)
@@ -83,10 +84,13 @@ class Folder(Data):
             return (name, path, None), str(fault)
         return (name, path, image if keep else None), ""
 
-    def _nothing(self) -> Problem:
+    def _refused(self) -> Problem:
         hints = [f"{name!r}: {reason}" for name, reason in self.rejected[:SHOWN]]
         if len(self.rejected) > SHOWN:
             hints.append(f"... and {len(self.rejected) - SHOWN} more")
+        if self._photos:
+            text = f"{len(self.rejected)} files in training folder {self.config.path!r} cannot be used"
+            return Problem(text, hints=(*hints, "mend or remove them, or train without them: strict = false"))
         hints.append(f"photos are files with the endings {' '.join(EXTENSIONS)}, in the folder or any folder in it")
         return Problem(f"no usable photo in training folder {self.config.path!r}", hints=tuple(hints))
 

@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from zerokd.data.profile import ProfileError, to_srgb
+
 FORMATS = ("JPEG", "MPO", "PNG", "BMP", "WEBP", "TIFF")
 FEWEST = 16  # pixels on a side; less has nothing to train on
 MOST = 89_000_000  # pixels in all; just below the number at which Pillow warns of a decompression bomb
@@ -27,8 +29,9 @@ class PhotoError(Exception):
 def read_photo(path: Path, size: int, fit: Fit) -> np.ndarray:
     """A photo as (3, size, size), uint8.
 
-    EXIF orientation is applied, transparency laid over black, 16-bit values scaled to 8, the first frame taken; colour
-    profiles are ignored. ``crop`` scales the short side and cuts the long one at both ends, ``resize`` stretches.
+    EXIF orientation is applied, an embedded colour profile brought to sRGB, transparency laid over black, 16-bit values
+    scaled to 8, the first frame taken. ``crop`` scales the short side and cuts the long one at both ends, ``resize``
+    stretches.
 
     Raises:
         PhotoError: not an image, damaged, incomplete, too small, too large, or of a pixel type without a scale.
@@ -37,6 +40,8 @@ def read_photo(path: Path, size: int, fit: Fit) -> np.ndarray:
         rgb = _decode(path, 2 * size)
     except PhotoError:
         raise
+    except ProfileError as fault:
+        raise PhotoError(str(fault)) from fault
     except UnidentifiedImageError as fault:
         raise PhotoError("not an image, or damaged at its start") from fault
     except Exception as fault:  # on damaged files decoders raise almost anything, SyntaxError and struct.error included
@@ -61,7 +66,7 @@ def _decode(path: Path, enough: int) -> Image.Image:
         if width * height > MOST:
             raise PhotoError(f"{width}x{height} pixels, more than {MOST // 1_000_000} million in all")
         image.draft(None, (enough, enough))
-        rgb = _rgb(ImageOps.exif_transpose(image))
+        rgb = _rgb(to_srgb(ImageOps.exif_transpose(image)))
         if image.format == "PNG" and not _is_whole(path):
             raise PhotoError("image file is truncated, it holds fewer rows than it promises")
         return rgb

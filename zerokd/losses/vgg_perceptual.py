@@ -13,13 +13,15 @@ from torch import Tensor, nn
 
 import zerokd
 from zerokd import Loss, Port
-from zerokd.download import cache_folder, fetch_tensors
-from zerokd.errors import Problem, WeightsError, ZerokdError, did_you_mean
+from zerokd.cache import cache_folder
+from zerokd.download import fetch_tensors
+from zerokd.errors import Problem, WeightsError, did_you_mean
 from zerokd.losses.mse import mse
 from zerokd.weights import load_into, read_weights, sha256, weights_path
 
-# every ReLU of VGG-19, and where it stands in ``features``: two layers a convolution, one a pooling
-NAMES = [f"relu{block}_{i}" for block, count in enumerate((2, 2, 4, 4, 4), 1) for i in range(1, count + 1)]
+BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels and convolutions of VGG-19 (configuration E)
+# every ReLU, and where it stands in ``features``: two layers a convolution, one a pooling after each block
+NAMES = [f"relu{block}_{i}" for block, (_, count) in enumerate(BLOCKS, 1) for i in range(1, count + 1)]
 RELUS = dict(zip(NAMES, (1, 3, 6, 8, 11, 13, 15, 17, 20, 22, 24, 26, 29, 31, 33, 35), strict=True))
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's channels; the weights expect them removed
 
@@ -136,7 +138,7 @@ class VggPerceptual(Loss):
             self.fallbacks = (f"vgg_perceptual: random weights (seed {seed}), since {fault.problems[0].message}",)
 
     def _fetch(self) -> None:
-        url = _torchvision().VGG19_Weights.IMAGENET1K_V1.url
+        url = _imagenet()
         stem = Path(url).stem  # ends in the first digits of the file's SHA-256
         path = cache_folder() / f"{stem}-{len(self.features)}.safetensors"
         self._take(fetch_tensors(url, stem.rpartition("-")[2], self.state_dict().__contains__, path), url, path)
@@ -148,18 +150,15 @@ class VggPerceptual(Loss):
 
 def _layers(count: int) -> nn.Sequential:
     """The first ``count`` layers of VGG-19, their weights not yet set."""
-    vgg = _torchvision()
-    entries: list[int | str] = []
-    built = 0
-    while built < count:
-        entries.append(vgg.cfgs["E"][len(entries)])
-        built += 1 if entries[-1] == "M" else 2
+    layers: list[nn.Module] = []
+    before = 3
     with torch.device("meta"):  # a layer's own initialisation would draw from the global generator
-        layers = vgg.make_layers(entries)
-    for layer in layers:
-        if isinstance(layer, nn.ReLU):
-            layer.inplace = False  # a map that was kept must not change later
-    return layers.to_empty(device="cpu")
+        for channels, convolutions in BLOCKS:
+            for _ in range(convolutions):
+                layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU()]
+                before = channels
+            layers.append(nn.MaxPool2d(2, 2))
+        return nn.Sequential(*layers[:count]).to_empty(device="cpu")
 
 
 def _randomise(layers: nn.Sequential, seed: int) -> None:
@@ -171,10 +170,11 @@ def _randomise(layers: nn.Sequential, seed: int) -> None:
             nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
 
 
-def _torchvision() -> Any:
+def _imagenet() -> str:
+    """Where torchvision has the weights."""
     try:
-        from torchvision.models import vgg  # type: ignore[import-untyped]
+        from torchvision.models import VGG19_Weights  # type: ignore[import-untyped]
     except (ImportError, RuntimeError) as fault:  # the latter: a torchvision made for another torch
         hint = "pip install --upgrade torchvision, in the version that belongs to the installed torch"
-        raise ZerokdError(Problem(f"vgg_perceptual needs torchvision: {fault}", hints=(hint,))) from fault
-    return vgg
+        raise WeightsError(Problem(f"weights of ImageNet need torchvision: {fault}", hints=(hint,))) from fault
+    return str(VGG19_Weights.IMAGENET1K_V1.url)

@@ -119,7 +119,8 @@ class Average:
 @frozen(eq=False)
 class Components:
     """A built recipe. ``origins`` says what the data and each model are: plugin, config, and source of the weights;
-    ``used`` lists every plugin in it; ``fallbacks`` and ``cautions`` are what its components say of themselves."""
+    ``used`` lists every plugin in it; ``fallbacks`` and ``cautions`` are what its components say of themselves.
+    ``skip`` is how many steps that are not finite may be left out."""
 
     name: str
     seed: int
@@ -133,6 +134,8 @@ class Components:
     fallbacks: tuple[str, ...]
     cautions: tuple[str, ...]
     diagnose_every: int
+    checkpoint_seconds: float
+    skip: int
     measures: tuple[Measure, ...] = ()
     observers: Mapping[str, Observer] = NONE
 

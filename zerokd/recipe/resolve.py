@@ -93,6 +93,8 @@ class _Resolver(Builder):
             fallbacks=tuple(self.fallbacks),
             cautions=tuple(f"{', '.join(whose)}: {text}" for text, whose in self.cautions.items()),
             diagnose_every=self.recipe.diagnose_every,
+            checkpoint_seconds=self.recipe.checkpoint_seconds,
+            skip=self.recipe.skip_at_most if self.recipe.on_nonfinite == "skip" else 0,
             measures=measures,
             observers={name: built for name, built in observers.items() if built is not None},
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
@@ -180,6 +180,11 @@ class Recipe(Config):
     seed: int = Field(0, ge=0, lt=2**63, description="decides every random number of the run")
     threads: int = Field(2, ge=1, le=1024, description="CPU threads; another number may change the last bits")
     diagnose_every: int = Field(100, ge=1, description="steps between two measurements of the terms' gradients")
+    checkpoint_seconds: float = Field(20.0, ge=0.0, description="seconds of training between two checkpoints")
+    on_nonfinite: Literal["abort", "skip"] = Field(
+        "abort", description="what to do about a step that is not finite: end the run there, or leave the step out"
+    )
+    skip_at_most: int = Field(10, ge=1, description="steps that a run may leave out before it ends all the same")
     params: dict[Identifier, AnyParam] = Field(
         {}, description="what equations may use: a number, a schedule, or { equals = EXPRESSION }"
     )

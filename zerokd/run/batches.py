@@ -24,10 +24,14 @@ class Batch:
     names: tuple[str, ...]
 
 
+def seed_of(*key: object) -> int:
+    """A number below 2^63 decided by ``key`` alone."""
+    return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8], "big") >> 1
+
+
 def generator(*key: object) -> torch.Generator:
     """A random generator decided by ``key`` alone, whatever was drawn before."""
-    digest = hashlib.sha256(repr(key).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    return torch.Generator().manual_seed(seed_of(*key))
 
 
 def split(data: Data, held_out: float) -> tuple[list[int], list[int]]:
@@ -63,11 +67,15 @@ def to_float(images: Sequence[Tensor], device: torch.device) -> Tensor:
     return torch.stack(list(images)).to(device, memory_format=torch.channels_last).float() / 255
 
 
-def batches(data: Data, indices: Sequence[int], phase: Phase, seed: int, device: torch.device) -> Iterator[Batch]:
-    """Every batch of a stage, epoch after epoch, each epoch in its own order."""
+def batches(
+    data: Data, indices: Sequence[int], phase: Phase, seed: int, device: torch.device, done: int = 0
+) -> Iterator[Batch]:
+    """Every batch of a stage after the first ``done``, epoch after epoch, each epoch in its own order."""
     for epoch in range(phase.epochs):
         order = torch.randperm(len(indices), generator=generator(seed, phase.name, epoch)).tolist()
-        for start in range(0, len(order), phase.batch):
+        for number, start in enumerate(range(0, len(order), phase.batch), epoch * phase.clock.steps_per_epoch):
+            if number < done:
+                continue
             with blame(f"data or augmentation of stage {phase.name!r}"):
                 low, names = _read([indices[place] for place in order[start : start + phase.batch]], data, device)
                 for position, augmentation in enumerate(phase.augmentations):

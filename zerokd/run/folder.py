@@ -1,17 +1,22 @@
-"""The run folder: made once, never over something that is there."""
+"""The run folder: made once, never over something that is there, and one run's alone while it runs."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import tomli_w
 from attrs import frozen
+from filelock import FileLock, Timeout
 
 from zerokd.errors import Problem, RunFolderError
+
+LOCK = ".lock"  # stays, empty: taking it away would let two runs hold it
 
 
 @frozen
@@ -30,7 +35,7 @@ class RunFolder:
         if out is None:
             return
         try:
-            if not any(out.iterdir()):
+            if not any(entry.name != LOCK for entry in out.iterdir()):
                 return
         except FileNotFoundError:
             return
@@ -41,8 +46,8 @@ class RunFolder:
         raise RunFolderError(Problem(f"{str(out)!r} exists and is not an empty folder", hints=(hint,)))
 
     @classmethod
-    def create(cls, name: str, out: Path | None) -> RunFolder:
-        """``out``, or ``runs/<name>-<time>``.
+    def create(cls, name: str, out: Path | None) -> Self:
+        """``out``, or ``runs/<name>-<time>``. Of two runs that want one folder at once, one gets it.
 
         Raises:
             RunFolderError: it exists and is not an empty folder, or cannot be made or written.
@@ -55,6 +60,26 @@ class RunFolder:
         except (OSError, ValueError) as fault:
             raise RunFolderError(_unusable(path, fault)) from fault
         return cls(path)
+
+    @contextmanager
+    def locked(self) -> Iterator[Self]:
+        """Keep every other run out. A process that dies gives the folder free.
+
+        Raises:
+            RunFolderError: another run is at work in it, or it cannot be written.
+        """
+        lock = FileLock(self.path / LOCK, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            hint = "wait until it ends, or choose another --out"
+            raise RunFolderError(Problem(f"another run is at work in {str(self.path)!r}", hints=(hint,))) from None
+        except OSError as fault:
+            raise RunFolderError(_unusable(self.path, fault)) from fault
+        try:
+            yield self
+        finally:
+            lock.release()
 
     @property
     def student(self) -> Path:
@@ -73,15 +98,31 @@ class RunFolder:
         """Made only by a run that stops being finite."""
         return self.path / "failure"
 
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.toml"
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What an unfinished run goes on from; gone once it is finished."""
+        return self.path / "checkpoints"
+
     def sample(self, stage: str) -> Path:
         return self.path / "samples" / f"{stage}.png"
 
     def write_recipe(self, tables: dict[str, Any]) -> None:
         """The recipe as it ran: with every override in it."""
-        (self.path / "recipe.toml").write_text(tomli_w.dumps(tables), encoding="utf-8")
+        self.recipe.write_text(tomli_w.dumps(tables), encoding="utf-8")
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
-        (self.path / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        """Replaced whole, so that no reader sees half of it."""
+        fresh = self.manifest.with_suffix(".new")
+        fresh.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        os.replace(fresh, self.manifest)
 
 
 def _fresh(path: Path) -> Path:
@@ -91,4 +132,4 @@ def _fresh(path: Path) -> Path:
 
 
 def _unusable(path: Path, fault: Exception) -> Problem:
-    return Problem(f"cannot make the run folder {str(path)!r}: {getattr(fault, 'strerror', None) or fault}")
+    return Problem(f"cannot use the run folder {str(path)!r}: {getattr(fault, 'strerror', None) or fault}")

@@ -16,6 +16,7 @@ from zerokd.objective.objective import Objective
 from zerokd.plugin.contracts import Data
 from zerokd.recipe.components import Components, Phase
 from zerokd.recipe.expression import Series
+from zerokd.run.data_account import data_account
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "pydantic", "pluggy", "attrs", "safetensors")
 
@@ -46,6 +47,7 @@ def manifest(
             "training": len(training),
             "held_out": [data.name(index) for index in held_out],
             "sha256": fingerprint(data),
+            "account": data_account(data).as_json(named=False),
             "rejected": [{"name": name, "reason": reason} for name, reason in data.rejected],
         },
         "stages": [_stage(*pair) for pair in zip(components.phases, objectives, strict=True)],

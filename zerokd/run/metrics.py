@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO
 
 import torch
 from torch import Tensor
 
+from zerokd.errors import Problem, RunFolderError
 from zerokd.objective.gradients import Shares
 from zerokd.objective.objective import Evaluation, Objective
 from zerokd.recipe.components import Phase
+from zerokd.run.failure import Failure
 
 Watcher = Callable[[dict[str, Any]], None]
+
+
+def open_metrics(path: Path, length: int) -> TextIO:
+    """The metrics file of a run that starts (``length`` 0), or of one that goes on after its first ``length`` bytes.
+
+    Raises:
+        RunFolderError: the file is shorter than that.
+    """
+    if length:
+        held = path.stat().st_size if path.exists() else 0
+        if held < length:
+            text = f"{str(path)!r} has {held} bytes; there were {length} when the checkpoint was kept"
+            raise RunFolderError(Problem(text, hints=("it was changed since: put it back, or start anew",)))
+        os.truncate(path, length)
+    return path.open("a" if length else "w", encoding="utf-8")
 
 
 class Metrics:
@@ -38,6 +57,28 @@ class Metrics:
     def __exit__(self, kind: object, value: object, trace: object) -> None:
         if kind is None:
             self._close_epoch()
+
+    def skip(self, failure: Failure) -> None:
+        """Note a step that was left out, and why."""
+        self.step += 1
+        told = failure.as_json()
+        where = {key: told[key] for key in ("stage", "epoch", "step", "images", "terms", "note")}
+        self._write({"kind": "skipped", **where})
+
+    def go_on(self, step: int) -> None:
+        """Go on after ``step``: the open epoch's lines are read from the file, whose end they are."""
+        self.step = step
+        for line in map(json.loads, Path(self.file.name).read_text(encoding="utf-8").splitlines()):
+            if line["stage"] == self.phase.name and line["kind"] == "epoch":
+                self._epoch = []
+            elif line["stage"] == self.phase.name and line["kind"] == "step":
+                self._epoch.append(_with_nan(line))
+
+    def flushed(self) -> int:
+        """Write all lines to disk; returns the file's length in bytes."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        return self.file.tell()
 
     def record(
         self, epoch: int, rate: float, norm: Tensor, evaluation: Evaluation, gradients: Shares | None = None
@@ -83,6 +124,15 @@ def _mean(found: list[dict[str, float] | None]) -> dict[str, float | None]:
     value = sum(one["value"] for one in computed) / len(computed) if computed else None
     sums = {key: sum(one[key] for one in computed) / len(found) for key in ("weight", "contribution")}
     return {"value": value, **sums}
+
+
+def _with_nan(line: dict[str, Any]) -> dict[str, Any]:
+    """A line as it was before it was written: only a value that was not finite is null."""
+    terms = {
+        label: {key: math.nan if one is None else one for key, one in term.items()}
+        for label, term in line["terms"].items()
+    }
+    return line | {"terms": terms}
 
 
 def _finite(value: Any) -> Any:

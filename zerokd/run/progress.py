@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -57,6 +57,27 @@ class Progress:
             if phase.idle:
                 self._say(f"not computed, weight 0: {', '.join(phase.idle)}", "yellow")
 
+    def resumed(self, at: dict[str, Any] | None, damaged: Iterable[str], differing: Iterable[str]) -> None:
+        """Where a run goes on, and what is not as it was."""
+        for text in damaged:
+            self._say(f"{text}; the one before it is used", "bold yellow")
+        for text in differing:
+            self._say(f"not as it was: {text}; the last bits may differ for it", "bold yellow")
+        if at:
+            self._say(f"goes on after step {at['step']} of stage {at['stage']}")
+        else:
+            self._say("it was stopped before its first checkpoint, and starts at its first step", "yellow")
+
+    def note(self, text: str) -> None:
+        """Anything else that a person should know."""
+        self._say(text)
+
+    def data(self, data: dict[str, Any]) -> None:
+        """What the training images are worth; aloud where they are not what a student should learn from."""
+        told = data["account"]
+        counted = f"{told['duplicates']} exact duplicates, {told['near_duplicates']} pairs that look alike"
+        self._say(f"data: {counted}; {told['verdict']}", "yellow" if "NOT" in told["verdict"] else "")
+
     def checked(self) -> None:
         """The end of a run that was only to be checked."""
         self._say("every term trains the student; nothing was run")
@@ -83,7 +104,10 @@ class Progress:
             self._say(f"{phase.name} {done}/{phase.epochs}  {_summary(line)}  {left:.0f} s left")
 
     def warn(self, line: dict[str, Any]) -> None:
-        """Watch for monitored terms that are not finite: they stop no run, so they are told of, once a stage."""
+        """Tell of steps that were left out, and once a stage of monitored terms that are not finite."""
+        if line["kind"] == "skipped":
+            names = ", ".join(term["name"] for term in line["terms"]) or line["note"]
+            self._say(f"{line['stage']}: step {line['step']} was LEFT OUT, it is not finite: {names}", "bold yellow")
         terms = line["terms"] if line["kind"] == "step" else {}
         ill = [label for label, term in terms.items() if not math.isfinite(term["value"])]
         for label in ill:

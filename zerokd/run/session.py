@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,13 +21,19 @@ from zerokd.plugin.blame import blame
 from zerokd.recipe.components import TRAINED, Components, Phase
 from zerokd.run.batches import batches, check_data, generator, split, to_float
 from zerokd.run.capacity import Capacity, capacity
+from zerokd.run.checkpoint import remove
 from zerokd.run.failure import kept_in
 from zerokd.run.folder import RunFolder
+from zerokd.run.guard import Guard
+from zerokd.run.keeper import Keeper
 from zerokd.run.manifest import manifest
-from zerokd.run.metrics import Metrics
+from zerokd.run.metrics import Metrics, open_metrics
 from zerokd.run.pictures import draw_curves, draw_samples
 from zerokd.run.progress import Progress
+from zerokd.run.resume import FRESH, Resumed
 from zerokd.run.runner import train
+from zerokd.run.stop import stoppable
+from zerokd.run.training import Training
 from zerokd.weights import sha256, write_weights
 
 PROBED = 3  # images that every term is tried on before the first step, beside one of noise
@@ -119,42 +125,74 @@ def _sample(phase: Phase, components: Components, training: list[int], device: t
     return torch.cat([low, noise.to(device)])
 
 
-def execute(plan: Plan, folder: RunFolder, tables: dict[str, Any], progress: Progress) -> None:
-    """Train every stage and write the run folder.
+def execute(
+    plan: Plan,
+    folder: RunFolder,
+    tables: dict[str, Any],
+    record: dict[str, Any],
+    progress: Progress,
+    resumed: Resumed = FRESH,
+) -> None:
+    """Train every stage, from where a run that goes on stands, and write the run folder; ``record`` is its account.
 
     Raises:
         NumericError: training stopped at a value that is not finite.
+        StoppedError: the run was asked to stop.
         RunFolderError: the folder could not be written.
     """
-    components, started = plan.components, time.monotonic()
-    parts = (plan.training, plan.held_out)
-    record = manifest(components, plan.objectives, parts, plan.device, sys.argv[1:])
-    for about, measured in zip(record["stages"], plan.evidences, strict=True):
-        about["probe"] = measured.as_json()
-    with _writing(folder), folder.metrics.open("w", encoding="utf-8") as file:
+    record["resumed"] = list(resumed.history)
+    guard = Guard(plan.components.skip)
+    with _writing(folder), stoppable() as stop:
+        keeper = Keeper(folder.checkpoints, plan.components.checkpoint_seconds, stop, guard, resumed.checkpoint)
         folder.write_recipe(tables)
         folder.write_manifest(record)
-        for phase, objective, about in zip(components.phases, plan.objectives, record["stages"], strict=True):
-            with (
-                progress.stage(phase) as watch,
-                Metrics(phase, objective, file, (progress.warn, watch)) as metrics,
-                blame(f"stage {phase.name!r}", OSError),
-                kept_in(folder.failure, components.student, provenance(record)),
-            ):
-                train(phase, objective, components, plan.training, metrics, plan.device)
-            low = plan.images(SAMPLES)
-            draw_samples(folder.sample(phase.name), {"low": low, **enhanced(plan, low)})
-            about["capacity"] = plan.survey("they are tried at the end of the run").as_json()
-            progress.surveyed(phase.name, about["capacity"])
-        write_weights(folder.student, components.student.state_dict(), provenance(record))
-        draw_curves(folder.curves, folder.metrics, components.phases[-1].equation.text)
-        record["result"] = {
-            "seconds": round(time.monotonic() - started, 1),
-            "student": {"sha256": sha256(folder.student), "parameters": components.student.parameter_count()},
-            "fidelity": {"measured_on": "held-out" if plan.held_out else "training", **fidelity(plan)},
-            "capacity": plan.survey().as_json(),
-        }
-        folder.write_manifest(record)
+        with open_metrics(folder.metrics, keeper.metrics_length) as file:
+            for phase, objective, about in zip(plan.components.phases, plan.objectives, record["stages"], strict=True):
+                if phase.name in keeper.done:
+                    about["capacity"] = keeper.done[phase.name]
+                    continue
+                with (
+                    progress.stage(phase) as watch,
+                    Metrics(phase, objective, file, (progress.warn, watch)) as metrics,
+                    blame(f"stage {phase.name!r}", OSError),
+                    kept_in(folder.failure, plan.components.student, provenance(record)),
+                ):
+                    training = Training(phase, objective, plan.components)
+                    keeper.begin(training, metrics)
+                    after_step = partial(keeper.after_step, training, metrics)
+                    train(training, plan.components, plan.training, metrics, plan.device, guard, after_step)
+                    keeper.keep(training, metrics)
+                low = plan.images(SAMPLES)
+                draw_samples(folder.sample(phase.name), {"low": low, **enhanced(plan, low)})
+                about["capacity"] = keeper.done[phase.name] = plan.survey(
+                    "they are tried at the end of the run"
+                ).as_json()
+                progress.surveyed(phase.name, about["capacity"])
+        finish(plan, folder, record, keeper, progress)
+
+
+def account(plan: Plan) -> dict[str, Any]:
+    """What a run says of itself before its first step."""
+    record = manifest(plan.components, plan.objectives, (plan.training, plan.held_out), plan.device, sys.argv[1:])
+    for about, measured in zip(record["stages"], plan.evidences, strict=True):
+        about["probe"] = measured.as_json()
+    return record
+
+
+def finish(plan: Plan, folder: RunFolder, record: dict[str, Any], keeper: Keeper, progress: Progress) -> None:
+    """Write the student and what it is worth; then the checkpoints have served."""
+    student = plan.components.student
+    write_weights(folder.student, student.state_dict(), provenance(record))
+    draw_curves(folder.curves, folder.metrics, plan.components.phases[-1].equation.text)
+    record["result"] = {
+        "seconds": round(keeper.seconds, 1),
+        "skipped_steps": keeper.guard.skipped,
+        "student": {"sha256": sha256(folder.student), "parameters": student.parameter_count()},
+        "fidelity": {"measured_on": "held-out" if plan.held_out else "training", **fidelity(plan)},
+        "capacity": plan.survey().as_json(),
+    }
+    folder.write_manifest(record)
+    remove(folder.checkpoints)
     progress.finished(folder, record["result"])
 
 

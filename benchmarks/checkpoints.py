@@ -1,0 +1,81 @@
+"""What a checkpoint costs, with its flush to disk, as a share of training at the default interval.
+
+One run: steps and checkpoints of each stage of recipes/paper.toml alternate, so that a busy machine slows both alike.
+
+    python benchmarks/checkpoints.py [--set KEY=VALUE ...]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from zerokd.objective.objective import Objective
+from zerokd.plugin.host import discover
+from zerokd.recipe.components import Phase
+from zerokd.recipe.extends import read_recipe
+from zerokd.recipe.overrides import with_options
+from zerokd.run.check import checked
+from zerokd.run.checkpoint import LAST
+from zerokd.run.guard import Guard
+from zerokd.run.keeper import Keeper
+from zerokd.run.metrics import Metrics, open_metrics
+from zerokd.run.runner import train
+from zerokd.run.session import Plan, choose_device, prepare
+from zerokd.run.stop import Stop
+from zerokd.run.training import Training
+
+RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
+ROUNDS = 40
+
+
+class EnoughError(Exception):
+    """Ends the training after so many steps."""
+
+
+def measured(plan: Plan, phase: Phase, objective: Objective) -> tuple[list[float], list[float], int]:
+    """Seconds of steps and of checkpoints, and a checkpoint's bytes."""
+    steps: list[float] = []
+    kept: list[float] = []
+    with tempfile.TemporaryDirectory() as name, open_metrics(Path(name) / "metrics.jsonl", 0) as file:
+        keeper = Keeper(Path(name) / "checkpoints", 0.0, Stop(), Guard(0))
+        metrics, training = Metrics(phase, objective, file), Training(phase, objective, plan.components)
+        moments = [time.perf_counter()]
+
+        def after_step() -> None:
+            moments.append(time.perf_counter())
+            keeper.keep(training, metrics)
+            kept.append(time.perf_counter() - moments[-1])
+            steps.append(moments[-1] - moments[-2])
+            moments[-1] += kept[-1]
+            if len(kept) == ROUNDS:
+                raise EnoughError
+
+        with contextlib.suppress(EnoughError):
+            train(training, plan.components, plan.training, metrics, plan.device, Guard(0), after_step)
+        return steps, kept, (keeper.folder / LAST).stat().st_size
+
+
+@click.command()
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE")
+def main(settings: tuple[str, ...]) -> None:
+    """Print, for each stage, the median step and checkpoint, and what checkpoints take of a run."""
+    _, components = checked(with_options(read_recipe(RECIPE), settings), discover())
+    plan = prepare(components, choose_device("cpu"))
+    for phase, objective in zip(components.phases, plan.objectives, strict=True):
+        steps, kept, size = measured(plan, phase, objective)
+        step, cost = statistics.median(steps), statistics.median(kept)
+        every = components.checkpoint_seconds
+        click.echo(
+            f"{phase.name}: a checkpoint costs {cost / step:.2f} steps, {1000 * cost:.1f} ms (slowest "
+            f"{1000 * max(kept):.1f}), {size} bytes; {cost / every:.3%} of the run at one every {every:g} s"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""A folder with every kind of file that folders of photos hold, made here: good ones with their colour, and bad ones
+with the reason that must be given."""
+
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from zerokd.data.profile import SRGB
+
+LEVEL = (120, 60, 30)
+GREY = 90
+
+
+def flat(mode="RGB", size=(40, 32)):
+    return Image.new("RGB", size, LEVEL).convert(mode)
+
+
+def data(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def turned(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    size = (32, 40) if orientation > 4 else (40, 32)
+    return data(flat(size=size), "JPEG", exif=exif, quality=95)
+
+
+def png_chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def with_chunk(png, kind, body):
+    return png[:33] + png_chunk(kind, body) + png[33:]
+
+
+def promising(png, width, height):
+    header = struct.pack(">II", width, height) + png[24:29]
+    return png[:8] + png_chunk(b"IHDR", header) + png[33:]
+
+
+def rgb16():
+    """A PNG of 16 bits a channel, written by hand: Pillow writes none."""
+    row = b"\0" + struct.pack(">3H", *(257 * level for level in LEVEL)) * 40
+    header = struct.pack(">IIBBBBB", 40, 32, 16, 2, 0, 0, 0)
+    chunks = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(row * 32)) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+BLACK = Image.new("RGB", (40, 32))
+PNG, JPEG = data(flat(), "PNG"), data(flat(), "JPEG", quality=95)
+BOMB = zlib.compress(b"\0" * (200 << 20), 9)  # 200 MiB in 200 kB
+TEXT = PngImagePlugin.PngInfo()
+TEXT.add_itxt("Comment", "x" * 500_000, zip=True)
+
+GOOD = {  # name: bytes, and the colour that the photo shows
+    "plain.png": (PNG, LEVEL),
+    "plain.jpg": (JPEG, LEVEL),
+    "SHOUTED.JPG": (JPEG, LEVEL),
+    "progressive.jpeg": (data(flat(), "JPEG", progressive=True, quality=95), LEVEL),
+    "really_a_png.jpg": (PNG, LEVEL),
+    "plain.webp": (data(flat(), "WEBP", lossless=True), LEVEL),
+    "plain.bmp": (data(flat(), "BMP"), LEVEL),
+    "plain.tif": (data(flat(), "TIFF"), LEVEL),
+    "packed.tiff": (data(flat(), "TIFF", compression="tiff_lzw"), LEVEL),
+    "cmyk.jpg": (data(flat("CMYK"), "JPEG", quality=95), LEVEL),
+    "palette.png": (data(flat("P"), "PNG"), None),
+    "grey.png": (data(Image.new("L", (40, 32), GREY), "PNG"), (GREY,) * 3),
+    "grey_alpha.png": (data(Image.new("LA", (40, 32), (GREY, 255)), "PNG"), (GREY,) * 3),
+    "alpha.png": (data(Image.new("RGBA", (40, 32), (*LEVEL, 255)), "PNG"), LEVEL),
+    "clear.png": (data(Image.new("RGBA", (40, 32), (*LEVEL, 0)), "PNG"), (0, 0, 0)),
+    "two_colours.png": (data(Image.new("1", (40, 32), 1), "PNG"), (255,) * 3),
+    "grey16.png": (data(Image.fromarray(np.full((32, 40), 257 * GREY, np.uint16)), "PNG"), (GREY,) * 3),
+    "grey16.tif": (data(Image.fromarray(np.full((32, 40), 257 * GREY, np.uint16)), "TIFF"), (GREY,) * 3),
+    "rgb16.png": (rgb16(), LEVEL),
+    "profile.png": (data(flat(), "PNG", icc_profile=SRGB.tobytes()), LEVEL),
+    "much_text.png": (data(flat(), "PNG", pnginfo=TEXT), LEVEL),
+    "broken_exif.jpg": (data(flat(), "JPEG", quality=95, exif=b"Exif\0\0II*\0" + b"\xff" * 60), LEVEL),
+    "two_pages.tif": (data(flat(), "TIFF", save_all=True, append_images=[flat()]), LEVEL),
+    "moving.webp": (
+        data(flat(), "WEBP", save_all=True, append_images=[Image.new("RGB", (40, 32))], lossless=True),
+        LEVEL,
+    ),
+    "stereo.jpg": (data(flat(), "MPO", save_all=True, append_images=[flat()], quality=95), LEVEL),
+    "with space ünï.png": (PNG, LEVEL),
+    "line\nbreak.png": (PNG, LEVEL),
+    **{f"turned{number}.jpg": (turned(number), LEVEL) for number in range(1, 9)},
+}
+BAD = {  # name: bytes, and what the reason says
+    "zero.jpg": (b"", "empty file"),
+    "text.jpg": (b"not a photo at all\n" * 9, "not an image"),
+    "html.png": (b"<html><body>404</body></html>", "not an image"),
+    "cut.jpg": (JPEG[: len(JPEG) // 2], "runcated"),
+    "cut.png": (PNG[: len(PNG) // 2], ""),
+    "header_only.png": (PNG[:33], ""),
+    "more_rows.png": (promising(PNG, 40, 64), "fewer rows"),
+    "moving.png": (data(flat("P"), "GIF", save_all=True, append_images=[flat("P")]), "a GIF file"),
+    "dot.png": (data(flat(size=(1, 1)), "PNG"), "1x1 pixels"),
+    "thread.png": (data(flat(size=(1, 20000)), "PNG"), "1x20000 pixels"),
+    "hundred_megapixels.png": (promising(PNG, 10_000, 10_001), "million in all"),
+    "billions.png": (promising(PNG, 2**31 - 1, 2**31 - 1), ""),
+    "bomb_in_text.png": (with_chunk(PNG, b"zTXt", b"Comment\0\0" + BOMB), ""),
+    "bomb_in_profile.png": (with_chunk(PNG, b"iCCP", b"x\0\0" + BOMB), ""),
+    "broken_profile.png": (data(flat(), "PNG", icc_profile=b"x" * 200), "damaged colour profile"),
+    "float.tif": (data(Image.fromarray(np.full((32, 40), 0.5, np.float32)), "TIFF"), "32-bit"),
+    "._of_a_mac.jpg": (b"\0\5\x16\7" + b"\0" * 200, "not an image"),
+    "noise.bmp": (b"BM" + bytes(range(256)) * 4, ""),
+}
+NO_PHOTOS = {"notes.txt": b"hello", "movie.gif": b"GIF89a", "archive.zip": b"PK", "photo.jpg.part": JPEG}
+
+
+def build(folder: Path) -> dict[str, str]:
+    """Fill a folder; returns what is no plain file and must be refused too: name, and what the reason says."""
+    for name, (content, _) in (GOOD | BAD).items():
+        (folder / name).write_bytes(content)
+    for name, content in NO_PHOTOS.items():
+        (folder / name).write_bytes(content)
+    (folder / "a folder.jpg").mkdir()
+    os.symlink(folder / "nowhere.png", folder / "broken_link.png")
+    os.symlink("/etc/hostname", folder / "leads_out.png")
+    os.symlink(folder / "circle.png", folder / "circle.png")
+    os.mkfifo(folder / "pipe.jpg")
+    return {
+        "broken_link.png": "broken link",
+        "leads_out.png": "leads out of the folder",
+        "circle.png": "",
+        "pipe.jpg": "not a regular file",
+    }

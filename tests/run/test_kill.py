@@ -1,0 +1,168 @@
+"""Killed at any moment, a run that goes on ends with the student of the run that was never stopped.
+
+Processes are forked from one that has checked the recipe already, so that a hundred of them take seconds.
+"""
+
+import os
+import random
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+from tests.conftest import RECIPES
+from zerokd.plugin.host import discover
+from zerokd.recipe.extends import read_recipe
+from zerokd.recipe.overrides import with_options
+from zerokd.run import checkpoint, keeper, resume
+from zerokd.run.check import checked
+from zerokd.run.folder import RunFolder
+from zerokd.run.progress import Progress
+from zerokd.run.session import account, execute, prepare
+from zerokd.weights import sha256
+
+SETTINGS = (
+    "data.size=24",
+    "data.count=6",
+    "threads=1",
+    "stages.pretrain.epochs=3",
+    "stages.distill.epochs=4",
+    'terms.distillation.perceptual.weights="random"',
+    "checkpoint_seconds=0.0",
+    "diagnose_every=3",
+)
+KILLS = 25  # in each of four tests
+
+
+@pytest.fixture(scope="module")
+def plan():
+    document = with_options(read_recipe(RECIPES / "paper.toml"), settings=SETTINGS, data=None, epochs=None, seed=None)
+    recipe, components = checked(document, discover())
+    threads = torch.get_num_threads()
+    yield prepare(components, torch.device("cpu")), recipe.model_dump(mode="json", exclude_none=True)
+    torch.set_num_threads(threads)
+
+
+def run(plan, folder):
+    """One process's part: from the last checkpoint as far as it comes."""
+    found, damaged = resume.last_checkpoint(folder)
+    assert not damaged
+    with folder.locked(), open(os.devnull, "w") as nowhere:
+        execute(plan[0], folder, plan[1], account(plan[0]), Progress(Console(file=nowhere)), resume.Resumed(found))
+
+
+def dying(point, draw, plan, folder):
+    point(draw)
+    run(plan, folder)
+
+
+def forked(work):
+    """The exit status of a process that does ``work``; it never comes back into the test."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.fixture(scope="module")
+def whole(plan, tmp_path_factory):
+    folder = RunFolder(tmp_path_factory.mktemp("whole"))
+    (folder.path / "samples").mkdir()
+    assert forked(lambda: run(plan, folder)) == 0
+    return folder
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dying_at(module, name, count, after):
+    """Replace a function by one that kills its process at the ``count``-th call, before or ``after`` it."""
+    real, calls = getattr(module, name), []
+
+    def replaced(*given, **named):
+        calls.append(given)
+        if len(calls) == count and not after:
+            die()
+        result = real(*given, **named)
+        if len(calls) == count:
+            die()
+        return result
+
+    setattr(module, name, replaced)
+
+
+def half_written(count):
+    """Kill the process in the middle of the ``count``-th checkpoint file."""
+    real, calls = os.fsync, []
+
+    def replaced(handle):
+        path = Path(f"/proc/self/fd/{handle}").resolve()
+        calls.append(path) if path.name.startswith(".next") else None
+        if len(calls) == count:
+            os.truncate(path, path.stat().st_size // 2)
+            die()
+        real(handle)
+
+    os.fsync = replaced
+
+
+POINTS = {
+    "step": lambda draw: dying_at(keeper.Keeper, "after_step", draw.randint(1, 3), after=False),
+    "half written": lambda draw: half_written(draw.randint(1, 3)),
+    "rename": lambda draw: dying_at(checkpoint.os, "replace", draw.randint(2, 9), after=draw.random() < 0.5),
+    "flush": lambda draw: dying_at(checkpoint, "_flush", draw.randint(1, 3), after=draw.random() < 0.5),
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_student(plan, whole, tmp_path, point):
+    draw, kills, runs = random.Random(point), 0, 0
+    while kills < KILLS:
+        folder = RunFolder(tmp_path / str(runs))
+        (folder.path / "samples").mkdir(parents=True)
+        part = partial(dying, POINTS[point], draw, plan, folder)
+        while (status := forked(part)) == -signal.SIGKILL:
+            kills, _ = kills + 1, draw.random()
+        assert status == 0
+        runs += 1
+        assert sha256(folder.student) == sha256(whole.student)
+        assert folder.metrics.read_bytes() == whole.metrics.read_bytes()
+        assert sorted(one.name for one in folder.path.iterdir()) == sorted(one.name for one in whole.path.iterdir())
+    assert runs > 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_step_keeps_a_checkpoint_and_nothing_is_lost(plan, whole, tmp_path, number):
+    from zerokd.errors import StoppedError
+
+    for step in range(1, 11):
+        folder = RunFolder(tmp_path / str(step))
+        (folder.path / "samples").mkdir(parents=True)
+
+        def stopped(step=step, folder=folder):
+            real, calls = keeper.Keeper.after_step, []
+
+            def signalled(self, *given):
+                calls.append(given)
+                if len(calls) == step:
+                    os.kill(os.getpid(), number)
+                real(self, *given)
+
+            keeper.Keeper.after_step = signalled
+            try:
+                run(plan, folder)
+            except StoppedError as error:
+                os._exit(error.exit_code)
+
+        assert forked(stopped) == 128 + number
+        assert forked(lambda folder=folder: run(plan, folder)) == 0
+        assert sha256(folder.student) == sha256(whole.student)

@@ -1,0 +1,146 @@
+"""Starting and going on, as one function each."""
+
+import json
+
+import pytest
+from rich.console import Console
+
+from tests.conftest import RECIPES, TINY
+from zerokd.errors import RecipeError, RunFolderError
+from zerokd.plugin.host import discover
+from zerokd.recipe.extends import read_recipe
+from zerokd.recipe.overrides import with_options
+from zerokd.run import keeper
+from zerokd.run.folder import RunFolder
+from zerokd.run.launch import dry_run, go_on, start
+from zerokd.run.progress import Progress
+from zerokd.weights import sha256
+
+SMALL = (*TINY, "stages.distill.epochs=2", "checkpoint_seconds=0.0")
+
+
+def document(*more):
+    return with_options(
+        read_recipe(RECIPES / "paper.toml"), settings=(*SMALL, *more), data=None, epochs=None, seed=None
+    )
+
+
+class Killed(BaseException):
+    """Stands for the end of a process."""
+
+
+@pytest.fixture
+def screen():
+    return Console(record=True, width=200)
+
+
+@pytest.fixture
+def killed(monkeypatch):
+    """Ends the run after so many steps."""
+
+    def killed(steps, call):
+        left, real = iter(range(steps, -1, -1)), keeper.Keeper.after_step
+
+        def after_step(self, *given):
+            real(self, *given)
+            if next(left) == 0:
+                raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(keeper.Keeper, "after_step", after_step)
+            with pytest.raises(Killed):
+                call()
+
+    return killed
+
+
+def test_go_on_by_folder_or_by_recipe_ends_with_the_same_student(tmp_path, monkeypatch, screen, killed, capsys):
+    monkeypatch.chdir(tmp_path)
+    progress = Progress(screen)
+    start(document(), discover(), "cpu", tmp_path / "whole", False, progress)
+    killed(2, lambda: start(document(), discover(), "cpu", tmp_path / "one", False, progress))
+    go_on(tmp_path / "one", discover(), None, progress)
+    killed(1, lambda: start(document(), discover(), "cpu", None, True, progress))
+    start(document(), discover(), "cpu", None, True, progress)
+    (other,) = (tmp_path / "runs").iterdir()
+    students = {sha256(RunFolder(path).student) for path in (tmp_path / "whole", tmp_path / "one", other)}
+    assert len(students) == 1
+    said = screen.export_text()
+    assert said.count("goes on after step") == 2
+    assert "there is no unfinished run of this recipe: it starts anew" in said
+    record = json.loads((other / "manifest.json").read_text())
+    assert [(one["stage"], one["differences"]) for one in record["resumed"]] == [("pretrain", [])]
+    assert not (other / "checkpoints").exists()
+
+
+def test_a_finished_run_is_left_alone(tmp_path, screen, capsys):
+    start(document(), discover(), "cpu", tmp_path / "run", False, Progress(screen))
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    go_on(tmp_path / "run", discover(), None, Progress(screen))
+    start(document(), discover(), "cpu", tmp_path / "run", True, Progress(screen))
+    assert screen.export_text().count("is finished; nothing is left to do") == 2
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+
+
+def test_another_recipe_is_not_taken_for_the_runs_own(tmp_path, screen, killed, capsys):
+    killed(1, lambda: start(document(), discover(), "cpu", tmp_path / "run", False, Progress(screen)))
+    with pytest.raises(RecipeError, match=r"params\.alpha: was 0\.35, is 0\.3"):
+        start(document("params.alpha=0.3"), discover(), "cpu", tmp_path / "run", True, Progress(screen))
+
+
+def test_two_cannot_go_on_with_one_folder(tmp_path, screen, killed, capsys):
+    killed(1, lambda: start(document(), discover(), "cpu", tmp_path / "run", False, Progress(screen)))
+    with RunFolder(tmp_path / "run").locked(), pytest.raises(RunFolderError, match="another run is at work") as caught:
+        go_on(tmp_path / "run", discover(), None, Progress(screen))
+    assert caught.value.exit_code == 5
+
+
+def test_metrics_that_were_cut_are_seen(tmp_path, screen, killed, capsys):
+    killed(1, lambda: start(document(), discover(), "cpu", tmp_path / "run", False, Progress(screen)))
+    (tmp_path / "run/metrics.jsonl").write_text("")
+    with pytest.raises(RunFolderError, match=r"there were .* when the checkpoint was kept"):
+        go_on(tmp_path / "run", discover(), None, Progress(screen))
+
+
+def test_a_dry_run_writes_nothing(tmp_path, monkeypatch, screen, capsys):
+    monkeypatch.chdir(tmp_path)
+    dry_run(document(), discover(), "cpu", Progress(screen))
+    assert "every term trains the student; nothing was run" in screen.export_text()
+    assert not list(tmp_path.iterdir())
+
+
+STATEFUL = '''
+import torch, zerokd
+
+class Moving(zerokd.Loss):
+    """Weighs each step by a number that it has drawn itself, and by how often it was asked."""
+
+    ports = {"enhanced": zerokd.Port("the image", grad=True, default="student.enhanced")}
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.register_buffer("asked", torch.zeros(()))
+
+    def forward(self, *, enhanced):
+        if torch.is_grad_enabled():
+            self.asked += 1
+        return (1 + torch.rand(()) + self.asked) * enhanced.mean(dim=(1, 2, 3))
+
+@zerokd.hookimpl
+def zerokd_losses():
+    return [zerokd.LossSpec("moving", target=f"{__name__}:Moving", summary="a test")]
+'''
+
+
+@pytest.mark.parametrize("steps", [1, 3, 4])
+def test_what_a_loss_remembers_and_what_it_draws_go_on_too(tmp_path, screen, killed, capsys, steps):
+    (tmp_path / "moving.py").write_text(STATEFUL)
+    recipe = document('terms.task.moving={use="moving", weight=0.1}')
+
+    def begin(folder):
+        start(recipe, discover([tmp_path / "moving.py"]), "cpu", tmp_path / folder, False, Progress(screen))
+
+    begin("whole")
+    killed(steps, lambda: begin("run"))
+    go_on(tmp_path / "run", discover([tmp_path / "moving.py"]), None, Progress(screen))
+    assert sha256(RunFolder(tmp_path / "run").student) == sha256(RunFolder(tmp_path / "whole").student)

@@ -1,0 +1,119 @@
+"""A run that goes on is held to what it was when it started."""
+
+import json
+import os
+
+import pytest
+
+from zerokd.errors import DataError, RecipeError, RunFolderError, WeightsError
+from zerokd.run.checkpoint import Checkpoint, save
+from zerokd.run.folder import RunFolder
+from zerokd.run.resume import differences, last_checkpoint, read_manifest, same_recipe, same_run, unfinished
+
+MANIFEST = {
+    "recipe": "paper",
+    "seed": 0,
+    "device": "cpu",
+    "versions": {"torch": "2.15.0"},
+    "platform": "here",
+    "plugins": {"mine:flat": "mine 1.0"},
+    "models": {"teacher": {"sha256": "aa"}},
+    "components": {"terms.task.flat": {"use": "mine:flat"}},
+    "data": {"sha256": "bb", "images": 6},
+}
+
+
+def folder(path, manifest=MANIFEST, tables=None):
+    path.mkdir(parents=True)
+    made = RunFolder(path)
+    made.write_recipe(tables or {"name": "paper", "params": {"alpha": 0.35}})
+    made.write_manifest(dict(manifest))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("plugins", {"mine:flat": "mine 2.0"}, 'plugins.mine:flat: was "mine 1.0", is "mine 2.0"'),
+        ("plugins", {}, 'plugins.mine:flat: was "mine 1.0", is absent'),
+        ("models", {"teacher": {"sha256": "cc"}}, 'models.teacher.sha256: was "aa", is "cc"'),
+        ("data", {"sha256": "bb", "images": 7}, "data.images: was 6, is 7"),
+        ("components", {"terms.task.flat": {"use": "x"}}, 'components.terms.task.flat.use: was "mine:flat"'),
+        ("seed", 1, "seed: was 0, is 1"),
+    ],
+)
+def test_what_decides_the_student_must_be_the_same(key, value, told):
+    with pytest.raises(DataError) as caught:
+        same_run(MANIFEST, MANIFEST | {key: value})
+    assert told in str(caught.value)
+    assert caught.value.exit_code == 3
+
+
+def test_what_decides_the_last_bits_is_told():
+    now = MANIFEST | {"device": "cuda:0", "versions": {"torch": "2.16.0"}}
+    assert same_run(MANIFEST, MANIFEST) == []
+    assert same_run(MANIFEST, now) == [
+        'device: was "cpu", is "cuda:0"',
+        'versions.torch: was "2.15.0", is "2.16.0"',
+    ]
+
+
+def test_a_recipe_that_was_changed_is_refused_by_key(tmp_path):
+    run = folder(tmp_path / "run")
+    same_recipe(run, {"name": "paper", "params": {"alpha": 0.35}})
+    with pytest.raises(RecipeError) as caught:
+        same_recipe(run, {"name": "paper", "params": {"alpha": 0.4, "beta": 0.1}})
+    assert "params.alpha: was 0.35, is 0.4" in str(caught.value)
+    assert "params.beta: was absent, is 0.1" in str(caught.value)
+    assert f"zerokd resume {run.path}" in str(caught.value)
+
+
+def test_differences_are_leaves_in_order():
+    assert list(differences({"a": {"b": 1, "c": [1]}, "d": 2}, {"a": {"b": 1, "c": [2]}, "e": 3})) == [
+        "a.c: was [1], is [2]",
+        "d: was 2, is absent",
+        "e: was absent, is 3",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "\x00"])
+def test_a_broken_manifest_is_no_run(tmp_path, text):
+    run = folder(tmp_path / "run")
+    run.manifest.write_text(text)
+    with pytest.raises(RunFolderError, match="is not the folder of a run"):
+        read_manifest(run)
+
+
+def test_a_folder_without_a_recipe_is_no_run(tmp_path):
+    with pytest.raises(RunFolderError, match=r"holds no recipe\.toml"):
+        read_manifest(RunFolder(tmp_path))
+
+
+def test_the_newest_unfinished_run_of_that_name_is_found(tmp_path):
+    assert unfinished(tmp_path, "paper") is None
+    for age, (name, more) in enumerate(
+        [
+            ("paper-1", {}),
+            ("paper-2", {}),
+            ("paper-3", {"result": {}}),
+            ("paper-4", {"recipe": "paper-x"}),
+            ("other-5", {}),
+        ]
+    ):
+        made = folder(tmp_path / name, MANIFEST | more)
+        os.utime(made.manifest, (1000 + age, 1000 + age))
+    (tmp_path / "paper-broken").mkdir()
+    (tmp_path / "paper-broken/manifest.json").write_text("{")
+    assert unfinished(tmp_path, "paper") == tmp_path / "paper-2"
+
+
+def test_without_a_checkpoint_it_starts_at_its_first_step_and_a_damaged_one_is_never_that(tmp_path):
+    run = folder(tmp_path / "run")
+    assert last_checkpoint(run) == (None, ())
+    save(run.checkpoints, Checkpoint({}, {"step": 3}))
+    found, damaged = last_checkpoint(run)
+    assert (found.facts, damaged) == ({"step": 3}, ())
+    (run.checkpoints / "last.safetensors").write_bytes(b"")
+    with pytest.raises(WeightsError, match="is empty"):
+        last_checkpoint(run)
+    assert json.loads(run.manifest.read_text()) == MANIFEST

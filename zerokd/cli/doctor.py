@@ -1,0 +1,29 @@
+"""``zerokd doctor``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from zerokd.cli import while_read
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="A JSON array, for programs.")
+def command(as_json: bool) -> None:
+    """Look for what would keep zerokd from running here, and say how to mend it.
+
+    Exit code 5 when no run can work; warnings are for what only some runs need.
+    """
+    from zerokd.cache import cache_folder
+    from zerokd.plugin.host import discover
+    from zerokd.use import doctor
+
+    findings = doctor.examine(discover(), Path.cwd(), cache_folder())
+    with while_read(sys.stdout):
+        click.echo(json.dumps(doctor.as_json(findings), indent=2) if as_json else doctor.as_text(findings))
+    if doctor.failed(findings):
+        sys.exit(5)

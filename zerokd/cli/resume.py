@@ -1,0 +1,22 @@
+"""``zerokd resume``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zerokd.cli.options import plugin_option
+
+
+@click.command("resume")
+@click.argument("path", metavar="RUNDIR", type=click.Path(path_type=Path))
+@click.option("--device", help="Where to compute; by default where the run was.")
+@plugin_option
+def command(path: Path, device: str | None, plugins: tuple[Path, ...]) -> None:
+    """Go on with the run in RUNDIR, which was stopped, killed, or ran out of disk."""
+    from zerokd.plugin.host import discover
+    from zerokd.run.launch import go_on
+    from zerokd.run.progress import Progress, Screen
+
+    go_on(path, discover(plugins, strict=True), device, Progress(Screen()))

@@ -1,0 +1,95 @@
+"""A run, from the recipe's text to its folder: started anew, or gone on with."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from zerokd.plugin.catalogue import Catalogue
+from zerokd.recipe.components import Components
+from zerokd.recipe.document import Document
+from zerokd.recipe.extends import read_recipe
+from zerokd.recipe.schema import Recipe
+from zerokd.run.check import checked
+from zerokd.run.folder import RunFolder
+from zerokd.run.progress import Progress
+from zerokd.run.resume import Resumed, is_finished, last_checkpoint, read_manifest, same_recipe, same_run, unfinished
+from zerokd.run.session import account, choose_device, execute, prepare
+
+RUNS = Path("runs")
+
+
+def start(
+    document: Document, catalogue: Catalogue, device: str, out: Path | None, resume: bool, progress: Progress
+) -> None:
+    """Run a recipe; with ``resume``, go on with its run in ``out``, or with its newest unfinished one, if there is any.
+
+    Raises:
+        ZerokdError: see :func:`zerokd.run.session.prepare`, :func:`zerokd.run.session.execute` and :func:`go_on`.
+    """
+    begun = out if resume and out and (out / "manifest.json").exists() else None
+    if begun is None and not (resume and out is None):
+        RunFolder.check(out)
+    recipe, components = checked(document, catalogue)
+    if resume and out is None:
+        begun = unfinished(RUNS, components.name)
+    if begun is not None:
+        _go_on(RunFolder(begun), recipe, components, device, progress)
+        return
+    if resume:
+        progress.note("there is no unfinished run of this recipe: it starts anew")
+    plan = prepare(components, choose_device(device))
+    with RunFolder.create(components.name, out).locked() as folder:
+        record = account(plan)
+        progress.started(components, folder)
+        progress.data(record["data"])
+        execute(plan, folder, _tables(recipe), record, progress)
+
+
+def go_on(path: Path, catalogue: Catalogue, device: str | None, progress: Progress) -> None:
+    """Go on with the run in a folder, on the device it ran on unless another one is named.
+
+    Raises:
+        RunFolderError: it is not the folder of a run, or another process is at work in it.
+        DataError: a plugin, weights file, or the data are not what they were.
+        WeightsError: every checkpoint is damaged.
+    """
+    folder = RunFolder(path)
+    before = read_manifest(folder)
+    if is_finished(before):
+        progress.note(f"{path} is finished; nothing is left to do")
+        return
+    recipe, components = checked(read_recipe(folder.recipe), catalogue)
+    _go_on(folder, recipe, components, device or str(before.get("device", "cpu")).split()[0], progress)
+
+
+def dry_run(document: Document, catalogue: Catalogue, device: str, progress: Progress) -> None:
+    """Check all that a run checks before its first step, and write nothing."""
+    _, components = checked(document, catalogue)
+    prepare(components, choose_device(device))
+    progress.started(components, None)
+    progress.checked()
+
+
+def _go_on(folder: RunFolder, recipe: Recipe, components: Components, device: str, progress: Progress) -> None:
+    with folder.locked():
+        before = read_manifest(folder)
+        if is_finished(before):
+            progress.note(f"{folder.path} is finished; nothing is left to do")
+            return
+        same_recipe(folder, _tables(recipe))
+        plan = prepare(components, choose_device(device))
+        record = account(plan)
+        differing = same_run(before, record)
+        checkpoint, damaged = last_checkpoint(folder)
+        progress.started(components, folder)
+        progress.resumed(checkpoint.facts if checkpoint else None, damaged, differing)
+        at = {"stage": checkpoint.facts["stage"], "step": checkpoint.facts["step"]} if checkpoint else {}
+        now = {**at, "command": sys.argv[1:], "damaged": list(damaged), "differences": differing}
+        record["command"] = before.get("command", record["command"])
+        execute(plan, folder, _tables(recipe), record, progress, Resumed(checkpoint, (*before.get("resumed", ()), now)))
+
+
+def _tables(recipe: Recipe) -> dict[str, Any]:
+    return recipe.model_dump(mode="json", exclude_none=True)

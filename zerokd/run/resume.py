@@ -1,0 +1,128 @@
+"""A run that goes on: found, and held to what it was when it started."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from zerokd.errors import DataError, Problem, RecipeError, RunFolderError, WeightsError
+from zerokd.run.checkpoint import LAST, NEXT, PREVIOUS, Checkpoint, load
+from zerokd.run.folder import RunFolder
+
+SAME = ("seed", "plugins", "models", "components", "data")  # of a manifest: what decides the student
+TOLD = ("device", "versions", "platform")  # what decides its last bits
+SHOWN = 6  # differences that an error names
+
+
+@frozen(eq=False)
+class Resumed:
+    """Where a run goes on from: a checkpoint (None: from its first step), and what is said of this and earlier times it
+    did."""
+
+    checkpoint: Checkpoint | None = None
+    history: tuple[dict[str, Any], ...] = ()
+
+
+FRESH = Resumed()
+
+
+def read_manifest(folder: RunFolder) -> dict[str, Any]:
+    """What a run said of itself when it started.
+
+    Raises:
+        RunFolderError: it is no folder of a run, or its manifest cannot be read.
+    """
+    try:
+        if not folder.recipe.is_file():
+            raise FileNotFoundError(2, "it holds no recipe.toml")
+        found = json.loads(folder.manifest.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("its manifest is no JSON object")
+    except (OSError, ValueError) as fault:
+        told = getattr(fault, "strerror", None) or fault
+        raise RunFolderError(Problem(f"{str(folder.path)!r} is not the folder of a run: {told}")) from fault
+    return found
+
+
+def is_finished(manifest: Mapping[str, Any]) -> bool:
+    """Whether a run came to its end."""
+    return "result" in manifest
+
+
+def unfinished(runs: Path, name: str) -> Path | None:
+    """The newest unfinished run of a recipe below ``runs``."""
+    found = []
+    for manifest in runs.glob(f"{name}-*/manifest.json"):
+        try:
+            told = read_manifest(RunFolder(manifest.parent))
+        except RunFolderError:
+            continue
+        if told.get("recipe") == name and not is_finished(told):
+            found.append((manifest.stat().st_mtime, manifest.parent))
+    return max(found)[1] if found else None
+
+
+def same_recipe(folder: RunFolder, tables: Mapping[str, Any]) -> None:
+    """Hold a recipe to the one that a run started with.
+
+    Raises:
+        RecipeError: they differ; every key that does is named.
+    """
+    with folder.recipe.open("rb") as file:
+        before = tomllib.load(file)
+    told = list(differences(before, json.loads(json.dumps(tables))))
+    if told:
+        hint = f"go on as it started, by: zerokd resume {folder.path}; or start anew in another folder"
+        text = f"the recipe is not the one that {str(folder.path)!r} was started with"
+        raise RecipeError(Problem(text, hints=(*_some(told), hint)))
+
+
+def same_run(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Hold a run's manifest to the one it started with; returns what differs and only changes the last bits.
+
+    Raises:
+        DataError: a plugin, weights file, or the data are not what they were.
+    """
+    told = [line for key in SAME for line in differences(before.get(key), now.get(key), key)]
+    if told:
+        hint = "bring back what was there, or start anew in another folder"
+        raise DataError(Problem("the run cannot go on as it started", hints=(*_some(told), hint)))
+    return [line for key in TOLD for line in differences(before.get(key), now.get(key), key)]
+
+
+def last_checkpoint(folder: RunFolder) -> tuple[Checkpoint | None, tuple[str, ...]]:
+    """The checkpoint to go on from (None: the run was stopped before its first one), and warnings.
+
+    Raises:
+        WeightsError: every checkpoint that is there is damaged.
+    """
+    if not any((folder.checkpoints / name).exists() for name in (LAST, PREVIOUS, NEXT)):
+        return None, ()
+    try:
+        return load(folder.checkpoints)
+    except OSError as fault:
+        raise WeightsError(Problem(f"cannot read {str(folder.checkpoints)!r}: {fault.strerror}")) from fault
+
+
+def differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
+    """Every leaf in which two trees of plain data differ."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys((*before, *now)):
+            yield from differences(before.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+    elif before != now:
+        yield f"{path}: was {_short(before)}, is {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    text = "absent" if value is None else json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _some(told: list[str]) -> tuple[str, ...]:
+    more = (f"... and {len(told) - SHOWN} more",) if len(told) > SHOWN else ()
+    return (*told[:SHOWN], *more)

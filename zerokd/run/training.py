@@ -1,0 +1,84 @@
+"""What a stage's training changes: the student, what averages it, the optimizer. Everything else is a pure function of
+the step, so this is all that a checkpoint has to keep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zerokd.objective.objective import Objective
+from zerokd.recipe.components import TRAINED, Average, Components, Phase
+from zerokd.run.checkpoint import owned, part
+
+OBJECTIVE, OPTIMIZER = ".objective", ".optimizer"  # no model's name starts with a dot
+
+
+class Training:
+    """One stage's networks, averages and optimizer at their start."""
+
+    def __init__(self, phase: Phase, objective: Objective, components: Components):
+        self.phase, self.objective, self.student = phase, objective, components.student
+        read = {call.owner for call in objective.graph.forwards()}
+        self.averages = {owner: one for owner, one in components.averages.items() if owner in read}
+        for average in self.averages.values():  # restarted, so that it never remembers weights from before its stage
+            average.model.load_state_dict(self.student.state_dict())
+        self.trained = [one for one in (*self.student.parameters(), *objective.parameters()) if one.requires_grad]
+        settings = phase.optimizer
+        self.optimizer = torch.optim.Adam(self.trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, from 0: a cosine from the first to the final one."""
+        first, final = self.phase.optimizer.learning_rate, self.phase.optimizer.final_learning_rate
+        return final + (first - final) * (1 + math.cos(math.pi * step / self.phase.clock.steps)) / 2
+
+    def descend(self, step: int) -> float:
+        """Take the step that the stored gradients ask for; returns its learning rate."""
+        rate = self.rate(step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        for average in self.averages.values():
+            update(average, self.student)
+        return rate
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor that training may have changed, under the name of its owner."""
+        found: dict[str, Tensor] = {}
+        for owner, tensors in self._changing().items():
+            found |= owned(owner, tensors)
+        for index, kept in self.optimizer.state_dict()["state"].items():
+            found |= owned(f"{OPTIMIZER}/{index}", kept)
+        return found
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Give everything the values of :meth:`state`."""
+        for owner, tensors in self._changing().items():
+            kept = part(owner, state)
+            for name, tensor in tensors.items():
+                tensor.copy_(kept[name])
+        moments: dict[int, dict[str, Any]] = {}
+        for name, tensor in part(OPTIMIZER, state).items():
+            index, _, key = name.partition("/")
+            moments.setdefault(int(index), {})[key] = tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+
+    def _changing(self) -> dict[str, dict[str, Tensor]]:
+        """Tensors by owner. A frozen network inside a loss is left out: its weights are read from their file again."""
+        networks = {TRAINED: self.student, **{owner: average.model for owner, average in self.averages.items()}}
+        found = {owner: dict([*one.named_parameters(), *one.named_buffers()]) for owner, one in networks.items()}
+        trained = {name: one for name, one in self.objective.named_parameters() if one.requires_grad}
+        return found | {OBJECTIVE: trained | dict(self.objective.named_buffers())}
+
+
+@torch.no_grad()
+def update(average: Average, student: nn.Module) -> None:
+    """Move the average one step towards the student: after the optimizer's step, every step."""
+    for kept, new in zip(average.model.parameters(), student.parameters(), strict=True):
+        kept.lerp_(new, 1 - average.decay)
+    for stored, current in zip(average.model.buffers(), student.buffers(), strict=True):
+        stored.copy_(current)
