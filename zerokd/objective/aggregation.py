@@ -12,7 +12,6 @@ from zerokd.errors import PluginError, Problem
 from zerokd.plugin.aside import aside
 from zerokd.plugin.blame import blame
 from zerokd.plugin.contracts import Aggregator
-from zerokd.recipe.components import Phase
 
 
 def aggregated(aggregator: Aggregator, name: str, gradients: Mapping[str, Tensor]) -> Tensor:
@@ -43,23 +42,22 @@ def follow(gradient: Tensor, parameters: Sequence[Tensor]) -> None:
             parameter.grad.copy_(part.view_as(parameter))
 
 
-def tried(phase: Phase, gradients: Mapping[str, Tensor]) -> str:
-    """How far from the sum a stage's aggregator leads on the gradients of its first images; nothing of it changes.
+def tried(aggregator: Aggregator, name: str, gradients: Mapping[str, Tensor]) -> str:
+    """How far from the sum an aggregator leads on the gradients of a stage's first images; nothing of it changes.
 
     Raises:
         PluginError: it cannot be used.
     """
-    assert phase.aggregator is not None
     with aside():
-        with blame(f"a copy of aggregator {phase.aggregate!r}"):
-            trial = copy.deepcopy(phase.aggregator)
-        made = aggregated(trial, phase.aggregate, {label: one.clone() for label, one in gradients.items()})
+        with blame(f"a copy of aggregator {name!r}"):
+            trial = copy.deepcopy(aggregator)
+        made = aggregated(trial, name, {label: one.clone() for label, one in gradients.items()})
     if not torch.isfinite(made).all():
-        raise PluginError(Problem(f"aggregator {phase.aggregate!r} makes a gradient that is not finite of finite ones"))
+        raise PluginError(Problem(f"aggregator {name!r} makes a gradient that is not finite of finite ones"))
     total = torch.stack(list(gradients.values())).sum(dim=0)
     cosine = torch.nn.functional.cosine_similarity(made.double(), total.double(), dim=0).item()
     return (
-        f"aggregator {phase.aggregate!r} combines the terms' gradients in place of their sum: "
+        f"aggregator {name!r} combines the terms' gradients in place of their sum: "
         f"cosine {cosine:.2f} with it, {made.norm() / total.norm():.3g} times as long"
     )
 

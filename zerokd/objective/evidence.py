@@ -77,7 +77,7 @@ def evidence(phase: Phase, components: Components, objective: Objective, sample:
         values = {label: objective.value(label, tensors) for label in weights}
         gradients = term_gradients(weights, values, parameters)
         shares = compare(gradients)
-        followed = [tried(phase, gradients)] if phase.aggregator else []
+        followed = [tried(phase.aggregator, phase.aggregate, gradients)] if phase.aggregator else []
         outputs = _at_outputs(objective, tensors)
         means = {label: value.mean().item() for label, value in values.items()}
         terms = tuple(

@@ -120,7 +120,9 @@ def mismatched(term: Reader, component: Loss | Metric, signals: dict[str, Signal
         elif declared.like and len({signals[declared.like].iterations, signal.iterations} - {None}) > 1:
             counts = f"{signals[declared.like].iterations} iterations and {signal.iterations}"
             text = f"{term.label}: {term.on[declared.like]} and {term.on[port]} are curve maps of {counts}"
-            yield Problem(text, place, () if isinstance(term, Measure) else ('compare them after adapt = ["match_iterations"]',))
+            yield Problem(
+                text, place, () if isinstance(term, Measure) else ('compare them after adapt = ["match_iterations"]',)
+            )
 
 
 def _differ(term: Reader, port: str, other: str, signals: dict[str, Signal]) -> Problem:

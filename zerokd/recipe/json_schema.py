@@ -22,9 +22,12 @@ from zerokd.recipe.extends import EXTENDS
 Json = dict[str, Any]
 TABLES: tuple[type[schema.Use], ...] = (
     schema.Adapter,
+    schema.Aggregate,
     schema.Augmentation,
     schema.Data,
+    schema.Metric,
     schema.Network,
+    schema.Observer,
     schema.Phase,
     schema.Schedule,
     schema.Term,
@@ -36,7 +39,9 @@ WHOLE: Json = {  # what a recipe that extends nothing has in its tables
     "params": {
         "additionalProperties": {"if": {"type": "object"}, "then": {"anyOf": [NAMED, {"required": ["equals"]}]}}
     },
-    "stages": {"additionalProperties": NAMED},
+    "stages": {"additionalProperties": NAMED | {"properties": {"aggregate": NAMED}}},
+    "metrics": {"additionalProperties": NAMED},
+    "observers": {"additionalProperties": NAMED},
     "terms": {"additionalProperties": {"additionalProperties": NAMED}},
 }
 
