@@ -1,4 +1,4 @@
-"""Changes from the command line, laid over a document: ``--set``, ``--data``, ``--epochs``, ``--seed``, ``--observe``."""
+"""Changes from the command line, laid over a document: ``--set``, ``--data``, ``--epochs`` and their like."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ class Metrics:
     its raw ``value`` (mean over the batch), its ``weight`` (group coefficient x term weight) and its ``contribution``
     (their product). An epoch has the means of its steps; a ``value`` of null says that the term was not computed in
     it. Some steps are followed by the gradients of their weighed terms at the student's parameters: ``norm``,
-    ``share`` of the sum of norms, and the ``cosines`` of all pairs, rows and columns in the order of ``labels``. Whoever
-    watches gets those with the step, under ``gradients``. A stage ends with a line for each of the recipe's metrics.
+    ``share`` of the sum of norms, and the ``cosines`` of all pairs, rows and columns in the order of ``labels``.
+    Whoever watches gets those with the step, under ``gradients``. A stage ends with a line for each metric.
     """
 
     def __init__(self, phase: Phase, objective: Objective, file: TextIO, watchers: tuple[Watcher, ...] = ()):
