@@ -66,8 +66,9 @@ def recipe_schema(catalogue: Catalogue) -> tuple[Json, list[str]]:
             key = key if key not in definitions else entry.qualified
             definitions[key] = _component(entry, component, own, key, definitions)
             cases.append({"if": _says(uses), "then": {"$ref": f"#/$defs/{key}"}})
-        use = own["properties"]["use"] | {"enum": names}
-        own |= {"properties": own["properties"] | {"use": use}, "allOf": cases}
+        if cases:  # of observers there may be none
+            use = own["properties"]["use"] | {"enum": names}
+            own |= {"properties": own["properties"] | {"use": use}, "allOf": cases}
         own.pop("required"), own.pop("additionalProperties")
     adapters = definitions["Adapter"]["properties"]["use"]["enum"]
     definitions["Term"]["properties"]["adapt"]["items"] = {"anyOf": [{"enum": adapters}, {"$ref": "#/$defs/Adapter"}]}
