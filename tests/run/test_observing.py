@@ -134,9 +134,14 @@ def test_whatever_ends_a_run_is_told_and_passed_on(build, tmp_path, fault):
     origins = components.origins | {"observers.noted": {"use": "mine:noted"}}
     components = evolve(components, observers={"noted": noted}, origins=origins)
     record = {"recipe": "paper"}
-    with pytest.raises(type(fault)), observed(components, RunFolder(tmp_path), record, print):
-        record["result"] = {"half": "done"}
-        raise fault
+
+    def interrupted():
+        with observed(components, RunFolder(tmp_path), record, print):
+            record["result"] = {"half": "done"}
+            raise fault
+
+    with pytest.raises(type(fault)):
+        interrupted()
     told = f"{type(fault).__name__}: {fault}".rstrip(": ")
     assert noted.told == ["start", (None, told)]
     assert "result" not in json.loads((tmp_path / "manifest.json").read_text())

@@ -83,7 +83,7 @@ def test_the_reference_is_the_data_sources_well_lit_version(build):
     ],
 )
 def test_a_reference_that_is_missing_or_wrong_is_told_before_the_first_step(build, made, told):
-    components = build(REFERENCE)
+    components = build(REFERENCE, "data.held_out=0.0")
     components.data.reference = lambda index: made if index == 1 else components.data._pair(index)[1]
     (problem,) = unreferenced(components.measures, components.data, [0, 1, 2])
     assert told in problem.message
