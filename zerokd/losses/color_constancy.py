@@ -45,8 +45,12 @@ class ColorConstancy(Loss):
         tensor([1.4142])
     """
 
-    ports = {"enhanced": Port("the enhanced image", range=(0.0, 1.0), grad=True, default="student.enhanced")}
+    ports = {
+        "enhanced": Port("the enhanced image", range=(0.0, 1.0), grad=True, default="student.enhanced", channels=3)
+    }
     bounds = (0.0, math.sqrt(2.0))
+    best_on = ("grey", "black", "white")
+    worsens_with = ("cast",)
 
     def forward(self, *, enhanced: Tensor) -> Tensor:
         return color_constancy(enhanced)

@@ -58,6 +58,11 @@ class ExposureControl(Loss):
 
     ports = {"enhanced": Port("the enhanced image", range=(0.0, 1.0), grad=True, default="student.enhanced")}
     bounds = (0.0, 1.0)
+    worsens_with = ("darkening",)
+
+    @property
+    def best_on(self) -> tuple[float, ...]:  # type: ignore[override]
+        return (self.config.level,)
 
     def min_size(self) -> int:
         return self.config.patch

@@ -45,6 +45,8 @@ class FeatureMatching(Loss):
         "student": Port("the student's feature map", grad=True, example="student.features.e_conv3"),
         "teacher": Port("the teacher's feature map", like="student", example="teacher.features.e_conv7"),
     }
+    best_on = ("identical",)
+    worsens_with = ("noise", "blur", "darkening", "brightening")
 
     def forward(self, *, student: Tensor, teacher: Tensor) -> Tensor:
         return feature_matching(student, teacher)

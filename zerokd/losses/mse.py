@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
+import torch
 from torch import Tensor
 
 from zerokd import Loss, Port
@@ -19,7 +20,9 @@ def mse(prediction: Tensor, target: Tensor) -> Tensor:
     Returns:
         (N,), in [0, inf); exactly 0 when both are equal.
     """
-    return (prediction - target).square().mean(dim=(1, 2, 3))
+    difference = prediction - target
+    wide = torch.promote_types(difference.dtype, torch.float32)  # a square or a sum soon overflows half precision
+    return difference.to(wide).square().mean(dim=(1, 2, 3))
 
 
 @final
@@ -43,6 +46,8 @@ class Mse(Loss):
         "prediction": Port("the student's tensor", grad=True, default="student.enhanced"),
         "target": Port("what it should be", default="teacher.enhanced", like="prediction"),
     }
+    best_on = ("identical",)
+    worsens_with = ("noise", "blur", "darkening", "brightening")
 
     def forward(self, *, prediction: Tensor, target: Tensor) -> Tensor:
         return mse(prediction, target)

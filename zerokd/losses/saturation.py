@@ -42,8 +42,12 @@ class Saturation(Loss):
         tensor([0.8660])
     """
 
-    ports = {"enhanced": Port("the enhanced image", range=(0.0, 1.0), grad=True, default="student.enhanced")}
+    ports = {
+        "enhanced": Port("the enhanced image", range=(0.0, 1.0), grad=True, default="student.enhanced", channels=3)
+    }
     bounds = (0.0, math.sqrt(3.0) / 2.0)
+    best_on = ("constant", "black", "white")
+    worsens_with = ("noise",)
 
     def forward(self, *, enhanced: Tensor) -> Tensor:
         return saturation(enhanced)

@@ -69,6 +69,9 @@ class SpatialConsistency(Loss):
         "enhanced": Port("the enhanced image", range=(0.0, 1.0), grad=True, default="student.enhanced", like="low"),
     }
     bounds = (0.0, 16.0)
+    best_on = ("identical",)
+    worsens_with = ("darkening",)
+    examples = ({}, {"padding": "replicate"})
 
     def min_size(self) -> int:
         return CELL if self.config.padding == "zeros" else 2 * CELL

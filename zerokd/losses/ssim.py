@@ -91,6 +91,8 @@ class Ssim(Loss):
         "target": Port("what it should be", range=(0.0, 1.0), default="teacher.enhanced", like="prediction"),
     }
     bounds = (0.0, 2.0)
+    best_on = ("identical",)
+    worsens_with = ("noise", "blur", "flattening", "darkening")
 
     def min_size(self) -> int:
         return self.config.window

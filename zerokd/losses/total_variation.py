@@ -41,6 +41,8 @@ class TotalVariation(Loss):
     """
 
     ports = {"image": Port("the curve map or image to be smooth", grad=True, default="student.curve_map")}
+    best_on = ("constant",)
+    worsens_with = ("noise",)
 
     def min_size(self) -> int:
         return 2

@@ -15,15 +15,12 @@ import zerokd
 from zerokd import Loss, Port
 from zerokd.cache import cache_folder
 from zerokd.download import fetch_tensors
-from zerokd.errors import Problem, WeightsError, did_you_mean
+from zerokd.errors import WeightsError, did_you_mean
 from zerokd.losses.mse import mse
+from zerokd.losses.vgg19 import MEAN, RELUS, SPREAD, imagenet_address, layers, randomise
 from zerokd.weights import load_into, read_weights, sha256, weights_path
 
-BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels and convolutions of VGG-19 (configuration E)
-# every ReLU, and where it stands in ``features``: two layers a convolution, one a pooling after each block
-NAMES = [f"relu{block}_{i}" for block, (_, count) in enumerate(BLOCKS, 1) for i in range(1, count + 1)]
-RELUS = dict(zip(NAMES, (1, 3, 6, 8, 11, 13, 15, 17, 20, 22, 24, 26, 29, 31, 33, 35), strict=True))
-MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's channels; the weights expect them removed
+IMAGE = (0.0, 1.0)
 
 
 def vgg_perceptual(prediction: Tensor, target: Tensor, features: Callable[[Tensor], list[Tensor]]) -> Tensor:
@@ -85,16 +82,19 @@ class VggPerceptual(Loss):
             return layers
 
     ports = {
-        "prediction": Port("the student's image", range=(0.0, 1.0), grad=True, default="student.enhanced"),
-        "target": Port("what it should look like", range=(0.0, 1.0), default="teacher.enhanced", like="prediction"),
+        "prediction": Port("the student's image", IMAGE, grad=True, default="student.enhanced", channels=3),
+        "target": Port("what it should look like", IMAGE, default="teacher.enhanced", like="prediction", channels=3),
     }
+    best_on = ("identical",)
+    worsens_with = ("noise", "darkening")
+    examples = ({"weights": "random"}, {"weights": "random", "layers": ["relu2_2"]})
 
     mean: Tensor
     spread: Tensor
 
     def __init__(self, **options: Any):
         super().__init__(**options)
-        self.features = _layers(1 + max(RELUS[layer] for layer in self.config.layers))
+        self.features = layers(1 + max(RELUS[layer] for layer in self.config.layers))
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("spread", torch.tensor(SPREAD).view(3, 1, 1), persistent=False)
         self._fill(self.config.weights, self.config.seed)
@@ -121,7 +121,7 @@ class VggPerceptual(Loss):
         return found
 
     def _fill(self, weights: str, seed: int) -> None:
-        _randomise(self.features, seed)
+        randomise(self.features, seed)
         self.sources = {"weights": f"random, seed {seed}"}
         try:
             if weights == "imagenet":
@@ -138,7 +138,7 @@ class VggPerceptual(Loss):
             self.fallbacks = (f"vgg_perceptual: random weights (seed {seed}), since {fault.problems[0].message}",)
 
     def _fetch(self) -> None:
-        url = _imagenet()
+        url = imagenet_address()
         stem = Path(url).stem  # ends in the first digits of the file's SHA-256
         path = cache_folder() / f"{stem}-{len(self.features)}.safetensors"
         self._take(fetch_tensors(url, stem.rpartition("-")[2], self.state_dict().__contains__, path), url, path)
@@ -146,35 +146,3 @@ class VggPerceptual(Loss):
     def _take(self, tensors: dict[str, Tensor], source: str, path: Path) -> None:
         load_into(self, {name: tensors[name] for name in self.state_dict() if name in tensors}, repr(source))
         self.sources = {"weights": source, "sha256": sha256(path)}
-
-
-def _layers(count: int) -> nn.Sequential:
-    """The first ``count`` layers of VGG-19, their weights not yet set."""
-    layers: list[nn.Module] = []
-    before = 3
-    with torch.device("meta"):  # a layer's own initialisation would draw from the global generator
-        for channels, convolutions in BLOCKS:
-            for _ in range(convolutions):
-                layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU()]
-                before = channels
-            layers.append(nn.MaxPool2d(2, 2))
-        return nn.Sequential(*layers[:count]).to_empty(device="cpu")
-
-
-def _randomise(layers: nn.Sequential, seed: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    for name, weight in layers.named_parameters():
-        if name.endswith("bias"):
-            nn.init.zeros_(weight)
-        else:
-            nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
-
-
-def _imagenet() -> str:
-    """Where torchvision has the weights."""
-    try:
-        from torchvision.models import VGG19_Weights  # type: ignore[import-untyped]
-    except (ImportError, RuntimeError) as fault:  # the latter: a torchvision made for another torch
-        hint = "pip install --upgrade torchvision, in the version that belongs to the installed torch"
-        raise WeightsError(Problem(f"weights of ImageNet need torchvision: {fault}", hints=(hint,))) from fault
-    return str(VGG19_Weights.IMAGENET1K_V1.url)

@@ -53,6 +53,8 @@ class Loss(Component, nn.Module):
     formula multiplies the whole value by a constant, or by a number of its config, says it in ``factor``, so that
     `zerokd explain` can count it in.
 
+    Gradient goes through the ports that ask for it and through no other: those are detached before :meth:`forward`.
+
     ``best_on`` names the scenes on which the value is ``bounds[0]`` exactly, ``worsens_with`` the corruptions of such a
     scene that raise it; both are words of :mod:`zerokd.testing.scenes`.
     """
@@ -62,6 +64,11 @@ class Loss(Component, nn.Module):
     best_on: ClassVar[tuple[str | float, ...]] = ()
     worsens_with: ClassVar[tuple[str, ...]] = ()
     factor: float = 1.0
+
+    def __call__(self, **ports: Tensor) -> Tensor:
+        asks = {name for name, port in self.ports.items() if port.grad}
+        value: Tensor = super().__call__(**{n: one if n in asks else one.detach() for n, one in ports.items()})
+        return value
 
     def min_size(self) -> int:
         """The smallest height and width its tensors may have; smaller data is refused before the first step."""

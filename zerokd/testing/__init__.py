@@ -1,1 +1,31 @@
-"""The conformance kit: what every component promises, checked from its own declarations."""
+"""The conformance kit: what every component promises, checked from its own declarations.
+
+    from zerokd.testing import conformance
+    import zerokd_charbonnier
+
+    @conformance(zerokd_charbonnier)
+    def test_conformance(check):
+        check()
+
+``zerokd plugins --check NAME`` runs the same checks without pytest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from zerokd.testing.check import Check, CheckError
+from zerokd.testing.kit import Plugin, checks_of
+
+__all__ = ["Check", "CheckError", "checks_of", "conformance"]
+
+
+def conformance(plugin: Plugin) -> Callable[[Callable[..., Any]], Any]:
+    """Run a test once for each check of a plugin, by the argument ``check``.
+
+    ``plugin`` is the plugin's module, one of its records, or the name of an installed distribution or component.
+    """
+    import pytest
+
+    return pytest.mark.parametrize("check", checks_of(plugin), ids=str)

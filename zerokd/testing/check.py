@@ -8,11 +8,16 @@ from typing import Any
 from attrs import frozen
 
 from zerokd.plugin.catalogue import Entry
-from zerokd.plugin.specs import SINGULAR
 
 
 class CheckError(AssertionError):
     """A component breaks a rule; the message says what was got and what is promised."""
+
+
+def require(holds: Any, message: str) -> None:
+    """Raise what a check found."""
+    if not holds:
+        raise CheckError(message)
 
 
 @frozen(eq=False)
@@ -80,9 +85,15 @@ class Check:
         except Exception as fault:
             if self.known:
                 return
-            whose = f"{SINGULAR[self.subject.entry.spec.kind]} {self.subject}"
-            told = str(fault) if isinstance(fault, CheckError) else f"{type(fault).__name__}: {fault}"
-            raise CheckError(f"{whose} breaks {self.name} ({self.rule.about}): {told}") from fault
+            raise CheckError(f"{self.subject} breaks {self.name} ({self.rule.about}): {_told(fault)}") from fault
         if self.known:
             text = f"{self.name} is declared as a known failure of {self.subject} ({self.known}), but it passes"
             raise CheckError(f"{text}: take it out of known_failures")
+
+    def reason(self, fault: CheckError) -> str:
+        """What a failure found, without saying again whose and which check it is."""
+        return _told(fault.__cause__) if fault.__cause__ else str(fault)
+
+
+def _told(fault: BaseException) -> str:
+    return str(fault) if isinstance(fault, CheckError) else f"{type(fault).__name__}: {fault}"

@@ -1,0 +1,27 @@
+"""Components with one planted defect each, tried by the kit."""
+
+import warnings
+
+from zerokd.plugin.catalogue import Entry, Provider
+from zerokd.plugin.specs import KINDS
+from zerokd.testing.check import Check, CheckError, Subject
+from zerokd.testing.kit import rules_of
+
+
+def checks(kind, component, options=None, summary="a test component"):
+    """The checks of a class that is registered nowhere."""
+    entry = Entry(KINDS[kind]("planted", target="nowhere:Planted", summary=summary), Provider("test"))
+    subject = Subject(entry, component, options or {})
+    return [Check(one, subject) for one in rules_of(kind) if one.applies(subject)]
+
+
+def failing(kind, component, options=None, summary="a test component"):
+    """The names of the checks that fail, with what each says."""
+    found = {}
+    for check in checks(kind, component, options, summary):
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                check()
+        except CheckError as fault:
+            found[check.name] = str(fault)
+    return found

@@ -1,0 +1,83 @@
+"""Every rule of aggregators fails on an aggregator with that defect."""
+
+import pytest
+import torch
+
+import zerokd
+from tests.testing.planted import failing
+from zerokd.testing.kit import RULES
+
+DOC = """The plain sum of the gradients.
+
+Formula: the sum over the rows.
+Source: none; for tests.
+Pitfalls: none that is known.
+
+Example:
+    >>> 1 + 1
+    2
+"""
+
+
+class Good(zerokd.Aggregator):
+    __doc__ = DOC
+
+    def forward(self, gradients):
+        return gradients.sum(dim=0)
+
+
+def variant(forward, **names):
+    return type("Planted", (Good,), {"__doc__": DOC, "forward": forward, **names})
+
+
+class Forgets(Good):
+    __doc__ = DOC
+    made = 0
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        type(self).made += 1
+        self.register_buffer("scale", torch.tensor(1.0 + type(self).made * 1e-6), persistent=False)
+
+    def forward(self, gradients):
+        return gradients.sum(dim=0) * self.scale
+
+
+def normed(self, gradients):
+    rows = gradients / gradients.norm(dim=1, keepdim=True)
+    return rows.sum(dim=0) * gradients.norm(dim=1).mean()
+
+
+def writes(self, gradients):
+    return gradients.mul_(2.0).sum(dim=0) / 2
+
+
+def draws(self, gradients):
+    return gradients.sum(dim=0) * (1 + 1e-6 * torch.rand(()))
+
+
+PLANTED = {
+    "one_gradient": (variant(lambda self, gradients: gradients.sum(dim=0, keepdim=True)), ("single_term",)),
+    "single_term": (variant(lambda self, gradients: 1.1 * gradients.sum(dim=0)), ()),
+    "finite": (variant(normed), ()),
+    "same_scale": (variant(lambda self, gradients: gradients.mean(dim=0)), ()),
+    "inputs_unchanged": (variant(writes), ("deterministic", "state_round_trip", "same_scale", "single_term")),
+    "deterministic": (variant(draws), ("state_round_trip",)),
+    "state_round_trip": (Forgets, ("deterministic",)),
+}
+
+
+def test_a_good_aggregator_passes_everything():
+    assert failing("aggregators", Good) == {}
+
+
+def test_every_rule_has_its_defect():
+    assert {one.name for one in RULES["aggregators"]} == set(PLANTED)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_the_check_fails_on_its_defect_and_hardly_another(name):
+    component, others = PLANTED[name]
+    found = failing("aggregators", component)
+    assert name in found
+    assert set(found) <= {name, *others}, found

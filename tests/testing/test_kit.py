@@ -1,0 +1,95 @@
+"""What a name, a module or a record stands for, and the checks that it gets."""
+
+import importlib.util
+
+import pytest
+from pydantic import Field
+
+import zerokd
+from zerokd.errors import RecipeError
+from zerokd.plugin.catalogue import Broken, Catalogue, Entry, Provider
+from zerokd.plugin.host import discover
+from zerokd.testing import checks_of, conformance
+from zerokd.testing.kit import subjects_of, unknown_failures
+
+FILE = '''
+import zerokd
+
+class Flat(zerokd.Loss):
+    """Nothing."""
+    ports = {"image": zerokd.Port("the image", grad=True)}
+    known_failures = {"docstring": "this is a test", "misspelt": "nobody knows"}
+
+    def forward(self, *, image):
+        return image.mean(dim=(1, 2, 3))
+
+@zerokd.hookimpl
+def zerokd_losses():
+    return [zerokd.LossSpec("flat", target=f"{__name__}:Flat", summary="a test")]
+'''
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    import sys
+
+    (tmp_path / "flat_plugin.py").write_text(FILE)
+    spec = importlib.util.spec_from_file_location("flat_plugin", tmp_path / "flat_plugin.py")
+    found = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "flat_plugin", found)
+    spec.loader.exec_module(found)
+    return found
+
+
+def test_a_module_a_record_an_entry_and_a_name_give_the_same_checks(module, tmp_path):
+    (record,) = module.zerokd_losses()
+    entry = Entry(record, Provider("mine", "1.0"))
+    catalogue = Catalogue((entry,))
+    found = [list(map(str, checks_of(one, catalogue))) for one in (module, record, entry, "mine", "flat", "mine:flat")]
+    assert all(one == found[0] for one in found)
+    assert "flat-batch_order" in found[0]
+    assert "flat-worsening" not in found[0]  # not declared
+
+
+def test_a_one_file_plugin_is_checked_by_its_stem(tmp_path):
+    (tmp_path / "mine.py").write_text(FILE)
+    catalogue = discover([tmp_path / "mine.py"])
+    assert {check.subject.entry.spec.name for check in checks_of("mine", catalogue)} == {"flat"}
+
+
+def test_what_means_nothing_is_told(module):
+    with pytest.raises(RecipeError, match="unknown component 'nothing'"):
+        checks_of("nothing", Catalogue())
+    with pytest.raises(RecipeError, match=r"plugin bad 1\.0 is broken: ImportError: no"):
+        checks_of("bad", Catalogue(broken=(Broken(Provider("bad", "1.0"), "ImportError: no"),)))
+    with pytest.raises(RecipeError, match="module 'pytest' registers nothing"):
+        checks_of(pytest)
+
+
+def test_known_failures_that_name_no_check_are_found(module):
+    (record,) = module.zerokd_losses()
+    assert unknown_failures(Entry(record, Provider("mine"))) == ["misspelt"]
+
+
+def test_a_component_is_tried_with_its_examples_or_with_what_it_requires(monkeypatch):
+    class Strict(zerokd.Loss):
+        class Config(zerokd.Config):
+            level: float = Field(ge=2.0, description="a number that must be given")
+
+        ports = {"image": zerokd.Port("the image", grad=True)}
+
+    entry = Entry(zerokd.LossSpec("strict", target="a:B", summary="a test"), Provider("mine"))
+    monkeypatch.setattr("zerokd.testing.kit.load_component", lambda _: Strict)
+    assert [one.options for one in subjects_of(entry)] == [{"level": 2.0}]
+    Strict.examples = ({"level": 3.0}, {"level": 4.0})
+    assert [str(one) for one in subjects_of(entry)] == ["strict(level=3.0)", "strict(level=4.0)"]
+
+
+def test_conformance_is_one_parametrised_call(module):
+    @conformance(module)
+    def a_test(check):
+        """Never run."""
+
+    (mark,) = a_test.pytestmark
+    assert (mark.name, mark.args[0]) == ("parametrize", "check")
+    assert len(mark.args[1]) > 20

@@ -1,0 +1,179 @@
+"""Every rule of models fails on a model with that defect."""
+
+import pytest
+import torch
+from torch import nn
+
+import zerokd
+from tests.testing.planted import failing
+from zerokd.testing.kit import RULES
+
+DOC = "One layer that brightens.\n\nSource: none; for tests.\n"
+
+
+class Good(zerokd.Model):
+    __doc__ = DOC
+    gated = ("layer",)
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.layer = nn.Conv2d(3, 3, 3, padding=1)
+
+    def outputs(self):
+        return {"enhanced": zerokd.Signal(range=(0.0, 1.0)), "gain": zerokd.Signal(range=(0.0, 1.0))}
+
+    def gain(self, low):
+        return torch.sigmoid(self.layer(low))
+
+    def forward(self, low):
+        gain = self.gain(low)
+        return {"enhanced": low + gain * low * (1 - low), "gain": gain}
+
+
+def variant(forward=None, **names):
+    return type("Planted", (Good,), {"__doc__": DOC, **names, **({"forward": forward} if forward else {})})
+
+
+class Idle(Good):
+    __doc__ = DOC
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.unused = nn.Parameter(torch.ones(2))
+
+
+class Normed(Good):
+    __doc__ = DOC
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.norm = nn.BatchNorm2d(3)
+
+    def gain(self, low):
+        return torch.sigmoid(self.norm(self.layer(low)))
+
+
+class Stays(Good):
+    __doc__ = DOC
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.scale = torch.ones(1, 3, 1, 1)
+
+    def gain(self, low):
+        return torch.sigmoid(self.layer(low) * self.scale)
+
+
+class Forgets(Good):
+    __doc__ = DOC
+    made = 0
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        type(self).made += 1
+        self.register_buffer("scale", torch.tensor(1.0 + type(self).made * 1e-2), persistent=False)
+
+    def gain(self, low):
+        return torch.sigmoid(self.layer(low) * self.scale)
+
+
+def more_outputs(self, low):
+    return Good.forward(self, low) | {"extra": low}
+
+
+def too_bright(self, low):
+    found = Good.forward(self, low)
+    return found | {"enhanced": found["enhanced"] * 1.5}
+
+
+def halves(self, low):
+    small = nn.functional.interpolate(low, scale_factor=0.5) if low.shape[2] > 1 else low
+    found = Good.forward(self, small)
+    big = {name: nn.functional.interpolate(one, scale_factor=2) for name, one in found.items()}
+    return big if low.shape[2] > 1 else found
+
+
+class _Wrong(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 1.0
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 2 * gradient
+
+
+def by_layout(self, low):
+    found = Good.forward(self, low)
+    last = low.stride(1) == 1 and low.shape[1] > 1 and low.shape[2] > 1
+    return found | {"enhanced": found["enhanced"] * (0.9 if last else 1.0)}
+
+
+def writes(self, low):
+    low.clamp_(0.0, 0.9)
+    return Good.forward(self, low)
+
+
+def draws(self, low):
+    found = Good.forward(self, low)
+    return found | {"gain": found["gain"] * (1 - 0.01 * torch.rand((), device=low.device))}
+
+
+def looks(self, low):
+    found = Good.forward(self, low)
+    dark = low.device.type != "meta" and low.mean().item() < -1
+    return {name: one * 0.5 for name, one in found.items()} if dark else found
+
+
+def overflows(self, low):
+    return torch.sigmoid(self.layer(low * 1e6) / 1e6)
+
+
+def prints(self, low):
+    if torch.compiler.is_compiling():
+        torch._dynamo.graph_break()
+    return Good.forward(self, low)
+
+
+PLANTED = {
+    "outputs_declared": (variant(more_outputs), ("output_ranges",)),
+    "output_ranges": (variant(too_bright), ()),
+    "any_size": (variant(halves), ("image_alone",)),
+    "image_alone": (
+        Normed,
+        ("gradient_is_slope", "deterministic", "state_round_trip", "gradient_reaches", "any_size", "autocast"),
+    ),
+    "gradient_reaches": (Idle, ("gradient_is_slope",)),
+    "gradient_is_slope": (variant(gain=lambda self, low: torch.sigmoid(_Wrong.apply(self.layer(low)))), ()),
+    "gated_exist": (variant(gated=("layer", "other")), ()),
+    "channels_last": (variant(by_layout), ()),
+    "inputs_unchanged": (
+        variant(writes),
+        ("channels_last", "deterministic", "image_alone", "state_round_trip", "compiles", "gradient_is_slope"),
+    ),
+    "deterministic": (
+        variant(draws),
+        ("image_alone", "channels_last", "state_round_trip", "compiles", "gradient_is_slope"),
+    ),
+    "no_host_sync": (variant(looks), ("compiles",)),
+    "moves": (Stays, ("no_host_sync",)),
+    "state_round_trip": (Forgets, ("deterministic", "channels_last", "image_alone")),
+    "autocast": (variant(gain=overflows), ()),
+    "compiles": (variant(prints), ()),
+}
+
+
+def test_a_good_model_passes_everything():
+    assert failing("models", Good) == {}
+
+
+def test_every_rule_has_its_defect():
+    assert {one.name for one in RULES["models"]} == set(PLANTED)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_the_check_fails_on_its_defect_and_hardly_another(name):
+    component, others = PLANTED[name]
+    found = failing("models", component)
+    assert name in found
+    assert set(found) <= {name, *others}, found

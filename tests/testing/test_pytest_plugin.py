@@ -1,0 +1,30 @@
+"""The checks as pytest items, with no test file."""
+
+import re
+import subprocess
+import sys
+
+
+def pytest_with(*arguments, cwd):
+    command = [sys.executable, "-m", "pytest", "-p", "zerokd.testing.pytest_plugin", "-q", "-p", "no:cacheprovider"]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=cwd, timeout=240)
+
+
+def test_a_component_is_checked_by_name(tmp_path):
+    done = pytest_with("--conformance", "mse", "--conformance", "linear", "-vv", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "mse-batch_order" in done.stdout
+    assert re.search(r"linear\(from=.*\)-pure PASSED", done.stdout)
+
+
+def test_an_unknown_name_is_a_usage_error(tmp_path):
+    done = pytest_with("--conformance", "nothing", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "unknown component 'nothing'" in done.stderr
+
+
+def test_without_names_nothing_changes(tmp_path):
+    (tmp_path / "test_a.py").write_text("def test_a(): pass\n")
+    done = pytest_with(cwd=tmp_path)
+    assert done.returncode == 0
+    assert "1 passed" in done.stdout

@@ -1,0 +1,62 @@
+"""Every rule of stages fails on a stage with that defect."""
+
+import pytest
+import torch
+
+import zerokd
+from tests.testing.planted import failing
+from zerokd.testing.kit import RULES
+
+DOC = "A test.\n\nSource: none.\n"
+
+
+class Good(zerokd.Stage):
+    __doc__ = DOC
+
+
+def variant(**names):
+    return type("Planted", (Good,), {"__doc__": DOC, **names})
+
+
+PLANTED = {
+    "roles": variant(reads=("student", "professor")),
+    "inputs": variant(inputs=lambda self, low: {"image": low}),
+    "image_alone": variant(inputs=lambda self, low: {"low": low, "centred": low - low.mean()}),
+}
+
+
+def test_a_good_stage_passes_everything():
+    assert failing("stages", Good) == {}
+
+
+def test_every_rule_has_its_defect():
+    assert {one.name for one in RULES["stages"]} == set(PLANTED)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_only_the_check_of_its_defect_fails(name):
+    assert set(failing("stages", PLANTED[name])) == {name}
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ({"reads": ("student",), "needs": ("student", "teacher")}, "needs ['teacher'] and does not read it"),
+        ({"needs": ()}, "does not need the student"),
+    ],
+)
+def test_roles_fit(names, told):
+    assert told in failing("stages", variant(**names))["roles"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        (lambda self, low: {"low": low.mul_(0.5)}, "writes to the batch"),
+        (lambda self, low: {"low": low, "noise": torch.rand(3)}, "global random generator"),
+        (lambda self, low: {"low": low, "one": low[:1]}, "no tensor of the batch's length"),
+        (lambda self, low: {"low": low, "log": torch.log(low * 0)}, "not finite"),
+    ],
+)
+def test_inputs_are_the_batchs_own(inputs, told):
+    assert told in failing("stages", variant(inputs=inputs))["inputs"]

@@ -1,0 +1,46 @@
+"""VGG-19, as far as it is in use: its layers, and where its weights are found."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from zerokd.errors import Problem, WeightsError
+
+BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels and convolutions of VGG-19 (configuration E)
+# every ReLU, and where it stands in ``features``: two layers a convolution, one a pooling after each block
+NAMES = [f"relu{block}_{i}" for block, (_, count) in enumerate(BLOCKS, 1) for i in range(1, count + 1)]
+RELUS = dict(zip(NAMES, (1, 3, 6, 8, 11, 13, 15, 17, 20, 22, 24, 26, 29, 31, 33, 35), strict=True))
+MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's channels; the weights expect them removed
+
+
+def layers(count: int) -> nn.Sequential:
+    """The first ``count`` layers, their weights not yet set."""
+    found: list[nn.Module] = []
+    before = 3
+    with torch.device("meta"):  # a layer's own initialisation would draw from the global generator
+        for channels, convolutions in BLOCKS:
+            for _ in range(convolutions):
+                found += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU()]
+                before = channels
+            found.append(nn.MaxPool2d(2, 2))
+        return nn.Sequential(*found[:count]).to_empty(device="cpu")
+
+
+def randomise(layers: nn.Sequential, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    for name, weight in layers.named_parameters():
+        if name.endswith("bias"):
+            nn.init.zeros_(weight)
+        else:
+            nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
+
+
+def imagenet_address() -> str:
+    """Where torchvision has the weights."""
+    try:
+        from torchvision.models import VGG19_Weights  # type: ignore[import-untyped]
+    except (ImportError, RuntimeError) as fault:  # the latter: a torchvision made for another torch
+        hint = "pip install --upgrade torchvision, in the version that belongs to the installed torch"
+        raise WeightsError(Problem(f"weights of ImageNet need torchvision: {fault}", hints=(hint,))) from fault
+    return str(VGG19_Weights.IMAGENET1K_V1.url)

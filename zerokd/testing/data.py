@@ -1,0 +1,102 @@
+"""What a data source promises: the same images under the same names, every time, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import evolve
+from PIL import Image
+
+from zerokd.testing.check import CheckError, Subject, require, rule
+
+SIZE = 32
+PHOTOS = 5
+
+
+@contextmanager
+def photos(subject: Subject) -> Iterator[Subject]:
+    """The subject; one that requires a ``path`` gets that of a folder with some photos."""
+    path = subject.component.Config.model_fields.get("path")
+    if path is None or not path.is_required():
+        yield subject
+        return
+    with TemporaryDirectory() as folder:
+        for number in range(PHOTOS):
+            picture = np.random.default_rng(number).integers(0, 99, (50, 40, 3), np.uint8)
+            Image.fromarray(picture).save(Path(folder) / f"{number}.png")
+        yield evolve(subject, options={**subject.options, "path": folder})
+
+
+@contextmanager
+def opened(subject: Subject, size: int = SIZE) -> Iterator[Any]:
+    """A source of images of that size."""
+    with photos(subject) as ready:
+        yield evolve(ready, options={**ready.options, "size": size}).build()
+
+
+@rule()
+def images(subject: Subject) -> None:
+    """every image is uint8 RGB, (3, size, size), for any size"""
+    for size in (16, 33):
+        with opened(subject, size) as data:
+            require(len(data) > 0, "there is no image")
+            for index in (0, len(data) - 1):
+                image = data[index]
+                fits = image.dtype == torch.uint8 and tuple(image.shape) == (3, size, size)
+                require(fits, f"image {index} is {image.dtype} {tuple(image.shape)} for size {size}")
+
+
+@rule()
+def names(subject: Subject) -> None:
+    """every image has a name of its own, the same every time, that leads nowhere else"""
+    with opened(subject) as data:
+        found = [data.name(index) for index in range(len(data))]
+        again = [data.name(index) for index in range(len(data))]
+    require(all(isinstance(name, str) and name for name in found), "a name is empty or no text")
+    require(len(set(found)) == len(found), "two images have one name")
+    require(found == again, "asked again, the names are others")
+    require(not any(name.startswith("/") or ".." in Path(name).parts for name in found), "a name leads elsewhere")
+
+
+@rule()
+def deterministic(subject: Subject) -> None:
+    """an image is the same again, in another order, of another instance, and no global random number is drawn"""
+    before = torch.random.get_rng_state()
+    with photos(subject) as ready, opened(ready) as data, opened(ready) as other:
+        chosen = sorted({0, len(data) // 2, len(data) - 1})
+        first = [data[index].clone() for index in chosen]
+        for told, source in (("again", data), ("of a second instance", other)):
+            for index, image in reversed(list(zip(chosen, first, strict=True))):
+                require(torch.equal(source[index], image), f"image {index} is another one {told}")
+    require(torch.equal(before, torch.random.get_rng_state()), "it draws from the global random generator")
+
+
+@rule()
+def ends(subject: Subject) -> None:
+    """an index past the end raises IndexError, so that a loop over the images ends"""
+    with opened(subject) as data:
+        try:
+            data[len(data)]
+        except IndexError:
+            return
+        except Exception as fault:
+            raise CheckError(f"index {len(data)} raises {type(fault).__name__}, not IndexError") from fault
+        raise CheckError(f"there is an image at index {len(data)} of {len(data)}")
+
+
+@rule()
+def references(subject: Subject) -> None:
+    """a well-lit version is of the image's type and shape, or None"""
+    with opened(subject) as data:
+        found = data.reference(0)
+        fits = found is None or (found.dtype == torch.uint8 and found.shape == data[0].shape)
+        require(fits, f"reference 0 is {getattr(found, 'dtype', type(found))} {getattr(found, 'shape', '')}")
+
+
+RULES = (images, names, deterministic, ends, references)

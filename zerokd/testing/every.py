@@ -1,0 +1,140 @@
+"""What a component of any kind promises: a config people can write, words that explain it, a quiet constructor."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+import tomli_w
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from zerokd.testing.check import CheckError, Subject, require, rule
+from zerokd.testing.data import photos
+
+PARTS: Mapping[str, tuple[str, ...]] = {  # of the docstring, in this order, by kind
+    "losses": ("Formula:", "Returns:", "Scale:", "Source:", "Pitfalls:", "Example:"),
+    "metrics": ("Formula:", "Returns:", "Source:", "Pitfalls:", "Example:"),
+    "adapters": ("Source:", "Example:"),
+    "aggregators": ("Formula:", "Source:", "Pitfalls:", "Example:"),
+    "models": ("Source:",),
+    "stages": ("Source:",),
+}
+LONGEST = 80  # characters of a summary
+FEWEST = 10  # characters that describe something
+SURE_TO_BE_UNKNOWN = "no_such_key_at_all"
+
+
+@rule()
+def summary(subject: Subject) -> None:
+    """the record's summary is one short line"""
+    text = subject.entry.spec.summary
+    short = 0 < len(text) <= LONGEST and "\n" not in text and not text.endswith(".")
+    require(short, f"{text!r} is not one line of at most {LONGEST} characters without a full stop")
+
+
+@rule()
+def docstring(subject: Subject) -> None:
+    """the docstring has every part that a page about it needs"""
+    text, parts = inspect.cleandoc(subject.component.__doc__ or ""), PARTS.get(subject.entry.spec.kind, ())
+    own = "__doc__" in vars(subject.component) and text
+    require(own, f"{subject.component.__name__} has no docstring of its own")
+    places = [text.find(part) for part in parts]
+    missing = [part for part, place in zip(parts, places, strict=True) if place < 0]
+    require(not missing, f"it lacks {', '.join(missing)} (in this order: {' '.join(parts)})")
+    require(places == sorted(places), f"its parts are to come in this order: {' '.join(parts)}")
+    if "Returns:" in parts:
+        returns = text[text.find("Returns:") : places[parts.index("Returns:") + 1]]
+        require("(N,)" in returns, "Returns: does not say the shape, (N,)")
+
+
+@rule(
+    lambda subject: "Example:" in PARTS.get(subject.entry.spec.kind, ()) or ">>>" in (subject.component.__doc__ or "")
+)
+def example(subject: Subject) -> None:
+    """the docstring's example runs and gives what it shows"""
+    module = inspect.getmodule(subject.component)
+    names = dict(vars(module)) if module else {}
+    text = inspect.cleandoc(subject.component.__doc__ or "")
+    test = doctest.DocTestParser().get_doctest(text, names, subject.component.__name__, None, 0)
+    require(test.examples, "it has no example (>>> ...)")
+    told: list[str] = []
+    doctest.DocTestRunner(verbose=False).run(test, out=told.append)
+    require(not told, " ".join("".join(told).split())[-300:])
+
+
+@rule()
+def config_described(subject: Subject) -> None:
+    """every key of the config says what it is"""
+    fields = subject.component.Config.model_fields
+    silent = [name for name, field in fields.items() if len(field.description or "") < FEWEST]
+    require(not silent, f"without a description: {', '.join(silent)}")
+
+
+@rule()
+def config_strict(subject: Subject) -> None:
+    """the config refuses keys that it does not know"""
+    try:
+        subject.component.Config(**subject.options, **{SURE_TO_BE_UNKNOWN: 1})
+    except ValidationError:
+        return
+    raise CheckError(f"the key {SURE_TO_BE_UNKNOWN!r} was accepted: derive Config from zerokd.Config")
+
+
+@rule()
+def config_round_trip(subject: Subject) -> None:
+    """the config is the same after a round trip through TOML"""
+    first = subject.component.Config(**subject.options)
+    written = first.model_dump(mode="json", exclude_none=True, by_alias=True)
+    try:
+        second = subject.component.Config(**tomllib.loads(tomli_w.dumps(written)))
+    except (ValidationError, TypeError, ValueError) as fault:
+        raise CheckError(f"{written} cannot be read again: {fault}") from fault
+    require(first == second, f"{first!r} became {second!r}")
+
+
+@rule()
+def construction(subject: Subject) -> None:
+    """two instances are equal, and making one leaves torch's random generator, default type and threads alone"""
+    before = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
+    with photos(subject) as ready:
+        first, options = ready.build(), ready.options
+    after = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
+    models = subject.entry.spec.kind in ("models", "adapters")  # their first weights are drawn, from the run's seed
+    require(models or torch.equal(before[0], after[0]), "it draws from the global random generator")
+    require(before[1:] == after[1:], "it changes torch's default type or number of threads")
+    require(first.config == subject.component.Config(**options), "its config is not what it was given")
+    if isinstance(first, nn.Module) and not models:
+        second = subject.build().state_dict()
+        same = all(torch.equal(one, second[name]) for name, one in first.state_dict().items())
+        require(same, "two instances have different weights")
+
+
+@rule(lambda subject: hasattr(subject.component, "ports"))
+def ports_declared(subject: Subject) -> None:
+    """forward takes exactly the declared ports, by keyword, and each is described"""
+    ports: Mapping[str, Any] = subject.component.ports
+    require(ports, "no port is declared")
+    silent = [name for name, port in ports.items() if len(port.about) < FEWEST]
+    require(not silent, f"ports without a description: {', '.join(silent)}")
+    taken = [one for name, one in inspect.signature(subject.component.forward).parameters.items() if name != "self"]
+    names = [one.name for one in taken]
+    require(set(names) == set(ports), f"forward takes {', '.join(names)}; the ports are {', '.join(ports)}")
+    loose = [one.name for one in taken if one.kind is not one.KEYWORD_ONLY]
+    require(not loose, f"not keyword-only: {', '.join(loose)} (write def forward(self, *, ...))")
+
+
+RULES = (
+    summary,
+    docstring,
+    example,
+    config_described,
+    config_strict,
+    config_round_trip,
+    construction,
+    ports_declared,
+)

@@ -1,0 +1,107 @@
+"""Which checks a plugin has to pass: every rule of its components' kinds that their declarations promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import ModuleType
+from typing import Any
+
+from zerokd.errors import Problem, RecipeError
+from zerokd.plugin.catalogue import Catalogue, Entry, Provider
+from zerokd.plugin.host import discover
+from zerokd.plugin.keys import keys_of
+from zerokd.plugin.loading import load_component
+from zerokd.plugin.specs import KINDS, Spec
+from zerokd.testing import (
+    adapters,
+    aggregators,
+    augmentations,
+    best,
+    data,
+    every,
+    losses,
+    measures,
+    metrics,
+    models,
+    observers,
+    schedules,
+    stages,
+)
+from zerokd.testing.check import Check, Rule, Subject
+
+RULES: Mapping[str, tuple[Rule, ...]] = {
+    "losses": (*measures.RULES, *best.RULES, *losses.RULES),
+    "metrics": (*measures.RULES, *best.RULES, *metrics.RULES),
+    "adapters": adapters.RULES,
+    "models": models.RULES,
+    "augmentations": augmentations.RULES,
+    "data": data.RULES,
+    "stages": stages.RULES,
+    "schedules": schedules.RULES,
+    "aggregators": aggregators.RULES,
+    "observers": observers.RULES,
+}
+
+Plugin = ModuleType | Spec | Entry | str
+
+
+def rules_of(kind: str) -> tuple[Rule, ...]:
+    """Every rule that a component of a kind may have to keep."""
+    return (*every.RULES, *RULES[kind])
+
+
+def checks_of(plugin: Plugin, catalogue: Catalogue | None = None) -> list[Check]:
+    """The checks of a plugin's module, of one record, or of an installed distribution or component by its name.
+
+    Raises:
+        RecipeError: nothing has that name, or a component cannot be imported or is not what its kind promises.
+    """
+    return [
+        Check(one, subject)
+        for entry in entries_of(plugin, catalogue)
+        for subject in subjects_of(entry)
+        for one in rules_of(entry.spec.kind)
+        if one.applies(subject)
+    ]
+
+
+def entries_of(plugin: Plugin, catalogue: Catalogue | None = None) -> list[Entry]:
+    """The components that ``plugin`` stands for.
+
+    Raises:
+        RecipeError: nothing has that name, or the plugin of that name is broken.
+    """
+    if isinstance(plugin, Entry):
+        return [plugin]
+    if isinstance(plugin, Spec):
+        return [Entry(plugin, Provider("this plugin"))]
+    if isinstance(plugin, ModuleType):
+        return [Entry(record, Provider(plugin.__name__)) for record in _records(plugin)]
+    known = catalogue or discover()
+    ills = [ill for ill in known.broken if ill.provider.name == plugin]
+    if ills:
+        raise RecipeError(*(Problem(f"plugin {ill.provider} is broken: {ill.reason}") for ill in ills))
+    return [entry for entry in known.entries if entry.provider.name == plugin] or known.called(plugin)
+
+
+def _records(module: ModuleType) -> Iterable[Spec]:
+    found = [record for kind in KINDS for record in getattr(module, f"zerokd_{kind}", tuple)()]
+    if not found:
+        raise RecipeError(
+            Problem(f"module {module.__name__!r} registers nothing: it has no hook such as zerokd_losses")
+        )
+    return found
+
+
+def subjects_of(entry: Entry) -> list[Subject]:
+    """A component with each of its ``examples``; one that declares none, with what its config requires."""
+    component: Any = load_component(entry)
+    required = {key.key: key.example for key in keys_of(component.Config) if key.required}
+    return [Subject(entry, component, dict(one)) for one in component.examples or (required,)]
+
+
+def unknown_failures(entry: Entry) -> list[str]:
+    """Names in ``known_failures`` that no check has: a misspelt one would excuse nothing."""
+    component: Any = load_component(entry)
+    names = {one.name for one in rules_of(entry.spec.kind)}
+    return [name for name in component.known_failures if name not in names]

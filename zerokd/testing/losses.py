@@ -1,0 +1,115 @@
+"""What a loss promises beyond its values: gradient where it says so, finite, true, and the same every time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zerokd.testing.check import CheckError, Subject, require, rule
+from zerokd.testing.inputs import asking, gradients, tensors
+from zerokd.testing.measures import brief, extremes, same, value
+
+
+@rule()
+def asks_for_gradient(subject: Subject) -> None:
+    """at least one port asks for gradient: a loss without one trains nothing"""
+    require(any(port.grad for port in subject.component.ports.values()), "no port has grad=True")
+
+
+@rule()
+def gradient_reaches(subject: Subject) -> None:
+    """gradient reaches every port that asks for it, from every image, and no other port"""
+    measure = subject.build()
+    ports = asking(measure, tensors(measure), every=True)
+    value(measure, ports)
+    _, found = gradients(measure, ports)
+    for name, port in measure.ports.items():
+        gradient = found[name]
+        if not port.grad:
+            silent = gradient is None or not gradient.any()
+            require(silent, f"gradient reaches port {name!r}, which does not ask for it")
+            continue
+        require(gradient is not None, f"no gradient reaches port {name!r}")
+        assert gradient is not None
+        none = [image for image, one in enumerate(gradient) if not one.any()]
+        require(not none, f"the gradient at port {name!r} is 0 for image {none[:1]} of noise")
+
+
+@rule()
+def finite_gradients(subject: Subject) -> None:
+    """the gradient is finite on black, white, grey and other extreme images"""
+    measure = subject.build()
+    for scene, ports in extremes(measure):
+        _, found = gradients(measure, asking(measure, ports))
+        for name, gradient in found.items():
+            bad = gradient is not None and not torch.isfinite(gradient).all()
+            require(not bad, f"the gradient at port {name!r} is not finite on {scene}")
+
+
+@rule()
+def gradient_is_slope(subject: Subject) -> None:
+    """the gradient is the slope of the value, in float64 (torch.autograd.gradcheck)"""
+    measure = subject.build().double()
+    ports = asking(measure, tensors(measure, 1, dtype=torch.float64))
+    leaves = [name for name, one in ports.items() if one.requires_grad]
+
+    def at(*given: Tensor) -> Tensor:
+        found: Tensor = measure(**ports | dict(zip(leaves, given, strict=True)))
+        return found
+
+    try:
+        torch.autograd.gradcheck(at, [ports[name] for name in leaves], atol=1e-7, rtol=1e-3, fast_mode=True)
+    except Exception as fault:
+        raise CheckError(str(fault).strip().splitlines()[0][:200]) from fault
+
+
+@rule()
+def deterministic(subject: Subject) -> None:
+    """the same inputs give the same value and gradient, again and in a new instance, and no random number is drawn"""
+    first, second = subject.build(), subject.build()
+    ports = tensors(first)
+    before = torch.random.get_rng_state()
+    once = gradients(first, asking(first, ports))
+    require(torch.equal(before, torch.random.get_rng_state()), "it draws from the global random generator")
+    for told, measure in (("asked again", first), ("of a new instance", second)):
+        again = gradients(measure, asking(measure, ports))
+        same(again[0], once[0], f"another value {told}", 0.0)
+        for name, gradient in once[1].items():
+            other = again[1][name]
+            equal = gradient is None or (other is not None and torch.equal(other, gradient))
+            require(equal, f"another gradient at port {name!r} {told}")
+
+
+@rule()
+def compiles(subject: Subject) -> None:
+    """torch.compile takes it whole (fullgraph) and gives the same value and gradient"""
+    measure = subject.build()
+    ports = tensors(measure)
+    plain = gradients(measure, asking(measure, ports))
+    torch.compiler.reset()
+    try:
+        compiled = torch.compile(measure, fullgraph=True, backend="aot_eager", dynamic=False)
+        leaves = asking(measure, ports)
+        found = compiled(**leaves)
+        found.sum().backward()
+    except Exception as fault:
+        lines = [line for line in str(fault).strip().splitlines() if line.strip()]
+        raise CheckError(f"{type(fault).__name__}: {lines[0][:200] if lines else ''}") from fault
+    finally:
+        torch.compiler.reset()
+    same(found, plain[0], "another value when compiled", 1e-4)
+    for name, gradient in plain[1].items():
+        other = leaves[name].grad
+        if gradient is not None and other is not None:
+            close = torch.allclose(other, gradient, rtol=1e-3, atol=1e-6)
+            require(close, f"another gradient at port {name!r} when compiled: {brief(other)}, not {brief(gradient)}")
+
+
+RULES = (
+    asks_for_gradient,
+    gradient_reaches,
+    finite_gradients,
+    gradient_is_slope,
+    deterministic,
+    compiles,
+)

@@ -1,0 +1,218 @@
+"""What losses and metrics promise: a value per image, from that image alone, finite, bounded, where its inputs are."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from zerokd.testing.check import CheckError, Subject, require, rule
+from zerokd.testing.inputs import tensors
+from zerokd.testing.scenes import EXTREMES
+
+CLOSE = 1e-9  # relative and absolute, in float64: what another order of summation may change
+SLACK = 1e-5  # by which rounding in float32 may pass a bound
+
+
+def same(one: Tensor, other: Tensor, message: str, close: float = CLOSE) -> None:
+    """Require equal tensors, but for rounding."""
+    if not torch.allclose(one, other, rtol=close, atol=close, equal_nan=True):
+        raise CheckError(f"{message}: {brief(one)} against {brief(other)}")
+
+
+def brief(values: Tensor) -> str:
+    """A few numbers of a tensor."""
+    shown = [f"{value:.6g}" for value in values.detach().flatten()[:4].tolist()]
+    return f"[{', '.join(shown)}{', ...' if values.numel() > 4 else ''}]"
+
+
+def value(measure: Any, ports: Mapping[str, Tensor]) -> Tensor:
+    """What it gives, which must be one number for each image."""
+    found = measure(**ports)
+    count = len(next(iter(ports.values())))
+    require(isinstance(found, Tensor), f"returned a {type(found).__name__}, not a tensor")
+    require(found.shape == (count,), f"returned the shape {tuple(found.shape)} for {count} images, not ({count},)")
+    return found
+
+
+@rule()
+def value_per_image(subject: Subject) -> None:
+    """one value per image, shape (N,), float32 or wider"""
+    for dtype in (torch.float32, torch.float64):
+        for count in (1, 3):
+            measure = subject.build().to(dtype)
+            found = value(measure, tensors(measure, count, dtype=dtype)).dtype
+            require(found == dtype, f"returned {found} for inputs of {dtype}")
+
+
+@rule()
+def batch_order(subject: Subject) -> None:
+    """an image's value moves with it, and is there twice where the image is"""
+    measure = subject.build().double()
+    ports = tensors(measure, dtype=torch.float64)
+    found, order = value(measure, ports), torch.tensor([2, 0, 1, 0])
+    moved = value(measure, {name: one[order] for name, one in ports.items()})
+    same(moved, found[order], "the images in another order, one of them twice, have other values")
+
+
+@rule()
+def batch_company(subject: Subject) -> None:
+    """an image's value does not depend on the others of its batch"""
+    measure = subject.build().double()
+    ports = tensors(measure, dtype=torch.float64)
+    alone = torch.cat([value(measure, {name: one[i : i + 1] for name, one in ports.items()}) for i in range(3)])
+    same(alone, value(measure, ports), "images one by one have other values than together")
+
+
+@rule()
+def finite_values(subject: Subject) -> None:
+    """finite on black, white, grey and other extreme images"""
+    measure = subject.build()
+    for name, ports in extremes(measure):
+        found = value(measure, ports)
+        require(torch.isfinite(found).all(), f"{brief(found)} on {name}")
+
+
+def extremes(measure: Any) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Extreme images in all ports, and in the first port alone beside noise."""
+    usual, first = tensors(measure), next(iter(measure.ports))
+    for name, make in EXTREMES.items():
+        extreme = tensors(measure, make=make, same=True)
+        yield name, extreme
+        yield f"{name} ({first} alone)", usual | {first: extreme[first]}
+
+
+@rule()
+def sizes(subject: Subject) -> None:
+    """any size from min_size() on, odd and oblong ones too"""
+    measure = subject.build()
+    least = measure.min_size()
+    for more in ((0, 0), (0, 1), (1, 0), (3, 8), (17, 2)):
+        size = (least + more[0], least + more[1])
+        try:
+            found = value(measure, tensors(measure, 2, size))
+        except CheckError:
+            raise
+        except Exception as fault:
+            raise CheckError(f"{type(fault).__name__} on {size[0]}x{size[1]} pixels: {fault}") from fault
+        require(torch.isfinite(found).all(), f"{brief(found)} on {size[0]}x{size[1]} pixels")
+
+
+@rule(lambda subject: any(port.channels is None for port in subject.component.ports.values()))
+def channels(subject: Subject) -> None:
+    """any number of channels, where a port does not say how many it takes"""
+    measure = subject.build()
+    for count in (1, 2, 5):
+        try:
+            value(measure, tensors(measure, channels=count))
+        except CheckError:
+            raise
+        except Exception as fault:
+            text = f"{type(fault).__name__} on {count} channels: {fault}; say Port(channels=...) if it needs a number"
+            raise CheckError(text) from fault
+
+
+@rule()
+def bounds(subject: Subject) -> None:
+    """values lie in the declared bounds"""
+    measure = subject.build()
+    least, most = measure.bounds
+    require(least < most, f"the bounds {measure.bounds} are no interval")
+    usual = tensors(measure)
+    for name, ports in [("noise", usual), ("black and white noise", tensors(measure, make=torch.round))]:
+        inside(value(measure, ports), least, most, name)
+    for name, ports in extremes(measure):
+        inside(value(measure, ports), least, most, name)
+
+
+def inside(found: Tensor, least: float, most: float, scene: str) -> None:
+    """Require values in an interval."""
+    slack = SLACK * max(1.0, *(abs(edge) for edge in (least, most) if abs(edge) < float("inf")), 0.0)
+    require(
+        (found >= least - slack).all() and (found <= most + slack).all(),
+        f"{brief(found)} on {scene} is not in [{least:g}, {most:g}]",
+    )
+
+
+@rule()
+def inputs_unchanged(subject: Subject) -> None:
+    """the tensors that it is given stay as they are"""
+    measure = subject.build()
+    ports = tensors(measure)
+    before = {name: one.clone() for name, one in ports.items()}
+    versions = {name: one._version for name, one in ports.items()}
+    value(measure, ports)
+    for name, one in ports.items():
+        untouched = torch.equal(one, before[name]) and one._version == versions[name]
+        require(untouched, f"port {name!r} was written to")
+
+
+@rule()
+def no_host_sync(subject: Subject) -> None:
+    """nothing waits for a value: no .item(), .tolist(), numpy, or `if tensor`"""
+    measure = subject.build()
+    ports = tensors(measure)
+    try:
+        with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+            measure(**{name: mode.from_tensor(one) for name, one in ports.items()})
+    except Exception as fault:
+        first = str(fault).strip().splitlines()[:1]
+        raise CheckError(f"{type(fault).__name__} where tensors have no values: {''.join(first)[:200]}") from fault
+
+
+@rule()
+def moves(subject: Subject) -> None:
+    """.to() moves all that it computes with, and new tensors are made where the inputs are"""
+    measure = subject.build()
+    ports = tensors(measure)
+    try:
+        found = measure.to("meta")(**{name: one.to("meta") for name, one in ports.items()})
+    except Exception as fault:
+        text = f"after .to(device), inputs there: {type(fault).__name__}: {str(fault).splitlines()[0][:200]}"
+        raise CheckError(f"{text} (keep tensors in buffers, make new ones like an input)") from fault
+    require(found.device.type == "meta", f"the value is on {found.device}, the inputs are not")
+
+
+@rule()
+def autocast(subject: Subject) -> None:
+    """finite under autocast to bfloat16 and float16, and still float32 or wider"""
+    measure = subject.build()
+    for dtype in (torch.bfloat16, torch.float16):
+        with torch.autocast("cpu", dtype), warnings.catch_warnings(action="ignore"):
+            found = value(measure, tensors(measure))
+        require(torch.isfinite(found).all(), f"{brief(found)} under autocast to {dtype}")
+        require(found.dtype in (torch.float32, torch.float64), f"{found.dtype} under autocast to {dtype}")
+
+
+@rule()
+def state_round_trip(subject: Subject) -> None:
+    """its state goes through a safetensors file and gives the same values"""
+    first, second = subject.build(), subject.build()
+    state = {name: one.contiguous() for name, one in first.state_dict().items()}
+    try:
+        second.load_state_dict(safetensors.torch.load(safetensors.torch.save(state)))
+    except Exception as fault:
+        raise CheckError(f"{type(fault).__name__}: {str(fault).splitlines()[0][:200]}") from fault
+    ports = tensors(first)
+    same(value(first, ports), value(second, ports), "other values after a round trip", 0.0)
+
+
+RULES = (
+    value_per_image,
+    batch_order,
+    batch_company,
+    finite_values,
+    sizes,
+    channels,
+    bounds,
+    inputs_unchanged,
+    no_host_sync,
+    moves,
+    autocast,
+    state_round_trip,
+)

@@ -1,0 +1,130 @@
+"""What a model promises: the outputs that it declares, in their ranges, of any image, from that image alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zerokd.testing.check import CheckError, Subject, require, rule
+from zerokd.testing.inputs import noise
+from zerokd.testing.measures import brief, same
+from zerokd.testing.modules import RULES as ALIKE
+from zerokd.testing.modules import seeded, trial
+from zerokd.testing.scenes import EXTREMES
+
+SIZES = ((1, 1), (1, 7), (5, 3), (16, 16), (17, 31))
+SLACK = 1e-5
+
+
+@rule()
+def outputs_declared(subject: Subject) -> None:
+    """forward returns exactly what outputs() declares, the enhanced image among it"""
+    one = trial(subject)
+    found, declared = set(one.outputs()), set(one.module.outputs())  # type: ignore[operator]
+    require(found == declared, f"forward returns {sorted(found)}, outputs() declares {sorted(declared)}")
+    require("enhanced" in found, "there is no output called enhanced")
+
+
+@rule()
+def output_ranges(subject: Subject) -> None:
+    """every output lies in its declared range, on black, white and other extreme images too"""
+    model = seeded(subject).eval()
+    declared = model.outputs()
+    require(declared.get("enhanced") and declared["enhanced"].range == (0.0, 1.0), "enhanced is to lie in (0.0, 1.0)")
+    for name, make in {"noise": lambda image: image, **EXTREMES}.items():
+        for output, tensor in model(make(noise((2, 3, 12, 10))).float()).items():
+            require(torch.isfinite(tensor).all(), f"{output} is {brief(tensor)} on {name}")
+            least, most = declared[output].range or (-torch.inf, torch.inf)
+            low, high = float(tensor.detach().min()), float(tensor.detach().max())
+            inside = least - SLACK <= low and high <= most + SLACK
+            require(
+                inside, f"{output} goes from {low:.4g} to {high:.4g} on {name}, declared is {declared[output].range}"
+            )
+
+
+@rule()
+def any_size(subject: Subject) -> None:
+    """images of any size give an enhanced image of that size: one pixel, odd and oblong ones too"""
+    model = seeded(subject).eval()
+    for height, width in SIZES:
+        try:
+            shape = tuple(model(noise((2, 3, height, width)).float())["enhanced"].shape)
+        except Exception as fault:
+            raise CheckError(f"{type(fault).__name__} on {height}x{width} pixels: {fault}") from fault
+        require(shape == (2, 3, height, width), f"{height}x{width} pixels become {shape}")
+
+
+@rule()
+def image_alone(subject: Subject) -> None:
+    """an image's outputs do not depend on the others of its batch, in training and in evaluation"""
+    for training in (True, False):
+        model = seeded(subject).double().train(training)
+        low = noise((3, 3, 12, 10))
+        together = {name: tensor.detach() for name, tensor in model(low).items()}
+        for name, tensor in together.items():
+            one_by_one = torch.cat([model(low[i : i + 1])[name] for i in range(3)])
+            same(one_by_one, tensor, f"{name} of images one by one and together ({'train' if training else 'eval'})")
+
+
+@rule()
+def gradient_reaches(subject: Subject) -> None:
+    """every parameter gets a gradient that is finite, on extreme images too, and not 0 on noise"""
+    model = seeded(subject).train()
+    for scene, make in {"noise": lambda image: image, **EXTREMES}.items():
+        model.zero_grad()
+        outputs = model(make(noise((4, 3, 12, 10))).float())
+        torch.stack(
+            [(tensor * noise(tuple(tensor.shape), 5).to(tensor)).sum() for tensor in outputs.values()]
+        ).sum().backward()
+        for name, one in model.named_parameters():
+            if one.requires_grad:
+                require(one.grad is not None, f"no gradient reaches {name}")
+                require(torch.isfinite(one.grad).all(), f"the gradient of {name} is not finite on {scene}")
+                require(scene != "noise" or one.grad.any(), f"the gradient of {name} is 0 on noise")
+
+
+@rule()
+def gradient_is_slope(subject: Subject) -> None:
+    """the gradient is the slope of the enhanced image, in float64 (torch.autograd.gradcheck)"""
+    model = seeded(subject).double()
+    parameters = [one for one in model.parameters() if one.requires_grad]
+    low = 0.2 + 0.6 * noise((1, 3, 5, 4))
+
+    def at(*_: Tensor) -> Tensor:
+        enhanced: Tensor = model(low)["enhanced"]
+        return enhanced
+
+    try:
+        torch.autograd.gradcheck(at, parameters, atol=1e-6, rtol=1e-3, fast_mode=True)
+    except Exception as fault:
+        raise CheckError(str(fault).strip().splitlines()[0][:200]) from fault
+
+
+@rule()
+def gated_exist(subject: Subject) -> None:
+    """`gated` names layers that there are"""
+    names = dict(seeded(subject).named_modules())
+    unknown = [name for name in subject.component.gated if name not in names]
+    require(not unknown, f"gated names {', '.join(unknown)}; there are {', '.join(filter(None, names))}")
+
+
+@rule()
+def channels_last(subject: Subject) -> None:
+    """the memory layout of its inputs changes nothing"""
+    model, low = seeded(subject).eval(), noise((2, 3, 12, 10)).float()
+    other = model.to(memory_format=torch.channels_last)(low.to(memory_format=torch.channels_last))
+    for name, tensor in seeded(subject).eval()(low).items():
+        same(other[name], tensor, f"another {name} with channels last", 1e-4)
+
+
+RULES = (
+    outputs_declared,
+    output_ranges,
+    any_size,
+    image_alone,
+    gradient_reaches,
+    gradient_is_slope,
+    gated_exist,
+    channels_last,
+    *ALIKE,
+)

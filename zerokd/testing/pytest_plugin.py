@@ -1,0 +1,59 @@
+"""The checks of installed plugins as pytest items, with no test file: ``pytest -p zerokd.testing.pytest_plugin
+--conformance NAME``, where NAME is a distribution or a component."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zerokd.errors import ZerokdError
+from zerokd.testing.check import Check, CheckError
+from zerokd.testing.kit import checks_of
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One option, given as often as there are names."""
+    parser.addoption("--conformance", action="append", default=[], metavar="NAME", help="check an installed plugin")
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Names that mean nothing are a mistake of usage."""
+    try:
+        session.config.stash[CHECKS] = [one for name in session.config.option.conformance for one in checks_of(name)]
+    except ZerokdError as fault:
+        raise pytest.UsageError(str(fault)) from None
+
+
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Add the checks to whatever else was collected."""
+    root = Checks.from_parent(session, name="conformance", path=Path("conformance"))
+    items += root.collect()
+
+
+CHECKS = pytest.StashKey[list[Check]]()
+
+
+class Checks(pytest.File):
+    """All checks that were asked for."""
+
+    def collect(self) -> list[Any]:
+        return [CheckItem.from_parent(self, name=str(one), check=one) for one in self.config.stash[CHECKS]]
+
+
+class CheckItem(pytest.Item):
+    """One check."""
+
+    def __init__(self, *, check: Check, **more: Any):
+        super().__init__(**more)
+        self.check = check
+
+    def runtest(self) -> None:
+        self.check()
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        return str(excinfo.value) if excinfo.errisinstance(CheckError) else super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, str(self.check)

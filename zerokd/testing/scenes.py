@@ -1,0 +1,69 @@
+"""The words of ``best_on`` and ``worsens_with``: scenes on which a measure is at its best, and what makes them worse.
+
+Scenes and corruptions are made in [0, 1] and then moved into the range of each port; where a port has none, that is
+[-1, 1]. A scene may also be a number: every port is flat at that value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a growing corruption
+MIDDLE = (0.3, 0.7)  # what flat scenes lie in, so that a corruption can go both ways
+
+
+def _flat(noise: Tensor) -> Tensor:
+    low, high = MIDDLE
+    return (low + (high - low) * noise[:, :, :1, :1]).expand_as(noise)
+
+
+SCENES: dict[str, Callable[[Tensor], Tensor]] = {
+    "identical": lambda noise: noise,  # all ports hold the same picture; so they do in every other scene
+    "constant": _flat,  # one colour
+    "grey": lambda noise: _flat(noise[:, :1]).expand_as(noise),  # one level in all channels
+    "black": torch.zeros_like,
+    "white": torch.ones_like,
+}
+
+
+def _noise(image: Tensor, strength: float) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    grain = torch.rand(image.shape, generator=generator, dtype=torch.float64).to(image) - 0.5
+    return (image + strength * 0.5 * grain).clamp(0, 1)
+
+
+def _cast(image: Tensor, strength: float) -> Tensor:
+    tint = torch.ones(image.shape[1]).to(image)
+    tint[1:] -= 0.6 * strength  # the first channel stays, the others fade
+    return image * tint.view(1, -1, 1, 1)
+
+
+def _blur(image: Tensor, strength: float) -> Tensor:
+    padded = F.pad(image, (1, 1, 1, 1), mode="replicate")
+    return torch.lerp(image, F.avg_pool2d(padded, 3, stride=1), strength)
+
+
+CORRUPTIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "noise": _noise,
+    "blur": _blur,
+    "cast": _cast,
+    "darkening": lambda image, strength: image * (1 - 0.6 * strength),
+    "brightening": lambda image, strength: image + (1 - image) * 0.6 * strength,
+    "flattening": lambda image, strength: torch.lerp(image, image.mean(dim=(2, 3), keepdim=True), 0.9 * strength),
+}
+
+EXTREMES: dict[str, Callable[[Tensor], Tensor]] = {
+    "black": torch.zeros_like,
+    "white": torch.ones_like,
+    "grey": lambda noise: torch.full_like(noise, 0.3),
+    "one colour": lambda noise: noise[:, :, :1, :1].expand_as(noise),
+    "nearly black": lambda noise: noise**20,
+    "nearly white": lambda noise: noise**0.05,
+    "black and white": torch.round,
+    "one bright pixel": lambda noise: (noise == noise.amax(dim=(1, 2, 3), keepdim=True)).to(noise),
+    "denormal": lambda noise: noise * 1e-40,
+}
