@@ -15,6 +15,7 @@ class Sum(Aggregator):
 
     Formula: $\sum_t g_t$ over the gradients of all terms, each times its weight already.
     Returns: (P,), equal to the gradient of the objective but for float rounding.
+    Source: none; it is what the equation of a stage says.
     Pitfalls: it needs one backward pass a term, and changes nothing; a stage that wants the sum needs no aggregator.
 
     Example:

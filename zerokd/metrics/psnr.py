@@ -52,8 +52,8 @@ class Psnr(Metric):
     better = "higher"
     unit = "dB"
     bounds = (0.0, 120.0)
-    best_on = ("equal",)
-    worsens_with = ("noise",)
+    best_on = ("identical",)
+    worsens_with = ("noise", "blur", "cast")
 
     def forward(self, *, image: Tensor, target: Tensor) -> Tensor:
         return psnr(image, target)

@@ -36,8 +36,8 @@ class Ssim(Metric):
     }
     better = "higher"
     bounds = (-1.0, 1.0)
-    best_on = ("equal",)
-    worsens_with = ("noise",)
+    best_on = ("identical",)
+    worsens_with = ("noise", "blur")
 
     def min_size(self) -> int:
         return self.config.window
