@@ -50,7 +50,7 @@ def tried(aggregator: Aggregator, name: str, gradients: Mapping[str, Tensor]) ->
     """
     with aside():
         with blame(f"a copy of aggregator {name!r}"):
-            trial = copy.deepcopy(aggregator)
+            trial = copy.deepcopy(aggregator).to(next(iter(gradients.values())).device)
         made = aggregated(trial, name, {label: one.clone() for label, one in gradients.items()})
     if not torch.isfinite(made).all():
         raise PluginError(Problem(f"aggregator {name!r} makes a gradient that is not finite of finite ones"))
