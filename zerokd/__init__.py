@@ -7,7 +7,7 @@ and printing help stay instant.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from zerokd._version import __version__
+from zerokd._version import API_VERSION, __version__
 from zerokd.plugin.hookspecs import hookimpl
 from zerokd.plugin.specs import (
     AdapterSpec,
@@ -63,6 +63,7 @@ _LATER = {
 }
 
 __all__ = [
+    "API_VERSION",
     "Adapter",
     "AdapterSpec",
     "Aggregator",

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Self
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 WIDEST_LINE = 96  # a quoted source line is cut here, so that a caret always stands under what it points at
 
@@ -39,11 +39,15 @@ class Place:
 
 @frozen
 class Problem:
-    """One mistake: what was got (``message``), where, and how to put it right (``hints``)."""
+    """One mistake: what was got (``message``), where, and how to put it right (``hints``).
+
+    ``cause`` is what a plugin raised, for its author.
+    """
 
     message: str
     place: Place | None = None
     hints: tuple[str, ...] = ()
+    cause: BaseException | None = field(default=None, eq=False, repr=False)
 
     def __str__(self) -> str:
         head = f"{self.place}: {self.message}" if self.place else self.message

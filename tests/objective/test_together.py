@@ -5,6 +5,11 @@ import torch
 
 from zerokd.errors import RecipeError
 from zerokd.objective.probe import probe
+from zerokd.plugin.host import discover
+from zerokd.recipe.extends import read_recipe
+from zerokd.recipe.overrides import override
+from zerokd.recipe.resolve import resolve
+from zerokd.recipe.schema import validate
 
 
 def refusals(components, number=0):
@@ -41,6 +46,51 @@ def test_defaults_written_out_make_the_same_term(build):
 def test_a_smooth_curve_alone_is_least_at_no_curve(build):
     told = refusals(build('terms.pretraining={smooth={use="total_variation"}}'))
     assert told == ["stage 'pretrain': the objective is least when the student changes nothing"]
+
+
+DIMMER = """
+import torch, zerokd
+class Dimmer(zerokd.Model):
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.level = torch.nn.Parameter(torch.zeros(1, 3, 1, 1))
+    def outputs(self):
+        light = zerokd.Signal(range=(0.0, 1.0), unchanged=1.0)
+        return {"enhanced": zerokd.Signal(range=(0.0, 1.0)), "light": light, "twin": zerokd.Signal(range=(0.0, 1.0))}
+    def forward(self, low):
+        light = torch.sigmoid(self.level + low)
+        return {"enhanced": low * light, "light": light, "twin": light}
+@zerokd.hookimpl
+def zerokd_models():
+    return [zerokd.ModelSpec("dimmer", target=__name__ + ":Dimmer", summary="a test")]
+"""
+DIMMED = """
+name = "dim"
+run = ["train"]
+[data]
+use = "dead_leaves"
+count = 4
+size = 16
+[models.student]
+use = "dimmer"
+[stages.train]
+use = "self_supervised"
+objective = "task"
+epochs = 1
+"""
+
+
+@pytest.mark.parametrize(("signal", "refused"), [("light", True), ("twin", False)])
+def test_what_changes_nothing_is_what_the_model_says(tmp_path, signal, refused):
+    (tmp_path / "dimmer.py").write_text(DIMMER)
+    (tmp_path / "dim.toml").write_text(DIMMED)
+    term = f'terms.task.smooth={{use="total_variation", on={{image="student.{signal}"}}}}'
+    document = override(read_recipe(tmp_path / "dim.toml"), [term])
+    components = resolve(validate(document), document, discover([tmp_path / "dimmer.py"]))
+    if refused:
+        assert refusals(components) == ["stage 'train': the objective is least when the student changes nothing"]
+    else:
+        probe(components.phases[0], components, torch.rand(3, 3, 32, 32))
 
 
 def test_one_term_that_wants_a_change_is_enough(build):

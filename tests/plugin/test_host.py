@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from zerokd.errors import RecipeError
-from zerokd.plugin import host
+from zerokd.plugin import found, host
 from zerokd.plugin.specs import KINDS
 
 GOOD = """
@@ -111,24 +111,24 @@ class Point(EntryPoint):
     def dist(self):
         from types import SimpleNamespace
 
-        return SimpleNamespace(name=f"dist-{self.name}", version="1.2")
+        return SimpleNamespace(name=f"dist-{self.name}", version="1.2", requires=None)
 
 
 @pytest.mark.parametrize(
-    ("chosen", "found"),
+    ("chosen", "names"),
     [(None, {"dist-a", "dist-b"}), ("", set()), ("dist-a", {"dist-a"}), ("dist-a, dist-b", {"dist-a", "dist-b"})],
 )
-def test_zerokd_plugins_chooses_installed_plugins(monkeypatch, tmp_path, chosen, found):
+def test_zerokd_plugins_chooses_installed_plugins(monkeypatch, tmp_path, chosen, names):
     for stem in ("a", "b"):
         plugin(tmp_path, f"entry_{stem}", GOOD.format(name=f"flat_{stem}"))
     monkeypatch.syspath_prepend(tmp_path)
     points = [Point(stem, f"entry_{stem}", "zerokd") for stem in ("a", "b")]
-    monkeypatch.setattr(host, "entry_points", lambda group: points)
+    monkeypatch.setattr(found, "entry_points", lambda group: points)
     monkeypatch.delenv("ZEROKD_PLUGINS", raising=False)
     if chosen is not None:
         monkeypatch.setenv("ZEROKD_PLUGINS", chosen)
     strangers = [entry.provider for entry in host.discover().entries if not entry.provider.builtin]
-    assert {provider.name for provider in strangers} == found
+    assert {provider.name for provider in strangers} == names
     assert all(provider.version == "1.2" for provider in strangers)
 
 
@@ -180,7 +180,7 @@ def test_strict_names_every_broken_file(tmp_path):
 
 
 def test_strict_does_not_mind_a_broken_installed_plugin(monkeypatch):
-    monkeypatch.setattr(host, "entry_points", lambda group: [Point("ill", "no_such_module_at_all", "zerokd")])
+    monkeypatch.setattr(found, "entry_points", lambda group: [Point("ill", "no_such_module_at_all", "zerokd")])
     monkeypatch.delenv("ZEROKD_PLUGINS", raising=False)
     assert [ill.provider.name for ill in host.discover(strict=True).broken] == ["dist-ill"]
 

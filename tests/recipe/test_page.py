@@ -114,6 +114,36 @@ def test_the_same_as_data(sample):
     assert f"\n{found['snippet']}" == PAGE[PAGE.index("\n  [terms") :].replace("\n  ", "\n")
 
 
+class Net(zerokd.Model):
+    class Config(zerokd.Config):
+        floor: float = Field(gt=0.0, lt=1.0, examples=[0.25])
+
+    def outputs(self):
+        light = zerokd.Signal(range=(self.config.floor, 1.0), unchanged=1.0)
+        return {"enhanced": zerokd.Signal(range=(0.0, math.inf)), "light": light}
+
+
+def test_a_models_outputs_are_shown_as_it_declares_them(monkeypatch):
+    module = ModuleType("a_test_module")
+    module.Net = Net
+    monkeypatch.setitem(sys.modules, "a_test_module", module)
+    entry = Entry(zerokd.ModelSpec("net", target="a_test_module:Net", summary="a test"), Provider("mine", "1.2"))
+    rows = [line.split() for line in page(entry).splitlines()]
+    assert ["signal", "range", "unchanged", "iterations"] in rows
+    assert ["light", "[0.25,", "1]", "1"] in rows
+    assert facts(entry)["outputs"] == [
+        {"signal": "enhanced", "range": [0.0, None], "unchanged": None, "iterations": None},
+        {"signal": "light", "range": [0.25, 1.0], "unchanged": 1.0, "iterations": None},
+    ]
+
+
+def test_a_name_wider_than_its_column_is_not_cut_short(sample, monkeypatch):
+    name = "student.a_signal_of_a_name_that_no_column_of_this_table_has_room_for"
+    monkeypatch.setattr(Sample, "ports", {"a": zerokd.Port("a signal of a long name", default=name)})
+    table = page(sample).partition("Ports\n")[2].partition("\n\n")[0]
+    assert name in "".join(line.split()[-1] for line in table.splitlines())
+
+
 def test_a_component_without_docstring_has_a_page(sample, monkeypatch):
     monkeypatch.setattr(Sample, "__doc__", None)
     assert page(sample).splitlines()[:4] == [*PAGE.splitlines()[:2], "", "Ports"]

@@ -52,6 +52,7 @@ def test_a_model_of_a_one_file_plugin_needs_that_file(tmp_path):
     )
     facts = {"architecture": {"use": "mine:own", "config": {}}}
     write_weights(tmp_path / "a.safetensors", NanoDce().state_dict(), facts)
-    with pytest.raises(RecipeError, match=r'unknown model(?s:.*)plugins=\["file\.py"\]'):
+    told = r'unknown model(?s:.*)`pip install --upgrade mine`(?s:.*)plugins=\["mine\.py"\]'
+    with pytest.raises(RecipeError, match=told):
         zerokd.load(tmp_path / "a.safetensors")
     assert isinstance(zerokd.load(tmp_path / "a.safetensors", plugins=[plugin]), NanoDce)

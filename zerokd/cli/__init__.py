@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -15,6 +16,7 @@ import click
 from zerokd._version import __version__
 from zerokd.errors import ZerokdError
 
+TRACEBACK = "ZEROKD_TRACEBACK"
 COMMANDS = {
     "run": "train a student as a recipe says",
     "resume": "go on with a run that was stopped",
@@ -23,6 +25,7 @@ COMMANDS = {
     "explain": "account for a recipe's equation, term by term",
     "list": "show every component that a recipe may name",
     "doctor": "look for what would keep zerokd from running here",
+    "plugins": "show every plugin and its state, or check one",
     "schema": "write the JSON Schema of recipes, for editors",
     "show": "show a component, or a recipe with the origin of every value",
 }
@@ -44,6 +47,13 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
+@click.option(
+    "--traceback",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda context, parameter, given: given and os.environ.update({TRACEBACK: "1"}),
+    help="Show in full how an error in a plugin came about; so does ZEROKD_TRACEBACK=1.",
+)
 def zerokd() -> None:
     """Compose, prove, train and ship tiny zero-reference image enhancers.
 
@@ -79,6 +89,8 @@ def _tell(error: BaseException) -> None:
         error.show()
     elif isinstance(error, ZerokdError):
         for problem in error.problems:
+            if problem.cause is not None and os.environ.get(TRACEBACK):
+                click.echo("".join(traceback.format_exception(problem.cause)), err=True)
             click.echo(str(problem), err=True)
         if len(error.problems) > 1:
             click.echo(f"{len(error.problems)} problems; nothing was run", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,27 @@ import click
 
 Command = Callable[..., Any]
 
-plugin_option = click.option(
-    "--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="A one-file plugin to load."
-)
+
+def _leave_out(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    if given:
+        os.environ["ZEROKD_PLUGINS"] = ""
+
+
+def plugin_option(command: Command) -> Command:
+    """Which plugins are loaded."""
+    command = click.option(
+        "--no-plugins",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_leave_out,
+        help="Leave out all installed plugins.",
+    )(command)
+    return click.option(
+        "--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="A one-file plugin to load."
+    )(command)
+
+
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, ..."
 )

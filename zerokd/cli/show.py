@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from zerokd.cli import while_read
+from zerokd.cli.complete import component_or_recipe
 from zerokd.cli.options import change_options, plugin_option
 
 
 @click.command("show")
-@click.argument("subject", metavar="NAME|RECIPE")
+@click.argument("subject", metavar="NAME|RECIPE", shell_complete=component_or_recipe)
 @click.option("--resolved", is_flag=True, help="A recipe as a run uses it, each value with its origin.")
 @click.option("--json", "as_json", is_flag=True, help="A component as JSON, for programs.")
 @change_options

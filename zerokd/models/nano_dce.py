@@ -49,7 +49,7 @@ class NanoDce(Model):
     def outputs(self) -> dict[str, Signal]:
         return {
             "enhanced": Signal(range=(0.0, 1.0)),
-            "curve_map": Signal(range=(-1.0, 1.0), iterations=self.config.iterations),
+            "curve_map": Signal(range=(-1.0, 1.0), iterations=self.config.iterations, unchanged=0.0),
         }
 
     def forward(self, low: Tensor) -> dict[str, Tensor]:

@@ -56,7 +56,7 @@ class ZeroDcePp(Model):
     def outputs(self) -> dict[str, Signal]:
         return {
             "enhanced": Signal(range=(0.0, 1.0)),
-            "curve_map": Signal(range=(-1.0, 1.0), iterations=self.config.iterations),
+            "curve_map": Signal(range=(-1.0, 1.0), iterations=self.config.iterations, unchanged=0.0),
         }
 
     def forward(self, low: Tensor) -> dict[str, Tensor]:

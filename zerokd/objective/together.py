@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 import torch
+from torch import Tensor
 
 from zerokd.errors import Problem
 from zerokd.objective.graph import Graph
@@ -37,11 +38,8 @@ def twice(phase: Phase, graph: Graph) -> Iterator[Problem]:
 
 @torch.no_grad()
 def standstill(phase: Phase, trial: Trial) -> Iterator[Problem]:
-    """An objective that a student which changes nothing has already reached: output = input, curve map = 0."""
-    terms, low = weighed(phase), trial.tensors["low"]
-    unchanged = {f"{TRAINED}.enhanced": low}
-    if f"{TRAINED}.curve_map" in trial.tensors:
-        unchanged[f"{TRAINED}.curve_map"] = torch.zeros_like(trial.tensors[f"{TRAINED}.curve_map"])
+    """An objective that a student which changes nothing has already reached: its image is the input, a curve map 0."""
+    terms, unchanged = weighed(phase), _unchanged(trial)
     read = {name for term in terms for name in term.on.values() if name.startswith(f"{TRAINED}.")}
     if not read <= unchanged.keys() or any(trial.tensors[name].shape != unchanged[name].shape for name in read):
         return
@@ -54,3 +52,13 @@ def standstill(phase: Phase, trial: Trial) -> Iterator[Problem]:
     text = f"stage {phase.name!r}: the objective is least when the student changes nothing"
     told = f"every term is at its least value where the output is the input: {', '.join(labels)}"
     yield Problem(text, phase.place, (told,))
+
+
+def _unchanged(trial: Trial) -> dict[str, Tensor]:
+    """The outputs of a student that changes nothing, as far as the student declares them."""
+    known = {f"{TRAINED}.enhanced": trial.tensors["low"]}
+    for forward in trial.graph.forwards():
+        for name, signal in forward.describe({}).items() if forward.owner == TRAINED else ():
+            if signal.unchanged is not None and name in trial.tensors:
+                known[name] = torch.full_like(trial.tensors[name], signal.unchanged)
+    return known

@@ -25,5 +25,8 @@ def blame(what: str, *expected: type[Exception]) -> Iterator[None]:
         told = str(fault).strip().splitlines()
         text = f"{what} failed: {type(fault).__name__}" + (f": {told[0][:160]}" if told else "")
         where = traceback.extract_tb(fault.__traceback__)[-1]
-        hints = ("this is a fault of that component, not of the recipe", f"at {where.filename}:{where.lineno}")
-        raise PluginError(Problem(text, hints=hints)) from fault
+        hints = (
+            "this is a fault of that component, not of the recipe",
+            f"at {where.filename}:{where.lineno}; zerokd --traceback ... shows how it came there",
+        )
+        raise PluginError(Problem(text, hints=hints, cause=fault)) from fault

@@ -13,11 +13,12 @@ from zerokd.plugin.specs import KINDS, SINGULAR, Spec
 
 @frozen
 class Provider:
-    """Where a component comes from: a distribution and its version (a one-file plugin has none)."""
+    """Where a component comes from: a distribution and its version, or the ``path`` of a one-file plugin."""
 
     name: str
     version: str = ""
     builtin: bool = False
+    path: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}".rstrip()
@@ -48,11 +49,20 @@ class Broken:
 
 
 @frozen
+class Note:
+    """Something that a plugin does and should not, though it can be used."""
+
+    provider: Provider
+    text: str
+
+
+@frozen
 class Catalogue:
-    """Every usable component and every broken plugin."""
+    """Every usable component, every broken plugin, and what else there is to say of plugins."""
 
     entries: tuple[Entry, ...] = ()
     broken: tuple[Broken, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def of(self, kind: str) -> list[Entry]:
         """All components of a kind, by name, built-in ones first."""
@@ -69,6 +79,22 @@ class Catalogue:
             for kind in kinds
         }
         return shown | {"broken": [{"reason": ill.reason, **_who(ill.provider)} for ill in self.broken]}
+
+    def clashes(self) -> list[str]:
+        """A line for every name that two provide, with what to write instead."""
+        lines = []
+        for kind in KINDS:
+            known = self.of(kind)
+            for name in dict.fromkeys(entry.spec.name for entry in known):
+                same = [entry for entry in known if entry.spec.name == name]
+                if len(same) > 1 and same[0].provider.builtin:
+                    others = ", ".join(entry.qualified for entry in same[1:])
+                    lines.append(f"{SINGULAR[kind]} {name!r} is the built-in one; write {others} for the other")
+                elif len(same) > 1:
+                    owners = " and ".join(str(entry.provider) for entry in same)
+                    full = " or ".join(entry.qualified for entry in same)
+                    lines.append(f"{SINGULAR[kind]} {name!r} is provided by {owners}: write {full}")
+        return lines
 
     def find(self, kind: str, use: str) -> Entry:
         """The component that ``use = "name"`` or ``use = "distribution:name"`` means.

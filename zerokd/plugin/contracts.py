@@ -103,7 +103,7 @@ class Model(Component, nn.Module):
     gated: ClassVar[tuple[str, ...]] = ()
 
     def outputs(self) -> dict[str, Signal]:
-        """Range (and iterations, for a curve map) of each tensor that :meth:`forward` returns; shapes are measured."""
+        """What is known of each tensor that :meth:`forward` returns; shapes are measured."""
         raise NotImplementedError
 
     def parameter_count(self) -> int:

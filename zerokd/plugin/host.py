@@ -6,30 +6,23 @@ fails to import; here every plugin is imported, registered and called on its own
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
-import os
-import re
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from importlib.metadata import entry_points
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pluggy
 
-from zerokd._version import __version__
-from zerokd.errors import Problem, RecipeError
+from zerokd._version import API_VERSION, __version__
+from zerokd.errors import Problem, RecipeError, did_you_mean
 from zerokd.plugin import hookspecs
-from zerokd.plugin.catalogue import Broken, Catalogue, Entry, Provider
-from zerokd.plugin.specs import KINDS, Spec
+from zerokd.plugin.catalogue import Broken, Catalogue, Entry, Note
+from zerokd.plugin.found import Candidate, candidates
+from zerokd.plugin.isolation import isolated
+from zerokd.plugin.specs import KINDS, SINGULAR, Spec
 
-GROUP = "zerokd"
-BUILTIN = Provider("zerokd", __version__, builtin=True)
-INTERRUPTS = (KeyboardInterrupt, GeneratorExit)  # not a plugin's doing; all else that it throws is its fault alone
+HOOKS = {f"zerokd_{kind}": kind for kind in KINDS}
+MARK = f"{hookspecs.PROJECT}_impl"  # what pluggy's marker leaves on a hook
 
 
 def discover(files: Iterable[str | Path] = (), *, strict: bool = False) -> Catalogue:
@@ -40,74 +33,75 @@ def discover(files: Iterable[str | Path] = (), *, strict: bool = False) -> Catal
     Raises:
         RecipeError: ``strict``, and one of ``files`` is broken.
     """
-    files = list(files)
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    broken: list[Broken] = []
-    providers: dict[str, Provider] = {}
-    for provider, load in _candidates(files):
-        key = f"{provider.name}#{len(providers)}"
-        with _isolated(provider, broken):
-            manager.register(load(), key)
-            manager.check_pending()
-            providers[key] = provider
-        if key not in providers:
-            manager.unregister(name=key)
     entries: list[Entry] = []
-    for kind in KINDS:
-        for implementation in getattr(manager.hook, f"zerokd_{kind}").get_hookimpls():
-            provider = providers[implementation.plugin_name]
-            with _isolated(provider, broken, f"zerokd_{kind}: "):
-                entries += [Entry(_checked(record, kind), provider) for record in implementation.function()]
-    asked_for = {Provider(Path(file).stem) for file in files}
-    ills = [ill for ill in broken if ill.provider in asked_for]
-    if strict and ills:
-        raise RecipeError(*(Problem(f"plugin {ill.provider} is broken: {ill.reason}") for ill in ills))
-    return Catalogue(tuple(entries), tuple(broken))
+    broken: list[Broken] = []
+    notes: list[Note] = []
+    asked_for = []
+    for number, one in enumerate(candidates(list(files))):
+        ills: list[str] = [one.ill] if one.ill else []
+        told: list[str] = []
+        found = [] if one.ill else list(_records(manager, f"{one.provider.name}#{number}", one, ills, told))
+        entries += [Entry(record, one.provider) for record in found]
+        if not (found or ills or one.provider.builtin):
+            told.append(f"registers nothing: no hook of it ({', '.join(HOOKS)}) returns a record")
+        broken += [Broken(one.provider, ill) for ill in ills]
+        notes += [Note(one.provider, text) for text in told]
+        asked_for += [Broken(one.provider, ill) for ill in ills if one.provider.path]
+    if strict and asked_for:
+        raise RecipeError(*(Problem(f"plugin {ill.provider} is broken: {ill.reason}") for ill in asked_for))
+    return Catalogue(tuple(entries), tuple(broken), tuple(notes))
 
 
-@contextmanager
-def _isolated(provider: Provider, broken: list[Broken], where: str = "") -> Iterator[None]:
-    """Whatever a plugin throws breaks that plugin, and nothing else."""
-    try:
-        yield
-    except INTERRUPTS:
-        raise
-    except BaseException as fault:
-        broken.append(Broken(provider, f"{where}{type(fault).__name__}: {fault}".rstrip(": ")))
+def _records(
+    manager: pluggy.PluginManager, key: str, one: Candidate, ills: list[str], notes: list[str]
+) -> Iterator[Spec]:
+    """What a plugin registers. A hook that fails, or returns one wrong record, gives none; the other hooks stay."""
+    with isolated(ills, notes):
+        plugin = one.load()
+        _check_module(plugin)
+        manager.register(plugin, key)
+    if ills or not manager.has_plugin(key):
+        return
+    for hook, kind in HOOKS.items():
+        for implementation in getattr(manager.hook, hook).get_hookimpls():
+            if implementation.plugin_name == key:
+                found: list[Spec] = []
+                with isolated(ills, notes, f"{hook}: "):
+                    found = _checked(implementation.function(), kind)
+                yield from found
 
 
-def _candidates(files: Iterable[str | Path]) -> Iterator[tuple[Provider, Callable[[], Any]]]:
-    """Every plugin that might be: who provides it, and a call that imports it."""
-    for kind in KINDS:
-        yield BUILTIN, partial(importlib.import_module, f"zerokd.{kind}")
-    chosen = os.environ.get("ZEROKD_PLUGINS")
-    for point in sorted(
-        entry_points(group=GROUP), key=lambda point: (point.dist.name if point.dist else "", point.name)
-    ):
-        provider = Provider(point.dist.name, point.dist.version) if point.dist else Provider(point.name)
-        if chosen is None or provider.name in [name.strip() for name in chosen.split(",")]:
-            yield provider, point.load
-    firsts: dict[str, str] = {}
-    for real, path in {os.path.realpath(file): Path(file) for file in files}.items():
-        yield Provider(path.stem), partial(_import_file, path, real, firsts.setdefault(path.stem, real))
+def _check_module(plugin: Any) -> None:
+    """What can be wrong with a plugin before any hook is called."""
+    wanted = getattr(plugin, "ZEROKD_API", API_VERSION)
+    if not isinstance(wanted, int):
+        raise TypeError(f"ZEROKD_API is {wanted!r}, not a number")
+    if wanted > API_VERSION:
+        raise ImportError(f"written for plugin API {wanted}; zerokd {__version__} has {API_VERSION}: upgrade zerokd")
+    for name in dir(plugin):
+        thing = getattr(plugin, name, None)
+        marked = callable(thing) and getattr(thing, MARK, None) is not None
+        if marked and name not in HOOKS:
+            raise LookupError(f"unknown hook {name!r}; {did_you_mean(name, HOOKS)[0]}")
+        if not marked and callable(thing) and name in HOOKS and getattr(thing, "__module__", None) == _name(plugin):
+            raise LookupError(f"{name} is not marked as a hook: write @zerokd.hookimpl above it")
 
 
-def _import_file(path: Path, real: str, first: str) -> Any:
-    if real != first:
-        raise ImportError(f"{real} and {first} would both be named {path.stem!r}; rename one")
-    digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:8]  # two folders may each hold a file of this name
-    name = f"zerokd_plugin_{re.sub(r'[^0-9a-zA-Z_]', '_', path.stem)}_{digest}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # records name their class as "module:Class"; that import must find this very module
-    spec.loader.exec_module(module)
-    return module
+def _name(plugin: Any) -> str | None:
+    return getattr(plugin, "__name__", None)
 
 
-def _checked(record: Any, kind: str) -> Spec:
-    if not isinstance(record, KINDS[kind]):
-        raise TypeError(f"returned {type(record).__name__}, expected {KINDS[kind].__name__}")
-    return record
+def _checked(records: Any, kind: str) -> list[Spec]:
+    wanted = KINDS[kind]
+    if records is None or isinstance(records, str | Spec):
+        raise TypeError(f"returned {type(records).__name__}, expected a list of {wanted.__name__}")
+    found = list(records)
+    for record in found:
+        if not isinstance(record, wanted):
+            raise TypeError(f"returned {type(record).__name__}, expected {wanted.__name__}")
+    twice = [name for name, count in Counter(record.name for record in found).items() if count > 1]
+    if twice:
+        raise ValueError(f"registers {SINGULAR[kind]} {twice[0]!r} twice")
+    return found

@@ -111,13 +111,15 @@ SINGULAR = {
 class Signal:
     """What is known of a named tensor before the first step.
 
-    ``shape`` is (C, H, W) for one image, ``range`` the closed interval its values lie in (None: unbounded), and
-    ``iterations`` how many times a curve map is applied (None: not a curve map).
+    ``shape`` is (C, H, W) for one image, ``range`` the closed interval its values lie in (None: unbounded),
+    ``iterations`` how many times a curve map is applied (None: not a curve map), and ``unchanged`` the one value that
+    it has where the model returns its input as it is (None: there is no such value).
     """
 
     shape: tuple[int, ...] = ()
     range: tuple[float, float] | None = None
     iterations: int | None = None
+    unchanged: float | None = None
 
 
 @frozen

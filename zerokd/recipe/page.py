@@ -18,13 +18,14 @@ from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Entry
 from zerokd.plugin.keys import interval, keys_of
 from zerokd.plugin.loading import load_component
-from zerokd.plugin.specs import SINGULAR
+from zerokd.plugin.specs import SINGULAR, Signal
 from zerokd.recipe.snippet import snippet
 from zerokd.recipe.toml_text import value_text
 
 WIDTH = 80
 SECTION = re.compile(r"[A-Z]\w+: ")  # "Formula: ..." starts a line of its own in a docstring
 PORTS = ("port", "about", "range", "gradient", "default", "like")
+SIGNALS = ("signal", "range", "unchanged", "iterations")
 KEYS = ("key", "type", "default", "bounds", "description")
 
 
@@ -47,6 +48,10 @@ def facts(entry: Entry) -> dict[str, Any]:
         found["bounds"] = _finite(component.bounds)
     if entry.spec.kind == "metrics":
         found |= {"better": component.better, "unit": component.unit}
+    if entry.spec.kind == "models":
+        with blame(f"the outputs of {entry.qualified}"):
+            made = component(**{key.key: key.example for key in keys_of(component.Config) if key.required}).outputs()
+        found["outputs"] = [_as_data(name, signal) for name, signal in made.items()]
     return found | {"config": config, "snippet": example}
 
 
@@ -64,6 +69,8 @@ def page(entry: Entry) -> str:
         unit = f" {known['unit']}" if known.get("unit") else ""
         better = f"; {known['better']} is better" if "better" in known else ""
         parts += ["", f"Values in {interval(*known['bounds']) or 'any range'}{unit}{better}"]
+    if "outputs" in known:
+        parts += ["", "Outputs", _table(SIGNALS, map(_signal, known["outputs"]))]
     parts += ["", "Config", _table(KEYS, map(_key, known["config"]))] if known["config"] else ["", "Config: none"]
     return "\n".join([*parts, "", "In a recipe", textwrap.indent(known["snippet"], "  ")])
 
@@ -74,9 +81,21 @@ def _port(port: dict[str, Any]) -> tuple[str, ...]:
     return port["port"], port["about"], values or "any", gradient, port["default"] or "none", port["like"] or ""
 
 
+def _signal(signal: dict[str, Any]) -> tuple[str, ...]:
+    values = interval(*signal["range"]) if signal["range"] else ""
+    numbers = (signal["unchanged"], signal["iterations"])
+    return signal["signal"], values or "any", *("" if one is None else f"{one:g}" for one in numbers)
+
+
 def _key(key: dict[str, Any]) -> tuple[str, ...]:
     default = "none" if key["default"] is None else value_text(key["default"])
     return key["key"], key["type"], "required" if key["required"] else default, key["bounds"], key["description"]
+
+
+def _as_data(name: str, signal: Signal) -> dict[str, Any]:
+    """All but the shape, which is known only when the signal has been made."""
+    values, kept = _finite(signal.range), {"unchanged": signal.unchanged, "iterations": signal.iterations}
+    return {"signal": name, "range": values, **kept}
 
 
 def _finite(pair: tuple[float, float] | None) -> list[float | None] | None:
@@ -112,6 +131,8 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """Columns side by side; what is too wide goes on in the next line of its cell."""
     table = Table(*head, box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
     table.columns[0].no_wrap = True
+    for column in table.columns:
+        column.overflow = "fold"  # a name that is wider than its column is cut in two, never short
     for row in rows:
         table.add_row(*map(Text, row))
     console = Console(width=WIDTH - 2, color_system=None)

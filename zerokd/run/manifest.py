@@ -13,7 +13,9 @@ import torch
 
 from zerokd._version import __version__
 from zerokd.objective.objective import Objective
+from zerokd.plugin.catalogue import Provider
 from zerokd.plugin.contracts import Data
+from zerokd.plugin.overview import file_digest
 from zerokd.recipe.components import Components, Phase
 from zerokd.recipe.expression import Series
 from zerokd.run.data_account import data_account
@@ -38,7 +40,7 @@ def manifest(
         "threads": components.threads,
         "versions": {"zerokd": __version__, "python": platform.python_version(), **_versions()},
         "platform": platform.platform(),
-        "plugins": {entry.qualified: str(entry.provider) for entry in components.used},
+        "plugins": {entry.qualified: _provider(entry.provider) for entry in components.used},
         "models": {name: components.origins[f"models.{name}"] for name in components.models},
         "components": components.origins,
         "data": {
@@ -54,6 +56,10 @@ def manifest(
         "fallbacks": list(components.fallbacks),
         "cautions": list(components.cautions),
     }
+
+
+def _provider(provider: Provider) -> str:
+    return f"{provider} sha256:{file_digest(provider.path)}" if provider.path else str(provider)
 
 
 def _stage(phase: Phase, objective: Objective) -> dict[str, Any]:

@@ -81,7 +81,9 @@ def entries_of(plugin: Plugin, catalogue: Catalogue | None = None) -> list[Entry
     ills = [ill for ill in known.broken if ill.provider.name == plugin]
     if ills:
         raise RecipeError(*(Problem(f"plugin {ill.provider} is broken: {ill.reason}") for ill in ills))
-    return [entry for entry in known.entries if entry.provider.name == plugin] or known.called(plugin)
+    own = [entry for entry in known.entries if entry.provider.name == plugin]
+    found = own or known.called(plugin)
+    return [entry for entry in found if entry.provider.builtin] or found  # a bare name is the built-in's own
 
 
 def _records(module: ModuleType) -> Iterable[Spec]:

@@ -39,7 +39,9 @@ def _build(use: str, config: dict[str, object], plugins: Iterable[str | Path], s
     try:
         spec = catalogue.find("models", use).spec
     except RecipeError as fault:
-        hint = 'a model of a one-file plugin needs that file: zerokd.load(..., plugins=["file.py"])'
+        owner = use.partition(":")[0]
+        file = f'zerokd.load(..., plugins=["{owner}.py"])'
+        hint = f"its plugin is {owner}: `pip install --upgrade {owner}`, or where it is a single file, {file}"
         raise RecipeError(*(evolve(one, hints=(*one.hints, hint)) for one in fault.problems)) from fault
     try:
         return spec.load()(**config)
