@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zerokd.objective.graph import Adaptation, Forward
+from zerokd.objective.graph import Adaptation, Forward, trace
 from zerokd.objective.probe import probe
 
 
@@ -106,7 +106,7 @@ def test_a_tapped_feature_survives_a_later_in_place_activation():
 def test_a_traced_call_notes_measured_shapes_and_declared_ranges(distill):
     _, _, graph = distill
     tensors, signals = {"low": torch.rand(2, 3, 32, 24)}, {}
-    graph.trace(next(call for call in graph.forwards() if call.owner == "teacher"), tensors, signals)
+    trace(next(call for call in graph.forwards() if call.owner == "teacher"), tensors, signals)
     assert signals["teacher.curve_map"].shape == (3, 32, 24)
     assert signals["teacher.curve_map"].iterations == 8
     assert signals["teacher.enhanced"].range == (0.0, 1.0)

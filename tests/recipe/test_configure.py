@@ -5,9 +5,9 @@ import pytest
 from zerokd.errors import RecipeError
 from zerokd.losses.exposure_control import ExposureControl
 from zerokd.plugin.host import discover
-from zerokd.recipe.configure import configure
+from zerokd.recipe.configure import configure, uses
 from zerokd.recipe.document import parse_document
-from zerokd.recipe.schema import Term
+from zerokd.recipe.schema import Term, validate
 
 PATH = ("terms", "task", "one")
 
@@ -38,3 +38,44 @@ def test_a_mistake_is_told_where_it_is_known(lines, place, told):
     (problem,) = caught.value.problems
     assert str(problem.place) == place
     assert problem.message.startswith(told)
+
+
+NAMED = """
+name = "one"
+run = ["only"]
+[data]
+use = "dead_leaves"
+[models.student]
+use = "nano_dce"
+[stages.only]
+use = "self_supervised"
+objective = "task"
+epochs = 1
+[stages.only.augment.gamma]
+use = "random_gamma"
+[stages.only.aggregate]
+use = "sum"
+[terms.task.color]
+use = "color_constancy"
+adapt = ["gap", { use = "adaptive_pool" }]
+[metrics.fidelity]
+use = "psnr"
+[observers.board]
+use = "mine:board"
+"""
+
+
+def test_every_component_that_a_recipe_names_has_its_path_and_kind():
+    recipe = validate(parse_document(NAMED, "x"))
+    assert sorted((".".join(map(str, path)), one.kind, one.use) for path, one in uses(recipe)) == [
+        ("data", "data", "dead_leaves"),
+        ("metrics.fidelity", "metrics", "psnr"),
+        ("models.student", "models", "nano_dce"),
+        ("observers.board", "observers", "mine:board"),
+        ("stages.only", "stages", "self_supervised"),
+        ("stages.only.aggregate", "aggregators", "sum"),
+        ("stages.only.augment.gamma", "augmentations", "random_gamma"),
+        ("terms.task.color", "losses", "color_constancy"),
+        ("terms.task.color.adapt.0", "adapters", "gap"),
+        ("terms.task.color.adapt.1", "adapters", "adaptive_pool"),
+    ]

@@ -109,3 +109,25 @@ def test_a_mistake_in_the_recipe_is_told_before_its_epochs_are_scaled():
 def test_epochs_of_a_recipe_with_mistakes_are_left_alone():
     document = with_options(read_recipe(RECIPES / "paper.toml"), ["run=3"], epochs=3)
     assert document.tables["stages"]["pretrain"]["epochs"] == 40
+
+
+OBSERVED = """[observers.board]
+use = "mine:board"
+every = 5
+"""
+
+
+def test_an_observer_is_added_by_its_name_and_one_that_is_there_stays():
+    document = parse_document(OBSERVED, "x.toml")
+    tables = with_options(document, observe=["mine:board", "mine:other", "third"]).tables["observers"]
+    assert tables == {
+        "board": {"use": "mine:board", "every": 5},
+        "other": {"use": "mine:other"},
+        "third": {"use": "third"},
+    }
+
+
+def test_an_observer_takes_no_other_ones_name():
+    with pytest.raises(RecipeError) as caught:
+        with_options(parse_document(OBSERVED, "x.toml"), observe=["board"])
+    assert str(caught.value).startswith("--observe board: the recipe has another observer called 'board'")

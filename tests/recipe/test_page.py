@@ -180,3 +180,9 @@ def test_the_facts_of_a_built_in_are_plain_json(entry):
         raise AssertionError(constant)
 
     assert json.loads(json.dumps(known), parse_constant=refuse).keys() == known.keys()
+
+
+def test_the_page_of_a_metric_says_which_way_is_better_and_in_what():
+    entry = discover().find("metrics", "psnr")
+    assert (facts(entry)["better"], facts(entry)["unit"]) == ("higher", "dB")
+    assert "Values in [0, 120] dB; higher is better" in page(entry)

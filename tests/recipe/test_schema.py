@@ -7,7 +7,7 @@ import pytest
 from zerokd.errors import RecipeError
 from zerokd.recipe.document import parse_document
 from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.schema import Average, Network, understood, uses, validate
+from zerokd.recipe.schema import Average, Network, understood, validate
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
 TEXT = """\
@@ -55,20 +55,6 @@ def test_a_recipe_becomes_records():
     assert term.options == {"extra": "is the plugin's business"}
     assert (term.weight, recipe.seed, recipe.stages["only"].batch) == (2.0, 0, 4)
     assert recipe.stages["only"].optimizer.learning_rate == 1e-3
-
-
-def test_every_component_that_a_recipe_names_has_its_path_and_kind():
-    text = TEXT + "[stages.only.augment.gamma]\nuse = 'random_gamma'\n"
-    found = [(".".join(map(str, path)), one.kind, one.use) for path, one in uses(validate(parse_document(text, "x")))]
-    assert sorted(found) == [
-        ("data", "data", "dead_leaves"),
-        ("models.student", "models", "nano_dce"),
-        ("stages.only", "stages", "self_supervised"),
-        ("stages.only.augment.gamma", "augmentations", "random_gamma"),
-        ("terms.task.color", "losses", "color_constancy"),
-        ("terms.task.color.adapt.0", "adapters", "gap"),
-        ("terms.task.color.adapt.1", "adapters", "adaptive_pool"),
-    ]
 
 
 @pytest.mark.filterwarnings("error")

@@ -21,3 +21,10 @@ def test_data_and_latex(build):
     plan = prepare(build(), choose_device("cpu"))
     assert [stage["stage"] for stage in account_data(plan)["stages"]] == ["pretrain", "distill"]
     assert account_latex(plan).count("\\begin{aligned}") == 2
+
+
+def test_a_stage_with_an_aggregator_says_that_its_sum_is_not_descended(build):
+    plan = prepare(build("stages.distill.aggregate={use='sum'}"), choose_device("cpu"))
+    text = " ".join(account_text(plan).split())
+    assert text.count("this sum is reported and not descended: aggregator 'sum' combines its terms' gradients") == 1
+    assert [stage["aggregator"] for stage in account_data(plan)["stages"]] == ["", "sum"]

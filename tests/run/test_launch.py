@@ -144,3 +144,37 @@ def test_what_a_loss_remembers_and_what_it_draws_go_on_too(tmp_path, screen, kil
     killed(steps, lambda: begin("run"))
     go_on(tmp_path / "run", discover([tmp_path / "moving.py"]), None, Progress(screen))
     assert sha256(RunFolder(tmp_path / "run").student) == sha256(RunFolder(tmp_path / "whole").student)
+
+
+REMEMBERING = """
+import torch
+from zerokd import Aggregator, AggregatorSpec, hookimpl
+
+@hookimpl
+def zerokd_aggregators():
+    return [AggregatorSpec("slow", target=__name__ + ":Slow", summary="a test")]
+
+class Slow(Aggregator):
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.register_buffer("share", torch.ones(()))
+
+    def forward(self, gradients):
+        self.share.mul_(0.8)
+        weights = self.share + torch.rand(len(gradients), 1)
+        return (weights * gradients).sum(dim=0)
+"""
+
+
+def test_what_an_aggregator_remembers_and_draws_goes_on_too(tmp_path, screen, killed, capsys):
+    (tmp_path / "slow.py").write_text(REMEMBERING)
+    catalogue = discover([tmp_path / "slow.py"])
+    recipe = document('stages.distill.aggregate={use="slow"}', 'metrics.m={use="psnr", on={target="low"}}')
+    start(recipe, catalogue, "cpu", tmp_path / "whole", False, Progress(screen))
+    killed(4, lambda: start(recipe, catalogue, "cpu", tmp_path / "run", False, Progress(screen)))
+    go_on(tmp_path / "run", catalogue, None, Progress(screen))
+    whole, run = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "run")
+    assert sha256(run.student) == sha256(whole.student)
+    assert run.metrics.read_text() == whole.metrics.read_text()
+    results = [json.loads(one.manifest.read_text())["result"]["metrics"] for one in (run, whole)]
+    assert results[0] == results[1]

@@ -50,3 +50,11 @@ def test_the_data_has_the_whole_matrix(plan):
     data = json.loads(json.dumps(as_data(plan()), allow_nan=False))
     assert [stage["stage"] for stage in data["stages"]] == ["pretrain", "distill"]
     assert [len(row) for row in data["stages"][1]["cosines"]] == [14] * 14
+
+
+def test_metrics_of_the_untrained_student_and_an_aggregator_are_told(plan):
+    plan = plan("stages.distill.aggregate={use='sum'}", 'metrics.copy={use="psnr", on={target="teacher.enhanced"}}')
+    text, told = " ".join(as_text(plan).split()), as_data(plan)["metrics"]["copy"]
+    assert f"metric copy: psnr is {told['value']:.4g} dB on 1 held-out images, of the untrained student" in text
+    assert list(told["stages"]) == ["untrained"]
+    assert "note: aggregator 'sum' combines the terms' gradients in place of their sum: cosine 1.00 with it" in text

@@ -5,7 +5,9 @@ import io
 
 import pytest
 import torch
+from attrs import evolve
 
+import zerokd
 from zerokd.errors import NumericError
 from zerokd.objective.probe import probe
 from zerokd.run.batches import batches
@@ -93,3 +95,63 @@ def test_a_gradient_that_is_not_finite_changes_no_parameter_and_names_term_and_i
     what = "values" if poison == "value" else "gradient"
     assert f"{what} not finite: pretraining.smoothness, on dead_leaves/" in text
     assert caught.value.exit_code == 4
+
+
+def test_the_sum_by_an_aggregator_is_the_plain_sum_but_for_rounding(build):
+    settings = ("stages.distill.epochs=3", 'terms.task.color.when={every="2 steps"}')
+    plain = run(build(*settings), 1)
+    summed = run(build(*settings, 'stages.distill.aggregate={use="sum"}'), 1)
+    for one, other in zip(plain.parameters(), summed.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-5)
+
+
+class Recorded(zerokd.Aggregator):
+    """Follows the first term alone, and keeps what it was given."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+        self.given = []
+
+    def forward(self, gradients):
+        self.calls += 1
+        self.given.append(gradients.clone())
+        return gradients[0]
+
+
+def aggregating(components, aggregator, number=0):
+    phases = list(components.phases)
+    phases[number] = evolve(phases[number], aggregator=aggregator, aggregate="mine")
+    return evolve(components, phases=tuple(phases))
+
+
+def test_an_aggregator_gets_a_row_for_each_term_that_weighs_and_is_followed(build):
+    settings = ("terms.pretraining.color.monitor=true", 'terms.pretraining.exposure.when={every="2 steps"}')
+    recorded = Recorded()
+    mixed = aggregating(build("stages.pretrain.epochs=1", "stages.pretrain.batch=2", *settings), recorded)
+    student = run(mixed)
+    assert [len(rows) for rows in recorded.given] == [2, 1]  # exposure rests at every second step
+    assert recorded.given[0].shape[1] == student.parameter_count()
+
+
+def test_one_term_alone_by_an_aggregator_is_that_term(build):
+    """Following the first of three terms equals an objective of that term, from the first step to the last."""
+    alone = build("terms.pretraining.smoothness.monitor=true", "terms.pretraining.color.monitor=true")
+    mixed = build()
+    labels = [term.label for term in mixed.phases[0].terms]
+    assert labels[0] == "pretraining.exposure"
+    one, other = run(alone), run(aggregating(mixed, Recorded()))
+    for expected, trained in zip(one.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(trained, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_gradient_that_an_aggregator_spoils_is_told_as_its_own(build):
+    class Spoilt(Recorded):
+        def forward(self, gradients):
+            return super().forward(gradients) * (float("nan") if self.calls > 1 else 1)
+
+    components = aggregating(build("stages.pretrain.batch=2"), Spoilt())
+    with pytest.raises(NumericError) as caught:
+        run(components)
+    assert "step 2" in str(caught.value)
+    assert "what aggregator 'mine' makes of them, or its norm, is not" in str(caught.value)

@@ -13,7 +13,7 @@ import zerokd
 from zerokd.errors import RecipeError, RunFolderError
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import Progress
-from zerokd.run.session import account, choose_device, execute, prepare, psnr
+from zerokd.run.session import account, choose_device, execute, prepare
 
 CPU = torch.device("cpu")
 
@@ -202,9 +202,3 @@ def test_an_augmentation_that_fails_is_blamed_before_the_first_step(build, monke
     monkeypatch.setattr(type(components.phases[0].augmentations[0]), "apply", lambda self, low, draws: low * 50)
     with pytest.raises(RecipeError, match="the augmented input is declared within"):
         prepare(components, CPU)
-
-
-def test_psnr_by_hand():
-    black, grey = torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.1)
-    assert psnr(black, grey) == pytest.approx(20.0, abs=1e-4)
-    assert psnr(torch.cat([black, black]), torch.cat([grey, grey * 0.1])) == pytest.approx(30.0, abs=1e-3)

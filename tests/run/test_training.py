@@ -3,7 +3,9 @@
 import math
 
 import torch
+from attrs import evolve
 
+import zerokd
 from zerokd.objective.probe import probe
 from zerokd.run.training import Training
 
@@ -58,3 +60,19 @@ def test_the_rate_is_a_cosine_by_hand(build):
         assert math.isclose(one.rate(step), scheduler.get_last_lr()[0], rel_tol=1e-9)
         one.optimizer.step()
         scheduler.step()
+
+
+def test_what_an_aggregator_keeps_in_buffers_is_in_it(build):
+    class Kept(zerokd.Aggregator):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("mean", torch.ones(3))
+
+    components = build()
+    phase = evolve(components.phases[0], aggregator=Kept(), aggregate="kept")
+    one = Training(phase, probe(phase, components, torch.rand(2, 3, 32, 32)), components)
+    state = {name: tensor.clone() for name, tensor in one.state().items()}
+    assert torch.equal(state[".aggregator/mean"], torch.ones(3))
+    one.aggregator.mean.mul_(5)
+    one.restore(state)
+    assert torch.equal(one.aggregator.mean, torch.ones(3))

@@ -5,4 +5,4 @@ from zerokd import AggregatorSpec, hookimpl
 
 @hookimpl
 def zerokd_aggregators() -> list[AggregatorSpec]:
-    return []
+    return [AggregatorSpec("sum", target="zerokd.aggregators.sum:Sum", summary="the plain sum, to compare others with")]

@@ -16,6 +16,7 @@ from zerokd.cli.options import change_options, device_option, plugin_option
 @device_option
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; by default runs/<name>-<time>.")
 @plugin_option
+@click.option("--observe", multiple=True, metavar="NAME", help="Tell this observer of the run; it cannot change it.")
 @click.option("--resume", is_flag=True, help="Go on with this recipe's run in --out, or its newest unfinished one.")
 @click.option("--dry-run", "dry", is_flag=True, help="Check everything and stop before the first step.")
 def command(

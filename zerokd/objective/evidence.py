@@ -8,6 +8,7 @@ import torch
 from attrs import asdict, frozen
 from torch import Tensor
 
+from zerokd.objective.aggregation import tried
 from zerokd.objective.gradients import compare, term_gradients
 from zerokd.objective.notes import notes
 from zerokd.objective.objective import Objective
@@ -74,15 +75,17 @@ def evidence(phase: Phase, components: Components, objective: Objective, sample:
         weights = objective.peaks()
         tensors = objective.graph.compute(inputs, weights)
         values = {label: objective.value(label, tensors) for label in weights}
-        shares = compare(term_gradients(weights, values, parameters))
+        gradients = term_gradients(weights, values, parameters)
+        shares = compare(gradients)
+        followed = [tried(phase.aggregator, phase.aggregate, gradients)] if phase.aggregator else []
         outputs = _at_outputs(objective, tensors)
         means = {label: value.mean().item() for label, value in values.items()}
         terms = tuple(
             TermEvidence(label, means[label], weight, weight * means[label], outputs[label], norm, share)
             for (label, weight), norm, share in zip(weights.items(), shares.norms, shares.shares, strict=True)
         )
-        told = tuple(notes(phase, objective.graph, tensors, dict(zip(weights, shares.shares, strict=True))))
-    return Evidence(phase.name, len(sample), terms, shares.cosines, told)
+        noted = notes(phase, objective.graph, tensors, dict(zip(weights, shares.shares, strict=True)))
+    return Evidence(phase.name, len(sample), terms, shares.cosines, (*followed, *noted))
 
 
 def _at_outputs(objective: Objective, tensors: dict[str, Tensor]) -> dict[str, float]:

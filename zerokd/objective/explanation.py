@@ -62,6 +62,7 @@ class Explanation:
     forwards: tuple[ForwardAccount, ...]
     adaptations: tuple[str, ...]
     idle: tuple[str, ...]
+    aggregator: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain data."""
@@ -84,6 +85,7 @@ def explain(phase: Phase, components: Components, objective: Objective) -> Expla
         forwards=tuple(_forwards(phase, components, objective, computed)),
         adaptations=tuple(call.key for call in objective.graph.calls if isinstance(call, Adaptation)),
         idle=phase.idle,
+        aggregator=phase.aggregate,
     )
 
 

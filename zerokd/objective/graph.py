@@ -22,7 +22,8 @@ TOLERANCE = 1e-4  # by which rounding may carry a value out of its declared rang
 
 @frozen(eq=False)
 class Forward:
-    """One run of a model: its outputs and tapped features. All but the trained one run in eval mode, without gradient.
+    """One run of a model: its outputs and tapped features. All but the trained one run in eval mode, without gradient,
+    and so does that one where it is only measured (``at_rest``).
 
     A tapped feature is copied as it leaves its layer, so that a later in-place activation cannot change it.
     """
@@ -31,6 +32,7 @@ class Forward:
     network: Model
     layers: tuple[str, ...]
     reads: tuple[str, ...] = ("low",)
+    at_rest: bool = False
 
     @property
     def name(self) -> str:
@@ -46,7 +48,7 @@ class Forward:
         hooks = [
             self.network.get_submodule(name).register_forward_hook(self._keep(tapped, name)) for name in self.layers
         ]
-        trained = self.owner == TRAINED
+        trained = self.owner == TRAINED and not self.at_rest
         try:
             with torch.set_grad_enabled(trained and torch.is_grad_enabled()):
                 outputs = self.network.train(trained)(tensors["low"])
@@ -163,23 +165,24 @@ class Graph:
                 adapted.update(call.compute(adapted))
         return adapted
 
-    def trace(self, call: Call, tensors: dict[str, Tensor], signals: dict[str, Signal]) -> None:
-        """Run one call on a sample and note what it makes, with the shapes as measured.
 
-        Raises:
-            ValueError: an adapter cannot align what it is given, or a call makes something else than it declares.
-        """
-        described = call.describe(signals)
-        made = call.compute(tensors)
-        missing = [name for name in call.writes if not isinstance(made.get(name), Tensor)]
-        if missing:
-            raise ValueError(f"it does not make the tensors it declares: {', '.join(missing)}")
-        for name, value in made.items():
-            signals[name] = evolve(described.get(name, Signal()), shape=tuple(value.shape[1:]))
-            outside = out_of_range(value, signals[name].range)
-            if outside:
-                raise ValueError(f"{name} {outside}")
-        tensors.update(made)
+def trace(call: Call, tensors: dict[str, Tensor], signals: dict[str, Signal]) -> None:
+    """Run one call on a sample and note what it makes, with the shapes as measured.
+
+    Raises:
+        ValueError: an adapter cannot align what it is given, or a call makes something else than it declares.
+    """
+    described = call.describe(signals)
+    made = call.compute(tensors)
+    missing = [name for name in call.writes if not isinstance(made.get(name), Tensor)]
+    if missing:
+        raise ValueError(f"it does not make the tensors it declares: {', '.join(missing)}")
+    for name, value in made.items():
+        signals[name] = evolve(described.get(name, Signal()), shape=tuple(value.shape[1:]))
+        outside = out_of_range(value, signals[name].range)
+        if outside:
+            raise ValueError(f"{name} {outside}")
+    tensors.update(made)
 
 
 def out_of_range(value: Tensor, declared: tuple[float, float] | None) -> str:

@@ -9,15 +9,16 @@ from attrs import evolve
 from torch import Tensor
 
 from zerokd.errors import PluginError, Problem, RecipeError
-from zerokd.objective.graph import Call, Graph, Tensors
+from zerokd.objective.graph import Call, Graph, Tensors, trace
 from zerokd.objective.objective import Objective
-from zerokd.objective.signals import misnamed
+from zerokd.objective.signals import Reader, misnamed
 from zerokd.objective.together import standstill, twice
 from zerokd.objective.traps import is_constant, trapped
 from zerokd.objective.trial import Trial, undisturbed, with_other_parameters
 from zerokd.plugin.blame import blame
+from zerokd.plugin.contracts import Loss, Metric
 from zerokd.plugin.specs import Port, Signal
-from zerokd.recipe.components import Components, Phase, Term
+from zerokd.recipe.components import Components, Measure, Phase, Term
 
 
 def probe(phase: Phase, components: Components, sample: Tensor) -> Objective:
@@ -43,7 +44,7 @@ def probe(phase: Phase, components: Components, sample: Tensor) -> Objective:
         for term in phase.terms:
             bound = graph.bindings[term.label]
             if all(name in tensors for name in bound.values()):
-                found += _mismatched(term, {port: signals[name] for port, name in bound.items()})
+                found += mismatched(term, term.loss, {port: signals[name] for port, name in bound.items()})
         if not found:
             found += _proved(phase, objective, inputs, tensors, components)
     if found:
@@ -79,7 +80,7 @@ def _traced(phase: Phase, graph: Graph, tensors: dict[str, Tensor], signals: dic
         before = _copies(tensors)
         try:
             with blame(call.name, ValueError):
-                graph.trace(call, tensors, signals)
+                trace(call, tensors, signals)
         except ValueError as fault:
             yield Problem(f"{served[0].label}: {call.name}: {fault}", served[0].place)
         except PluginError as fault:
@@ -102,33 +103,36 @@ def _changed(what: str, before: dict[str, tuple[int, Tensor]], tensors: Tensors,
             yield Problem(f"{term.label}: {what} changes {name} in place, which other terms read", term.place)
 
 
-def _mismatched(term: Term, signals: dict[str, Signal]) -> Iterator[Problem]:
+def mismatched(term: Reader, component: Loss | Metric, signals: dict[str, Signal]) -> Iterator[Problem]:
     """Ports whose tensors have the wrong range, are too small, or differ in shape where they must not."""
-    for port, declared in term.loss.ports.items():
+    for port, declared in component.ports.items():
         signal, place = signals[port], term.places[port]
         if declared.range and not _within(signal, declared):
             spread = f"values in {_interval(signal.range)}" if signal.range else "unbounded values"
             text = f"{term.label}: port {port!r} takes {_interval(declared.range)}, {term.on[port]} has {spread}"
             yield Problem(text, place)
-        if min(signal.shape[1:]) < term.loss.min_size():
+        if min(signal.shape[1:]) < component.min_size():
             size = "x".join(map(str, signal.shape[1:]))
-            text = f"{term.label}: {term.use} needs at least {term.loss.min_size()} pixels a side, got {size}"
+            text = f"{term.label}: {term.use} needs at least {component.min_size()} pixels a side, got {size}"
             yield Problem(text, place)
         if declared.like and signals[declared.like].shape != signal.shape:
-            yield _differ(term, port, signals)
+            yield _differ(term, port, declared.like, signals)
         elif declared.like and len({signals[declared.like].iterations, signal.iterations} - {None}) > 1:
             counts = f"{signals[declared.like].iterations} iterations and {signal.iterations}"
             text = f"{term.label}: {term.on[declared.like]} and {term.on[port]} are curve maps of {counts}"
-            yield Problem(text, place, ('compare them after adapt = ["match_iterations"]',))
+            yield Problem(
+                text, place, () if isinstance(term, Measure) else ('compare them after adapt = ["match_iterations"]',)
+            )
 
 
-def _differ(term: Term, port: str, signals: dict[str, Signal]) -> Problem:
-    other = term.loss.ports[port].like or ""
+def _differ(term: Reader, port: str, other: str, signals: dict[str, Signal]) -> Problem:
     here, there = signals[port].shape, signals[other].shape
+    text = f"{term.label}: {term.on[other]} is {_shape(there)} and {term.on[port]} is {_shape(here)}"
+    if isinstance(term, Measure):
+        return Problem(text, term.places[port])
     remedies = ["adaptive_pool"] * (here[1:] != there[1:]) + ["gap"] * (here[0] != there[0])
     wanted = ", ".join(f"{name!r}" for name in (*term.adapter_names, *remedies)).replace("'", '"')
     hint = f"make them comparable with adapt = [{wanted}]"
-    text = f"{term.label}: {term.on[other]} is {_shape(there)} and {term.on[port]} is {_shape(here)}"
     return Problem(text, term.places[port], (hint,))
 
 

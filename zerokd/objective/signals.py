@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from attrs import frozen
 
 from zerokd.errors import Problem, did_you_mean
-from zerokd.recipe.components import Components, Phase, Term
+from zerokd.recipe.components import Components, Measure, Phase, Term
 from zerokd.recipe.positions import KeyPath
 
 FEATURES = "features"
+MEASURED = ("low", "reference")  # what a metric may read beside models: the input, and its well-lit version
+Reader = Term | Measure
 
 
 @frozen
@@ -30,17 +32,17 @@ class SignalName:
         return cls(owner, layer=layer) if head == FEATURES and layer else cls(owner, output=rest)
 
 
-def names_of(terms: Iterable[Term]) -> list[SignalName]:
+def names_of(terms: Iterable[Reader]) -> list[SignalName]:
     """Every signal that some term reads, in the order of first mention."""
     return [SignalName.read(text) for text in dict.fromkeys(text for term in terms for text in term.on.values())]
 
 
-def owners_of(terms: Iterable[Term]) -> list[str]:
+def owners_of(terms: Iterable[Reader]) -> list[str]:
     """The models that some term reads."""
     return list(dict.fromkeys(name.owner for name in names_of(terms) if name.owner))
 
 
-def features_of(owner: str, terms: Iterable[Term]) -> tuple[str, ...]:
+def features_of(owner: str, terms: Iterable[Reader]) -> tuple[str, ...]:
     """The layers of a model that some term taps."""
     return tuple(name.layer for name in names_of(terms) if name.owner == owner and name.layer)
 
@@ -53,19 +55,8 @@ def misnamed(
     ``unbuilt`` are the paths of models, terms and stages that have mistakes of their own: what is not known of them is
     not held against others. ``inputs`` is None for a stage of which not even those are known.
     """
-    found, owners = [], {*components.models, *components.averages}
-    for term in phase.terms:
-        for port, text in term.on.items():
-            name = SignalName.read(text)
-            told = ("models", name.owner) in unbuilt or (("models",) in unbuilt and name.owner not in owners)
-            if told if name.owner else inputs is None:
-                continue
-            wrong = _wrong(name, phase, components, inputs or (), ("stages", phase.name) not in unbuilt)
-            if wrong:
-                message, hints = wrong
-                found.append(
-                    Problem(f"{term.label}: port {port!r} reads {text!r}: {message}", term.places[port], hints)
-                )
+    reader = None if ("stages", phase.name) in unbuilt else phase
+    found = [problem for term in phase.terms for problem in _misread(term, components, inputs, unbuilt, reader)]
     own = {phase.name, *phase.equation.coefficients}
     if any(path[0] == "models" or own.intersection(path[1:2]) for path in unbuilt):
         return found  # what is missing may read it
@@ -77,15 +68,50 @@ def misnamed(
     return found
 
 
+def unmeasurable(components: Components, unbuilt: Collection[KeyPath] = ()) -> list[Problem]:
+    """Every binding of a metric that names nothing, or an average that no stage of the run updates."""
+    found = [one for measure in components.measures for one in _misread(measure, components, MEASURED, unbuilt)]
+    updated = owners_of(term for phase in components.phases for term in phase.terms)
+    sure = not any(path[0] in ("terms", "stages") for path in unbuilt)
+    for measure in components.measures:
+        for port, text in measure.on.items():
+            owner = SignalName.read(text).owner
+            if owner in components.averages and owner not in updated and sure:
+                told = f"{measure.label}: port {port!r} reads {text!r}, and no stage updates {owner!r}"
+                hint = "an average follows its model in the stages that read it"
+                found.append(Problem(told, measure.places[port], (hint,)))
+    return found
+
+
+def _misread(
+    reader: Reader,
+    components: Components,
+    inputs: Collection[str] | None,
+    unbuilt: Collection[KeyPath],
+    phase: Phase | None = None,
+) -> Iterator[Problem]:
+    owners = {*components.models, *components.averages}
+    for port, text in reader.on.items():
+        name = SignalName.read(text)
+        told = ("models", name.owner) in unbuilt or (("models",) in unbuilt and name.owner not in owners)
+        if told if name.owner else inputs is None:
+            continue
+        wrong = _wrong(name, phase, components, inputs or ())
+        if wrong:
+            message, hints = wrong
+            text = f"{reader.label}: port {port!r} reads {text!r}: {message}"
+            yield Problem(text, reader.places[port], hints)
+
+
 def _wrong(
-    name: SignalName, phase: Phase, components: Components, inputs: Collection[str], reads_known: bool
+    name: SignalName, phase: Phase | None, components: Components, inputs: Collection[str]
 ) -> tuple[str, tuple[str, ...]] | None:
     owners = [*components.models, *components.averages]
     if not name.owner:
         return None if name.output in inputs else ("no such input", did_you_mean(name.output, [*inputs, *owners]))
     if name.owner not in owners:
         return f"this recipe has no model {name.owner!r}", did_you_mean(name.owner, owners)
-    if reads_known and components.role(name.owner) not in phase.stage.reads:
+    if phase and components.role(name.owner) not in phase.stage.reads:
         return f"stage {phase.name!r} may not read {name.owner!r}", (f"it may read: {', '.join(phase.stage.reads)}",)
     network = components.network(name.owner)
     if name.layer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,19 @@ from attrs import evolve, frozen
 from zerokd.errors import Place, ZerokdError
 from zerokd.plugin.catalogue import Entry
 from zerokd.plugin.clock import Clock
-from zerokd.plugin.contracts import Adapter, Augmentation, Data, Loss, Model, Schedule, Stage
+from zerokd.plugin.contracts import (
+    NONE,
+    Adapter,
+    Aggregator,
+    Augmentation,
+    Data,
+    Loss,
+    Metric,
+    Model,
+    Observer,
+    Schedule,
+    Stage,
+)
 from zerokd.recipe.equation import Equation
 from zerokd.recipe.expression import Series
 from zerokd.recipe.positions import KeyPath
@@ -51,12 +64,29 @@ class Term:
 
 
 @frozen(eq=False)
+class Measure:
+    """One metric, bound: which signal each port reads. ``places`` says where each port is bound."""
+
+    name: str
+    use: str
+    metric: Metric
+    on: dict[str, str]
+    place: Place
+    places: dict[str, Place]
+
+    @property
+    def label(self) -> str:
+        return f"metrics.{self.name}"
+
+
+@frozen(eq=False)
 class Phase:
     """One stage, ready: its equation with the coefficient of each group, and the terms of those groups.
 
     ``weights`` are those of the terms inside their groups, ``active`` the steps at which each is computed (None: all),
     both by label. A series is a number, or one number for every step of the ``clock``. ``idle`` are the labels of terms
-    whose weight is 0: nothing of them is computed.
+    whose weight is 0: nothing of them is computed. ``aggregator``, called ``aggregate`` in the recipe, makes one
+    gradient of the terms' own; without one, that of the equation is followed.
     """
 
     name: str
@@ -73,6 +103,8 @@ class Phase:
     augmentations: tuple[Augmentation, ...]
     idle: tuple[str, ...]
     place: Place
+    aggregator: Aggregator | None = None
+    aggregate: str = ""
 
 
 @frozen(eq=False)
@@ -104,6 +136,8 @@ class Components:
     diagnose_every: int
     checkpoint_seconds: float
     skip: int
+    measures: tuple[Measure, ...] = ()
+    observers: Mapping[str, Observer] = NONE
 
     @property
     def student(self) -> Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -29,3 +30,18 @@ def configure(
         return entry, component, component.Config(**table.options)
     except ValidationError as error:
         raise RecipeError(*problems(error, document, path, component.Config, type(table).model_fields)) from None
+
+
+def uses(part: Any, at: KeyPath = ()) -> Iterator[tuple[KeyPath, schema.Use]]:
+    """Every component that a recipe names, with its path."""
+    if isinstance(part, schema.Use):
+        yield at, part
+    inner: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(part, BaseModel):
+        inner = ((field.alias or name, getattr(part, name)) for name, field in type(part).model_fields.items())
+    elif isinstance(part, dict):
+        inner = part.items()
+    elif isinstance(part, tuple):
+        inner = enumerate(part)
+    for key, one in inner:
+        yield from uses(one, (*at, key))

@@ -22,9 +22,12 @@ from zerokd.recipe.extends import EXTENDS
 Json = dict[str, Any]
 TABLES: tuple[type[schema.Use], ...] = (
     schema.Adapter,
+    schema.Aggregate,
     schema.Augmentation,
     schema.Data,
+    schema.Metric,
     schema.Network,
+    schema.Observer,
     schema.Phase,
     schema.Schedule,
     schema.Term,
@@ -36,7 +39,9 @@ WHOLE: Json = {  # what a recipe that extends nothing has in its tables
     "params": {
         "additionalProperties": {"if": {"type": "object"}, "then": {"anyOf": [NAMED, {"required": ["equals"]}]}}
     },
-    "stages": {"additionalProperties": NAMED},
+    "stages": {"additionalProperties": NAMED | {"properties": {"aggregate": NAMED}}},
+    "metrics": {"additionalProperties": NAMED},
+    "observers": {"additionalProperties": NAMED},
     "terms": {"additionalProperties": {"additionalProperties": NAMED}},
 }
 
@@ -61,8 +66,9 @@ def recipe_schema(catalogue: Catalogue) -> tuple[Json, list[str]]:
             key = key if key not in definitions else entry.qualified
             definitions[key] = _component(entry, component, own, key, definitions)
             cases.append({"if": _says(uses), "then": {"$ref": f"#/$defs/{key}"}})
-        use = own["properties"]["use"] | {"enum": names}
-        own |= {"properties": own["properties"] | {"use": use}, "allOf": cases}
+        if cases:  # of observers there may be none
+            use = own["properties"]["use"] | {"enum": names}
+            own |= {"properties": own["properties"] | {"use": use}, "allOf": cases}
         own.pop("required"), own.pop("additionalProperties")
     adapters = definitions["Adapter"]["properties"]["use"]["enum"]
     definitions["Term"]["properties"]["adapt"]["items"] = {"anyOf": [{"enum": adapters}, {"$ref": "#/$defs/Adapter"}]}

@@ -7,10 +7,10 @@ from typing import Any
 
 from zerokd.errors import Problem, RecipeError
 from zerokd.plugin.catalogue import Catalogue
-from zerokd.recipe.configure import configure
+from zerokd.recipe.configure import configure, uses
 from zerokd.recipe.document import Document
 from zerokd.recipe.positions import KeyPath
-from zerokd.recipe.schema import Recipe, Term, uses
+from zerokd.recipe.schema import Metric, Recipe, Term
 from zerokd.recipe.toml_text import header_text, key_text, value_text
 
 DEFAULT = "default"
@@ -36,7 +36,7 @@ def resolved(recipe: Recipe, document: Document, catalogue: Catalogue) -> dict[s
         for part in path:
             filled = filled[part]
         filled.update(config.model_dump(exclude_none=True, by_alias=True))
-        if isinstance(table, Term):
+        if isinstance(table, Term | Metric):
             defaults = {name: port.default for name, port in component.ports.items() if port.default is not None}
             filled["on"] = {**defaults, **table.on}
     if problems:

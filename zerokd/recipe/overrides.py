@@ -1,4 +1,4 @@
-"""Changes from the command line, laid over a document: ``--set``, ``--data``, ``--epochs``, ``--seed``."""
+"""Changes from the command line, laid over a document: ``--set``, ``--data``, ``--epochs`` and their like."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def with_options(
     data: str | None = None,
     epochs: int | None = None,
     seed: int | None = None,
+    observe: Iterable[str] = (),
 ) -> Document:
     """The document with what the options of the command line change. Epochs of a recipe with mistakes stay as they are.
 
@@ -47,6 +48,7 @@ def with_options(
     """
     document = with_data(document, data) if data is not None else document
     document = override(document, settings)
+    document = with_observers(document, observe)
     document = put(document, ("seed",), seed, Place(f"--seed {seed}")) if seed is not None else document
     return document if epochs is None or understood(document)[1] else with_epochs(document, epochs)
 
@@ -92,6 +94,25 @@ def with_data(document: Document, folder: str) -> Document:
     document = evolve(document, tables={**document.tables, "data": kept})
     for key, value in (("use", "folder"), ("path", folder)):
         document = put(document, ("data", key), value, Place(f"--data {folder}"))
+    return document
+
+
+def with_observers(document: Document, uses: Iterable[str]) -> Document:
+    """The same recipe with these observers in their default config; one that it has already stays as it is.
+
+    Raises:
+        RecipeError: the recipe calls something else by that name.
+    """
+    for use in uses:
+        name, place = use.rpartition(":")[2], Place(f"--observe {use}")
+        tables = document.tables.get("observers", {})
+        there = tables.get(name) if isinstance(tables, dict) else None
+        if isinstance(there, dict) and there.get("use") == use:
+            continue
+        if there is not None:
+            hint = f'write it into the recipe: [observers.another_name] with use = "{use}"'
+            raise RecipeError(Problem(f"the recipe has another observer called {name!r}", place, (hint,)))
+        document = put(document, ("observers", name, "use"), use, place)
     return document
 
 

@@ -46,6 +46,8 @@ def facts(entry: Entry) -> dict[str, Any]:
         ports = {name: attrs.asdict(port) for name, port in component.ports.items()}
         found["ports"] = [{"port": name, **port, "range": _finite(port["range"])} for name, port in ports.items()]
         found["bounds"] = _finite(component.bounds)
+    if entry.spec.kind == "metrics":
+        found |= {"better": component.better, "unit": component.unit}
     if entry.spec.kind == "models":
         with blame(f"the outputs of {entry.qualified}"):
             made = component(**{key.key: key.example for key in keys_of(component.Config) if key.required}).outputs()
@@ -64,7 +66,9 @@ def page(entry: Entry) -> str:
         parts += ["", _wrapped(known["doc"])]
     if "ports" in known:
         parts += ["", "Ports", _table(PORTS, map(_port, known["ports"]))]
-        parts += ["", f"Values in {interval(*known['bounds']) or 'any range'}"]
+        unit = f" {known['unit']}" if known.get("unit") else ""
+        better = f"; {known['better']} is better" if "better" in known else ""
+        parts += ["", f"Values in {interval(*known['bounds']) or 'any range'}{unit}{better}"]
     if "outputs" in known:
         parts += ["", "Outputs", _table(SIGNALS, map(_signal, known["outputs"]))]
     parts += ["", "Config", _table(KEYS, map(_key, known["config"]))] if known["config"] else ["", "Config: none"]

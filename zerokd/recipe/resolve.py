@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from attrs import evolve
 
 from zerokd.errors import Place, combined, did_you_mean
+from zerokd.plugin.aside import aside
 from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.clock import Clock
 from zerokd.plugin.contracts import Schedule, held_out_count
-from zerokd.plugin.specs import Port
 from zerokd.recipe import schema
+from zerokd.recipe.binding import bind, build_measures
 from zerokd.recipe.building import Builder
 from zerokd.recipe.components import Attempt, Components, Phase, Term, Unbuilt
 from zerokd.recipe.document import Document
@@ -77,6 +77,9 @@ class _Resolver(Builder):
         stages = {name: self.phase(name, list(terms.values())) for name in self.recipe.stages}
         phases = [stages[name] for name in self.order()]
         self.unused()
+        with aside():  # what they draw while they are made, the run does not miss
+            measures = build_measures(self, self.recipe, self.names)
+            observers = {name: self.build(one, ("observers", name)) for name, one in self.recipe.observers.items()}
         return Components(
             name=self.recipe.name,
             seed=self.recipe.seed,
@@ -92,25 +95,15 @@ class _Resolver(Builder):
             diagnose_every=self.recipe.diagnose_every,
             checkpoint_seconds=self.recipe.checkpoint_seconds,
             skip=self.recipe.skip_at_most if self.recipe.on_nonfinite == "skip" else 0,
+            measures=measures,
+            observers={name: built for name, built in observers.items() if built is not None},
         )
 
     def term(self, group: str, name: str, table: schema.Term) -> Term:
         path = ("terms", group, name)
         loss = self.build(table, path)
         adapters = [self.build(one, (*path, "adapt", i)) for i, one in enumerate(table.adapt)]
-        ports: Mapping[str, Port] = {} if loss is None else loss.ports
-        for port in table.on:
-            if loss is not None and port not in ports:
-                hints = did_you_mean(port, ports)
-                self.report(f"{table.use} has no port {port!r}", self.document.key_place((*path, "on", port)), *hints)
-        on = self.names.within(*path).get("on", {})
-        for port, declared in ports.items():
-            if isinstance(on, dict) and port not in on and declared.default is None:
-                self.unbuilt.add(path)
-                hint = f'add on = {{ {port} = "owner.signal" }}: {declared.about}'
-                self.report(f"port {port!r} of {table.use} is not bound", self.document.key_place(path), hint)
-        bound = {port: table.on.get(port, declared.default) for port, declared in ports.items()} | table.on
-        on = {port: signal for port, signal in bound.items() if signal is not None}
+        on = bind(self, self.names, table, path, loss)
         return Term(
             group=group,
             name=name,
@@ -185,6 +178,7 @@ class _Resolver(Builder):
         path = ("stages", name)
         stage = self.build(table, path)
         augmentations = [self.build(one, (*path, "augment", key)) for key, one in table.augment.items()]
+        aggregator = self.build(table.aggregate, (*path, "aggregate")) if table.aggregate else None
         per_epoch = -(-self.images // table.batch)
         clock = Clock(table.epochs * per_epoch, per_epoch)
         equation, found = self.equation(table, path, clock)
@@ -213,6 +207,8 @@ class _Resolver(Builder):
             augmentations=tuple(one for one in augmentations if one is not None),
             idle=tuple(term.label for term in idle),
             place=self.document.key_place(path),
+            aggregator=aggregator,
+            aggregate=table.aggregate.use if table.aggregate else "",
         )
 
     def equation(self, table: schema.Phase, path: tuple, clock: Clock) -> tuple[Equation, dict[str, Series]]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from zerokd.errors import Problem, RecipeError
 from zerokd.plugin.clock import Duration
@@ -140,6 +139,12 @@ class Augmentation(Use):
     kind = "augmentations"
 
 
+class Aggregate(Use):
+    """How the gradients of a stage's terms become the one that the student follows."""
+
+    kind = "aggregators"
+
+
 class Phase(Use):
     """One training stage."""
 
@@ -150,6 +155,21 @@ class Phase(Use):
     batch: int = Field(4, ge=1, le=4096, description="images a step")
     optimizer: Optimizer = Optimizer()
     augment: dict[Name, Augmentation] = Field({}, description="augmentations of the input, applied in order")
+    aggregate: Aggregate | None = Field(None, description="combines the terms' gradients in place of their sum")
+
+
+class Metric(Use):
+    """What the student is measured by on images that it is not trained on."""
+
+    kind = "metrics"
+
+    on: dict[str, str] = Field({}, description="port = signal; a port left out reads its default signal")
+
+
+class Observer(Use):
+    """What is told of the run while it runs."""
+
+    kind = "observers"
 
 
 class Recipe(Config):
@@ -172,6 +192,8 @@ class Recipe(Config):
     models: dict[Name, AnyModel]
     stages: dict[Name, Phase]
     terms: dict[Identifier, dict[Name, Term]]
+    metrics: dict[Name, Metric] = Field({}, description="measured at the end of each stage")
+    observers: dict[Name, Observer] = Field({}, description="told of the run; they cannot change it")
 
 
 STAND_INS: dict[str | int, Any] = {  # for required keys; "" is no name that a recipe may use
@@ -236,18 +258,3 @@ def _give_way(tables: dict[str, Any], path: KeyPath) -> bool:
             table[key] = STAND_INS[key]
             return True
     return False
-
-
-def uses(part: Any, at: KeyPath = ()) -> Iterator[tuple[KeyPath, Use]]:
-    """Every component that a recipe names, with its path."""
-    if isinstance(part, Use):
-        yield at, part
-    inner: Iterable[tuple[str | int, Any]] = ()
-    if isinstance(part, BaseModel):
-        inner = ((field.alias or name, getattr(part, name)) for name, field in type(part).model_fields.items())
-    elif isinstance(part, dict):
-        inner = part.items()
-    elif isinstance(part, tuple):
-        inner = enumerate(part)
-    for key, one in inner:
-        yield from uses(one, (*at, key))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from zerokd.errors import Problem, RecipeError, ZerokdError, combined
-from zerokd.objective.signals import misnamed
+from zerokd.objective.signals import misnamed, unmeasurable
 from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.recipe.components import Components, Phase, Unbuilt
@@ -33,6 +33,8 @@ def checked(document: Document, catalogue: Catalogue) -> tuple[Recipe, Component
             faults += [RecipeError(*found)] if found else []
         except ZerokdError as fault:
             faults.append(fault.at(phase.place))
+    found = unmeasurable(attempt.components, attempt.unbuilt)
+    faults += [RecipeError(*found)] if found else []
     if faults:
         error = combined(faults)
         raise type(error)(*sorted(error.problems, key=lambda problem: _order(problem, document)))

@@ -39,6 +39,9 @@ def _stage(one: Explanation) -> Iterator[str]:
     trained = [term for term in one.terms if not term.monitored]
     expanded = " + ".join(f"{_range(term.effective)}*{term.label}" for term in trained)
     yield from wrapped(f"= {expanded}", "      ", "    ")
+    if one.aggregator:
+        text = f"this sum is reported and not descended: aggregator {one.aggregator!r} combines its terms' gradients"
+        yield from wrapped(text, "      ", "  ")
     yield ""
     yield from _table(one)
     yield ""

@@ -99,7 +99,8 @@ def explain(
     finally:
         restore(buffers, kept)
     if not terms and not note:
-        note = "every term's value and gradient is finite by itself; their weighted sum, or its norm, is not"
+        made = f"what aggregator {phase.aggregate!r} makes of them" if phase.aggregator else "their weighted sum"
+        note = f"every term's value and gradient is finite by itself; {made}, or its norm, is not"
     shown = {label: each.tolist() for label, each in values.items()}
     return Failure(phase.name, step, batch.epoch, batch, shown, tuple(signals), tuple(terms), note)
 

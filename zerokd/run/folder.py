@@ -111,6 +111,11 @@ class RunFolder:
         """What an unfinished run goes on from; gone once it is finished."""
         return self.path / "checkpoints"
 
+    @property
+    def observers(self) -> Path:
+        """Where the observers of a run that has some may write."""
+        return self.path / "observers"
+
     def sample(self, stage: str) -> Path:
         return self.path / "samples" / f"{stage}.png"
 

@@ -69,6 +69,7 @@ def _stage(phase: Phase, objective: Objective) -> dict[str, Any]:
         "coefficients": {group: _told(one) for group, one in phase.coefficients.items()},
         "weights": {label: _told(one) for label, one in objective.weights.items()},
         "idle": list(phase.idle),
+        **({"aggregator": phase.aggregate} if phase.aggregate else {}),
         "epochs": phase.epochs,
         "steps": phase.clock.steps,
         "forwards": [call.owner for call in objective.graph.forwards()],

@@ -36,14 +36,23 @@ def open_metrics(path: Path, length: int) -> TextIO:
     return path.open("a" if length else "w", encoding="utf-8")
 
 
+def write_line(file: TextIO, line: dict[str, Any]) -> None:
+    """One object as a line of JSON; those of steps wait for the next of another kind to reach the disk."""
+    file.write(json.dumps(finite(line)) + "\n")
+    if line["kind"] in ("epoch", "metric"):
+        file.flush()
+
+
 class Metrics:
-    """The metrics of one stage. Each line is one object; ``kind`` is ``step``, ``gradients`` or ``epoch``.
+    """The metrics of one stage. Each line is one object; ``kind`` is ``step``, ``gradients``, ``epoch``, ``skipped`` or
+    ``metric``.
 
     A step has ``total``, ``learning_rate``, ``gradient_norm`` (before clipping) and, for every term that it computes,
     its raw ``value`` (mean over the batch), its ``weight`` (group coefficient x term weight) and its ``contribution``
     (their product). An epoch has the means of its steps; a ``value`` of null says that the term was not computed in
     it. Some steps are followed by the gradients of their weighed terms at the student's parameters: ``norm``,
     ``share`` of the sum of norms, and the ``cosines`` of all pairs, rows and columns in the order of ``labels``.
+    Whoever watches gets those with the step, under ``gradients``. A stage ends with a line for each metric.
     """
 
     def __init__(self, phase: Phase, objective: Objective, file: TextIO, watchers: tuple[Watcher, ...] = ()):
@@ -94,11 +103,13 @@ class Metrics:
             self._close_epoch()
         self.step += 1
         line = {"kind": "step", "stage": self.phase.name, "epoch": epoch, "step": self.step, "total": total}
-        self._epoch.append(line | {"learning_rate": rate, "gradient_norm": size, "terms": terms})
-        self._write(self._epoch[-1])
+        line |= {"learning_rate": rate, "gradient_norm": size, "terms": terms}
+        self._epoch.append(line)
+        write_line(self.file, line)
         if gradients:
             where = {"kind": "gradients", "stage": self.phase.name, "epoch": epoch, "step": self.step}
-            self._write(where | gradients.as_json())
+            write_line(self.file, where | gradients.as_json())
+        self._tell(line | {"gradients": gradients.as_json()} if gradients else line)
 
     def _close_epoch(self) -> None:
         if not self._epoch:
@@ -111,9 +122,10 @@ class Metrics:
         self._epoch = []
 
     def _write(self, line: dict[str, Any]) -> None:
-        self.file.write(json.dumps(_finite(line)) + "\n")
-        if line["kind"] == "epoch":
-            self.file.flush()
+        write_line(self.file, line)
+        self._tell(line)
+
+    def _tell(self, line: dict[str, Any]) -> None:
         for watcher in self.watchers:
             watcher(line)
 
@@ -135,10 +147,10 @@ def _with_nan(line: dict[str, Any]) -> dict[str, Any]:
     return line | {"terms": terms}
 
 
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity; a monitored term may have both."""
+def finite(value: Any) -> Any:
+    """A copy that JSON can hold: it has no NaN and no infinity; a monitored term may have both."""
     if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
+        return {key: finite(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_finite(one) for one in value]
+        return [finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -54,6 +54,8 @@ class Progress:
             self._say(f"caution: {caution}", "yellow")
         for phase in components.phases:
             self._say(f"{phase.name}: {phase.epochs} epochs of {phase.equation.text}")
+            if phase.aggregate:
+                self._say(f"{phase.name}: aggregator {phase.aggregate} is followed in place of the sum", "yellow")
             if phase.idle:
                 self._say(f"not computed, weight 0: {', '.join(phase.idle)}", "yellow")
 
@@ -71,6 +73,19 @@ class Progress:
     def note(self, text: str) -> None:
         """Anything else that a person should know."""
         self._say(text)
+
+    def aloud(self, text: str) -> None:
+        """Something that went wrong and does not stop the run."""
+        self._say(text, "bold yellow")
+
+    def measured(self, when: str, metrics: dict[str, Any]) -> None:
+        """What the recipe's metrics say of the student; a metric that failed, out loud."""
+        for name, told in metrics.items():
+            text = f"{when}: {name} {told['use']} on {told['images']} {told['measured_on']} images"
+            if told["value"] is None:
+                self.aloud(f"{when}: metric {name} FAILED: {told['failed'][when]}")
+            else:
+                self._say(f"{text}: {told['value']:.4g} {told['unit']}".rstrip() + f" ({told['better']} is better)")
 
     def data(self, data: dict[str, Any]) -> None:
         """What the training images are worth; aloud where they are not what a student should learn from."""

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
+from attrs import asdict
+
 from zerokd.objective.evidence import Evidence
-from zerokd.run.session import Plan
+from zerokd.run.session import UNTRAINED, Plan
+from zerokd.run.worth import told
 
 WIDTH = 80
 SHOWN_CONFLICTS = 5
@@ -17,12 +20,14 @@ COLUMNS = ("value", "weight", "contrib", "|g| out", "|g| par", "share")
 def as_data(plan: Plan) -> dict[str, Any]:
     """Everything, as plain data."""
     components = plan.components
+    first = {name: asdict(one) for name, one in plan.untrained.items()}
     return {
         "recipe": components.name,
         "seed": components.seed,
         "fallbacks": list(components.fallbacks),
         "cautions": list(components.cautions),
         "stages": [one.as_json() for one in plan.evidences],
+        "metrics": told(plan.gauge.measures, {UNTRAINED: first}, plan.measured_on),
     }
 
 
@@ -37,6 +42,10 @@ def as_text(plan: Plan) -> str:
         lines += ["", *wrapped(f"{phase.name}: {phase.equation.text}", "  "), *_table(measured)]
         if phase.idle:
             lines += wrapped(f"not computed, weight 0 at every step: {', '.join(phase.idle)}", "    ", "  ")
+    for name, about in as_data(plan)["metrics"].items():
+        value = f"{about['value']:.4g} {about['unit']}".rstrip()
+        text = f"metric {name}: {about['use']} is {value} on {about['images']} {about['measured_on']} images"
+        lines += wrapped(f"{text}, of the untrained student; {about['better']} is better", "  ")
     which = "every term above" if any(phase.idle for phase in components.phases) else "every term"
     legend = (
         f"{which} trains the student; |g|: norm of the contribution's gradient,",

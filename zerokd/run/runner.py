@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from zerokd.objective.aggregation import aggregated, follow
 from zerokd.objective.gradients import compare, term_gradients
 from zerokd.recipe.components import Components
 from zerokd.run.batches import batches, seed_of
@@ -32,20 +33,23 @@ def train(
         Exception: whatever ``after_step`` raises ends the training after that step.
     """
     phase, objective, student = training.phase, training.objective, training.student
+    parameters = [one for one in student.parameters() if one.requires_grad]
     for batch in batches(components.data, indices, phase, components.seed, device, metrics.step):
         torch.manual_seed(seed_of(components.seed, phase.name, metrics.step))  # a term that draws can be repeated
         buffers = [one.clone() for one in student.buffers()]  # a forward may move them
         evaluation = objective(phase.stage.inputs(batch.low), metrics.step)
-        gradients = None
-        if (metrics.step + 1) % components.diagnose_every == 0:
-            parameters = [one for one in student.parameters() if one.requires_grad]
-            gradients = compare(term_gradients(evaluation.weights, evaluation.values, parameters))
+        diagnosed = (metrics.step + 1) % components.diagnose_every == 0
+        apart = diagnosed or phase.aggregator is not None
+        gradients = term_gradients(evaluation.weights, evaluation.values, parameters) if apart else {}
+        shares = compare(gradients) if diagnosed else None
         training.optimizer.zero_grad()
         evaluation.total.backward()
+        if phase.aggregator is not None:
+            follow(aggregated(phase.aggregator, phase.aggregate, gradients), parameters)
         norm = nn.utils.clip_grad_norm_(training.trained, phase.optimizer.clip_norm)
         if torch.isfinite(torch.stack([evaluation.total.detach(), norm])).all():
             rate = training.descend(metrics.step)
-            metrics.record(batch.epoch, rate, norm, evaluation, gradients)
+            metrics.record(batch.epoch, rate, norm, evaluation, shares)
         else:
             restore([*student.buffers()], buffers)
             failure = explain(phase, objective, batch, metrics.step + 1, evaluation, student)

@@ -6,15 +6,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TextIO
 
 import torch
-from attrs import frozen
+from attrs import asdict, frozen
 from torch import Tensor
 
 from zerokd.errors import Problem, RecipeError, RunFolderError
 from zerokd.objective.evidence import Evidence, evidence
 from zerokd.objective.graph import out_of_range
+from zerokd.objective.measuring import Gauge, Reading
 from zerokd.objective.objective import Objective
 from zerokd.objective.probe import probe
 from zerokd.plugin.blame import blame
@@ -27,19 +28,23 @@ from zerokd.run.folder import RunFolder
 from zerokd.run.guard import Guard
 from zerokd.run.keeper import Keeper
 from zerokd.run.manifest import manifest
-from zerokd.run.metrics import Metrics, open_metrics
+from zerokd.run.metrics import Metrics, open_metrics, write_line
+from zerokd.run.observing import observed
 from zerokd.run.pictures import draw_curves, draw_samples
 from zerokd.run.progress import Progress
 from zerokd.run.resume import FRESH, Resumed
 from zerokd.run.runner import train
 from zerokd.run.stop import stoppable
 from zerokd.run.training import Training
+from zerokd.run.worth import enhanced, fidelity, inputs, told, unmeasured
 from zerokd.weights import sha256, write_weights
 
 PROBED = 3  # images that every term is tried on before the first step, beside one of noise
 SAMPLES = 4  # images a sample picture shows
 SURVEYED = 8  # images that the student's capacity is measured on
-MEASURED = 32  # images that fidelity is measured on, a few at a time
+MEASURED = 32  # images that fidelity and metrics are measured on, a few at a time
+UNTRAINED = "untrained"
+SURVEY = ("capacity", "metrics")  # what is found out about the student at the end of each stage
 
 
 @frozen(eq=False)
@@ -52,11 +57,23 @@ class Plan:
     training: list[int]
     held_out: list[int]
     device: torch.device
+    gauge: Gauge
+    untrained: dict[str, Reading]
+
+    @property
+    def measured_on(self) -> str:
+        return "held-out" if self.held_out else "training"
 
     def images(self, count: int) -> Tensor:
         """Images to show and to measure on: held-out ones, or training ones where none are held out."""
         indices = (self.held_out or self.training)[:count]
         return to_float([self.components.data[index] for index in indices], self.device)
+
+    def measure(self) -> dict[str, Reading]:
+        """Every metric of the recipe, of the student as it is now, on such images."""
+        indices = (self.held_out or self.training)[:MEASURED]
+        parts = inputs(self.gauge.measures, self.components.data, indices, self.device) if self.gauge.measures else []
+        return self.gauge.read(parts)
 
     def survey(self, not_tried: str = "", count: int = SURVEYED) -> Capacity:
         """How much of the student is in use, on such images."""
@@ -108,10 +125,16 @@ def prepare(components: Components, device: torch.device) -> Plan:
             evidences.append(evidence(phase, components, objectives[-1], sample))
         except RecipeError as error:
             problems += error.problems
+    gauge = Gauge(components, device)
+    problems += unmeasured(gauge, components, (held_out or training)[:MEASURED], device)
     if problems:
         raise RecipeError(*dict.fromkeys(problems))
-    plan = Plan(components, tuple(objectives), tuple(evidences), training, held_out, device)
+    plan = Plan(components, tuple(objectives), tuple(evidences), training, held_out, device, gauge, {})
     plan.survey("nothing is trained yet", 1)  # a student that cannot be measured is refused now
+    plan.untrained.update(plan.measure())
+    faults = list(gauge.faults(plan.untrained))
+    if faults:
+        raise RecipeError(*faults)
     return plan
 
 
@@ -146,29 +169,43 @@ def execute(
         keeper = Keeper(folder.checkpoints, plan.components.checkpoint_seconds, stop, guard, resumed.checkpoint)
         folder.write_recipe(tables)
         folder.write_manifest(record)
-        with open_metrics(folder.metrics, keeper.metrics_length) as file:
-            for phase, objective, about in zip(plan.components.phases, plan.objectives, record["stages"], strict=True):
-                if phase.name in keeper.done:
-                    about["capacity"] = keeper.done[phase.name]
-                    continue
-                with (
-                    progress.stage(phase) as watch,
-                    Metrics(phase, objective, file, (progress.warn, watch)) as metrics,
-                    blame(f"stage {phase.name!r}", OSError),
-                    kept_in(folder.failure, plan.components.student, provenance(record)),
-                ):
-                    training = Training(phase, objective, plan.components)
-                    keeper.begin(training, metrics)
-                    after_step = partial(keeper.after_step, training, metrics)
-                    train(training, plan.components, plan.training, metrics, plan.device, guard, after_step)
-                    keeper.keep(training, metrics)
-                low = plan.images(SAMPLES)
-                draw_samples(folder.sample(phase.name), {"low": low, **enhanced(plan, low)})
-                about["capacity"] = keeper.done[phase.name] = plan.survey(
-                    "they are tried at the end of the run"
-                ).as_json()
-                progress.surveyed(phase.name, about["capacity"])
-        finish(plan, folder, record, keeper, progress)
+        with observed(plan.components, folder, record, progress.aloud) as watchers:
+            with open_metrics(folder.metrics, keeper.metrics_length) as file:
+                pairs = zip(plan.components.phases, plan.objectives, strict=True)
+                for (phase, objective), about in zip(pairs, record["stages"], strict=True):
+                    if phase.name in keeper.done:
+                        about.update(keeper.done[phase.name])
+                        continue
+                    with (
+                        progress.stage(phase) as watch,
+                        Metrics(phase, objective, file, (progress.warn, watch, *watchers)) as metrics,
+                        blame(f"stage {phase.name!r}", OSError),
+                        kept_in(folder.failure, plan.components.student, provenance(record)),
+                    ):
+                        training = Training(phase, objective, plan.components)
+                        keeper.begin(training, metrics)
+                        after_step = partial(keeper.after_step, training, metrics)
+                        train(training, plan.components, plan.training, metrics, plan.device, guard, after_step)
+                        keeper.keep(training, metrics)
+                    about.update(survey(plan, phase, folder, file, progress))
+                    keeper.done[phase.name] = {key: about[key] for key in SURVEY if key in about}
+            finish(plan, folder, record, keeper, progress)
+
+
+def survey(plan: Plan, phase: Phase, folder: RunFolder, file: TextIO, progress: Progress) -> dict[str, Any]:
+    """What the student is after a stage: pictures, how much of it is in use, and what the metrics say."""
+    low = plan.images(SAMPLES)
+    draw_samples(folder.sample(phase.name), {"low": low, **enhanced(plan.components, low)})
+    found: dict[str, Any] = {"capacity": plan.survey("they are tried at the end of the run").as_json()}
+    progress.surveyed(phase.name, found["capacity"])
+    if plan.gauge.measures:
+        readings = {name: asdict(one) for name, one in plan.measure().items()}
+        for name, reading in readings.items():
+            line = {"kind": "metric", "stage": phase.name, "name": name, "measured_on": plan.measured_on}
+            write_line(file, line | reading)
+        found["metrics"] = readings
+        progress.measured(phase.name, told(plan.gauge.measures, {phase.name: readings}, plan.measured_on))
+    return found
 
 
 def account(plan: Plan) -> dict[str, Any]:
@@ -188,9 +225,13 @@ def finish(plan: Plan, folder: RunFolder, record: dict[str, Any], keeper: Keeper
         "seconds": round(keeper.seconds, 1),
         "skipped_steps": keeper.guard.skipped,
         "student": {"sha256": sha256(folder.student), "parameters": student.parameter_count()},
-        "fidelity": {"measured_on": "held-out" if plan.held_out else "training", **fidelity(plan)},
+        "fidelity": {"measured_on": plan.measured_on, **fidelity(plan.components, plan.images(MEASURED))},
         "capacity": plan.survey().as_json(),
     }
+    if plan.gauge.measures:
+        stages = {about["name"]: about["metrics"] for about in record["stages"]}
+        before = {name: asdict(one) for name, one in plan.untrained.items()}
+        record["result"]["metrics"] = told(plan.gauge.measures, {UNTRAINED: before, **stages}, plan.measured_on)
     folder.write_manifest(record)
     remove(folder.checkpoints)
     progress.finished(folder, record["result"])
@@ -200,38 +241,11 @@ def provenance(record: Mapping[str, Any]) -> dict[str, Any]:
     """What a student's file says of itself: enough to build it again, and how it came to be."""
     kept = ("recipe", "seed", "device", "threads", "versions", "models", "fallbacks", "cautions")
     stages = [
-        {key: value for key, value in stage.items() if key not in ("capacity", "probe")} for stage in record["stages"]
+        {key: value for key, value in stage.items() if key not in ("probe", *SURVEY)} for stage in record["stages"]
     ]
     data = {key: record["data"][key] for key in ("source", "images", "training", "sha256")}
     more = {"architecture": record["models"][TRAINED], "data": data, "stages": stages}
     return {key: record[key] for key in kept} | more
-
-
-@torch.no_grad()
-def enhanced(plan: Plan, low: Tensor) -> dict[str, Tensor]:
-    """What every model, frozen ones first, makes of the same images."""
-    owners = sorted(plan.components.models, key=lambda owner: owner == TRAINED)
-    return {owner: plan.components.models[owner].eval()(low)["enhanced"] for owner in owners}
-
-
-def fidelity(plan: Plan) -> dict[str, float]:
-    """PSNR in dB to each frozen model, of the student and, to compare, of the input."""
-    sums: dict[str, float] = {}
-    images = plan.images(MEASURED)
-    for low in images.split(SAMPLES):
-        outputs = enhanced(plan, low)
-        pairs = {"student": outputs.pop(TRAINED), "input": low}
-        for owner, target in outputs.items():
-            for name, image in pairs.items():
-                key = f"{name} to {owner}"
-                sums[key] = sums.get(key, 0.0) + psnr(image, target) * len(low)
-    return {key: round(total / len(images), 2) for key, total in sums.items()}
-
-
-def psnr(image: Tensor, target: Tensor) -> float:
-    """Mean over images of the peak signal-to-noise ratio in dB; both (N, 3, H, W) in [0, 1]."""
-    errors = (image - target).square().mean(dim=(1, 2, 3)).clamp_min(1e-12)
-    return float((-10 * errors.log10()).mean())
 
 
 @contextmanager

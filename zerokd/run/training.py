@@ -14,7 +14,7 @@ from zerokd.objective.objective import Objective
 from zerokd.recipe.components import TRAINED, Average, Components, Phase
 from zerokd.run.checkpoint import owned, part
 
-OBJECTIVE, OPTIMIZER = ".objective", ".optimizer"  # no model's name starts with a dot
+OBJECTIVE, OPTIMIZER, AGGREGATOR = ".objective", ".optimizer", ".aggregator"  # no model's name starts with a dot
 
 
 class Training:
@@ -27,6 +27,7 @@ class Training:
         for average in self.averages.values():  # restarted, so that it never remembers weights from before its stage
             average.model.load_state_dict(self.student.state_dict())
         self.trained = [one for one in (*self.student.parameters(), *objective.parameters()) if one.requires_grad]
+        self.aggregator = phase.aggregator.to(next(self.student.parameters()).device) if phase.aggregator else None
         settings = phase.optimizer
         self.optimizer = torch.optim.Adam(self.trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
 
@@ -71,6 +72,8 @@ class Training:
         """Tensors by owner. A frozen network inside a loss is left out: its weights are read from their file again."""
         networks = {TRAINED: self.student, **{owner: average.model for owner, average in self.averages.items()}}
         found = {owner: dict([*one.named_parameters(), *one.named_buffers()]) for owner, one in networks.items()}
+        if self.aggregator is not None:
+            found[AGGREGATOR] = dict([*self.aggregator.named_parameters(), *self.aggregator.named_buffers()])
         trained = {name: one for name, one in self.objective.named_parameters() if one.requires_grad}
         return found | {OBJECTIVE: trained | dict(self.objective.named_buffers())}
 

@@ -1,0 +1,62 @@
+"""What following an aggregator costs, as a multiple of a plain step.
+
+One run: plain steps and aggregated ones of each stage of recipes/paper.toml alternate, so that a busy machine slows
+both alike.
+
+    python benchmarks/aggregators.py [--use NAME] [--set KEY=VALUE ...]
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+
+import click
+
+from zerokd.objective.aggregation import aggregated, follow
+from zerokd.objective.gradients import term_gradients
+from zerokd.plugin.host import discover
+from zerokd.recipe.extends import read_recipe
+from zerokd.recipe.overrides import with_options
+from zerokd.run.batches import batches
+from zerokd.run.check import checked
+from zerokd.run.session import choose_device, prepare
+from zerokd.run.training import Training
+
+RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
+ROUNDS = 60
+
+
+@click.command()
+@click.option("--use", default="sum", help="The aggregator.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE")
+def main(use: str, settings: tuple[str, ...]) -> None:
+    """Print, for each stage, how many plain steps one aggregated step takes."""
+    document = read_recipe(RECIPE)
+    chosen = [f'stages.{name}.aggregate={{use="{use}"}}' for name in document.tables["run"]]
+    _, components = checked(with_options(document, [*settings, *chosen]), discover())
+    plan = prepare(components, choose_device("cpu"))
+    for phase, objective in zip(components.phases, plan.objectives, strict=True):
+        training = Training(phase, objective, components)
+        parameters = [one for one in training.student.parameters() if one.requires_grad]
+        times: dict[bool, list[float]] = {True: [], False: []}
+        for number, batch in enumerate(batches(components.data, plan.training, phase, 0, plan.device)):
+            if number == ROUNDS:
+                break
+            apart = number % 2 == 1
+            start = time.perf_counter()
+            evaluation = objective(phase.stage.inputs(batch.low), number)
+            gradients = term_gradients(evaluation.weights, evaluation.values, parameters) if apart else {}
+            training.optimizer.zero_grad()
+            evaluation.total.backward()
+            if apart and training.aggregator is not None:
+                follow(aggregated(training.aggregator, use, gradients), parameters)
+            training.descend(number)
+            times[apart].append(time.perf_counter() - start)
+        plain, mixed = (statistics.median(times[apart]) for apart in (False, True))
+        click.echo(f"{phase.name}: a step of {len(phase.terms)} terms by {use} takes {mixed / plain:.2f} plain ones")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""What is done aside leaves no trace."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from zerokd.plugin.aside import aside
+
+
+def drawn():
+    return random.random(), float(np.random.rand()), float(torch.rand(()))
+
+
+def seeded():
+    random.seed(1), np.random.seed(2), torch.manual_seed(3)
+
+
+def test_what_is_drawn_or_seeded_aside_is_not_missed():
+    seeded()
+    expected = drawn()
+    seeded()
+    with aside():
+        drawn()
+        torch.manual_seed(99)
+        np.random.seed(99)
+    assert drawn() == expected
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_settings_of_torch_are_as_they_were(fails):
+    before = torch.get_num_threads(), torch.get_default_dtype(), torch.are_deterministic_algorithms_enabled()
+    try:
+        with aside():
+            torch.set_num_threads(before[0] + 1)
+            torch.set_default_dtype(torch.float64)
+            torch.use_deterministic_algorithms(not before[2])
+            torch.set_grad_enabled(False)
+            if fails:
+                raise ValueError
+    except ValueError:
+        assert fails
+    after = torch.get_num_threads(), torch.get_default_dtype(), torch.are_deterministic_algorithms_enabled()
+    assert (after, torch.is_grad_enabled()) == (before, True)
