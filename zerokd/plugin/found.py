@@ -51,10 +51,21 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
+def chosen(name: str) -> bool:
+    """Whether a distribution of that name is one to load."""
+    wanted = _wanted()
+    return wanted is None or normalised(name) in wanted
+
+
+def _wanted() -> dict[str, str] | None:
+    """The names that ``ZEROKD_PLUGINS`` gives, normalised and as written; None where all are wanted."""
+    given = os.environ.get(CHOICE)
+    return None if given is None else {normalised(name): name.strip() for name in given.split(",") if name.strip()}
+
+
 def _installed() -> Iterator[Candidate]:
     """The entry points of group ``zerokd``, of the chosen distributions; a chosen one that is not there is told."""
-    chosen = os.environ.get(CHOICE)
-    wanted = None if chosen is None else {normalised(name): name.strip() for name in chosen.split(",") if name.strip()}
+    wanted = _wanted()
     if wanted is not None and not wanted:
         return
     points = [(_provider(point), point) for point in _points()]

@@ -176,6 +176,7 @@ class Recipe(Config):
     """A whole recipe."""
 
     name: Name
+    requires: dict[str, str] = Field({}, description='distribution = version specifier: zerokd-torchjd = ">=0.1"')
     run: tuple[str, ...] = Field(min_length=1, description="stages, in order")
     seed: int = Field(0, ge=0, lt=2**63, description="decides every random number of the run")
     threads: int = Field(2, ge=1, le=1024, description="CPU threads; another number may change the last bits")

@@ -10,6 +10,7 @@ from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.recipe.components import Components, Phase, Unbuilt
 from zerokd.recipe.document import Document
+from zerokd.recipe.requires import unmet
 from zerokd.recipe.resolve import try_to_resolve
 from zerokd.recipe.schema import Recipe, understood
 
@@ -26,6 +27,8 @@ def checked(document: Document, catalogue: Catalogue) -> tuple[Recipe, Component
     recipe, problems = understood(document)
     attempt = try_to_resolve(recipe, document, catalogue)
     faults: list[ZerokdError] = [RecipeError(*problems)] if problems else []
+    lacking = tuple(unmet(recipe.requires, document, catalogue))
+    faults += [RecipeError(*lacking)] if lacking else []
     faults += attempt.faults
     for phase in attempt.components.phases:
         try:

@@ -1,0 +1,41 @@
+"""Names and choices; what is found is told in test_host.py, and through the command in tests/cli/test_plugins.py."""
+
+import importlib.metadata
+
+import pytest
+
+from zerokd.plugin import found
+
+
+@pytest.mark.parametrize("name", ["My_Plugin", "my-plugin", "MY.PLUGIN", " my--plugin "])
+def test_names_are_compared_as_packaging_does(name):
+    assert found.normalised(name) == "my-plugin"
+
+
+@pytest.mark.parametrize(
+    ("given", "there"), [(None, True), ("", False), ("other", False), ("other,My_Plugin", True), (" my-plugin ,", True)]
+)
+def test_a_distribution_is_chosen(monkeypatch, given, there):
+    monkeypatch.delenv(found.CHOICE, raising=False)
+    if given is not None:
+        monkeypatch.setenv(found.CHOICE, given)
+    assert found.chosen("my-plugin") == there
+
+
+def test_one_distribution_that_cannot_be_read_hides_no_other(monkeypatch):
+    point = importlib.metadata.EntryPoint("fine", "fine_module", "zerokd")
+
+    class Damaged:
+        @property
+        def entry_points(self):
+            raise UnicodeDecodeError("utf-8", b"", 0, 1, "no text")
+
+    class Fine:
+        entry_points = importlib.metadata.EntryPoints([point])
+
+    def broken(group):
+        raise ValueError("one of them is damaged")
+
+    monkeypatch.setattr(found, "entry_points", broken)
+    monkeypatch.setattr(found, "distributions", lambda: [Damaged(), Fine()])
+    assert list(found._points()) == [point]

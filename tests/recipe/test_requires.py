@@ -1,0 +1,65 @@
+"""What a recipe rests on, and each way in which it may not be there."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import RECIPES
+from tests.plugin.installed import install
+
+PAPER = RECIPES / "paper.toml"
+
+
+@pytest.fixture
+def told(tmp_path):
+    """What ``zerokd run --dry-run`` says of a recipe that requires something, beside some installed packages."""
+    install(tmp_path / "site", "my-losses", version="1.4")
+    install(tmp_path / "site", "ill", code="import no_such_module")
+
+    def told(requires, **environment):
+        (tmp_path / "mine.toml").write_text(
+            f"extends = '{PAPER}'\n[requires]\n{requires}\n[data]\nsize = 32\ncount = 6\n"
+        )
+        env = {key: value for key, value in os.environ.items() if key != "ZEROKD_PLUGINS"}
+        env["PYTHONPATH"] = os.pathsep.join([str(tmp_path / "site"), env.get("PYTHONPATH", "")])
+        command = [sys.executable, "-m", "zerokd", "explain", "mine.toml"]
+        command += ["--set", "terms.distillation.perceptual.weights=random"]
+        done = subprocess.run(command, capture_output=True, text=True, env=env | environment, cwd=tmp_path, timeout=240)
+        assert "Traceback" not in done.stderr
+        assert done.returncode == (2 if done.stderr else 0)
+        return done.stderr
+
+    return told
+
+
+@pytest.mark.parametrize("asked", [">=1.0", "==1.4", "*", "", ">=1,<2", "~=1.4"])
+def test_what_is_there_is_fine(told, asked):
+    assert told(f'my-losses = "{asked}"\nMy_Losses = "{asked}"\nzerokd = ">=0.1"') == ""
+
+
+@pytest.mark.parametrize(
+    ("requires", "message", "hint"),
+    [
+        ('absent = ">=0.1"', "the recipe requires absent, which is not installed", "pip install 'absent>=0.1'"),
+        ('absent = "*"', "the recipe requires absent, which is not installed", "pip install 'absent'"),
+        ('my-losses = ">=2"', "the recipe requires my-losses>=2, and 1.4 is installed", "pip install 'my-losses>=2'"),
+        ('ill = "*"', "the recipe requires ill, which is broken: ModuleNotFoundError", "pip install 'ill'"),
+        ('my-losses = "two"', "'two' is no version specifier", '">=0.1"'),
+        ("my-losses = 1", "requires.my-losses: ", "string"),
+    ],
+)
+def test_what_is_not_is_told_at_its_place(told, requires, message, hint):
+    found = told(requires)
+    assert found.startswith("mine.toml:3:")
+    assert message in found
+    assert hint in found
+
+
+def test_what_was_left_out_is_told(told):
+    assert "which is installed and left out" in told('my-losses = "*"', ZEROKD_PLUGINS="")
+
+
+def test_all_at_once(told):
+    assert "2 problems" in told('absent = "*"\nmy-losses = ">=2"')
