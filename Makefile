@@ -1,32 +1,39 @@
 # make run    set up and train a student from the documented recipe
-# make test   set up and pass all tests
+# make test   set up and pass all tests, those of the packages in plugins/ too
 # make lint   style and types
 
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-READY  := $(VENV)/.ready
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+READY   := $(VENV)/.ready
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 
-.PHONY: run test lint setup clean
+.PHONY: run test test-plugins lint setup clean
 
 run: setup
 	$(BIN)/zerokd run recipes/paper.toml
 
 test: setup
 	$(BIN)/python -m pytest
+	$(MAKE) test-plugins
+
+# each package by its own tests, installed, through its entry point
+test-plugins: setup
+	$(BIN)/zerokd plugins
+	set -e; for package in $(PLUGINS); do echo "$$package"; (cd $$package && $(abspath $(BIN))/python -m pytest -q); done
 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy zerokd
+	$(BIN)/mypy zerokd $(wildcard plugins/*/zerokd_*)
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml)
 	@echo "setting up $(VENV): some minutes, several GB where torch comes with CUDA"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]' $(PLUGINS:%=--editable %)
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info plugins/*/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,6 +13,7 @@ from zerokd.recipe.overrides import override
 from zerokd.recipe.resolve import resolve
 from zerokd.recipe.schema import validate
 
+os.environ["ZEROKD_PLUGINS"] = ""  # what happens to be installed has no part in these tests; some choose their own
 torch.set_num_threads(1)  # tiny tensors: a second thread costs more than it brings
 
 ROOT = Path(__file__).parents[1]

@@ -1,0 +1,60 @@
+"""docs/plugins.md names every hook, record, class, declaration and check; the table of checks is made from the rules.
+
+``python -m tests.house.test_plugins_page`` writes it anew.
+"""
+
+import re
+
+import pytest
+
+import zerokd
+from tests.conftest import ROOT
+from zerokd.plugin.specs import KINDS, SINGULAR
+from zerokd.testing import every
+from zerokd.testing.kit import RULES
+from zerokd.testing.scenes import CORRUPTIONS, SCENES
+
+PAGE = ROOT / "docs/plugins.md"
+BEGIN, END = "<!-- checks -->\n", "<!-- end of checks -->"
+
+
+def table():
+    """Each rule once, with the kinds that it is for, in the order of the kit."""
+    kinds, about = {}, {}
+    for kind, rules in RULES.items():
+        for one in rules:
+            key = (one.name, one.about)
+            kinds.setdefault(key, []).append(SINGULAR[kind])
+    for one in every.RULES:
+        about[one.name, one.about] = ["all"]
+    lines = ["| check | for | proves |", "|---|---|---|"]
+    lines += [f"| `{name}` | {', '.join(who)} | {told} |" for (name, told), who in (about | kinds).items()]
+    return "\n".join(lines) + "\n"
+
+
+def shown():
+    text = PAGE.read_text(encoding="utf-8")
+    return text[text.index(BEGIN) + len(BEGIN) : text.index(END)]
+
+
+def test_the_table_of_checks_is_that_of_the_kit():
+    assert shown() == table(), "python -m tests.house.test_plugins_page"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_its_row(kind):
+    text = PAGE.read_text(encoding="utf-8")
+    name = KINDS[kind].__name__
+    assert f"| `zerokd_{kind}` | `{name}` | `{name.removesuffix('Spec')}` |" in text
+    assert hasattr(zerokd, name)
+
+
+@pytest.mark.parametrize("word", [*SCENES, *CORRUPTIONS])
+def test_every_scene_and_corruption_is_named(word):
+    assert re.search(rf"`{word}`", PAGE.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    text = PAGE.read_text(encoding="utf-8")
+    start = text.index(BEGIN) + len(BEGIN)
+    PAGE.write_text(text[:start] + table() + text[text.index(END) :], encoding="utf-8")
