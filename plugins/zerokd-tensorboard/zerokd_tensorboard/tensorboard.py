@@ -1,0 +1,71 @@
+"""A run as event files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from PIL import Image
+from pydantic import Field
+from torch.utils.tensorboard import SummaryWriter
+
+import zerokd
+from zerokd import Observer
+
+SHOWN = ("recipe", "seed", "device", "versions", "plugins", "models", "fallbacks", "cautions")  # of the manifest
+
+
+@final
+class Tensorboard(Observer):
+    """Writes ``observers/tensorboard`` into the run folder: ``tensorboard --logdir runs`` shows all runs together.
+
+    For every stage the objective, each term's raw value and contribution, the learning rate and the gradient's norm;
+    each term's share of the gradient where it was measured; equations and provenance as text; sample pictures at the
+    end. Steps are counted over the whole run.
+    """
+
+    class Config(zerokd.Config):
+        every: int = Field(1, ge=1, description="steps of the run between two that are written")
+
+    writer: SummaryWriter | None = None
+    step = 0
+
+    def run_start(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.writer = SummaryWriter(str(folder / "observers" / "tensorboard"))
+        for stage in manifest["stages"]:
+            self.writer.add_text(f"{stage['name']}/objective", f"`{stage['objective']}`")
+        kept = {key: manifest[key] for key in SHOWN if key in manifest}
+        self.writer.add_text("manifest", f"```json\n{json.dumps(kept, indent=1)}\n```")
+
+    def step_end(self, step: Mapping[str, Any]) -> None:
+        self.step += 1
+        if self.writer is None or (self.step % self.config.every and "gradients" not in step):
+            return
+        stage = step["stage"]
+        for name in ("total", "learning_rate", "gradient_norm"):
+            self._write(f"{stage}/{name}", step[name])
+        for label, term in step["terms"].items():
+            self._write(f"{stage}.value/{label}", term["value"])
+            self._write(f"{stage}.contribution/{label}", term["contribution"])
+        for label, term in step.get("gradients", {}).get("terms", {}).items():
+            self._write(f"{stage}.gradient_share/{label}", term["share"])
+
+    def run_end(self, result: Mapping[str, Any] | None, error: str | None) -> None:
+        if self.writer is None:
+            return
+        for picture in sorted((self.folder / "samples").glob("*.png")):
+            with Image.open(picture) as image:
+                self.writer.add_image(
+                    f"samples/{picture.stem}", np.asarray(image.convert("RGB")), self.step, dataformats="HWC"
+                )
+        told = error if error is not None else json.dumps(result, indent=1)
+        self.writer.add_text("error" if error is not None else "result", f"```\n{told}\n```", self.step)
+        self.writer.close()
+
+    def _write(self, tag: str, value: float | None) -> None:
+        assert self.writer is not None
+        self.writer.add_scalar(tag, float("nan") if value is None else value, self.step)
