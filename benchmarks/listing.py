@@ -1,0 +1,45 @@
+"""What it costs to list components and plugins, against an empty Python and against torch.
+
+One run: the commands alternate, so that a busy machine slows all alike. Whatever plugins are installed are in it.
+
+    python benchmarks/listing.py
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+
+import click
+
+ROUNDS = 15
+ZEROKD = "import sys; sys.argv = ['zerokd', *sys.argv[1:]]; from zerokd.cli import main; main()"
+COMMANDS = {
+    "python": [sys.executable, "-c", "pass"],
+    "zerokd --help": [sys.executable, "-c", ZEROKD, "--help"],
+    "zerokd list": [sys.executable, "-c", ZEROKD, "list"],
+    "zerokd list --json": [sys.executable, "-c", ZEROKD, "list", "--json"],
+    "zerokd plugins": [sys.executable, "-c", ZEROKD, "plugins"],
+    "import torch": [sys.executable, "-c", "import torch"],
+}
+
+
+@click.command()
+def main() -> None:
+    """Print each command's median in milliseconds, and as a multiple of an empty Python's."""
+    taken: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    for _ in range(ROUNDS):
+        for name, command in COMMANDS.items():
+            start = time.perf_counter()
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+            taken[name].append(time.perf_counter() - start)
+    floor = statistics.median(taken["python"])
+    for name, seconds in taken.items():
+        median = statistics.median(seconds)
+        click.echo(f"{name:<20} {1000 * median:7.0f} ms  {median / floor:6.1f} x python")
+
+
+if __name__ == "__main__":
+    main()
