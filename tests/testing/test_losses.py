@@ -79,6 +79,10 @@ def needs_even(self, *, prediction, target):
     return torch.stack(halves.chunk(2, dim=3)).mean(dim=(0, 2, 3, 4)) if halves.shape[3] > 1 else halves.view(-1, 0)
 
 
+def summed(self, *, prediction, target):
+    return self.distance(prediction, target).sum(dim=(1, 2, 3))
+
+
 def three_channels(self, *, prediction, target):
     weights = prediction.new_tensor([0.3, 0.6, 0.1]).view(1, 3, 1, 1)
     return (self.distance(prediction, target) * weights).mean(dim=(1, 2, 3))
@@ -224,7 +228,8 @@ PLANTED = {  # check: the class, and the checks that may fail with it
     "batch_company": (variant(by_batch_maximum), ("batch_order",)),
     "finite_values": (variant(divided), ("bounds", "finite_gradients", "worsening")),
     "sizes": (variant(needs_even), ("batch_order",)),
-    "channels": (variant(three_channels), ()),
+    "channels": (variant(three_channels), ("scale",)),
+    "scale": (variant(summed), ()),
     "bounds": (variant(below_zero), ("best_value",)),
     "best_value": (variant(never_best), ()),
     "worsening": (variant(turns_back), ("gradient_is_slope",)),

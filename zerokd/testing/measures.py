@@ -12,7 +12,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from zerokd.testing.check import CheckError, Subject, require, rule
-from zerokd.testing.inputs import tensors
+from zerokd.testing.inputs import side, tensors
 from zerokd.testing.scenes import EXTREMES
 
 CLOSE = 1e-9  # relative and absolute, in float64: what another order of summation may change
@@ -118,6 +118,25 @@ def channels(subject: Subject) -> None:
 
 
 @rule()
+def scale(subject: Subject) -> None:
+    """the value is a mean, not a sum: nine times the pixels, or three times the channels, of the same keep its size"""
+    measure = subject.build().double()
+    small = (4 * side(measure), 4 * side(measure))
+    ports = tensors(measure, 2, small, torch.float64)
+    once = value(measure, ports)
+    tiled = value(measure, {name: one.repeat(1, 1, 3, 3) for name, one in ports.items()})
+    alike(once, tiled, "pixels")
+    if all(port.channels is None for port in measure.ports.values()):
+        alike(once, value(measure, {name: one.repeat(1, 3, 1, 1) for name, one in ports.items()}), "channels")
+
+
+def alike(once: Tensor, more: Tensor, what: str) -> None:
+    """Require values that differ by less than a factor of 2: borders and seams may count, sizes may not."""
+    apart = (once - more).abs() <= 0.5 * torch.maximum(once.abs(), more.abs())
+    require(apart.all(), f"more {what} of the same change {brief(once)} to {brief(more)}: take a mean, not a sum")
+
+
+@rule()
 def bounds(subject: Subject) -> None:
     """values lie in the declared bounds"""
     measure = subject.build()
@@ -209,6 +228,7 @@ RULES = (
     finite_values,
     sizes,
     channels,
+    scale,
     bounds,
     inputs_unchanged,
     no_host_sync,
