@@ -145,7 +145,7 @@ def test_a_loss_of_ones_own_trains_from_one_file(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "distillation.mine" in (tmp_path / "o" / "metrics.jsonl").read_text()
-    assert '"mine:charbonnier": "mine"' in (tmp_path / "o" / "manifest.json").read_text()
+    assert '"mine:charbonnier": "mine sha256:' in (tmp_path / "o" / "manifest.json").read_text()
 
 
 def test_a_loss_that_fails_in_training_is_named_with_its_step(tmp_path):

@@ -107,6 +107,7 @@ def test_every_value_says_where_it_comes_from(child):
         "params": "default",
         "metrics": "default",
         "observers": "default",
+        "requires": "default",
         "checkpoint_seconds": "default",
         "on_nonfinite": "default",
         "skip_at_most": "default",
