@@ -17,6 +17,12 @@ def test_a_record_that_names_nothing_usable_is_refused(name, target):
         LossSpec(name, target=target, summary="a test")
 
 
+@pytest.mark.parametrize("summary", ["two\nlines", "\x1b[31mred", "\x07", 3, None])
+def test_a_summary_that_would_spoil_a_listing_is_refused(summary):
+    with pytest.raises(ValueError, match="not one line of printable text"):
+        LossSpec("mse", target="a:B", summary=summary)
+
+
 def test_the_target_is_imported_on_first_use_only():
     sys.modules.pop("colorsys", None)
     spec = LossSpec("lazy", target="colorsys:rgb_to_hsv", summary="a test")

@@ -61,6 +61,7 @@ def test_what_decides_the_last_bits_is_told():
 def test_a_recipe_that_was_changed_is_refused_by_key(tmp_path):
     run = folder(tmp_path / "run")
     same_recipe(run, {"name": "paper", "params": {"alpha": 0.35}})
+    same_recipe(run, {"name": "paper", "params": {"alpha": 0.35}, "on_nonfinite": "skip", "checkpoint_seconds": 1.0})
     with pytest.raises(RecipeError) as caught:
         same_recipe(run, {"name": "paper", "params": {"alpha": 0.4, "beta": 0.1}})
     assert "params.alpha: was 0.35, is 0.4" in str(caught.value)

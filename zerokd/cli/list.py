@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 @click.command("list")
 @click.argument("kind", required=False, type=click.Choice(list(KINDS)))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@click.option("--requirements", is_flag=True, help="Whoever provides them, as name==version lines that pip takes.")
 @plugin_option
-def command(kind: str | None, as_json: bool, plugins: tuple[Path, ...]) -> None:
+def command(kind: str | None, as_json: bool, requirements: bool, plugins: tuple[Path, ...]) -> None:
     """Show every component that a recipe may name, and every plugin that is broken."""
+    from zerokd.plugin import overview
     from zerokd.plugin.host import discover
 
     catalogue = discover(plugins)
     kinds = [kind] if kind else list(KINDS)
     with while_read(sys.stdout):
-        if as_json:
+        if requirements:
+            click.echo("\n".join(overview.requirements(catalogue)))
+        elif as_json:
             click.echo(json.dumps(catalogue.as_json(kinds), indent=2))
         else:
             _show(catalogue, kinds)

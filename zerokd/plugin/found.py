@@ -17,7 +17,7 @@ from typing import Any
 from attrs import frozen
 
 from zerokd._version import __version__
-from zerokd.errors import did_you_mean
+from zerokd.errors import did_you_mean, printable
 from zerokd.plugin.catalogue import Provider
 from zerokd.plugin.specs import KINDS
 
@@ -94,9 +94,9 @@ def _points() -> Iterator[EntryPoint]:
 def _provider(point: EntryPoint) -> Provider:
     try:
         assert point.dist is not None
-        return Provider(str(point.dist.name), str(point.dist.version))
+        return Provider(printable(str(point.dist.name)), printable(str(point.dist.version)))
     except Exception:  # metadata that cannot be read
-        return Provider(point.name)
+        return Provider(printable(point.name))
 
 
 def _unmet(dist: Distribution | None) -> str:

@@ -124,7 +124,7 @@ def kept_in(path: Path, student: nn.Module, facts: Mapping[str, Any]) -> Iterato
     except NotFiniteError as stopped:
         failure = stopped.failure
         try:
-            path.mkdir()
+            path.mkdir(exist_ok=True)  # a run that went on may stop here again
             names = {"stage": failure.stage, "step": failure.step, "images": failure.batch.names}
             write_weights(path / "batch.safetensors", {"low": failure.batch.low}, names)
             write_weights(path / "student.safetensors", student.state_dict(), facts)

@@ -15,6 +15,7 @@ from zerokd.run.checkpoint import LAST, NEXT, PREVIOUS, Checkpoint, load
 from zerokd.run.folder import RunFolder
 
 SAME = ("seed", "plugins", "models", "components", "data")  # of a manifest: what decides the student
+FREE = ("checkpoint_seconds", "on_nonfinite", "skip_at_most")  # of a recipe: what may change on the way
 TOLD = ("device", "versions", "platform")  # what decides its last bits
 SHOWN = 6  # differences that an error names
 
@@ -68,14 +69,16 @@ def unfinished(runs: Path, name: str) -> Path | None:
 
 
 def same_recipe(folder: RunFolder, tables: Mapping[str, Any]) -> None:
-    """Hold a recipe to the one that a run started with.
+    """Hold a recipe to the one that a run started with; what is to be done when something goes wrong may be another.
 
     Raises:
         RecipeError: they differ; every key that does is named.
     """
     with folder.recipe.open("rb") as file:
         before = tomllib.load(file)
-    told = list(differences(before, json.loads(json.dumps(tables))))
+    now = json.loads(json.dumps(tables))
+    kept = [{key: value for key, value in one.items() if key not in FREE} for one in (before, now)]
+    told = list(differences(*kept))
     if told:
         hint = f"go on as it started, by: zerokd resume {folder.path}; or start anew in another folder"
         text = f"the recipe is not the one that {str(folder.path)!r} was started with"
