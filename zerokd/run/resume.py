@@ -78,7 +78,7 @@ def same_recipe(folder: RunFolder, tables: Mapping[str, Any]) -> None:
         before = tomllib.load(file)
     now = json.loads(json.dumps(tables))
     kept = [{key: value for key, value in one.items() if key not in FREE} for one in (before, now)]
-    told = list(differences(*kept))
+    told = list(differences(kept[0], kept[1]))
     if told:
         hint = f"go on as it started, by: zerokd resume {folder.path}; or start anew in another folder"
         text = f"the recipe is not the one that {str(folder.path)!r} was started with"
