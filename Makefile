@@ -14,7 +14,7 @@ run: setup
 	$(BIN)/zerokd run recipes/paper.toml
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 	$(MAKE) test-plugins
 
 # each package by its own tests, installed, through its entry point
