@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from zerokd.errors import Problem, RecipeError
 from zerokd.plugin.blame import blame
@@ -20,7 +21,7 @@ from zerokd.plugin.contracts import (
     Schedule,
     Stage,
 )
-from zerokd.plugin.specs import SINGULAR
+from zerokd.plugin.specs import SINGULAR, Port
 
 CONTRACTS: dict[str, type[Component]] = {
     "losses": Loss,
@@ -53,12 +54,40 @@ def load_component(entry: Entry) -> type[Component]:
     if not (isinstance(component, type) and issubclass(component, CONTRACTS[kind])):
         text = f"{entry.spec.target} of {entry.provider} is not a zerokd.{CONTRACTS[kind].__name__}"
         raise RecipeError(Problem(text))
-    if not (isinstance(component.Config, type) and issubclass(component.Config, CONTRACTS[kind].Config)):
+    if not (
+        isinstance(getattr(component, "Config", None), type) and issubclass(component.Config, CONTRACTS[kind].Config)
+    ):
         raise RecipeError(Problem(f"the Config of {entry.qualified} is not a {CONTRACTS[kind].Config.__name__}"))
+    wrong = list(_misdeclared(component, kind))
+    if wrong:
+        raise RecipeError(*(Problem(f"{entry.qualified} {text}") for text in wrong))
+    return component
+
+
+def _misdeclared(component: Any, kind: str) -> Iterator[str]:
+    """Declarations that are not of the type that everything else relies on."""
     ports = getattr(component, "ports", None) if kind in PORTED else {}
-    if not isinstance(ports, Mapping) or any(one.like not in (None, *ports) for one in ports.values()):
-        raise RecipeError(Problem(f"{entry.qualified} must declare its ports: a dict of name to zerokd.Port"))
+    if not isinstance(ports, Mapping) or not all(isinstance(one, Port) for one in ports.values()):
+        yield "must declare its ports: a dict of name to zerokd.Port"
+    elif any(one.like not in (None, *ports) for one in ports.values()):
+        yield "has a port that is `like` one that it does not declare"
     clash = sorted(set(component.Config.model_fields) & set(RESERVED.get(kind, ())))
     if clash:
-        raise RecipeError(Problem(f"{entry.qualified} has config keys that belong to the recipe: {', '.join(clash)}"))
-    return component
+        yield f"has config keys that belong to the recipe: {', '.join(clash)}"
+    examples, failures = component.examples, component.known_failures
+    if not isinstance(examples, tuple | list) or not all(isinstance(one, Mapping) for one in examples):
+        yield f"declares examples as {examples!r}, not a tuple of dicts"
+    if not isinstance(failures, Mapping) or not all(isinstance(one, str) and one for one in failures.values()):
+        yield f"declares known_failures as {failures!r}, not a dict of check to reason"
+    bounds = getattr(component, "bounds", (0.0, 1.0))
+    if not isinstance(bounds, property) and not _is_interval(bounds):
+        yield f"declares bounds as {bounds!r}, not a pair of numbers, the smaller one first"
+    for name in ("best_on", "worsens_with"):
+        words = getattr(component, name, ())
+        if not isinstance(words, tuple | list | property):
+            yield f"declares {name} as {words!r}, not a tuple"
+
+
+def _is_interval(bounds: Any) -> bool:
+    numbers = isinstance(bounds, tuple | list) and len(bounds) == 2 and all(isinstance(x, int | float) for x in bounds)
+    return numbers and bounds[0] < bounds[1]

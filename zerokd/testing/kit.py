@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from zerokd.errors import Problem, RecipeError
+from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Catalogue, Entry, Provider
 from zerokd.plugin.host import discover
 from zerokd.plugin.keys import keys_of
@@ -98,7 +99,8 @@ def _records(module: ModuleType) -> Iterable[Spec]:
 def subjects_of(entry: Entry) -> list[Subject]:
     """A component with each of its ``examples``; one that declares none, with what its config requires."""
     component: Any = load_component(entry)
-    required = {key.key: key.example for key in keys_of(component.Config) if key.required}
+    with blame(f"the config of {entry.qualified}"):
+        required = {key.key: key.example for key in keys_of(component.Config) if key.required}
     return [Subject(entry, component, dict(one)) for one in component.examples or (required,)]
 
 
