@@ -48,7 +48,7 @@ def best_value(subject: Subject) -> None:
 
 @rule(lambda subject: bool(subject.component.worsens_with))
 def worsening(subject: Subject) -> None:
-    """every corruption of worsens_with makes the value worse the stronger it is"""
+    """every corruption of worsens_with makes the value worse the stronger it is, and never better"""
     measure = subject.build().double()
     sign = -1.0 if getattr(measure, "better", "lower") == "higher" else 1.0
     require(measure.best_on, "worsens_with needs a scene to start from: declare best_on")
@@ -61,7 +61,7 @@ def worsening(subject: Subject) -> None:
             pictures = scene(measure, start)
             pictures |= {name: CORRUPTIONS[word](pictures[name], strength) for name in changed}
             levels.append(float(sign * shown(measure, pictures, start).mean()))
-        rising = all(one < other for one, other in pairwise(levels))
+        rising = all(one <= other for one, other in pairwise(levels)) and levels[0] < levels[-1]
         told = ", ".join(f"{sign * level:.4g}" for level in levels)
         require(rising, f"growing {word} of the scene {start!r} gives {told}")
 
