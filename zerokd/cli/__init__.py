@@ -58,8 +58,8 @@ class Commands(click.Group):
 def zerokd() -> None:
     """Compose, prove, train and ship tiny zero-reference image enhancers.
 
-    Exit codes: 0 done; 2 usage or recipe; 3 data or weights; 4 a value that is not finite; 5 the run folder;
-    130 interrupted and 143 terminated (what was trained is kept: zerokd resume).
+    Exit codes: 0 done; 2 usage or recipe; 3 data or weights; 4 a value that is not finite; 5 the environment (disk,
+    permission, lock); 130 interrupted and 143 terminated (what was trained is kept: zerokd resume).
     """
 
 
