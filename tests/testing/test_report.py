@@ -37,3 +37,13 @@ def test_text_and_json(found):
 
 def test_a_built_in_fails_nothing():
     assert not failed(list(outcomes("mse", discover())))
+
+
+def test_a_class_that_cannot_be_loaded_fails_and_the_others_are_checked(tmp_path):
+    hook = 'return [zerokd.LossSpec("flat", target=f"{__name__}:Flat", summary="a test")]'
+    more = hook.replace("[zerokd", '[zerokd.LossSpec("gone", target="nowhere.at_all:Gone", summary="a test"), zerokd')
+    (tmp_path / "mine.py").write_text(FILE.replace(hook, more))
+    found = list(outcomes("mine", discover([tmp_path / "mine.py"])))
+    assert [(one.subject, one.check) for one in found if one.check == "loads"] == [("gone", "loads")]
+    assert "No module named 'nowhere'" in found[0].told
+    assert any(one.subject == "flat" and one.state == "passed" for one in found)

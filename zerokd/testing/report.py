@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from attrs import asdict, frozen
 
+from zerokd.errors import RecipeError
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.testing.check import Check, CheckError
 from zerokd.testing.kit import checks_of, entries_of, unknown_failures
@@ -31,10 +32,18 @@ def outcomes(plugin: str, catalogue: Catalogue) -> Iterator[Outcome]:
         RecipeError: nothing has that name, or it is broken.
     """
     for entry in entries_of(plugin, catalogue):
-        for name in unknown_failures(entry):
+        try:
+            misnamed, checks = unknown_failures(entry), checks_of(entry)
+        except RecipeError as fault:
+            told = "; ".join(problem.message for problem in fault.problems)
+            yield Outcome(
+                entry.spec.name, "loads", "its class can be imported and is what its kind promises", "FAILED", told
+            )
+            continue
+        for name in misnamed:
             text = "known_failures names a check that does not exist"
             yield Outcome(entry.spec.name, name, "known failures name checks", "FAILED", text)
-        yield from map(_outcome, checks_of(entry))
+        yield from map(_outcome, checks)
 
 
 def _outcome(check: Check) -> Outcome:
