@@ -178,3 +178,14 @@ def test_what_an_aggregator_remembers_and_draws_goes_on_too(tmp_path, screen, ki
     assert run.metrics.read_text() == whole.metrics.read_text()
     results = [json.loads(one.manifest.read_text())["result"]["metrics"] for one in (run, whole)]
     assert results[0] == results[1]
+
+
+def test_a_plugin_that_is_not_given_again_is_asked_for(tmp_path, monkeypatch, screen, killed, capsys):
+    (tmp_path / "moving.py").write_text(STATEFUL)
+    recipe = document('terms.task.moving={use="moving", weight=0.1}')
+    monkeypatch.setattr("sys.argv", ["zerokd", "run", "my recipe.toml", "--plugin", "moving.py"])
+    found = discover([tmp_path / "moving.py"])
+    killed(1, lambda: start(recipe, found, "cpu", tmp_path / "run", False, Progress(screen)))
+    with pytest.raises(RecipeError, match="unknown loss 'moving'") as caught:
+        go_on(tmp_path / "run", discover(), None, Progress(screen))
+    assert "it was started by: zerokd run 'my recipe.toml' --plugin moving.py" in str(caught.value)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
+from zerokd.errors import Problem, RecipeError
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.recipe.components import Components
 from zerokd.recipe.document import Document
@@ -60,7 +62,16 @@ def go_on(path: Path, catalogue: Catalogue, device: str | None, progress: Progre
     if is_finished(before):
         progress.note(f"{path} is finished; nothing is left to do")
         return
-    recipe, components = checked(read_recipe(folder.recipe), catalogue)
+    try:
+        recipe, components = checked(read_recipe(folder.recipe), catalogue)
+    except RecipeError as fault:
+        command = [str(word) for word in before.get("command", ())]
+        if "--plugin" not in command:
+            raise
+        hint = f"it was started by: {shlex.join(['zerokd', *command])}"
+        raise RecipeError(
+            *fault.problems, Problem("the run had plugins of its own: --plugin", hints=(hint,))
+        ) from fault
     _go_on(folder, recipe, components, device or str(before.get("device", "cpu")).split()[0], progress)
 
 
