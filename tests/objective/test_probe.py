@@ -33,6 +33,12 @@ def test_curve_maps_of_other_iterations_need_a_curve_map(build):
     assert "target" in problem.message
 
 
+def test_a_port_that_wants_three_channels_refuses_four(build):
+    found = problems(build('terms.task.color.on.enhanced="student.features.e_conv1"'))
+    messages = [problem.message for problem in found]
+    assert "task.color: port 'enhanced' takes 3 channels, student.features.e_conv1 has 4" in messages
+
+
 def test_a_term_without_the_student_is_refused(build):
     (problem,) = problems(build('terms.task.color.on.enhanced="teacher.enhanced"'))
     told = "port 'enhanced' has to carry gradient to the student, and teacher.enhanced carries none"

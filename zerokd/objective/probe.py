@@ -104,13 +104,20 @@ def _changed(what: str, before: dict[str, tuple[int, Tensor]], tensors: Tensors,
 
 
 def mismatched(term: Reader, component: Loss | Metric, signals: dict[str, Signal]) -> Iterator[Problem]:
-    """Ports whose tensors have the wrong range, are too small, or differ in shape where they must not."""
+    """Ports whose tensors have the wrong range or number of channels, are too small, or differ where they must not."""
     for port, declared in component.ports.items():
         signal, place = signals[port], term.places[port]
         if declared.range and not _within(signal, declared):
             spread = f"values in {_interval(signal.range)}" if signal.range else "unbounded values"
             text = f"{term.label}: port {port!r} takes {_interval(declared.range)}, {term.on[port]} has {spread}"
             yield Problem(text, place)
+        if declared.channels not in (None, signal.shape[0]):
+            text = (
+                f"{term.label}: port {port!r} takes {declared.channels} channels, {term.on[port]} has {signal.shape[0]}"
+            )
+            yield Problem(
+                text, place, () if isinstance(term, Measure) else ("an adapter may bring them to that number",)
+            )
         if min(signal.shape[1:]) < component.min_size():
             size = "x".join(map(str, signal.shape[1:]))
             text = f"{term.label}: {term.use} needs at least {component.min_size()} pixels a side, got {size}"

@@ -76,9 +76,10 @@ def page(entry: Entry) -> str:
 
 
 def _port(port: dict[str, Any]) -> tuple[str, ...]:
-    values = interval(*port["range"]) if port["range"] else ""
+    values = (interval(*port["range"]) if port["range"] else "") or "any"
+    values += f", {port['channels']} channels" if port["channels"] else ""
     gradient = "yes" if port["grad"] else "no"
-    return port["port"], port["about"], values or "any", gradient, port["default"] or "none", port["like"] or ""
+    return port["port"], port["about"], values, gradient, port["default"] or "none", port["like"] or ""
 
 
 def _signal(signal: dict[str, Any]) -> tuple[str, ...]:
