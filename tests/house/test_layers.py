@@ -24,6 +24,7 @@ ORDER = [
         "observers",
         "assets",
     },
+    {"equation"},
     {"recipe"},
     {"objective"},
     {"run"},

@@ -2,8 +2,8 @@
 
 import pytest
 
+from zerokd.equation.equation import parse_scalar
 from zerokd.objective.latex import factor, latex, loss, number
-from zerokd.recipe.equation import parse_scalar
 
 PARAMS = frozenset({"alpha", "beta", "warm_up"})
 

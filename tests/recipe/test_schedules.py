@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from zerokd import Clock
+from zerokd.equation.equation import parse_scalar
 from zerokd.errors import Place, PluginError, RecipeError
 from zerokd.plugin.contracts import Schedule
-from zerokd.recipe.equation import parse_scalar
 from zerokd.recipe.schedules import active, circular, overruns, param_series, series, weight_series
 from zerokd.recipe.schema import When
 from zerokd.schedules.linear import Linear

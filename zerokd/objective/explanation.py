@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from attrs import asdict, frozen
 
+from zerokd.equation.expression import Series, show
 from zerokd.objective import latex
 from zerokd.objective.graph import Adaptation
 from zerokd.objective.objective import Objective
 from zerokd.objective.signals import SignalName
 from zerokd.recipe.components import Components, Phase, Term
-from zerokd.recipe.expression import Series, show
 
 Range = tuple[float, float]  # a number's least and greatest over the stage; both are equal where it never changes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zerokd.recipe.expression import Expression, Number, Param
+from zerokd.equation.expression import Expression, Number, Param
 
 LETTERS = """
 alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon

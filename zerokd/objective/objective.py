@@ -9,10 +9,10 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
+from zerokd.equation.equation import at
+from zerokd.equation.expression import Series
 from zerokd.objective.graph import Adaptation, Graph
 from zerokd.recipe.components import Phase
-from zerokd.recipe.equation import at
-from zerokd.recipe.expression import Series
 
 
 @frozen(eq=False)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from attrs import evolve, frozen
 
+from zerokd.equation.equation import Equation
+from zerokd.equation.expression import Series
 from zerokd.errors import Place, ZerokdError
 from zerokd.plugin.catalogue import Entry
 from zerokd.plugin.clock import Clock
@@ -24,8 +26,6 @@ from zerokd.plugin.contracts import (
     Schedule,
     Stage,
 )
-from zerokd.recipe.equation import Equation
-from zerokd.recipe.expression import Series
 from zerokd.recipe.positions import KeyPath
 from zerokd.recipe.schema import Optimizer, When
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from attrs import evolve
 
+from zerokd.equation.equation import Equation, UnknownName, parse, parse_scalar
+from zerokd.equation.expression import EquationError, Expression, Number, Series
 from zerokd.errors import Place, combined, did_you_mean
 from zerokd.plugin.aside import aside
 from zerokd.plugin.blame import blame
@@ -18,8 +20,6 @@ from zerokd.recipe.binding import bind, build_measures
 from zerokd.recipe.building import Builder
 from zerokd.recipe.components import Attempt, Components, Phase, Term, Unbuilt
 from zerokd.recipe.document import Document
-from zerokd.recipe.equation import Equation, UnknownName, parse, parse_scalar
-from zerokd.recipe.expression import EquationError, Expression, Number, Series
 from zerokd.recipe.names import WORD, Names
 from zerokd.recipe.networks import build_averages, build_models
 from zerokd.recipe.positions import KeyPath

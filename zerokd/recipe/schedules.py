@@ -8,11 +8,11 @@ from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
+from zerokd.equation.expression import EquationError, Expression, Series, evaluate, names
 from zerokd.errors import Place, Problem, RecipeError
 from zerokd.plugin.blame import blame
 from zerokd.plugin.clock import UNITS, Clock
 from zerokd.plugin.contracts import Schedule
-from zerokd.recipe.expression import EquationError, Expression, Series, evaluate, names
 from zerokd.recipe.schema import When
 
 Changing = float | Schedule | Expression

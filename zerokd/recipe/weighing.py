@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 from attrs import frozen
 
+from zerokd.equation.equation import Equation
+from zerokd.equation.expression import EquationError, Series, short, show
 from zerokd.errors import Place, RecipeError
 from zerokd.plugin.clock import Clock
 from zerokd.recipe.components import Term
-from zerokd.recipe.equation import Equation
-from zerokd.recipe.expression import EquationError, Series, short, show
 from zerokd.recipe.schedules import Changing, active, overruns, param_series, weight_series
 
 

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from zerokd._version import __version__
+from zerokd.equation.expression import Series
 from zerokd.objective.objective import Objective
 from zerokd.plugin.catalogue import Provider
 from zerokd.plugin.contracts import Data
 from zerokd.plugin.overview import file_digest
 from zerokd.recipe.components import Components, Phase
-from zerokd.recipe.expression import Series
 from zerokd.run.data_account import data_account
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "pydantic", "pluggy", "attrs", "safetensors")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zerokd.recipe.expression import (
+from zerokd.equation.expression import (
     LONGEST,
     ZERO,
     EquationError,

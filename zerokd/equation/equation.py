@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from attrs import frozen
 
-from zerokd.recipe.expression import (
+from zerokd.equation.expression import (
     ZERO,
     EquationError,
     Expression,
@@ -29,7 +29,7 @@ from zerokd.recipe.expression import (
     short,
     show,
 )
-from zerokd.recipe.polynomial import is_zero
+from zerokd.equation.polynomial import is_zero
 
 LONGEST = 20_000  # characters
 LONGEST_PRODUCT = 100  # factors; each nests the expression one deeper

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from zerokd.recipe.expression import EquationError, Expression, Number, Param
+from zerokd.equation.expression import EquationError, Expression, Number, Param
 
 LARGEST = 2_000  # products in one sum
 Product = tuple[str, ...]  # params and opaque parts, sorted; a power repeats its base

@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import pytest
 
-from zerokd.recipe.equation import parse_scalar
-from zerokd.recipe.expression import EquationError, Number, Param
-from zerokd.recipe.polynomial import expand, is_zero
+from zerokd.equation.equation import parse_scalar
+from zerokd.equation.expression import EquationError, Number, Param
+from zerokd.equation.polynomial import expand, is_zero
 
 PARAMS = frozenset("abc")
 

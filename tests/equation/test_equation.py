@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zerokd.recipe.equation import LONGEST, UnknownName, parse
-from zerokd.recipe.expression import EquationError, show
+from zerokd.equation.equation import LONGEST, UnknownName, parse
+from zerokd.equation.expression import EquationError, show
 
 PARAMS = frozenset({"alpha", "beta"})
 GROUPS = frozenset({"distillation", "feature_matching", "task", "contrastive"})
