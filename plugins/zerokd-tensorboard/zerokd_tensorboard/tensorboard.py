@@ -33,16 +33,23 @@ class Tensorboard(Observer):
     writer: SummaryWriter | None = None
     step = 0
 
+    def __init__(self, **options: object):
+        super().__init__(**options)
+        self.before: dict[str, int] = {}  # steps of all earlier stages
+
     def run_start(self, folder: Path, manifest: Mapping[str, Any]) -> None:
         self.folder = folder
         self.writer = SummaryWriter(str(folder / "observers" / "tensorboard"))
+        before = 0
         for stage in manifest["stages"]:
+            self.before[stage["name"]] = before
+            before += stage["steps"]
             self.writer.add_text(f"{stage['name']}/objective", f"`{stage['objective']}`")
         kept = {key: manifest[key] for key in SHOWN if key in manifest}
         self.writer.add_text("manifest", f"```json\n{json.dumps(kept, indent=1)}\n```")
 
     def step_end(self, step: Mapping[str, Any]) -> None:
-        self.step += 1
+        self.step = self.before[step["stage"]] + step["step"]
         if self.writer is None or (self.step % self.config.every and "gradients" not in step):
             return
         stage = step["stage"]
