@@ -58,7 +58,7 @@ def test_a_one_file_plugin_is_checked_by_its_stem(tmp_path):
 
 
 def test_what_means_nothing_is_told(module):
-    with pytest.raises(RecipeError, match="unknown component 'nothing'"):
+    with pytest.raises(RecipeError, match="no plugin and no component is called 'nothing'"):
         checks_of("nothing", Catalogue())
     with pytest.raises(RecipeError, match=r"plugin bad 1\.0 is broken: ImportError: no"):
         checks_of("bad", Catalogue(broken=(Broken(Provider("bad", "1.0"), "ImportError: no"),)))

@@ -20,7 +20,7 @@ def test_a_component_is_checked_by_name(tmp_path):
 def test_an_unknown_name_is_a_usage_error(tmp_path):
     done = pytest_with("--conformance", "nothing", cwd=tmp_path)
     assert done.returncode == 4
-    assert "unknown component 'nothing'" in done.stderr
+    assert "no plugin and no component is called 'nothing'" in done.stderr
 
 
 def test_without_names_nothing_changes(tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
-from zerokd.errors import Problem, RecipeError
+from zerokd.errors import Problem, RecipeError, did_you_mean
 from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Catalogue, Entry, Provider
 from zerokd.plugin.host import discover
@@ -83,7 +83,11 @@ def entries_of(plugin: Plugin, catalogue: Catalogue | None = None) -> list[Entry
     if ills:
         raise RecipeError(*(Problem(f"plugin {ill.provider} is broken: {ill.reason}") for ill in ills))
     own = [entry for entry in known.entries if entry.provider.name == plugin]
-    found = own or known.called(plugin)
+    found = own or [entry for entry in known.entries if entry.is_called(plugin)]
+    if not found:
+        names = {name for entry in known.entries for name in (entry.spec.name, entry.provider.name)}
+        hints = did_you_mean(plugin, names, "`zerokd plugins` and `zerokd list` show all")
+        raise RecipeError(Problem(f"no plugin and no component is called {plugin!r}", hints=hints))
     return [entry for entry in found if entry.provider.builtin] or found  # a bare name is the built-in's own
 
 
