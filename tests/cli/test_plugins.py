@@ -40,6 +40,15 @@ FAULTS = {  # name of the package: its code, and what is told of it
         "from zerokd import *\n@hookimpl\ndef zerokd_losses(): raise ValueError('boom')",
         "zerokd_losses: ValueError: boom",
     ),
+    "endless": (
+        "from zerokd import *\n@hookimpl\ndef zerokd_losses():\n"
+        "    while True: yield LossSpec('h', target='a:B', summary='x')",
+        "returned more than 1000 records",
+    ),
+    "asks": ("input('who are you?')", "EOFError"),
+    "mute": ("class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute", "Mute: its message cannot"),
+    "generator-exit": ("raise GeneratorExit", "GeneratorExit"),
+    "true-api": ("ZEROKD_API = True", "ZEROKD_API is True, not a number"),
     "newer-api": ("ZEROKD_API = 99", "written for plugin API 99; zerokd 0.1.0 has 1: upgrade zerokd"),
     "odd-api": ("ZEROKD_API = 'new'", "ZEROKD_API is 'new', not a number"),
 }
@@ -54,6 +63,10 @@ NOTED = {
         "changed the working directory",
     ),
     "idle": ("", "registers nothing"),
+    "whispers": (
+        "import sys; sys.__stdout__.write('PSST')\n" + HOOK.format(name="whispers", module="whispers"),
+        "PSST",
+    ),
 }
 
 
@@ -64,6 +77,12 @@ def site(tmp_path_factory):
     install(folder, "Good_Two", version="2.1")
     for name, (code, _) in {**FAULTS, **NOTED}.items():
         install(folder, name, code=code)
+    later = (
+        HOOK.format(name="later", module="later") + "\n@hookimpl(optionalhook=True)\ndef zerokd_gadgets(): return []\n"
+    )
+    install(folder, "later", code=later)
+    other = HOOK.format(name="other", module="other").replace("@hookimpl", '@hookimpl(specname="zerokd_losses")')
+    install(folder, "other", code=other.replace("def zerokd_losses", "def my_losses"))
     install(folder, "too-new", requires=["zerokd>=99", "torch"])
     install(folder, "fits", requires=["zerokd>=0.1", "zerokd>=99; extra == 'next'"])
     install(folder, "no-such-attribute", entry="no_such_attribute:nothing")
@@ -114,7 +133,7 @@ def test_one_that_makes_every_listing_slow_is_noted(tmp_path):
 
 
 def test_the_good_ones_are_as_good_as_alone(shown):
-    for name in ("good-one", "Good_Two", "fits", "shadow", "twin-a", "twin-b"):
+    for name in ("good-one", "Good_Two", "fits", "later", "other", "shadow", "twin-a", "twin-b"):
         assert (shown[0][name]["state"], shown[0][name]["notes"]) == ("ok", [])
     assert shown[0]["zerokd"]["state"] == "ok"
 

@@ -38,4 +38,6 @@ def test_one_distribution_that_cannot_be_read_hides_no_other(monkeypatch):
 
     monkeypatch.setattr(found, "entry_points", broken)
     monkeypatch.setattr(found, "distributions", lambda: [Damaged(), Fine()])
-    assert list(found._points()) == [point]
+    unreadable = []
+    assert list(found._points(unreadable)) == [point]
+    assert len(unreadable) == 1

@@ -18,8 +18,36 @@ def run(code):
 def test_a_fault_is_a_reason_and_an_interruption_is_not():
     assert run("1 / 0") == (["here: ZeroDivisionError: division by zero"], [])
     assert run("raise SystemExit")[0] == ["here: SystemExit"]
+    assert run("raise GeneratorExit")[0] == ["here: GeneratorExit"]
     with pytest.raises(KeyboardInterrupt):
         run("raise KeyboardInterrupt")
+
+
+def test_an_error_that_cannot_be_told_is_one_too():
+    code = "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute"
+    assert run(code)[0] == ["here: Mute: its message cannot be made: ValueError"]
+
+
+@pytest.mark.parametrize(
+    "question", ["input('who?')", "import sys; sys.stdin.readline() or 1 / 0", "import os; os.read(0, 1) or 1 / 0"]
+)
+def test_a_question_does_not_wait_for_an_answer(question):
+    assert run(question)[0]
+
+
+def test_the_hidden_stream_is_kept_away_too(capfd):
+    _, notes = run("import sys; sys.__stdout__.write('hidden')")
+    assert notes == ["here: printed: hidden"]
+    assert capfd.readouterr().out == ""
+
+
+def test_without_room_for_a_file_prints_are_dropped(monkeypatch, capfd):
+    def full():
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    assert run("import os; os.system('echo two')") == ([], [])
+    assert capfd.readouterr().out == ""
 
 
 def test_a_reason_is_one_harmless_line():

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from zerokd.errors import PluginError, Problem, ZerokdError
+from zerokd.plugin.isolation import told
 
 
 @contextmanager
@@ -22,8 +23,8 @@ def blame(what: str, *expected: type[Exception]) -> Iterator[None]:
     except passed:
         raise
     except (Exception, SystemExit) as fault:
-        told = str(fault).strip().splitlines()
-        text = f"{what} failed: {type(fault).__name__}" + (f": {told[0][:160]}" if told else "")
+        lines = told(fault).strip().splitlines()
+        text = f"{what} failed: {type(fault).__name__}" + (f": {lines[0][:160]}" if lines else "")
         where = traceback.extract_tb(fault.__traceback__)[-1]
         hints = (
             "this is a fault of that component, not of the recipe",

@@ -68,7 +68,10 @@ def _installed() -> Iterator[Candidate]:
     wanted = _wanted()
     if wanted is not None and not wanted:
         return
-    points = [(_provider(point), point) for point in _points()]
+    unreadable: list[str] = []
+    points = [(_provider(point), point) for point in _points(unreadable)]
+    for name in unreadable:
+        yield Candidate(Provider(name), object, "its metadata cannot be read: install it anew, or remove it")
     for provider, point in sorted(points, key=lambda pair: (pair[0].name, pair[1].name)):
         if wanted is None or normalised(provider.name) in wanted:
             yield Candidate(provider, point.load, _unmet(point.dist))
@@ -79,7 +82,7 @@ def _installed() -> Iterator[Candidate]:
             yield Candidate(Provider(written), object, f"{CHOICE} names it, and it is not installed; {hint}")
 
 
-def _points() -> Iterator[EntryPoint]:
+def _points(unreadable: list[str]) -> Iterator[EntryPoint]:
     """One damaged distribution hides no other: where the quick way fails, each is asked alone."""
     try:
         yield from entry_points(group=GROUP)
@@ -88,7 +91,7 @@ def _points() -> Iterator[EntryPoint]:
             try:
                 yield from one.entry_points.select(group=GROUP)
             except Exception:
-                continue
+                unreadable.append(printable(str(getattr(one, "_path", "a distribution"))))
 
 
 def _provider(point: EntryPoint) -> Provider:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from zerokd.plugin.isolation import isolated
 from zerokd.plugin.specs import KINDS, SINGULAR, Spec
 
 HOOKS = {f"zerokd_{kind}": kind for kind in KINDS}
+MOST = 1000  # records of one hook; a generator may have no end
 MARK = f"{hookspecs.PROJECT}_impl"  # what pluggy's marker leaves on a hook
 
 
@@ -76,15 +78,17 @@ def _records(
 def _check_module(plugin: Any) -> None:
     """What can be wrong with a plugin before any hook is called."""
     wanted = getattr(plugin, "ZEROKD_API", API_VERSION)
-    if not isinstance(wanted, int):
+    if not isinstance(wanted, int) or isinstance(wanted, bool):
         raise TypeError(f"ZEROKD_API is {wanted!r}, not a number")
     if wanted > API_VERSION:
         raise ImportError(f"written for plugin API {wanted}; zerokd {__version__} has {API_VERSION}: upgrade zerokd")
     for name in dir(plugin):
         thing = getattr(plugin, name, None)
-        marked = callable(thing) and getattr(thing, MARK, None) is not None
-        if marked and name not in HOOKS:
-            raise LookupError(f"unknown hook {name!r}; {did_you_mean(name, HOOKS)[0]}")
+        options = getattr(thing, MARK, None) if callable(thing) else None
+        marked = isinstance(options, dict)
+        hook = options.get("specname") or name if isinstance(options, dict) else name
+        if isinstance(options, dict) and hook not in HOOKS and not options.get("optionalhook"):
+            raise LookupError(f"unknown hook {hook!r}; {did_you_mean(hook, HOOKS)[0]}")
         if not marked and callable(thing) and name in HOOKS and getattr(thing, "__module__", None) == _name(plugin):
             raise LookupError(f"{name} is not marked as a hook: write @zerokd.hookimpl above it")
 
@@ -97,7 +101,9 @@ def _checked(records: Any, kind: str) -> list[Spec]:
     wanted = KINDS[kind]
     if records is None or isinstance(records, str | Spec):
         raise TypeError(f"returned {type(records).__name__}, expected a list of {wanted.__name__}")
-    found = list(records)
+    found = list(islice(records, MOST + 1))
+    if len(found) > MOST:
+        raise ValueError(f"returned more than {MOST} records")
     for record in found:
         if not isinstance(record, wanted):
             raise TypeError(f"returned {type(record).__name__}, expected {wanted.__name__}")

@@ -10,10 +10,10 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import IO
 
 from zerokd.errors import printable
 
-INTERRUPTS = (KeyboardInterrupt, GeneratorExit)  # not a plugin's doing; all else that it throws is its fault alone
 LONGEST = 200  # characters that are kept of what it prints
 
 
@@ -28,10 +28,10 @@ def isolated(ills: list[str], notes: list[str], where: str = "") -> Iterator[Non
     with _overheard(notes, where), warnings.catch_warnings(action="ignore"):
         try:
             yield
-        except INTERRUPTS:
+        except KeyboardInterrupt:  # not a plugin's doing; all else that it throws is its fault alone
             raise
         except BaseException as fault:
-            ills.append(printable(f"{where}{type(fault).__name__}: {fault}".rstrip(": ")))
+            ills.append(printable(f"{where}{type(fault).__name__}: {told(fault)}".rstrip(": ")))
     if "torch" in sys.modules and not heavy:
         notes.append(f"{where}imports torch when it is registered, which makes every listing slow")
     if here and _here() != here:
@@ -40,6 +40,14 @@ def isolated(ills: list[str], notes: list[str], where: str = "") -> Iterator[Non
     if sys.path != path:
         sys.path[:] = path
         notes.append(f"{where}changed sys.path")
+
+
+def told(fault: BaseException) -> str:
+    """An error's message; a stranger's may fail to make one."""
+    try:
+        return str(fault)
+    except Exception as other:
+        return f"its message cannot be made: {type(other).__name__}"
 
 
 def _here() -> str:
@@ -52,27 +60,44 @@ def _here() -> str:
 @contextmanager
 def _overheard(notes: list[str], where: str) -> Iterator[None]:
     """Keep what is printed, by Python or by a child process, and note it."""
-    text = io.StringIO()
-    with tempfile.TemporaryFile() as file:
-        with _descriptors(file.fileno()), redirect_stdout(text), redirect_stderr(text):
-            yield
+    text, stdin = io.StringIO(), sys.stdin
+    sys.stdin = io.StringIO()  # a question would wait for ever, unseen
+    with _scratch() as file:
+        try:
+            with _descriptors(file.fileno()), redirect_stdout(text), redirect_stderr(text):
+                yield
+        finally:
+            sys.stdin = stdin
         file.seek(0)
         heard = (text.getvalue() + file.read(4 * LONGEST).decode("utf-8", "replace")).strip()
     if heard:
         notes.append(f"{where}printed: {printable(heard)[:LONGEST]}")
 
 
+def _scratch() -> IO[bytes]:
+    """A file for what is printed; nothing is kept where no file can be made."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return open(os.devnull, "w+b")
+
+
 @contextmanager
 def _descriptors(target: int) -> Iterator[None]:
-    """Point the process's own standard output and error at a file, where it has them."""
+    """Point the process's own standard output and error at a file, and its input at nothing, where it has them."""
     kept: dict[int, int] = {}
-    for number in (1, 2):
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for number, stand_in in ((0, nothing), (1, target), (2, target)):
         with contextlib.suppress(OSError):
             kept[number] = os.dup(number)
-            os.dup2(target, number)
+            os.dup2(stand_in, number)
+    os.close(nothing)
     try:
         yield
     finally:
+        for stream in (sys.__stdout__, sys.__stderr__):  # what was written to them belongs into the file too
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()  # type: ignore[union-attr]
         for number, before in kept.items():
             os.dup2(before, number)
             os.close(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from zerokd.plugin.catalogue import Catalogue, Provider
 from zerokd.plugin.specs import SINGULAR
 
 WIDTH = 80
+NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"  # of a distribution (PEP 508)
 
 
 @frozen
@@ -80,6 +82,8 @@ def requirements(catalogue: Catalogue) -> Iterator[str]:
     for row in rows(catalogue):
         if row.brings and row.provider.path:
             yield f"# {row.provider.path} sha256:{file_digest(row.provider.path)}"
+        elif row.brings and row.provider.version and not re.fullmatch(NAME, row.provider.name):
+            yield f"# {row.provider}: no name that pip knows"
         elif row.brings and row.provider.version:
             yield f"{row.provider.name}=={row.provider.version}"
 

@@ -26,14 +26,15 @@ def unmet(requires: Mapping[str, str], document: Document, catalogue: Catalogue)
             continue
         try:
             found = version(name)
-        except PackageNotFoundError:
+        except (PackageNotFoundError, ValueError):
             yield Problem(f"the recipe requires {name}, which is not installed", place, (install,))
             continue
         if not wanted.contains(found, prereleases=True):
             yield Problem(f"the recipe requires {name}{wanted}, and {found} is installed", place, (install,))
             continue
         ills = [ill.reason for ill in catalogue.broken if normalised(ill.provider.name) == normalised(name)]
-        if ills:
+        serves = any(normalised(entry.provider.name) == normalised(name) for entry in catalogue.entries)
+        if ills and not serves:
             yield Problem(f"the recipe requires {name}, which is broken: {ills[0]}", place, (install,))
         elif not chosen(name):
             hint = f"{CHOICE} or --no-plugins says so"

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from zerokd.plugin.catalogue import Entry
+from zerokd.plugin.isolation import told
 
 
 class CheckError(AssertionError):
@@ -96,4 +97,4 @@ class Check:
 
 
 def _told(fault: BaseException) -> str:
-    return str(fault) if isinstance(fault, CheckError) else f"{type(fault).__name__}: {fault}"
+    return str(fault) if isinstance(fault, CheckError) else f"{type(fault).__name__}: {told(fault)}"
