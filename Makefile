@@ -7,6 +7,7 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+MODULES := $(patsubst %/__init__.py,%,$(wildcard plugins/*/zerokd_*/__init__.py))
 
 .PHONY: run test test-plugins lint setup clean
 
@@ -25,7 +26,7 @@ test-plugins: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy zerokd $(wildcard plugins/*/zerokd_*)
+	$(BIN)/mypy zerokd $(MODULES)
 
 setup: $(READY)
 
