@@ -64,3 +64,11 @@ def test_no_pickle_is_loaded_unguarded():
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
                 guards = [ast.unparse(one.value) for one in node.keywords if one.arg == "weights_only"]
                 assert guards == ["True"], f"{name(path)}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", [*FILES, *sorted(TESTS.rglob("*.py"))], ids=str)
+def test_nothing_needs_torchvision_to_be_imported(path):
+    """It breaks beside another build of torch, and only ImageNet's weights need it; torchmetrics imports it."""
+    for node in ast.parse(path.read_text()).body:
+        names = [one.name for one in getattr(node, "names", ())] + [getattr(node, "module", None) or ""]
+        assert not any(name.split(".")[0] in ("torchvision", "torchmetrics") for name in names)
