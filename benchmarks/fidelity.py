@@ -29,7 +29,7 @@ SHOWN = 256  # side of the pictures' square crops after scaling
 def read_model(text: str) -> tuple[str, zerokd.Model]:
     kind, _, file = text.partition(":")
     if kind == "run":
-        return Path(file).parent.name, zerokd.load(file)
+        return Path(file).parent.name, zerokd.load_model(file)
     model = discover().find("models", kind).spec.load()()
     load_into(model, read_weights(Path(file))[0], file)
     return Path(file).stem, model.eval()

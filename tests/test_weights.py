@@ -11,8 +11,9 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from zerokd.digest import sha256
 from zerokd.errors import WeightsError
-from zerokd.weights import load_into, read_weights, sha256, weights_path, write_weights
+from zerokd.weights import load_into, read_weights, weights_path, write_weights
 
 
 def net():

@@ -14,6 +14,7 @@ from zerokd.plugin.specs import (
     AggregatorSpec,
     AugmentationSpec,
     DataSpec,
+    ExporterSpec,
     LossSpec,
     MetricSpec,
     ModelSpec,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         Augmentation,
         Data,
         DataConfig,
+        Exporter,
         Loss,
         Metric,
         Model,
@@ -40,7 +42,8 @@ if TYPE_CHECKING:
         Schedule,
         Stage,
     )
-    from zerokd.use.load import load
+    from zerokd.use.enhancer import load
+    from zerokd.use.load import load_model
 
 _CONTRACTS = (
     "Adapter",
@@ -48,6 +51,7 @@ _CONTRACTS = (
     "Augmentation",
     "Data",
     "DataConfig",
+    "Exporter",
     "Loss",
     "Metric",
     "Model",
@@ -59,7 +63,8 @@ _LATER = {
     **dict.fromkeys(_CONTRACTS, "zerokd.plugin.contracts"),
     **dict.fromkeys(("Clock", "Duration"), "zerokd.plugin.clock"),
     "Config": "zerokd.plugin.config",
-    "load": "zerokd.use.load",
+    "load": "zerokd.use.enhancer",
+    "load_model": "zerokd.use.load",
 }
 
 __all__ = [
@@ -76,6 +81,8 @@ __all__ = [
     "DataConfig",
     "DataSpec",
     "Duration",
+    "Exporter",
+    "ExporterSpec",
     "Loss",
     "LossSpec",
     "Metric",
@@ -93,6 +100,7 @@ __all__ = [
     "__version__",
     "hookimpl",
     "load",
+    "load_model",
 ]
 
 

@@ -89,6 +89,12 @@ class WeightsError(ZerokdError):
     exit_code = 3
 
 
+class ExportError(ZerokdError):
+    """A student cannot be written in a format, or the file differs from it (exit code 3)."""
+
+    exit_code = 3
+
+
 class NumericError(ZerokdError):
     """A value or gradient stopped being finite (exit code 4)."""
 
@@ -106,10 +112,14 @@ class StoppedError(ZerokdError):
         return self
 
 
-class RunFolderError(ZerokdError):
-    """The run folder cannot be made or written (exit code 5)."""
+class OutputError(ZerokdError):
+    """A file or folder cannot be made or written (exit code 5)."""
 
     exit_code = 5
+
+
+class RunFolderError(OutputError):
+    """The run folder cannot be made or written (exit code 5)."""
 
 
 def combined(faults: Sequence[ZerokdError]) -> ZerokdError:

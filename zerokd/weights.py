@@ -5,7 +5,6 @@ safetensors is ours; a released ``.pth`` is read with ``weights_only=True``, whi
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -111,12 +110,6 @@ def write_weights(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, A
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def sha256(path: Path) -> str:
-    """The file's SHA-256, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_plain(value: Tensor) -> bool:

@@ -10,7 +10,7 @@ import zerokd
 HOUSE = Path(zerokd.__file__).parent
 ORDER = [
     {"errors", "_version"},
-    {"plugin", "weights", "download", "cache"},
+    {"plugin", "weights", "download", "cache", "digest"},
     {
         "losses",
         "adapters",
@@ -22,6 +22,7 @@ ORDER = [
         "metrics",
         "aggregators",
         "observers",
+        "exporters",
         "assets",
     },
     {"equation"},

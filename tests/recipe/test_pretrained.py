@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from zerokd import ModelSpec
+from zerokd.digest import sha256
 from zerokd.errors import RecipeError, WeightsError
 from zerokd.models.zero_dce_pp import ZeroDcePp
 from zerokd.recipe.pretrained import install_weights
-from zerokd.weights import read_weights, sha256, write_weights
+from zerokd.weights import read_weights, write_weights
 
 PLAIN = ModelSpec("zero_dce_pp", target="a:B", summary="a test")
 

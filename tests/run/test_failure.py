@@ -254,7 +254,7 @@ def test_a_run_that_stops_says_why_and_leaves_what_reproduces_it(here, plan, set
 def reproduces(folder, setting, report):
     """The saved student on the saved batch, each fault written out by hand."""
     tensors, facts = read_weights(folder / "batch.safetensors")
-    low, student = tensors["low"], zerokd.load(folder / "student.safetensors")
+    low, student = tensors["low"], zerokd.load_model(folder / "student.safetensors")
     assert facts["images"] == report["images"]
     black = [low[row].max() == 0 for row in range(3)]
     assert [name for name, one in zip(facts["images"], black, strict=True) if one] == BLACK

@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 
 from tests.conftest import RECIPES
+from zerokd.digest import sha256
 from zerokd.plugin.host import discover
 from zerokd.recipe.extends import read_recipe
 from zerokd.recipe.overrides import with_options
@@ -22,7 +23,6 @@ from zerokd.run.check import checked
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import Progress
 from zerokd.run.session import account, execute, prepare
-from zerokd.weights import sha256
 
 SETTINGS = (
     "data.size=24",

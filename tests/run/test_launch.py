@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from tests.conftest import RECIPES, TINY
+from zerokd.digest import sha256
 from zerokd.errors import RecipeError, RunFolderError
 from zerokd.plugin.host import discover
 from zerokd.recipe.extends import read_recipe
@@ -14,7 +15,6 @@ from zerokd.run import keeper
 from zerokd.run.folder import RunFolder
 from zerokd.run.launch import dry_run, go_on, start
 from zerokd.run.progress import Progress
-from zerokd.weights import sha256
 
 SMALL = (*TINY, "stages.distill.epochs=2", "checkpoint_seconds=0.0")
 

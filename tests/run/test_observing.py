@@ -8,6 +8,7 @@ from attrs import evolve
 from rich.console import Console
 
 from tests.conftest import RECIPES, TINY
+from zerokd.digest import sha256
 from zerokd.plugin.host import discover
 from zerokd.recipe.extends import read_recipe
 from zerokd.recipe.overrides import with_options
@@ -15,7 +16,6 @@ from zerokd.run.folder import RunFolder
 from zerokd.run.launch import start
 from zerokd.run.observing import observed
 from zerokd.run.progress import Progress
-from zerokd.weights import sha256
 
 OBSERVERS = """
 import random, numpy, torch

@@ -65,7 +65,7 @@ def test_a_run_leaves_everything_that_is_promised(finish):
 
 
 def test_the_student_loads_with_one_call_and_is_what_was_trained(finish, build):
-    model = zerokd.load(finish("run", "models.student.width=5").student)
+    model = zerokd.load_model(finish("run", "models.student.width=5").student)
     assert model.config.width == 5
     assert not model.training
     low = torch.rand(1, 3, 17, 9)
@@ -74,7 +74,7 @@ def test_the_student_loads_with_one_call_and_is_what_was_trained(finish, build):
 
 def test_training_keeps_every_hidden_channel_alive(finish, build):
     settings = ("data.count=12", "stages.pretrain.epochs=20", "stages.distill.epochs=20")
-    student = zerokd.load(finish("run", *settings).student)
+    student = zerokd.load_model(finish("run", *settings).student)
     data = build(*settings).data
     low = torch.stack([data[index] for index in range(12)]).float() / 255
     with torch.no_grad():
@@ -116,7 +116,7 @@ def test_sample_pictures_show_low_teacher_and_student(finish, build):
     image = next(components.data[index] for index in range(6) if components.data.name(index) == shown)
     low = image[None].float() / 255
     with torch.no_grad():
-        models = components.models["teacher"], zerokd.load(folder.student)
+        models = components.models["teacher"], zerokd.load_model(folder.student)
         expected = [low, *(model(low)["enhanced"] for model in models)]
     picture = np.asarray(Image.open(folder.sample("distill")))
     for column, tensor in enumerate(expected):

@@ -23,6 +23,8 @@ COMMANDS = {
     "check": "prove that every term of a recipe trains the student",
     "check-data": "look at a folder of photos as a run would",
     "explain": "account for a recipe's equation, term by term",
+    "enhance": "brighten photos and films with a student",
+    "export": "write a student for programs without zerokd",
     "list": "show every component that a recipe may name",
     "doctor": "look for what would keep zerokd from running here",
     "new": "write a plugin to start from",
@@ -58,8 +60,9 @@ class Commands(click.Group):
 def zerokd() -> None:
     """Compose, prove, train and ship tiny zero-reference image enhancers.
 
-    Exit codes: 0 done; 2 usage or recipe; 3 data or weights; 4 a value that is not finite; 5 the environment (disk,
-    permission, lock); 130 interrupted and 143 terminated (what was trained is kept: zerokd resume).
+    Exit codes: 0 done; 1 done, but some inputs failed; 2 usage or recipe; 3 data or weights; 4 a value that is not
+    finite; 5 the environment (disk, permission, lock); 130 interrupted and 143 terminated (what was trained is kept:
+    zerokd resume).
     """
 
 

@@ -235,3 +235,26 @@ class Observer(Component):
 
     def run_end(self, result: Mapping[str, Any] | None, error: str | None) -> None:
         """After the last step with the run's ``result``, or with what stopped it (``error``)."""
+
+
+class Exporter(Component):
+    """Writes a trained model as a file that other programs run, and runs what it wrote: nobody gets a file unchecked.
+
+    ``suffix`` is the ending of its files, ``tolerance`` the largest difference to PyTorch, in [0, 1], that it may show.
+    """
+
+    suffix: ClassVar[str]
+    tolerance: float = 1e-5
+
+    def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
+        """Write ``model``, which is in eval mode on the CPU, to ``path``; ``facts`` is what its weights say of it.
+
+        Raises:
+            ValueError: such a model cannot be written so, and why.
+            ImportError: a package that this takes is not installed.
+        """
+        raise NotImplementedError
+
+    def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
+        """What the file computes, by the means of its own world: (N, 3, H, W) float32 in [0, 1] to ``enhanced``."""
+        raise NotImplementedError

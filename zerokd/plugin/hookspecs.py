@@ -11,6 +11,7 @@ from zerokd.plugin.specs import (
     AggregatorSpec,
     AugmentationSpec,
     DataSpec,
+    ExporterSpec,
     LossSpec,
     MetricSpec,
     ModelSpec,
@@ -81,4 +82,10 @@ def zerokd_aggregators() -> Iterable[AggregatorSpec]:
 @hookspec
 def zerokd_observers() -> Iterable[ObserverSpec]:
     """Observers: what is told of a run while it runs, such as a tracker."""
+    return ()
+
+
+@hookspec
+def zerokd_exporters() -> Iterable[ExporterSpec]:
+    """Exporters: file formats in which a trained student leaves, such as C or ONNX."""
     return ()

@@ -14,6 +14,7 @@ from zerokd.plugin.contracts import (
     Augmentation,
     Component,
     Data,
+    Exporter,
     Loss,
     Metric,
     Model,
@@ -34,6 +35,7 @@ CONTRACTS: dict[str, type[Component]] = {
     "metrics": Metric,
     "aggregators": Aggregator,
     "observers": Observer,
+    "exporters": Exporter,
 }
 RESERVED = {  # keys of a recipe's table that no component may call its own
     "losses": ("use", "weight", "on", "adapt", "when", "monitor"),

@@ -84,6 +84,11 @@ class ObserverSpec(Spec):
     kind = "observers"
 
 
+@frozen
+class ExporterSpec(Spec):
+    kind = "exporters"
+
+
 KINDS: dict[str, type[Spec]] = {
     spec.kind: spec
     for spec in (
@@ -97,6 +102,7 @@ KINDS: dict[str, type[Spec]] = {
         MetricSpec,
         AggregatorSpec,
         ObserverSpec,
+        ExporterSpec,
     )
 }
 SINGULAR = {
@@ -110,6 +116,7 @@ SINGULAR = {
     "metrics": "metric",
     "aggregators": "aggregator",
     "observers": "observer",
+    "exporters": "exporter",
 }
 
 

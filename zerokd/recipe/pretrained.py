@@ -6,9 +6,10 @@ from importlib.resources import as_file, files
 
 from torch import nn
 
+from zerokd.digest import sha256
 from zerokd.errors import Problem, RecipeError
 from zerokd.plugin.specs import Spec
-from zerokd.weights import load_into, read_weights, sha256, weights_path
+from zerokd.weights import load_into, read_weights, weights_path
 
 BUNDLED = "bundled"
 

@@ -12,6 +12,7 @@ import torch
 from attrs import asdict, frozen
 from torch import Tensor
 
+from zerokd.digest import sha256
 from zerokd.errors import Problem, RecipeError, RunFolderError
 from zerokd.objective.evidence import Evidence, evidence
 from zerokd.objective.graph import out_of_range
@@ -37,7 +38,7 @@ from zerokd.run.runner import train
 from zerokd.run.stop import stoppable
 from zerokd.run.training import Training
 from zerokd.run.worth import enhanced, fidelity, inputs, told, unmeasured
-from zerokd.weights import sha256, write_weights
+from zerokd.weights import write_weights
 
 PROBED = 3  # images that every term is tried on before the first step, beside one of noise
 SAMPLES = 4  # images a sample picture shows

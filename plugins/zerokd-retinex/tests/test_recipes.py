@@ -30,7 +30,7 @@ def test_trained_from_nothing_it_brightens(tmp_path):
     assert done.returncode == 0, done.stderr
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["plugins"]["zerokd-retinex:retinex"].startswith("zerokd-retinex ")
-    student, low = zerokd.load(tmp_path / "out" / "student.safetensors"), dark()
+    student, low = zerokd.load_model(tmp_path / "out" / "student.safetensors"), dark()
     assert type(student).__name__ == "Retinex"
     with torch.no_grad():
         enhanced = student(low)["enhanced"]
@@ -47,7 +47,7 @@ def test_distilled_across_families_it_comes_nearer_to_its_teacher(tmp_path, reci
     lines = map(json.loads, (tmp_path / "out" / "metrics.jsonl").read_text().splitlines())
     epochs = [line["terms"]["distillation.enhanced"]["value"] for line in lines if line["kind"] == "epoch"]
     assert epochs[-1] < 0.7 * epochs[0]
-    assert type(zerokd.load(tmp_path / "out" / "student.safetensors")).__name__ == student
+    assert type(zerokd.load_model(tmp_path / "out" / "student.safetensors")).__name__ == student
 
 
 def test_an_illumination_of_1_is_known_to_change_nothing(tmp_path):

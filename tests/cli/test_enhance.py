@@ -1,0 +1,121 @@
+"""``zerokd enhance`` as a stranger uses it: a folder of photos with a bad one, killed, run again."""
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def zerokd(cache, tmp_path):
+    def call(*arguments, wait=True):
+        command = [sys.executable, "-m", "zerokd", "enhance", *map(str, arguments)]
+        environment = os.environ | {"ZEROKD_CACHE": str(cache)}
+        pipe = subprocess.PIPE
+        started = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=tmp_path, env=environment)
+        if not wait:
+            return started
+        out, err = started.communicate(timeout=300)
+        assert "Traceback" not in err, err
+        return started.returncode, out, err
+
+    return call
+
+
+def fill(folder, count, size=(40, 30)):
+    folder.mkdir()
+    noise = np.random.default_rng(0).integers(0, 90, (count, size[1], size[0], 3)).astype(np.uint8)
+    for number, pixels in enumerate(noise):
+        Image.fromarray(pixels).save(folder / f"{number:03}.{('jpg', 'png')[number % 2]}")
+    return folder
+
+
+def digests(folder):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.is_file()}
+
+
+def test_one_bad_file_among_a_hundred(zerokd, tmp_path):
+    photos = fill(tmp_path / "in", 99)
+    (photos / "bad.jpg").write_bytes(b"\xff\xd8broken")
+    code, out, _ = zerokd("in", "-o", "out")
+    assert code == 1
+    assert len(digests(tmp_path / "out")) == 99
+    assert "bad.jpg: FAILED" in out
+    assert "99 enhanced" in out
+    assert max(map(len, out.splitlines())) <= 80
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    code, out, _ = zerokd("in", "-o", "out")
+    assert (code, "0 enhanced" in out, "99 were done before" in out) == (1, True, True)
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+
+
+def test_killed_twenty_times_it_ends_with_the_bytes_of_one_run(zerokd, tmp_path):
+    fill(tmp_path / "in", 30, (300, 200))
+    assert zerokd("in", "-o", "whole")[0] == 0
+    exact, draw = digests(tmp_path / "whole"), random.Random(0)
+    for _ in range(20):
+        started = zerokd("in", "-o", "out", wait=False)
+        time.sleep(draw.uniform(0.25, 0.6))
+        started.send_signal(signal.SIGKILL)
+        started.communicate()
+        for path in (tmp_path / "out").glob("[!.]*") if (tmp_path / "out").exists() else ():
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == exact[path.name]
+    assert zerokd("in", "-o", "out")[0] == 0
+    assert digests(tmp_path / "out") == exact  # hidden leftovers would be in it
+
+
+def test_shards_together_are_the_whole(zerokd, tmp_path):
+    fill(tmp_path / "in", 12)
+    for part in ("1/3", "2/3", "3/3"):
+        assert zerokd("in", "-o", "out", "--shard", part)[0] == 0
+    assert len(digests(tmp_path / "out")) == 12
+    assert "12 were done before" in zerokd("in", "-o", "out")[1]
+
+
+def test_a_single_photo_and_its_name(zerokd, tmp_path):
+    fill(tmp_path / "in", 1)
+    assert zerokd("in/000.jpg", "-o", "bright.jpg", "--compare")[0] == 0
+    assert {"bright.jpg", "bright.compare.jpg"} <= set(digests(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (["nowhere", "-o", "out"], 3, "does not exist"),
+        (["in", "-o", "in"], 5, "written over a photo"),
+        (["in", "-o", "in/000.jpg"], 5, "is a file"),
+        (["in", "-o", "out", "--weights", "in/000.jpg"], 3, "not a student's file"),
+        (["in", "-o", "out", "--weights", "nothing"], 3, "does not exist"),
+        (["in", "-o", "out", "--shard", "4/3"], 2, "write i/n"),
+        (["in", "-o", "out", "--strength", "3"], 2, "not in the range"),
+        (["empty", "-o", "out"], 3, "nothing to enhance"),
+    ],
+)
+def test_mistakes_are_told_and_nothing_is_written(zerokd, tmp_path, arguments, code, reason):
+    before = digests(fill(tmp_path / "in", 1))
+    (tmp_path / "empty").mkdir()
+    got, _, err = zerokd(*arguments)
+    assert (got, reason in err) == (code, True), err
+    assert digests(tmp_path / "in") == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_in_the_place_of_a_photo_is_left_alone(zerokd, tmp_path):
+    fill(tmp_path / "in", 1)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "000.jpg").mkdir()
+    code, out, _ = zerokd("in", "-o", "out")
+    assert code == 1
+    assert "000.jpg" in out

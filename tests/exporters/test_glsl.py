@@ -1,0 +1,55 @@
+"""The user shader: what is checked is what is written."""
+
+import re
+
+import numpy as np
+import torch
+
+from zerokd.exporters.glsl import Glsl, read_shader
+from zerokd.exporters.glsl_code import passes
+from zerokd.exporters.program import trace
+from zerokd.models.nano_dce import NanoDce
+from zerokd.models.zero_dce_pp import ZeroDcePp
+
+
+def written(tmp_path, model, **options):
+    path = tmp_path / "student.glsl"
+    Glsl(**options).write(model.eval(), path, {"recipe": "paper"})
+    return path
+
+
+def test_it_is_read_again_as_it_was_written(tmp_path):
+    model = NanoDce()
+    order, first, strength = read_shader(written(tmp_path, model, strength=0.5).read_text())
+    known = passes(trace(model.eval()))
+    assert [(one.reads, one.lines, one.result) for one in order] == [(o.reads, o.lines, o.result) for o in known]
+    assert (first, strength) == ("low_0", 0.5)
+
+
+def test_each_pass_is_a_hook_that_binds_what_it_reads(tmp_path):
+    text = written(tmp_path, NanoDce()).read_text()
+    blocks = text.split("//!DESC ")[1:]
+    assert len(blocks) == 3
+    assert text.startswith("// NanoDce, 161 parameters, trained by paper")
+    for block in blocks:
+        assert "//!HOOK MAIN" in block
+        assert "//!BIND HOOKED" in block
+        assert "vec4 hook() {" in block
+        used = set(re.findall(r"(\w+)_texOff", block))
+        assert used <= set(re.findall(r"//!BIND (\w+)", block)) | {"HOOKED"}
+    saved = [re.findall(r"//!SAVE (\w+)", block) for block in blocks]
+    assert saved == [["ZEROKD_RELU_0"], ["ZEROKD_RELU_1_0"], []]
+
+
+def test_the_file_gives_the_pixels_of_pytorch(tmp_path):
+    torch.manual_seed(0)
+    for model in (NanoDce().eval(), ZeroDcePp(width=8).eval()):
+        low = np.random.default_rng(0).random((2, 3, 17, 12), np.float32)
+        made = Glsl().run(written(tmp_path, model))(low)
+        with torch.no_grad():
+            assert np.abs(made - model(torch.from_numpy(low))["enhanced"].numpy()).max() <= 1e-5
+
+
+def test_strength_is_in_the_file(tmp_path):
+    low = np.random.default_rng(0).random((1, 3, 6, 5), np.float32)
+    assert np.array_equal(Glsl().run(written(tmp_path, NanoDce(), strength=0.0))(low), low)

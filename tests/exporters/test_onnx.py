@@ -1,0 +1,79 @@
+"""ONNX: one file for any size, with its provenance, in floats, halves and bytes."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from zerokd.exporters.onnx import Onnx
+from zerokd.models.nano_dce import NanoDce
+from zerokd.models.zero_dce_pp import ZeroDcePp
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+
+def written(tmp_path, model, **options):
+    exporter, path = Onnx(**options), tmp_path / "student.onnx"
+    exporter.write(model.eval(), path, {"recipe": "paper", "architecture": {"use": "nano_dce", "config": {}}})
+    return path, exporter
+
+
+def dark(*shape):
+    levels = np.random.default_rng(0).integers(0, 90, shape)
+    return (levels / np.float32(255)).astype(np.float32)
+
+
+@torch.no_grad()
+def exact(model, low):
+    return model(torch.from_numpy(low))["enhanced"].numpy()
+
+
+def test_one_file_any_size_all_outputs_and_provenance(tmp_path):
+    model = NanoDce()
+    path, exporter = written(tmp_path, model)
+    assert [one.name for one in tmp_path.iterdir()] == ["student.onnx"]
+    graph = onnx.load(path).graph
+    (given,) = graph.input
+    assert [axis.dim_param or axis.dim_value for axis in given.type.tensor_type.shape.dim][1] == 3
+    assert [one.name for one in graph.output] == ["enhanced", "curve_map"]
+    facts = {one.key: one.value for one in onnx.load(path).metadata_props}
+    assert facts["description"].startswith("NanoDce, 161 parameters, trained by paper")
+    assert json.loads(facts["zerokd"])["reach"] == 3
+    assert json.loads(facts["zerokd"])["iterations"] == 4
+    run = exporter.run(path)
+    for shape in ((1, 3, 1, 1), (2, 3, 5, 9), (3, 3, 64, 33)):
+        assert np.abs(run(dark(*shape)) - exact(model, dark(*shape))).max() <= 1e-5
+
+
+def test_a_model_that_scales_its_input(tmp_path):
+    model = ZeroDcePp(width=4, scale_factor=4)
+    path, exporter = written(tmp_path, model)
+    for shape in ((1, 3, 3, 2), (2, 3, 40, 33)):
+        assert np.abs(exporter.run(path)(dark(*shape)) - exact(model, dark(*shape))).max() <= 1e-5
+
+
+def test_bytes_in_and_bytes_out(tmp_path):
+    model = NanoDce()
+    path, exporter = written(tmp_path, model, pixels="uint8")
+    graph = onnx.load(path).graph
+    assert (
+        graph.input[0].type.tensor_type.elem_type
+        == graph.output[0].type.tensor_type.elem_type
+        == onnx.TensorProto.UINT8
+    )
+    low = dark(2, 3, 9, 14)
+    made = exporter.run(path)(low)
+    assert np.abs(made - exact(model, low)).max() <= 0.5 / 255 + 1e-5
+    assert np.allclose(made * 255, np.rint(made * 255), atol=1e-4)
+
+
+@pytest.mark.parametrize(("precision", "most"), [("float16", 2e-3), ("int8", 0.06)])
+def test_lower_precision_is_near(tmp_path, precision, most):
+    torch.manual_seed(0)
+    model = NanoDce()
+    path, exporter = written(tmp_path, model, precision=precision)
+    low = dark(1, 3, 48, 64)
+    difference = np.abs(exporter.run(path)(low) - exact(model, low)).max()
+    assert 0 < difference <= most <= exporter.tolerance

@@ -1,0 +1,16 @@
+"""Built-in exporters: one file each, one line here."""
+
+from zerokd import ExporterSpec, hookimpl
+
+
+@hookimpl
+def zerokd_exporters() -> list[ExporterSpec]:
+    return [
+        ExporterSpec("c", target="zerokd.exporters.c:C", summary="a header of C99, weights inside, no dependency"),
+        ExporterSpec("glsl", target="zerokd.exporters.glsl:Glsl", summary="a shader for video players"),
+        ExporterSpec("onnx", target="zerokd.exporters.onnx:Onnx", summary="ONNX, any size; float, half or 8 bit"),
+        ExporterSpec("pt2", target="zerokd.exporters.pt2:Pt2", summary="torch.export, for PyTorch without zerokd"),
+        ExporterSpec(
+            "torchscript", target="zerokd.exporters.torchscript:TorchScript", summary="TorchScript, for older LibTorch"
+        ),
+    ]

@@ -1,0 +1,57 @@
+"""A header of C99: for cameras, phones, anything with a compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, final
+
+import numpy as np
+from pydantic import Field
+
+import zerokd
+from zerokd import Exporter, Model
+from zerokd.exporters.c_code import header
+from zerokd.exporters.c_library import compile_header, load_rows
+from zerokd.exporters.program import trace
+from zerokd.exporters.words import about
+
+
+@final
+class C(Exporter):
+    """Writes ``student.h``: network and weights in one pass over the image, without heap, state or dependencies.
+
+    8-bit, 16-bit and float pixels, planar or interleaved, any size, any part of the rows. The check compiles it with
+    the system's C compiler (``CC``, else cc, gcc or clang).
+    Source: none; rows stream through ring buffers of the depth that each layer's reach asks for.
+    Pitfalls: models of 1x1 and 3x3 convolutions and pointwise arithmetic only. Every weight is a literal: a wide
+    network takes minutes to compile.
+    """
+
+    class Config(zerokd.Config):
+        name: str = Field(
+            "student", pattern="^[a-z][a-z0-9_]*$", max_length=40, description="prefix of every name in the header"
+        )
+
+    suffix = ".h"
+
+    def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
+        name = self.config.name
+        path.write_text(header(trace(model), name, about(model, facts)), encoding="utf-8")
+
+    def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
+        folder = TemporaryDirectory()
+        library = Path(folder.name) / "student.so"
+        compile_header(path.read_text(encoding="utf-8"), self.config.name, library)
+        rows = load_rows(library, self.config.name)
+        folder.cleanup()
+
+        def enhance(low: np.ndarray) -> np.ndarray:
+            images = np.ascontiguousarray(low.transpose(0, 2, 3, 1), np.float32)
+            made = np.empty_like(images)
+            for image, to in zip(images, made, strict=True):
+                rows(image, to, 1.0, 0, len(image))
+            return made.transpose(0, 3, 1, 2)
+
+        return enhance

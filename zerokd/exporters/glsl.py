@@ -1,0 +1,91 @@
+"""A shader for video players; the same passes run in the browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from pydantic import Field
+
+import zerokd
+from zerokd import Exporter, Model
+from zerokd.exporters.glsl_code import Pass, passes
+from zerokd.exporters.glsl_run import run_passes
+from zerokd.exporters.program import trace
+from zerokd.exporters.words import about
+
+HOOK = "MAIN"  # the picture after conversion to RGB, before it is scaled
+INPUT = "HOOKED"
+INSIDE = """\
+float inside(vec2 p) {
+    return p.x > 0.0 && p.y > 0.0 && p.x < 1.0 && p.y < 1.0 ? 1.0 : 0.0;
+}
+"""
+
+
+@final
+class Glsl(Exporter):
+    """Writes ``student.glsl``, a user shader for mpv and libplacebo: ``mpv --glsl-shader=student.glsl film.mkv``.
+
+    The check runs the statements of the written file itself, on arrays. Players keep intermediate textures in 16-bit
+    floats; there the picture may differ by a level of 255.
+    Source: the hook syntax of mpv's user shaders.
+    Pitfalls: it works on the picture as coded, so HDR video is not what the student was trained on. Models of 1x1 and
+    3x3 convolutions and pointwise arithmetic only.
+    """
+
+    class Config(zerokd.Config):
+        strength: float = Field(1.0, ge=0.0, le=2.0, description="0: the film as it is, 1: the student as trained")
+
+    suffix = ".glsl"
+
+    def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
+        program = trace(model)
+        order = passes(program)
+        first = f"{program.low}_0"
+        strength = f"const float strength = {self.config.strength!r};\n"
+        blocks = [_block(one, number, order, first, strength) for number, one in enumerate(order)]
+        path.write_text(f"// {about(model, facts)}\n\n" + "\n".join(blocks), encoding="utf-8")
+
+    def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
+        order, first, strength = read_shader(path.read_text(encoding="utf-8"))
+        return lambda low: np.stack([run_passes(order, image, first, strength) for image in low])
+
+
+def _block(one: Pass, number: int, order: tuple[Pass, ...], first: str, strength: str) -> str:
+    last = number == len(order) - 1
+    lines = [f"//!DESC zerokd {number + 1}/{len(order)}", f"//!HOOK {HOOK}", f"//!BIND {INPUT}"]
+    lines += [f"//!BIND {_texture(name, first)}" for name in one.reads if name != first]
+    lines += [] if last else [f"//!SAVE {_texture(one.saves, first)}", "//!COMPONENTS 4"]
+    lines += [_access(name, _texture(name, first)) for name in one.reads]
+    body = "".join(f"    {line}\n" for line in one.lines)
+    return "\n".join(lines) + f"\n{strength}{INSIDE}vec4 hook() {{\n{body}    return {one.result};\n}}\n"
+
+
+def _texture(name: str, first: str) -> str:
+    return INPUT if name == first else f"ZEROKD_{name.upper()}"
+
+
+def _access(name: str, texture: str) -> str:
+    offset = "vec2(float(x), float(y))"
+    place = f"{texture}_pos + {offset} * {texture}_pt"
+    return f"#define {name}(x, y) (inside({place}) * {texture}_texOff({offset}))"
+
+
+def read_shader(text: str) -> tuple[list[Pass], str, float]:
+    """The passes of a written file, the name of the input in them, and the strength."""
+    names: dict[str, str] = {}
+    order = []
+    for block in text.split("//!DESC ")[1:]:
+        names |= {texture: name for name, texture in re.findall(r"#define (\w+)\(x, y\) .*\* (\w+)_texOff", block)}
+        reads = tuple(re.findall(r"#define (\w+)\(x, y\)", block))
+        saved = re.search(r"//!SAVE ZEROKD_(\w+)", block)
+        body = block.partition("vec4 hook() {\n")[2]
+        lines = tuple(line.strip() for line in body.splitlines() if line.strip().startswith("vec4 "))
+        result = body.partition("return ")[2].partition(";")[0]
+        order.append(Pass(saved[1].lower() if saved else "result", reads, lines, result))
+    strength = float(text.partition("const float strength = ")[2].partition(";")[0])
+    return order, names[INPUT], strength

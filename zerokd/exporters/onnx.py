@@ -1,0 +1,168 @@
+"""ONNX: for onnxruntime, mobile toolkits and accelerators."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, final
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+import zerokd
+from zerokd import Exporter, Model
+from zerokd.data.dead_leaves import DeadLeaves
+from zerokd.exporters.words import metadata
+
+OPSET = 20
+SIDES = (32, 48)  # of the example that it is traced with
+SCENES = 16  # generated images that ranges of 8-bit values are read from
+LEVEL = 1 / 255
+TOLERANCES = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}
+
+
+@final
+class Onnx(Exporter):
+    """Writes one ``.onnx`` file: any N, H, W, all outputs of the model, provenance in its metadata.
+
+    ``precision = "float16"`` halves the weights, ``"int8"`` quantises convolutions with ranges read from generated
+    scenes; the curve stays in float. Both change pixels: the loss is measured and told. ``pixels = "uint8"`` takes and
+    gives interleaved 8-bit pixels, (N, H, W, 3), as cameras have them, and only ``enhanced``. Checked by onnxruntime.
+    Source: PyTorch's exporter, and onnxruntime's tools for lower precision.
+    """
+
+    class Config(zerokd.Config):
+        precision: Literal["float32", "float16", "int8"] = Field("float32", description="of weights and convolutions")
+        pixels: Literal["float", "uint8"] = Field("float", description="float planes, or interleaved 8-bit pixels")
+
+    suffix = ".onnx"
+
+    @property
+    def tolerance(self) -> float:  # type: ignore[override]
+        rounding = LEVEL / 2 if self.config.pixels == "uint8" else 0.0
+        return TOLERANCES[self.config.precision] + rounding
+
+    def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
+        import onnx
+
+        if self.config.pixels == "uint8":
+            example = torch.zeros(2, *SIDES, 3, dtype=torch.uint8)
+            made = _traced(_Bytes(model), example, (1, 2), ["enhanced"])
+        else:
+            made = _traced(model, torch.zeros(2, 3, *SIDES), (2, 3), list(model.outputs()))
+        lower = {"float32": lambda one: one, "float16": _half, "int8": self._quantised}[self.config.precision]
+        ready = lower(made)
+        del ready.metadata_props[:]
+        onnx.helper.set_model_props(ready, metadata(model, facts))
+        onnx.checker.check_model(ready, full_check=True)
+        onnx.save(ready, path)
+
+    def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
+        session = open_session(path)
+        if self.config.pixels == "float":
+            return lambda low: np.asarray(session.run(["enhanced"], {"low": low})[0])
+        return lambda low: (
+            np.asarray(session.run(["enhanced"], {"low": _bytes(low)})[0]).transpose(0, 3, 1, 2) * (np.float32(LEVEL))
+        )
+
+    def _quantised(self, made: Any) -> Any:
+        from onnxruntime import quantization as q
+
+        scenes = DeadLeaves(size=96, count=SCENES)
+        images = [scenes[index][None].numpy() for index in range(SCENES)]
+        feeds = iter([{"low": self._as_input(image)} for image in images])
+
+        class Reader(q.CalibrationDataReader):
+            def get_next(self) -> dict[str, np.ndarray] | None:
+                return next(feeds, None)
+
+        return _through_file(
+            made,
+            lambda source, to: q.quantize_static(
+                source, to, Reader(), op_types_to_quantize=["Conv"], per_channel=True, quant_format=q.QuantFormat.QDQ
+            ),
+        )
+
+    def _as_input(self, image: np.ndarray) -> np.ndarray:
+        return image.transpose(0, 2, 3, 1) if self.config.pixels == "uint8" else image.astype(np.float32) / 255
+
+
+class _Bytes(nn.Module):
+    """The model on interleaved 8-bit pixels."""
+
+    def __init__(self, model: Model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, low: Tensor) -> Tensor:
+        made: Tensor = self.model(low.permute(0, 3, 1, 2).float() / 255)["enhanced"]
+        return (made.permute(0, 2, 3, 1).clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def open_session(path: Path, threads: int = 0) -> Any:
+    """An onnxruntime session on the CPU; 0 threads are as many as there are cores.
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _bytes(low: np.ndarray) -> np.ndarray:
+    return np.rint(low.transpose(0, 2, 3, 1) * 255).astype(np.uint8)
+
+
+def _traced(module: nn.Module, example: Tensor, sides: tuple[int, int], outputs: list[str]) -> Any:
+    axes = {0: torch.export.Dim.DYNAMIC, **dict.fromkeys(sides, torch.export.Dim.DYNAMIC)}
+    with quiet():
+        made = torch.onnx.export(
+            module, (example,), dynamo=True, opset_version=OPSET, dynamic_shapes=(axes,), verbose=False,
+            input_names=["low"], output_names=outputs,
+        )  # fmt: skip
+    assert made is not None
+    return made.model_proto
+
+
+def _half(made: Any) -> Any:
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
+    with quiet():
+        halved = OnnxModel(convert_float_to_float16(made, keep_io_types=True))
+        halved.topological_sort()  # the casts that it adds come last
+    return halved.model
+
+
+def _through_file(made: Any, change: Callable[[str, str], None]) -> Any:
+    from tempfile import TemporaryDirectory
+
+    import onnx
+
+    with TemporaryDirectory() as folder, quiet():
+        source, to = f"{folder}/from.onnx", f"{folder}/to.onnx"
+        onnx.save(made, source)
+        change(source, to)
+        return onnx.load(to)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without the words of exporters, which are for their own authors."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,40 @@
+"""torch.export: a program for PyTorch that needs none of our code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch.export import Dim
+
+from zerokd import Exporter, Model
+from zerokd.exporters.onnx import SIDES, quiet
+from zerokd.exporters.words import metadata
+
+EXTRA = "zerokd.json"
+
+
+@final
+class Pt2(Exporter):
+    """Writes ``student.pt2``: ``torch.export.load(path).module()(low)["enhanced"]``, any N, H and W.
+
+    Description and provenance lie in its extra file ``zerokd.json``.
+    Source: PyTorch, torch.export.
+    """
+
+    suffix = ".pt2"
+
+    def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
+        axes = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
+        with quiet(), torch.no_grad():
+            made = torch.export.export(model, (torch.zeros(2, 3, *SIDES),), dynamic_shapes=(axes,), strict=False)
+            torch.export.save(made, path, extra_files={EXTRA: json.dumps(metadata(model, facts), sort_keys=True)})
+
+    def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
+        with quiet():
+            module = torch.export.load(path).module()
+        return lambda low: module(torch.from_numpy(low))["enhanced"].detach().numpy()

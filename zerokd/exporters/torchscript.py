@@ -1,0 +1,50 @@
+"""TorchScript: for programs that link LibTorch, older ones too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from zerokd import Exporter, Model
+from zerokd.exporters.onnx import SIDES, quiet
+from zerokd.exporters.words import metadata
+
+EXTRA = "zerokd.json"
+
+
+@final
+class TorchScript(Exporter):
+    """Writes ``student.pt``: ``torch.jit.load(path)(low)`` is the enhanced image, any N, H and W.
+
+    Description and provenance lie in its extra file ``zerokd.json``.
+    Source: PyTorch, torch.jit, which it no longer develops; ``pt2`` is what follows it.
+    Pitfalls: it records one run of the model. A model that computes sizes in Python would have that run's sizes in it:
+    the check, which tries other sizes, refuses it.
+    """
+
+    suffix = ".pt"
+
+    def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
+        with quiet(), torch.no_grad():
+            made = torch.jit.trace(_Enhanced(model).eval(), torch.zeros(2, 3, *SIDES), check_trace=False)
+            torch.jit.save(made, path, _extra_files={EXTRA: json.dumps(metadata(model, facts), sort_keys=True)})
+
+    def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
+        with quiet():
+            module = torch.jit.load(path)
+        return lambda low: module(torch.from_numpy(low)).detach().numpy()
+
+
+class _Enhanced(nn.Module):
+    def __init__(self, model: Model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, low: Tensor) -> Tensor:
+        return self.model(low)["enhanced"]

@@ -1,0 +1,201 @@
+"""Photos in and out: any size and depth, upright, with what cameras and editors wrote into them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyvips
+from attrs import frozen
+from PIL import Image, UnidentifiedImageError
+
+MOST = 1_000_000_000  # pixels of a photo
+LOADERS = ("jpegload", "pngload", "webpload", "tiffload")  # libvips reads much more; nothing else is tried
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+STALE = ("jpeg-thumbnail-data", "orientation", "exif-ifd0-Orientation")  # of the photo before it was enhanced
+KEPT = ("exif-", "icc-profile", "xmp-", "iptc-", "png-comment", "resolution-unit")
+EXIF_OF_TIFF = {0x010F, 0x0110, 0x8769, 0x8825}  # maker, model, and where time, exposure and place are
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
+SAVED: dict[str, dict[str, Any]] = {
+    ".jpg": {"Q": 95, "subsample_mode": "off"},
+    ".jpeg": {"Q": 95, "subsample_mode": "off"},
+    ".png": {"compression": 6},
+    ".webp": {"Q": 95, "effort": 4},
+    ".tif": {"compression": "deflate", "predictor": "horizontal"},
+    ".tiff": {"compression": "deflate", "predictor": "horizontal"},
+}
+
+for name in ("VipsForeignLoad", "VipsForeignLoadPdf", "VipsForeignLoadSvg"):
+    pyvips.operation_block_set(name, True)
+for name in ("VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp", "VipsForeignLoadTiff"):
+    pyvips.operation_block_set(name, False)
+pyvips.cache_set_max(0)  # every photo is used once
+
+
+class PictureError(Exception):
+    """Why a photo cannot be read or written, in a few words."""
+
+
+@frozen(eq=False)
+class Picture:
+    """``pixels`` (H, W, 3 or 4) of 8 or 16 bits, upright RGB and perhaps alpha; ``source`` holds the metadata.
+
+    ``grey`` says that the file has one colour channel, ``lossless`` that it is a WebP which keeps every pixel,
+    ``notes`` what could not stay as it was.
+    """
+
+    pixels: np.ndarray
+    source: Any
+    grey: bool = False
+    lossless: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def read_picture(path: Path) -> Picture:
+    """A photo, whole.
+
+    Raises:
+        PictureError: it is no photo, damaged, incomplete, too large, or of a pixel type without a scale.
+    """
+    try:
+        if not path.is_file():
+            raise PictureError("broken link" if path.is_symlink() else "not a regular file")
+        if path.stat().st_size == 0:
+            raise PictureError("empty file")
+        with path.open("rb") as file:
+            is_bitmap = file.read(2) == b"BM"
+        return _bitmap(path) if is_bitmap else _decoded(path)
+    except pyvips.Error as fault:
+        told = (fault.detail or str(fault)).strip().splitlines()
+        raise PictureError(_reason(told)) from fault
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as fault:
+        raise PictureError(getattr(fault, "strerror", None) or str(fault).splitlines()[0][:160]) from fault
+
+
+def _reason(told: list[str]) -> str:
+    first = told[0][:160] if told else "damaged"
+    unknown = ("known" in first and "format" in first) or "blocked" in first
+    return "not an image, or damaged at its start" if unknown else f"damaged or incomplete ({first})"
+
+
+def _decoded(path: Path) -> Picture:
+    image = pyvips.Image.new_from_file(str(path), fail_on="error")
+    if image.width * image.height > MOST:
+        raise PictureError(f"{image.width}x{image.height} pixels, more than {MOST // 1_000_000} million")
+    notes = []
+    pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
+    if pages > 1:
+        notes.append(f"it holds {pages} images; the first one is enhanced")
+    if image.get("vips-loader") == "tiffload" and _loses_exif(path):
+        notes.append("the EXIF of a TIFF is not kept")
+    image = image.autorot()
+    if image.format not in ("uchar", "ushort"):
+        raise PictureError(f"pixels of type {image.format}, whose scale is not known")
+    colours = image.bands - int(image.hasalpha())
+    if image.interpretation == "cmyk" or (colours not in (1, 3)):
+        image = _from_cmyk(image)
+        notes.append("CMYK became RGB, in sRGB")
+    elif image.interpretation not in ("srgb", "rgb", "rgb16", "b-w", "grey16", "multiband"):
+        image = image.colourspace("srgb")
+        notes.append("its colours became sRGB")
+    colours = image.bands - int(image.hasalpha())
+    return Picture(_three(image.numpy(), colours), image, colours == 1, _is_lossless_webp(path), tuple(notes))
+
+
+def _is_lossless_webp(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.read(12)[8:] != b"WEBP":
+            return False
+        while len(head := file.read(8)) == 8:
+            if head[:4] in (b"VP8L", b"VP8 "):
+                return head[:4] == b"VP8L"
+            size = int.from_bytes(head[4:], "little")
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return False
+
+
+def _loses_exif(path: Path) -> bool:
+    """Whether it is a TIFF with more than what any TIFF has to say; libvips reads and writes none of it."""
+    try:
+        with Image.open(path, formats=("TIFF",)) as image:
+            return bool(EXIF_OF_TIFF & set(image.getexif()))
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError):
+        return False
+
+
+def _from_cmyk(image: Any) -> Any:
+    if image.interpretation != "cmyk":
+        raise PictureError(f"{image.bands} channels that are not RGB, grey or CMYK")
+    return image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=8)
+
+
+def _three(pixels: np.ndarray, colours: int) -> np.ndarray:
+    """Grey as RGB; a channel that is neither is alpha."""
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    if colours == 1:
+        pixels = np.concatenate([pixels[..., :1]] * 3 + [pixels[..., 1:2]], axis=2)
+    return np.ascontiguousarray(pixels[..., :4])
+
+
+def _bitmap(path: Path) -> Picture:
+    """BMP has no metadata, and libvips does not read it."""
+    with Image.open(path, formats=("BMP",)) as image:
+        if image.width * image.height > MOST:
+            raise PictureError(f"{image.width}x{image.height} pixels, more than {MOST // 1_000_000} million")
+        rgb = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    return Picture(np.array(rgb), None, image.mode in ("L", "1"))
+
+
+def write_picture(path: Path, pixels: np.ndarray, like: Picture) -> None:
+    """Write pixels with the metadata of a photo, in the format of the path's ending, through to the disk.
+
+    Raises:
+        PictureError: the format cannot hold them.
+        OSError: the file cannot be written.
+    """
+    ending = path.suffix.lower()
+    colours = _grey(pixels) if like.grey else pixels
+    try:
+        if ending == ".bmp":
+            _write_bitmap(path, colours)
+        else:
+            image = _with_metadata(pyvips.Image.new_from_array(colours), like.source)
+            options = dict(SAVED[ending])
+            options |= {"bigtiff": colours.nbytes > 2**31} if ending.startswith(".tif") else {}
+            options |= {"lossless": True} if ending == ".webp" and like.lossless else {}
+            image.write_to_file(str(path), **options)
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    except pyvips.Error as fault:
+        told = (fault.detail or str(fault)).strip().splitlines()
+        reason = told[0][:160] if told else "libvips failed"
+        raise PictureError(f"cannot be written: {reason}") from fault
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    most = np.iinfo(pixels.dtype).max
+    grey = np.minimum(pixels[..., :3].astype(np.float32) @ LUMA + 0.5, most).astype(pixels.dtype)[..., None]
+    return np.concatenate([grey, pixels[..., 3:]], axis=2)
+
+
+def _write_bitmap(path: Path, pixels: np.ndarray) -> None:
+    if pixels.dtype != np.uint8:
+        raise PictureError("cannot be written: BMP has 8 bits")
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path, format="BMP")
+
+
+def _with_metadata(image: Any, source: Any) -> Any:
+    deep = image.format == "ushort"
+    meaning = ("grey16" if deep else "b-w") if image.bands < 3 else ("rgb16" if deep else "srgb")
+    image = image.copy(interpretation=meaning)
+    if source is None:
+        return image
+    made = image.copy(xres=source.xres, yres=source.yres)
+    for field in source.get_fields():
+        if field.startswith(KEPT) and field not in STALE:
+            made.set_type(source.get_typeof(field), field, source.get(field))
+    if source.get_typeof("exif-data"):  # which has the camera's orientation in it
+        made.set_type(pyvips.GValue.gint_type, "orientation", 1)
+    return made

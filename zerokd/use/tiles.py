@@ -1,0 +1,123 @@
+"""A network on images of any size: piece by piece, with the same pixels as at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+from attrs import frozen
+
+TILE = 512  # side of what a network sees at a time, without its surroundings
+Band = Callable[[np.ndarray, int, int], None]  # writes rows first to last - 1 of an image of pixels
+Outputs = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+
+
+def curve(low: np.ndarray, curve_map: np.ndarray, iterations: int, strength: float) -> np.ndarray:
+    """The light-enhancement curve with ``strength`` times the map, which stays in [-1, 1]."""
+    scaled = np.clip(curve_map * np.float32(strength), -1.0, 1.0) if strength != 1 else curve_map
+    x = low
+    for _ in range(iterations):
+        x = x + scaled * (x * x - x)
+    return x
+
+
+@frozen(eq=False)
+class Network:
+    """A network whose outputs are computed on float32 images (1, 3, H, W).
+
+    ``reach`` is how many pixels to each side an output pixel sees, None where it may be the whole image;
+    ``iterations`` how often its curve map is applied, None where it has none: then ``strength`` mixes the enhanced
+    image with the input, and goes to 1 only.
+    """
+
+    outputs: Outputs
+    reach: int | None
+    iterations: int | None
+
+    def start(self, image: np.ndarray, strength: float) -> Band:
+        """What computes bands of ``image``, pixels (H, W, 3 or 4)."""
+
+        def band(to: np.ndarray, first: int, last: int) -> None:
+            for left, right in self._columns(image.shape[1]):
+                rows, columns = self._around(first, last, len(image)), self._around(left, right, image.shape[1])
+                low = to_float(image[slice(*rows), slice(*columns), :3])
+                made = self._enhanced(low, strength)[:, :, first - rows[0] :, left - columns[0] :]
+                write(to[first:last, left:right], made[:, :, : last - first, : right - left])
+
+        return band
+
+    def scaled(self, image: np.ndarray, strength: float, factor: int) -> Band:
+        """The same, with the curve map estimated on a copy of 1/``factor`` the size and enlarged."""
+        iterations = self.iterations
+        if iterations is None:
+            raise ValueError("only a model with a curve map has a scale")
+        small = shrunk(image, factor)
+        curve_map = self.outputs(small)["curve_map"][0]
+
+        def band(to: np.ndarray, first: int, last: int) -> None:
+            enlarged = _enlarged(curve_map, image.shape[:2], first, last)
+            write(to[first:last], curve(to_float(image[first:last, :, :3]), enlarged, iterations, strength))
+
+        return band
+
+    def _enhanced(self, low: np.ndarray, strength: float) -> np.ndarray:
+        made = self.outputs(low)
+        if self.iterations is not None and "curve_map" in made:
+            return curve(low, made["curve_map"], self.iterations, strength)
+        share = np.float32(min(strength, 1.0))
+        return made["enhanced"] if share == 1 else low + share * (made["enhanced"] - low)
+
+    def _columns(self, width: int) -> Iterator[tuple[int, int]]:
+        step = width if self.reach is None else TILE
+        return ((left, min(left + step, width)) for left in range(0, width, step))
+
+    def _around(self, first: int, last: int, size: int) -> tuple[int, int]:
+        reach = size if self.reach is None else self.reach
+        return max(0, first - reach), min(size, last + reach)
+
+
+def to_float(pixels: np.ndarray) -> np.ndarray:
+    """Pixels (H, W, 3) as a float32 image (1, 3, H, W) in [0, 1]."""
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))[None]
+    return planes if planes.dtype == np.float32 else planes.astype(np.float32) / np.float32(np.iinfo(planes.dtype).max)
+
+
+def write(to: np.ndarray, image: np.ndarray) -> None:
+    """A float image (1, 3, H, W) as the colours of pixels (H, W, 3 or 4)."""
+    planes = image[0].transpose(1, 2, 0)
+    if to.dtype != np.float32:
+        most = np.iinfo(to.dtype).max
+        planes = np.clip(planes, 0.0, 1.0) * np.float32(most) + np.float32(0.5)  # cast cuts off: to the nearest
+    to[..., :3] = planes
+
+
+def shrunk(image: np.ndarray, factor: int) -> np.ndarray:
+    """Bilinear, between the nearest pixels only, as PyTorch does it with align_corners=False: (1, 3, h, w)."""
+    height, width = (max(1, side // factor) for side in image.shape[:2])
+    top, bottom, down = _between(image.shape[0], height)
+    left, right, along = _between(image.shape[1], width)
+    upper, lower = (to_float(image[rows][:, :, :3]) for rows in (top, bottom))
+    rows = upper + down[:, None] * (lower - upper)
+    made: np.ndarray = rows[..., left] + along * (rows[..., right] - rows[..., left])
+    return made
+
+
+def _between(size: int, wanted: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    places = np.maximum((np.arange(wanted) + 0.5) * (size / wanted) - 0.5, 0.0)
+    first = places.astype(np.int64)
+    return first, np.minimum(first + 1, size - 1), (places - first).astype(np.float32)
+
+
+def _enlarged(small: np.ndarray, size: tuple[int, int], first: int, last: int) -> np.ndarray:
+    """Rows of a map (3, h, w) brought to ``size``, bilinear with the corners aligned: (1, 3, last - first, W)."""
+
+    def places(count: int, wanted: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        at = np.arange(wanted) * ((count - 1) / (wanted - 1) if wanted > 1 else 0.0)
+        start = np.minimum(at.astype(np.int64), count - 1)
+        return start, np.minimum(start + 1, count - 1), (at - start).astype(np.float32)
+
+    top, bottom, down = (one[first:last] for one in places(small.shape[1], size[0]))
+    left, right, along = places(small.shape[2], size[1])
+    rows = small[:, top] + down[:, None] * (small[:, bottom] - small[:, top])
+    made: np.ndarray = (rows[..., left] + along * (rows[..., right] - rows[..., left]))[None]
+    return made
