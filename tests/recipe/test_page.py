@@ -162,7 +162,9 @@ def test_a_config_that_cannot_be_read_is_its_own_fault(sample, monkeypatch):
 @BUILT_IN
 def test_the_page_of_a_built_in_fits_and_leaves_nothing_out(entry):
     text, known = page(entry), facts(entry)
-    prose, _, snippet = text.partition("\nIn a recipe\n")
+    prose, _, snippet = text.partition(
+        "\nOn the command line\n" if entry.spec.kind == "exporters" else "\nIn a recipe\n"
+    )
     code = [line for line in known["doc"].splitlines() if line.startswith(" ")]
     assert [line for line in prose.splitlines() if len(line) > WIDTH and line not in code] == []
     assert "\x1b" not in text

@@ -22,6 +22,7 @@ COMMANDS = {
     "resume": "go on with a run that was stopped",
     "check": "prove that every term of a recipe trains the student",
     "check-data": "look at a folder of photos as a run would",
+    "evaluate": "measure students beside their teacher and the trivial",
     "explain": "account for a recipe's equation, term by term",
     "enhance": "brighten photos and films with a student",
     "export": "write a student for programs without zerokd",

@@ -6,6 +6,13 @@ from zerokd import MetricSpec, hookimpl
 @hookimpl
 def zerokd_metrics() -> list[MetricSpec]:
     return [
+        MetricSpec(
+            "clipped_share", target="zerokd.metrics.clipped_share:ClippedShare", summary="share of blown-out pixels"
+        ),
+        MetricSpec("color_cast", target="zerokd.metrics.color_cast:ColorCast", summary="distance from grey on average"),
+        MetricSpec(
+            "gt_mean_psnr", target="zerokd.metrics.gt_mean_psnr:GtMeanPsnr", summary="PSNR at the target's brightness"
+        ),
         MetricSpec("psnr", target="zerokd.metrics.psnr:Psnr", summary="peak signal-to-noise ratio, in dB"),
         MetricSpec("ssim", target="zerokd.metrics.ssim:Ssim", summary="structural similarity"),
     ]

@@ -72,7 +72,8 @@ def page(entry: Entry) -> str:
     if "outputs" in known:
         parts += ["", "Outputs", _table(SIGNALS, map(_signal, known["outputs"]))]
     parts += ["", "Config", _table(KEYS, map(_key, known["config"]))] if known["config"] else ["", "Config: none"]
-    return "\n".join([*parts, "", "In a recipe", textwrap.indent(known["snippet"], "  ")])
+    where = "On the command line" if known["kind"] == "exporters" else "In a recipe"
+    return "\n".join([*parts, "", where, textwrap.indent(known["snippet"], "  ")])
 
 
 def _port(port: dict[str, Any]) -> tuple[str, ...]:

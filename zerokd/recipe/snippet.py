@@ -19,7 +19,11 @@ GROUPS = {
 
 
 def snippet(entry: Entry, component: Any) -> str:
-    """The TOML of one component, with no key that may be left out."""
+    """The TOML of one component, with no key that may be left out. No recipe names an exporter: its command."""
+    if entry.spec.kind == "exporters":
+        use = _use(entry, component)
+        options = [f" --set {key}={value}" for key, value in use.items() if key != "use"]
+        return f"zerokd export STUDENT --format {use['use']}{''.join(options)}\n"
     path, keys = PLACES[entry.spec.kind](entry, component)
     note = NOTES.get(entry.spec.kind, "").format(name=entry.spec.name)
     return "".join(

@@ -41,6 +41,7 @@ STARTS = {
     "schedule": Start("schedules", "a number that falls by a factor", "import numpy as np\n\nimport zerokd\n"),
     "aggregator": Start("aggregators", "the sum of gradients of which none is longer than their mean"),
     "observer": Start("observers", "the objective of every step, as CSV", ""),
+    "exporter": Start("exporters", "a program for PyTorch", "import numpy as np\n\nimport zerokd\n"),
 }
 
 

@@ -20,6 +20,7 @@ from zerokd.testing import (
     best,
     data,
     every,
+    exporters,
     losses,
     measures,
     metrics,
@@ -41,6 +42,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "schedules": schedules.RULES,
     "aggregators": aggregators.RULES,
     "observers": observers.RULES,
+    "exporters": exporters.RULES,
 }
 
 Plugin = ModuleType | Spec | Entry | str

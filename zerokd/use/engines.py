@@ -144,7 +144,6 @@ def _onnx(weights: Path, scale: int, threads: int, plugins: Iterable[Path]) -> E
 def _torch(weights: Path, scale: int, threads: int, plugins: Iterable[Path]) -> Engine:
     import torch
 
-    from zerokd.exporters.words import iterations_of, reach_of
     from zerokd.plugin.host import discover
     from zerokd.use.load import read_trained
 
@@ -154,18 +153,26 @@ def _torch(weights: Path, scale: int, threads: int, plugins: Iterable[Path]) -> 
         plain = type(model)(**{**dict(model.config), "scale_factor": 1}).eval()
         plain.load_state_dict(model.state_dict())
         model = plain
+    network = network_of(model)
+    about = f"PyTorch {torch.__version__}" + (f", curve map at 1/{scale}" if scale > 1 else "")
+    if scale > 1 and network.iterations is None:
+        raise WeightsError("a scale factor needs a model with a curve map")
+    start = partial(network.scaled, factor=scale) if scale > 1 else network.start
+    return Engine("torch", about, start, whole=network.reach is None and scale == 1)
+
+
+def network_of(model: Any) -> Network:
+    """A PyTorch model as something that is computed in tiles."""
+    import torch
+
+    from zerokd.exporters.words import iterations_of, reach_of
 
     @torch.no_grad()
     def outputs(low: np.ndarray) -> dict[str, np.ndarray]:
         with exact_convolutions():
             return {name: made.numpy() for name, made in model(torch.from_numpy(low)).items()}
 
-    network = Network(outputs, reach_of(model), iterations_of(model))
-    about = f"PyTorch {torch.__version__}" + (f", curve map at 1/{scale}" if scale > 1 else "")
-    if scale > 1 and network.iterations is None:
-        raise WeightsError("a scale factor needs a model with a curve map")
-    start = partial(network.scaled, factor=scale) if scale > 1 else network.start
-    return Engine("torch", about, start, whole=network.reach is None and scale == 1)
+    return Network(outputs, reach_of(model), iterations_of(model))
 
 
 @contextmanager

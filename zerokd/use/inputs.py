@@ -62,7 +62,7 @@ def _files(given: Sequence[Path], known: tuple[str, ...], out: Path) -> Iterator
     """Every file once, by name. What lies in ``out`` is ours, and links out of a folder are not followed."""
     seen: set[str] = set()
     for path in given:
-        inside = [path] if path.is_file() else sorted(_below(path, known, out))
+        inside = [path] if path.is_file() else sorted(below(path, known, out))
         for file in inside:
             real = os.path.realpath(file)
             if real not in seen:
@@ -70,8 +70,9 @@ def _files(given: Sequence[Path], known: tuple[str, ...], out: Path) -> Iterator
                 yield (file.name if path.is_file() else file.relative_to(path).as_posix()), file
 
 
-def _below(folder: Path, known: tuple[str, ...], out: Path) -> Iterator[Path]:
-    root, ours = os.path.realpath(folder), os.path.realpath(out)
+def below(folder: Path, known: tuple[str, ...], out: Path | None = None) -> Iterator[Path]:
+    """Files with these endings, but for hidden ones, those in ``out``, and links that lead out of the folder."""
+    root, ours = os.path.realpath(folder), os.path.realpath(out) if out else None
     for at, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if os.path.realpath(Path(at, name)) != ours]
         for path in (Path(at, name) for name in names if not name.startswith(".")):

@@ -1,0 +1,45 @@
+"""``zerokd evaluate`` from the command line."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+from PIL import Image
+
+
+def zerokd(*arguments, cwd):
+    command = [sys.executable, "-m", "zerokd", "evaluate", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def photos(folder, count=2):
+    folder.mkdir()
+    for number in range(count):
+        levels = np.random.default_rng(number).integers(0, 80, (16, 20, 3)).astype(np.uint8)
+        Image.fromarray(levels).save(folder / f"{number}.png")
+
+
+def test_table_json_and_csv(tmp_path):
+    photos(tmp_path / "low")
+    done = zerokd("low", "--teacher", "bundled", "--json", "a.json", "--csv", "a.csv", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2 photos, means over photos" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    told = json.loads((tmp_path / "a.json").read_text())
+    assert told["methods"]["bundled"]["mean"]["teacher.psnr"] > 25
+    assert len(list(csv.DictReader((tmp_path / "a.csv").open()))) == 2 * 6
+
+
+def test_a_photo_that_fails_and_mistakes(tmp_path):
+    photos(tmp_path / "low", 1)
+    (tmp_path / "low" / "bad.png").write_text("no")
+    done = zerokd("low", cwd=tmp_path)
+    assert (done.returncode, "bad.png: FAILED: not an image" in done.stdout) == (1, True)
+    assert zerokd("nowhere", cwd=tmp_path).returncode == 3
+    assert zerokd("low", "--weights", "nothing", cwd=tmp_path).returncode == 3
+    assert zerokd("low", "--metric", "nothing", cwd=tmp_path).returncode == 2
+    assert zerokd("low", "--json", "no/such/folder.json", cwd=tmp_path).returncode == 5

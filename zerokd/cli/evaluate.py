@@ -1,0 +1,58 @@
+"""``zerokd evaluate``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from zerokd.cli import while_read
+from zerokd.cli.options import plugin_option
+
+
+@click.command("evaluate")
+@click.argument("photos", type=click.Path(path_type=Path))
+@click.option("--references", type=click.Path(path_type=Path), help="Well-lit photos of the same names.")
+@click.option("--weights", multiple=True, metavar="FILE", help="A student, or MODEL:FILE; by default the bundled one.")
+@click.option("--teacher", metavar="FILE", help="What students copy: bundled, a student's file, or MODEL:FILE.")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Measure this too; `zerokd list metrics`.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write everything, of each photo too.")
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write a line for each photo and method.")
+@plugin_option
+def command(
+    photos: Path,
+    references: Path | None,
+    weights: tuple[str, ...],
+    teacher: str | None,
+    metrics: tuple[str, ...],
+    json_file: Path | None,
+    csv_file: Path | None,
+    plugins: tuple[Path, ...],
+) -> None:
+    """Measure students on PHOTOS, beside their teacher, the input and what takes no training at all.
+
+    With --references: PSNR, SSIM and PSNR at the reference's brightness. With --teacher: how well it is copied. Always:
+    brightness, blown-out pixels, colour cast, and what each model costs. Exit code 1 when some photos failed.
+    """
+    from zerokd.plugin.host import discover
+    from zerokd.use import evaluation_text as text
+    from zerokd.use.evaluate import columns_of, evaluate, pairs_of
+    from zerokd.use.methods import gathered
+    from zerokd.use.output import write_text
+    from zerokd.use.screen import Screen
+
+    catalogue = discover(plugins, strict=True)
+    count = sum(map(len, pairs_of(photos, references)))
+    columns = columns_of(catalogue, references is not None, teacher is not None, metrics)
+    methods, taught = gathered(weights, teacher, catalogue)
+    with Screen(count) as screen:
+        found = evaluate(photos, references, methods, taught, columns, screen.tell)
+    for path, content in ((json_file, json.dumps(found.as_json(), indent=2) + "\n"), (csv_file, text.as_csv(found))):
+        if path is not None:
+            write_text(path, content)
+    with while_read(sys.stdout):
+        click.echo(text.as_text(found))
+    if found.failed:
+        sys.exit(1)
