@@ -3,10 +3,11 @@
 import json
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
-from zerokd.run.pictures import draw_curves, draw_samples
+from zerokd.run.pictures import draw_curves, draw_samples, read_samples
 
 
 def test_samples_stand_in_columns_and_rows_with_their_own_pixels(tmp_path):
@@ -31,3 +32,21 @@ def test_curves_have_a_panel_for_every_stage(tmp_path):
     two, one = Image.open(tmp_path / "two.png"), Image.open(tmp_path / "one.png")
     assert two.width > one.width
     assert np.asarray(two.convert("L")).std() > 5
+
+
+@pytest.mark.parametrize("side", [24, 200])
+def test_what_is_read_from_a_sheet_is_what_was_drawn(tmp_path, side):
+    low = torch.rand(3, 3, side, side + 5)
+    draw_samples(tmp_path / "a.png", {"low": low, "student": 1 - low})
+    found = read_samples(tmp_path / "a.png")
+    assert list(found) == ["low", "student"]
+    for name, batch in (("low", low), ("student", 1 - low)):
+        for image, wanted in zip(found[name], batch, strict=True):
+            exact = (wanted * 255).round().byte().permute(1, 2, 0).numpy()
+            assert np.array_equal(np.asarray(image), exact)
+
+
+def test_another_picture_is_no_sheet(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="no layout"):
+        read_samples(tmp_path / "a.png")

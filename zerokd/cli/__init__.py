@@ -27,9 +27,11 @@ COMMANDS = {
     "enhance": "brighten photos and films with a student",
     "export": "write a student for programs without zerokd",
     "list": "show every component that a recipe may name",
+    "diff": "say what differs between two runs",
     "doctor": "look for what would keep zerokd from running here",
     "new": "write a plugin to start from",
     "plugins": "show every plugin and its state, or check one",
+    "report": "write a run as a page",
     "schema": "write the JSON Schema of recipes, for editors",
     "show": "show a component, or a recipe with the origin of every value",
 }

@@ -18,5 +18,8 @@ def command(path: Path, device: str | None, plugins: tuple[Path, ...]) -> None:
     from zerokd.plugin.host import discover
     from zerokd.run.launch import go_on
     from zerokd.run.progress import Progress, Screen
+    from zerokd.use.report import report_of
 
-    go_on(path, discover(plugins, strict=True), device, Progress(Screen()))
+    progress = Progress(Screen())
+    go_on(path, discover(plugins, strict=True), device, progress)
+    progress.note(report_of(path, plugins))

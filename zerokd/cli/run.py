@@ -34,10 +34,12 @@ def command(
     from zerokd.recipe.overrides import with_options
     from zerokd.run.launch import dry_run, start
     from zerokd.run.progress import Progress, Screen
+    from zerokd.use.report import report_of
 
     document, catalogue = with_options(read_recipe(path), **changes), discover(plugins, strict=True)
     progress = Progress(Screen())
     if dry:
         dry_run(document, catalogue, device, progress)
     else:
-        start(document, catalogue, device, out, resume, progress)
+        folder = start(document, catalogue, device, out, resume, progress)
+        progress.note(report_of(folder, plugins))

@@ -24,8 +24,10 @@ RUNS = Path("runs")
 
 def start(
     document: Document, catalogue: Catalogue, device: str, out: Path | None, resume: bool, progress: Progress
-) -> None:
+) -> Path:
     """Run a recipe; with ``resume``, go on with its run in ``out``, or with its newest unfinished one, if there is any.
+
+    Returns the run folder.
 
     Raises:
         ZerokdError: see :func:`zerokd.run.session.prepare`, :func:`zerokd.run.session.execute` and :func:`go_on`.
@@ -38,7 +40,7 @@ def start(
         begun = unfinished(RUNS, components.name)
     if begun is not None:
         _go_on(RunFolder(begun), recipe, components, device, progress)
-        return
+        return begun
     if resume:
         progress.note("there is no unfinished run of this recipe: it starts anew")
     plan = prepare(components, choose_device(device))
@@ -47,6 +49,7 @@ def start(
         progress.started(components, folder)
         progress.data(record["data"])
         execute(plan, folder, _tables(recipe), record, progress)
+        return folder.path
 
 
 def go_on(path: Path, catalogue: Catalogue, device: str | None, progress: Progress) -> None:

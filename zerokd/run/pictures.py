@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 GAP, CAPTION = 6, 22  # pixels
 SMALLEST = 160  # sample images are enlarged to this many pixels a side, without smoothing, to be worth looking at
+LAYOUT = "zerokd"  # the text chunk in which a sheet says how it is laid out
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 
 
 def draw_samples(path: Path, columns: Mapping[str, Tensor]) -> None:
-    """One row an image, one captioned column a batch (N, 3, H, W) in [0, 1]."""
+    """One row an image, one captioned column a batch (N, 3, H, W) in [0, 1]; :func:`read_samples` takes it apart."""
     batches = {caption: _to_pixels(batch) for caption, batch in columns.items()}
     rows, height, width = next(iter(batches.values())).shape[:3]
     times = max(1, -(-SMALLEST // min(height, width)))
@@ -31,7 +33,33 @@ def draw_samples(path: Path, columns: Mapping[str, Tensor]) -> None:
         for row, pixels in enumerate(batch):
             image = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
             sheet.paste(image, (left, CAPTION + row * (height + GAP)))
-    sheet.save(path)
+    layout = {"captions": list(batches), "rows": rows, "times": times, "size": [width, height]}
+    facts = PngInfo()
+    facts.add_text(LAYOUT, json.dumps(layout))
+    sheet.save(path, pnginfo=facts)
+
+
+def read_samples(path: Path) -> dict[str, list[Image.Image]]:
+    """The images of a sheet by caption, as large as they were drawn from.
+
+    Raises:
+        ValueError: it is no sheet of :func:`draw_samples`.
+        OSError: it cannot be read.
+    """
+    with Image.open(path, formats=("PNG",)) as sheet:
+        try:
+            layout = json.loads(sheet.text[LAYOUT])  # type: ignore[attr-defined]
+            (width, height), times = layout["size"], layout["times"]
+            captions, rows = [str(one) for one in layout["captions"]], range(int(layout["rows"]))
+        except (KeyError, TypeError) as fault:
+            raise ValueError(f"{str(path)!r} has no layout of samples in it") from fault
+        found = {}
+        for column, caption in enumerate(captions):
+            left = GAP + column * (width + GAP)
+            tops = [CAPTION + row * (height + GAP) for row in rows]
+            tiles = [sheet.crop((left, top, left + width, top + height)) for top in tops]
+            found[caption] = [one.resize((width // times, height // times), Image.Resampling.NEAREST) for one in tiles]
+        return found
 
 
 def draw_curves(path: Path, metrics: Path, title: str) -> None:

@@ -1,0 +1,36 @@
+"""``zerokd report``, and the page that every run leaves."""
+
+import subprocess
+import sys
+
+from tests.conftest import RECIPES, TINY
+from tests.use.runs import copied
+
+
+def zerokd(*arguments, cwd):
+    command = [sys.executable, "-m", "zerokd", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def test_a_page_and_its_path(tmp_path):
+    folder = copied(tmp_path)
+    done = zerokd("report", folder, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"{folder / 'report.html'}\n")
+
+
+def test_no_run(tmp_path):
+    done = zerokd("report", ".", cwd=tmp_path)
+    assert (done.returncode, "is not the folder of a run" in done.stderr) == (5, True)
+
+
+def test_every_run_leaves_one_and_resume_writes_it_again(tmp_path):
+    settings = [part for setting in TINY for part in ("--set", setting)]
+    done = zerokd("run", RECIPES / "paper.toml", *settings, "--out", "r", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "report: r/report.html" in done.stdout
+    (tmp_path / "r" / "report.html").unlink()
+    done = zerokd("resume", "r", cwd=tmp_path)
+    assert "is finished" in done.stdout
+    assert (tmp_path / "r" / "report.html").exists()

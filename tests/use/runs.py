@@ -1,0 +1,49 @@
+"""A small run folder, made once for the tests of what reads one."""
+
+import json
+import shutil
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from rich.console import Console
+
+from tests.conftest import RECIPES
+from zerokd.plugin.host import discover
+from zerokd.recipe.extends import read_recipe
+from zerokd.recipe.overrides import with_options
+from zerokd.run.launch import start
+from zerokd.run.progress import Progress
+
+SETTINGS = (
+    "data.size=24",
+    "data.count=8",
+    "threads=1",
+    "diagnose_every=2",
+    'terms.distillation.perceptual.weights="random"',
+    'params.alpha={ use = "linear", from = 0.1, to = 0.35 }',
+    'metrics.truth={ use = "psnr", on = { target = "reference" } }',
+)
+HOSTILE = '<img src=x onerror="alert(1)">'
+
+
+@cache
+def made(*more):
+    """The folder of a run of a few steps; never written to by a test."""
+    folder = Path(mkdtemp(prefix="zerokd-run-")) / "run"
+    document = with_options(read_recipe(RECIPES / "paper.toml"), settings=(*SETTINGS, *more), epochs=4)
+    with open("/dev/null", "w") as nowhere:
+        start(document, discover(), "cpu", folder, False, Progress(Console(file=nowhere)))
+    return folder
+
+
+def copied(tmp_path, *more, name="run"):
+    """A copy that a test may change."""
+    return Path(shutil.copytree(made(*more), tmp_path / name))
+
+
+def changed(folder, **values):
+    """Put values into the manifest of a run."""
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    return folder
