@@ -27,6 +27,7 @@ COMMANDS = {
     "enhance": "brighten photos and films with a student",
     "export": "write a student for programs without zerokd",
     "list": "show every component that a recipe may name",
+    "demo": "show a student in the browser, on photos that stay there",
     "diff": "say what differs between two runs",
     "doctor": "look for what would keep zerokd from running here",
     "new": "write a plugin to start from",

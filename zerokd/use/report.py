@@ -44,17 +44,17 @@ def report_of(path: Path, plugins: Iterable[Path] = ()) -> str:
         return f"there is NO REPORT: {fault.problems[0].message}"
 
 
-def rendered(template: str, **given: Any) -> str:
-    """A page: everything that is filled in is text, unless it is marked as made here."""
+def rendered(template: str, script: str = "page_script.html", /, **given: Any) -> str:
+    """A page with its script: everything that is filled in is text, unless it is marked as made here."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"short": lambda value: "-" if value is None else short(float(value))}
 
     def part(name: str) -> str:
         return files("zerokd.use").joinpath(name).read_text(encoding="utf-8")
 
-    script = part("page_script.html").removeprefix("<script>").removesuffix("</script>\n")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    shared = {"style": Markup(part("page_style.html")), "script": Markup(script), "digest": digest}
+    code = part(script).removeprefix("<script>").removesuffix("</script>\n")
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    shared = {"style": Markup(part("page_style.html")), "script": Markup(code), "digest": digest}
     macros = environment.from_string(part("page_parts.html")).module
     return environment.from_string(part(template)).render(**shared, part=macros, version=__version__, **given)
 

@@ -1,0 +1,26 @@
+"""``zerokd demo``: an address on this machine, and an end by Ctrl-C."""
+
+import signal
+import subprocess
+import sys
+import urllib.request
+
+
+def test_it_serves_until_it_is_told_to_end(tmp_path):
+    command = [sys.executable, "-u", "-m", "zerokd", "demo", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as started:
+        address = started.stdout.readline().split()[0]
+        with urllib.request.urlopen(address) as answer:
+            assert b"161 parameters" in answer.read()
+        started.send_signal(signal.SIGINT)
+        _, err = started.communicate(timeout=20)
+    assert started.returncode == 130
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_instead(tmp_path):
+    command = [sys.executable, "-m", "zerokd", "demo", "-o", "page.html"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "page.html\n")
+    assert "WebGL 2" in (tmp_path / "page.html").read_text()

@@ -1,0 +1,37 @@
+"""``zerokd demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zerokd.cli.options import plugin_option
+
+
+@click.command("demo")
+@click.argument("weights", default="bundled")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes any free one.")
+@click.option("--open", "show", is_flag=True, help="Show it in the browser.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the page to a file instead of serving it.")
+@plugin_option
+def command(weights: str, port: int, show: bool, out: Path | None, plugins: tuple[Path, ...]) -> None:
+    """A page on 127.0.0.1 where a photo is dropped and enhanced by the student in WEIGHTS, in the browser itself.
+
+    Photos never leave the machine, and no network is needed. Ctrl-C ends it.
+    """
+    from zerokd.plugin.host import discover
+    from zerokd.use.demo import Server, page
+    from zerokd.use.load import read_trained
+    from zerokd.use.output import write_text
+
+    content = page(read_trained(weights, discover(plugins, strict=True)))
+    if out is not None:
+        write_text(out, content)
+        click.echo(out)
+        return
+    with Server(content, port) as server:
+        click.echo(f"{server.address}  (Ctrl-C ends it)")
+        if show:
+            click.launch(server.address)
+        server.serve_forever()
