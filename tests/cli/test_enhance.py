@@ -119,3 +119,12 @@ def test_a_folder_in_the_place_of_a_photo_is_left_alone(zerokd, tmp_path):
     code, out, _ = zerokd("in", "-o", "out")
     assert code == 1
     assert "000.jpg" in out
+
+
+def test_a_film_beside_photos(zerokd, tmp_path):
+    film = pytest.importorskip("tests.use.test_film", reason="PyAV is not installed").film
+    film(fill(tmp_path / "in", 1) / "clip.mp4")
+    code, out, _ = zerokd("in", "-o", "out")
+    assert (code, "2 enhanced" in out) == (0, True)
+    assert set(digests(tmp_path / "out")) == {"000.jpg", "clip.mp4"}
+    assert "2 were done before" in zerokd("in", "-o", "out")[1]

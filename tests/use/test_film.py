@@ -1,5 +1,6 @@
 """Films: as many frames as before, at the same times, upright, with the sound as it was."""
 
+import struct
 from fractions import Fraction
 
 import numpy as np
@@ -58,6 +59,46 @@ def test_frames_times_and_sound(tmp_path, ending):
     for (_, old), (_, new) in zip(before, after, strict=True):
         assert abs((new.astype(int) - old).mean() - 40) <= 1.5  # both were compressed
     assert heard(to) == heard(source) != []
+
+
+@pytest.mark.parametrize("standard", [1, 5])  # BT.709, BT.601
+def test_colours_stay_whatever_the_film_calls_them(tmp_path, standard):
+    bands = np.repeat(np.array([[200, 30, 20], [20, 180, 60], [30, 40, 190]], np.uint8), 32, axis=0)
+    pixels = np.broadcast_to(bands, (64, 96, 3)).copy()
+    with av.open(str(tmp_path / "a.mp4"), "w") as made:
+        picture = made.add_stream("libx264", rate=25, options={"crf": "4"})
+        picture.width, picture.height, picture.pix_fmt = 96, 64, "yuv420p"
+        picture.codec_context.colorspace, picture.codec_context.color_range = standard, 1
+        frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p", dst_colorspace=standard)
+        frame.pts = 0
+        made.mux(picture.encode(frame))
+        made.mux(picture.encode(None))
+    enhance_film(tmp_path / "a.mp4", tmp_path / "b.mp4", lambda one: one)
+    with av.open(str(tmp_path / "b.mp4")) as one:
+        frame = next(one.decode(video=0))
+    assert frame.colorspace == standard
+    for x, colour in ((16, bands[0]), (48, bands[40]), (80, bands[80])):
+        assert np.abs(frame.to_ndarray(format="rgb24")[32, x].astype(int) - colour).max() <= 6
+
+
+def test_what_was_filmed_on_its_side_is_written_upright(tmp_path):
+    source = film(tmp_path / "a.mp4", sound=False)  # its upper half is darker
+    data = bytearray(source.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40
+    data[at : at + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 48 << 16, 0, 1 << 30)  # a quarter clockwise
+    source.write_bytes(data)
+    enhance_film(source, tmp_path / "b.mp4", lambda one: one)
+    frame = seen(tmp_path / "b.mp4")[0][1]
+    assert frame.shape == (64, 48, 3)
+    assert frame[:, 36:].mean() < frame[:, :12].mean() - 5  # what was above is on the right
+
+
+def test_how_much_is_done_is_told(tmp_path):
+    shares = []
+    enhance_film(film(tmp_path / "a.mp4"), tmp_path / "b.mp4", lambda one: one, shares.append)
+    assert shares == sorted(shares)
+    assert len(shares) == 9
+    assert shares[-1] <= 1
 
 
 def test_frames_go_in_pixels_of_rgb(tmp_path):

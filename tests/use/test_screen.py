@@ -12,6 +12,7 @@ def shown(monkeypatch, terminal=False):
     monkeypatch.setattr(screen, "Console", lambda: Console(file=file, force_terminal=terminal, width=80))
     with screen.Screen(2) as one:
         one.say("2 files [bold]x[/bold]")
+        one.watch("clip.mp4", 0.35)
         one.tell("a.png", "")
         one.tell("b\x1b[31m.png", "FAILED: empty file")
     return file.getvalue()

@@ -66,7 +66,7 @@ def command(
         screen.say(f"{len(task.jobs)} files -> {out}; {task.engine.about}, {threads} threads")
         for note in task.engine.notes:
             screen.say(note)
-        summary = enhance.run(task, screen.tell)
+        summary = enhance.run(task, screen.tell, screen.watch)
     click.echo(summary.told(time.monotonic() - started))
     if summary.failed:
         sys.exit(1)

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from attrs import asdict, frozen
 from packaging.requirements import Requirement
 
+from zerokd.exporters.c_library import compiler
 from zerokd.plugin.catalogue import Catalogue
 
 ROOM, LITTLE_ROOM = 1 << 30, 100 << 20  # bytes free that a run may want, and below which it will not fit
@@ -54,6 +55,7 @@ def examine(catalogue: Catalogue, here: Path, cache: Path) -> list[Finding]:
         _writable("temporary folder", Path(tempfile.gettempdir())),
         _writable("cache folder", cache),
         _perceptual_weights(cache),
+        _compiler(),
         *_plugins(catalogue),
     ]
 
@@ -144,6 +146,14 @@ def _perceptual_weights(cache: Path) -> Finding:
         return Finding("ok", "VGG-19 weights", ", ".join(found))
     fix = 'they are fetched on first use (548 MB); offline, give weights = "FILE" or allow fallback = "random"'
     return Finding("warn", "VGG-19 weights", f"not in {cache}", fix)
+
+
+def _compiler() -> Finding:
+    command = compiler()
+    if command is None:
+        fix = "install one, or name it in CC: without it `zerokd enhance` is slower, and there is no export to C"
+        return Finding("warn", "C compiler", "none", fix)
+    return Finding("ok", "C compiler", " ".join(command))
 
 
 def _plugins(catalogue: Catalogue) -> Iterator[Finding]:

@@ -87,8 +87,12 @@ def plan(
     return Task(tuple(jobs), chosen, threads, Ledger(root, settings | {"zerokd": __version__}), wish)
 
 
-def run(task: Task, tell: Callable[[str, str], None] = lambda name, told: None) -> Summary:
-    """Enhance every file that is not done; ``tell`` hears of each one.
+def run(
+    task: Task,
+    tell: Callable[[str, str], None] = lambda name, told: None,
+    watch: Callable[[str, float], None] = lambda name, share: None,
+) -> Summary:
+    """Enhance every file that is not done; ``tell`` hears of each one, ``watch`` how much of a film is done.
 
     Raises:
         OutputError: the outputs cannot be written.
@@ -96,7 +100,7 @@ def run(task: Task, tell: Callable[[str, str], None] = lambda name, told: None) 
     summary = Summary()
     for job in task.jobs:
         try:
-            notes = _one(job, task)
+            notes = _one(job, task, watch)
         except (PictureError, MemoryError) as fault:
             summary.failed[job.name] = str(fault) or "not enough memory"
             tell(job.name, f"FAILED: {summary.failed[job.name]}")
@@ -130,7 +134,7 @@ def compared(target: Path) -> Path:
     return target.with_name(f"{target.stem}.compare{target.suffix}")
 
 
-def _one(job: Job, task: Task) -> tuple[str, ...] | None:
+def _one(job: Job, task: Task, watch: Callable[[str, float], None]) -> tuple[str, ...] | None:
     """Enhance one file; returns what there is to say of it, None when it was done before."""
     photo = job.source.suffix.lower() in SUFFIXES
     outputs = [job.target] + ([compared(job.target)] if task.wish.compare and photo else [])
@@ -146,7 +150,8 @@ def _one(job: Job, task: Task) -> tuple[str, ...] | None:
     job.target.parent.mkdir(parents=True, exist_ok=True)
     fresh = {path: _fresh(path) for path in outputs}
     try:
-        notes = (_photo if photo else _film)(job, task, list(fresh.values()))
+        paths = list(fresh.values())
+        notes = _photo(job, task, paths) if photo else _film(job, task, paths[0], watch)
         task.ledger.note(job.name, digest, {path.name: made for path, made in fresh.items()})
         for path, made in fresh.items():
             os.replace(made, path)
@@ -166,10 +171,11 @@ def _photo(job: Job, task: Task, fresh: list[Path]) -> tuple[str, ...]:
     return picture.notes
 
 
-def _film(job: Job, task: Task, fresh: list[Path]) -> tuple[str, ...]:
-    return film.enhance_film(
-        job.source, fresh[0], lambda pixels: enhanced(pixels, task.engine, task.wish.strength, task.threads)
-    )
+def _film(job: Job, task: Task, fresh: Path, watch: Callable[[str, float], None]) -> tuple[str, ...]:
+    def frame(pixels: np.ndarray) -> np.ndarray:
+        return enhanced(pixels, task.engine, task.wish.strength, task.threads)
+
+    return film.enhance_film(job.source, fresh, frame, lambda share: watch(job.name, share))
 
 
 def _fresh(target: Path) -> Path:

@@ -15,13 +15,24 @@ CODECS = {".webm": "libvpx-vp9"}
 CODEC = "libx264"
 QUALITY = {"libx264": {"crf": "18", "preset": "medium"}, "libvpx-vp9": {"crf": "24", "b": "0"}}
 COPIED = ("audio", "subtitle")
+COLOURS = ("colorspace", "color_range", "color_primaries", "color_trc")
+SECOND = 1_000_000  # in the unit that durations of films are given in
 BITS = 8
 
 
-def enhance_film(source: Path, to: Path, enhance: Callable[[np.ndarray], np.ndarray]) -> tuple[str, ...]:
+Watch = Callable[[float], None]
+
+
+def enhance_film(
+    source: Path,
+    to: Path,
+    enhance: Callable[[np.ndarray], np.ndarray],
+    watch: Watch = lambda share: None,
+) -> tuple[str, ...]:
     """Write a film whose every frame went through ``enhance``; returns what could not stay as it was.
 
     The frames keep their times, and are as many as they were; one that was filmed on its side is written upright.
+    ``watch`` hears how much of it is done, where the film says how long it is.
 
     Raises:
         PictureError: it has no frames, is damaged, or PyAV is not installed.
@@ -36,15 +47,14 @@ def enhance_film(source: Path, to: Path, enhance: Callable[[np.ndarray], np.ndar
         if first is None:
             raise PictureError("there are no frames in it")
         with av.open(str(source)) as film, av.open(str(to), "w") as made:
-            return _frames(
-                film, made, CODECS.get(source.suffix.lower(), CODEC), round(first.rotation / 90) % 4, enhance
-            )
+            upright = round(first.rotation / 90) % 4
+            return _frames(film, made, CODECS.get(source.suffix.lower(), CODEC), upright, enhance, watch)
     except av.FFmpegError as fault:
         raise PictureError(f"damaged, or of a kind that cannot be written ({fault.strerror or fault})") from fault
 
 
 def _frames(
-    film: Any, made: Any, codec: str, turns: int, enhance: Callable[[np.ndarray], np.ndarray]
+    film: Any, made: Any, codec: str, turns: int, enhance: Callable[[np.ndarray], np.ndarray], watch: Watch
 ) -> tuple[str, ...]:
     picture = film.streams.video[0]
     picture.thread_type = "AUTO"
@@ -55,24 +65,29 @@ def _frames(
             packet.stream = copied[packet.stream.index]
             made.mux(packet)
         for frame in packet.decode() if packet.stream is picture else ():
-            made.mux(stream.encode(_enhanced(frame, turns, enhance)))
+            made.mux(stream.encode(_enhanced(frame, turns, enhance, stream.pix_fmt)))
+            if film.duration and frame.time is not None:
+                watch(min(1.0, frame.time * SECOND / film.duration))
     made.mux(stream.encode(None))
     return tuple(_notes(film, picture, copied))
 
 
 def _stream(made: Any, codec: str, picture: Any, turns: int) -> Any:
-    """Where the frames go: upright, as players show them."""
+    """Where the frames go: upright, as players show them, and in the colours of the film."""
     stream = made.add_stream(codec, rate=picture.average_rate or 25, options=QUALITY[codec])
     size = (picture.width, picture.height)
     stream.width, stream.height = size if turns % 2 == 0 else size[::-1]
     stream.pix_fmt = "yuv420p" if size[0] % 2 == size[1] % 2 == 0 else "yuv444p"  # colours at half the size: even sides
     stream.time_base = stream.codec_context.time_base = picture.time_base
+    for name in COLOURS:
+        setattr(stream.codec_context, name, getattr(picture.codec_context, name))
     return stream
 
 
-def _enhanced(frame: Any, turns: int, enhance: Callable[[np.ndarray], np.ndarray]) -> Any:
+def _enhanced(frame: Any, turns: int, enhance: Callable[[np.ndarray], np.ndarray], pixels_are: str) -> Any:
     pixels = np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
-    fresh = type(frame).from_ndarray(enhance(pixels), format="rgb24")
+    bright = type(frame).from_ndarray(enhance(pixels), format="rgb24")
+    fresh = bright.reformat(format=pixels_are, dst_colorspace=frame.colorspace, dst_color_range=frame.color_range)
     fresh.pts, fresh.time_base = frame.pts, frame.time_base
     return fresh
 

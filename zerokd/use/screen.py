@@ -40,6 +40,10 @@ class Screen:
         """A line that stays."""
         self.console.print(escape(text), style=style, highlight=False, soft_wrap=not self.console.is_terminal)
 
+    def watch(self, name: str, share: float) -> None:
+        """How much of a long file is done."""
+        self._bar.update(self._task, now=escape(f"{printable(name)} {share:.0%}"))
+
     def tell(self, name: str, told: str) -> None:
         """One more file; a line only when there is something to say of it."""
         self._bar.update(self._task, advance=1, now=escape(printable(name)))
