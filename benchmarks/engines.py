@@ -1,0 +1,65 @@
+"""What a 1920x1080 frame costs on one core, by each engine, as ratios to eager PyTorch and to copying the frame.
+
+    python benchmarks/engines.py [--threads 1] [--rounds 7]
+
+Every engine gets the same 8-bit frame and must give the same one within a level. Rounds are interleaved, and the best of
+each counts, so that what else the machine does falls on all alike.
+"""
+
+from __future__ import annotations
+
+import time
+
+import click
+import numpy as np
+import torch
+
+from zerokd.use.cost import machine
+from zerokd.use.engines import NAMES, choose
+from zerokd.use.enhance import enhanced
+from zerokd.use.load import load_model
+from zerokd.use.student_file import student_file
+
+
+def eager(frame: np.ndarray) -> np.ndarray:
+    """The usual way: the whole frame as one float tensor through the network."""
+    low = torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255
+    with torch.no_grad():
+        made = MODEL(low)["enhanced"]
+    return (made[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+
+
+MODEL = load_model("bundled")
+
+
+@click.command()
+@click.option("--threads", default=1, show_default=True)
+@click.option("--rounds", default=7, show_default=True)
+def main(threads: int, rounds: int) -> None:
+    torch.set_num_threads(threads)
+    frame = np.random.default_rng(0).integers(0, 120, (1080, 1920, 3)).astype(np.uint8)
+    chosen = {name: choose(student_file("bundled"), name, threads=threads) for name in NAMES}
+    ways = {"eager PyTorch": lambda: eager(frame)}
+    ways |= {
+        f"enhance, {one.about}": lambda one=one: enhanced(frame, one, 1.0, threads) for one in reversed(chosen.values())
+    }
+    ways["copying the frame"] = frame.copy
+    exact = eager(frame).astype(int)
+    best = dict.fromkeys(ways, np.inf)
+    for _ in range(rounds):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            made = way()
+            best[name] = min(best[name], time.perf_counter() - started)
+            if name != "copying the frame":
+                assert np.abs(made - exact).max() <= 1, name
+    about = machine()
+    click.echo(f"1920x1080, {threads} threads of {about['processor']}, torch {about['torch']}, best of {rounds}")
+    click.echo(f"{'':34}{'ms':>8}{'x eager':>10}{'x copy':>10}")
+    for name, seconds in best.items():
+        faster, slower = best["eager PyTorch"] / seconds, seconds / best["copying the frame"]
+        click.echo(f"{name:34}{1000 * seconds:8.1f}{faster:10.1f}{slower:10.1f}")
+
+
+if __name__ == "__main__":
+    main()
