@@ -2,8 +2,8 @@
 
     python benchmarks/engines.py [--threads 1] [--rounds 7]
 
-Every engine gets the same 8-bit frame and must give the same one within a level. Rounds are interleaved, and the best of
-each counts, so that what else the machine does falls on all alike.
+Every engine gets the same 8-bit frame and must give the same one within a level. Rounds are interleaved, and the
+best of each counts, so that what else the machine does falls on all alike.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import click
 import numpy as np
 import torch
 
-from zerokd.use.cost import machine
-from zerokd.use.engines import NAMES, choose
-from zerokd.use.enhance import enhanced
+from zerokd.enhancing.engines import NAMES, choose
+from zerokd.enhancing.enhance import enhanced
+from zerokd.evaluation.cost import machine
 from zerokd.use.load import load_model
 from zerokd.use.student_file import student_file
 

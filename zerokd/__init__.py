@@ -26,6 +26,7 @@ from zerokd.plugin.specs import (
 )
 
 if TYPE_CHECKING:
+    from zerokd.enhancing.enhancer import load
     from zerokd.plugin.clock import Clock, Duration
     from zerokd.plugin.config import Config
     from zerokd.plugin.contracts import (
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
         Schedule,
         Stage,
     )
-    from zerokd.use.enhancer import load
     from zerokd.use.load import load_model
 
 _CONTRACTS = (
@@ -63,7 +63,7 @@ _LATER = {
     **dict.fromkeys(_CONTRACTS, "zerokd.plugin.contracts"),
     **dict.fromkeys(("Clock", "Duration"), "zerokd.plugin.clock"),
     "Config": "zerokd.plugin.config",
-    "load": "zerokd.use.enhancer",
+    "load": "zerokd.enhancing.enhancer",
     "load_model": "zerokd.use.load",
 }
 

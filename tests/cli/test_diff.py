@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.use.runs import copied
+from tests.pages.runs import copied
 
 
 def test_text_and_page(tmp_path):

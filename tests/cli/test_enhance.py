@@ -122,7 +122,7 @@ def test_a_folder_in_the_place_of_a_photo_is_left_alone(zerokd, tmp_path):
 
 
 def test_a_film_beside_photos(zerokd, tmp_path):
-    film = pytest.importorskip("tests.use.test_film", reason="PyAV is not installed").film
+    film = pytest.importorskip("tests.enhancing.test_film", reason="PyAV is not installed").film
     film(fill(tmp_path / "in", 1) / "clip.mp4")
     code, out, _ = zerokd("in", "-o", "out")
     assert (code, "2 enhanced" in out) == (0, True)

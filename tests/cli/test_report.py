@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from tests.conftest import RECIPES, TINY
-from tests.use.runs import copied
+from tests.pages.runs import copied
 
 
 def zerokd(*arguments, cwd):

@@ -30,6 +30,8 @@ ORDER = [
     {"objective"},
     {"run"},
     {"use"},
+    {"enhancing"},
+    {"evaluation", "pages"},
     {"testing", "templates"},
     {"cli"},
     {"__main__"},

@@ -20,8 +20,8 @@ def command(weights: str, port: int, show: bool, out: Path | None, plugins: tupl
 
     Photos never leave the machine, and no network is needed. Ctrl-C ends it.
     """
+    from zerokd.pages.demo import Server, page
     from zerokd.plugin.host import discover
-    from zerokd.use.demo import Server, page
     from zerokd.use.load import read_trained
     from zerokd.use.output import write_text
 

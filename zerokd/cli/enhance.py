@@ -55,8 +55,8 @@ def command(
     Results go into --out under their own names; originals are never written. What is done is not done again: the second
     time only what changed is enhanced. Exit code 1 when some files failed; the others are there.
     """
-    from zerokd.use import enhance
-    from zerokd.use.screen import Screen
+    from zerokd.enhancing import enhance
+    from zerokd.enhancing.screen import Screen
 
     started = time.monotonic()
     wish = enhance.Wish(strength, compare, overwrite)

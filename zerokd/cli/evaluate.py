@@ -36,12 +36,12 @@ def command(
     With --references: PSNR, SSIM and PSNR at the reference's brightness. With --teacher: how well it is copied. Always:
     brightness, blown-out pixels, colour cast, and what each model costs. Exit code 1 when some photos failed.
     """
+    from zerokd.enhancing.screen import Screen
+    from zerokd.evaluation import text
+    from zerokd.evaluation.evaluate import columns_of, evaluate, pairs_of
+    from zerokd.evaluation.methods import gathered
     from zerokd.plugin.host import discover
-    from zerokd.use import evaluation_text as text
-    from zerokd.use.evaluate import columns_of, evaluate, pairs_of
-    from zerokd.use.methods import gathered
     from zerokd.use.output import write_text
-    from zerokd.use.screen import Screen
 
     catalogue = discover(plugins, strict=True)
     count = sum(map(len, pairs_of(photos, references)))

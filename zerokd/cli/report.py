@@ -15,7 +15,7 @@ from zerokd.cli.options import plugin_option
 @plugin_option
 def command(path: Path, show: bool, plugins: tuple[Path, ...]) -> None:
     """Write RUNDIR/report.html: a run as one page that needs no network. Every run writes it at its end."""
-    from zerokd.use.report import write_report
+    from zerokd.pages.report import write_report
 
     target = write_report(path, plugins)
     click.echo(target)

@@ -15,10 +15,11 @@ from zerokd.cli.options import plugin_option
 @plugin_option
 def command(path: Path, device: str | None, plugins: tuple[Path, ...]) -> None:
     """Go on with the run in RUNDIR, which was stopped, killed, or ran out of disk."""
+    from zerokd.pages.report import report_of
     from zerokd.plugin.host import discover
+    from zerokd.run.console import Screen
     from zerokd.run.launch import go_on
-    from zerokd.run.progress import Progress, Screen
-    from zerokd.use.report import report_of
+    from zerokd.run.progress import Progress
 
     progress = Progress(Screen())
     go_on(path, discover(plugins, strict=True), device, progress)

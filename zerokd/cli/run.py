@@ -29,12 +29,13 @@ def command(
     **changes: Any,
 ) -> None:
     """Train a student as RECIPE says and leave a run folder that explains itself."""
+    from zerokd.pages.report import report_of
     from zerokd.plugin.host import discover
     from zerokd.recipe.extends import read_recipe
     from zerokd.recipe.overrides import with_options
+    from zerokd.run.console import Screen
     from zerokd.run.launch import dry_run, start
-    from zerokd.run.progress import Progress, Screen
-    from zerokd.use.report import report_of
+    from zerokd.run.progress import Progress
 
     document, catalogue = with_options(read_recipe(path), **changes), discover(plugins, strict=True)
     progress = Progress(Screen())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,14 +21,6 @@ from zerokd.run.folder import RunFolder
 MAIN_TERMS = 3  # terms shown while training: the largest contributions
 SHOWN_NAMES = 4  # dead channels and idle parameters that are named on the screen
 LINES_A_STAGE = 10  # lines a stage prints when nobody watches a bar
-
-
-class Screen(Console):
-    """A console whose reader may go away: training goes on, in silence."""
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Progress:

@@ -1,0 +1,76 @@
+"""Charts: points where they belong, nothing that cannot be drawn, and names as text."""
+
+import math
+import re
+
+import pytest
+
+from zerokd.pages.chart import BOTTOM, HEIGHT, LEFT, MOST, RIGHT, TOP, WIDTH, Axis, Line, chart, short
+
+
+def points(svg):
+    text = re.search(r'points="([^"]*)"', svg)[1]
+    return [tuple(map(float, pair.split(","))) for pair in text.split()]
+
+
+def test_corners_of_the_data_are_corners_of_the_chart():
+    found = points(chart("t", [Line("a", [0, 10], [1e-3, 1.0])], "x", "y", log=True))
+    assert found == [(LEFT, HEIGHT - BOTTOM), (WIDTH - RIGHT, TOP)]
+
+
+def test_a_decade_is_the_same_length_everywhere():
+    ys = [y for _, y in points(chart("t", [Line("a", [1, 2, 3], [0.01, 0.1, 1.0])], "x", "y", log=True))]
+    assert math.isclose(ys[0] - ys[1], ys[1] - ys[2], abs_tol=0.11)
+
+
+def test_what_cannot_be_drawn_is_left_out():
+    line = Line("a", [1, 2, 3, 4, 5, 6], [1.0, None, math.nan, math.inf, 0.0, 2.0])
+    assert len(points(chart("t", [line], "x", "y", log=True))) == 2
+    assert len(points(chart("t", [line], "x", "y"))) == 3
+    assert "nothing to draw" in chart("t", [Line("a", [1], [None])], "x", "y")
+    assert "nothing to draw" in chart("t", [], "x", "y")
+
+
+def test_small_values_stay_on_the_chart():
+    found = points(chart("t", [Line("a", [1, 2], [1.0, 1e-30])], "x", "y", log=True))
+    assert found[1][1] <= HEIGHT - BOTTOM
+
+
+def test_one_point_is_a_dot_and_many_are_thinned():
+    assert "<circle" in chart("t", [Line("a", [1], [2.0])], "x", "y")
+    assert len(points(chart("t", [Line("a", range(5000), [1.0] * 5000)], "x", "y"))) <= MOST
+
+
+def test_names_are_text():
+    svg = chart('"><script>', [Line("<img onerror=alert(1)>", [1, 2], [1.0, 2.0])], "<b>", "&")
+    assert "<script>" not in svg
+    assert "<img" not in svg
+    assert "&lt;img onerror=alert(1)&gt;" in svg
+
+
+def test_colours_stay_with_their_line():
+    svg = chart("t", [Line("a", [1, 2], [1.0, 2.0], 3), Line("b", [1, 2], [1.0, 2.0], 13)], "x", "y")
+    assert '<polyline class="s3 d0"' in svg
+    assert '<polyline class="s3 d1"' in svg
+    assert '<li class="s3 d1">b</li>' in svg
+
+
+@pytest.mark.parametrize(
+    ("axis", "marks"),
+    [
+        (Axis(0, 1, False), [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (Axis(3, 47, False), [10, 20, 30, 40]),
+        (Axis(1e-3, 1, True), [1e-3, 1e-2, 0.1, 1]),
+        (Axis(0.3, 0.7, True), [0.3, 0.7]),
+    ],
+)
+def test_marks_are_round_numbers(axis, marks):
+    assert axis.marks() == pytest.approx(marks)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (1200, "1200"), (0.35, "0.35"), (1e-7, "1e-7"), (123456789, "1e8"), (-2.5, "-2.5"), (1 / 3, "0.333")],
+)
+def test_numbers_are_short(value, text):
+    assert short(value) == text

@@ -1,0 +1,70 @@
+"""The page is served to this machine alone, whole, and with nothing in it that runs but its own script."""
+
+import json
+import re
+import threading
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+
+from zerokd.errors import ExportError, OutputError
+from zerokd.models.nano_dce import NanoDce
+from zerokd.models.zero_dce_pp import ZeroDcePp
+from zerokd.pages.demo import Server, page
+from zerokd.use.load import Trained
+
+
+@pytest.fixture(scope="module")
+def content():
+    return page(Trained(NanoDce().eval(), "", {"recipe": "</script><script>alert(1)</script>"}))
+
+
+@contextmanager
+def serving(content):
+    with Server(content) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server.address
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_it_is_there_and_nothing_else_is(content):
+    with serving(content) as address:
+        assert address.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(address) as answer:
+            assert answer.read().decode() == content
+            assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        for path in ("etc/passwd", "../../etc/passwd", "index.html"):
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                urllib.request.urlopen(address + path)
+            assert caught.value.code == 404
+
+
+def test_what_the_file_says_stays_text(content):
+    assert content.count("<script") == 2  # the program, as JSON, and the page's own
+    assert "alert(1)</script>" not in content
+    facts = json.loads(re.search(r'id="program">(.*?)</script>', content, re.DOTALL)[1])
+    assert len(facts["passes"]) == 3
+    assert facts["sample"].startswith("data:image/png;base64,")
+
+
+def test_it_goes_nowhere(content):
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', content)[1]
+    assert "default-src 'none'" in policy
+    assert "connect-src" not in policy
+    assert not re.findall(r"https?://", content)
+
+
+def test_a_model_that_shaders_cannot_hold(monkeypatch):
+    with pytest.raises(ExportError, match="ZeroDcePp cannot run in a page: it concatenates"):
+        page(Trained(ZeroDcePp(width=6).eval(), "", {}))
+
+
+def test_a_port_that_is_taken_is_told(content):
+    with Server(content) as server, pytest.raises(OutputError, match=r"cannot serve at 127\.0\.0\.1:"):
+        Server(content, server.server_address[1])

@@ -1,0 +1,109 @@
+"""The page says what the run says, as text, the same each time, and alone."""
+
+import json
+import re
+
+import pytest
+
+from tests.pages.runs import HOSTILE, changed, copied, made
+from zerokd.errors import RunFolderError
+from zerokd.pages.report import facts, report_of, write_report
+from zerokd.pages.run_facts import read_run
+
+
+def page(folder):
+    return write_report(folder).read_text()
+
+
+def test_it_says_what_the_run_says(tmp_path):
+    folder = copied(tmp_path)
+    text, manifest = page(folder), json.loads((folder / "manifest.json").read_text())
+    assert "alpha*distillation + beta*feature_matching + (1 - alpha - beta)*task + contrastive" in text
+    assert f"{manifest['result']['fidelity']['student to teacher']:.2f} dB" in text
+    assert "161" in text
+    assert manifest["result"]["student"]["sha256"] in text
+    assert all(term in text for term in manifest["stages"][1]["weights"])
+    assert "caution" in text
+    assert "truth" in text
+    assert text.count('class="compare"') == 2 * len(manifest["data"]["held_out"][:4])
+
+
+def test_the_same_run_gives_the_same_bytes_and_nothing_is_left(tmp_path):
+    folder = copied(tmp_path)
+    before = {path.name for path in folder.iterdir()}
+    first = page(folder)
+    assert page(folder) == first
+    assert {path.name for path in folder.iterdir()} == before | {"report.html"}
+
+
+def test_it_stands_alone(tmp_path):
+    text = page(copied(tmp_path))
+    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', text)
+    assert "default-src 'none'" in text
+    assert "http" not in re.sub(r"data:[^\"]*", "", text).replace("http-equiv", "")
+
+
+def test_hostile_text_stays_text(tmp_path):
+    folder = copied(tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["data"]["rejected"] = [{"name": f"{HOSTILE}.jpg", "reason": "</script><script>alert(2)</script>"}]
+    text = page(
+        changed(
+            folder, recipe=HOSTILE, fallbacks=[HOSTILE], command=["run", HOSTILE], data=manifest["data"],
+            plugins={HOSTILE: HOSTILE},
+        )
+    )  # fmt: skip
+    assert "<img src=x" not in text
+    assert text.count("<script") == 1
+    assert "&lt;img src=x onerror=" in text
+
+
+def test_a_hostile_recipe_and_a_closing_tag_in_it(tmp_path):
+    folder = copied(tmp_path)
+    (folder / "recipe.toml").write_text(f'name = "{HOSTILE}</code></pre><script>alert(3)</script>"')
+    assert page(folder).count("<script") == 1
+
+
+def test_warnings_of_every_kind(tmp_path):
+    folder = copied(tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["stages"][0]["capacity"]["channels"]["names"] = ["e_conv1[2]"]
+    manifest["stages"][1]["metrics"]["truth"]["fault"] = "boom"
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"kind": "skipped", "stage": "distill", "step": 7}) + "\n")
+    changed(
+        folder,
+        stages=manifest["stages"],
+        observers={"board": {"failed": "no disk"}},
+        resumed=[{"stage": "distill", "step": 3}],
+    )
+    kinds = [kind for kind, _ in facts(read_run(folder))["warnings"]]
+    for kind in ("caution", "dead channels", "step left out", "metric failed", "observer failed", "resumed"):
+        assert kind in kinds
+
+
+def test_an_unfinished_run_has_a_page_that_says_so(tmp_path):
+    folder = copied(tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["result"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    for name in ("student.safetensors", "metrics.jsonl"):
+        (folder / name).unlink()
+    text = page(folder)
+    assert "this run has not ended" in text
+    assert "What is missing" in text
+
+
+def test_no_run_no_page(tmp_path):
+    with pytest.raises(RunFolderError):
+        write_report(tmp_path)
+    assert report_of(tmp_path).startswith("there is NO REPORT: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_run_itself_is_left_as_it_was(tmp_path):
+    folder = copied(tmp_path)
+    page(folder)
+    for path in made().rglob("*"):
+        if path.is_file() and path.name != ".lock":
+            assert (folder / path.relative_to(made())).read_bytes() == path.read_bytes()

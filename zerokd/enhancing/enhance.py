@@ -1,0 +1,211 @@
+"""Photos and films through a student: each one whole or not at all, none twice, and one that fails stops no other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+
+from zerokd._version import __version__
+from zerokd.digest import sha256
+from zerokd.enhancing import film
+from zerokd.enhancing.engines import Engine, choose
+from zerokd.enhancing.inputs import Job, jobs_of
+from zerokd.enhancing.ledger import Ledger
+from zerokd.enhancing.picture import SUFFIXES, PictureError, read_picture, write_picture
+from zerokd.errors import OutputError, Problem, RecipeError
+from zerokd.use.student_file import BUNDLED, student_file
+
+BAND = 256  # rows that are computed at a time
+GAP = 8  # pixels between before and after
+
+
+@frozen
+class Wish:
+    """What is done to each file: how much of the student's work, whether before and after of photos are written too,
+    and whether a file that is not ours may be written over."""
+
+    strength: float = 1.0
+    compare: bool = False
+    overwrite: bool = False
+
+
+@frozen(eq=False)
+class Task:
+    """Everything that is to be enhanced, and by what."""
+
+    jobs: tuple[Job, ...]
+    engine: Engine
+    threads: int
+    ledger: Ledger
+    wish: Wish
+
+
+@frozen
+class Summary:
+    """What became of the jobs: names that were ``done``, those that were so ``before``, and why others ``failed``."""
+
+    done: list[str] = field(factory=list)
+    before: list[str] = field(factory=list)
+    failed: dict[str, str] = field(factory=dict)
+
+    def told(self, seconds: float) -> str:
+        """One line."""
+        counts = [f"{len(self.done)} enhanced in {seconds:.1f} s"]
+        counts += [f"{len(self.before)} were done before"] if self.before else []
+        counts += [f"{len(self.failed)} FAILED"] if self.failed else []
+        return ", ".join(counts)
+
+
+def plan(
+    inputs: Sequence[Path],
+    out: Path,
+    wish: Wish,
+    weights: str = BUNDLED,
+    scale: int = 0,
+    engine: str = "auto",
+    threads: int = 1,
+    shard: tuple[int, int] = (1, 1),
+    plugins: Sequence[Path] = (),
+) -> Task:
+    """Look at everything that is asked for before anything is written.
+
+    Raises:
+        ZerokdError: what :func:`zerokd.enhancing.inputs.jobs_of` and :func:`zerokd.enhancing.engines.choose` raise.
+    """
+    jobs = jobs_of(inputs, out, (*SUFFIXES, *film.SUFFIXES), shard)
+    file = student_file(weights)
+    chosen = choose(file, engine, scale, threads, plugins)
+    settings: dict[str, Any] = {"weights": sha256(file), "strength": wish.strength, "scale": scale}
+    _apart(jobs, wish)
+    root = out.parent if jobs and jobs[0].target == out else out
+    return Task(tuple(jobs), chosen, threads, Ledger(root, settings | {"zerokd": __version__}), wish)
+
+
+def _apart(jobs: Sequence[Job], wish: Wish) -> None:
+    targets = {job.target for job in jobs} if wish.compare else set()
+    for job in jobs:
+        if compared(job.target) in targets:
+            text = f"{str(compared(job.target))!r} would be a photo, and before and after of {job.name!r}"
+            raise RecipeError(Problem(text, hints=("leave --compare out, or enhance that photo elsewhere",)))
+
+
+def run(
+    task: Task,
+    tell: Callable[[str, str], None] = lambda name, told: None,
+    watch: Callable[[str, float], None] = lambda name, share: None,
+) -> Summary:
+    """Enhance every file that is not done; ``tell`` hears of each one, ``watch`` how much of a film is done.
+
+    Raises:
+        OutputError: the outputs cannot be written.
+    """
+    summary = Summary()
+    for job in task.jobs:
+        try:
+            notes = _one(job, task, watch)
+        except (PictureError, MemoryError) as fault:
+            summary.failed[job.name] = str(fault) or "not enough memory"
+            tell(job.name, f"FAILED: {summary.failed[job.name]}")
+        except OSError as fault:
+            hint = "what was enhanced before is kept; run it again for the rest"
+            text = f"cannot write {str(job.target)!r}: {fault.strerror or fault}"
+            raise OutputError(Problem(text, hints=(hint,))) from fault
+        else:
+            (summary.before if notes is None else summary.done).append(job.name)
+            tell(job.name, "; ".join(notes or ()))
+    return summary
+
+
+def enhanced(pixels: np.ndarray, engine: Engine, strength: float, threads: int) -> np.ndarray:
+    """Pixels (H, W, 3 or 4), uint8, uint16 or float32, brightened; an alpha stays as it is."""
+    made = pixels.copy()
+    band = engine.start(pixels, strength)
+    step = len(pixels) if engine.whole else BAND
+    parts = [(first, min(first + step, len(pixels))) for first in range(0, len(pixels), step)]
+    if engine.parallel and threads > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda part: band(made, *part), parts))
+    else:
+        for part in parts:
+            band(made, *part)
+    return made
+
+
+def compared(target: Path) -> Path:
+    """Where before and after of a photo stand beside each other."""
+    return target.with_name(f"{target.stem}.compare{target.suffix}")
+
+
+def _one(job: Job, task: Task, watch: Callable[[str, float], None]) -> tuple[str, ...] | None:
+    """Enhance one file; returns what there is to say of it, None when it was done before."""
+    photo = job.source.suffix.lower() in SUFFIXES
+    outputs = [job.target] + ([compared(job.target)] if task.wish.compare and photo else [])
+    try:
+        digest = sha256(job.source)
+    except OSError as fault:
+        raise PictureError(fault.strerror or str(fault)) from fault
+    if task.ledger.is_done(job.name, digest, outputs):
+        return None
+    strange = [] if task.wish.overwrite else task.ledger.strange(job.name, outputs)
+    if strange:
+        raise PictureError(f"{str(strange[0])!r} exists and is not what zerokd wrote: remove it, or give --overwrite")
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = {path: _fresh(path) for path in outputs}
+    try:
+        paths = list(fresh.values())
+        notes = _photo(job, task, paths) if photo else _film(job, task, paths[0], watch)
+        task.ledger.note(job.name, digest, {path.name: made for path, made in fresh.items()})
+        for path, made in fresh.items():
+            os.replace(made, path)
+    finally:
+        for made in fresh.values():
+            made.unlink(missing_ok=True)
+    return notes
+
+
+def _photo(job: Job, task: Task, fresh: list[Path]) -> tuple[str, ...]:
+    picture = read_picture(job.source)
+    made = enhanced(picture.pixels, task.engine, task.wish.strength, task.threads)
+    write_picture(fresh[0], made, picture)
+    for path in fresh[1:]:
+        gap = np.full((len(made), GAP, made.shape[2]), np.iinfo(made.dtype).max, made.dtype)
+        write_picture(path, np.concatenate([picture.pixels, gap, made], axis=1), picture)
+    return picture.notes
+
+
+def _film(job: Job, task: Task, fresh: Path, watch: Callable[[str, float], None]) -> tuple[str, ...]:
+    def frame(pixels: np.ndarray) -> np.ndarray:
+        return enhanced(pixels, task.engine, task.wish.strength, task.threads)
+
+    return film.enhance_film(job.source, fresh, frame, lambda share: watch(job.name, share))
+
+
+def _fresh(target: Path) -> Path:
+    """A hidden name beside an output; what a process that was killed left under such a name goes away."""
+    for left in target.parent.glob(f".{_literal(target.stem)}.*.part{_literal(target.suffix)}"):
+        process = left.name.removesuffix(f".part{target.suffix}").rpartition(".")[2]
+        if process.isdigit() and not _runs(int(process)):
+            with suppress(OSError):
+                left.unlink()
+    return target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+
+
+def _literal(text: str) -> str:
+    return "".join(f"[{one}]" if one in "*?[" else one for one in text)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return process != os.getpid()

@@ -1,0 +1,77 @@
+"""The student in a page of the browser: photos stay where they are."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from PIL import Image
+
+from zerokd.data.dead_leaves import DeadLeaves
+from zerokd.errors import ExportError, OutputError, Problem
+from zerokd.exporters.glsl_code import passes
+from zerokd.exporters.glsl_web import web_passes
+from zerokd.exporters.program import UntraceableError, trace
+from zerokd.exporters.words import about
+from zerokd.pages.report import rendered
+from zerokd.pages.run_facts import uri
+from zerokd.use.load import Trained
+
+HOST = "127.0.0.1"
+SCENE = 480  # side of the generated scene that is there at first
+
+
+def page(trained: Trained) -> str:
+    """The page, whole: the student as shaders, a generated scene, and no address to anywhere.
+
+    Raises:
+        ExportError: such a model cannot be written as shaders.
+    """
+    try:
+        program = trace(trained.model)
+        shaders = web_passes(passes(program))
+    except UntraceableError as fault:
+        name = type(trained.model).__name__
+        raise ExportError(Problem(f"{name} cannot run in a page: {fault}", hints=("use `zerokd enhance`",))) from fault
+    scene = DeadLeaves(size=SCENE, count=1)[0].permute(1, 2, 0).numpy()
+    facts = {"passes": shaders, "first": f"{program.low}_0", "sample": uri(Image.fromarray(scene))}
+    words = about(trained.model, trained.facts)
+    return rendered(
+        "demo.html", "demo_script.html", program=facts, about=words, parameters=trained.model.parameter_count()
+    )
+
+
+class Server(ThreadingHTTPServer):
+    """Serves one page to this machine alone."""
+
+    daemon_threads = True
+
+    def __init__(self, content: str, port: int = 0):
+        self.content = content.encode()
+        try:
+            super().__init__((HOST, port), _Handler)
+        except (OSError, OverflowError) as fault:
+            text = f"cannot serve at {HOST}:{port}: {getattr(fault, 'strerror', None) or fault}"
+            raise OutputError(Problem(text, hints=("choose another --port, or 0 for any",))) from fault
+
+    @property
+    def address(self) -> str:
+        return f"http://{HOST}:{self.server_address[1]}/"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        found = self.path.partition("?")[0] == "/"
+        content = self.server.content if found else b"there is nothing here\n"
+        self.send_response(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND)
+        self.send_header("Content-Type", "text/html; charset=utf-8" if found else "text/plain")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: what somebody looks at is nobody's business."""

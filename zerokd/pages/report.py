@@ -1,0 +1,186 @@
+"""A run as one page: self-contained, and worth more than its logs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from zerokd._version import __version__
+from zerokd.errors import ZerokdError
+from zerokd.pages.chart import Line, chart, short
+from zerokd.pages.run_facts import Run, read_run
+from zerokd.use.output import write_text
+
+FILE = "report.html"
+CONFLICT = -0.05  # a cosine from which on two terms pull in opposite directions
+
+
+def write_report(path: Path, plugins: Iterable[Path] = ()) -> Path:
+    """Write ``report.html`` into a run folder; the same run gives the same bytes.
+
+    Raises:
+        RunFolderError: it is not the folder of a run.
+        OutputError: the page cannot be written.
+    """
+    run = read_run(path)
+    target = run.folder.path / FILE
+    write_text(target, rendered(FILE, **facts(run, plugins)))
+    return target
+
+
+def report_of(path: Path, plugins: Iterable[Path] = ()) -> str:
+    """One line on the report of a run that has just ended: where it is, or why there is none. The run is not the worse
+    for that."""
+    try:
+        return f"report: {write_report(path, plugins)}"
+    except ZerokdError as fault:
+        return f"there is NO REPORT: {fault.problems[0].message}"
+
+
+def rendered(template: str, script: str = "page_script.html", /, **given: Any) -> str:
+    """A page with its script: everything that is filled in is text, unless it is marked as made here."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"short": lambda value: "-" if value is None else short(float(value))}
+
+    def part(name: str) -> str:
+        return files("zerokd.pages").joinpath(name).read_text(encoding="utf-8")
+
+    code = part(script).removeprefix("<script>").removesuffix("</script>\n")
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    shared = {"style": Markup(part("page_style.html")), "script": Markup(code), "digest": digest}
+    macros = environment.from_string(part("page_parts.html")).module
+    return environment.from_string(part(template)).render(**shared, part=macros, version=__version__, **given)
+
+
+def facts(run: Run, plugins: Iterable[Path] = ()) -> dict[str, Any]:
+    """Everything that the page shows of a run."""
+    manifest = run.manifest
+    stages = [_stage(run, about) for about in manifest["stages"]]
+    result = manifest.get("result") or {}
+    ramp = run.ramp(plugins)
+    return {
+        "run": run,
+        "manifest": manifest,
+        "stages": stages,
+        "result": result,
+        "fidelity": {key: value for key, value in result.get("fidelity", {}).items() if key != "measured_on"},
+        "metrics": _metrics(manifest, result),
+        "ramp": chart("output of the student for flat grey", ramp, "input", "output") if ramp else "",
+        "warnings": _warnings(run),
+        "missing": list(dict.fromkeys(run.missing)),
+    }
+
+
+def _warnings(run: Run) -> list[tuple[str, str]]:
+    manifest = run.manifest
+    found = [("FALLBACK", str(text)) for text in manifest.get("fallbacks", ())]
+    found += [("caution", str(text)) for text in manifest.get("cautions", ())]
+    for about in manifest["stages"]:
+        dead = about.get("capacity", {}).get("channels", {}).get("names", ())
+        found += [("dead channels", f"after {about['name']}: {', '.join(map(str, dead))}")] if dead else []
+        for line in run.of(about["name"], "skipped"):
+            found.append(("step left out", f"{about['name']}, step {line['step']}: not finite"))
+        for name, told in about.get("metrics", {}).items():
+            found += [("metric failed", f"{name}: {told['fault']}")] if told.get("fault") else []
+    for name, told in manifest.get("observers", {}).items():
+        found += (
+            [("observer failed", f"{name}: {told['failed']}")] if isinstance(told, dict) and told.get("failed") else []
+        )
+    found += [("photo left out", f"{one['name']}: {one['reason']}") for one in manifest["data"].get("rejected", ())]
+    found += [("resumed", f"at step {one.get('step', 0)} of {one.get('stage', 'the first stage')}")
+              for one in manifest.get("resumed", ())]  # fmt: skip
+    return found if manifest.get("result") else [("unfinished", "this run has not ended"), *found]
+
+
+def _stage(run: Run, about: dict[str, Any]) -> dict[str, Any]:
+    name = str(about["name"])
+    epochs, steps, gradients = (run.of(name, kind) for kind in ("epoch", "step", "gradients"))
+    colours = {label: number for number, label in enumerate(about.get("weights", ()), 1)}
+    total = Line("objective", [one["epoch"] + 1 for one in epochs], [one["total"] for one in epochs])
+    contributions = _series(epochs, "contribution", "epoch", colours)
+    shares = _series(gradients, "share", "step", colours)
+    weights = [line for line in _series(steps, "weight", "step", colours) if len(set(line.ys)) > 1]
+    return {
+        "name": name,
+        "equation": about["objective"],
+        "epochs": about["epochs"],
+        "steps": about["steps"],
+        "samples": run.samples(name),
+        "terms": _terms(about, epochs),
+        "contributions": chart(
+            f"contribution of each term of {name}", [total, *contributions], "epoch", "contribution", log=True
+        ),
+        "shares": chart(f"share of the gradient of each term of {name}", shares, "step", "share"),
+        "conflicts": _conflicts(gradients),
+        "schedules": chart(f"weights of {name} that change", weights, "step", "weight") if weights else "",
+        "rate": chart(f"learning rate of {name}", [_line(steps, "learning_rate")], "step", "rate"),
+        "norm": chart(f"norm of the gradient of {name}", [_line(steps, "gradient_norm")], "step", "norm", log=True),
+    }
+
+
+def _line(lines: list[dict[str, Any]], key: str) -> Line:
+    return Line(key.replace("_", " "), [one["step"] for one in lines], [one[key] for one in lines])
+
+
+def _series(lines: list[dict[str, Any]], key: str, at: str, colours: dict[str, int]) -> list[Line]:
+    """A line for each term, the largest first."""
+    more = 1 if at == "epoch" else 0
+    found = []
+    for label, colour in colours.items():
+        having = [line for line in lines if (line["terms"].get(label) or {}).get(key) is not None]
+        ys = [one["terms"][label][key] for one in having]
+        found += [Line(label, [one[at] + more for one in having], ys, colour)] if having else []
+    return sorted(found, key=lambda line: -max(abs(y or 0) for y in line.ys))
+
+
+def _terms(about: dict[str, Any], epochs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The terms of a stage: weight, first and last value, last contribution, and the share of the gradient before."""
+    probed = {one["label"]: one["share"] for one in about.get("probe", {}).get("terms", ())}
+    first, last = (epochs[0]["terms"], epochs[-1]["terms"]) if epochs else ({}, {})
+
+    def value(of: dict[str, Any], label: str, key: str) -> Any:
+        return (of.get(label) or {}).get(key)
+
+    return [
+        {
+            "label": label,
+            "weight": weight if isinstance(weight, int | float) else weight["last"],
+            "first": value(first, label, "value"),
+            "last": value(last, label, "value"),
+            "contribution": value(last, label, "contribution"),
+            "share": probed.get(label),
+        }
+        for label, weight in about.get("weights", {}).items()
+    ]
+
+
+def _conflicts(gradients: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The cosines of the last measurement, each with how strongly its cell is coloured."""
+    if not gradients:
+        return None
+    last = gradients[-1]
+    rows = [
+        (
+            label,
+            [
+                {"cosine": one, "kind": "against" if one < CONFLICT else "with", "share": round(abs(one), 2)}
+                for one in row
+            ],
+        )
+        for label, row in zip(last["labels"], last["cosines"], strict=True)
+    ]
+    return {"step": last["step"], "labels": last["labels"], "rows": rows}
+
+
+def _metrics(manifest: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    """The recipe's metrics, with the columns they were measured at."""
+    found = result.get("metrics") or {}
+    when = list(dict.fromkeys(["untrained", *(str(one["name"]) for one in manifest["stages"])]))
+    return {"when": when, "rows": found} if found else {}

@@ -1,0 +1,114 @@
+"""What a run folder holds, read back: whatever is missing is said, not invented."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from attrs import field, frozen
+from PIL import Image
+
+from zerokd.errors import Problem, RunFolderError, ZerokdError
+from zerokd.pages.chart import Line
+from zerokd.run.folder import RunFolder
+from zerokd.run.pictures import read_samples
+from zerokd.use.load import load_model
+
+RAMP = 33  # levels of grey from black to white
+SIDE = 16  # of the flat image of each level; no built-in model sees further
+
+
+@frozen(eq=False)
+class Run:
+    """A run's own account. ``lines`` are those of metrics.jsonl by stage and kind; ``missing`` is what is not there."""
+
+    folder: RunFolder
+    manifest: dict[str, Any]
+    recipe: str
+    lines: dict[str, dict[str, list[dict[str, Any]]]]
+    missing: list[str] = field(factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.folder.path.resolve().name
+
+    def of(self, stage: str, kind: str) -> list[dict[str, Any]]:
+        """The lines of a kind that a stage wrote, in order."""
+        return self.lines.get(stage, {}).get(kind, [])
+
+    def samples(self, stage: str) -> list[dict[str, str]]:
+        """For each sample of a stage, its images by caption, as data: URIs."""
+        try:
+            found = read_samples(self.folder.sample(stage))
+        except (OSError, ValueError, Image.DecompressionBombError):
+            self.missing.append(f"samples of stage {stage}")
+            return []
+        rows = zip(*found.values(), strict=True)
+        return [{caption: uri(image) for caption, image in zip(found, row, strict=True)} for row in rows]
+
+    def ramp(self, plugins: Iterable[Path] = ()) -> list[Line]:
+        """What the student makes of flat grey, by channel, and the line on which nothing changes."""
+        if not self.folder.student.exists():
+            self.missing.append("student.safetensors: the run is not finished")
+            return []
+        try:
+            with torch.no_grad():
+                levels = torch.linspace(0, 1, RAMP)
+                low = levels.view(-1, 1, 1, 1).expand(-1, 3, SIDE, SIDE)
+                made = load_model(self.folder.student, plugins)(low)["enhanced"][:, :, SIDE // 2, SIDE // 2]
+        except ZerokdError as fault:
+            self.missing.append(f"the student's curve: {fault.problems[0].message}")
+            return []
+        xs = levels.tolist()
+        names = (("red", 2), ("green", 3), ("blue", 1))
+        channels = [Line(name, xs, made[:, n].tolist(), colour) for n, (name, colour) in enumerate(names)]
+        return [*channels, Line("unchanged", xs, xs, 10)]
+
+
+def read_run(path: Path) -> Run:
+    """A run that ended, or is still on its way.
+
+    Raises:
+        RunFolderError: it is not the folder of a run, or its manifest is damaged.
+    """
+    folder = RunFolder(path)
+    try:
+        manifest = json.loads(folder.manifest.read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict) or not isinstance(manifest.get("stages"), list):
+            raise ValueError("it is no account of a run")
+    except (OSError, ValueError) as fault:
+        told = getattr(fault, "strerror", None) or str(fault).splitlines()[0]
+        hint = "give a folder that `zerokd run` made"
+        text = f"{str(path)!r} is not the folder of a run: {folder.manifest.name}: {told}"
+        raise RunFolderError(Problem(text, hints=(hint,))) from fault
+    missing: list[str] = []
+    recipe = _text(folder.recipe, missing)
+    lines: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for text in _text(folder.metrics, missing).splitlines():
+        try:
+            line = json.loads(text)
+            lines.setdefault(str(line["stage"]), {}).setdefault(str(line["kind"]), []).append(line)
+        except (ValueError, KeyError, TypeError):
+            missing.append("lines of metrics.jsonl that cannot be read")
+            break
+    return Run(folder, manifest, recipe, lines, missing)
+
+
+def _text(path: Path, missing: list[str]) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        missing.append(path.name)
+        return ""
+
+
+def uri(image: Image.Image) -> str:
+    """An image as a data: URI, PNG."""
+    file = io.BytesIO()
+    image.convert("RGB").save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

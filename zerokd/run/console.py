@@ -1,0 +1,16 @@
+"""The console of commands that go on for a while."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rich.console import Console
+
+
+class Screen(Console):
+    """A console whose reader may go away, as in ``| head``: the work goes on, in silence."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
