@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from zerokd.exporters import c_library
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,7 @@ def zerokd(cache, tmp_path):
         assert "Traceback" not in err, err
         return started.returncode, out, err
 
+    call.cache = cache
     return call
 
 
@@ -128,3 +132,25 @@ def test_a_film_beside_photos(zerokd, tmp_path):
     assert (code, "2 enhanced" in out) == (0, True)
     assert set(digests(tmp_path / "out")) == {"000.jpg", "clip.mp4"}
     assert "2 were done before" in zerokd("in", "-o", "out")[1]
+
+
+@pytest.mark.skipif(c_library.compiler() is None or not Path("/proc").exists(), reason="no C compiler, or no /proc")
+def test_twelve_megapixels_fit_into_400_megabytes(zerokd, tmp_path):
+    """All of the process, Python and the decoder included; torch alone would take more, and is not imported."""
+    fill(tmp_path / "in", 1)
+    assert zerokd("in", "-o", "first")[0] == 0  # compiles the student
+    noise = np.random.default_rng(0).integers(0, 90, (3000, 4000, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "large.jpg")
+    limited = (
+        "import re, runpy, sys\n"
+        "sys.argv = ['zerokd', 'enhance', 'large.jpg', '-o', 'out.jpg']\n"
+        "try: runpy.run_module('zerokd', run_name='__main__')\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print(re.search(r'VmHWM: *\\t* *(\\d+) kB', open('/proc/self/status').read())[1])"
+    )
+    environment = os.environ | {"ZEROKD_CACHE": str(zerokd.cache)}
+    done = subprocess.run(
+        [sys.executable, "-c", limited], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert (tmp_path / "out.jpg").exists(), done.stderr
+    assert int(done.stdout.splitlines()[-1]) <= 400 * 1024  # kilobytes

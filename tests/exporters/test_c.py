@@ -131,6 +131,17 @@ def test_no_compiler_and_no_sanitizer_has_anything_to_say(tmp_path, flags):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.skipif(not shutil.which("c++"), reason="no C++ compiler")
+@pytest.mark.parametrize("more", ["", "#define STUDENT_IMPLEMENTATION\n"])
+def test_cpp_takes_it_too(tmp_path, more):
+    (tmp_path / "student.h").write_text(header(trace(student()), "student", "test"))
+    call = "student_layout x() { return student_planar(4, 3); }"
+    (tmp_path / "main.cpp").write_text(f'{more}#include "student.h"\n{call}\n')
+    command = ["c++", "-Wall", "-Wextra", "-Werror", "-c", "main.cpp"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_skip_network_with_rows_of_its_own(tmp_path):
     torch.manual_seed(1)
     model, exporter = ZeroDcePp(width=9).eval(), C(name="teacher")

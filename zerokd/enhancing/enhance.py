@@ -202,6 +202,8 @@ def _literal(text: str) -> str:
 
 
 def _runs(process: int) -> bool:
+    if os.name == "nt":  # where signal 0 is Ctrl-C
+        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:
