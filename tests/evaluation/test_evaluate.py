@@ -149,6 +149,26 @@ def test_metrics_of_plugins_are_put_where_their_ports_belong(monkeypatch, folder
     assert columns_of(catalogue, False, True, ["mine"])[-1].key == "teacher.mine"
 
 
+def test_metrics_are_configured(folders):
+    columns = columns_of(discover(), True, False, ["ssim"], ["ssim.window=7"])
+    assert [one.least for one in columns if one.key == "reference.ssim"] == [7]
+    with pytest.raises(RecipeError, match="no --metric psnr is asked for"):
+        columns_of(discover(), True, False, ["ssim"], ["psnr.window=7"])
+    with pytest.raises(RecipeError, match="unknown key 'ssim.windw'"):
+        columns_of(discover(), True, False, ["ssim"], ["ssim.windw=7"])
+
+
+def test_what_is_no_number_is_null(folders, monkeypatch):
+    class Nothing(Darkness):
+        def forward(self, *, picture):
+            return picture.mean(dim=(1, 2, 3)) * float("nan")
+
+    found = evaluate(
+        folders[0], None, baselines(), None, columns_of(stranger(monkeypatch, Nothing), False, False, ["mine"])
+    )
+    assert found.as_json()["methods"]["gamma"]["mean"]["alone.mine"] is None
+
+
 def test_an_unknown_metric_is_told():
     with pytest.raises(RecipeError, match="unknown metric 'pnsr'"):
         columns_of(discover(), False, False, ["pnsr"])

@@ -18,6 +18,7 @@ from zerokd.cli.options import plugin_option
 @click.option("--weights", multiple=True, metavar="FILE", help="A student, or MODEL:FILE; by default the bundled one.")
 @click.option("--teacher", metavar="FILE", help="What students copy: bundled, a student's file, or MODEL:FILE.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Measure this too; `zerokd list metrics`.")
+@click.option("--set", "settings", multiple=True, metavar="NAME.KEY=VALUE", help="Config of a --metric.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write everything, of each photo too.")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write a line for each photo and method.")
 @plugin_option
@@ -27,6 +28,7 @@ def command(
     weights: tuple[str, ...],
     teacher: str | None,
     metrics: tuple[str, ...],
+    settings: tuple[str, ...],
     json_file: Path | None,
     csv_file: Path | None,
     plugins: tuple[Path, ...],
@@ -45,7 +47,7 @@ def command(
 
     catalogue = discover(plugins, strict=True)
     count = sum(map(len, pairs_of(photos, references)))
-    columns = columns_of(catalogue, references is not None, teacher is not None, metrics)
+    columns = columns_of(catalogue, references is not None, teacher is not None, metrics, settings)
     methods, taught = gathered(weights, teacher, catalogue)
     with Screen(count) as screen:
         found = evaluate(photos, references, methods, taught, columns, screen.tell)

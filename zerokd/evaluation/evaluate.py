@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from attrs import field, frozen
@@ -19,8 +19,13 @@ from zerokd.evaluation.cost import Cost, cost_of, machine
 from zerokd.evaluation.methods import Method
 from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Catalogue
-from zerokd.plugin.contracts import Metric
+from zerokd.plugin.contracts import NONE, Metric
 from zerokd.plugin.loading import load_component
+from zerokd.recipe.configure import configure
+from zerokd.recipe.document import parse_document
+from zerokd.recipe.overrides import override
+from zerokd.recipe.schema import Use
+from zerokd.run.metrics import finite
 
 REFERENCED = ("psnr", "ssim", "gt_mean_psnr")
 FAITHFUL = ("psnr", "ssim")
@@ -60,8 +65,8 @@ class Evaluation:
         return sum(found) / len(found)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, as plain data."""
-        return {
+        """Everything, as plain data; what is not a number is null."""
+        told: dict[str, Any] = {
             "zerokd": __version__,
             "machine": machine(),
             "teacher": self.teacher or None,
@@ -78,6 +83,7 @@ class Evaluation:
             "images": self.values,
             "failed": self.failed,
         }
+        return dict(finite(told))
 
 
 def _plain(cost: Cost | None) -> dict[str, float] | None:
@@ -86,8 +92,16 @@ def _plain(cost: Cost | None) -> dict[str, float] | None:
     }  # fmt: skip
 
 
-def columns_of(catalogue: Catalogue, referenced: bool, taught: bool, more: Iterable[str] = ()) -> tuple[Column, ...]:
-    """What can be measured; ``more`` names metrics, put where their ports belong.
+class Measured(Use):
+    """A metric with its config, as ``--set NAME.KEY=VALUE`` gives it."""
+
+    kind: ClassVar[str] = "metrics"
+
+
+def columns_of(
+    catalogue: Catalogue, referenced: bool, taught: bool, more: Iterable[str] = (), settings: Sequence[str] = ()
+) -> tuple[Column, ...]:
+    """What can be measured; ``more`` names metrics, put where their ports belong, ``settings`` configure them.
 
     Raises:
         RecipeError: there is no such metric, or nothing that its ports could read.
@@ -96,14 +110,18 @@ def columns_of(catalogue: Catalogue, referenced: bool, taught: bool, more: Itera
     found += [_column(catalogue, "teacher", name) for name in FAITHFUL] if taught else []
     found.append(Column("alone", "brightness", lambda image, _: image.mean(dim=(1, 2, 3))))
     found += [_column(catalogue, "alone", name) for name in UNREFERENCED]
-    for name in more:
-        entry = catalogue.find("metrics", name)
-        component: Any = load_component(entry)
+    own = override(parse_document("", "--set"), [*(f"{name}.use={name}" for name in more), *settings])
+    for name in own.tables:
+        if "use" not in own.tables[name]:
+            raise RecipeError(Problem(f"--set {name}...: no --metric {name} is asked for"))
+        table = Measured(**own.tables[name])
+        _, component, config = configure(table, (name,), own, catalogue)
         targets = [port for port in component.ports if port != _image_port(component)]
         if targets and not (referenced or taught):
             hint = "give --references DIR, or --teacher FILE"
             raise RecipeError(Problem(f"metric {name!r} compares with something: port {targets[0]!r}", hints=(hint,)))
-        found.append(_column(catalogue, ("reference" if referenced else "teacher") if targets else "alone", name))
+        group = ("reference" if referenced else "teacher") if targets else "alone"
+        found.append(_column(catalogue, group, table.use, dict(config)))
     return tuple({one.key: one for one in found}.values())
 
 
@@ -112,7 +130,7 @@ def _image_port(component: Any) -> str:
     return str(next((name for name, port in ports.items() if port.default == "student.enhanced"), next(iter(ports))))
 
 
-def _column(catalogue: Catalogue, group: str, name: str) -> Column:
+def _column(catalogue: Catalogue, group: str, name: str, config: Mapping[str, Any] = NONE) -> Column:
     entry = catalogue.find("metrics", name)
     component: Any = load_component(entry)
     image = _image_port(component)
@@ -121,7 +139,7 @@ def _column(catalogue: Catalogue, group: str, name: str) -> Column:
         raise RecipeError(f"metric {name!r} has the ports {', '.join(component.ports)}; at most two can be read here")
     what = f"metric {entry.spec.name!r} of {entry.provider}"
     with blame(what):
-        metric: Metric = component()
+        metric: Metric = component(**config)
 
     def measure(made: Tensor, target: Tensor) -> Tensor:
         with blame(what):

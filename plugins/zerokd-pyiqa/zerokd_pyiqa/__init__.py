@@ -1,0 +1,10 @@
+"""zerokd-pyiqa: what it brings to zerokd. Nothing heavy is imported here."""
+
+from zerokd import MetricSpec, hookimpl
+
+ZEROKD_API = 1
+
+
+@hookimpl
+def zerokd_metrics() -> list[MetricSpec]:
+    return [MetricSpec("niqe", target="zerokd_pyiqa.niqe:Niqe", summary="how unlike a clean natural photo it looks")]

@@ -1,0 +1,100 @@
+"""NIQE, as pyiqa computes it."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+import zerokd
+from zerokd import Metric, Port
+from zerokd.errors import Problem, RecipeError, WeightsError
+
+BLOCK = 96  # pixels on a side of the blocks whose statistics are taken
+
+
+@final
+class Niqe(Metric):
+    r"""Measures how far the statistics of a picture are from those of clean natural photos; lower is better.
+
+    Formula: $\sqrt{(\nu_1 - \nu_2)^\top \left(\frac{\Sigma_1 + \Sigma_2}{2}\right)^{-1} (\nu_1 - \nu_2)}$,
+    Gaussian fits of 36 features of local contrast, of 96x96 blocks of the luminance at two scales, here and over
+    pristine photos.
+    Returns: (N,), 0 or more; about 3 for a clean photo, more with noise, blur, or flat parts; NaN
+    where nothing has any contrast.
+    Scale: means over blocks, before the distance.
+    Source: Mittal, Soundararajan, Bovik: Making a "Completely Blind" Image Quality Analyzer, IEEE SPL 2013, as pyiqa
+    computes it, with its file of pristine statistics.
+    Pitfalls: it measures noise more than anything a person looks for: smoothing lowers it. Sizes matter: compare the
+    same photos at the same size. Implementations differ in the second digit.
+
+    Example:
+        >>> Niqe.better
+        'lower'
+    """
+
+    class Config(zerokd.Config):
+        weights: str = Field(
+            "pyiqa",
+            min_length=1,
+            description='file of pristine statistics (.mat); "pyiqa" fetches its own on first use',
+        )
+
+    ports = {"image": Port("the picture that is measured", range=(0.0, 1.0), channels=3, default="student.enhanced")}
+    better = "lower"
+    bounds = (0.0, math.inf)
+    known_failures = {
+        "finite_values": "a picture without any contrast has no statistics: NaN",
+        "bounds": "a picture without any contrast has no statistics: NaN",
+        "no_host_sync": "pyiqa's own computation asks for values",
+        "moves": "pyiqa's own computation stays on the processor",
+    }
+
+    def __init__(self, **options: object):
+        super().__init__(**options)
+        self._measure = (_network(self.config.weights),)  # in a tuple: it stays in its own precision
+
+    def min_size(self) -> int:
+        return BLOCK
+
+    def forward(self, *, image: Tensor) -> Tensor:
+        with warnings.catch_warnings(action="ignore"):
+            return torch.stack([self._of(one[None].float()) for one in image]).to(image)
+
+    def _of(self, image: Tensor) -> Tensor:
+        try:
+            found: Tensor = self._measure[0](image).reshape(())
+        except torch.linalg.LinAlgError:  # no block has any contrast
+            return image.new_tensor(math.nan)
+        return found
+
+
+def _network(weights: str) -> Any:
+    """pyiqa's own NIQE.
+
+    Raises:
+        RecipeError: pyiqa is not installed.
+        WeightsError: the statistics cannot be read or fetched.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            import pyiqa
+    except ImportError as fault:
+        hint = "pip install 'zerokd-pyiqa[pyiqa]'; it brings about forty packages"
+        raise RecipeError(
+            Problem(f"niqe is computed by pyiqa, which cannot be imported: {fault}", hints=(hint,))
+        ) from fault
+    given = {} if weights == "pyiqa" else {"pretrained_model_path": str(Path(weights).expanduser())}
+    try:
+        return pyiqa.create_metric("niqe", device="cpu", **given)
+    except Exception as fault:  # of the network, the file, or its contents
+        hint = 'give its file: weights = "niqe_modelparameters.mat", with mu_prisparam and cov_prisparam in it'
+        told = (str(fault) or type(fault).__name__).splitlines()[0][:160]
+        raise WeightsError(
+            Problem(f"the pristine statistics of NIQE are not there ({weights}): {told}", hints=(hint,))
+        ) from fault
