@@ -8,7 +8,7 @@ def offered(complete, typed):
 
 
 def test_components_by_bare_and_full_name():
-    assert offered(component_or_recipe, "color") == ["color_constancy"]
+    assert offered(component_or_recipe, "color") == ["color_cast", "color_constancy"]
     assert offered(component_or_recipe, "zerokd:nano") == ["zerokd:nano_dce"]
     assert component_or_recipe(None, None, "ssim")[0].help
 

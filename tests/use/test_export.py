@@ -101,6 +101,20 @@ def test_its_faults_are_told_in_words(tmp_path, trained, fault, kind, text):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("use", ["c", "glsl"])
+def test_a_model_that_code_cannot_hold_is_told_why(tmp_path, use):
+    class Odd(zerokd.Model):
+        def outputs(self):
+            return {"enhanced": zerokd.Signal(range=(0.0, 1.0))}
+
+        def forward(self, low):
+            return {"enhanced": torch.nn.functional.silu(low)}
+
+    with pytest.raises(ExportError, match="Odd cannot be written in this format: it uses silu") as caught:
+        export(Trained(Odd().eval(), "", {}), build_exporter(use, [], discover()), tmp_path / "a")
+    assert "onnx and pt2 hold any model" in str(caught.value)
+
+
 def test_a_folder_is_no_file(tmp_path, trained):
     with pytest.raises(OutputError, match="is a folder"):
         export(trained, wrong(), tmp_path)

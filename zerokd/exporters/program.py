@@ -27,7 +27,7 @@ SCALED = "scaled"  # the curve map after `strength`
 Operand = str | float
 
 
-class UntraceableError(Exception):
+class UntraceableError(ValueError):
     """Why a model cannot be written as a program, in a few words."""
 
 
