@@ -154,7 +154,7 @@ def test_metrics_are_configured(folders):
     assert [one.least for one in columns if one.key == "reference.ssim"] == [7]
     with pytest.raises(RecipeError, match="no --metric psnr is asked for"):
         columns_of(discover(), True, False, ["ssim"], ["psnr.window=7"])
-    with pytest.raises(RecipeError, match="unknown key 'ssim.windw'"):
+    with pytest.raises(RecipeError, match=r"unknown key 'ssim\.windw'"):
         columns_of(discover(), True, False, ["ssim"], ["ssim.windw=7"])
 
 
