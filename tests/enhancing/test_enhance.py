@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.data import zoo
 from zerokd.enhancing import engines, enhance
 from zerokd.enhancing.engines import Engine
 from zerokd.enhancing.enhance import Wish, enhanced, plan, run
@@ -171,3 +172,27 @@ def test_records_lie_beside_the_results(photos):
     run(plan([photos / "1/1.png"], photos.parent / "one.png", Wish()))
     found = {path.parent.relative_to(photos.parent).as_posix() for path in photos.parent.rglob("*.json")}
     assert found == {"bright.v2/.zerokd", ".zerokd"}
+
+
+def test_a_whole_zoo_is_enhanced_or_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(enhance, "choose", lambda *_: Engine("torch", "a test", deep_start))
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    zoo.build(folder)
+    summary = run(plan([folder], tmp_path / "out", Wish()))
+    assert set(zoo.GOOD) <= set(summary.done)
+    assert {"dot.png", "thread.png"} <= set(summary.done)  # too small to train on, not to enhance
+    assert {"zero.jpg", "text.jpg", "cut.jpg", "cut.png", "moving.png", "float.tif", "noise.bmp"} <= set(summary.failed)
+    assert summary.failed["pipe.jpg"] == "not a regular file"
+    assert summary.failed["broken_link.png"] == "broken link"
+    assert not set(zoo.NO_PHOTOS) & (set(summary.done) | set(summary.failed))
+    assert "leads_out.png" not in summary.done
+    made = {path.name for path in (tmp_path / "out").iterdir() if path.is_file()}
+    assert made == set(summary.done)
+
+
+def deep_start(image, strength):
+    def band(to, first, last):
+        to[first:last] = image[first:last]
+
+    return band

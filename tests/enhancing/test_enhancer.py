@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 import zerokd
+from zerokd.enhancing.enhancer import Enhancer
 from zerokd.errors import WeightsError
 from zerokd.models.nano_dce import NanoDce
 from zerokd.weights import write_weights
@@ -111,3 +112,9 @@ def test_the_bundled_student_brightens_the_dark_and_keeps_black_and_white(tmp_pa
     assert 50 < made[1] < 160
     assert 90 < made[2] < 200
     assert made == sorted(made)
+
+
+def test_it_leaves_torchs_threads_alone(student):
+    before = torch.get_num_threads()
+    Enhancer(student[0].path, engine="torch")(dark(8, 8, 3))
+    assert torch.get_num_threads() == before

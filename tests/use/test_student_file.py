@@ -17,3 +17,9 @@ def test_the_bundled_one_is_there_and_a_path_is_itself(tmp_path):
 def test_a_home_that_nobody_has():
     with pytest.raises(WeightsError, match="cannot find '~no_such_user/a'"):
         student_file("~no_such_user/a")
+
+
+def test_a_run_folder_means_its_student(tmp_path):
+    assert student_file(tmp_path) == tmp_path
+    (tmp_path / "student.safetensors").touch()
+    assert student_file(tmp_path) == tmp_path / "student.safetensors"

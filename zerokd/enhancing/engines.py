@@ -47,11 +47,12 @@ class Engine:
 
 
 def choose(
-    weights: Path, asked: str = "auto", scale: int = 0, threads: int = 1, plugins: Iterable[Path] = ()
+    weights: Path, asked: str = "auto", scale: int = 0, threads: int = 0, plugins: Iterable[Path] = ()
 ) -> Engine:
     """The fastest engine for a student's file, or the one that was asked for.
 
-    ``scale`` above 1 estimates the curve map at a fraction of the size; 0 is what the model itself says.
+    ``scale`` above 1 estimates the curve map at a fraction of the size; 0 is what the model itself says. ``threads`` is
+    how many onnxruntime and PyTorch may take; 0 leaves that to them.
 
     Raises:
         WeightsError: the file cannot be used.
@@ -147,7 +148,8 @@ def _torch(weights: Path, scale: int, threads: int, plugins: Iterable[Path]) -> 
     from zerokd.plugin.host import discover
     from zerokd.use.load import read_trained
 
-    torch.set_num_threads(threads)
+    if threads:
+        torch.set_num_threads(threads)
     model: Any = read_trained(weights, discover(plugins, strict=True)).model
     if "scale_factor" in model.config.model_dump():  # tiles and scaling are done here
         plain = type(model)(**{**dict(model.config), "scale_factor": 1}).eval()

@@ -148,6 +148,8 @@ def _one(job: Job, task: Task, watch: Callable[[str, float], None]) -> tuple[str
     photo = job.source.suffix.lower() in SUFFIXES
     outputs = [job.target] + ([compared(job.target)] if task.wish.compare and photo else [])
     try:
+        if not job.source.is_file():  # reading a pipe would never end
+            raise PictureError("broken link" if job.source.is_symlink() else "not a regular file")
         digest = sha256(job.source)
     except OSError as fault:
         raise PictureError(fault.strerror or str(fault)) from fault

@@ -49,7 +49,7 @@ class Enhancer:
     @cached_property
     def engine(self) -> Engine:
         """What computes arrays and photos: the student compiled to C, onnxruntime, or PyTorch."""
-        return choose(self.path, self._engine, threads=self._threads, plugins=self._plugins)
+        return choose(self.path, self._engine, plugins=self._plugins)
 
     @cached_property
     def model(self) -> Model:
