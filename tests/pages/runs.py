@@ -1,5 +1,6 @@
 """A small run folder, made once for the tests of what reads one."""
 
+import atexit
 import json
 import shutil
 from functools import cache
@@ -31,6 +32,7 @@ HOSTILE = '<img src=x onerror="alert(1)">'
 def made(*more):
     """The folder of a run of a few steps; never written to by a test."""
     folder = Path(mkdtemp(prefix="zerokd-run-")) / "run"
+    atexit.register(shutil.rmtree, folder.parent, ignore_errors=True)
     document = with_options(read_recipe(RECIPES / "paper.toml"), settings=(*SETTINGS, *more), epochs=4)
     with open("/dev/null", "w") as nowhere:
         start(document, discover(), "cpu", folder, False, Progress(Console(file=nowhere)))
