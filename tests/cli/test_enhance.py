@@ -154,3 +154,26 @@ def test_twelve_megapixels_fit_into_400_megabytes(zerokd, tmp_path):
     )
     assert (tmp_path / "out.jpg").exists(), done.stderr
     assert int(done.stdout.splitlines()[-1]) <= 400 * 1024  # kilobytes
+
+
+def test_a_full_disk_is_told_and_what_was_done_stays(zerokd, tmp_path):
+    fill(tmp_path / "in", 2)
+    assert zerokd("in", "-o", "first")[0] == 0
+    noise = np.random.default_rng(0).integers(0, 90, (900, 900, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "in" / "999.png")
+    limited = (
+        "import resource, runpy, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "sys.argv = ['zerokd', 'enhance', 'in', '-o', 'out']\n"
+        "runpy.run_module('zerokd', run_name='__main__')"
+    )
+    environment = os.environ | {"ZEROKD_CACHE": str(zerokd.cache)}
+    done = subprocess.run(
+        [sys.executable, "-c", limited], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, "is the disk full?" in done.stderr) == (5, True), done.stderr
+    assert "Traceback" not in done.stderr
+    assert set(digests(tmp_path / "out")) == {"000.jpg", "001.png"}
+    code, out, _ = zerokd("in", "-o", "out")
+    assert (code, "1 enhanced" in out, "2 were done before" in out) == (0, True, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ MOST = 1_000_000_000  # pixels of a photo
 LOADERS = ("jpegload", "pngload", "webpload", "tiffload")  # libvips reads much more; nothing else is tried
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 STALE = ("jpeg-thumbnail-data", "orientation", "exif-ifd0-Orientation")  # of the photo before it was enhanced
+OF_THE_DISK = ("write error", "unable to write", "unable to open", "No space left", "Permission denied")  # to libvips
 KEPT = ("exif-", "icc-profile", "xmp-", "iptc-", "png-comment", "resolution-unit")
 EXIF_OF_TIFF = {0x010F, 0x0110, 0x8769, 0x8825}  # maker, model, and where time, exposure and place are
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
@@ -171,6 +173,8 @@ def write_picture(path: Path, pixels: np.ndarray, like: Picture) -> None:
     except pyvips.Error as fault:
         told = (fault.detail or str(fault)).strip().splitlines()
         reason = told[0][:160] if told else "libvips failed"
+        if any(word in reason for word in OF_THE_DISK):
+            raise OSError(errno.EIO, f"{reason.rpartition(': ')[2]}; is the disk full?") from fault
         raise PictureError(f"cannot be written: {reason}") from fault
 
 
