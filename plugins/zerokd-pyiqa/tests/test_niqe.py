@@ -33,7 +33,7 @@ def test_statistics_that_are_not_there_are_told(monkeypatch):
         raise OSError("no such file")
 
     monkeypatch.setitem(sys.modules, "pyiqa", types.SimpleNamespace(create_metric=create_metric))
-    with pytest.raises(WeightsError, match=r"not there \(nowhere.mat\): no such file"):
+    with pytest.raises(WeightsError, match="the weights of niqe are not there: no such file"):
         Niqe(weights="nowhere.mat")
 
 
@@ -71,5 +71,5 @@ def test_a_flat_picture_has_none(statistics):
 def test_it_does_what_every_metric_must(statistics, monkeypatch):
     pytest.importorskip("pyiqa", reason="pyiqa is not installed")
     monkeypatch.setattr(Niqe, "examples", ({"weights": statistics},))
-    for check in checks_of(zerokd_pyiqa):
+    for check in checks_of(next(one for one in zerokd_pyiqa.zerokd_metrics() if one.name == "niqe")):
         check()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import torch
 from pydantic import Field
@@ -13,8 +13,9 @@ from torch import Tensor
 
 import zerokd
 from zerokd import Metric, Port
-from zerokd.errors import Problem, RecipeError, WeightsError
+from zerokd_pyiqa.network import network
 
+HINT = 'give its file: weights = "niqe_modelparameters.mat", with mu_prisparam and cov_prisparam in it'
 BLOCK = 96  # pixels on a side of the blocks whose statistics are taken
 
 
@@ -57,7 +58,9 @@ class Niqe(Metric):
 
     def __init__(self, **options: object):
         super().__init__(**options)
-        self._measure = (_network(self.config.weights),)  # in a tuple: it stays in its own precision
+        weights = self.config.weights
+        given = {} if weights == "pyiqa" else {"pretrained_model_path": str(Path(weights).expanduser())}
+        self._measure = (network("niqe", HINT, **given),)  # in a tuple: it stays in its own precision
 
     def min_size(self) -> int:
         return BLOCK
@@ -72,29 +75,3 @@ class Niqe(Metric):
         except torch.linalg.LinAlgError:  # no block has any contrast
             return image.new_tensor(math.nan)
         return found
-
-
-def _network(weights: str) -> Any:
-    """pyiqa's own NIQE.
-
-    Raises:
-        RecipeError: pyiqa is not installed.
-        WeightsError: the statistics cannot be read or fetched.
-    """
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            import pyiqa
-    except ImportError as fault:
-        hint = "pip install 'zerokd-pyiqa[pyiqa]'; it brings about forty packages"
-        raise RecipeError(
-            Problem(f"niqe is computed by pyiqa, which cannot be imported: {fault}", hints=(hint,))
-        ) from fault
-    given = {} if weights == "pyiqa" else {"pretrained_model_path": str(Path(weights).expanduser())}
-    try:
-        return pyiqa.create_metric("niqe", device="cpu", **given)
-    except Exception as fault:  # of the network, the file, or its contents
-        hint = 'give its file: weights = "niqe_modelparameters.mat", with mu_prisparam and cov_prisparam in it'
-        told = (str(fault) or type(fault).__name__).splitlines()[0][:160]
-        raise WeightsError(
-            Problem(f"the pristine statistics of NIQE are not there ({weights}): {told}", hints=(hint,))
-        ) from fault

@@ -1,0 +1,70 @@
+"""LPIPS, as pyiqa computes it."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Literal, final
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+import zerokd
+from zerokd import Metric, Port
+from zerokd_pyiqa.network import network
+
+HINT = "it fetches ImageNet's weights and its own once: run it with a network, or copy both caches (torch, pyiqa)"
+
+
+@final
+class Lpips(Metric):
+    r"""Measures how different two pictures look to a network that sees objects; lower is better.
+
+    Formula: $\sum_l \frac{1}{H_l W_l} \sum_{i,j} w_l^\top (\hat f^l_{ij} - \hat g^l_{ij})^2$,
+    features of layer $l$ scaled to length 1 in each pixel, weights $w_l$ fitted to people's judgements.
+    Returns: (N,), 0 or more, 0 exactly when the image equals its target.
+    Scale: means over height and width of each layer, added over layers.
+    Source: Zhang et al.: The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR 2018, as
+    pyiqa computes it.
+    Pitfalls: values of different networks (``net``) do not compare. Brightness counts less than people feel it.
+
+    Example:
+        >>> Lpips.better
+        'lower'
+    """
+
+    class Config(zerokd.Config):
+        net: Literal["alex", "vgg", "squeeze"] = Field("alex", description="the network whose features are compared")
+
+    ports = {
+        "image": Port("the picture that is measured", range=(0.0, 1.0), channels=3, default="student.enhanced"),
+        "target": Port(
+            "what it should be: teacher.enhanced, or reference",
+            range=(0.0, 1.0),
+            channels=3,
+            like="image",
+            example="reference",
+        ),
+    }
+    better = "lower"
+    bounds = (0.0, math.inf)
+    best_on = ("identical",)
+    worsens_with = ("noise", "blur")
+    known_failures = {
+        "no_host_sync": "pyiqa's own computation asks for values",
+        "moves": "pyiqa's own computation stays on the processor",
+    }
+
+    def __init__(self, **options: object):
+        super().__init__(**options)
+        self._measure = (network("lpips", HINT, net=self.config.net),)  # in a tuple: it stays in its own precision
+
+    def min_size(self) -> int:
+        return 64
+
+    def forward(self, *, image: Tensor, target: Tensor) -> Tensor:
+        pairs = zip(image.float(), target.float(), strict=True)
+        with warnings.catch_warnings(action="ignore"):
+            values = [self._measure[0](one[None], other[None]).reshape(()) for one, other in pairs]
+        return torch.stack(values).to(image)
