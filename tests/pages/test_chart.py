@@ -74,3 +74,12 @@ def test_marks_are_round_numbers(axis, marks):
 )
 def test_numbers_are_short(value, text):
     assert short(value) == text
+
+
+@pytest.mark.parametrize("count", [2, MOST, MOST + 1, 1000, 5000])
+def test_thinning_keeps_both_ends(count):
+    ys = [1.0, *[0.0] * (count - 2), 2.0]
+    found = points(chart("t", [Line("a", range(count), ys)], "x", "y"))
+    assert found[0][1] > found[-1][1]
+    assert found[-1][1] < HEIGHT / 2
+    assert len(found) <= MOST

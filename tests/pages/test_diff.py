@@ -2,7 +2,10 @@
 
 import re
 
+import pytest
+
 from tests.pages.runs import changed, copied
+from zerokd.errors import RunFolderError
 from zerokd.pages.diff import as_text, difference, write_page
 from zerokd.pages.run_facts import read_run
 
@@ -65,3 +68,48 @@ def test_an_unfinished_run_is_compared_as_far_as_it_goes(tmp_path):
     one, other = copied(tmp_path, name="a"), changed(copied(tmp_path, name="b"), result=None)
     rows = {row.name: row.other for row in difference(read_run(one), read_run(other)).results}
     assert rows["student to teacher"] == "-"
+
+
+def with_recipe(folder, old, new):
+    path = folder / "recipe.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    return read_run(folder)
+
+
+def test_values_that_part_in_a_late_digit_differ(tmp_path):
+    one = copied(tmp_path, name="a")
+    found = difference(read_run(one), with_recipe(copied(tmp_path, name="b"), "beta = 0.1", "beta = 0.1000001"))
+    assert [(row.name, row.one, row.other) for row in found.recipe] == [("params.beta", "0.1", "0.1000001")]
+    assert not found.nothing
+
+
+def test_long_values_are_shown_to_their_end(tmp_path):
+    long = "x" * 90
+    one = with_recipe(copied(tmp_path, name="a"), 'name = "paper"', f'name = "{long}1"')
+    other = with_recipe(copied(tmp_path, name="b"), 'name = "paper"', f'name = "{long}2"')
+    text = as_text(difference(one, other))
+    assert max(map(len, text.splitlines())) <= 80
+    assert ("x1\n" in text, "x2\n" in text) == (True, True)
+
+
+def test_a_terminal_is_not_driven_by_a_recipe(tmp_path):
+    one = read_run(copied(tmp_path, name="a"))
+    other = with_recipe(copied(tmp_path, name="b"), 'name = "paper"', 'name = "\\u001b[31mred\\u0007"')
+    text = as_text(difference(one, other))
+    assert text.replace("\n", "").isprintable()
+    assert r"\x1b[31mred\x07" in text
+
+
+def test_a_damaged_account_is_told(tmp_path):
+    one, other = copied(tmp_path, name="a"), changed(copied(tmp_path, name="b"), stages=[{}])
+    with pytest.raises(RunFolderError, match="damaged or incomplete"):
+        difference(read_run(one), read_run(other))
+
+
+def test_pictures_that_are_missing_are_said(tmp_path):
+    one, other = copied(tmp_path, name="a"), copied(tmp_path, name="b")
+    (other / "samples" / "distill.png").unlink()
+    write_page(one, other, tmp_path / "d.html")
+    assert "<li>B: samples of stage distill</li>" in (tmp_path / "d.html").read_text()

@@ -7,6 +7,7 @@ import pytest
 
 from tests.pages.runs import HOSTILE, changed, copied, made
 from zerokd.errors import RunFolderError
+from zerokd.pages import report
 from zerokd.pages.report import facts, report_of, write_report
 from zerokd.pages.run_facts import read_run
 
@@ -107,3 +108,40 @@ def test_the_run_itself_is_left_as_it_was(tmp_path):
     for path in made().rglob("*"):
         if path.is_file() and path.name != ".lock":
             assert (folder / path.relative_to(made())).read_bytes() == path.read_bytes()
+
+
+PARTS = ("recipe", "command", "seed", "device", "threads", "versions", "platform", "plugins", "data")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_an_account_without_a_part_of_it_is_a_damaged_one(tmp_path, part):
+    folder = copied(tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest[part]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(RunFolderError, match="damaged or incomplete"):
+        write_report(folder)
+    assert not (folder / "report.html").exists()
+    assert report_of(folder).startswith("there is NO REPORT: ")
+
+
+def test_no_fault_of_the_report_is_a_fault_of_the_run(tmp_path, monkeypatch):
+    def broken(*given):
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(report, "facts", broken)
+    assert report_of(copied(tmp_path)) == "there is NO REPORT: RuntimeError: a fault of ours"
+
+
+def test_values_that_were_not_finite_are_a_dash(tmp_path):
+    folder = copied(tmp_path)
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    for line in lines:
+        if line["kind"] == "gradients":
+            line["cosines"][0][1] = None
+    (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["result"]["fidelity"]["student to teacher"] = None
+    text = page(changed(folder, result=manifest["result"]))
+    assert "<b>-</b>" in text
+    assert '--share: 0">-</td>' in text

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.pages.runs import copied
 from zerokd.errors import RunFolderError
+from zerokd.pages import run_facts
 from zerokd.pages.run_facts import read_run, uri
 from zerokd.run.pictures import read_samples
 
@@ -75,3 +76,13 @@ def test_an_image_in_the_page_is_the_image():
     image = Image.fromarray(np.arange(27, dtype=np.uint8).reshape(3, 3, 3))
     again = Image.open(io.BytesIO(base64.b64decode(uri(image).removeprefix("data:image/png;base64,"))))
     assert np.array_equal(np.asarray(again), np.asarray(image))
+
+
+def test_a_model_that_cannot_see_a_flat_image_is_told(tmp_path, monkeypatch):
+    def model(low):
+        raise RuntimeError("wants 20 pixels a side")
+
+    monkeypatch.setattr(run_facts, "load_model", lambda *given: model)
+    run = read_run(copied(tmp_path))
+    assert run.ramp() == []
+    assert run.missing == ["the student's curve: RuntimeError: wants 20 pixels a side"]

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 640, 240
-LEFT, RIGHT, TOP, BOTTOM = 56, 8, 8, 34
+LEFT, RIGHT, TOP, BOTTOM = 76, 8, 12, 34
 MOST = 240  # points of a line; more cannot be seen
 COLOURS = 10  # that the style has; a line beyond them is dashed
 SMALLEST = 1e-12  # what a logarithmic axis begins at, at the lowest
@@ -85,8 +85,9 @@ def _points(line: Line, log: bool) -> list[tuple[float, float]]:
 
 
 def _thinned(line: Line) -> Line:
-    step = max(1, -(-len(line.xs) // MOST))
-    return evolve(line, xs=line.xs[::step], ys=line.ys[::step])
+    step, last = max(1, -(-len(line.xs) // (MOST - 1))), max(0, len(line.xs) - 1)
+    kept = [*range(0, last, step), last] if line.xs else []
+    return evolve(line, xs=[line.xs[at] for at in kept], ys=[line.ys[at] for at in kept])
 
 
 def _path(line: Line, across: Axis, up: Axis) -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from attrs import frozen
 
+from zerokd.errors import printable
 from zerokd.pages.report import rendered
-from zerokd.pages.run_facts import Run, read_run
-from zerokd.run.report import wrapped
+from zerokd.pages.run_facts import Run, accounted, read_run
+from zerokd.run.report import WIDTH, wrapped
 from zerokd.use.output import write_text
 
 ABSENT = "-"
-SHOWN = 60  # characters of a value in a table
 
 
 @frozen
@@ -49,7 +50,16 @@ class Difference:
 
 
 def difference(one: Run, other: Run) -> Difference:
-    """Compare two runs by their own accounts."""
+    """Compare two runs by their own accounts.
+
+    Raises:
+        RunFolderError: an account is damaged.
+    """
+    with accounted(one, other):
+        return _difference(one, other)
+
+
+def _difference(one: Run, other: Run) -> Difference:
     names = (one.name, other.name) if one.name != other.name else (f"{one.name} (1)", f"{other.name} (2)")
     recipes = tuple(dict(_leaves(_tables(run.recipe))) for run in (one, other))
     equations = tuple(
@@ -74,12 +84,17 @@ def as_text(found: Difference) -> str:
     for title, rows in (("recipe", found.recipe), ("environment", found.environment)):
         lines += ["", title]
         for row in rows:
-            lines += [f"  {row.name}", f"    A  {row.one[:SHOWN]}", f"    B  {row.other[:SHOWN]}"]
+            lines += [*_filled(row.name, "  "), *_filled(row.one, "    A  "), *_filled(row.other, "    B  ")]
         lines += [] if rows else ["  no difference"]
     lines += ["", f"{'results':<34}{'A':>14}{'B':>14}{'B - A':>14}"]
     lines += [f"  {row.name[:32]:<32}{row.one[:13]:>14}{row.other[:13]:>14}{row.change:>14}" for row in found.results]
-    lines = [line.rstrip() for line in lines]
+    lines = [printable(line).rstrip() for line in lines]
     return "\n".join([*lines, *(["", "nothing differs but the time it took"] if found.nothing else [])])
+
+
+def _filled(text: str, first: str) -> list[str]:
+    """A value in full, since what differs may stand at its end."""
+    return wrap(printable(text), WIDTH, initial_indent=first, subsequent_indent=" " * len(first)) or [first]
 
 
 def write_page(one: Path, other: Path, target: Path) -> Difference:
@@ -91,7 +106,13 @@ def write_page(one: Path, other: Path, target: Path) -> Difference:
     """
     runs = (read_run(one), read_run(other))
     found = difference(*runs)
-    write_text(target, rendered("diff.html", found=found, pictures=list(_pictures(runs, found.names))))
+    with accounted(*runs):
+        pictures = list(_pictures(runs, found.names))
+        missing = [
+            f"{sign}: {text}" for sign, run in zip("AB", runs, strict=True) for text in dict.fromkeys(run.missing)
+        ]
+        text = rendered("diff.html", found=found, pictures=pictures, missing=missing)
+    write_text(target, text)
     return found
 
 
@@ -110,7 +131,11 @@ def _pictures(runs: tuple[Run, Run], names: tuple[str, str]) -> Iterator[dict[st
 
 def _rows(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Row]:
     for name in dict.fromkeys((*one, *other)):
-        yield Row(name, _shown(one.get(name)), _shown(other.get(name)), _change(one.get(name), other.get(name)))
+        pair = one.get(name), other.get(name)
+        shown = [_shown(value) for value in pair]
+        if pair[0] != pair[1] and shown[0] == shown[1]:  # they part in later digits
+            shown = [repr(value) for value in pair]
+        yield Row(name, shown[0], shown[1], _change(*pair))
 
 
 def _shown(value: Any) -> str:

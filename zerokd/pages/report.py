@@ -13,9 +13,9 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from zerokd._version import __version__
-from zerokd.errors import ZerokdError
+from zerokd.errors import ZerokdError, printable
 from zerokd.pages.chart import Line, chart, short
-from zerokd.pages.run_facts import Run, read_run
+from zerokd.pages.run_facts import Run, accounted, read_run
 from zerokd.use.output import write_text
 
 FILE = "report.html"
@@ -26,12 +26,14 @@ def write_report(path: Path, plugins: Iterable[Path] = ()) -> Path:
     """Write ``report.html`` into a run folder; the same run gives the same bytes.
 
     Raises:
-        RunFolderError: it is not the folder of a run.
+        RunFolderError: it is not the folder of a run, or its account is damaged.
         OutputError: the page cannot be written.
     """
     run = read_run(path)
     target = run.folder.path / FILE
-    write_text(target, rendered(FILE, **facts(run, plugins)))
+    with accounted(run):
+        text = rendered(FILE, **facts(run, plugins))
+    write_text(target, text)
     return target
 
 
@@ -42,6 +44,8 @@ def report_of(path: Path, plugins: Iterable[Path] = ()) -> str:
         return f"report: {write_report(path, plugins)}"
     except ZerokdError as fault:
         return f"there is NO REPORT: {fault.problems[0].message}"
+    except Exception as fault:  # whatever it is, the student is trained and kept
+        return f"there is NO REPORT: {type(fault).__name__}: {printable(str(fault))}"
 
 
 def rendered(template: str, script: str = "page_script.html", /, **given: Any) -> str:
@@ -170,7 +174,11 @@ def _conflicts(gradients: list[dict[str, Any]]) -> dict[str, Any] | None:
         (
             label,
             [
-                {"cosine": one, "kind": "against" if one < CONFLICT else "with", "share": round(abs(one), 2)}
+                {
+                    "cosine": one,
+                    "kind": "against" if (one or 0) < CONFLICT else "with",
+                    "share": round(abs(one or 0), 2),
+                }
                 for one in row
             ],
         )

@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from attrs import field, frozen
+from jinja2 import UndefinedError
 from PIL import Image
 
-from zerokd.errors import Problem, RunFolderError, ZerokdError
+from zerokd.errors import Problem, RunFolderError, ZerokdError, printable
 from zerokd.pages.chart import Line
 from zerokd.run.folder import RunFolder
 from zerokd.run.pictures import read_samples
@@ -64,6 +66,9 @@ class Run:
         except ZerokdError as fault:
             self.missing.append(f"the student's curve: {fault.problems[0].message}")
             return []
+        except Exception as fault:  # a plugin's model may ask for more than a small flat image
+            self.missing.append(f"the student's curve: {type(fault).__name__}: {printable(str(fault))}")
+            return []
         xs = levels.tolist()
         names = (("red", 2), ("green", 3), ("blue", 1))
         channels = [Line(name, xs, made[:, n].tolist(), colour) for n, (name, colour) in enumerate(names)]
@@ -97,6 +102,23 @@ def read_run(path: Path) -> Run:
             missing.append("lines of metrics.jsonl that cannot be read")
             break
     return Run(folder, manifest, recipe, lines, missing)
+
+
+@contextmanager
+def accounted(*runs: Run) -> Iterator[None]:
+    """Read what runs say of themselves; where that is not what a run writes, the folder is at fault.
+
+    Raises:
+        RunFolderError: something is missing or of another kind.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, UndefinedError) as fault:
+        which = " or ".join(repr(str(run.folder.path)) for run in runs)
+        text = f"the account in {which} is damaged or incomplete: {printable(str(fault))}"
+        raise RunFolderError(
+            Problem(text, hints=("manifest.json or metrics.jsonl was changed after the run",))
+        ) from fault
 
 
 def _text(path: Path, missing: list[str]) -> str:
