@@ -5,7 +5,7 @@ import torch
 
 from zerokd import Aggregator
 from zerokd.errors import PluginError
-from zerokd.objective.aggregation import aggregated, follow, tried
+from zerokd.objective.aggregation import aggregated, tried
 
 ROWS = {"a.one": torch.tensor([3.0, 0.0, 1.0]), "a.two": torch.tensor([0.0, 4.0, 1.0])}
 
@@ -26,15 +26,6 @@ def failing(make):
             return make(gradients)
 
     return Wrong()
-
-
-def test_what_it_makes_is_given_to_the_parameters_in_their_order():
-    parameters = [torch.zeros(1, 2), torch.zeros(()), torch.zeros(0)]
-    for one in parameters[:1]:
-        one.grad = torch.zeros_like(one)
-    follow(aggregated(Mean(), "mean", ROWS), parameters)
-    assert torch.equal(parameters[0].grad, torch.tensor([[1.5, 2.0]]))
-    assert parameters[1].grad is None  # read by no term
 
 
 def test_numbers_that_are_not_finite_are_not_its_fault_and_it_never_sees_them():

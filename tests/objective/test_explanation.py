@@ -4,7 +4,8 @@ import pytest
 
 from zerokd.objective.explanation import explain
 from zerokd.objective.probe import probe
-from zerokd.run.session import choose_device, prepare
+from zerokd.run.device import choose_device
+from zerokd.run.session import prepare
 
 STEPS = ("data.count=20", "data.held_out=0.0", "stages.distill.epochs=4")  # 5 steps an epoch
 

@@ -38,14 +38,14 @@ def labels(phase):
 def test_every_model_runs_once_a_step_however_many_terms_read_it(distill):
     components, phase, graph = distill
     counts = count_forwards(components)
-    graph.compute({"low": torch.rand(2, 3, 32, 32)}, labels(phase))
+    graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(labels(phase)))
     assert counts == {"student": 1, "teacher": 1, "ema": 1}
 
 
 def test_a_model_that_no_live_term_reads_does_not_run(distill):
     components, _, graph = distill
     counts = count_forwards(components)
-    graph.compute({"low": torch.rand(2, 3, 32, 32)}, ["task.color", "task.smoothness"])
+    graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(["task.color", "task.smoothness"]))
     assert counts == {"student": 1, "teacher": 0, "ema": 0}
 
 
@@ -64,14 +64,14 @@ def test_equal_adapters_on_equal_tensors_run_once(build):
         f"{twin}.monitor=true",  # weighed, it would be the same term twice
     )
     graph = graph_of(components)
-    pairs = [call for call in graph.calls if isinstance(call, Adaptation) and "e_conv1" in call.key]
+    pairs = {call.key: call for call in graph.calls if isinstance(call, Adaptation) and "e_conv1" in call.key}
     assert len(pairs) == 2  # the pool, then the average over channels; not four
     assert graph.bindings["feature_matching.early"] == graph.bindings["feature_matching.early_again"]
 
 
 def test_only_the_student_gets_gradient(distill):
     components, phase, graph = distill
-    tensors = graph.compute({"low": torch.rand(2, 3, 32, 32)}, labels(phase))
+    tensors = graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(labels(phase)))
     for name, tensor in tensors.items():
         if name.startswith(("teacher.", "ema.")) or name == "low":
             assert not tensor.requires_grad, name

@@ -70,7 +70,7 @@ def test_shares_at_their_limits(build):
     components = build()
     phase = components.phases[0]
     objective = probe(phase, components, torch.rand(2, 3, 32, 32))
-    tensors = objective.graph.compute({"low": torch.rand(2, 3, 32, 32)}, [term.label for term in phase.terms])
+    tensors = objective.graph.compute({"low": torch.rand(2, 3, 32, 32)}, objective.graph.read_by(objective.weights))
 
     def told(**shares):
         return list(notes(phase, objective.graph, tensors, shares))

@@ -291,7 +291,9 @@ def test_every_built_in_loss_is_free_of_traps(build):
     probe(phase, components, sample())  # tells adapters what they need
     inputs = {"low": sample()}
     trial = Trial(
-        graph, graph.compute(inputs, labels), with_other_parameters(graph, inputs, labels, components.student)
+        graph,
+        graph.compute(inputs, graph.read_by(labels)),
+        with_other_parameters(graph, inputs, labels, components.student),
     )
     assert {term.label: list(trapped(term, trial)) for term in phase.terms} == {label: [] for label in labels}
     assert not any(depends_on_batch(term, trial) for term in phase.terms)

@@ -53,7 +53,7 @@ def test_every_parameter_is_another_and_its_own_again_afterwards(build):
     hook = student.register_forward_hook(lambda *_: seen.append([one.clone() for one in student.parameters()]))
     inputs = {"low": torch.rand(2, 3, 32, 32)}
     labels = [term.label for term in phase.terms]
-    kept = graph.compute(inputs, labels)
+    kept = graph.compute(inputs, graph.read_by(labels))
     generator = torch.get_rng_state()
     other = with_other_parameters(graph, inputs, labels, student)
     hook.remove()

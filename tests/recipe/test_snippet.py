@@ -16,7 +16,8 @@ from zerokd.recipe.extends import read_recipe
 from zerokd.recipe.overrides import changed
 from zerokd.recipe.resolve import resolve
 from zerokd.recipe.snippet import PLACES, snippet
-from zerokd.run.session import choose_device, prepare
+from zerokd.run.device import choose_device
+from zerokd.run.session import prepare
 
 CATALOGUE = discover()
 NEEDED = {  # what a test may not do: fetch weights, or use a key of one source with another

@@ -1,7 +1,8 @@
 """The account as people read it."""
 
+from zerokd.run.device import choose_device
 from zerokd.run.explain import account_data, account_latex, account_text
-from zerokd.run.session import choose_device, prepare
+from zerokd.run.session import prepare
 
 
 def test_text_at_80_columns_has_every_term_and_signal(build):

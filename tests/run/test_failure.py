@@ -204,7 +204,7 @@ def states_of(plan):
         pytest.raises(NotFiniteError) as caught,
         Metrics(phase, plan.objectives[0], io.StringIO(), (watch,)) as metrics,
     ):
-        train(training, plan.components, plan.training, metrics, plan.device, Guard(0))
+        train(training, plan.steppers[0], plan.components, plan.training, metrics, Guard(0))
     return states, caught.value.failure
 
 

@@ -11,6 +11,7 @@ from zerokd.objective.probe import probe
 from zerokd.run.guard import Guard
 from zerokd.run.metrics import Metrics
 from zerokd.run.runner import train
+from zerokd.run.step import stepper
 from zerokd.run.training import Training
 
 
@@ -21,7 +22,8 @@ def lines(build):
     objective = probe(phase, components, torch.rand(2, 3, 32, 32))
     file, seen = io.StringIO(), []
     with Metrics(phase, objective, file, (seen.append,)) as metrics:
-        train(Training(phase, objective, components), components, [0, 1, 2], metrics, torch.device("cpu"), Guard(0))
+        one = stepper(phase, objective, components, torch.rand(2, 3, 32, 32), 3)
+        train(Training(phase, objective, components), one, components, [0, 1, 2], metrics, Guard(0))
     lines = [json.loads(line) for line in file.getvalue().splitlines()]
     assert lines == seen
     return lines
@@ -56,7 +58,8 @@ def trained(build, *settings):
     generator = torch.Generator().manual_seed(0)
     objective = probe(phase, components, torch.rand(2, 3, 32, 32, generator=generator))
     with Metrics(phase, objective, file) as metrics:
-        train(Training(phase, objective, components), components, [0, 1, 2], metrics, torch.device("cpu"), Guard(0))
+        one = stepper(phase, objective, components, torch.rand(2, 3, 32, 32), 3)
+        train(Training(phase, objective, components), one, components, [0, 1, 2], metrics, Guard(0))
     return [json.loads(line) for line in file.getvalue().splitlines()], list(components.student.parameters())
 
 

@@ -14,7 +14,8 @@ from zerokd.run.batches import batches
 from zerokd.run.guard import Guard
 from zerokd.run.metrics import Metrics
 from zerokd.run.runner import train
-from zerokd.run.training import Training, update
+from zerokd.run.step import stepper
+from zerokd.run.training import Training
 
 CPU = torch.device("cpu")
 INDICES = [0, 1, 2, 3]
@@ -26,7 +27,8 @@ def run(components, number=0, poison=None):
     if poison:
         objective.losses["pretraining/smoothness"].forward = poison
     with Metrics(phase, objective, io.StringIO()) as metrics:
-        train(Training(phase, objective, components), components, INDICES, metrics, CPU, Guard(0))
+        one = stepper(phase, objective, components, torch.rand(2, 3, 32, 32), len(INDICES))
+        train(Training(phase, objective, components), one, components, INDICES, metrics, Guard(0))
     return components.student
 
 
@@ -68,12 +70,13 @@ def test_the_average_starts_at_the_student_and_follows_it_by_its_decay(build):
     components = build("models.ema.decay=0.75")
     average, student = components.averages["ema"], components.student
     torch.nn.init.ones_(student.e_conv1.point_conv.bias)
-    Training(components.phases[1], probe(components.phases[1], components, torch.rand(2, 3, 32, 32)), components)
+    phase = components.phases[1]
+    training = Training(phase, probe(phase, components, torch.rand(2, 3, 32, 32)), components)
     assert torch.equal(average.model.e_conv1.point_conv.bias, student.e_conv1.point_conv.bias)
     torch.nn.init.constant_(student.e_conv1.point_conv.bias, 5.0)
-    update(average, student)
+    training.descend(0)  # the stored gradient is 0, so the student stays
     torch.testing.assert_close(average.model.e_conv1.point_conv.bias, torch.full((4,), 2.0))
-    update(average, student)
+    training.descend(1)
     torch.testing.assert_close(average.model.e_conv1.point_conv.bias, torch.full((4,), 2.75))
 
 

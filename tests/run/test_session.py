@@ -13,7 +13,7 @@ import zerokd
 from zerokd.errors import RecipeError, RunFolderError
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import Progress
-from zerokd.run.session import account, choose_device, execute, prepare
+from zerokd.run.session import account, execute, prepare
 
 CPU = torch.device("cpu")
 
@@ -162,11 +162,6 @@ def test_a_full_disk_is_told_as_such(build, tmp_path, monkeypatch):
         execute(plan, folder, {}, account(plan), Progress(Console(quiet=True)))
     assert "No space left on device" in str(caught.value)
     assert caught.value.exit_code == 5
-
-
-def test_an_unknown_device_is_a_mistake_with_a_remedy():
-    with pytest.raises(RecipeError, match="device 'cudda' cannot be used"):
-        choose_device("cudda")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 from attrs import evolve
 
@@ -18,8 +19,7 @@ def training(build, number=1):
 
 def stepped(one, seed):
     generator = torch.Generator().manual_seed(seed)
-    for parameter in one.trained:
-        parameter.grad = torch.rand(parameter.shape, generator=generator)
+    one.follow(torch.rand(161, generator=generator))
     return one.descend(seed)
 
 
@@ -40,8 +40,27 @@ def test_student_average_and_moments_are_in_it_and_no_frozen_network(build):
     stepped(one, 0)
     owners = {name.partition("/")[0] for name in one.state()}
     assert owners == {"student", "ema", ".objective", ".optimizer"}
-    assert len([name for name in one.state() if name.startswith(".optimizer/")]) == 3 * len(one.trained)
+    assert len([name for name in one.state() if name.startswith(".optimizer/")]) == 3  # step and both moments, of all
     assert sum(tensor.numel() for tensor in one.state().values()) < 1000  # no VGG, no teacher
+
+
+def test_another_gradient_is_given_to_the_parameters_in_their_order(build):
+    one = training(build)
+    one.follow(torch.arange(161.0))
+    assert torch.equal(torch.cat([parameter.grad.reshape(-1) for parameter in one.parameters]), torch.arange(161.0))
+    one.forget()
+    assert not any(parameter.grad.any() for parameter in one.parameters)
+
+
+def test_the_norm_of_the_whole_gradient_is_limited(build):
+    one = training(build)
+    one.follow(torch.full((161,), 2.0))
+    assert one.clip().item() == pytest.approx(2 * 161**0.5)
+    assert torch.cat([parameter.grad.reshape(-1) for parameter in one.parameters]).norm().item() == pytest.approx(0.1)
+    before = [parameter.grad.clone() for parameter in one.parameters]
+    assert one.clip().item() == pytest.approx(0.1)  # 0.1 is allowed, and nothing is scaled up
+    for parameter, kept in zip(one.parameters, before, strict=True):
+        torch.testing.assert_close(parameter.grad, kept)
 
 
 def test_an_average_starts_each_stage_at_the_student(build):

@@ -118,6 +118,12 @@ class Narrow(Good):
         return {name: self.layer(one) / 1e6 for name, one in Good.forward(self, tensors).items()}
 
 
+def to_the_mean(self, tensors):
+    found = Good.forward(self, tensors)
+    mean = sum(one.mean(dim=(1, 2, 3), keepdim=True) for one in found.values()) / len(found)
+    return {name: 0.5 * (one + mean) for name, one in found.items()}
+
+
 def prints(self, tensors):
     if torch.compiler.is_compiling():
         torch._dynamo.graph_break()
@@ -136,6 +142,7 @@ PLANTED = {
     "state_round_trip": (Forgets, ("deterministic",)),
     "autocast": (Narrow, ("state_round_trip",)),
     "compiles": (variant(prints), ()),
+    "ports_apart": (variant(to_the_mean, apart=True), ("describes",)),
 }
 
 

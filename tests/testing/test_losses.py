@@ -179,6 +179,18 @@ def prints(self, *, prediction, target):
     return self.distance(prediction, target).mean(dim=(1, 2, 3))
 
 
+class Prepares(Good):
+    """Prepares another target than it compares with."""
+
+    __doc__ = DOC
+
+    def prepare(self, *, target):
+        return (target * 0.99,)
+
+    def compare(self, target, *, prediction):
+        return self.distance(prediction, target).mean(dim=(1, 2, 3))
+
+
 class Loose(BaseModel):
     epsilon: float = Field(1e-3, description="what is smoothed, as a share")
 
@@ -202,6 +214,7 @@ class Noisy(Good):
 
 PLANTED = {  # check: the class, and the checks that may fail with it
     "docstring": (type("Planted", (Good,), {"__doc__": DOC.replace("Pitfalls", "Notes")}), ()),
+    "prepared_alike": (Prepares, ()),
     "example": (type("Planted", (Good,), {"__doc__": DOC.replace("    2", "    3")}), ()),
     "config_described": (variant(Config=Silent), ()),
     "config_strict": (variant(Config=Loose), ()),

@@ -26,13 +26,22 @@ class AdaptivePool(Adapter):
         torch.Size([1, 8, 2, 3])
     """
 
+    apart = True
+
+    def __init__(self, **options: object):
+        super().__init__(**options)
+        self._size: tuple[int, int] | None = None
+
     def describe(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
-        size = _smallest(signal.shape for signal in signals.values())
+        size = self._size = _smallest(signal.shape for signal in signals.values())
         return {port: attrs.evolve(signal, shape=(signal.shape[0], *size)) for port, signal in signals.items()}
 
     def forward(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        size = _smallest(tensor.shape for tensor in tensors.values())
-        return {port: adaptive_avg_pool2d(tensor, size) for port, tensor in tensors.items()}
+        size = self._size or _smallest(tensor.shape for tensor in tensors.values())
+        return {
+            port: tensor if tensor.shape[-2:] == size else adaptive_avg_pool2d(tensor, size)
+            for port, tensor in tensors.items()
+        }
 
 
 def _smallest(shapes: Iterable[tuple[int, ...]]) -> tuple[int, int]:

@@ -24,6 +24,8 @@ class Gap(Adapter):
         {'student': tensor([[[[2.]]]])}
     """
 
+    apart = True
+
     def describe(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
         return {
             port: attrs.evolve(signal, shape=(1, *signal.shape[1:]), iterations=None)

@@ -25,8 +25,9 @@ def command(path: str, plugins: tuple[Path, ...], as_latex: bool, as_json: bool,
     from zerokd.recipe.extends import read_recipe
     from zerokd.recipe.overrides import with_options
     from zerokd.run.check import checked
+    from zerokd.run.device import choose_device
     from zerokd.run.explain import account_data, account_latex, account_text
-    from zerokd.run.session import choose_device, prepare
+    from zerokd.run.session import prepare
 
     _, components = checked(with_options(read_recipe(path), **changes), discover(plugins, strict=True))
     plan = prepare(components, choose_device("cpu"))

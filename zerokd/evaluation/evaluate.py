@@ -19,7 +19,8 @@ from zerokd.evaluation.cost import Cost, cost_of, machine
 from zerokd.evaluation.methods import Method
 from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Catalogue
-from zerokd.plugin.contracts import NONE, Metric
+from zerokd.plugin.component import NONE
+from zerokd.plugin.contracts import Metric
 from zerokd.plugin.loading import load_component
 from zerokd.recipe.configure import configure
 from zerokd.recipe.document import parse_document

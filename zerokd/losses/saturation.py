@@ -20,7 +20,10 @@ def saturation(enhanced: Tensor) -> Tensor:
     Returns:
         (N,), in [0, sqrt(3)/2]; 0 when all pixels have one colour.
     """
-    return torch.linalg.vector_norm(enhanced - enhanced.mean(dim=(2, 3), keepdim=True), dim=1).mean(dim=(1, 2))
+    squares = (enhanced - enhanced.mean(dim=(2, 3), keepdim=True)).square().sum(dim=1)
+    # the root's slope is infinite at 0: the gradient there is that of the constant
+    roots = squares.clamp(min=torch.finfo(squares.dtype).tiny).sqrt()
+    return torch.where(squares > 0, roots, 0.0).mean(dim=(1, 2))
 
 
 @final

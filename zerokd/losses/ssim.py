@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Iterator, Sequence
+from typing import Any, final
 
 import torch
 from pydantic import Field, field_validator
@@ -11,6 +12,7 @@ from torch import Tensor
 import zerokd
 from zerokd import Loss, Port
 
+BLOCK = 32  # rows of a band matrix that are multiplied at once
 K1, K2 = 0.01, 0.03  # the paper's stabilising constants, as shares of the data range
 
 
@@ -27,22 +29,68 @@ def ssim(prediction: Tensor, target: Tensor, window: int = 11, sigma: float = 1.
     Returns:
         (N,), in [-1, 1]; 1 when both are equal.
     """
-    kind = torch.promote_types(prediction.dtype, torch.float32)  # a variance has too few digits left in half precision
-    x, y = prediction.to(kind), target.to(kind)
-    rows, columns = (_blur(size, window, sigma, x) for size in x.shape[2:])
-    # variances do not change under a shift; without it they are small differences of large numbers
-    shift_x, shift_y = x.mean(dim=(2, 3), keepdim=True).detach(), y.mean(dim=(2, 3), keepdim=True).detach()
-    x, y = x - shift_x, y - shift_y
-    mean_x, mean_y, xx, yy, xy = (rows @ image @ columns.T for image in (x, y, x * x, y * y, x * y))
-    variances, covariance = (xx - mean_x.square()) + (yy - mean_y.square()), xy - mean_x * mean_y
+    return _compared(prediction, local(target, window, sigma), window, sigma, data_range)
+
+
+def local(image: Tensor, window: int, sigma: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """An image without its mean, that mean, and the local mean and variance of the former: (N, C, 1, 1) and 3 times the
+    shape of ``image``.
+
+    Variances do not change under a shift; without it they are small differences of large numbers.
+    """
+    wide = image.to(torch.promote_types(image.dtype, torch.float32))  # a variance leaves few digits in half precision
+    shift = wide.mean(dim=(2, 3), keepdim=True).detach()
+    rest = wide - shift
+    mean = _blurred(rest, window, sigma)
+    return rest, shift, mean, _blurred(rest * rest, window, sigma) - mean.square()
+
+
+def _compared(prediction: Tensor, target: Sequence[Tensor], window: int, sigma: float, data_range: float) -> Tensor:
+    (x, shift_x, mean_x, variance_x), (y, shift_y, mean_y, variance_y) = local(prediction, window, sigma), target
+    covariance = _blurred(x * y, window, sigma) - mean_x * mean_y
     mean_x, mean_y = mean_x + shift_x, mean_y + shift_y
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     brightness = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
-    structure = (2 * covariance + c2) / (variances + c2)
+    structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
     return (brightness * structure).mean(dim=(1, 2, 3))
 
 
-def _blur(size: int, window: int, sigma: float, like: Tensor) -> Tensor:
+def _blurred(image: Tensor, window: int, sigma: float) -> Tensor:
+    """The Gaussian mean around every pixel."""
+    rows, columns = (_weights(size, window, sigma, image) for size in image.shape[2:])
+    blurred: Tensor = _Banded.apply(image, rows, columns, window // 2)
+    return blurred
+
+
+class _Banded(torch.autograd.Function):
+    """rows @ image @ columns.T, both matrices 0 at more than ``reach`` from their diagonal: multiplied in blocks along
+    it, the blocks' product costs what the band costs, forwards and backwards."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, rows: Tensor, columns: Tensor, reach: int) -> Tensor:
+        ctx.save_for_backward(rows, columns)
+        ctx.reach = reach
+        height, width = image.shape[2:]
+        lines = image.reshape(-1, width)
+        across = torch.cat([lines[:, a:b] @ columns[i:j, a:b].T for i, j, a, b in _blocks(width, reach)], dim=1)
+        across = across.view(-1, height, width)
+        down = [rows[i:j, a:b] @ across[:, a:b] for i, j, a, b in _blocks(height, reach)]
+        return torch.cat(down, dim=1).view(image.shape)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        rows, columns = ctx.saved_tensors
+        return _Banded.apply(slope, rows.T, columns.T, ctx.reach), None, None, None
+
+
+def _blocks(size: int, reach: int) -> Iterator[tuple[int, int, int, int]]:
+    """First and last row of each block, and of the columns that are not 0 in it."""
+    for start in range(0, size, BLOCK):
+        end = min(size, start + BLOCK)
+        yield start, end, max(0, start - reach), min(size, end + reach)
+
+
+def _weights(size: int, window: int, sigma: float, like: Tensor) -> Tensor:
     """(size, size): row i holds the Gaussian weights of the window around pixel i, folded back at the border.
 
     As a matrix product the blur is several times faster than as a convolution, and never rounded to TF32.
@@ -98,5 +146,13 @@ class Ssim(Loss):
         return self.config.window
 
     def forward(self, *, prediction: Tensor, target: Tensor) -> Tensor:
+        return self.compare(*self.prepare(target=target), prediction=prediction)
+
+    def prepare(self, *, target: Tensor) -> tuple[Tensor, ...]:
+        """What is local in the target."""
+        return local(target, self.config.window, self.config.sigma)
+
+    def compare(self, *target: Tensor, prediction: Tensor) -> Tensor:
+        """The value per image, from what is local in the target."""
         config = self.config
-        return 1 - ssim(prediction, target, config.window, config.sigma, config.data_range)
+        return 1 - _compared(prediction, target, config.window, config.sigma, config.data_range)

@@ -7,6 +7,7 @@ from typing import final
 from torch import Tensor
 
 from zerokd import Loss, Port
+from zerokd.losses.mse import mean_square
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -18,7 +19,8 @@ def total_variation(image: Tensor) -> Tensor:
     Returns:
         (N,), in [0, inf); 0 when every channel is constant.
     """
-    return image.diff(dim=2).square().mean(dim=(1, 2, 3)) + image.diff(dim=3).square().mean(dim=(1, 2, 3))
+    down, right = image[:, :, 1:] - image[:, :, :-1], image[..., 1:] - image[..., :-1]
+    return mean_square(down) + mean_square(right)
 
 
 @final

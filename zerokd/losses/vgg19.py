@@ -21,7 +21,7 @@ def layers(count: int) -> nn.Sequential:
     with torch.device("meta"):  # a layer's own initialisation would draw from the global generator
         for channels, convolutions in BLOCKS:
             for _ in range(convolutions):
-                found += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU()]
+                found += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU(inplace=True)]
                 before = channels
             found.append(nn.MaxPool2d(2, 2))
         return nn.Sequential(*found[:count]).to_empty(device="cpu")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -31,15 +31,6 @@ def aggregated(aggregator: Aggregator, name: str, gradients: Mapping[str, Tensor
     if _told(made) != wanted:
         raise PluginError(Problem(f"aggregator {name!r} must return {wanted} for {_told(rows)}, got {_told(made)}"))
     return made.detach()
-
-
-@torch.no_grad()
-def follow(gradient: Tensor, parameters: Sequence[Tensor]) -> None:
-    """Give the parameters a flat gradient. One that no term reads at this step has none, and keeps none."""
-    parts = gradient.split([one.numel() for one in parameters])
-    for parameter, part in zip(parameters, parts, strict=True):
-        if parameter.grad is not None:
-            parameter.grad.copy_(part.view_as(parameter))
 
 
 def tried(aggregator: Aggregator, name: str, gradients: Mapping[str, Tensor]) -> str:

@@ -73,7 +73,7 @@ def evidence(phase: Phase, components: Components, objective: Objective, sample:
     with undisturbed(student, objective), torch.enable_grad():
         inputs = phase.stage.inputs(sample)
         weights = objective.peaks()
-        tensors = objective.graph.compute(inputs, weights)
+        tensors = objective.graph.compute(inputs, objective.graph.read_by(weights))
         values = {label: objective.value(label, tensors) for label in weights}
         gradients = term_gradients(weights, values, parameters)
         shares = compare(gradients)

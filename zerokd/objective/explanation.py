@@ -136,7 +136,9 @@ def _forwards(
     phase: Phase, components: Components, objective: Objective, computed: dict[str, np.ndarray]
 ) -> Iterable[ForwardAccount]:
     for call in objective.graph.forwards():
-        readers = [term.label for term in phase.terms if call in objective.graph.live([term.label])]
+        readers = [
+            term.label for term in phase.terms if call in objective.graph.live(objective.graph.read_by([term.label]))
+        ]
         steps = int(np.any([computed[label] for label in readers], axis=0).sum())
         alone = sum(int(computed[label].sum()) for label in readers)
         role = components.role(call.owner)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import torch
@@ -33,6 +33,12 @@ class Forward:
     layers: tuple[str, ...]
     reads: tuple[str, ...] = ("low",)
     at_rest: bool = False
+    frozen: bool = False
+
+    @property
+    def told_by(self) -> tuple[str, ...]:
+        """The signals that :meth:`describe` asks for."""
+        return self.reads
 
     @property
     def name(self) -> str:
@@ -69,11 +75,14 @@ class Forward:
 
 @frozen(eq=False)
 class Adaptation:
-    """One adapter on the tensors of a term's ports. ``bound`` says which tensor each port holds before it."""
+    """One adapter on the tensors of a term's ports. ``bound`` says which tensor each port holds before it, ``ports``
+    which of them it adapts here: one that adapts them one by one is run apart for what does not change in training."""
 
     adapter: Adapter
     key: str
     bound: dict[str, str]
+    ports: tuple[str, ...]
+    frozen: bool = False
 
     @property
     def name(self) -> str:
@@ -81,28 +90,29 @@ class Adaptation:
 
     @property
     def reads(self) -> tuple[str, ...]:
+        return tuple(self.bound[port] for port in self.ports)
+
+    @property
+    def told_by(self) -> tuple[str, ...]:
         return tuple(self.bound.values())
 
     @property
     def writes(self) -> tuple[str, ...]:
-        return tuple(self.given.values())
-
-    @property
-    def given(self) -> dict[str, str]:
-        """The tensor each port holds after it."""
-        return {port: f"{self.key}[{port}]" for port in self.bound}
+        return tuple(named(self.key, port) for port in self.ports)
 
     def compute(self, tensors: Tensors) -> dict[str, Tensor]:
-        adapted = self.adapter({port: tensors[name] for port, name in self.bound.items()})
-        return self._named(adapted)
+        return self._named(self.adapter({port: tensors[self.bound[port]] for port in self.ports}))
 
     def describe(self, signals: Signals) -> dict[str, Signal]:
-        described = self.adapter.describe({port: signals[name] for port, name in self.bound.items()})
-        return self._named(described)
+        return self._named(self.adapter.describe({port: signals[name] for port, name in self.bound.items()}))
 
     def _named(self, made: Mapping[str, T]) -> dict[str, T]:
-        given = self.given
-        return {given[port]: value for port, value in made.items()}
+        return {named(self.key, port): value for port, value in made.items() if port in self.ports}
+
+
+def named(key: str, port: str) -> str:
+    """What a port's tensor is called after an adaptation."""
+    return f"{key}[{port}]"
 
 
 Call = Forward | Adaptation
@@ -111,56 +121,82 @@ Call = Forward | Adaptation
 class Graph:
     """The computations of one stage in order, and which tensor every port of every term reads.
 
-    ``bindings`` maps a term's label to port -> tensor name, after the term's adapters.
+    ``bindings`` maps a term's label to port -> tensor name, after the term's adapters. ``fixed`` are the tensors that
+    depend on the image alone, whatever is trained: ``low``, what frozen models make of it, and what adapters without
+    parameters make of that.
     """
 
     def __init__(self, phase: Phase, components: Components):
         self.calls: list[Call] = [
-            Forward(owner, components.network(owner), features_of(owner, phase.terms))
+            Forward(
+                owner,
+                components.network(owner),
+                features_of(owner, phase.terms),
+                frozen=components.role(owner) == "teacher",
+            )
             for owner in owners_of(phase.terms)
         ]
-        adaptations: dict[str, Adaptation] = {}
+        self.fixed = {"low", *(name for call in self.calls if call.frozen for name in call.writes)}
         self.bindings: dict[str, dict[str, str]] = {}
+        adapted: set[str] = set()
         for term in phase.terms:
-            self.bindings[term.label] = self._adapt(term, adaptations)
-        self.calls += adaptations.values()
-        self._live: dict[frozenset[str], list[Call]] = {}
+            self.bindings[term.label] = self._adapt(term, adapted)
+        self._live: dict[tuple[frozenset[str], frozenset[str]], list[Call]] = {}
 
-    def _adapt(self, term: Term, adaptations: dict[str, Adaptation]) -> dict[str, str]:
+    def _adapt(self, term: Term, adapted: set[str]) -> dict[str, str]:
         """Chain a term's adapters; an equal chain on equal tensors is shared between terms."""
         bound = dict(term.on)
         for adapter, name in zip(term.adapters, term.adapter_names, strict=True):
             key = f"{name}({', '.join(f'{port}={tensor}' for port, tensor in bound.items())})"
-            bound = adaptations.setdefault(key, Adaptation(adapter, key, bound)).given
+            if key not in adapted:
+                adapted.add(key)
+                self.calls += self._adaptations(adapter, key, bound)
+            bound = {port: named(key, port) for port in bound}
         return bound
+
+    def _adaptations(self, adapter: Adapter, key: str, bound: dict[str, str]) -> Iterator[Adaptation]:
+        """One for all ports; or one for the fixed ones and one for the rest, where an adapter adapts them apart."""
+        pure = not [*adapter.parameters(), *adapter.buffers()]
+        fixed = tuple(port for port, tensor in bound.items() if pure and tensor in self.fixed)
+        moving = tuple(port for port in bound if port not in fixed)
+        if moving and not adapter.apart:
+            fixed, moving = (), tuple(bound)
+        for ports in filter(None, (fixed, moving)):
+            made = Adaptation(adapter, key, bound, ports, ports == fixed)
+            if made.frozen:
+                self.fixed.update(made.writes)
+            yield made
 
     def forwards(self) -> list[Forward]:
         """The models that run in a step."""
         return [call for call in self.calls if isinstance(call, Forward)]
 
-    def live(self, labels: Iterable[str]) -> list[Call]:
-        """The calls that these terms need, in order."""
-        wanted = frozenset(name for label in labels for name in self.bindings[label].values())
-        if wanted not in self._live:
-            needed, kept = set(wanted), []
+    def read_by(self, labels: Iterable[str]) -> frozenset[str]:
+        """The tensors that these terms read."""
+        return frozenset(name for label in labels for name in self.bindings[label].values())
+
+    def live(self, wanted: frozenset[str], given: frozenset[str] = frozenset()) -> list[Call]:
+        """The calls that make these tensors of those that are given, in order."""
+        if (wanted, given) not in self._live:
+            needed, kept = set(wanted - given), []
             for call in reversed(self.calls):
                 if needed.intersection(call.writes):
                     kept.append(call)
-                    needed.update(call.reads)
-            self._live[wanted] = kept[::-1]
-        return self._live[wanted]
+                    needed.update(name for name in call.reads if name not in given)
+            self._live[wanted, given] = kept[::-1]
+        return self._live[wanted, given]
 
-    def compute(self, inputs: Tensors, labels: Iterable[str]) -> dict[str, Tensor]:
-        """All tensors that the named terms read, from a step's inputs."""
+    def compute(self, inputs: Tensors, wanted: frozenset[str]) -> dict[str, Tensor]:
+        """These tensors, and whatever else is made on the way, from what is given."""
         tensors = dict(inputs)
-        for call in self.live(labels):
+        for call in self.live(wanted, frozenset(inputs)):
             tensors.update(call.compute(tensors))
         return tensors
 
     def adapt(self, tensors: Tensors, labels: Iterable[str]) -> dict[str, Tensor]:
         """The same from what the models have made: only the adapters run."""
         adapted = dict(tensors)
-        for call in self.live(labels):
+        for call in self.live(self.read_by(labels)):
             if isinstance(call, Adaptation):
                 adapted.update(call.compute(adapted))
         return adapted

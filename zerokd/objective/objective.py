@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from zerokd.equation.equation import at
 from zerokd.equation.expression import Series
 from zerokd.objective.graph import Adaptation, Graph
+from zerokd.plugin.contracts import Loss
 from zerokd.recipe.components import Phase
 
 
@@ -25,6 +28,36 @@ class Evaluation:
     total: Tensor
     values: dict[str, Tensor]
     weights: dict[str, float]
+
+    def detached(self) -> Evaluation:
+        """The same without its graph."""
+        values = {label: value.detach() for label, value in self.values.items()}
+        return Evaluation(self.total.detach(), values, self.weights)
+
+
+def joined(parts: Sequence[Evaluation]) -> Evaluation:
+    """One evaluation of those of the parts of a batch."""
+    if len(parts) == 1:
+        return parts[0]
+    values = {label: torch.cat([one.values[label] for one in parts]) for label in parts[0].values}
+    sizes = [len(next(iter(one.values.values()))) for one in parts]
+    total = torch.stack([size * one.total for size, one in zip(sizes, parts, strict=True)]).sum() / sum(sizes)
+    return Evaluation(total, values, parts[0].weights)
+
+
+Prepared = tuple[Tensor, ...]
+
+
+@frozen(eq=False)
+class Kept:
+    """What an objective computes of its images alone, whatever is trained: fixed tensors of its graph by name, and what
+    losses have prepared of their fixed ports by label."""
+
+    tensors: Mapping[str, Tensor] = MappingProxyType({})
+    prepared: Mapping[str, Prepared] = MappingProxyType({})
+
+
+NOTHING = Kept()
 
 
 class Objective(nn.Module):
@@ -45,15 +78,28 @@ class Objective(nn.Module):
             for term in phase.terms
         }
         self.active = phase.active
+        self.fixed_ports = {
+            term.label: tuple(port for port, declared in term.loss.ports.items() if not declared.grad)
+            for term in phase.terms
+        }
 
-    def forward(self, inputs: Mapping[str, Tensor], step: int = 0) -> Evaluation:
-        """``step`` counts from 0 at the stage's start."""
+    def forward(self, inputs: Mapping[str, Tensor], step: int = 0, kept: Kept = NOTHING) -> Evaluation:
+        """``step`` counts from 0 at the stage's start; ``kept`` is what is known of these images already."""
         weights = self.weights_at(step)
-        tensors = self.graph.compute(inputs, weights)
-        values = {label: self.value(label, tensors) for label in weights}
+        tensors = self.graph.compute({**inputs, **kept.tensors}, self.read(weights, kept.prepared))
+        values = {label: self.value(label, tensors, kept.prepared.get(label)) for label in weights}
         trained = [label for label in weights if label not in self.monitored]
-        total = torch.stack([weights[label] * values[label].mean() for label in trained]).sum()
-        return Evaluation(total, values, weights)
+        means = torch.stack([values[label] for label in trained]).mean(dim=1)
+        return Evaluation(means @ means.new_tensor([weights[label] for label in trained]), values, weights)
+
+    def read(self, labels: Iterable[str], prepared: Collection[str] = ()) -> frozenset[str]:
+        """The tensors that these terms read; for one that is prepared, those of the ports that carry gradient."""
+        return frozenset(
+            name
+            for label in labels
+            for port, name in self.graph.bindings[label].items()
+            if label not in prepared or port not in self.fixed_ports[label]
+        )
 
     def weights_at(self, step: int) -> dict[str, float]:
         """The effective weight of every term that is computed at a step: one that weighs nothing is not."""
@@ -76,8 +122,15 @@ class Objective(nn.Module):
         """The largest effective weight of every term that trains."""
         return {label: float(np.max(one)) for label, one in self.weights.items() if label not in self.monitored}
 
-    def value(self, label: str, tensors: Mapping[str, Tensor]) -> Tensor:
-        """One term's value per image."""
-        ports = {port: tensors[name] for port, name in self.graph.bindings[label].items()}
+    def value(self, label: str, tensors: Mapping[str, Tensor], prepared: Prepared | None = None) -> Tensor:
+        """One term's value per image, from what was prepared of its fixed ports where that is given."""
+        loss, bound = self.loss(label), self.graph.bindings[label]
         with torch.set_grad_enabled(label not in self.monitored and torch.is_grad_enabled()):
-            return self.losses[label.replace(".", "/")](**ports)
+            if prepared is None:
+                return loss(**{port: tensors[name] for port, name in bound.items()})
+            moving = {port: tensors[name] for port, name in bound.items() if port not in self.fixed_ports[label]}
+            return loss.compare(*prepared, **moving)
+
+    def loss(self, label: str) -> Loss:
+        """The loss of a term."""
+        return cast(Loss, self.losses[label.replace(".", "/")])

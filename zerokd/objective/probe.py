@@ -48,7 +48,7 @@ def probe(phase: Phase, components: Components, sample: Tensor) -> Objective:
         if not found:
             found += _proved(phase, objective, inputs, tensors, components)
     if found:
-        raise RecipeError(*found)
+        raise RecipeError(*dict.fromkeys(found))
     return objective
 
 
@@ -74,7 +74,7 @@ def _proved(
 def _traced(phase: Phase, graph: Graph, tensors: dict[str, Tensor], signals: dict[str, Signal]) -> Iterator[Problem]:
     """Run every call once; one that refuses, or changes what others read, is told at the terms it serves."""
     for call in graph.calls:
-        if not all(name in tensors for name in call.reads):
+        if not all(name in signals for name in call.told_by):
             continue
         served = [term for term in phase.terms if _needs(graph, term, call)]
         before = _copies(tensors)
@@ -89,7 +89,7 @@ def _traced(phase: Phase, graph: Graph, tensors: dict[str, Tensor], signals: dic
 
 
 def _needs(graph: Graph, term: Term, call: Call) -> bool:
-    return call in graph.live([term.label])
+    return call in graph.live(graph.read_by([term.label]))
 
 
 def _copies(tensors: Tensors) -> dict[str, tuple[int, Tensor]]:

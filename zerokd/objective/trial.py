@@ -54,7 +54,7 @@ def with_other_parameters(graph: Graph, inputs: Tensors, labels: Iterable[str], 
         for one in parameters:
             noise = torch.rand(one.shape, generator=generator).to(one) * 2 - 1
             one.add_(STEP * noise * (1 + one.abs()))
-        return graph.compute(inputs, labels)
+        return graph.compute(inputs, graph.read_by(labels))
     finally:
         for one, before in zip(parameters, kept, strict=True):
             one.copy_(before)

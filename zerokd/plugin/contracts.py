@@ -5,44 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from zerokd.plugin.clock import Clock
+from zerokd.plugin.component import Component
 from zerokd.plugin.config import Config
 from zerokd.plugin.specs import Port, Signal
-
-NONE: Mapping[str, Any] = MappingProxyType({})
-
-
-class Component:
-    """A class built from its validated :class:`Config`: ``Ssim(window=7)`` in Python, ``use = "ssim"`` in a recipe.
-
-    A component that had to use something else than it was asked for, because its config allowed that, says so in
-    ``fallbacks``; one whose config has a known pitfall says that in ``cautions``. The run prints both and writes them
-    into the manifest. ``sources`` is what it read from outside, with its SHA-256.
-
-    Two declarations are for the conformance kit, :mod:`zerokd.testing`: ``examples`` are configs to try it with (by
-    default one: what a recipe must give, the rest left to the defaults), and ``known_failures`` names the checks that
-    it cannot pass, each with the reason; one that passes after all is a failure of its own.
-    """
-
-    Config: ClassVar[type[BaseModel]] = Config
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
-    known_failures: ClassVar[Mapping[str, str]] = NONE
-    config: Any
-    fallbacks: tuple[str, ...] = ()
-    cautions: tuple[str, ...] = ()
-    sources: Mapping[str, str] = NONE
-
-    def __init__(self, **options: Any):
-        super().__init__()
-        self.config = type(self).Config(**options)
 
 
 class Loss(Component, nn.Module):
@@ -57,9 +30,15 @@ class Loss(Component, nn.Module):
 
     ``best_on`` names the scenes on which the value is ``bounds[0]`` exactly, ``worsens_with`` the corruptions of such a
     scene that raise it; both are words of :mod:`zerokd.testing.scenes`.
+
+    A loss that computes much of its other ports alone may have ``prepare``, which takes those and returns tensors whose
+    first axis is N, and ``compare``, which takes these in order and the ports that ask for gradient by keyword. Both
+    together must give what :meth:`forward` gives; for an image that comes again the first is not called again.
     """
 
     ports: ClassVar[Mapping[str, Port]]
+    prepare: Callable[..., tuple[Tensor, ...]] | None = None
+    compare: Callable[..., Tensor]
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
     best_on: ClassVar[tuple[str | float, ...]] = ()
     worsens_with: ClassVar[tuple[str, ...]] = ()
@@ -80,8 +59,12 @@ class Loss(Component, nn.Module):
 class Adapter(Component, nn.Module):
     """Makes the tensors of one term comparable: takes them by port name and returns them under the same names.
 
-    ``example`` names two signals of recipes/paper.toml, of student and teacher, that it is worth showing on.
+    ``example`` names two signals of recipes/paper.toml, of student and teacher, that it is worth showing on. ``apart``
+    says that each tensor is adapted by itself, after what :meth:`describe` was told: :meth:`forward` may then be given
+    some of the ports, and those of a frozen teacher need not be adapted again for an image that comes again.
     """
+
+    apart: ClassVar[bool] = False
 
     example: ClassVar[tuple[str, str]] = ("student.enhanced", "teacher.enhanced")
 

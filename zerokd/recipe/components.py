@@ -13,8 +13,8 @@ from zerokd.equation.expression import Series
 from zerokd.errors import Place, ZerokdError
 from zerokd.plugin.catalogue import Entry
 from zerokd.plugin.clock import Clock
+from zerokd.plugin.component import NONE
 from zerokd.plugin.contracts import (
-    NONE,
     Adapter,
     Aggregator,
     Augmentation,
@@ -28,7 +28,9 @@ from zerokd.plugin.contracts import (
 )
 from zerokd.recipe.positions import KeyPath
 from zerokd.recipe.schema import Optimizer, When
+from zerokd.recipe.speed import Speed
 
+UNTOLD = Speed()
 TRAINED = "student"  # the model that is trained; all others are frozen
 
 
@@ -136,6 +138,7 @@ class Components:
     diagnose_every: int
     checkpoint_seconds: float
     skip: int
+    speed: Speed = UNTOLD
     measures: tuple[Measure, ...] = ()
     observers: Mapping[str, Observer] = NONE
 

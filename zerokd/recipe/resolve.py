@@ -95,6 +95,7 @@ class _Resolver(Builder):
             diagnose_every=self.recipe.diagnose_every,
             checkpoint_seconds=self.recipe.checkpoint_seconds,
             skip=self.recipe.skip_at_most if self.recipe.on_nonfinite == "skip" else 0,
+            speed=self.recipe.speed,
             measures=measures,
             observers={name: built for name, built in observers.items() if built is not None},
         )

@@ -13,6 +13,7 @@ from zerokd.plugin.config import Config
 from zerokd.recipe.document import Document
 from zerokd.recipe.mistakes import fields_of, path_of, problems
 from zerokd.recipe.positions import KeyPath
+from zerokd.recipe.speed import Speed
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
@@ -186,6 +187,7 @@ class Recipe(Config):
         "abort", description="what to do about a step that is not finite: end the run there, or leave the step out"
     )
     skip_at_most: int = Field(10, ge=1, description="steps that a run may leave out before it ends all the same")
+    speed: Speed = Speed()
     params: dict[Identifier, AnyParam] = Field(
         {}, description="what equations may use: a number, a schedule, or { equals = EXPRESSION }"
     )

@@ -64,7 +64,7 @@ def check_data(data: Data, source: str) -> None:
 
 def to_float(images: Sequence[Tensor], device: torch.device) -> Tensor:
     """uint8 images as one batch (N, 3, H, W), float32 in [0, 1]."""
-    return torch.stack(list(images)).to(device, memory_format=torch.channels_last).float() / 255
+    return torch.stack(list(images)).to(device).float() / 255
 
 
 def batches(

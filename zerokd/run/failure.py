@@ -92,7 +92,7 @@ def explain(
     try:
         with torch.random.fork_rng(devices=[]), blame("computing the step again"):
             inputs = phase.stage.inputs(batch.low)
-            signals += _not_finite(objective.graph.compute(inputs, labels), batch.names)
+            signals += _not_finite(objective.graph.compute(inputs, objective.graph.read_by(labels)), batch.names)
             terms = terms or list(_steep(objective, inputs, labels, batch.names, student))
     except ZerokdError as fault:
         note = fault.problems[0].message
@@ -158,7 +158,8 @@ def _steep(
     trained = [one for one in (*student.parameters(), *objective.parameters()) if one.requires_grad]
 
     def is_steep(label: str, part: Mapping[str, Tensor]) -> bool:
-        value = objective.value(label, objective.graph.compute(part, [label])).mean()
+        graph = objective.graph
+        value = objective.value(label, graph.compute(part, graph.read_by([label]))).mean()
         gradients = torch.autograd.grad(value, trained, allow_unused=True)
         return not all(torch.isfinite(one).all() for one in gradients if one is not None)
 

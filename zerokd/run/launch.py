@@ -14,10 +14,11 @@ from zerokd.recipe.document import Document
 from zerokd.recipe.extends import read_recipe
 from zerokd.recipe.schema import Recipe
 from zerokd.run.check import checked
+from zerokd.run.device import choose_device
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import Progress
 from zerokd.run.resume import Resumed, is_finished, last_checkpoint, read_manifest, same_recipe, same_run, unfinished
-from zerokd.run.session import account, choose_device, execute, prepare
+from zerokd.run.session import account, execute, prepare
 
 RUNS = Path("runs")
 

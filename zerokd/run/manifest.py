@@ -13,19 +13,19 @@ import torch
 
 from zerokd._version import __version__
 from zerokd.equation.expression import Series
-from zerokd.objective.objective import Objective
 from zerokd.plugin.catalogue import Provider
 from zerokd.plugin.contracts import Data
 from zerokd.plugin.overview import file_digest
-from zerokd.recipe.components import Components, Phase
+from zerokd.recipe.components import Components
 from zerokd.run.data_account import data_account
+from zerokd.run.step import Stepper
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "pydantic", "pluggy", "attrs", "safetensors")
 
 
 def manifest(
     components: Components,
-    objectives: Sequence[Objective],
+    steppers: Sequence[Stepper],
     parts: tuple[list[int], list[int]],
     device: torch.device,
     arguments: Sequence[str],
@@ -52,7 +52,7 @@ def manifest(
             "account": data_account(data).as_json(named=False),
             "rejected": [{"name": name, "reason": reason} for name, reason in data.rejected],
         },
-        "stages": [_stage(*pair) for pair in zip(components.phases, objectives, strict=True)],
+        "stages": [_stage(one) for one in steppers],
         "fallbacks": list(components.fallbacks),
         "cautions": list(components.cautions),
     }
@@ -62,7 +62,8 @@ def _provider(provider: Provider) -> str:
     return f"{provider} sha256:{file_digest(provider.path)}" if provider.path else str(provider)
 
 
-def _stage(phase: Phase, objective: Objective) -> dict[str, Any]:
+def _stage(stepper: Stepper) -> dict[str, Any]:
+    phase, objective = stepper.phase, stepper.objective
     return {
         "name": phase.name,
         "objective": phase.equation.text,
@@ -72,6 +73,7 @@ def _stage(phase: Phase, objective: Objective) -> dict[str, Any]:
         **({"aggregator": phase.aggregate} if phase.aggregate else {}),
         "epochs": phase.epochs,
         "steps": phase.clock.steps,
+        "images_at_once": stepper.at_once,
         "forwards": [call.owner for call in objective.graph.forwards()],
     }
 

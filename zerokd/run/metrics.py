@@ -93,8 +93,8 @@ class Metrics:
         self, epoch: int, rate: float, norm: Tensor, evaluation: Evaluation, gradients: Shares | None = None
     ) -> None:
         """Note one step, and the gradients of its terms where they were measured."""
-        means = [values.mean() for values in evaluation.values.values()]
-        total, size, *values = torch.stack([evaluation.total, norm, *means]).tolist()  # one wait for the device
+        means = torch.stack([*evaluation.values.values()]).mean(dim=1)
+        total, size, *values = torch.cat([evaluation.total.view(1), norm.view(1), means]).tolist()  # one wait
         terms = {
             label: {"value": value, "weight": weight, "contribution": weight * value}
             for (label, weight), value in zip(evaluation.weights.items(), values, strict=True)

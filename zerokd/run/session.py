@@ -24,6 +24,7 @@ from zerokd.recipe.components import TRAINED, Components, Phase
 from zerokd.run.batches import batches, check_data, generator, split, to_float
 from zerokd.run.capacity import Capacity, capacity
 from zerokd.run.checkpoint import remove
+from zerokd.run.device import layout, settle
 from zerokd.run.failure import kept_in
 from zerokd.run.folder import RunFolder
 from zerokd.run.guard import Guard
@@ -35,6 +36,7 @@ from zerokd.run.pictures import draw_curves, draw_samples
 from zerokd.run.progress import Progress
 from zerokd.run.resume import FRESH, Resumed
 from zerokd.run.runner import train
+from zerokd.run.step import Stepper, stepper
 from zerokd.run.stop import stoppable
 from zerokd.run.training import Training
 from zerokd.run.worth import enhanced, fidelity, inputs, told, unmeasured
@@ -53,13 +55,17 @@ class Plan:
     """A run that may start: every term of every stage has been seen to train the student."""
 
     components: Components
-    objectives: tuple[Objective, ...]
+    steppers: tuple[Stepper, ...]
     evidences: tuple[Evidence, ...]
     training: list[int]
     held_out: list[int]
     device: torch.device
     gauge: Gauge
     untrained: dict[str, Reading]
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        return tuple(one.objective for one in self.steppers)
 
     @property
     def measured_on(self) -> str:
@@ -83,54 +89,35 @@ class Plan:
             return capacity(self.components.student, images, not_tried)
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of that name.
-
-    Raises:
-        RecipeError: there is no such device here.
-    """
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as fault:
-        first = str(fault).splitlines()[0]
-        raise RecipeError(
-            Problem(f"device {name!r} cannot be used: {first}", hints=("leave --device out for cpu",))
-        ) from None
-    return device
-
-
 def prepare(components: Components, device: torch.device) -> Plan:
     """Pin what decides a run's bits, move everything to the device, and probe all stages.
 
     Raises:
         ZerokdError: with the problems of all stages.
     """
-    torch.set_num_threads(components.threads)
-    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
-    # the default pays a pass over every new tensor so that reading one unwritten repeats; none is read here
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    settle(device, components.threads)
     for owner in (*components.models, *components.averages):
         network = components.network(owner).to(device)
-        network.to(memory_format=torch.channels_last)  # depthwise layers run 1.6 times as fast
+        network.to(memory_format=layout(network))
     data = components.data
     check_data(data, components.origins["data"]["use"])
     training, held_out = split(data, data.config.held_out)
-    objectives: list[Objective] = []
+    steppers: list[Stepper] = []
     evidences: list[Evidence] = []
     problems: list[Problem] = []
     for phase in components.phases:
         try:
             sample = _sample(phase, components, training, device)
-            objectives.append(probe(phase, components, sample))
-            evidences.append(evidence(phase, components, objectives[-1], sample))
+            objective = probe(phase, components, sample)
+            evidences.append(evidence(phase, components, objective, sample))
+            steppers.append(stepper(phase, objective, components, sample, len(training)))
         except RecipeError as error:
             problems += error.problems
     gauge = Gauge(components, device)
     problems += unmeasured(gauge, components, (held_out or training)[:MEASURED], device)
     if problems:
         raise RecipeError(*dict.fromkeys(problems))
-    plan = Plan(components, tuple(objectives), tuple(evidences), training, held_out, device, gauge, {})
+    plan = Plan(components, tuple(steppers), tuple(evidences), training, held_out, device, gauge, {})
     plan.survey("nothing is trained yet", 1)  # a student that cannot be measured is refused now
     plan.untrained.update(plan.measure())
     faults = list(gauge.faults(plan.untrained))
@@ -172,8 +159,8 @@ def execute(
         folder.write_manifest(record)
         with observed(plan.components, folder, record, progress.aloud) as watchers:
             with open_metrics(folder.metrics, keeper.metrics_length) as file:
-                pairs = zip(plan.components.phases, plan.objectives, strict=True)
-                for (phase, objective), about in zip(pairs, record["stages"], strict=True):
+                for stepper, about in zip(plan.steppers, record["stages"], strict=True):
+                    phase, objective = stepper.phase, stepper.objective
                     if phase.name in keeper.done:
                         about.update(keeper.done[phase.name])
                         continue
@@ -186,7 +173,7 @@ def execute(
                         training = Training(phase, objective, plan.components)
                         keeper.begin(training, metrics)
                         after_step = partial(keeper.after_step, training, metrics)
-                        train(training, plan.components, plan.training, metrics, plan.device, guard, after_step)
+                        train(training, stepper, plan.components, plan.training, metrics, guard, after_step)
                         keeper.keep(training, metrics)
                     about.update(survey(plan, phase, folder, file, progress))
                     keeper.done[phase.name] = {key: about[key] for key in SURVEY if key in about}
@@ -211,7 +198,7 @@ def survey(plan: Plan, phase: Phase, folder: RunFolder, file: TextIO, progress: 
 
 def account(plan: Plan) -> dict[str, Any]:
     """What a run says of itself before its first step."""
-    record = manifest(plan.components, plan.objectives, (plan.training, plan.held_out), plan.device, sys.argv[1:])
+    record = manifest(plan.components, plan.steppers, (plan.training, plan.held_out), plan.device, sys.argv[1:])
     for about, measured in zip(record["stages"], plan.evidences, strict=True):
         about["probe"] = measured.as_json()
     return record

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zerokd.objective.objective import Objective
 from zerokd.recipe.components import TRAINED, Average, Components, Phase
 from zerokd.run.checkpoint import owned, part
+from zerokd.run.flat import Flat, flattened
 
 OBJECTIVE, OPTIMIZER, AGGREGATOR = ".objective", ".optimizer", ".aggregator"  # no model's name starts with a dot
 
@@ -26,10 +27,43 @@ class Training:
         self.averages = {owner: one for owner, one in components.averages.items() if owner in read}
         for average in self.averages.values():  # restarted, so that it never remembers weights from before its stage
             average.model.load_state_dict(self.student.state_dict())
-        self.trained = [one for one in (*self.student.parameters(), *objective.parameters()) if one.requires_grad]
-        self.aggregator = phase.aggregator.to(next(self.student.parameters()).device) if phase.aggregator else None
+        self.parameters = [one for one in self.student.parameters() if one.requires_grad]
+        device = self.parameters[0].device
+        self.aggregator = phase.aggregator.to(device) if phase.aggregator else None
+        self.own = flattened(self.parameters)
+        self.flats = [*self.own, *flattened(one for one in objective.parameters() if one.requires_grad)]
+        self.followers = {owner: self._follower(average) for owner, average in self.averages.items()}
         settings = phase.optimizer
-        self.optimizer = torch.optim.Adam(self.trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        self.optimizer = torch.optim.Adam(
+            [one.values for one in self.flats],
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=device.type in ("cpu", "cuda"),
+        )
+
+    def _follower(self, average: Average) -> list[Flat]:
+        """An average's parameters, laid out as the student's that it follows; others never change."""
+        pairs = zip(average.model.parameters(), self.student.parameters(), strict=True)
+        return flattened(kept for kept, new in pairs if new.requires_grad)
+
+    def forget(self) -> None:
+        """Set the stored gradient to 0."""
+        for one in self.flats:
+            one.gradient.zero_()
+
+    def follow(self, gradient: Tensor) -> None:
+        """Give the student's parameters another gradient (P,) than the stored one."""
+        for one, its in zip(self.own, gradient.split([one.values.numel() for one in self.own]), strict=True):
+            one.gradient.copy_(its)
+
+    def clip(self) -> Tensor:
+        """Limit the norm of the stored gradient as a whole; returns what it was before."""
+        norms = [torch.linalg.vector_norm(one.gradient) for one in self.flats]
+        norm = norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
+        scale = (self.phase.optimizer.clip_norm / (norm + 1e-6)).clamp(max=1.0)
+        for one in self.flats:
+            one.gradient.mul_(scale)
+        return norm
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, from 0: a cosine from the first to the final one."""
@@ -42,9 +76,17 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
-        for average in self.averages.values():
-            update(average, self.student)
+        self._average()
         return rate
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the averages one step towards the student: after the optimizer's step, every step."""
+        for owner, average in self.averages.items():
+            for kept, new in zip(self.followers[owner], self.own, strict=True):
+                kept.values.lerp_(new.values, 1 - average.decay)
+            for stored, current in zip(average.model.buffers(), self.student.buffers(), strict=True):
+                stored.copy_(current)
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that training may have changed, under the name of its owner."""
@@ -76,12 +118,3 @@ class Training:
             found[AGGREGATOR] = dict([*self.aggregator.named_parameters(), *self.aggregator.named_buffers()])
         trained = {name: one for name, one in self.objective.named_parameters() if one.requires_grad}
         return found | {OBJECTIVE: trained | dict(self.objective.named_buffers())}
-
-
-@torch.no_grad()
-def update(average: Average, student: nn.Module) -> None:
-    """Move the average one step towards the student: after the optimizer's step, every step."""
-    for kept, new in zip(average.model.parameters(), student.parameters(), strict=True):
-        kept.lerp_(new, 1 - average.decay)
-    for stored, current in zip(average.model.buffers(), student.buffers(), strict=True):
-        stored.copy_(current)

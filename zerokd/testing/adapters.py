@@ -58,4 +58,15 @@ def gradient_flows(subject: Subject) -> None:
             require(reached, f"the gradient at {port} of {pair} is none, 0 or not finite")
 
 
-RULES = (describes, comparable, image_alone, gradient_flows, *ALIKE)
+@rule(applies=lambda subject: subject.component.apart)
+def ports_apart(subject: Subject) -> None:
+    """where it says that it adapts its ports apart, each comes out alone as it does among the others"""
+    for pair, (adapter, given, _) in accepted(subject).items():
+        inputs = made(given)
+        for port, tensor in adapter(dict(inputs)).items():
+            alone = adapter({port: inputs[port]})
+            require(set(alone) == {port}, f"given {port} of {pair} alone it returns {sorted(alone)}")
+            same(alone[port], tensor, f"{port} of {pair}, alone and among the others", 0.0)
+
+
+RULES = (describes, comparable, image_alone, gradient_flows, ports_apart, *ALIKE)

@@ -105,6 +105,29 @@ def compiles(subject: Subject) -> None:
             require(close, f"another gradient at port {name!r} when compiled: {brief(other)}, not {brief(gradient)}")
 
 
+@rule(applies=lambda subject: subject.component.prepare is not None)
+def prepared_alike(subject: Subject) -> None:
+    """what it prepares of its other ports gives compare() the value and gradient of forward, for each image alone"""
+    measure = subject.build()
+    ports = tensors(measure)
+    leaves, again = asking(measure, ports), asking(measure, ports)
+    fixed = {name: one for name, one in ports.items() if not measure.ports[name].grad}
+    whole = measure.prepare(**fixed)
+    alone = [measure.prepare(**{name: one[row : row + 1] for name, one in fixed.items()}) for row in range(3)]
+    for index, one in enumerate(whole):
+        require(len(one) == 3, f"prepared tensor {index} has a first axis of {len(one)} for 3 images")
+        same(torch.cat([each[index] for each in alone]), one, f"prepared tensor {index}, one by one and together", 1e-5)
+    value, found = gradients(measure, leaves)
+    moving = {name: one for name, one in again.items() if measure.ports[name].grad}
+    compared = measure.compare(*whole, **moving)
+    same(compared, value, "another value from what is prepared", 0.0)
+    slopes = torch.autograd.grad(compared.sum(), list(moving.values()))
+    for name, slope in zip(moving, slopes, strict=True):
+        gradient = found[name]
+        assert gradient is not None
+        same(slope, gradient, f"another gradient at port {name!r} from what is prepared", 0.0)
+
+
 RULES = (
     asks_for_gradient,
     gradient_reaches,
@@ -112,4 +135,5 @@ RULES = (
     gradient_is_slope,
     deterministic,
     compiles,
+    prepared_alike,
 )

@@ -1,0 +1,59 @@
+"""One image after the other gives what the batch gives, with the memory of one."""
+
+import pytest
+import torch
+
+from zerokd.losses.image_by_image import image_by_image
+
+
+def value(moving, fixed):
+    return ((moving - fixed) ** 3).abs().mean(dim=(1, 2, 3))
+
+
+def inputs():
+    generator = torch.Generator().manual_seed(0)
+    moving, fixed = torch.rand(2, 3, 3, 4, 4, generator=generator, dtype=torch.float64)
+    return moving.requires_grad_(), fixed
+
+
+def test_values_and_gradients_are_those_of_the_batch():
+    moving, fixed = inputs()
+    weights = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)  # another slope for each image
+    found, wanted = image_by_image(value, moving, fixed), value(moving, fixed)
+    assert torch.equal(found, wanted)
+    (one,), (other,) = (torch.autograd.grad((weights * each).sum(), moving) for each in (found, wanted))
+    torch.testing.assert_close(one, other, rtol=1e-12, atol=0)
+    assert torch.autograd.gradcheck(lambda x: image_by_image(value, x, fixed), (moving,))
+
+
+def test_the_function_sees_one_image_at_a_time_where_gradient_is_asked_for():
+    seen = []
+
+    def watched(moving, fixed):
+        seen.append(len(moving))
+        return value(moving, fixed)
+
+    moving, fixed = inputs()
+    image_by_image(watched, moving, fixed)
+    assert seen == [1, 1, 1]
+    image_by_image(watched, moving.detach(), fixed)
+    with torch.no_grad():
+        image_by_image(watched, moving, fixed)
+    assert seen[3:] == [3, 3]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_nothing_in_between_is_held_until_the_backward_pass(asked):
+    """Only the slope is saved: one tensor of the images' size, however many the function makes."""
+    held = []
+
+    def deep(moving, fixed):
+        for _ in range(8):
+            moving = torch.sin(moving)
+        return value(moving, fixed)
+
+    moving, fixed = inputs()
+    with torch.autograd.graph.saved_tensors_hooks(lambda one: held.append(one.shape) or one, lambda one: one):
+        image_by_image(deep, moving, fixed) if asked else deep(moving, fixed)
+    whole = [shape for shape in held if shape == moving.shape]
+    assert len(whole) == 1 if asked else len(whole) > 8

@@ -1,0 +1,73 @@
+"""What can be kept of an image is what does not depend on what is trained, and it makes no difference."""
+
+import pytest
+import torch
+
+from tests.objective.test_graph import count_forwards
+from zerokd.objective.keeping import Keeping
+from zerokd.objective.objective import Kept
+from zerokd.objective.probe import probe
+
+LOW = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def keeping(build, *settings):
+    components = build(*settings)
+    objective = probe(components.phases[1], components, LOW)
+    return components, objective, Keeping(objective, objective.weights)
+
+
+def test_what_is_kept_is_what_frozen_models_and_their_adapters_make_for_terms(build):
+    _, _, one = keeping(build)
+    pool = "gap(student=adaptive_pool(student=student.features.{0}, teacher=teacher.features.{1})[student], "
+    pool += "teacher=adaptive_pool(student=student.features.{0}, teacher=teacher.features.{1})[teacher])[teacher]"
+    pairs = (("e_conv1", "e_conv2"), ("e_conv2", "e_conv4"), ("e_conv3", "e_conv7"))
+    maps = "match_iterations(prediction=student.curve_map, target=teacher.curve_map)[target]"
+    assert set(one.names) == {"teacher.enhanced", maps, *(pool.format(*pair) for pair in pairs)}
+    assert one.prepares == ["distillation.perceptual", "distillation.structure"]
+
+
+def test_the_objective_and_its_gradient_are_the_same_to_the_bit_with_what_is_kept(build):
+    components, objective, one = keeping(build)
+    parameters = list(components.student.parameters())
+    plain, kept = objective({"low": LOW}), objective({"low": LOW}, 0, one.compute(LOW))
+    for label, value in plain.values.items():
+        assert torch.equal(value, kept.values[label]), label
+    pairs = zip(*(torch.autograd.grad(each.total, parameters) for each in (plain, kept)), strict=True)
+    for first, second in pairs:
+        torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-7)
+
+
+def test_no_frozen_model_runs_where_all_is_kept(build):
+    components, objective, one = keeping(build)
+    kept = one.compute(LOW)
+    counts = count_forwards(components)
+    objective({"low": LOW}, 0, kept)
+    assert counts == {"student": 1, "teacher": 0, "ema": 1}
+
+
+def test_what_is_held_is_not_computed_again(build):
+    components, _, one = keeping(build)
+    whole = one.compute(LOW)
+    counts = count_forwards(components)
+    part = Kept(whole.tensors, {})
+    again = one.compute(LOW, part)
+    assert counts["teacher"] == 0
+    for label, each in whole.prepared.items():
+        assert all(torch.equal(first, second) for first, second in zip(each, again.prepared[label], strict=True))
+
+
+def test_a_stage_without_a_frozen_model_keeps_nothing(build):
+    components = build()
+    objective = probe(components.phases[0], components, LOW)
+    one = Keeping(objective, objective.weights)
+    assert (one.names, one.prepares) == ([], [])
+
+
+@pytest.mark.parametrize("term", ["distillation.perceptual", "distillation.structure"])
+def test_a_term_that_compares_with_something_trained_prepares_nothing(build, term):
+    group, name = term.split(".")
+    _, objective, one = keeping(build, f'terms.{group}.{name}.on={{target="ema.enhanced"}}')
+    assert term not in one.prepares
+    assert "teacher.enhanced" in one.names  # others read it
+    objective({"low": LOW}, 0, one.compute(LOW))

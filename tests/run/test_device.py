@@ -1,0 +1,51 @@
+"""Where a run computes."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from zerokd.errors import RecipeError
+from zerokd.models.nano_dce import NanoDce
+from zerokd.models.zero_dce_pp import ZeroDcePp
+from zerokd.run.device import choose_device, layout
+
+FRESH = """
+import resource, sys, torch
+from zerokd.run.device import keep_freed_memory
+if "keep" in sys.argv and not keep_freed_memory():
+    print(-1); sys.exit()
+torch.empty(2**26).fill_(1)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.empty(2**26).fill_(1)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(*arguments):
+    """Pages that the system has to make for the second of two equal tensors of 256 MiB."""
+    found = subprocess.run([sys.executable, "-c", FRESH, *arguments], capture_output=True, text=True, check=True)
+    return int(found.stdout)
+
+
+def test_freed_memory_serves_the_next_tensor():
+    kept = faults("keep")
+    if kept < 0:
+        pytest.skip("this C library cannot be asked to keep freed memory")
+    assert kept < 100
+    assert faults() > 100
+
+
+def test_an_unknown_device_is_refused():
+    with pytest.raises(RecipeError, match="device 'cudda' cannot be used"):
+        choose_device("cudda")
+    assert choose_device("cpu") == torch.device("cpu")
+
+
+def test_channels_lie_together_in_wide_networks_alone():
+    assert layout(NanoDce()) is torch.contiguous_format
+    assert layout(NanoDce(width=16)) is torch.channels_last
+    assert layout(ZeroDcePp()) is torch.channels_last
+    assert layout(nn.Linear(64, 64)) is torch.contiguous_format

@@ -1,0 +1,77 @@
+"""A batch in parts has the values and the gradient of the batch."""
+
+import pytest
+import torch
+from torch import nn
+
+from zerokd.objective.probe import probe
+from zerokd.run.batches import batches
+from zerokd.run.step import fitting, sees_batch, stepper
+from zerokd.run.training import Training
+
+CPU = torch.device("cpu")
+
+
+def backward(build, at_once, *settings, apart=False):
+    settings = ("stages.distill.batch=5", f"speed.images_at_once={at_once}", *settings)
+    components = build(*settings)
+    phase = components.phases[1]
+    batch = next(batches(components.data, [0, 1, 2, 3, 4], phase, 0, CPU))
+    objective = probe(phase, components, batch.low[:3])
+    training = Training(phase, objective, components)
+    one = stepper(phase, objective, components, batch.low[:3], 5)
+    assert one.at_once == min(at_once, 5)
+    training.forget()
+    evaluation, gradients = one.backward(batch, 0, apart)
+    return evaluation, training.own[0].gradient.clone(), gradients
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5])
+def test_parts_add_up_to_the_batch(build, at_once):
+    (whole, gradient, _), (parts, summed, _) = backward(build, 9), backward(build, at_once)
+    torch.testing.assert_close(parts.total, whole.total, rtol=1e-5, atol=0)
+    torch.testing.assert_close(summed, gradient, rtol=1e-4, atol=1e-6)
+    for label, values in whole.values.items():
+        torch.testing.assert_close(parts.values[label], values, rtol=1e-4, atol=1e-7)
+
+
+def test_the_gradients_of_terms_add_up_too_and_to_the_stored_one(build):
+    _, whole, apart = backward(build, 9, apart=True)
+    _, _, parts = backward(build, 2, apart=True)
+    for label, gradient in apart.items():
+        torch.testing.assert_close(parts[label], gradient, rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(torch.stack([*parts.values()]).sum(0), whole, rtol=1e-4, atol=1e-6)
+
+
+def test_as_many_images_as_suit_the_cache():
+    assert fitting(torch.empty(1, 3, 512, 512)) == 1
+    assert fitting(torch.empty(1, 3, 256, 256)) == 1
+    assert fitting(torch.empty(1, 3, 128, 128)) == 4
+
+
+class Normalised(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, low):
+        return {"enhanced": self.layer(low)}
+
+
+@pytest.mark.parametrize(
+    ("layer", "sees"),
+    [
+        (nn.BatchNorm2d(3), True),
+        (nn.BatchNorm2d(3, track_running_stats=False), True),
+        (nn.Dropout(), True),  # no output comes twice
+        (nn.InstanceNorm2d(3), False),
+        (nn.Conv2d(3, 3, 3), False),
+    ],
+)
+def test_a_student_that_sees_its_batch_gets_it_whole(layer, sees):
+    student = Normalised(layer)
+    state = {name: one.clone() for name, one in student.state_dict().items()}
+    drawn = torch.random.get_rng_state()
+    assert sees_batch(student, torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))) is sees
+    assert all(torch.equal(one, state[name]) for name, one in student.state_dict().items())
+    assert torch.equal(drawn, torch.random.get_rng_state())

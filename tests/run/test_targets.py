@@ -1,0 +1,105 @@
+"""What is frozen is computed once for an image, within the memory that is allowed, and checked now and then."""
+
+import pytest
+import torch
+
+from tests.objective.test_graph import count_forwards
+from zerokd.errors import PluginError
+from zerokd.objective.probe import probe
+from zerokd.run.targets import CHECKED, Share, Targets
+
+LOW = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+NAMES = ("a", "b", "c", "d")
+PIXELS = 32 * 32
+SMALL = ("terms.distillation.perceptual.weight=0", "terms.distillation.structure.weight=0", "stages.distill.epochs=2")
+
+
+def targets(build, *settings, room=2**30, images=4):
+    components = build(*SMALL, *settings)
+    phase = components.phases[1]
+    return components, Targets(phase, probe(phase, components, LOW), images, room)
+
+
+def test_a_teacher_runs_once_for_each_image_not_once_for_each_epoch(build):
+    components, one = targets(build)
+    counts = count_forwards(components)
+    first = one.of(LOW, NAMES)
+    for order in ([3, 1], [0, 2], [2, 3]):
+        again = one.of(LOW[order], tuple(NAMES[row] for row in order))
+        for name, tensor in again.tensors.items():
+            assert torch.equal(tensor, first.tensors[name][order])
+    assert counts["teacher"] == 4
+    assert (one.computed, one.reused) == (4, 6)
+
+
+def test_what_is_kept_has_the_size_that_its_shapes_have(build):
+    """Two tensors of three channels, and three features averaged to one channel each: 36 bytes a pixel."""
+    _, one = targets(build)
+    one.of(LOW, NAMES)
+    assert one.bytes_held() == 4 * (2 * 3 + 3) * 4 * PIXELS
+    assert sum(share.bytes for share in one.shares) == 36 * PIXELS
+
+
+def test_with_less_memory_the_smallest_are_kept_of_as_many_images_as_fit(build):
+    room = 4 * 4 * PIXELS * 2 + 4 * PIXELS  # two of the one-channel features for four images, the third for one
+    _, one = targets(build, room=room)
+    whole = targets(build)[1].of(LOW, NAMES)
+    for _ in range(2):
+        found = one.of(LOW, NAMES)
+        assert all(torch.equal(found.tensors[name], tensor) for name, tensor in whole.tensors.items())
+    assert [(share.bytes, share.images) for share in one.shares] == [
+        *[(4 * PIXELS, 4)] * 2,
+        (4 * PIXELS, 1),
+        *[(12 * PIXELS, 0)] * 2,
+    ]
+    assert one.bytes_held() <= room
+    assert one.computed == 8  # something of every image is missing
+
+
+def test_nothing_is_kept_without_memory_of_augmented_images_or_in_a_single_epoch(build):
+    augment = 'stages.distill.augment.gamma={use="random_gamma"}'
+    for one in (
+        targets(build, room=0)[1],
+        targets(build, augment)[1],
+        targets(build, "stages.distill.epochs=1")[1],
+    ):
+        one.of(LOW, NAMES)
+        one.of(LOW, NAMES)
+        assert (one.bytes_held(), one.reused, one.computed) == (0, 0, 8)
+
+
+def test_what_losses_prepare_is_kept_too(build):
+    _, one = targets(build, "terms.distillation.structure.weight=0.05")
+    first, second = one.of(LOW, NAMES), one.of(LOW, NAMES)
+    assert list(first.prepared) == ["distillation.structure"]
+    for made, kept in zip(*(each.prepared["distillation.structure"] for each in (first, second)), strict=True):
+        assert torch.equal(made, kept)
+    assert (one.computed, one.reused) == (4, 4)
+    assert Share("distillation.structure, prepared", 4 * 3 * (3 * PIXELS + 1), 4) in one.shares
+
+
+def test_one_use_in_a_hundred_is_computed_again_and_a_teacher_that_changes_is_told(build):
+    components, one = targets(build)
+    one.of(LOW, NAMES)
+    for _ in range(CHECKED - 1):
+        one.of(LOW[:1], NAMES[:1])
+    counts = count_forwards(components)
+    one.of(LOW[1:2], NAMES[1:2])
+    assert counts["teacher"] == 1
+    with torch.no_grad():
+        components.models["teacher"].e_conv7.point_conv.bias.add_(0.1)
+    for _ in range(CHECKED - 1):
+        one.of(LOW[:1], NAMES[:1])
+    with pytest.raises(PluginError, match="of b is not what it was when it was computed first") as caught:
+        one.of(LOW[1:2], NAMES[1:2])
+    assert 'cache = "off"' in str(caught.value)
+
+
+def test_what_is_not_finite_is_kept_as_it_is(build):
+    components, one = targets(build)
+    with torch.no_grad():
+        components.models["teacher"].e_conv7.point_conv.bias.fill_(float("nan"))
+    one.of(LOW, NAMES)
+    for _ in range(CHECKED):
+        found = one.of(LOW[:1], NAMES[:1])
+    assert torch.isnan(found.tensors["teacher.enhanced"]).all()

@@ -1,0 +1,26 @@
+"""What a run may do to be fast; nothing here changes what is trained, beyond the last bits."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from zerokd.plugin.config import Config
+
+
+class Speed(Config):
+    """Memory and machine code for time."""
+
+    cache: Literal["auto", "off"] = Field(
+        "auto", description="keep what is frozen for images that come again, or compute it at each step"
+    )
+    cache_gib: float = Field(4.0, ge=0.0, le=4096.0, description="memory for that, GiB")
+    images_at_once: int | None = Field(
+        None, ge=1, description="images of a batch computed together; by default what suits the device"
+    )
+
+    @property
+    def cache_bytes(self) -> int:
+        """Memory for what is kept."""
+        return int(self.cache_gib * 2**30) if self.cache == "auto" else 0

@@ -1,0 +1,57 @@
+"""Where a run computes, and what is settled there before its first step."""
+
+from __future__ import annotations
+
+import ctypes
+
+import torch
+from torch import nn
+
+from zerokd.errors import Problem, RecipeError
+
+TRIM_THRESHOLD, MMAP_MAX = -1, -4  # of glibc's mallopt
+NEVER = 2**31 - 1
+WIDE = 16  # channels
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        RecipeError: there is no such device here.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as fault:
+        first = str(fault).splitlines()[0]
+        raise RecipeError(
+            Problem(f"device {name!r} cannot be used: {first}", hints=("leave --device out for cpu",))
+        ) from None
+    return device
+
+
+def settle(device: torch.device, threads: int) -> None:
+    """Pin what decides a run's bits, and keep freed memory for the next tensor of its size."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
+    # the default pays a pass over every new tensor so that reading one unwritten repeats; none is read here
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    keep_freed_memory()
+
+
+def layout(network: nn.Module) -> torch.memory_format:
+    """How a network's tensors lie in memory: with their channels together where it has many. A pointwise layer of four
+    channels takes eight times as long so, a depthwise one of 32 a third (benchmarks/layouts.py)."""
+    widest = max((one.out_channels for one in network.modules() if isinstance(one, nn.Conv2d)), default=0)
+    return torch.channels_last if widest >= WIDE else torch.contiguous_format
+
+
+def keep_freed_memory() -> bool:
+    """Ask the C library not to give large buffers back: the pages of a new one cost more than many a layer that fills
+    it. Whether it could be asked; only glibc can."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(mallopt(MMAP_MAX, 0)) and bool(mallopt(TRIM_THRESHOLD, NEVER))

@@ -1,0 +1,49 @@
+"""Many small parameters as one: an optimizer's step over a tiny network costs what its dozen tensors cost, not what
+its numbers do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Flat:
+    """Parameters of one type and device laid out in one tensor. Each keeps its name and shape and is a part of
+    ``values``; what a backward pass adds to its gradient is added to that part of ``values.grad``.
+
+    A parameter that no backward pass has reached has the gradient 0.
+    """
+
+    def __init__(self, parameters: Sequence[nn.Parameter]):
+        first = parameters[0]
+        self.values = nn.Parameter(first.new_empty(sum(one.numel() for one in parameters)))
+        self.values.grad = torch.zeros_like(self.values)
+        start = 0
+        for one in parameters:
+            place = one.shape, _strides(one), start
+            part = self.values.data.as_strided(*place)
+            part.copy_(one.data)
+            one.data, one.grad = part, self.values.grad.as_strided(*place)
+            start += one.numel()
+
+    @property
+    def gradient(self) -> Tensor:
+        """The gradient of ``values``, to be written to."""
+        assert self.values.grad is not None
+        return self.values.grad
+
+
+def flattened(parameters: Iterable[nn.Parameter]) -> list[Flat]:
+    """One for each type and device among the parameters."""
+    groups: dict[tuple[torch.dtype, torch.device], list[nn.Parameter]] = {}
+    for one in parameters:
+        groups.setdefault((one.dtype, one.device), []).append(one)
+    return [Flat(each) for each in groups.values()]
+
+
+def _strides(one: Tensor) -> tuple[int, ...]:
+    """Its own where it leaves no gaps, so that a memory layout chosen for speed stays."""
+    dense = one.is_contiguous() or one.is_contiguous(memory_format=torch.channels_last) if one.ndim == 4 else False
+    return one.stride() if dense else one.new_empty(one.shape).stride()

@@ -1,0 +1,82 @@
+"""One step's objective and its gradient, a few images at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from attrs import frozen
+from torch import Tensor, nn
+
+from zerokd.objective.gradients import term_gradients
+from zerokd.objective.objective import Evaluation, Objective, joined
+from zerokd.objective.trial import undisturbed
+from zerokd.plugin.contracts import Model
+from zerokd.recipe.components import Components, Phase
+from zerokd.run.batches import Batch
+from zerokd.run.targets import Targets
+
+PIXELS = 2**16  # computed at once on a CPU: more no longer fit its caches, fewer are not worth the calls
+ALONE = 1e-4  # by how much an image's output may depend on its batch, relative
+
+
+@frozen(eq=False)
+class Stepper:
+    """Computes a batch in parts of ``at_once`` images. Every value of an objective is one image's own, so the parts'
+    gradients add up to that of the batch, and a step needs the memory of its largest part."""
+
+    phase: Phase
+    objective: Objective
+    targets: Targets
+    parameters: list[nn.Parameter]
+    at_once: int
+
+    def backward(self, batch: Batch, step: int, apart: bool) -> tuple[Evaluation, dict[str, Tensor]]:
+        """Add a batch's gradient to what is stored. Returns its evaluation without graph, and where ``apart`` is asked
+        for the gradient of each term."""
+        parts: list[Evaluation] = []
+        gradients: dict[str, Tensor] = {}
+        count = len(batch.names)
+        for start in range(0, count, self.at_once):
+            low, names = batch.low[start : start + self.at_once], batch.names[start : start + self.at_once]
+            evaluation = self.objective(self.phase.stage.inputs(low), step, self.targets.of(low, names))
+            share = len(names) / count
+            if apart:
+                one = term_gradients(evaluation.weights, evaluation.values, self.parameters)
+                gradients = _added(gradients, one, share)
+            (share * evaluation.total).backward()
+            parts.append(evaluation.detached())
+        return joined(parts), gradients
+
+
+def _added(sums: Mapping[str, Tensor], more: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    return {label: sums.get(label, 0) + share * one for label, one in more.items()}
+
+
+def stepper(phase: Phase, objective: Objective, components: Components, sample: Tensor, images: int) -> Stepper:
+    """How a stage of that many images steps, decided on a batch like its own (N, 3, H, W)."""
+    targets = Targets(phase, objective, images, components.speed.cache_bytes)
+    parameters = [one for one in components.student.parameters() if one.requires_grad]
+    wanted = components.speed.images_at_once or fitting(sample)
+    at_once = min(wanted, phase.batch)
+    if at_once < phase.batch and sees_batch(components.student, sample):
+        at_once = phase.batch
+    return Stepper(phase, objective, targets, parameters, at_once)
+
+
+def fitting(sample: Tensor) -> int:
+    """How many images of that size a device computes best at once."""
+    return max(1, PIXELS // (sample.shape[2] * sample.shape[3])) if sample.device.type == "cpu" else len(sample)
+
+
+@torch.no_grad()
+def sees_batch(student: Model, sample: Tensor) -> bool:
+    """Whether a student in training gives an image another output alone than among others (batch normalisation?), or
+    no output twice."""
+    with undisturbed(student):
+        student.train()
+        together, alone = student(sample), [student(one) for one in sample.split(1)]
+    return not all(
+        torch.allclose(torch.cat([one[name] for one in alone]), value, rtol=ALONE, atol=ALONE)
+        for name, value in together.items()
+    )
