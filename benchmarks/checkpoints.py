@@ -22,11 +22,12 @@ from zerokd.recipe.extends import read_recipe
 from zerokd.recipe.overrides import with_options
 from zerokd.run.check import checked
 from zerokd.run.checkpoint import LAST
+from zerokd.run.device import choose_device
 from zerokd.run.guard import Guard
 from zerokd.run.keeper import Keeper
 from zerokd.run.metrics import Metrics, open_metrics
 from zerokd.run.runner import train
-from zerokd.run.session import Plan, choose_device, prepare
+from zerokd.run.session import Plan, prepare
 from zerokd.run.stop import Stop
 from zerokd.run.training import Training
 

@@ -20,7 +20,8 @@ from zerokd.recipe.extends import read_recipe
 from zerokd.recipe.overrides import with_options
 from zerokd.run.batches import batches
 from zerokd.run.check import checked
-from zerokd.run.session import choose_device, prepare
+from zerokd.run.device import choose_device
+from zerokd.run.session import prepare
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
 ROUNDS = 30

@@ -1,0 +1,89 @@
+"""The two sides of the step benchmark, on the same stage of recipes/paper.toml, images and student."""
+
+from __future__ import annotations
+
+import io
+from itertools import cycle
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from usual import Usual
+
+from zerokd.plugin.host import discover
+from zerokd.recipe.extends import read_recipe
+from zerokd.recipe.overrides import with_options
+from zerokd.run.batches import batches
+from zerokd.run.check import checked
+from zerokd.run.device import choose_device
+from zerokd.run.guard import Guard
+from zerokd.run.metrics import Metrics
+from zerokd.run.runner import take
+from zerokd.run.session import prepare
+from zerokd.run.training import Training
+
+RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
+GUARD = Guard(0)
+SEEN = 2  # batches that both sides see in turn
+SETTINGS = (
+    'terms.distillation.perceptual.weights="random"',
+    "data.held_out=0.0",
+    "diagnose_every=1000000",
+)
+
+
+class Stage:
+    """A stage of the recipe, checked and prepared as a run would, and its first batches."""
+
+    def __init__(self, name: str, size: int, threads: int, batch: int, settings: tuple[str, ...]):
+        given = (
+            f"data.size={size}",
+            f"data.count={SEEN * batch}",
+            f"stages.{name}.batch={batch}",
+            f"threads={threads}",
+        )
+        _, self.components = checked(with_options(read_recipe(RECIPE), (*SETTINGS, *given, *settings)), discover())
+        self.plan = prepare(self.components, choose_device("cpu"))
+        index = [phase.name for phase in self.components.phases].index(name)
+        self.stepper = self.plan.steppers[index]
+        self.phase, self.objective = self.stepper.phase, self.stepper.objective
+        found = batches(self.components.data, self.plan.training, self.phase, 0, self.plan.device)
+        self.batches = [next(found) for _ in range(SEEN)]
+
+
+class usual_side:  # noqa: N801 - one of two that are called alike
+    def __init__(self, *given):
+        stage = Stage(*given)
+        weights = stage.objective.weights_at(0)
+        perceptual = weights.get("distillation.perceptual")
+        vgg = stage.objective.losses["distillation/perceptual"].features if perceptual else None
+        self.usual = Usual(stage.components, stage.phase, weights, vgg)
+        self.images = cycle([batch.low.contiguous() for batch in stage.batches])
+        self.first = stage.batches[0].low.contiguous()
+
+    def gradient(self) -> Tensor:
+        self.usual.step(self.first, optimize=False)
+        return self.usual.gradient()
+
+    def step(self) -> None:
+        self.usual.step(next(self.images))
+
+
+class zerokd_side:  # noqa: N801
+    """What :func:`zerokd.run.runner.train` does at each step, but for checkpoints."""
+
+    def __init__(self, *given):
+        self.stage = Stage(*given)
+        self.training = Training(self.stage.phase, self.stage.objective, self.stage.components)
+        self.metrics = Metrics(self.stage.phase, self.stage.objective, io.StringIO())
+        self.count = 0
+
+    def gradient(self) -> Tensor:
+        self.training.forget()
+        self.stage.stepper.backward(self.stage.batches[0], 0, apart=False)
+        return torch.cat([one.grad.reshape(-1) for one in self.stage.stepper.parameters])
+
+    def step(self) -> None:
+        batch = self.stage.batches[self.count % SEEN]
+        self.count += 1
+        take(self.training, self.stage.stepper, self.stage.components, batch, self.metrics, GUARD)

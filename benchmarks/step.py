@@ -1,0 +1,161 @@
+"""A training step against the same mathematics as usually written: time, peak memory, and how far the gradients differ.
+
+    python benchmarks/step.py [--size 128 --size 256] [--threads 1] [--rounds 7] [--set KEY=VALUE ...] [--json]
+
+Both sides run in processes of their own and take turns, so that what else the machine does falls on both alike, and
+neither gains from what the other's allocator keeps. Both see the same images, at which they have been before: zerokd
+has what it keeps of an image that comes again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import torch
+
+RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
+BATCH = 4
+CASES = {
+    "stage 2, everything": ("distill", ()),
+    "stage 2, VGG in bfloat16": ("distill", ('terms.distillation.perceptual.precision="bfloat16"',)),
+    "stage 2, no perceptual term": ("distill", ("terms.distillation.perceptual.weight=0",)),
+    "stage 1": ("pretrain", ()),
+}
+
+
+class Side:
+    """One side's process: each line it is sent is one step to take, each line it sends the milliseconds it took."""
+
+    def __init__(self, *arguments: str):
+        command = [sys.executable, __file__, *arguments]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.times: list[float] = []
+        self.first = json.loads(self._line())
+
+    def take(self) -> None:
+        self._send("step")
+        self.times.append(float(self._line()))
+
+    def end(self) -> dict:
+        self._send("end")
+        return self.first | json.loads(self._line()) | {"milliseconds": statistics.median(self.times)}
+
+    def _send(self, word: str) -> None:
+        assert self.process.stdin is not None
+        print(word, file=self.process.stdin, flush=True)
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"one side ended: {' '.join(map(str, self.process.args))}")
+        return line
+
+
+@click.command()
+@click.option("--size", "sizes", multiple=True, type=int, default=(128, 256), show_default=True)
+@click.option("--threads", default=1, show_default=True)
+@click.option("--rounds", default=7, show_default=True)
+@click.option("--case", "cases", multiple=True, type=click.Choice(list(CASES)), default=tuple(CASES))
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="of the recipe, on zerokd's side")
+@click.option("--json", "as_json", is_flag=True)
+@click.option("--side", hidden=True)
+def main(
+    sizes: tuple[int, ...],
+    threads: int,
+    rounds: int,
+    cases: tuple[str, ...],
+    settings: tuple[str, ...],
+    as_json: bool,
+    side: str | None,
+) -> None:
+    if side:
+        serve(side, sizes[0], threads, cases[0], settings)
+        return
+    from zerokd.evaluation.cost import machine
+
+    rows = []
+    if not as_json:
+        click.echo(f"batch {BATCH}, {threads} threads of {machine()['processor']}, torch {torch.__version__}")
+        click.echo(f"{'':38}{'usual ms':>10}{'zerokd ms':>10}{'ratio':>7}{'MiB':>12}{'ratio':>7}{'gradient':>10}")
+    for case in cases:
+        for size in sizes:
+            given = ["--size", str(size), "--threads", str(threads), "--case", case]
+            given += [part for one in settings for part in ("--set", one)]
+            sides = [Side("--side", name, *given) for name in ("usual", "zerokd")]
+            for _ in range(rounds):
+                for one in sides:
+                    one.take()
+            usual, ours = (one.end() for one in sides)
+            rows.append(compared(case, size, usual, ours))
+            if not as_json:
+                click.echo(as_line(rows[-1]))
+    if as_json:
+        click.echo(json.dumps({"machine": machine() | {"threads": threads}, "batch": BATCH, "rows": rows}, indent=2))
+
+
+def compared(case: str, size: int, usual: dict, ours: dict) -> dict:
+    one, other = (torch.tensor(side["gradient"], dtype=torch.float64) for side in (usual, ours))
+    difference = ((one - other).norm() / one.norm()).item()
+    return {
+        "case": case,
+        "size": size,
+        "usual_ms": usual["milliseconds"],
+        "zerokd_ms": ours["milliseconds"],
+        "ratio": usual["milliseconds"] / ours["milliseconds"],
+        "usual_mib": usual["peak"],
+        "zerokd_mib": ours["peak"],
+        "memory_ratio": ours["peak"] / usual["peak"],
+        "gradient_difference": difference,
+    }
+
+
+def as_line(row: dict) -> str:
+    memory = f"{row['usual_mib']:.0f} -> {row['zerokd_mib']:.0f}"
+    times = f"{row['usual_ms']:10.1f}{row['zerokd_ms']:10.1f}{row['ratio']:7.2f}"
+    name = f"{row['case']}, {row['size']} pixels"
+    return f"{name:38}{times}{memory:>12}{row['memory_ratio']:7.2f}{row['gradient_difference']:10.0e}"
+
+
+def serve(side: str, size: int, threads: int, case: str, settings: tuple[str, ...]) -> None:
+    """One side: build, measure its memory, then step when asked."""
+    from sides import usual_side, zerokd_side
+
+    stage, more = CASES[case]
+    make = usual_side if side == "usual" else zerokd_side
+    if side == "usual":
+        more = tuple(one for one in more if "precision" not in one)
+        settings = ()
+    made = make(stage, size, threads, BATCH, (*more, *settings))
+    ctypes.CDLL(None).malloc_trim(0)
+    before = memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is forgotten
+    gradient = made.gradient().tolist()
+    for _ in range(3):
+        made.step()
+    peak = memory("VmHWM") - before
+    print(json.dumps({"gradient": gradient, "peak": peak}), flush=True)
+    for line in sys.stdin:
+        if line.strip() == "end":
+            break
+        started = time.perf_counter()
+        made.step()
+        print(1000 * (time.perf_counter() - started), flush=True)
+    print(json.dumps({}), flush=True)
+
+
+def memory(key: str) -> float:
+    """MiB that this process holds (VmRSS), or held at most (VmHWM)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(key)).split()[1]) / 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""A stage of recipes/paper.toml as such scripts are usually written: what the benchmarks compare with.
+
+One module a term, SSIM of a library, VGG once for each image of a pair, the teacher at every step, PyTorch's default
+memory layout, ``.item()`` of every term, an optimizer and a moving average that walk over a dozen small tensors. The
+mathematics is that of the recipe, written anew here, so that both sides can be held to the same numbers.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from zerokd.recipe.components import Components, Phase
+
+CLIP, RATE, DECAY = 0.1, 5e-3, 0.999
+PAIRS = {"early": ("e_conv1", "e_conv2"), "mid": ("e_conv2", "e_conv4"), "deep": ("e_conv3", "e_conv7")}
+
+
+class Perceptual(nn.Module):
+    """Mean squared error of VGG-19 at three ReLUs."""
+
+    def __init__(self, layers: nn.Sequential):
+        super().__init__()
+        plain = [nn.ReLU() if isinstance(one, nn.ReLU) else one for one in copy.deepcopy(layers)]
+        self.slices = nn.ModuleList([nn.Sequential(*plain[:2]), nn.Sequential(*plain[2:4]), nn.Sequential(*plain[4:])])
+        self.slices.to(memory_format=torch.contiguous_format).requires_grad_(False)
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        x, y, loss = (prediction - self.mean) / self.std, (target - self.mean) / self.std, 0.0
+        for layers in self.slices:
+            x, y = layers(x), layers(y)
+            loss = loss + F.mse_loss(x, y)
+        return loss / len(self.slices)
+
+
+class Spatial(nn.Module):
+    """Differences between neighbouring cells, kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        kernels = torch.zeros(4, 1, 3, 3)
+        kernels[:, 0, 1, 1] = 1
+        for index, (row, column) in enumerate(((1, 0), (1, 2), (0, 1), (2, 1))):
+            kernels[index, 0, row, column] = -1
+        self.register_buffer("kernels", kernels)
+
+    def forward(self, low: Tensor, enhanced: Tensor) -> Tensor:
+        cells = [F.avg_pool2d(one.mean(1, keepdim=True), 4) for one in (low, enhanced)]
+        before, after = (F.conv2d(one, self.kernels, padding=1) for one in cells)
+        return ((before - after) ** 2).sum(1).mean()
+
+
+class Exposure(nn.Module):
+    """Wanted brightness by region."""
+
+    def __init__(self, bright: float):
+        super().__init__()
+        self.bright = bright
+
+    def forward(self, enhanced: Tensor, low: Tensor) -> Tensor:
+        e, o = (F.avg_pool2d(one.mean(1, keepdim=True), 8) for one in (enhanced, low))
+        dark = torch.sigmoid((0.12 - o) / 0.05)
+        mid = torch.sigmoid((o - 0.12) / 0.05) * torch.sigmoid((0.4 - o) / 0.05)
+        bright = torch.sigmoid((o - 0.8) / 0.08)
+        target = (0.95 * dark + 0.4 * mid + self.bright * o * bright) / (dark + mid + bright)
+        return F.mse_loss(e, target)
+
+
+class Color(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        r, g, b = x.mean((2, 3)).unbind(1)
+        return ((r - g) ** 4 + (r - b) ** 4 + (g - b) ** 4).sqrt().mean()
+
+
+class Saturation(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return ((x - x.mean((2, 3), keepdim=True)) ** 2).sum(1).sqrt().mean()
+
+
+class Smoothness(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return ((x[:, :, 1:] - x[:, :, :-1]) ** 2).mean() + ((x[:, :, :, 1:] - x[:, :, :, :-1]) ** 2).mean()
+
+
+class Usual:
+    """Both stages; ``weights`` is the effective weight of each term by label, and says which there are."""
+
+    def __init__(self, components: Components, phase: Phase, weights: dict[str, float], vgg: nn.Sequential | None):
+        self.weights, self.augmented = weights, bool(phase.augmentations)
+        self.student, self.teacher, self.ema = (
+            copy.deepcopy(components.network(name)).to(memory_format=torch.contiguous_format)
+            for name in ("student", "teacher", "ema")
+        )
+        self.teacher.eval().requires_grad_(False)
+        self.ema.requires_grad_(False)
+        self.features: dict[str, Tensor] = {}
+        if phase.name == "distill":
+            for pair in PAIRS.values():
+                for owner, net, layer in zip("st", (self.student, self.teacher), pair, strict=True):
+                    net.get_submodule(layer).register_forward_hook(self._keep(f"{owner}.{layer}"))
+        self.perceptual = Perceptual(vgg) if vgg is not None else None
+        self.spatial, self.color, self.saturation, self.smooth = Spatial(), Color(), Saturation(), Smoothness()
+        self.exposure = Exposure(0.65 if phase.name == "distill" else 0.6)
+        self.optimizer = torch.optim.Adam(self.student.parameters(), lr=RATE)
+        self.log: list[dict[str, float]] = []
+
+    def _keep(self, name: str):
+        def hook(module: nn.Module, args: object, output: Tensor) -> None:
+            self.features[name] = output
+
+        return hook
+
+    def step(self, low: Tensor, optimize: bool = True) -> None:
+        made = self.student(low)
+        terms = self._pretraining(low, made) if self.augmented else self._distillation(low, made)
+        total = sum(self.weights[label] * value for label, value in terms.items())
+        self.optimizer.zero_grad()
+        total.backward()
+        if optimize:
+            nn.utils.clip_grad_norm_(self.student.parameters(), CLIP)
+            self.optimizer.step()
+            with torch.no_grad():
+                for kept, new in zip(self.ema.parameters(), self.student.parameters(), strict=True):
+                    kept.mul_(DECAY).add_(new, alpha=1 - DECAY)
+        self.log.append({label: value.item() for label, value in terms.items()} | {"total": total.item()})
+
+    def _pretraining(self, low: Tensor, made: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            "pretraining.exposure": self.exposure(made["enhanced"], low),
+            "pretraining.smoothness": self.smooth(made["curve_map"]),
+            "pretraining.color": self.color(made["enhanced"]),
+        }
+
+    def _distillation(self, low: Tensor, made: dict[str, Tensor]) -> dict[str, Tensor]:
+        with torch.no_grad():
+            wanted, negative = self.teacher(low), self.ema(low)["enhanced"]
+        enhanced, target = made["enhanced"], wanted["enhanced"]
+        converted = (1 - (1 - wanted["curve_map"]) ** 2).clamp(min=-1)
+        terms = {
+            "distillation.enhanced": F.mse_loss(enhanced, target),
+            "distillation.curve_map": F.mse_loss(made["curve_map"], converted),
+            "distillation.structure": 1 - structural_similarity_index_measure(enhanced, target, data_range=1.0),
+        }
+        if self.perceptual is not None:
+            terms["distillation.perceptual"] = self.perceptual(enhanced, target)
+        for name, (small, large) in PAIRS.items():
+            s, t = self.features[f"s.{small}"], self.features[f"t.{large}"]
+            t = F.adaptive_avg_pool2d(t, s.shape[2:])
+            terms[f"feature_matching.{name}"] = F.mse_loss(s.mean(1, keepdim=True), t.mean(1, keepdim=True))
+        terms |= {
+            "task.color": self.color(enhanced),
+            "task.spatial": self.spatial(low, enhanced),
+            "task.smoothness": self.smooth(made["curve_map"]),
+            "task.enhanced_smoothness": self.smooth(enhanced),
+            "task.saturation": self.saturation(enhanced),
+            "task.exposure": self.exposure(enhanced, low),
+        }
+        near, far = ((enhanced - one).square().mean((1, 2, 3)) for one in (target, negative))
+        terms["contrastive.ema"] = F.softplus((near - far) / 0.1).mean()
+        return terms
+
+    def gradient(self) -> Tensor:
+        return torch.cat([one.grad.reshape(-1) for one in self.student.parameters()])
