@@ -61,6 +61,9 @@ class usual_side:  # noqa: N801 - one of two that are called alike
         self.images = cycle([batch.low.contiguous() for batch in stage.batches])
         self.first = stage.batches[0].low.contiguous()
 
+    def kept(self) -> float:
+        return 0.0
+
     def gradient(self) -> Tensor:
         self.usual.step(self.first, optimize=False)
         return self.usual.gradient()
@@ -77,6 +80,10 @@ class zerokd_side:  # noqa: N801
         self.training = Training(self.stage.phase, self.stage.objective, self.stage.components)
         self.metrics = Metrics(self.stage.phase, self.stage.objective, io.StringIO())
         self.count = 0
+
+    def kept(self) -> float:
+        """MiB of what is kept of the images."""
+        return self.stage.stepper.targets.bytes_held() / 2**20
 
     def gradient(self) -> Tensor:
         self.training.forget()

@@ -18,6 +18,7 @@ from zerokd.cli.options import change_options, device_option, plugin_option
 @plugin_option
 @click.option("--observe", multiple=True, metavar="NAME", help="Tell this observer of the run; it cannot change it.")
 @click.option("--resume", is_flag=True, help="Go on with this recipe's run in --out, or its newest unfinished one.")
+@click.option("--compile", "compiling", is_flag=True, help="Make machine code of each stage first, where that works.")
 @click.option("--dry-run", "dry", is_flag=True, help="Check everything and stop before the first step.")
 def command(
     path: str,
@@ -25,19 +26,23 @@ def command(
     out: Path | None,
     plugins: tuple[Path, ...],
     resume: bool,
+    compiling: bool,
     dry: bool,
     **changes: Any,
 ) -> None:
     """Train a student as RECIPE says and leave a run folder that explains itself."""
+    from zerokd.errors import Place
     from zerokd.pages.report import report_of
     from zerokd.plugin.host import discover
     from zerokd.recipe.extends import read_recipe
-    from zerokd.recipe.overrides import with_options
+    from zerokd.recipe.overrides import put, with_options
     from zerokd.run.console import Screen
     from zerokd.run.launch import dry_run, start
     from zerokd.run.progress import Progress
 
     document, catalogue = with_options(read_recipe(path), **changes), discover(plugins, strict=True)
+    if compiling:
+        document = put(document, ("speed", "compile"), "try", Place("--compile"))
     progress = Progress(Screen())
     if dry:
         dry_run(document, catalogue, device, progress)

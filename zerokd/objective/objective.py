@@ -86,11 +86,20 @@ class Objective(nn.Module):
     def forward(self, inputs: Mapping[str, Tensor], step: int = 0, kept: Kept = NOTHING) -> Evaluation:
         """``step`` counts from 0 at the stage's start; ``kept`` is what is known of these images already."""
         weights = self.weights_at(step)
-        tensors = self.graph.compute({**inputs, **kept.tensors}, self.read(weights, kept.prepared))
-        values = {label: self.value(label, tensors, kept.prepared.get(label)) for label in weights}
-        trained = [label for label in weights if label not in self.monitored]
-        means = torch.stack([values[label] for label in trained]).mean(dim=1)
-        return Evaluation(means @ means.new_tensor([weights[label] for label in trained]), values, weights)
+        values = self.values(inputs, weights, kept)
+        one = next(iter(values.values()))
+        return Evaluation(self.total(values, one.new_tensor(list(weights.values()))), values, weights)
+
+    def values(self, inputs: Mapping[str, Tensor], labels: Collection[str], kept: Kept = NOTHING) -> dict[str, Tensor]:
+        """The terms' values per image, shape (N,)."""
+        tensors = self.graph.compute({**inputs, **kept.tensors}, self.read(labels, kept.prepared))
+        return {label: self.value(label, tensors, kept.prepared.get(label)) for label in labels}
+
+    def total(self, values: Mapping[str, Tensor], weights: Tensor) -> Tensor:
+        """The objective of terms' values and their weights in the same order; a monitored term is no part of it."""
+        counted = [place for place, label in enumerate(values) if label not in self.monitored]
+        means = torch.stack([one for label, one in values.items() if label not in self.monitored]).mean(dim=1)
+        return means @ (weights if len(counted) == len(values) else weights[counted]).to(means.dtype)
 
     def read(self, labels: Iterable[str], prepared: Collection[str] = ()) -> frozenset[str]:
         """The tensors that these terms read; for one that is prepared, those of the ports that carry gradient."""

@@ -20,6 +20,10 @@ class Speed(Config):
         None, ge=1, description="images of a batch computed together; by default what suits the device"
     )
 
+    compile: Literal["off", "try", "on"] = Field(
+        "off", description='make machine code of each stage first; "try" goes on without where that fails'
+    )
+
     @property
     def cache_bytes(self) -> int:
         """Memory for what is kept."""

@@ -18,7 +18,7 @@ from zerokd.run.device import choose_device
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import Progress
 from zerokd.run.resume import Resumed, is_finished, last_checkpoint, read_manifest, same_recipe, same_run, unfinished
-from zerokd.run.session import account, execute, prepare
+from zerokd.run.session import Plan, account, execute, prepare
 
 RUNS = Path("runs")
 
@@ -44,10 +44,10 @@ def start(
         return begun
     if resume:
         progress.note("there is no unfinished run of this recipe: it starts anew")
-    plan = prepare(components, choose_device(device))
+    plan = _prepared(components, device, progress)
     with RunFolder.create(components.name, out).locked() as folder:
         record = account(plan)
-        progress.started(components, folder)
+        progress.started(plan.components, folder)
         progress.data(record["data"])
         execute(plan, folder, _tables(recipe), record, progress)
         return folder.path
@@ -82,8 +82,8 @@ def go_on(path: Path, catalogue: Catalogue, device: str | None, progress: Progre
 def dry_run(document: Document, catalogue: Catalogue, device: str, progress: Progress) -> None:
     """Check all that a run checks before its first step, and write nothing."""
     _, components = checked(document, catalogue)
-    prepare(components, choose_device(device))
-    progress.started(components, None)
+    plan = _prepared(components, device, progress)
+    progress.started(plan.components, None)
     progress.checked()
 
 
@@ -94,16 +94,22 @@ def _go_on(folder: RunFolder, recipe: Recipe, components: Components, device: st
             progress.note(f"{folder.path} is finished; nothing is left to do")
             return
         same_recipe(folder, _tables(recipe))
-        plan = prepare(components, choose_device(device))
+        plan = _prepared(components, device, progress)
         record = account(plan)
         differing = same_run(before, record)
         checkpoint, damaged = last_checkpoint(folder)
-        progress.started(components, folder)
+        progress.started(plan.components, folder)
         progress.resumed(checkpoint.facts if checkpoint else None, damaged, differing)
         at = {"stage": checkpoint.facts["stage"], "step": checkpoint.facts["step"]} if checkpoint else {}
         now = {**at, "command": sys.argv[1:], "damaged": list(damaged), "differences": differing}
         record["command"] = before.get("command", record["command"])
         execute(plan, folder, _tables(recipe), record, progress, Resumed(checkpoint, (*before.get("resumed", ()), now)))
+
+
+def _prepared(components: Components, device: str, progress: Progress) -> Plan:
+    if components.speed.compile != "off":
+        progress.note("compiling each stage: a minute or two, less where that was done before")
+    return prepare(components, choose_device(device))
 
 
 def _tables(recipe: Recipe) -> dict[str, Any]:

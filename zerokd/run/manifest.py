@@ -74,6 +74,7 @@ def _stage(stepper: Stepper) -> dict[str, Any]:
         "epochs": phase.epochs,
         "steps": phase.clock.steps,
         "images_at_once": stepper.at_once,
+        "compiled": stepper.program is not None,
         "forwards": [call.owner for call in objective.graph.forwards()],
     }
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TextIO
 
 import torch
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 from torch import Tensor
 
 from zerokd.digest import sha256
@@ -117,6 +117,8 @@ def prepare(components: Components, device: torch.device) -> Plan:
     problems += unmeasured(gauge, components, (held_out or training)[:MEASURED], device)
     if problems:
         raise RecipeError(*dict.fromkeys(problems))
+    without = tuple(one.uncompiled for one in steppers if one.uncompiled)
+    components = evolve(components, fallbacks=(*components.fallbacks, *without))
     plan = Plan(components, tuple(steppers), tuple(evidences), training, held_out, device, gauge, {})
     plan.survey("nothing is trained yet", 1)  # a student that cannot be measured is refused now
     plan.untrained.update(plan.measure())

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from torch import Tensor, nn
 
+from zerokd.errors import Problem, RecipeError
 from zerokd.objective.gradients import term_gradients
 from zerokd.objective.objective import Evaluation, Objective, joined
 from zerokd.objective.trial import undisturbed
 from zerokd.plugin.contracts import Model
 from zerokd.recipe.components import Components, Phase
 from zerokd.run.batches import Batch
+from zerokd.run.compiled import NotCompiledError, Program, compiled
 from zerokd.run.targets import Targets
 
 PIXELS = 2**16  # computed at once on a CPU: more no longer fit its caches, fewer are not worth the calls
@@ -23,13 +25,17 @@ ALONE = 1e-4  # by how much an image's output may depend on its batch, relative
 @frozen(eq=False)
 class Stepper:
     """Computes a batch in parts of ``at_once`` images. Every value of an objective is one image's own, so the parts'
-    gradients add up to that of the batch, and a step needs the memory of its largest part."""
+    gradients add up to that of the batch, and a step needs the memory of its largest part. Parts that ``program`` fits
+    are computed by it; ``uncompiled`` says why there is none although it was asked for."""
 
     phase: Phase
     objective: Objective
     targets: Targets
+    own: list[nn.Parameter]
     parameters: list[nn.Parameter]
     at_once: int
+    program: Program | None = None
+    uncompiled: str = ""
 
     def backward(self, batch: Batch, step: int, apart: bool) -> tuple[Evaluation, dict[str, Tensor]]:
         """Add a batch's gradient to what is stored. Returns its evaluation without graph, and where ``apart`` is asked
@@ -39,14 +45,32 @@ class Stepper:
         count = len(batch.names)
         for start in range(0, count, self.at_once):
             low, names = batch.low[start : start + self.at_once], batch.names[start : start + self.at_once]
-            evaluation = self.objective(self.phase.stage.inputs(low), step, self.targets.of(low, names))
-            share = len(names) / count
+            inputs, kept, share = self.phase.stage.inputs(low), self.targets.of(low, names), len(names) / count
+            weights = self.objective.weights_at(step)
+            if self.program and not apart and self.program.fits(len(names), weights):
+                evaluation, gradient = self.program(inputs, weights, kept)
+                self._add(share * gradient)
+                parts.append(evaluation)
+                continue
+            evaluation = self.objective(inputs, step, kept)
             if apart:
-                one = term_gradients(evaluation.weights, evaluation.values, self.parameters)
+                one = term_gradients(weights, evaluation.values, self.own)
                 gradients = _added(gradients, one, share)
             (share * evaluation.total).backward()
             parts.append(evaluation.detached())
         return joined(parts), gradients
+
+    def _add(self, gradient: Tensor) -> None:
+        """Add a gradient at all that is trained to the stored ones."""
+        pieces = gradient.split([one.numel() for one in self.parameters])
+        for one, piece in zip(self.parameters, pieces, strict=True):
+            assert one.grad is not None
+            one.grad.add_(piece.view_as(one))
+
+
+def trained(student: Model, objective: Objective) -> list[nn.Parameter]:
+    """All that a stage trains."""
+    return [one for one in (*student.parameters(), *objective.parameters()) if one.requires_grad]
 
 
 def _added(sums: Mapping[str, Tensor], more: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
@@ -56,12 +80,35 @@ def _added(sums: Mapping[str, Tensor], more: Mapping[str, Tensor], share: float)
 def stepper(phase: Phase, objective: Objective, components: Components, sample: Tensor, images: int) -> Stepper:
     """How a stage of that many images steps, decided on a batch like its own (N, 3, H, W)."""
     targets = Targets(phase, objective, images, components.speed.cache_bytes)
-    parameters = [one for one in components.student.parameters() if one.requires_grad]
     wanted = components.speed.images_at_once or fitting(sample)
     at_once = min(wanted, phase.batch)
     if at_once < phase.batch and sees_batch(components.student, sample):
         at_once = phase.batch
-    return Stepper(phase, objective, targets, parameters, at_once)
+    own = [one for one in components.student.parameters() if one.requires_grad]
+    made = Stepper(phase, objective, targets, own, trained(components.student, objective), at_once)
+    return made if components.speed.compile == "off" else in_machine_code(made, components, sample)
+
+
+def in_machine_code(stepper: Stepper, components: Components, sample: Tensor) -> Stepper:
+    """The same with a program, or with the reason why there is none.
+
+    Raises:
+        RecipeError: there is none, and the recipe wants one.
+    """
+    try:
+        if [*components.student.buffers()]:
+            raise NotCompiledError("the student has buffers, which training moves")
+        low = sample.repeat(-(-stepper.at_once // len(sample)), 1, 1, 1)[: stepper.at_once].contiguous()
+        objective, inputs = stepper.objective, stepper.phase.stage.inputs(low)
+        kept = stepper.targets.of(low, [""] * len(low), keep=False)
+        program = compiled(objective, inputs, kept, stepper.parameters, stepper.phase.clock.steps)
+        return evolve(stepper, program=program)
+    except NotCompiledError as fault:
+        text = f"stage {stepper.phase.name!r} cannot be compiled: {fault}"
+        if components.speed.compile == "on":
+            hint = '[speed] compile = "try" goes on without, and says so'
+            raise RecipeError(Problem(text, stepper.phase.place, (hint,))) from fault
+        return evolve(stepper, uncompiled=text)
 
 
 def fitting(sample: Tensor) -> int:

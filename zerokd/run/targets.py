@@ -42,7 +42,7 @@ class Targets:
         self.computed = self.reused = 0
         self._held: dict[str, Kept] = {}
 
-    def of(self, low: Tensor, names: Sequence[str]) -> Kept:
+    def of(self, low: Tensor, names: Sequence[str], keep: bool = True) -> Kept:
         """What the objective needs of these images (N, 3, H, W), by whose names it is kept.
 
         Raises:
@@ -50,6 +50,8 @@ class Targets:
         """
         if not self.keeping.names and not self.keeping.prepares:
             return NOTHING
+        if not keep:
+            return _packed([self.keeping.compute(one) for one in low.split(1)])
         step = 1 if low.device.type == "cpu" else len(low)
         return _packed([self._some(low[at : at + step], names[at : at + step]) for at in range(0, len(low), step)])
 

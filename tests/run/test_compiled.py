@@ -1,0 +1,86 @@
+"""A compiled step is the step; where it cannot be one, that is said."""
+
+import pytest
+import torch
+
+from zerokd.errors import RecipeError
+from zerokd.objective.probe import probe
+from zerokd.run.batches import batches
+from zerokd.run.compiled import usual
+from zerokd.run.device import choose_device
+from zerokd.run.session import prepare
+from zerokd.run.step import stepper
+from zerokd.run.training import Training
+
+CPU = choose_device("cpu")
+FEW = ("stages.distill.epochs=3", "terms.distillation.perceptual.weight=0", "terms.distillation.structure.weight=0")
+
+
+def steps(build, *settings, count=3):
+    """The gradients and values of some steps of the first stage, each taken."""
+    components = build("stages.pretrain.epochs=9", "stages.pretrain.batch=2", *settings)
+    phase = components.phases[0]
+    low = next(batches(components.data, [0, 1], phase, 0, CPU)).low
+    objective = probe(phase, components, low)
+    one = stepper(phase, objective, components, low, 4)
+    training, found = Training(phase, objective, components), []
+    for step, batch in zip(range(count), batches(components.data, [0, 1, 2, 3], phase, 0, CPU), strict=False):
+        training.forget()
+        evaluation, _ = one.backward(batch, step, apart=False)
+        found.append((evaluation.total.clone(), training.own[0].gradient.clone()))
+        training.descend(step)
+    return one, found
+
+
+def test_a_compiled_step_has_the_value_and_gradient_of_the_step_as_training_goes_on(build):
+    scheduled = 'terms.pretraining.exposure.weight={use="linear", from=1.0, to=7.0, end="5 epochs"}'
+    plain, wanted = steps(build, scheduled)
+    made, found = steps(build, scheduled, 'speed.compile="on"')
+    assert plain.program is None
+    assert made.program is not None
+    for (total, gradient), (other, same) in zip(wanted, found, strict=True):
+        torch.testing.assert_close(other, total, rtol=1e-5, atol=1e-7)
+        torch.testing.assert_close(same, gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_a_step_of_other_terms_or_fewer_images_is_not_the_programs(build):
+    one, _ = steps(build, 'speed.compile="on"', "terms.pretraining.color.monitor=true", count=1)
+    weights = one.objective.weights_at(0)
+    assert one.program.fits(2, weights)
+    assert not one.program.fits(1, weights)
+    assert not one.program.fits(2, {label: 1.0 for label in weights if label != "pretraining.color"})
+
+
+def test_the_program_is_for_the_terms_of_most_steps(build):
+    components = build(*FEW, 'terms.task.color.when={every="4 steps"}', 'terms.task.exposure.when={until="4 steps"}')
+    phase = components.phases[1]
+    labels = usual(probe(phase, components, torch.rand(2, 3, 32, 32)), phase.clock.steps)
+    assert "task.exposure" in labels
+    assert "task.color" not in labels
+    assert "distillation.enhanced" in labels
+
+
+@pytest.mark.parametrize("wish", ["on", "try"])
+def test_what_cannot_be_compiled_is_refused_or_said(build, monkeypatch, wish):
+    def broken(*args, **options):
+        raise RuntimeError("no C++ compiler\nand a trace")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    settings = (f'speed.compile="{wish}"', 'run=["pretrain"]')
+    told = "stage 'pretrain' cannot be compiled: RuntimeError: no C++ compiler"
+    components = build(*settings)
+    if wish == "on":
+        with pytest.raises(RecipeError) as caught:
+            prepare(components, CPU)
+        assert told in str(caught.value)
+        assert 'compile = "try"' in str(caught.value)
+    else:
+        plan = prepare(components, CPU)
+        assert told in plan.components.fallbacks
+        assert plan.steppers[0].program is None
+
+
+def test_a_program_that_does_something_else_is_not_used(build, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda graph, **options: lambda *given: [2 * one for one in graph(*given)])
+    with pytest.raises(RecipeError, match="the program's gradient differs from the step's own by 1 of its size"):
+        prepare(build('speed.compile="on"', 'run=["pretrain"]'), CPU)
