@@ -52,12 +52,12 @@ class Stage:
 
 
 class usual_side:  # noqa: N801 - one of two that are called alike
-    def __init__(self, *given):
+    def __init__(self, *given, unused: bool = False):
         stage = Stage(*given)
         weights = stage.objective.weights_at(0)
         perceptual = weights.get("distillation.perceptual")
         vgg = stage.objective.losses["distillation/perceptual"].features if perceptual else None
-        self.usual = Usual(stage.components, stage.phase, weights, vgg)
+        self.usual = Usual(stage.components, stage.phase, weights, vgg, unused)
         self.images = cycle([batch.low.contiguous() for batch in stage.batches])
         self.first = stage.batches[0].low.contiguous()
 

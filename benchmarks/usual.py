@@ -21,12 +21,14 @@ PAIRS = {"early": ("e_conv1", "e_conv2"), "mid": ("e_conv2", "e_conv4"), "deep":
 
 
 class Perceptual(nn.Module):
-    """Mean squared error of VGG-19 at three ReLUs."""
+    """Mean squared error of VGG-19 at three ReLUs. The released script computes a fourth and never reads it."""
 
-    def __init__(self, layers: nn.Sequential):
+    def __init__(self, layers: nn.Sequential, unused: bool):
         super().__init__()
         plain = [nn.ReLU() if isinstance(one, nn.ReLU) else one for one in copy.deepcopy(layers)]
         self.slices = nn.ModuleList([nn.Sequential(*plain[:2]), nn.Sequential(*plain[2:4]), nn.Sequential(*plain[4:])])
+        more = nn.Sequential(nn.Conv2d(128, 128, 3, padding=1), nn.ReLU()) if unused else nn.Identity()
+        self.unused = more.requires_grad_(False)
         self.slices.to(memory_format=torch.contiguous_format).requires_grad_(False)
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
@@ -36,6 +38,7 @@ class Perceptual(nn.Module):
         for layers in self.slices:
             x, y = layers(x), layers(y)
             loss = loss + F.mse_loss(x, y)
+        self.unused(x), self.unused(y)
         return loss / len(self.slices)
 
 
@@ -91,7 +94,14 @@ class Smoothness(nn.Module):
 class Usual:
     """Both stages; ``weights`` is the effective weight of each term by label, and says which there are."""
 
-    def __init__(self, components: Components, phase: Phase, weights: dict[str, float], vgg: nn.Sequential | None):
+    def __init__(
+        self,
+        components: Components,
+        phase: Phase,
+        weights: dict[str, float],
+        vgg: nn.Sequential | None,
+        unused: bool = False,
+    ):
         self.weights, self.augmented = weights, bool(phase.augmentations)
         self.student, self.teacher, self.ema = (
             copy.deepcopy(components.network(name)).to(memory_format=torch.contiguous_format)
@@ -104,7 +114,7 @@ class Usual:
             for pair in PAIRS.values():
                 for owner, net, layer in zip("st", (self.student, self.teacher), pair, strict=True):
                     net.get_submodule(layer).register_forward_hook(self._keep(f"{owner}.{layer}"))
-        self.perceptual = Perceptual(vgg) if vgg is not None else None
+        self.perceptual = Perceptual(vgg, unused) if vgg is not None else None
         self.spatial, self.color, self.saturation, self.smooth = Spatial(), Color(), Saturation(), Smoothness()
         self.exposure = Exposure(0.65 if phase.name == "distill" else 0.6)
         self.optimizer = torch.optim.Adam(self.student.parameters(), lr=RATE)

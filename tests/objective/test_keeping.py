@@ -38,6 +38,20 @@ def test_the_objective_and_its_gradient_are_the_same_to_the_bit_with_what_is_kep
         torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-7)
 
 
+def test_what_is_prepared_image_by_image_makes_no_difference(build):
+    components, objective, one = keeping(build)
+    alone = [one.compute(low) for low in LOW.split(1)]
+    tensors = {name: torch.cat([each.tensors[name] for each in alone]) for name in one.names}
+    prepared = {label: tuple(part for each in alone for part in each.prepared[label]) for label in one.prepares}
+    plain, kept = objective({"low": LOW}), objective({"low": LOW}, 0, Kept(tensors, prepared))
+    for label, value in plain.values.items():
+        torch.testing.assert_close(kept.values[label], value, rtol=1e-5, atol=1e-7)
+    parameters = list(components.student.parameters())
+    pairs = zip(*(torch.autograd.grad(each.total, parameters) for each in (plain, kept)), strict=True)
+    for first, second in pairs:
+        torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-6)
+
+
 def test_no_frozen_model_runs_where_all_is_kept(build):
     components, objective, one = keeping(build)
     kept = one.compute(LOW)
@@ -54,7 +68,8 @@ def test_what_is_held_is_not_computed_again(build):
     again = one.compute(LOW, part)
     assert counts["teacher"] == 0
     for label, each in whole.prepared.items():
-        assert all(torch.equal(first, second) for first, second in zip(each, again.prepared[label], strict=True))
+        pairs = zip(each[0], again.prepared[label][0], strict=True)
+        assert all(torch.equal(first, second) for first, second in pairs)
 
 
 def test_a_stage_without_a_frozen_model_keeps_nothing(build):

@@ -72,8 +72,10 @@ def test_what_losses_prepare_is_kept_too(build):
     _, one = targets(build, "terms.distillation.structure.weight=0.05")
     first, second = one.of(LOW, NAMES), one.of(LOW, NAMES)
     assert list(first.prepared) == ["distillation.structure"]
-    for made, kept in zip(*(each.prepared["distillation.structure"] for each in (first, second)), strict=True):
-        assert torch.equal(made, kept)
+    parts = [each.prepared["distillation.structure"] for each in (first, second)]
+    assert [len(part) for part in parts] == [4, 4]  # one for each image
+    for made, kept in zip(*parts, strict=True):
+        assert all(torch.equal(one, other) for one, other in zip(made, kept, strict=True))
     assert (one.computed, one.reused) == (4, 4)
     assert Share("distillation.structure, prepared", 4 * 3 * (3 * PIXELS + 1), 4) in one.shares
 

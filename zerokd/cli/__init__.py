@@ -22,6 +22,7 @@ COMMANDS = {
     "resume": "go on with a run that was stopped",
     "check": "prove that every term of a recipe trains the student",
     "explain": "account for a recipe's equation, term by term",
+    "bench": "measure what a recipe's steps cost on this machine",
     "check-data": "look at a folder of photos as a run would",
     "enhance": "brighten photos and films with a student",
     "evaluate": "measure students beside their teacher, and what takes no training",

@@ -39,7 +39,7 @@ class Keeping:
         tensors = self.objective.graph.compute({"low": low, **held.tensors}, wanted)
         return Kept(
             {**held.tensors, **{name: tensors[name].contiguous() for name in names}},
-            {**held.prepared, **{label: self._prepared(label, tensors) for label in labels}},
+            {**held.prepared, **{label: (self._prepared(label, tensors),) for label in labels}},
         )
 
     def _prepared(self, label: str, tensors: Mapping[str, Tensor]) -> Prepared:

@@ -51,10 +51,10 @@ Prepared = tuple[Tensor, ...]
 @frozen(eq=False)
 class Kept:
     """What an objective computes of its images alone, whatever is trained: fixed tensors of its graph by name, and what
-    losses have prepared of their fixed ports by label."""
+    losses have prepared of their fixed ports by label, for one part of the images after the other."""
 
     tensors: Mapping[str, Tensor] = MappingProxyType({})
-    prepared: Mapping[str, Prepared] = MappingProxyType({})
+    prepared: Mapping[str, tuple[Prepared, ...]] = MappingProxyType({})
 
 
 NOTHING = Kept()
@@ -131,14 +131,19 @@ class Objective(nn.Module):
         """The largest effective weight of every term that trains."""
         return {label: float(np.max(one)) for label, one in self.weights.items() if label not in self.monitored}
 
-    def value(self, label: str, tensors: Mapping[str, Tensor], prepared: Prepared | None = None) -> Tensor:
+    def value(self, label: str, tensors: Mapping[str, Tensor], prepared: Sequence[Prepared] | None = None) -> Tensor:
         """One term's value per image, from what was prepared of its fixed ports where that is given."""
         loss, bound = self.loss(label), self.graph.bindings[label]
         with torch.set_grad_enabled(label not in self.monitored and torch.is_grad_enabled()):
             if prepared is None:
                 return loss(**{port: tensors[name] for port, name in bound.items()})
             moving = {port: tensors[name] for port, name in bound.items() if port not in self.fixed_ports[label]}
-            return loss.compare(*prepared, **moving)
+            if len(prepared) == 1:
+                return loss.compare(*prepared[0], **moving)
+            sizes = [len(part[0]) for part in prepared]
+            parts = {port: tensor.split(sizes) for port, tensor in moving.items()}
+            rows = ({port: each[place] for port, each in parts.items()} for place in range(len(sizes)))
+            return torch.cat([loss.compare(*part, **row) for part, row in zip(prepared, rows, strict=True)])
 
     def loss(self, label: str) -> Loss:
         """The loss of a term."""

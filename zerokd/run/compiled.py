@@ -115,13 +115,17 @@ def usual(objective: Objective, steps: int) -> tuple[str, ...]:
 def _laid_out(kept: Kept) -> list[Tensor]:
     """Its tensors in an order that its names alone decide."""
     named = [kept.tensors[name] for name in sorted(kept.tensors)]
-    return [*named, *(one for label in sorted(kept.prepared) for one in kept.prepared[label])]
+    return [*named, *(one for label in sorted(kept.prepared) for part in kept.prepared[label] for one in part)]
 
 
 def _put_back(like: Kept, tensors: Sequence[Tensor]) -> Kept:
     rest = iter(tensors)
     named = {name: next(rest) for name in sorted(like.tensors)}
-    return Kept(named, {label: tuple(next(rest) for _ in like.prepared[label]) for label in sorted(like.prepared)})
+    prepared = {
+        label: tuple(tuple(next(rest) for _ in part) for part in like.prepared[label])
+        for label in sorted(like.prepared)
+    }
+    return Kept(named, prepared)
 
 
 def _strided(tensor: Tensor, strides: tuple[int, ...]) -> Tensor:

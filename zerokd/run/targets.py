@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zerokd.errors import PluginError, Problem
 from zerokd.objective.keeping import Keeping
-from zerokd.objective.objective import NOTHING, Kept, Objective
+from zerokd.objective.objective import NOTHING, Kept, Objective, Prepared
 from zerokd.recipe.components import Phase
 
 CHECKED = 100  # one in so many uses of what is kept is computed again and compared
@@ -83,8 +83,8 @@ class Targets:
         return Kept(
             {name: one[row : row + 1].clone() for name, one in found.tensors.items() if name in kept},
             {
-                label: tuple(one[row : row + 1].clone() for one in each)
-                for label, each in found.prepared.items()
+                label: (tuple(one[row : row + 1].clone() for one in each),)
+                for label, (each,) in found.prepared.items()
                 if _told(label) in kept
             },
         )
@@ -118,18 +118,19 @@ def _told(label: str) -> str:
 def _items(kept: Kept) -> dict[str, tuple[Tensor, ...]]:
     """The same by names that differ."""
     return {name: (one,) for name, one in kept.tensors.items()} | {
-        _told(label): each for label, each in kept.prepared.items()
+        _told(label): tuple(one for part in parts for one in part) for label, parts in kept.prepared.items()
     }
 
 
 def _packed(parts: Sequence[Kept]) -> Kept:
-    """What is kept of several images, as one batch."""
+    """What is kept of several images, as one batch. What is prepared stays apart on the CPU: it may be large."""
     if len(parts) == 1:
         return parts[0]
-    return Kept(
-        {name: torch.cat([one.tensors[name] for one in parts]) for name in parts[0].tensors},
-        {
-            label: tuple(torch.cat(each) for each in zip(*(one.prepared[label] for one in parts), strict=True))
-            for label in parts[0].prepared
-        },
-    )
+    tensors = {name: torch.cat([one.tensors[name] for one in parts]) for name in parts[0].tensors}
+    prepared = {label: tuple(part for one in parts for part in one.prepared[label]) for label in parts[0].prepared}
+    whole = any(one.device.type != "cpu" for each in prepared.values() for part in each for one in part)
+    return Kept(tensors, {label: _joined(each) for label, each in prepared.items()} if whole else prepared)
+
+
+def _joined(parts: Sequence[Prepared]) -> tuple[Prepared, ...]:
+    return (tuple(torch.cat(each) for each in zip(*parts, strict=True)),)

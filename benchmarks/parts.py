@@ -1,0 +1,209 @@
+"""Parts of a step and of an epoch against the usual way: SSIM, teacher, optimizer, data, and what the framework adds.
+
+    python benchmarks/parts.py [--threads 1] [--rounds 9] [--json]
+
+Both ways take turns in one process; medians. Each pair is held to the same numbers before it is timed.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from zerokd.data.folder import Folder
+from zerokd.evaluation.cost import machine
+from zerokd.losses.exposure_control import exposure_control
+from zerokd.losses.ssim import Ssim
+from zerokd.models.nano_dce import NanoDce
+from zerokd.models.zero_dce_pp import ZeroDcePp
+from zerokd.objective.probe import probe
+from zerokd.plugin.host import discover
+from zerokd.recipe.document import parse_document
+from zerokd.recipe.resolve import resolve
+from zerokd.recipe.schema import validate
+from zerokd.run.batches import to_float
+from zerokd.run.device import layout
+from zerokd.run.step import stepper
+from zerokd.run.training import Training
+
+BATCH = 4
+Pair = tuple[str, Callable[[], object], Callable[[], object]]
+RECIPE = """
+name = "terms"
+run = ["only"]
+[data]
+use = "dead_leaves"
+size = 64
+count = 4
+held_out = 0.0
+[models.student]
+use = "nano_dce"
+[stages.only]
+use = "self_supervised"
+objective = "all"
+epochs = 1000
+"""
+
+
+def images(size: int, seed: int = 0) -> Tensor:
+    return torch.rand(BATCH, 3, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+def ssim(size: int) -> Pair:
+    """Forwards and backwards, of a target that changes."""
+    prediction, target, loss = images(size).requires_grad_(), images(size, 1), Ssim()
+
+    def usual() -> Tensor:
+        value = 1 - structural_similarity_index_measure(prediction, target, data_range=1.0, reduction="none")
+        return torch.autograd.grad(value.mean(), prediction)[0]
+
+    def ours() -> Tensor:
+        return torch.autograd.grad(loss(prediction=prediction, target=target).mean(), prediction)[0]
+
+    assert (usual() - ours()).norm() <= 1e-5 * usual().norm()
+    return f"SSIM, forwards and backwards, {size} pixels", usual, ours
+
+
+def teacher(size: int) -> Pair:
+    """As a script runs it, and as zerokd does, if it did not keep the result."""
+    low, plain = images(size), ZeroDcePp().eval().requires_grad_(False)
+    network = copy.deepcopy(plain).to(memory_format=layout(plain))
+
+    def usual() -> Tensor:
+        return plain(low)["enhanced"]
+
+    def ours() -> Tensor:
+        return torch.cat([network(one)["enhanced"] for one in low.split(1)])
+
+    assert (usual() - ours()).abs().max() <= 1e-5
+    return f"teacher, {size} pixels", usual, ours
+
+
+def optimizer() -> Pair:
+    """Clip, Adam and moving average of the student."""
+    plain, average = NanoDce(), NanoDce()
+    adam = torch.optim.Adam(plain.parameters(), lr=1e-3)
+    for one in plain.parameters():
+        one.grad = torch.rand_like(one)
+    components, phase = _terms(1)
+    training = Training(phase, probe(phase, components, images(64)[:2]), components)
+    training.follow(torch.rand(161))
+
+    def usual() -> None:
+        nn.utils.clip_grad_norm_(plain.parameters(), 0.1)
+        adam.step()
+        with torch.no_grad():
+            for kept, new in zip(average.parameters(), plain.parameters(), strict=True):
+                kept.mul_(0.999).add_(new, alpha=0.001)
+
+    def ours() -> None:
+        training.clip()
+        training.descend(0)
+
+    return "clip, Adam, moving average", usual, ours
+
+
+def data(folder: Path, side: int, size: int = 256) -> Pair:
+    """One image from the pipeline; the usual way decodes and resizes it in each epoch."""
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 255, (side // 8, side // 8, 3)).astype(np.uint8)
+    path = folder / f"{side}" / "photo.jpg"
+    path.parent.mkdir()
+    Image.fromarray(small).resize((side, side), Image.Resampling.BICUBIC).save(path, quality=92)
+    kept = Folder(path=str(path.parent), size=size)
+
+    def usual() -> Tensor:
+        image = Image.open(path).convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
+
+    def ours() -> Tensor:
+        return to_float([kept[0]], torch.device("cpu"))
+
+    return f"an image of a {side}x{side} JPEG, at {size}", usual, ours
+
+
+def _terms(count: int):
+    tables = [f'[terms.all.t{i}]\nuse = "exposure_control"\nlevel = {0.3 + 0.4 * i / count}\n' for i in range(count)]
+    document = parse_document(RECIPE + "\n".join(tables), "terms.toml")
+    components = resolve(validate(document), document, discover())
+    return components, components.phases[0]
+
+
+def framework(count: int) -> Pair:
+    """A step of so many cheap terms on 64x64 against the same written by hand."""
+    components, phase = _terms(count)
+    low = images(64)
+    objective = probe(phase, components, low[:2])
+    training, one = Training(phase, objective, components), stepper(phase, objective, components, low[:2], 4)
+    student, levels = components.student, [0.3 + 0.4 * i / count for i in range(count)]
+    batch = _Batch(low, ("a", "b", "c", "d"))
+
+    def usual() -> None:
+        training.forget()
+        enhanced = student(low)["enhanced"]
+        values = torch.stack([exposure_control(enhanced, 16, level) for level in levels])
+        values.mean(dim=1).sum().backward()
+        training.clip()
+
+    def ours() -> None:
+        training.forget()
+        one.backward(batch, 0, apart=False)
+        training.clip()
+
+    return f"a step of {count} cheap terms, 64 pixels", usual, ours
+
+
+class _Batch:
+    def __init__(self, low: Tensor, names: tuple[str, ...]):
+        self.low, self.names = low, names
+
+
+def compared(pair: Pair, rounds: int) -> dict[str, object]:
+    name, usual, ours = pair
+    times: tuple[list[float], list[float]] = ([], [])
+    for number in range(rounds + 2):
+        for way, kept in zip((usual, ours), times, strict=True):
+            started = time.perf_counter()
+            way()
+            if number >= 2:
+                kept.append(1e6 * (time.perf_counter() - started))
+    first, second = map(statistics.median, times)
+    return {"part": name, "usual_us": first, "zerokd_us": second, "ratio": first / second}
+
+
+@click.command()
+@click.option("--threads", default=1, show_default=True)
+@click.option("--rounds", default=9, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def main(threads: int, rounds: int, as_json: bool) -> None:
+    torch.set_num_threads(threads)
+    with tempfile.TemporaryDirectory() as folder:
+        sizes = (128, 256, 512)
+        pairs = [ssim(size) for size in sizes] + [teacher(size) for size in sizes[:2]]
+        pairs += [data(Path(folder), side) for side in (512, 2048)]
+        rows = [compared(pair, rounds) for pair in pairs]
+        rows += [compared(pair, 40 * rounds) for pair in (optimizer(), *map(framework, (1, 10, 40)))]
+    about = machine() | {"threads": threads}
+    if as_json:
+        click.echo(json.dumps({"machine": about, "batch": BATCH, "rows": rows}, indent=2))
+        return
+    click.echo(f"batch {BATCH}, {threads} threads of {about['processor']}, torch {torch.__version__}")
+    click.echo(f"{'':44}{'usual, us':>12}{'zerokd, us':>12}{'ratio':>8}")
+    for row in rows:
+        click.echo(f"{row['part']:44}{row['usual_us']:12.0f}{row['zerokd_us']:12.0f}{row['ratio']:8.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""``zerokd bench`` from a shell."""
+
+import json
+import subprocess
+import sys
+
+from tests.conftest import RECIPES, TINY
+
+
+def bench(*options):
+    given = (*TINY, 'run=["pretrain"]')
+    settings = [part for one in given for part in ("--set", one)]
+    command = [sys.executable, "-m", "zerokd", "bench", str(RECIPES / "paper.toml"), *settings, *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_text_and_json():
+    done = bench()
+    assert done.returncode == 0, done.stderr
+    assert "pretrain: 5 images, batch 4, on cpu, 1 threads" in done.stdout
+    assert "pretraining.exposure" in done.stdout
+    (stage,) = json.loads(bench("--json").stdout)["stages"]
+    assert stage["ways"][0]["chosen"] is True
+
+
+def test_a_mistake_is_told_and_nothing_is_measured():
+    done = bench("--set", "params.alpha=2")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
