@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from usual import Usual
 
+from zerokd.objective.graph import Graph
+from zerokd.objective.objective import Objective
 from zerokd.plugin.host import discover
 from zerokd.recipe.extends import read_recipe
 from zerokd.recipe.overrides import with_options
@@ -33,27 +35,26 @@ SETTINGS = (
 
 
 class Stage:
-    """A stage of the recipe, checked and prepared as a run would, and its first batches."""
+    """A stage of the recipe and its first batches; ``stepper`` where it is prepared as for a run."""
 
-    def __init__(self, name: str, size: int, threads: int, batch: int, settings: tuple[str, ...]):
-        given = (
-            f"data.size={size}",
-            f"data.count={SEEN * batch}",
-            f"stages.{name}.batch={batch}",
-            f"threads={threads}",
-        )
-        _, self.components = checked(with_options(read_recipe(RECIPE), (*SETTINGS, *given, *settings)), discover())
-        self.plan = prepare(self.components, choose_device("cpu"))
-        index = [phase.name for phase in self.components.phases].index(name)
-        self.stepper = self.plan.steppers[index]
-        self.phase, self.objective = self.stepper.phase, self.stepper.objective
-        found = batches(self.components.data, self.plan.training, self.phase, 0, self.plan.device)
+    def __init__(self, name: str, size: int, threads: int, batch: int, settings: tuple[str, ...], prepared: bool):
+        given = (f"data.size={size}", f"data.count={SEEN * batch}", f"stages.{name}.batch={batch}")
+        given = (*SETTINGS, *given, f"threads={threads}", f'run=["{name}"]', *settings)
+        _, self.components = checked(with_options(read_recipe(RECIPE), given), discover())
+        (self.phase,), cpu = self.components.phases, choose_device("cpu")
+        if prepared:
+            (self.stepper,) = prepare(self.components, cpu).steppers
+            self.objective = self.stepper.objective
+        else:
+            torch.set_num_threads(threads)
+            self.objective = Objective(self.phase, Graph(self.phase, self.components))
+        found = batches(self.components.data, range(SEEN * batch), self.phase, 0, cpu)
         self.batches = [next(found) for _ in range(SEEN)]
 
 
 class usual_side:  # noqa: N801 - one of two that are called alike
     def __init__(self, *given, unused: bool = False):
-        stage = Stage(*given)
+        stage = Stage(*given, prepared=False)
         weights = stage.objective.weights_at(0)
         perceptual = weights.get("distillation.perceptual")
         vgg = stage.objective.losses["distillation/perceptual"].features if perceptual else None
@@ -76,7 +77,7 @@ class zerokd_side:  # noqa: N801
     """What :func:`zerokd.run.runner.train` does at each step, but for checkpoints."""
 
     def __init__(self, *given):
-        self.stage = Stage(*given)
+        self.stage = Stage(*given, prepared=True)
         self.training = Training(self.stage.phase, self.stage.objective, self.stage.components)
         self.metrics = Metrics(self.stage.phase, self.stage.objective, io.StringIO())
         self.count = 0

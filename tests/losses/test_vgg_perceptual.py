@@ -2,6 +2,7 @@
 
 import builtins
 import hashlib
+from itertools import product
 
 import pytest
 import safetensors.torch
@@ -225,3 +226,45 @@ def test_only_the_weights_of_imagenet_need_torchvision(monkeypatch, fault):
 def test_config_refuses(options, message):
     with pytest.raises(ValidationError, match=message):
         VggPerceptual(weights="random", **options)
+
+
+def test_a_crop_is_the_same_square_of_both_images_and_elsewhere_each_time():
+    whole, cropped = VggPerceptual(weights="random"), VggPerceptual(weights="random", crop=16)
+    prediction, target = torch.rand(2, 2, 3, 40, 24, generator=torch.Generator().manual_seed(3))
+    squares = []
+    for y, x in product(range(25), range(9)):
+        part = (slice(0, 1), slice(None), slice(y, y + 16), slice(x, x + 16))
+        squares.append(whole(prediction=prediction[part], target=target[part]).item())
+    torch.manual_seed(0)
+    found = [round(cropped(prediction=prediction[:1], target=target[:1]).item(), 5) for _ in range(30)]
+    assert len(set(found)) > 20
+    for value in found:
+        assert min(abs(value - one) for one in squares) < 2e-5
+    torch.manual_seed(0)
+    assert round(cropped(prediction=prediction[:1], target=target[:1]).item(), 5) == found[0]
+    assert cropped(prediction=prediction, target=prediction).tolist() == [0.0, 0.0]
+
+
+def test_a_crop_larger_than_the_image_is_the_image():
+    whole, cropped = VggPerceptual(weights="random"), VggPerceptual(weights="random", crop=64)
+    prediction, target = torch.rand(2, 1, 3, 20, 24, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(cropped(prediction=prediction, target=target), whole(prediction=prediction, target=target))
+
+
+def test_a_cropped_target_is_not_prepared_for_all_places():
+    assert VggPerceptual(weights="random", crop=16).prepare is None
+    assert VggPerceptual(weights="random").prepare is not None
+
+
+def test_half_precision_on_request_is_near_and_gives_float32():
+    prediction, target = torch.rand(2, 2, 3, 24, 24, generator=torch.Generator().manual_seed(1))
+    prediction.requires_grad_(True)
+    made = {}
+    for precision in ("float32", "bfloat16"):
+        value = VggPerceptual(weights="random", precision=precision)(prediction=prediction, target=target)
+        assert value.dtype is torch.float32
+        made[precision] = value, *torch.autograd.grad(value.sum(), prediction)
+    (value, slope), (near, close) = made.values()
+    torch.testing.assert_close(near, value, rtol=2e-2, atol=0)
+    assert not torch.equal(near, value)
+    assert (close - slope).norm() < 6e-2 * slope.norm()

@@ -10,37 +10,8 @@ from torch import Tensor
 from zerokd import Loss, Port
 
 
-def mean_square(x: Tensor) -> Tensor:
-    """Mean of the squares over all axes but the first, in float32 or wider.
-
-    Args:
-        x: (N, ...), any range.
-
-    Returns:
-        (N,), in [0, inf).
-    """
-    wide = x.to(torch.promote_types(x.dtype, torch.float32))  # a square or a sum soon overflows half precision
-    value: Tensor = _MeanSquare.apply(wide)
-    return value
-
-
-class _MeanSquare(torch.autograd.Function):
-    """PyTorch's own gradient of a mean of squares takes three tensors of that size, in another memory layout."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return x.square().mean(dim=tuple(range(1, x.ndim)))
-
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        found: Tensor = x * (2 * slope * len(x) / x.numel()).view(-1, *[1] * (x.ndim - 1))
-        return found
-
-
 def mse(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference, per image.
+    """Mean squared difference, per image, in float32 or wider.
 
     Args:
         prediction: (N, C, H, W), any range.
@@ -49,7 +20,30 @@ def mse(prediction: Tensor, target: Tensor) -> Tensor:
     Returns:
         (N,), in [0, inf); exactly 0 when both are equal.
     """
-    return mean_square(prediction - target)
+    value: Tensor = _MeanSquare.apply(prediction, target)
+    return value
+
+
+class _MeanSquare(torch.autograd.Function):
+    """PyTorch's own takes three more tensors of that size for the gradient, in another memory layout; this none."""
+
+    @staticmethod
+    def forward(ctx: Any, prediction: Tensor, target: Tensor) -> Tensor:
+        ctx.save_for_backward(prediction, target)
+        return _difference(prediction, target).square_().mean(dim=tuple(range(1, prediction.ndim)))
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        prediction, target = ctx.saved_tensors
+        scale = 2 * slope * len(prediction) / prediction.numel()
+        found = (_difference(prediction, target) * scale.view(-1, *[1] * (prediction.ndim - 1))).to(prediction.dtype)
+        return found if ctx.needs_input_grad[0] else None, -found if ctx.needs_input_grad[1] else None
+
+
+def _difference(prediction: Tensor, target: Tensor) -> Tensor:
+    """Wide, since a square or a sum soon overflows half precision."""
+    difference = prediction - target
+    return difference.to(torch.promote_types(difference.dtype, torch.float32))
 
 
 @final

@@ -7,7 +7,7 @@ from typing import final
 from torch import Tensor
 
 from zerokd import Loss, Port
-from zerokd.losses.mse import mean_square
+from zerokd.losses.mse import mse
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -19,8 +19,7 @@ def total_variation(image: Tensor) -> Tensor:
     Returns:
         (N,), in [0, inf); 0 when every channel is constant.
     """
-    down, right = image[:, :, 1:] - image[:, :, :-1], image[..., 1:] - image[..., :-1]
-    return mean_square(down) + mean_square(right)
+    return mse(image[:, :, 1:], image[:, :, :-1]) + mse(image[..., 1:], image[..., :-1])
 
 
 @final

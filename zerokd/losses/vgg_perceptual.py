@@ -38,6 +38,13 @@ def vgg_perceptual(prediction: Sequence[Tensor], target: Sequence[Tensor]) -> Te
     return torch.stack([mse(got, want) for got, want in zip(prediction, target, strict=True)]).mean(dim=0)
 
 
+def _cropped(side: int, *images: Tensor) -> tuple[Tensor, ...]:
+    """The same square of each, anywhere with equal probability; whole where it is larger than they are."""
+    height, width = images[0].shape[2:]
+    top, left = (int(torch.randint(max(0, size - side) + 1, ())) for size in (height, width))
+    return tuple(one[:, :, top : top + side, left : left + side] for one in images)
+
+
 @final
 class VggPerceptual(Loss):
     r"""Rewards edges and textures like the target's, against the blur that a pixel error forgives.
@@ -52,7 +59,8 @@ class VggPerceptual(Loss):
     Random weights (He, Wang, Hopcroft, NIPS 2016; Liu et al., CVPR 2021) keep structure, but have another scale.
     Pitfalls: ``weights = "imagenet"`` downloads 548 MB once and keeps the layers in use, 1 MB by default. Where it
     cannot, ``fallback = "random"`` goes on with random weights and says so. The default layers cost 57,024
-    multiplications per pixel and image; the student has 139.
+    multiplications per pixel and image; the student has 139. With ``crop`` they cost as much as the square is large;
+    its features at the edge see black beside it, as those of an image do at its own.
 
     Example:
         >>> import torch
@@ -69,6 +77,9 @@ class VggPerceptual(Loss):
         weights: str = Field("imagenet", description="imagenet, random, or torchvision's file, .safetensors or .pth")
         fallback: Literal["random"] | None = Field(None, description="what to use where imagenet cannot be had")
         seed: int = Field(0, ge=0, lt=2**63, description="seed of random weights")
+        crop: int | None = Field(
+            None, ge=16, description="side of a square compared instead of the image, elsewhere at each step, pixels"
+        )
         precision: Literal["float32", "bfloat16"] = Field(
             "float32", description="of the features; bfloat16 is about twice as fast where the processor has it"
         )
@@ -102,6 +113,8 @@ class VggPerceptual(Loss):
         self._fill(self.config.weights, self.config.seed)
         if self.config.precision == "bfloat16":
             self.features.to(torch.bfloat16)
+        if self.config.crop:
+            self.prepare = None  # type: ignore[method-assign, assignment]  # features change with the place
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> VggPerceptual:
@@ -112,11 +125,16 @@ class VggPerceptual(Loss):
         return 2 ** sum(isinstance(layer, nn.MaxPool2d) for layer in self.features)
 
     def forward(self, *, prediction: Tensor, target: Tensor) -> Tensor:
-        return self.compare(*self.prepare(target=target), prediction=prediction)
+        if self.config.crop:
+            prediction, target = _cropped(self.config.crop, prediction, target)
+        return self.compare(*self._wanted(target), prediction=prediction)
 
-    @torch.no_grad()
     def prepare(self, *, target: Tensor) -> tuple[Tensor, ...]:
         """The target's feature maps, in the order of the network."""
+        return self._wanted(target)
+
+    @torch.no_grad()
+    def _wanted(self, target: Tensor) -> tuple[Tensor, ...]:
         return tuple(self.maps(target))
 
     def compare(self, *target: Tensor, prediction: Tensor) -> Tensor:

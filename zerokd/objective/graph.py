@@ -57,7 +57,9 @@ class Forward:
         trained = self.owner == TRAINED and not self.at_rest
         try:
             with torch.set_grad_enabled(trained and torch.is_grad_enabled()):
-                outputs = self.network.train(trained)(tensors["low"])
+                if self.network.training != trained:
+                    self.network.train(trained)
+                outputs = self.network(tensors["low"])
         finally:
             for hook in hooks:
                 hook.remove()

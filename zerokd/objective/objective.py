@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import cast
 
 import numpy as np
 import torch
@@ -72,7 +71,9 @@ class Objective(nn.Module):
         self.graph = graph
         self.losses = nn.ModuleDict({term.label.replace(".", "/"): term.loss for term in phase.terms})
         self.adapters = nn.ModuleList([call.adapter for call in graph.calls if isinstance(call, Adaptation)])
-        self.monitored = [term.label for term in phase.terms if term.monitor]
+        self.monitored = frozenset(term.label for term in phase.terms if term.monitor)
+        self._loss = {term.label: term.loss for term in phase.terms}
+        self._read: dict[tuple[tuple[str, ...], tuple[str, ...]], frozenset[str]] = {}
         self.weights: dict[str, Series] = {
             term.label: 0.0 if term.monitor else phase.coefficients[term.group] * phase.weights[term.label]
             for term in phase.terms
@@ -103,12 +104,15 @@ class Objective(nn.Module):
 
     def read(self, labels: Iterable[str], prepared: Collection[str] = ()) -> frozenset[str]:
         """The tensors that these terms read; for one that is prepared, those of the ports that carry gradient."""
-        return frozenset(
-            name
-            for label in labels
-            for port, name in self.graph.bindings[label].items()
-            if label not in prepared or port not in self.fixed_ports[label]
-        )
+        key = tuple(labels), tuple(prepared)
+        if key not in self._read:
+            self._read[key] = frozenset(
+                name
+                for label in key[0]
+                for port, name in self.graph.bindings[label].items()
+                if label not in prepared or port not in self.fixed_ports[label]
+            )
+        return self._read[key]
 
     def weights_at(self, step: int) -> dict[str, float]:
         """The effective weight of every term that is computed at a step: one that weighs nothing is not."""
@@ -133,18 +137,20 @@ class Objective(nn.Module):
 
     def value(self, label: str, tensors: Mapping[str, Tensor], prepared: Sequence[Prepared] | None = None) -> Tensor:
         """One term's value per image, from what was prepared of its fixed ports where that is given."""
+        if label in self.monitored and torch.is_grad_enabled():
+            with torch.no_grad():
+                return self.value(label, tensors, prepared)
         loss, bound = self.loss(label), self.graph.bindings[label]
-        with torch.set_grad_enabled(label not in self.monitored and torch.is_grad_enabled()):
-            if prepared is None:
-                return loss(**{port: tensors[name] for port, name in bound.items()})
-            moving = {port: tensors[name] for port, name in bound.items() if port not in self.fixed_ports[label]}
-            if len(prepared) == 1:
-                return loss.compare(*prepared[0], **moving)
-            sizes = [len(part[0]) for part in prepared]
-            parts = {port: tensor.split(sizes) for port, tensor in moving.items()}
-            rows = ({port: each[place] for port, each in parts.items()} for place in range(len(sizes)))
-            return torch.cat([loss.compare(*part, **row) for part, row in zip(prepared, rows, strict=True)])
+        if prepared is None:
+            return loss(**{port: tensors[name] for port, name in bound.items()})
+        moving = {port: tensors[name] for port, name in bound.items() if port not in self.fixed_ports[label]}
+        if len(prepared) == 1:
+            return loss.compare(*prepared[0], **moving)
+        sizes = [len(part[0]) for part in prepared]
+        parts = {port: tensor.split(sizes) for port, tensor in moving.items()}
+        rows = ({port: each[place] for port, each in parts.items()} for place in range(len(sizes)))
+        return torch.cat([loss.compare(*part, **row) for part, row in zip(prepared, rows, strict=True)])
 
     def loss(self, label: str) -> Loss:
         """The loss of a term."""
-        return cast(Loss, self.losses[label.replace(".", "/")])
+        return self._loss[label]

@@ -81,9 +81,9 @@ class Targets:
             self.shares = tuple(_shared(sizes, self.images, self.room))
         kept = {share.name for share in self.shares if place < share.images}
         return Kept(
-            {name: one[row : row + 1].clone() for name, one in found.tensors.items() if name in kept},
+            {name: _row(one, row) for name, one in found.tensors.items() if name in kept},
             {
-                label: (tuple(one[row : row + 1].clone() for one in each),)
+                label: (tuple(_row(one, row) for one in each),)
                 for label, (each,) in found.prepared.items()
                 if _told(label) in kept
             },
@@ -101,6 +101,11 @@ class Targets:
                         'something that is frozen gives no image twice: [speed] cache = "off" computes it at each step'
                     )
                     raise PluginError(Problem(text, hints=(hint,)))
+
+
+def _row(tensor: Tensor, row: int) -> Tensor:
+    """One image's part, without the memory of the others'."""
+    return tensor if len(tensor) == 1 else tensor[row : row + 1].clone()
 
 
 def _shared(sizes: Mapping[str, int], images: int, room: int) -> Iterator[Share]:
