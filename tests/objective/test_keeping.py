@@ -86,3 +86,11 @@ def test_a_term_that_compares_with_something_trained_prepares_nothing(build, ter
     assert term not in one.prepares
     assert "teacher.enhanced" in one.names  # others read it
     objective({"low": LOW}, 0, one.compute(LOW))
+
+
+def test_a_loss_that_learns_prepares_nothing(build):
+    components = build()
+    objective = probe(components.phases[1], components, LOW)
+    loss = objective.loss("distillation.structure")
+    loss.register_parameter("scale", torch.nn.Parameter(torch.ones(())))
+    assert Keeping(objective, objective.weights).prepares == ["distillation.perceptual"]

@@ -2,12 +2,16 @@
 
 import pytest
 import torch
+from attrs import evolve
 from torch import nn
 
+from zerokd.errors import RecipeError
 from zerokd.objective.probe import probe
+from zerokd.recipe.speed import Speed
 from zerokd.run.batches import batches
 from zerokd.run.step import fitting, sees_batch, stepper
 from zerokd.run.training import Training
+from zerokd.stages.distillation import Distillation
 
 CPU = torch.device("cpu")
 
@@ -44,9 +48,31 @@ def test_the_gradients_of_terms_add_up_too_and_to_the_stored_one(build):
 
 
 def test_as_many_images_as_suit_the_cache():
-    assert fitting(torch.empty(1, 3, 512, 512)) == 1
-    assert fitting(torch.empty(1, 3, 256, 256)) == 1
-    assert fitting(torch.empty(1, 3, 128, 128)) == 4
+    assert fitting(torch.empty(1, 3, 512, 512), 8) == 1
+    assert fitting(torch.empty(1, 3, 256, 256), 8) == 1
+    assert fitting(torch.empty(1, 3, 128, 128), 8) == 4
+    assert fitting(torch.empty(1, 3, 128, 128, device="meta"), 8) == 8  # any other device takes the batch
+
+
+class Darker(Distillation):
+    """A stage whose terms see another picture than the data has."""
+
+    def inputs(self, low):
+        return {"low": low * 0.5}
+
+
+def test_what_is_frozen_sees_what_its_stage_shows(build):
+    components = build("stages.distill.epochs=2", "stages.distill.batch=4")
+    phase = evolve(components.phases[1], stage=Darker())
+    batch = next(batches(components.data, [0, 1, 2, 3], phase, 0, CPU))
+    objective = probe(phase, components, batch.low[:3])
+    training = Training(phase, objective, components)
+    training.forget()
+    one = stepper(phase, objective, components, batch.low[:3], 4)
+    evaluation, _ = one.backward(batch, 0, apart=False)
+    plain = objective({"low": batch.low * 0.5})
+    torch.testing.assert_close(evaluation.total, plain.total.detach(), rtol=1e-5, atol=0)
+    assert one.targets.bytes_held() == 0  # who knows what it shows the next time
 
 
 class Normalised(nn.Module):
@@ -75,3 +101,14 @@ def test_a_student_that_sees_its_batch_gets_it_whole(layer, sees):
     assert sees_batch(student, torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))) is sees
     assert all(torch.equal(one, state[name]) for name, one in student.state_dict().items())
     assert torch.equal(drawn, torch.random.get_rng_state())
+
+
+def test_parts_that_the_student_does_not_allow_are_refused_when_asked_for(build, monkeypatch):
+    monkeypatch.setattr("zerokd.run.step.sees_batch", lambda student, sample: True)
+    components = build("stages.distill.batch=4", "speed.images_at_once=2")
+    phase = components.phases[1]
+    low = torch.rand(3, 3, 32, 32)
+    objective = probe(phase, components, low)
+    with pytest.raises(RecipeError, match="images_at_once is 2, and the student sees its batch as a whole"):
+        stepper(phase, objective, components, low, 4)
+    assert stepper(phase, objective, evolve(components, speed=Speed()), low, 4).at_once == 4

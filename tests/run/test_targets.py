@@ -40,6 +40,14 @@ def test_what_is_kept_has_the_size_that_its_shapes_have(build):
     assert sum(share.bytes for share in one.shares) == 36 * PIXELS
 
 
+def test_a_stage_that_is_over_gives_its_memory_back(build):
+    _, one = targets(build)
+    one.of(LOW, NAMES)
+    assert one.bytes_held() > 0
+    one.forget()
+    assert one.bytes_held() == 0
+
+
 def test_with_less_memory_the_smallest_are_kept_of_as_many_images_as_fit(build):
     room = 4 * 4 * PIXELS * 2 + 4 * PIXELS  # two of the one-channel features for four images, the third for one
     _, one = targets(build, room=room)

@@ -24,6 +24,7 @@ class Keeping:
             label: {port: graph.bindings[label][port] for port in objective.fixed_ports[label]}
             for label in labels
             if objective.loss(label).prepare is not None
+            and not any(one.requires_grad for one in objective.loss(label).parameters())
         }
         self.prepares = [label for label, bound in self.ports.items() if graph.fixed.issuperset(bound.values())]
         direct = objective.read(labels, self.prepares)

@@ -177,6 +177,7 @@ def execute(
                         after_step = partial(keeper.after_step, training, metrics)
                         train(training, stepper, plan.components, plan.training, metrics, guard, after_step)
                         keeper.keep(training, metrics)
+                    stepper.targets.forget()
                     about.update(survey(plan, phase, folder, file, progress))
                     keeper.done[phase.name] = {key: about[key] for key in SURVEY if key in about}
             finish(plan, folder, record, keeper, progress)

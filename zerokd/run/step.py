@@ -45,7 +45,8 @@ class Stepper:
         count = len(batch.names)
         for start in range(0, count, self.at_once):
             low, names = batch.low[start : start + self.at_once], batch.names[start : start + self.at_once]
-            inputs, kept, share = self.phase.stage.inputs(low), self.targets.of(low, names), len(names) / count
+            inputs, share = self.phase.stage.inputs(low), len(names) / count
+            kept = self.targets.of(inputs["low"], names, keep=inputs["low"] is low)  # a stage may change it
             weights = self.objective.weights_at(step)
             if self.program and not apart and self.program.fits(len(names), weights):
                 evaluation, gradient = self.program(inputs, weights, kept)
@@ -78,11 +79,17 @@ def _added(sums: Mapping[str, Tensor], more: Mapping[str, Tensor], share: float)
 
 
 def stepper(phase: Phase, objective: Objective, components: Components, sample: Tensor, images: int) -> Stepper:
-    """How a stage of that many images steps, decided on a batch like its own (N, 3, H, W)."""
-    targets = Targets(phase, objective, images, components.speed.cache_bytes)
-    wanted = components.speed.images_at_once or fitting(sample)
-    at_once = min(wanted, phase.batch)
+    """How a stage of that many images steps, decided on a batch like its own (N, 3, H, W).
+
+    Raises:
+        RecipeError: the recipe asks for what the student does not allow, or for a program that cannot be made.
+    """
+    targets, asked = Targets(phase, objective, images, components.speed.cache_bytes), components.speed.images_at_once
+    at_once = min(asked or fitting(sample, phase.batch), phase.batch)
     if at_once < phase.batch and sees_batch(components.student, sample):
+        if asked:
+            text = f"speed.images_at_once is {asked}, and the student sees its batch as a whole (batch normalisation?)"
+            raise RecipeError(Problem(text, phase.place, ("leave it out, or give it the size of the batch",)))
         at_once = phase.batch
     own = [one for one in components.student.parameters() if one.requires_grad]
     made = Stepper(phase, objective, targets, own, trained(components.student, objective), at_once)
@@ -111,9 +118,9 @@ def in_machine_code(stepper: Stepper, components: Components, sample: Tensor) ->
         return evolve(stepper, uncompiled=text)
 
 
-def fitting(sample: Tensor) -> int:
-    """How many images of that size a device computes best at once."""
-    return max(1, PIXELS // (sample.shape[2] * sample.shape[3])) if sample.device.type == "cpu" else len(sample)
+def fitting(sample: Tensor, batch: int) -> int:
+    """How many images of that size, of a batch of so many, a device computes best at once."""
+    return max(1, PIXELS // (sample.shape[2] * sample.shape[3])) if sample.device.type == "cpu" else batch
 
 
 @torch.no_grad()

@@ -59,6 +59,10 @@ class Targets:
         """Memory in use."""
         return sum(one.nbytes for kept in self._held.values() for each in _items(kept).values() for one in each)
 
+    def forget(self) -> None:
+        """Give the memory back: the stage is over."""
+        self._held.clear()
+
     def _some(self, low: Tensor, names: Sequence[str]) -> Kept:
         held = [self._held.get(name, NOTHING) for name in names]
         known = _packed(held) if len({(*one.tensors, *one.prepared) for one in held}) == 1 else NOTHING
