@@ -111,6 +111,7 @@ def test_every_value_says_where_it_comes_from(child):
         "checkpoint_seconds": "default",
         "speed.cache": "default",
         "speed.cache_gib": "default",
+        "speed.compile": "default",
         "on_nonfinite": "default",
         "skip_at_most": "default",
         "terms.task.exposure.use": "base.toml:13",

@@ -161,7 +161,7 @@ def as_text(benches: Iterable[Bench], device: str, threads: int) -> Iterator[str
         for way in one.ways:
             mark = "what a run does" if way.chosen else ""
             mark += (", " if mark else "") + "the fastest here" if way.milliseconds == best else ""
-            yield f"  a step, {way.name:<24}{way.milliseconds:9.2f} ms  {mark}".rstrip()
+            yield f"  a step, {way.name:<22}{way.milliseconds:9.2f} ms  {mark}".rstrip()
         yield "  alone, forwards and backwards:"
         for part in one.parts:
             yield f"    {part.name:<38}{part.milliseconds:9.2f} ms"
