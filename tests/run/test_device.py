@@ -17,25 +17,26 @@ import resource, sys, torch
 from zerokd.run.device import keep_freed_memory
 if "keep" in sys.argv and not keep_freed_memory():
     print(-1); sys.exit()
-torch.empty(2**26).fill_(1)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-torch.empty(2**26).fill_(1)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+for number in range(30):
+    if number == 20:  # the first few may not fit what lies around them
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.empty(2**24).fill_(1)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) * resource.getpagesize() / 2**26)
 """
 
 
-def faults(*arguments):
-    """Pages that the system has to make for the second of two equal tensors of 256 MiB."""
+def made_anew(*arguments):
+    """For how many of the last 10 of equal tensors, each freed before the next, the system has to make pages."""
     found = subprocess.run([sys.executable, "-c", FRESH, *arguments], capture_output=True, text=True, check=True)
-    return int(found.stdout)
+    return float(found.stdout)
 
 
 def test_freed_memory_serves_the_next_tensor():
-    kept = faults("keep")
+    kept = made_anew("keep")
     if kept < 0:
         pytest.skip("this C library cannot be asked to keep freed memory")
-    assert kept < 100
-    assert faults() > 100
+    assert kept < 1
+    assert made_anew() > 8
 
 
 def test_an_unknown_device_is_refused():

@@ -30,6 +30,12 @@ class Good(zerokd.Exporter):
         return lambda low: model(torch.from_numpy(low))["enhanced"].detach().numpy()
 
 
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    """One defect is to write where it happens to stand."""
+    monkeypatch.chdir(tmp_path)
+
+
 def variant(**names):
     return type("Planted", (Good,), {"__doc__": "A test.", **names})
 
