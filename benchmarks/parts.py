@@ -33,7 +33,7 @@ from zerokd.plugin.host import discover
 from zerokd.recipe.document import parse_document
 from zerokd.recipe.resolve import resolve
 from zerokd.recipe.schema import validate
-from zerokd.run.batches import to_float
+from zerokd.run.batches import Batch, to_float
 from zerokd.run.device import layout
 from zerokd.run.step import stepper
 from zerokd.run.training import Training
@@ -148,7 +148,7 @@ def framework(count: int) -> Pair:
     objective = probe(phase, components, low[:2])
     training, one = Training(phase, objective, components), stepper(phase, objective, components, low[:2], 4)
     student, levels = components.student, [0.3 + 0.4 * i / count for i in range(count)]
-    batch = _Batch(low, ("a", "b", "c", "d"))
+    batch = Batch(0, low, ("a", "b", "c", "d"))
 
     def usual() -> None:
         training.forget()
@@ -163,11 +163,6 @@ def framework(count: int) -> Pair:
         training.clip()
 
     return f"a step of {count} cheap terms, 64 pixels", usual, ours
-
-
-class _Batch:
-    def __init__(self, low: Tensor, names: tuple[str, ...]):
-        self.low, self.names = low, names
 
 
 def compared(pair: Pair, rounds: int) -> dict[str, object]:

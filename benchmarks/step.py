@@ -20,7 +20,6 @@ from pathlib import Path
 import click
 import torch
 
-RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
 BATCH = 4
 TURN = 0.3  # seconds of steps, at least, that a side takes before it is the other's turn
 COMPILED = 'speed.compile="on"'

@@ -21,20 +21,14 @@ from zerokd.cli.options import change_options, device_option, plugin_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def command(path: str, device: str, plugins: tuple[Path, ...], as_json: bool, **changes: Any) -> None:
     """Measure a step of each stage of RECIPE here: what it costs, how a run computes it, and what else was tried."""
-    from zerokd.plugin.host import discover
-    from zerokd.recipe.extends import read_recipe
-    from zerokd.recipe.overrides import with_options
     from zerokd.run.bench import as_text, bench
-    from zerokd.run.check import checked
-    from zerokd.run.device import choose_device
-    from zerokd.run.session import prepare
+    from zerokd.run.launch import planned
 
-    _, components = checked(with_options(read_recipe(path), **changes), discover(plugins, strict=True))
-    plan = prepare(components, choose_device(device))
+    plan = planned(path, plugins, device, **changes)
     with while_read(sys.stdout):
         if as_json:
             stages = [one.as_json() for one in bench(plan)]
-            click.echo(json.dumps({"recipe": components.name, "stages": stages}, indent=2))
+            click.echo(json.dumps({"recipe": plan.components.name, "stages": stages}, indent=2))
         else:
-            for line in as_text(bench(plan), device, components.threads):
+            for line in as_text(bench(plan), device, plan.components.threads):
                 click.echo(line)

@@ -21,16 +21,10 @@ from zerokd.cli.options import change_options, device_option, plugin_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def command(path: str, device: str, plugins: tuple[Path, ...], as_json: bool, **changes: Any) -> None:
     """Prove that every term of RECIPE trains the student, and show by how much. Nothing is trained or written."""
-    from zerokd.plugin.host import discover
-    from zerokd.recipe.extends import read_recipe
-    from zerokd.recipe.overrides import with_options
-    from zerokd.run.check import checked
-    from zerokd.run.device import choose_device
+    from zerokd.run.launch import planned
     from zerokd.run.report import as_data, as_text
-    from zerokd.run.session import prepare
 
-    _, components = checked(with_options(read_recipe(path), **changes), discover(plugins, strict=True))
-    plan = prepare(components, choose_device(device))
+    plan = planned(path, plugins, device, **changes)
     with while_read(sys.stdout):
         told = json.dumps(as_data(plan), indent=2) if as_json else as_text(plan)
         click.echo(told)

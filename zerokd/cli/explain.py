@@ -21,16 +21,10 @@ from zerokd.cli.options import change_options, plugin_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def command(path: str, plugins: tuple[Path, ...], as_latex: bool, as_json: bool, **changes: Any) -> None:
     """Account for RECIPE's equation: each term's effective coefficient, its signals, and what runs when."""
-    from zerokd.plugin.host import discover
-    from zerokd.recipe.extends import read_recipe
-    from zerokd.recipe.overrides import with_options
-    from zerokd.run.check import checked
-    from zerokd.run.device import choose_device
     from zerokd.run.explain import account_data, account_latex, account_text
-    from zerokd.run.session import prepare
+    from zerokd.run.launch import planned
 
-    _, components = checked(with_options(read_recipe(path), **changes), discover(plugins, strict=True))
-    plan = prepare(components, choose_device("cpu"))
+    plan = planned(path, plugins, **changes)
     with while_read(sys.stdout):
         if as_json:
             click.echo(json.dumps(account_data(plan), indent=2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import torch
@@ -125,7 +125,7 @@ class Graph:
 
     ``bindings`` maps a term's label to port -> tensor name, after the term's adapters. ``fixed`` are the tensors that
     depend on the image alone, whatever is trained: ``low``, what frozen models make of it, and what adapters without
-    parameters make of that.
+    parameters make of that. ``fixed_ports`` are those ports of each term that carry no gradient.
     """
 
     def __init__(self, phase: Phase, components: Components):
@@ -143,6 +143,11 @@ class Graph:
         adapted: set[str] = set()
         for term in phase.terms:
             self.bindings[term.label] = self._adapt(term, adapted)
+        self.fixed_ports = {
+            term.label: tuple(port for port, declared in term.loss.ports.items() if not declared.grad)
+            for term in phase.terms
+        }
+        self._read: dict[tuple[tuple[str, ...], tuple[str, ...]], frozenset[str]] = {}
         self._live: dict[tuple[frozenset[str], frozenset[str]], list[Call]] = {}
 
     def _adapt(self, term: Term, adapted: set[str]) -> dict[str, str]:
@@ -173,9 +178,17 @@ class Graph:
         """The models that run in a step."""
         return [call for call in self.calls if isinstance(call, Forward)]
 
-    def read_by(self, labels: Iterable[str]) -> frozenset[str]:
-        """The tensors that these terms read."""
-        return frozenset(name for label in labels for name in self.bindings[label].values())
+    def read_by(self, labels: Iterable[str], prepared: Collection[str] = ()) -> frozenset[str]:
+        """The tensors that these terms read; for one that is prepared, those of the ports that carry gradient."""
+        key = tuple(labels), tuple(prepared)
+        if key not in self._read:
+            self._read[key] = frozenset(
+                name
+                for label in key[0]
+                for port, name in self.bindings[label].items()
+                if label not in key[1] or port not in self.fixed_ports[label]
+            )
+        return self._read[key]
 
     def live(self, wanted: frozenset[str], given: frozenset[str] = frozenset()) -> list[Call]:
         """The calls that make these tensors of those that are given, in order."""

@@ -21,13 +21,13 @@ class Keeping:
     def __init__(self, objective: Objective, labels: Iterable[str]):
         self.objective, graph, labels = objective, objective.graph, list(labels)
         self.ports = {
-            label: {port: graph.bindings[label][port] for port in objective.fixed_ports[label]}
+            label: {port: graph.bindings[label][port] for port in graph.fixed_ports[label]}
             for label in labels
             if objective.loss(label).prepare is not None
             and not any(one.requires_grad for one in objective.loss(label).parameters())
         }
         self.prepares = [label for label, bound in self.ports.items() if graph.fixed.issuperset(bound.values())]
-        direct = objective.read(labels, self.prepares)
+        direct = graph.read_by(labels, self.prepares)
         between = {name for call in graph.live(direct) if not call.frozen for name in call.reads}
         self.names = sorted((direct | between) & graph.fixed - {"low"})
 

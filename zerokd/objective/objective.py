@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -73,16 +73,11 @@ class Objective(nn.Module):
         self.adapters = nn.ModuleList([call.adapter for call in graph.calls if isinstance(call, Adaptation)])
         self.monitored = frozenset(term.label for term in phase.terms if term.monitor)
         self._loss = {term.label: term.loss for term in phase.terms}
-        self._read: dict[tuple[tuple[str, ...], tuple[str, ...]], frozenset[str]] = {}
         self.weights: dict[str, Series] = {
             term.label: 0.0 if term.monitor else phase.coefficients[term.group] * phase.weights[term.label]
             for term in phase.terms
         }
         self.active = phase.active
-        self.fixed_ports = {
-            term.label: tuple(port for port, declared in term.loss.ports.items() if not declared.grad)
-            for term in phase.terms
-        }
 
     def forward(self, inputs: Mapping[str, Tensor], step: int = 0, kept: Kept = NOTHING) -> Evaluation:
         """``step`` counts from 0 at the stage's start; ``kept`` is what is known of these images already."""
@@ -93,7 +88,7 @@ class Objective(nn.Module):
 
     def values(self, inputs: Mapping[str, Tensor], labels: Collection[str], kept: Kept = NOTHING) -> dict[str, Tensor]:
         """The terms' values per image, shape (N,)."""
-        tensors = self.graph.compute({**inputs, **kept.tensors}, self.read(labels, kept.prepared))
+        tensors = self.graph.compute({**inputs, **kept.tensors}, self.graph.read_by(labels, kept.prepared))
         return {label: self.value(label, tensors, kept.prepared.get(label)) for label in labels}
 
     def total(self, values: Mapping[str, Tensor], weights: Tensor) -> Tensor:
@@ -101,18 +96,6 @@ class Objective(nn.Module):
         counted = [place for place, label in enumerate(values) if label not in self.monitored]
         means = torch.stack([one for label, one in values.items() if label not in self.monitored]).mean(dim=1)
         return means @ (weights if len(counted) == len(values) else weights[counted]).to(means.dtype)
-
-    def read(self, labels: Iterable[str], prepared: Collection[str] = ()) -> frozenset[str]:
-        """The tensors that these terms read; for one that is prepared, those of the ports that carry gradient."""
-        key = tuple(labels), tuple(prepared)
-        if key not in self._read:
-            self._read[key] = frozenset(
-                name
-                for label in key[0]
-                for port, name in self.graph.bindings[label].items()
-                if label not in prepared or port not in self.fixed_ports[label]
-            )
-        return self._read[key]
 
     def weights_at(self, step: int) -> dict[str, float]:
         """The effective weight of every term that is computed at a step: one that weighs nothing is not."""
@@ -143,7 +126,7 @@ class Objective(nn.Module):
         loss, bound = self.loss(label), self.graph.bindings[label]
         if prepared is None:
             return loss(**{port: tensors[name] for port, name in bound.items()})
-        moving = {port: tensors[name] for port, name in bound.items() if port not in self.fixed_ports[label]}
+        moving = {port: tensors[name] for port, name in bound.items() if port not in self.graph.fixed_ports[label]}
         if len(prepared) == 1:
             return loss.compare(*prepared[0], **moving)
         sizes = [len(part[0]) for part in prepared]

@@ -119,7 +119,7 @@ class _Stage:
             name = f"model {call.owner}" + (" (once an image)" if once else "")
             yield Part(name, self._timed(partial(_forward, call, inputs)))
         labels = list(objective.weights_at(0))
-        tensors = objective.graph.compute({**inputs, **kept.tensors}, objective.read(labels, kept.prepared))
+        tensors = objective.graph.compute({**inputs, **kept.tensors}, objective.graph.read_by(labels, kept.prepared))
         held = {name: one.detach().requires_grad_(one.requires_grad) for name, one in tensors.items()}
         for label in labels:
             yield Part(label, self._timed(partial(_term, objective, label, held, kept.prepared.get(label))))

@@ -74,8 +74,8 @@ def compiled(
         flat = torch.cat([one.reshape(-1) for one in gradients])
         return total.detach(), torch.stack([*values.values()]).detach(), flat
 
-    peaks = {label: objective.peaks().get(label, 0.0) for label in labels}
-    given = [inputs["low"].new_tensor(list(peaks.values())), *inputs.values(), *_laid_out(kept)]
+    peaks = objective.peaks()
+    given = [inputs["low"].new_tensor([peaks.get(label, 0.0) for label in labels]), *inputs.values(), *_laid_out(kept)]
     try:
         with undisturbed(objective), _unheard("torch.utils.cpp_extension"):
             wanted = step(*given)

@@ -44,6 +44,6 @@ def flattened(parameters: Iterable[nn.Parameter]) -> list[Flat]:
 
 
 def _strides(one: Tensor) -> tuple[int, ...]:
-    """Its own where it leaves no gaps, so that a memory layout chosen for speed stays."""
-    dense = one.is_contiguous() or one.is_contiguous(memory_format=torch.channels_last) if one.ndim == 4 else False
-    return one.stride() if dense else one.new_empty(one.shape).stride()
+    """Channels last stays so: a memory layout may be chosen for speed."""
+    channels_last = one.ndim == 4 and one.is_contiguous(memory_format=torch.channels_last)
+    return one.stride() if channels_last else one.new_empty(one.shape).stride()

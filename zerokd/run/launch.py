@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from zerokd.errors import Problem, RecipeError
 from zerokd.plugin.catalogue import Catalogue
+from zerokd.plugin.host import discover
 from zerokd.recipe.components import Components
 from zerokd.recipe.document import Document
 from zerokd.recipe.extends import read_recipe
+from zerokd.recipe.overrides import with_options
 from zerokd.recipe.schema import Recipe
 from zerokd.run.check import checked
 from zerokd.run.device import choose_device
@@ -77,6 +80,12 @@ def go_on(path: Path, catalogue: Catalogue, device: str | None, progress: Progre
             *fault.problems, Problem("the run had plugins of its own: --plugin", hints=(hint,))
         ) from fault
     _go_on(folder, recipe, components, device or str(before.get("device", "cpu")).split()[0], progress)
+
+
+def planned(path: str | Path, plugins: Iterable[Path] = (), device: str = "cpu", **changes: Any) -> Plan:
+    """A recipe with what the command line changes, checked and ready for its first step."""
+    _, components = checked(with_options(read_recipe(path), **changes), discover(plugins, strict=True))
+    return prepare(components, choose_device(device))
 
 
 def dry_run(document: Document, catalogue: Catalogue, device: str, progress: Progress) -> None:

@@ -42,12 +42,11 @@ class Stepper:
         for the gradient of each term."""
         parts: list[Evaluation] = []
         gradients: dict[str, Tensor] = {}
-        count = len(batch.names)
+        count, weights = len(batch.names), self.objective.weights_at(step) if self.program else {}
         for start in range(0, count, self.at_once):
             low, names = batch.low[start : start + self.at_once], batch.names[start : start + self.at_once]
             inputs, share = self.phase.stage.inputs(low), len(names) / count
             kept = self.targets.of(inputs["low"], names, keep=inputs["low"] is low)  # a stage may change it
-            weights = self.objective.weights_at(step)
             if self.program and not apart and self.program.fits(len(names), weights):
                 evaluation, gradient = self.program(inputs, weights, kept)
                 self._add(share * gradient)
@@ -55,7 +54,7 @@ class Stepper:
                 continue
             evaluation = self.objective(inputs, step, kept)
             if apart:
-                one = term_gradients(weights, evaluation.values, self.own)
+                one = term_gradients(evaluation.weights, evaluation.values, self.own)
                 gradients = _added(gradients, one, share)
             (share * evaluation.total).backward()
             parts.append(evaluation.detached())

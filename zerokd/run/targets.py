@@ -50,10 +50,9 @@ class Targets:
         """
         if not self.keeping.names and not self.keeping.prepares:
             return NOTHING
-        if not keep:
-            return _packed([self.keeping.compute(one) for one in low.split(1)])
         step = 1 if low.device.type == "cpu" else len(low)
-        return _packed([self._some(low[at : at + step], names[at : at + step]) for at in range(0, len(low), step)])
+        parts = [(low[at : at + step], names[at : at + step]) for at in range(0, len(low), step)]
+        return _packed([self._some(*part) if keep else self.keeping.compute(part[0]) for part in parts])
 
     def bytes_held(self) -> int:
         """Memory in use."""
@@ -95,16 +94,13 @@ class Targets:
 
     def _compare(self, known: Kept, low: Tensor, names: Sequence[str]) -> None:
         """Hold what is kept of images to what is made of them now."""
-        again, exact = _items(self.keeping.compute(low)), low.device.type == "cpu"
+        again, close = _items(self.keeping.compute(low)), 0.0 if low.device.type == "cpu" else CLOSE
         for name, each in _items(known).items():
-            for one, other in zip(each, again[name], strict=True):
-                same = torch.equal(one, other) if exact else torch.allclose(one, other, CLOSE, CLOSE, equal_nan=True)
-                if not same and not torch.allclose(one, other, 0.0, 0.0, equal_nan=True):
-                    text = f"{name} of {', '.join(names)} is not what it was when it was computed first"
-                    hint = (
-                        'something that is frozen gives no image twice: [speed] cache = "off" computes it at each step'
-                    )
-                    raise PluginError(Problem(text, hints=(hint,)))
+            pairs = zip(each, again[name], strict=True)
+            if not all(torch.allclose(one, other, close, close, equal_nan=True) for one, other in pairs):
+                text = f"{name} of {', '.join(names)} is not what it was when it was computed first"
+                hint = 'something that is frozen gives no image twice: [speed] cache = "off" computes it at each step'
+                raise PluginError(Problem(text, hints=(hint,)))
 
 
 def _row(tensor: Tensor, row: int) -> Tensor:
