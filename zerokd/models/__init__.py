@@ -6,6 +6,11 @@ from zerokd import ModelSpec, hookimpl
 @hookimpl
 def zerokd_models() -> list[ModelSpec]:
     return [
+        ModelSpec(
+            "auto_exposure_dce",
+            target="zerokd.models.auto_exposure_dce:AutoExposureDce",
+            summary="nano_dce, exposed to a middle grey and smoothed, 161 weights",
+        ),
         ModelSpec("nano_dce", target="zerokd.models.nano_dce:NanoDce", summary="three separable layers, 161 weights"),
         ModelSpec(
             "zero_dce_pp",

@@ -1,0 +1,107 @@
+"""NanoDCE with what a camera does around it: auto exposure, and smoothing where noise is amplified."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+import zerokd
+from zerokd import Model, Signal
+from zerokd.models.le_curve import le_curve
+from zerokd.models.nano_dce import NanoDce
+
+SAMPLES = 64  # rows and columns of pixels that brightness is measured on
+STRONGEST = 8.0  # what a curve map is multiplied by at most
+HALVINGS = 12  # of the interval in which the strength is sought
+
+
+@final
+class AutoExposureDce(Model):
+    r"""NanoDCE decides where to brighten, the picture's mean how much: 161 parameters and two operations without any.
+
+    Formula: with the curve map $A$ of NanoDCE and the curve $LE$, $s \in [0, 8]$ is the strength at which the mean of
+    $LE(x, \mathrm{clip}(sA))$ is ``exposure``; it is 0 for a picture that is as bright, which is left as it is.
+    Enhanced is $LE(x + w\,d, \mathrm{clip}(sA))$: $d = \frac{1}{9} \sum_j t \tanh((x_j - x)/t)$ over the 3x3
+    surroundings, with $t$ the ``smoothing``, averages what differs by less and leaves edges; $w = \tanh(0.3
+    \max(g - 1, 0))$ with $g$ the slope of the curve, by which noise is amplified. ``plain`` is $LE(x, A)$, for an
+    objective that trains the map.
+    Source: this project. Auto exposure to a grey of 18 % is what cameras do; the bounded differences are those of
+    robust anisotropic diffusion (Black, Sapiro, Marimont, Heeger: Robust Anisotropic Diffusion, IEEE TIP 1998), one
+    step of it. The noise of a curve's slope: Zero-DCE has no term against it.
+    Pitfalls: strength depends on the whole picture, so that formats which see a few rows at a time (c, glsl) cannot
+    hold it, and a film's frames are exposed one by one. A picture that is meant to be dark becomes grey.
+
+    Example:
+        >>> model = AutoExposureDce()
+        >>> sum(weight.numel() for weight in model.parameters())
+        161
+        >>> bright = torch.full((1, 3, 8, 8), 0.7)
+        >>> bool((model(bright)["enhanced"] == bright).all())
+        True
+    """
+
+    class Config(zerokd.Config):
+        width: int = Field(4, ge=1, le=512, description="channels of each hidden layer")
+        iterations: int = Field(8, ge=1, le=32, description="how often the curve is applied")
+        exposure: float = Field(0.46, gt=0.0, lt=1.0, description="mean brightness that dark pictures are brought to")
+        smoothing: float = Field(0.01, ge=0.0, le=1.0, description="differences that count as noise, 0 to 1; 0: none")
+
+    gated = ("dce.e_conv1", "dce.e_conv2")
+
+    def __init__(self, **options: object):
+        super().__init__(**options)
+        self.dce = NanoDce(width=self.config.width, iterations=self.config.iterations)
+
+    def outputs(self) -> dict[str, Signal]:
+        return {"enhanced": Signal(range=(0.0, 1.0)), "plain": Signal(range=(0.0, 1.0))}
+
+    def forward(self, low: Tensor) -> dict[str, Tensor]:
+        made = self.dce(low)
+        strength = strength_of(low.detach(), made["curve_map"].detach(), self.config.iterations, self.config.exposure)
+        curve_map = (strength * made["curve_map"]).clamp(-1.0, 1.0)
+        x = low
+        if self.config.smoothing > 0:
+            share = torch.tanh(0.3 * torch.relu(slope(low, curve_map, self.config.iterations) - 1.0))
+            x = low + share * small_differences(low, self.config.smoothing)
+        return {"enhanced": le_curve(x, curve_map, self.config.iterations), "plain": made["enhanced"]}
+
+
+def strength_of(low: Tensor, curve_map: Tensor, iterations: int, exposure: float) -> Tensor:
+    """(N, 1, 1, 1): what to multiply each map by for a mean brightness of ``exposure``; at most 8, and 0 for pictures
+    that are as bright without. Found by bisection on 64x64 of the pixels; for maps that brighten nothing it is 8."""
+    x, a = (F.interpolate(one, size=(SAMPLES, SAMPLES), mode="nearest") for one in (low, curve_map))
+    least = torch.zeros_like(x[:, :1, :1, :1])
+    most = torch.full_like(least, STRONGEST)
+    for _ in range(HALVINGS):
+        middle = (least + most) / 2
+        made = le_curve(x, (middle * a).clamp(-1.0, 1.0), iterations)
+        is_dark = (made.mean(dim=(1, 2, 3), keepdim=True) < exposure).to(x.dtype)
+        least, most = least + is_dark * (middle - least), middle + is_dark * (most - middle)
+    as_bright = (x.mean(dim=(1, 2, 3), keepdim=True) >= exposure).to(x.dtype)
+    return (1 - as_bright) * least
+
+
+def slope(x: Tensor, a: Tensor, iterations: int) -> Tensor:
+    """How much a small difference in ``x`` grows under the curve: its derivative, 0 or more."""
+    found = torch.ones_like(x)
+    for _ in range(iterations):
+        found = found * (1.0 + a * (2.0 * x - 1.0))
+        x = x + a * (x * x - x)
+    return found
+
+
+def small_differences(x: Tensor, most: Tensor | float) -> Tensor:
+    """The mean over the 3x3 surroundings of the difference to each pixel, every one bounded by ``most``."""
+    height, width = x.shape[-2:]
+    padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    moved = [
+        padded[..., down : down + height, right : right + width]
+        for down in range(3)
+        for right in range(3)
+        if (down, right) != (1, 1)
+    ]
+    return sum((most * torch.tanh((one - x) / most) for one in moved), torch.zeros_like(x)) / 9
