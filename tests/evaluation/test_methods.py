@@ -18,8 +18,16 @@ def test_the_trivial_ones_by_hand():
     for _ in range(8):
         x = x - 0.36 * (x * x - x)
     assert tuple(made) == BASELINES
+    assert torch.allclose(made.pop(BASELINES[-1]), torch.full_like(low, 0.46), atol=1e-3)
     wanted = {"input": 0.25, "gamma": 0.25 ** (1 / 2.2), "constant curve": x, "constant curve + 3x3": x}
     assert all(torch.allclose(made[name], torch.full_like(low, value)) for name, value in wanted.items())
+
+
+def test_the_exposed_curve_is_chosen_for_each_picture_and_leaves_a_bright_one():
+    exposed = baselines()[-1].enhance
+    for level in (0.05, 0.2, 0.4):
+        assert exposed(torch.full((1, 3, 8, 8), level)).mean().item() == pytest.approx(0.46, abs=1e-3)
+    assert torch.allclose(exposed(torch.full((1, 3, 8, 8), 0.7)), torch.full((1, 3, 8, 8), 0.7))
 
 
 def test_smoothing_against_sums_of_neighbours():

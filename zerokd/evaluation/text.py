@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from zerokd.evaluation.cost import RUNS, TIMED_ON, WARM_UP, machine
 from zerokd.evaluation.evaluate import GROUPS, Column, Evaluation
-from zerokd.evaluation.methods import BASELINES, CONSTANT, GAMMA, ITERATIONS
+from zerokd.evaluation.methods import BASELINES, CONSTANT, EXPOSURE, GAMMA, ITERATIONS
 
 TITLES = {"gt_mean_psnr": "GT-mean", "clipped_share": "clipped", "color_cast": "cast", "brightness": "mean"}
 UPPER = ("psnr", "ssim", "lpips", "niqe")
@@ -78,6 +78,7 @@ def _verdicts(found: Evaluation) -> Iterator[str]:
         if lost and column.name in HINTS:
             yield f"  ({HINTS[column.name]})"
     yield f"gamma: x^(1/{1 / GAMMA:.1f}); constant curve: one parameter, {CONSTANT}, {ITERATIONS} times;"
+    yield f"exposed curve: one for each picture, so that its mean is {EXPOSURE};"
     yield "3x3: binomial smoothing after it"
 
 
