@@ -31,7 +31,7 @@ def test_table_json_and_csv(tmp_path):
     assert max(map(len, done.stdout.splitlines())) <= 80
     told = json.loads((tmp_path / "a.json").read_text())
     assert told["methods"]["bundled"]["mean"]["teacher.psnr"] > 25
-    assert len(list(csv.DictReader((tmp_path / "a.csv").open()))) == 2 * 6
+    assert len(list(csv.DictReader((tmp_path / "a.csv").open()))) == 2 * 7
 
 
 def test_a_photo_that_fails_and_mistakes(tmp_path):
