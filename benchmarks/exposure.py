@@ -1,0 +1,104 @@
+"""What auto exposure and smoothing are worth around one trained map: a student of recipes/best.toml, set otherwise.
+
+    python benchmarks/exposure.py --weights runs/best/student.safetensors --test lime --test dicm [--metric niqe ...]
+
+Nothing is trained. Each setting is measured on generated scenes that no recipe trains on, against their well-lit
+versions, and on photos alone. ``bright`` is the mean of what the method makes of photos that are brighter than .45.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from PIL import Image
+
+from zerokd.data.dead_leaves import DeadLeaves
+from zerokd.enhancing.engines import network_of
+from zerokd.evaluation.evaluate import Evaluation, columns_of, evaluate
+from zerokd.evaluation.methods import Method, baselines, trained
+from zerokd.models.auto_exposure_dce import AutoExposureDce
+from zerokd.plugin.host import discover
+from zerokd.use.load import read_trained
+
+SCENES, SIDE, SEED = 40, 256, 7  # of generated scenes; recipes train on seed 0
+BRIGHT = 0.45
+SETTINGS = [(0.46, 0.0), (0.46, 0.005), (0.46, 0.01), (0.46, 0.02), (0.46, 0.04), (0.40, 0.01), (0.50, 0.01)]
+
+
+def with_setting(trained_model: AutoExposureDce, exposure: float, smoothing: float) -> Method:
+    """The same weights, exposed and smoothed otherwise."""
+    config = {**trained_model.config.model_dump(), "exposure": exposure, "smoothing": smoothing}
+    model = AutoExposureDce(**config).eval()
+    model.load_state_dict(trained_model.state_dict())
+    network = network_of(model)
+
+    def enhance(low: torch.Tensor) -> torch.Tensor:
+        image = np.ascontiguousarray(low[0].permute(1, 2, 0).numpy())
+        made = np.empty_like(image)
+        network.start(image, 1.0)(made, 0, len(made))
+        return torch.from_numpy(made).permute(2, 0, 1)[None]
+
+    return Method(f"exposure {exposure}, smoothing {smoothing}", enhance)
+
+
+def scenes(folder: Path) -> tuple[Path, Path]:
+    """Folders of dark scenes and of the same ones lit well."""
+    data = DeadLeaves(count=SCENES, size=SIDE, seed=SEED)
+    for name in ("low", "high"):
+        (folder / name).mkdir()
+        for index in range(SCENES):
+            image = data[index] if name == "low" else data.reference(index)
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(folder / name / f"{index}.png")
+    return folder / "low", folder / "high"
+
+
+def bright(found: Evaluation, method: str) -> float:
+    """Mean brightness of what is made of photos that are bright already."""
+    values = [rows[method]["alone.brightness"] for rows in found.values.values()
+              if rows["input"]["alone.brightness"] > BRIGHT]  # fmt: skip
+    return sum(values) / len(values) if values else float("nan")
+
+
+@click.command(help=__doc__.split("\n")[0])
+@click.option("--weights", required=True, help="A student of recipes/best.toml.")
+@click.option("--teacher", help="A model to stand beside: MODEL:FILE.")
+@click.option("--test", "tests", multiple=True, type=click.Path(path_type=Path), help="A folder of photos.")
+@click.option("--metric", "metrics", multiple=True, help="Of evaluate: niqe.")
+@click.option("--metric-set", multiple=True, help="KEY=VALUE of such a metric.")
+@click.option("--threads", default=1, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def main(
+    weights: str, teacher: str | None, tests: Sequence[Path], metrics: Sequence[str], metric_set: Sequence[str],
+    threads: int, as_json: bool,
+) -> None:  # fmt: skip
+    torch.set_num_threads(threads)
+    catalogue = discover()
+    model = read_trained(weights, catalogue).model
+    if not isinstance(model, AutoExposureDce):
+        raise click.UsageError(f"{weights} holds a {type(model).__name__}, not an AutoExposureDce")
+    methods = [*baselines(), *([trained(teacher, catalogue)] if teacher else [])]
+    methods += [with_setting(model, *one) for one in SETTINGS]
+    with tempfile.TemporaryDirectory() as folder:
+        low, high = scenes(Path(folder))
+        lit = evaluate(low, high, methods, None, columns_of(catalogue, True, False))
+    columns = columns_of(catalogue, False, False, metrics, metric_set)
+    photos = {test.name: evaluate(test, None, methods, None, columns) for test in tests}
+    if as_json:
+        click.echo(json.dumps({"scenes": lit.as_json(), **{name: one.as_json() for name, one in photos.items()}}))
+        return
+    for title, found in {"scenes": lit, **photos}.items():
+        shown = [one for one in found.columns if one.name in ("psnr", "ssim", "brightness", "clipped_share", "niqe")]
+        click.echo(f"\n{title:<34}" + "".join(f"{one.name[:9]:>11}" for one in shown) + f"{'bright':>9}")
+        for one in methods:
+            numbers = "".join(f"{found.mean(one.name, column):>11.3f}" for column in shown)
+            click.echo(f"{one.name:<34}{numbers}{bright(found, one.name):>9.3f}")
+
+
+if __name__ == "__main__":
+    main()
