@@ -28,12 +28,15 @@ from zerokd.use.load import read_trained
 
 SCENES, SIDE, SEED = 40, 256, 7  # of generated scenes; recipes train on seed 0
 BRIGHT = 0.45
-SETTINGS = [(0.46, 0.0), (0.46, 0.005), (0.46, 0.01), (0.46, 0.02), (0.46, 0.04), (0.40, 0.01), (0.50, 0.01)]
+SETTINGS = [  # exposure, strongest, smoothing
+    (0.46, 1.5, 0.0), (0.46, 1.5, 0.005), (0.46, 1.5, 0.01), (0.46, 1.5, 0.02), (0.46, 1.5, 0.04),
+    (0.46, 1.0, 0.01), (0.46, 2.0, 0.01), (0.46, 8.0, 0.01), (0.40, 1.5, 0.01), (0.52, 1.5, 0.01),
+]  # fmt: skip
 
 
-def with_setting(trained_model: AutoExposureDce, exposure: float, smoothing: float) -> Method:
+def with_setting(trained_model: AutoExposureDce, exposure: float, strongest: float, smoothing: float) -> Method:
     """The same weights, exposed and smoothed otherwise."""
-    config = {**trained_model.config.model_dump(), "exposure": exposure, "smoothing": smoothing}
+    config = {**trained_model.config.model_dump(), "exposure": exposure, "strongest": strongest, "smoothing": smoothing}
     model = AutoExposureDce(**config).eval()
     model.load_state_dict(trained_model.state_dict())
     network = network_of(model)
@@ -44,7 +47,7 @@ def with_setting(trained_model: AutoExposureDce, exposure: float, smoothing: flo
         network.start(image, 1.0)(made, 0, len(made))
         return torch.from_numpy(made).permute(2, 0, 1)[None]
 
-    return Method(f"exposure {exposure}, smoothing {smoothing}", enhance)
+    return Method(f"exposure {exposure}, x{strongest}, smoothing {smoothing}", enhance)
 
 
 def scenes(folder: Path) -> tuple[Path, Path]:
@@ -94,10 +97,10 @@ def main(
         return
     for title, found in {"scenes": lit, **photos}.items():
         shown = [one for one in found.columns if one.name in ("psnr", "ssim", "brightness", "clipped_share", "niqe")]
-        click.echo(f"\n{title:<34}" + "".join(f"{one.name[:9]:>11}" for one in shown) + f"{'bright':>9}")
+        click.echo(f"\n{title:<38}" + "".join(f"{one.name[:9]:>11}" for one in shown) + f"{'bright':>9}")
         for one in methods:
             numbers = "".join(f"{found.mean(one.name, column):>11.3f}" for column in shown)
-            click.echo(f"{one.name:<34}{numbers}{bright(found, one.name):>9.3f}")
+            click.echo(f"{one.name:<38}{numbers}{bright(found, one.name):>9.3f}")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def test_it_has_the_parameters_of_nano_dce_and_copies_it_in_plain():
 @pytest.mark.parametrize("level", [0.02, 0.1, 0.3, 0.4599])
 @pytest.mark.parametrize("size", [(8, 8), (64, 64), (70, 200)])
 def test_a_dark_picture_is_brought_to_the_exposure(level, size):
-    model = brightening()
+    model = brightening(strongest=8.0)
     low = (level * (1 + 0.5 * torch.rand(1, 3, *size))).clamp(max=1)
     low = low * (level / low.mean())
     assert model(low)["enhanced"].mean().item() == pytest.approx(0.46, abs=4e-3)
@@ -57,14 +57,20 @@ def test_strength_is_where_the_curve_meets_the_exposure(grey, curve_map, iterati
 
     wanted = brentq(brightness, 0.0, 8.0)
     flat = torch.full((1, 3, 10, 10), grey, dtype=torch.float64)
-    found = strength_of(flat, torch.full_like(flat, curve_map), iterations, 0.46).item()
+    found = strength_of(flat, torch.full_like(flat, curve_map), iterations, 0.46, 8.0).item()
     assert found == pytest.approx(wanted, abs=8.0 / 2**12)
 
 
 def test_a_map_that_does_not_brighten_gets_all_the_strength_and_stays_in_range():
     low = torch.full((1, 3, 10, 10), 0.1)
-    assert strength_of(low, torch.zeros_like(low), 8, 0.46).item() == pytest.approx(8.0, abs=0.01)
-    assert strength_of(low, torch.full_like(low, 0.5), 8, 0.46).item() == pytest.approx(8.0, abs=0.01)
+    assert strength_of(low, torch.zeros_like(low), 8, 0.46, 8.0).item() == pytest.approx(8.0, abs=0.01)
+    assert strength_of(low, torch.full_like(low, 0.5), 8, 0.46, 8.0).item() == pytest.approx(8.0, abs=0.01)
+
+
+def test_a_night_stays_dark():
+    night = torch.full((1, 3, 16, 16), 0.004)
+    weak, strong = (brightening(strongest=value)(night)["enhanced"].mean().item() for value in (1.5, 8.0))
+    assert weak < 0.1 < 0.4 < strong
 
 
 def test_each_picture_of_a_batch_is_exposed_by_itself():
@@ -101,7 +107,7 @@ def test_noise_of_the_dark_is_averaged_over_nine_pixels_and_an_edge_is_kept():
     noisy = dark + 0.002 * torch.randn_like(dark)
     made = {}
     for value in (0.0, 0.01, 0.1):
-        model = brightening(smoothing=value).double()
+        model = brightening(smoothing=value, strongest=8.0).double()
         model.dce.e_conv3.point_conv.weight.zero_()  # one curve for all pixels: no noise in the map
         model.dce.e_conv3.point_conv.bias.fill_(-0.25)
         made[value] = model(noisy)["enhanced"]

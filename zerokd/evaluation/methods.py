@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from zerokd.digest import sha256
 from zerokd.enhancing.engines import network_of
 from zerokd.errors import RecipeError
-from zerokd.models.auto_exposure_dce import STRONGEST, strength_of
+from zerokd.models.auto_exposure_dce import strength_of
 from zerokd.models.le_curve import le_curve
 from zerokd.plugin.blame import blame
 from zerokd.plugin.catalogue import Catalogue
@@ -49,9 +49,8 @@ def baselines() -> list[Method]:
         return le_curve(low, torch.full_like(low, CONSTANT), ITERATIONS)
 
     def exposed(low: Tensor) -> Tensor:
-        curve_map = torch.full_like(low, -1 / STRONGEST)
-        strength = strength_of(low, curve_map, ITERATIONS, EXPOSURE)
-        return le_curve(low, strength * curve_map, ITERATIONS)
+        strength = strength_of(low, torch.full_like(low, -1.0), ITERATIONS, EXPOSURE, strongest=1.0)
+        return le_curve(low, torch.zeros_like(low) - strength, ITERATIONS)
 
     enhances = (
         lambda low: low,

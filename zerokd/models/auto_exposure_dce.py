@@ -15,7 +15,6 @@ from zerokd.models.le_curve import le_curve
 from zerokd.models.nano_dce import NanoDce
 
 SAMPLES = 64  # rows and columns of pixels that brightness is measured on
-STRONGEST = 8.0  # what a curve map is multiplied by at most
 HALVINGS = 12  # of the interval in which the strength is sought
 
 
@@ -23,8 +22,9 @@ HALVINGS = 12  # of the interval in which the strength is sought
 class AutoExposureDce(Model):
     r"""NanoDCE decides where to brighten, the picture's mean how much: 161 parameters and two operations without any.
 
-    Formula: with the curve map $A$ of NanoDCE and the curve $LE$, $s \in [0, 8]$ is the strength at which the mean of
-    $LE(x, \mathrm{clip}(sA))$ is ``exposure``; it is 0 for a picture that is as bright, which is left as it is.
+    Formula: with the curve map $A$ of NanoDCE and the curve $LE$, $s$ is the strength at which the mean of $LE(x,
+    \mathrm{clip}(sA))$ is ``exposure``, but at most ``strongest``; it is 0 for a picture that is as bright, which is
+    left as it is.
     Enhanced is $LE(x + w\,d, \mathrm{clip}(sA))$: $d = \frac{1}{9} \sum_j t \tanh((x_j - x)/t)$ over the 3x3
     surroundings, with $t$ the ``smoothing``, averages what differs by less and leaves edges; $w = \tanh(0.3
     \max(g - 1, 0))$ with $g$ the slope of the curve, by which noise is amplified. ``plain`` is $LE(x, A)$, for an
@@ -33,7 +33,7 @@ class AutoExposureDce(Model):
     robust anisotropic diffusion (Black, Sapiro, Marimont, Heeger: Robust Anisotropic Diffusion, IEEE TIP 1998), one
     step of it. The noise of a curve's slope: Zero-DCE has no term against it.
     Pitfalls: strength depends on the whole picture, so that formats which see a few rows at a time (c, glsl) cannot
-    hold it, and a film's frames are exposed one by one. A picture that is meant to be dark becomes grey.
+    hold it, and a film's frames are exposed one by one. Without a low ``strongest`` a night sky becomes grey.
 
     Example:
         >>> model = AutoExposureDce()
@@ -48,6 +48,7 @@ class AutoExposureDce(Model):
         width: int = Field(4, ge=1, le=512, description="channels of each hidden layer")
         iterations: int = Field(8, ge=1, le=32, description="how often the curve is applied")
         exposure: float = Field(0.46, gt=0.0, lt=1.0, description="mean brightness that dark pictures are brought to")
+        strongest: float = Field(1.5, gt=0.0, le=100.0, description="what the curve map is multiplied by at most")
         smoothing: float = Field(0.01, ge=0.0, le=1.0, description="differences that count as noise, 0 to 1; 0: none")
 
     gated = ("dce.e_conv1", "dce.e_conv2")
@@ -61,21 +62,23 @@ class AutoExposureDce(Model):
 
     def forward(self, low: Tensor) -> dict[str, Tensor]:
         made = self.dce(low)
-        strength = strength_of(low.detach(), made["curve_map"].detach(), self.config.iterations, self.config.exposure)
+        config = self.config
+        strength = strength_of(low, made["curve_map"], config.iterations, config.exposure, config.strongest)
         curve_map = (strength * made["curve_map"]).clamp(-1.0, 1.0)
         x = low
-        if self.config.smoothing > 0:
-            share = torch.tanh(0.3 * torch.relu(slope(low, curve_map, self.config.iterations) - 1.0))
-            x = low + share * small_differences(low, self.config.smoothing)
-        return {"enhanced": le_curve(x, curve_map, self.config.iterations), "plain": made["enhanced"]}
+        if config.smoothing > 0:
+            share = torch.tanh(0.3 * torch.relu(slope(low, curve_map, config.iterations) - 1.0))
+            x = low + share * small_differences(low, config.smoothing)
+        return {"enhanced": le_curve(x, curve_map, config.iterations), "plain": made["enhanced"]}
 
 
-def strength_of(low: Tensor, curve_map: Tensor, iterations: int, exposure: float) -> Tensor:
-    """(N, 1, 1, 1): what to multiply each map by for a mean brightness of ``exposure``; at most 8, and 0 for pictures
-    that are as bright without. Found by bisection on 64x64 of the pixels; for maps that brighten nothing it is 8."""
+@torch.no_grad()
+def strength_of(low: Tensor, curve_map: Tensor, iterations: int, exposure: float, strongest: float) -> Tensor:
+    """(N, 1, 1, 1): what to multiply each map by for a mean brightness of ``exposure``; at most ``strongest``, and 0
+    for pictures that are as bright without. Found by bisection on 64x64 of the pixels."""
     x, a = (F.interpolate(one, size=(SAMPLES, SAMPLES), mode="nearest") for one in (low, curve_map))
     least = torch.zeros_like(x[:, :1, :1, :1])
-    most = torch.full_like(least, STRONGEST)
+    most = torch.full_like(least, strongest)
     for _ in range(HALVINGS):
         middle = (least + most) / 2
         made = le_curve(x, (middle * a).clamp(-1.0, 1.0), iterations)
