@@ -19,7 +19,9 @@ from pathlib import Path
 import click
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+SCENES = (0, 32, 6)  # generated, of seed 7, in --picture
 WHOLE, ONLY = "all terms", "fidelity.toml"
+PICTURED = ("task.exposure", "task.smoothness", "task.color", "distillation.enhanced")  # left out in --picture
 COLUMNS = {"teacher.psnr": "PSNR", "teacher.ssim": "SSIM", "alone.brightness": "mean", "alone.niqe": "NIQE"}
 
 
@@ -77,6 +79,26 @@ def measure(photos: str, students: dict[str, Path], teacher: str, more: list[str
     return {**found, "input": told["methods"]["input"]["mean"], "teacher": told["methods"][told["teacher"]]["mean"]}
 
 
+def draw(students: dict[str, Path], path: Path) -> None:
+    """What some of the students make of generated scenes that nothing was trained on."""
+    import torch
+
+    from zerokd.data.dead_leaves import DeadLeaves
+    from zerokd.plugin.host import discover
+    from zerokd.run.pictures import draw_samples
+    from zerokd.use.load import read_trained
+
+    data = DeadLeaves(count=40, size=160, seed=7)
+    low = torch.stack([data[index] for index in SCENES]).float() / 255
+    columns = {"low": low}
+    for name in (WHOLE, *(f"without {term}" for term in PICTURED), ONLY):
+        with torch.no_grad():
+            columns[name.removeprefix("without ")] = read_trained(str(students[name]), discover()).model(low)[
+                "enhanced"
+            ]
+    draw_samples(path, columns)
+
+
 @click.command(help=__doc__.split("\n")[0])
 @click.option("--train", "photos", required=True, help="The folder of photos to train on.")
 @click.option("--teacher", required=True, help="Weights of a Zero-DCE++.")
@@ -88,10 +110,12 @@ def measure(photos: str, students: dict[str, Path], teacher: str, more: list[str
 @click.option("--metric", "metrics", multiple=True, help="Of evaluate: niqe.")
 @click.option("--metric-set", multiple=True, help="KEY=VALUE of such a metric.")
 @click.option("--out", type=click.Path(path_type=Path), default="runs/ablation", show_default=True)
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw generated scenes by some of the students.")
 @click.option("--json", "as_json", is_flag=True)
 def main(
     photos: str, teacher: str, tests: tuple[str, ...], size: int, epochs: int, seed: int, settings: tuple[str, ...],
-    metrics: tuple[str, ...], metric_set: tuple[str, ...], out: Path, as_json: bool,
+    metrics: tuple[str, ...], metric_set: tuple[str, ...], out: Path, picture: Path | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     same = ["--data", photos, "--set", f"data.size={size}", "--set", f"models.teacher.weights={teacher}"]
@@ -101,6 +125,8 @@ def main(
     for name, given in variants(seed):
         more = ["--set", f"stages.distill.epochs={epochs}"] if name == ONLY else two
         students[name] = train(name, [*given[:1], *same, *more, *given[1:]], out)
+    if picture is not None:
+        draw(students, picture)
     words = [word for one in metrics for word in ("--metric", one)] + [w for o in metric_set for w in ("--set", o)]
     found = {test: measure(test, students, f"zero_dce_pp:{teacher}", words, out) for test in tests}
     part = shares(students[WHOLE].parent)

@@ -24,10 +24,13 @@ from zerokd.evaluation.evaluate import Evaluation, columns_of, evaluate
 from zerokd.evaluation.methods import Method, baselines, trained
 from zerokd.models.auto_exposure_dce import AutoExposureDce
 from zerokd.plugin.host import discover
+from zerokd.run.pictures import draw_samples
 from zerokd.use.load import read_trained
 
+PICTURED = (0, 32, 6)
 SCENES, SIDE, SEED = 40, 256, 7  # of generated scenes; recipes train on seed 0
 BRIGHT = 0.45
+CHOSEN = (0.46, 1.5, 0.01)
 SETTINGS = [  # exposure, strongest, smoothing
     (0.46, 1.5, 0.0), (0.46, 1.5, 0.005), (0.46, 1.5, 0.01), (0.46, 1.5, 0.02), (0.46, 1.5, 0.04),
     (0.46, 1.0, 0.01), (0.46, 2.0, 0.01), (0.46, 8.0, 0.01), (0.40, 1.5, 0.01), (0.52, 1.5, 0.01),
@@ -61,6 +64,17 @@ def scenes(folder: Path) -> tuple[Path, Path]:
     return folder / "low", folder / "high"
 
 
+def draw(methods: Sequence[Method], path: Path) -> None:
+    """Some generated scenes, by each method, and lit well."""
+    data = DeadLeaves(count=SCENES, size=160, seed=SEED)
+    low = torch.stack([data[index] for index in PICTURED]).float() / 255
+    columns = {"low": low}
+    for one in methods:
+        columns[one.name] = torch.cat([one.enhance(image[None]) for image in low])
+    columns["lit well"] = torch.stack([data.reference(index) for index in PICTURED]).float() / 255
+    draw_samples(path, columns)
+
+
 def bright(found: Evaluation, method: str) -> float:
     """Mean brightness of what is made of photos that are bright already."""
     values = [rows[method]["alone.brightness"] for rows in found.values.values()
@@ -75,10 +89,11 @@ def bright(found: Evaluation, method: str) -> float:
 @click.option("--metric", "metrics", multiple=True, help="Of evaluate: niqe.")
 @click.option("--metric-set", multiple=True, help="KEY=VALUE of such a metric.")
 @click.option("--threads", default=1, show_default=True)
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw generated scenes: teacher, student, reference.")
 @click.option("--json", "as_json", is_flag=True)
 def main(
     weights: str, teacher: str | None, tests: Sequence[Path], metrics: Sequence[str], metric_set: Sequence[str],
-    threads: int, as_json: bool,
+    threads: int, picture: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     torch.set_num_threads(threads)
     catalogue = discover()
@@ -87,6 +102,9 @@ def main(
         raise click.UsageError(f"{weights} holds a {type(model).__name__}, not an AutoExposureDce")
     methods = [*baselines(), *([trained(teacher, catalogue)] if teacher else [])]
     methods += [with_setting(model, *one) for one in SETTINGS]
+    if picture is not None:
+        shown = [one for one in methods if one.model is not None]
+        draw([*shown, with_setting(model, *CHOSEN)], picture)
     with tempfile.TemporaryDirectory() as folder:
         low, high = scenes(Path(folder))
         lit = evaluate(low, high, methods, None, columns_of(catalogue, True, False))
