@@ -28,20 +28,24 @@ from zerokd.run.pictures import draw_samples
 from zerokd.use.load import read_trained
 
 PICTURED = (0, 32, 6)
+Setting = tuple[float, float, int, float]  # exposure, strongest, spread, smoothing
 SCENES, SIDE, SEED = 40, 256, 7  # of generated scenes; recipes train on seed 0
 BRIGHT = 0.45
-CHOSEN = (0.46, 1.5, 0.01)
-SETTINGS = [  # exposure, strongest, smoothing
-    (0.46, 1.5, 0.0), (0.46, 1.5, 0.005), (0.46, 1.5, 0.01), (0.46, 1.5, 0.02), (0.46, 1.5, 0.04),
-    (0.46, 1.0, 0.01), (0.46, 2.0, 0.01), (0.46, 8.0, 0.01), (0.40, 1.5, 0.01), (0.52, 1.5, 0.01),
+CHOSEN = (0.46, 1.5, 8, 0.01)
+SETTINGS: list[Setting] = [
+    CHOSEN, (0.46, 1.5, 8, 0.0), (0.46, 1.5, 8, 0.005), (0.46, 1.5, 8, 0.02), (0.46, 1.5, 8, 0.04),
+    (0.46, 1.5, 0, 0.01), (0.46, 1.5, 2, 0.01), (0.46, 1.5, 32, 0.01),
+    (0.46, 1.0, 8, 0.01), (0.46, 2.0, 8, 0.01), (0.46, 8.0, 8, 0.01), (0.40, 1.5, 8, 0.01), (0.52, 1.5, 8, 0.01),
 ]  # fmt: skip
 
 
-def with_setting(trained_model: AutoExposureDce, exposure: float, strongest: float, smoothing: float) -> Method:
+def with_setting(given: AutoExposureDce, setting: Setting) -> Method:
     """The same weights, exposed and smoothed otherwise."""
-    config = {**trained_model.config.model_dump(), "exposure": exposure, "strongest": strongest, "smoothing": smoothing}
+    exposure, strongest, spread, smoothing = setting
+    changed = {"exposure": exposure, "strongest": strongest, "spread": spread, "smoothing": smoothing}
+    config = {**given.config.model_dump(), **changed}
     model = AutoExposureDce(**config).eval()
-    model.load_state_dict(trained_model.state_dict())
+    model.load_state_dict(given.state_dict())
     network = network_of(model)
 
     def enhance(low: torch.Tensor) -> torch.Tensor:
@@ -50,7 +54,7 @@ def with_setting(trained_model: AutoExposureDce, exposure: float, strongest: flo
         network.start(image, 1.0)(made, 0, len(made))
         return torch.from_numpy(made).permute(2, 0, 1)[None]
 
-    return Method(f"exposure {exposure}, x{strongest}, smoothing {smoothing}", enhance)
+    return Method(f"{exposure}, x{strongest}, {spread} px, {smoothing}", enhance)
 
 
 def scenes(folder: Path) -> tuple[Path, Path]:
@@ -101,10 +105,10 @@ def main(
     if not isinstance(model, AutoExposureDce):
         raise click.UsageError(f"{weights} holds a {type(model).__name__}, not an AutoExposureDce")
     methods = [*baselines(), *([trained(teacher, catalogue)] if teacher else [])]
-    methods += [with_setting(model, *one) for one in SETTINGS]
+    methods += [with_setting(model, one) for one in SETTINGS]
     if picture is not None:
         shown = [one for one in methods if one.model is not None]
-        draw([*shown, with_setting(model, *CHOSEN)], picture)
+        draw([*shown, with_setting(model, CHOSEN)], picture)
     with tempfile.TemporaryDirectory() as folder:
         low, high = scenes(Path(folder))
         lit = evaluate(low, high, methods, None, columns_of(catalogue, True, False))

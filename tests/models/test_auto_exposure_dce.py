@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from zerokd.errors import ExportError
 from zerokd.exporters.c import C
 from zerokd.exporters.onnx import Onnx
-from zerokd.models.auto_exposure_dce import AutoExposureDce, slope, small_differences, strength_of
+from zerokd.models.auto_exposure_dce import AutoExposureDce, slope, small_differences, spread_out, strength_of
 from zerokd.models.le_curve import le_curve
 from zerokd.models.nano_dce import NanoDce
 from zerokd.use.export import export
@@ -78,6 +78,17 @@ def test_each_picture_of_a_batch_is_exposed_by_itself():
     together = model(low)["enhanced"]
     for index in range(3):
         assert torch.allclose(together[index], model(low[index : index + 1])["enhanced"][0], atol=1e-6)
+
+
+def test_the_map_is_spread_over_what_lies_in_the_picture():
+    curve_map = torch.rand(1, 3, 9, 7, dtype=torch.float64)
+    grey = curve_map[0].mean(0)
+    found = spread_out(curve_map, 2)[0, 0]
+    for row in range(9):
+        for column in range(7):
+            around = grey[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
+            assert found[row, column].item() == pytest.approx(around.mean().item(), rel=1e-12)
+    assert torch.allclose(spread_out(curve_map, 0)[0, 0], grey)
 
 
 def test_slope_is_the_derivative_of_the_curve():

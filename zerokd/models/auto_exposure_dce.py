@@ -20,15 +20,15 @@ HALVINGS = 12  # of the interval in which the strength is sought
 
 @final
 class AutoExposureDce(Model):
-    r"""NanoDCE decides where to brighten, the picture's mean how much: 161 parameters and two operations without any.
+    r"""NanoDCE decides where to brighten, the picture's mean how much: 161 parameters and operations without any.
 
-    Formula: with the curve map $A$ of NanoDCE and the curve $LE$, $s$ is the strength at which the mean of $LE(x,
-    \mathrm{clip}(sA))$ is ``exposure``, but at most ``strongest``; it is 0 for a picture that is as bright, which is
-    left as it is.
-    Enhanced is $LE(x + w\,d, \mathrm{clip}(sA))$: $d = \frac{1}{9} \sum_j t \tanh((x_j - x)/t)$ over the 3x3
-    surroundings, with $t$ the ``smoothing``, averages what differs by less and leaves edges; $w = \tanh(0.3
-    \max(g - 1, 0))$ with $g$ the slope of the curve, by which noise is amplified. ``plain`` is $LE(x, A)$, for an
-    objective that trains the map.
+    Formula: $A$ is the mean of NanoDCE's curve map over the channels and a square of $2r+1$ pixels, $r$ the ``spread``,
+    $LE$ the curve, $s$ the strength at which the mean of $LE(x, \mathrm{clip}(sA))$ is ``exposure``, but at most
+    ``strongest``; it is 0 for a picture that is as bright, which is left as it is. Enhanced is $LE(x + w\,d,
+    \mathrm{clip}(sA))$: $d = \frac{1}{9} \sum_j t \tanh((x_j - x)/t)$ over the 3x3 surroundings, with $t$ the
+    ``smoothing``, averages what differs by less and leaves edges; $w = \tanh(0.3 \max(g - 1, 0))$ with $g$ the slope
+    of the curve, by which noise is amplified. ``plain`` is what NanoDCE itself makes of $x$, for an objective that
+    trains the map.
     Source: this project. Auto exposure to a grey of 18 % is what cameras do; the bounded differences are those of
     robust anisotropic diffusion (Black, Sapiro, Marimont, Heeger: Robust Anisotropic Diffusion, IEEE TIP 1998), one
     step of it. The noise of a curve's slope: Zero-DCE has no term against it.
@@ -49,6 +49,7 @@ class AutoExposureDce(Model):
         iterations: int = Field(8, ge=1, le=32, description="how often the curve is applied")
         exposure: float = Field(0.46, gt=0.0, lt=1.0, description="mean brightness that dark pictures are brought to")
         strongest: float = Field(1.5, gt=0.0, le=100.0, description="what the curve map is multiplied by at most")
+        spread: int = Field(8, ge=0, le=256, description="pixels to each side that the curve map is averaged over")
         smoothing: float = Field(0.01, ge=0.0, le=1.0, description="differences that count as noise, 0 to 1; 0: none")
 
     gated = ("dce.e_conv1", "dce.e_conv2")
@@ -63,8 +64,9 @@ class AutoExposureDce(Model):
     def forward(self, low: Tensor) -> dict[str, Tensor]:
         made = self.dce(low)
         config = self.config
-        strength = strength_of(low, made["curve_map"], config.iterations, config.exposure, config.strongest)
-        curve_map = (strength * made["curve_map"]).clamp(-1.0, 1.0)
+        spread = spread_out(made["curve_map"], config.spread)
+        strength = strength_of(low, spread, config.iterations, config.exposure, config.strongest)
+        curve_map = (strength * spread).clamp(-1.0, 1.0)
         x = low
         if config.smoothing > 0:
             share = torch.tanh(0.3 * torch.relu(slope(low, curve_map, config.iterations) - 1.0))
@@ -72,10 +74,19 @@ class AutoExposureDce(Model):
         return {"enhanced": le_curve(x, curve_map, config.iterations), "plain": made["enhanced"]}
 
 
+def spread_out(curve_map: Tensor, radius: int) -> Tensor:
+    """(N, 1, H, W): the mean over channels and over the square around each pixel, as far as it lies in the picture."""
+    grey = curve_map.mean(dim=1, keepdim=True)
+    for along in ((2 * radius + 1, 1), (1, 2 * radius + 1)):
+        padding = (along[0] // 2, along[1] // 2)
+        grey = F.avg_pool2d(grey, along, stride=1, padding=padding, count_include_pad=False)
+    return grey
+
+
 @torch.no_grad()
 def strength_of(low: Tensor, curve_map: Tensor, iterations: int, exposure: float, strongest: float) -> Tensor:
-    """(N, 1, 1, 1): what to multiply each map by for a mean brightness of ``exposure``; at most ``strongest``, and 0
-    for pictures that are as bright without. Found by bisection on 64x64 of the pixels."""
+    """(N, 1, 1, 1): what to multiply each map (N, 1 or 3, H, W) by for a mean brightness of ``exposure``; at most
+    ``strongest``, and 0 for pictures that are as bright without. Found by bisection on 64x64 of the pixels."""
     x, a = (F.interpolate(one, size=(SAMPLES, SAMPLES), mode="nearest") for one in (low, curve_map))
     least = torch.zeros_like(x[:, :1, :1, :1])
     most = torch.full_like(least, strongest)
