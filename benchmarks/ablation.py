@@ -20,25 +20,30 @@ import click
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 SCENES = (0, 32, 6)  # generated, of seed 7, in --picture
+TOGETHER = "feature_matching"
 WHOLE, ONLY = "all terms", "fidelity.toml"
 PICTURED = ("task.exposure", "task.smoothness", "task.color", "distillation.enhanced")  # left out in --picture
 COLUMNS = {"teacher.psnr": "PSNR", "teacher.ssim": "SSIM", "alone.brightness": "mean", "alone.niqe": "NIQE"}
 
 
-def terms() -> list[str]:
-    """The terms of recipes/paper.toml, stage 1 first."""
+def parts() -> dict[str, list[str]]:
+    """What is left out together: each term of recipes/paper.toml, stage 1 first, and feature matching as one."""
     from zerokd.recipe.document import parse_document
 
     tables = parse_document((RECIPES / "paper.toml").read_text(encoding="utf-8"), "paper.toml").tables["terms"]
-    return [f"{group}.{term}" for group, found in tables.items() for term in found]
+    every = [f"{group}.{term}" for group, found in tables.items() for term in found]
+    found: dict[str, list[str]] = {}
+    for one in every:
+        found.setdefault(TOGETHER if one.startswith(TOGETHER) else one, []).append(one)
+    return found
 
 
 def variants(seed: int) -> Iterator[tuple[str, list[str]]]:
     """Name and arguments of every run."""
     paper = [str(RECIPES / "paper.toml"), "--seed", str(seed)]
     yield WHOLE, paper
-    for term in terms():
-        yield f"without {term}", [*paper, "--set", f"terms.{term}.monitor=true"]
+    for name, terms in parts().items():
+        yield f"without {name}", [*paper, *(word for term in terms for word in ("--set", f"terms.{term}.monitor=true"))]
     yield "without stage 1", [*paper, "--set", 'run=["distill"]']
     yield ONLY, [str(RECIPES / "fidelity.toml"), "--seed", str(seed)]
 
@@ -137,8 +142,8 @@ def main(
         shown = [key for key in COLUMNS if key in rows["input"]]
         click.echo(f"\n{Path(test).name:<44}{'grad':>6}" + "".join(f"{COLUMNS[key]:>8}" for key in shown))
         for name, values in rows.items():
-            share = part.get(name.removeprefix("without "))
-            told = "" if share is None else f"{share:.1%}"
+            terms = parts().get(name.removeprefix("without "), [])
+            told = f"{sum(part[term] for term in terms):.1%}" if terms else ""
             click.echo(f"{name:<44}{told:>6}" + "".join(f"{values[key]:>8.3f}" for key in shown))
 
 
