@@ -47,6 +47,13 @@ def test_one_file_any_size_all_outputs_and_provenance(tmp_path):
         assert np.abs(run(dark(*shape)) - exact(model, dark(*shape))).max() <= 1e-5
 
 
+def test_the_file_tells_nothing_of_where_it_was_made(tmp_path):
+    content = written(tmp_path, NanoDce())[0].read_bytes()
+    assert b"stack_trace" not in content
+    assert b".py" not in content
+    assert len(content) < 10_000  # of 161 parameters
+
+
 def test_a_model_that_scales_its_input(tmp_path):
     model = ZeroDcePp(width=4, scale_factor=4)
     path, exporter = written(tmp_path, model)
