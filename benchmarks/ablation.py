@@ -111,6 +111,7 @@ def draw(students: dict[str, Path], path: Path) -> None:
 @click.option("--size", default=96, show_default=True)
 @click.option("--epochs", default=3, show_default=True, help="Of stage 2; stage 1 has one.")
 @click.option("--seed", default=0, show_default=True)
+@click.option("--threads", default=1, show_default=True, help="Of each run.")
 @click.option("--set", "settings", multiple=True, help="KEY=VALUE for every run of paper.toml.")
 @click.option("--metric", "metrics", multiple=True, help="Of evaluate: niqe.")
 @click.option("--metric-set", multiple=True, help="KEY=VALUE of such a metric.")
@@ -118,12 +119,13 @@ def draw(students: dict[str, Path], path: Path) -> None:
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw generated scenes by some of the students.")
 @click.option("--json", "as_json", is_flag=True)
 def main(
-    photos: str, teacher: str, tests: tuple[str, ...], size: int, epochs: int, seed: int, settings: tuple[str, ...],
-    metrics: tuple[str, ...], metric_set: tuple[str, ...], out: Path, picture: Path | None,
-    as_json: bool,
+    photos: str, teacher: str, tests: tuple[str, ...], size: int, epochs: int, seed: int, threads: int,
+    settings: tuple[str, ...], metrics: tuple[str, ...], metric_set: tuple[str, ...], out: Path,
+    picture: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     same = ["--data", photos, "--set", f"data.size={size}", "--set", f"models.teacher.weights={teacher}"]
+    same += ["--set", f"threads={threads}"]
     two = ["--set", "stages.pretrain.epochs=1", "--set", f"stages.distill.epochs={epochs}"]
     two += [word for one in settings for word in ("--set", one)]
     students = {}
