@@ -98,7 +98,7 @@ def draw(students: dict[str, Path], path: Path) -> None:
     columns = {"low": low}
     for name in (WHOLE, *(f"without {term}" for term in PICTURED), ONLY):
         with torch.no_grad():
-            columns[name.removeprefix("without ")] = read_trained(str(students[name]), discover()).model(low)[
+            columns[name.replace("without ", "no ")] = read_trained(str(students[name]), discover()).model(low)[
                 "enhanced"
             ]
     draw_samples(path, columns)
