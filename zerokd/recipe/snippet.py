@@ -1,4 +1,7 @@
-"""A component as it is written in a recipe: a table that passes the check when put into recipes/paper.toml."""
+"""A component as it is written in a recipe: a table that passes the check when put into recipes/paper.toml.
+
+A model passes where the terms read what it gives; those of recipes/paper.toml read a curve map and three layers.
+"""
 
 from __future__ import annotations
 
@@ -90,4 +93,7 @@ PLACES: dict[str, Callable[[Entry, Any], Table]] = {
     "aggregators": lambda entry, component: (("stages", "distill", "aggregate"), _use(entry, component)),
     "observers": lambda entry, component: (("observers", entry.spec.name), _use(entry, component)),
 }
-NOTES = {"stages": '# a stage runs when run names it: run = ["pretrain", "distill", "{name}"]\n'}
+NOTES = {
+    "models": "# terms read what it gives: its outputs, and its layers as features.NAME\n",
+    "stages": '# a stage runs when run names it: run = ["pretrain", "distill", "{name}"]\n',
+}
