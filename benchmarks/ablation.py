@@ -94,13 +94,12 @@ def draw(students: dict[str, Path], path: Path) -> None:
     from zerokd.use.load import read_trained
 
     data = DeadLeaves(count=40, size=160, seed=7)
-    low = torch.stack([data[index] for index in SCENES]).float() / 255
+    low, catalogue = torch.stack([data[index] for index in SCENES]).float() / 255, discover()
     columns = {"low": low}
     for name in (WHOLE, *(f"without {term}" for term in PICTURED), ONLY):
+        model = read_trained(str(students[name]), catalogue).model
         with torch.no_grad():
-            columns[name.replace("without ", "no ")] = read_trained(str(students[name]), discover()).model(low)[
-                "enhanced"
-            ]
+            columns[name.replace("without ", "no ")] = model(low)["enhanced"]
     draw_samples(path, columns)
 
 
@@ -136,7 +135,7 @@ def main(
         draw(students, picture)
     words = [word for one in metrics for word in ("--metric", one)] + [w for o in metric_set for w in ("--set", o)]
     found = {test: measure(test, students, f"zero_dce_pp:{teacher}", words, out) for test in tests}
-    part = shares(students[WHOLE].parent)
+    part, together = shares(students[WHOLE].parent), parts()
     if as_json:
         click.echo(json.dumps({"gradients": part, "means": found}, indent=2))
         return
@@ -144,7 +143,7 @@ def main(
         shown = [key for key in COLUMNS if key in rows["input"]]
         click.echo(f"\n{Path(test).name:<44}{'grad':>6}" + "".join(f"{COLUMNS[key]:>8}" for key in shown))
         for name, values in rows.items():
-            terms = parts().get(name.removeprefix("without "), [])
+            terms = together.get(name.removeprefix("without "), [])
             told = f"{sum(part[term] for term in terms):.1%}" if terms else ""
             click.echo(f"{name:<44}{told:>6}" + "".join(f"{values[key]:>8.3f}" for key in shown))
 

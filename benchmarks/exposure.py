@@ -14,14 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import numpy as np
 import torch
 from PIL import Image
 
 from zerokd.data.dead_leaves import DeadLeaves
-from zerokd.enhancing.engines import network_of
 from zerokd.evaluation.evaluate import Evaluation, columns_of, evaluate
-from zerokd.evaluation.methods import Method, baselines, trained
+from zerokd.evaluation.methods import Method, baselines, in_tiles, trained
 from zerokd.models.auto_exposure_dce import AutoExposureDce
 from zerokd.plugin.host import discover
 from zerokd.run.pictures import draw_samples
@@ -46,15 +44,7 @@ def with_setting(given: AutoExposureDce, setting: Setting) -> Method:
     config = {**given.config.model_dump(), **changed}
     model = AutoExposureDce(**config).eval()
     model.load_state_dict(given.state_dict())
-    network = network_of(model)
-
-    def enhance(low: torch.Tensor) -> torch.Tensor:
-        image = np.ascontiguousarray(low[0].permute(1, 2, 0).numpy())
-        made = np.empty_like(image)
-        network.start(image, 1.0)(made, 0, len(made))
-        return torch.from_numpy(made).permute(2, 0, 1)[None]
-
-    return Method(f"{exposure}, x{strongest}, {spread} px, {smoothing}", enhance)
+    return Method(f"{exposure}, x{strongest}, {spread} px, {smoothing}", in_tiles(model))
 
 
 def scenes(folder: Path) -> tuple[Path, Path]:

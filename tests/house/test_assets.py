@@ -1,6 +1,7 @@
 """The weights that ship: made by recipes that ship, telling no path, alive, and the student near to its teacher."""
 
 import json
+import tomllib
 
 import pytest
 import torch
@@ -32,8 +33,6 @@ def test_a_recipe_that_ships_made_them_on_generated_scenes(name, recipe):
 
 
 def test_the_stated_weights_are_those_of_the_recipe():
-    import tomllib
-
     tables = tomllib.loads((RECIPES / "teacher.toml").read_text(encoding="utf-8"))
     terms = tables["terms"]["zero_reference"]
     wanted = {f"zero_reference.{name}": term.get("weight", 1.0) for name, term in terms.items()}

@@ -50,7 +50,7 @@ def baselines() -> list[Method]:
 
     def exposed(low: Tensor) -> Tensor:
         strength = strength_of(low, torch.full_like(low, -1.0), ITERATIONS, EXPOSURE, strongest=1.0)
-        return le_curve(low, torch.zeros_like(low) - strength, ITERATIONS)
+        return le_curve(low, -strength, ITERATIONS)
 
     enhances = (
         lambda low: low,
@@ -79,15 +79,20 @@ def trained(given: str, catalogue: Catalogue, named: Iterable[str] = ()) -> Meth
     use, colon, file = given.rpartition(":")
     is_model = colon and any(entry.is_called(use) for entry in catalogue.of("models"))
     path, model = _other(use, file, catalogue) if is_model else _own(given, catalogue)
+    return Method(_name(given, path, set(named)), in_tiles(model), model, str(path), sha256(path))
+
+
+def in_tiles(model: Model) -> Callable[[Tensor], Tensor]:
+    """What the model makes of an image (1, 3, H, W); a large one takes no more memory."""
     network = network_of(model)
 
     def enhance(low: Tensor) -> Tensor:
         image = np.ascontiguousarray(low[0].permute(1, 2, 0).numpy())
         made = np.empty_like(image)
-        network.start(image, 1.0)(made, 0, len(made))  # in tiles: a large photo takes no more memory
+        network.start(image, 1.0)(made, 0, len(made))
         return torch.from_numpy(made).permute(2, 0, 1)[None]
 
-    return Method(_name(given, path, set(named)), enhance, model, str(path), sha256(path))
+    return enhance
 
 
 def _own(given: str, catalogue: Catalogue) -> tuple[Path, Model]:

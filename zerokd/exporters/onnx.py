@@ -58,11 +58,7 @@ class Onnx(Exporter):
             made = _traced(model, torch.zeros(2, 3, *SIDES), (2, 3), list(model.outputs()))
         lower = {"float32": lambda one: one, "float16": _half, "int8": self._quantised}[self.config.precision]
         ready = lower(made)
-        for told in (
-            ready,
-            *ready.graph.node,
-            *ready.graph.value_info,
-        ):  # where PyTorch found each
+        for told in (ready, *ready.graph.node, *ready.graph.value_info):  # PyTorch notes where it found each
             del told.metadata_props[:]
         onnx.helper.set_model_props(ready, metadata(model, facts))
         onnx.checker.check_model(ready, full_check=True)
