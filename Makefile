@@ -1,6 +1,7 @@
 # make run    set up and train a student from the documented recipe
 # make test   set up and pass all tests, those of the packages in plugins/ too
 # make lint   style and types
+# make docs   the documentation, built into site/
 
 PYTHON  ?= python3
 VENV    := .venv
@@ -9,7 +10,7 @@ READY   := $(VENV)/.ready
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 MODULES := $(patsubst %/__init__.py,%,$(wildcard plugins/*/zerokd_*/__init__.py))
 
-.PHONY: run test test-plugins lint setup clean
+.PHONY: run test test-plugins lint docs setup clean
 
 run: setup
 	$(BIN)/zerokd run recipes/paper.toml
@@ -28,6 +29,10 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy zerokd $(MODULES)
 
+docs: setup
+	$(BIN)/python -m zerokd.docs --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml)
@@ -37,4 +42,4 @@ $(READY): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml)
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) build *.egg-info plugins/*/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build site *.egg-info plugins/*/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

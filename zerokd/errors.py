@@ -41,16 +41,18 @@ class Place:
 class Problem:
     """One mistake: what was got (``message``), where, and how to put it right (``hints``).
 
-    ``cause`` is what a plugin raised, for its author.
+    ``cause`` is what a plugin raised, for its author. ``code`` names what kind of mistake it is: `zerokd explain CODE`.
     """
 
     message: str
     place: Place | None = None
     hints: tuple[str, ...] = ()
     cause: BaseException | None = field(default=None, eq=False, repr=False)
+    code: str = field(default="", eq=False, kw_only=True)
 
     def __str__(self) -> str:
         head = f"{self.place}: {self.message}" if self.place else self.message
+        head += f" [{self.code}]" if self.code else ""
         quote = self.place.quote() if self.place else []
         return "\n".join([head, *quote, *(f"  {hint}" for hint in self.hints)])
 
@@ -59,9 +61,11 @@ class ZerokdError(Exception):
     """Base of every error that has a remedy. ``problems`` lists all that was found wrong."""
 
     exit_code = 2
+    code = ""  # of problems that have none of their own
 
     def __init__(self, *problems: Problem | str):
-        self.problems = tuple(p if isinstance(p, Problem) else Problem(p) for p in problems)
+        known = (one if isinstance(one, Problem) else Problem(one) for one in problems)
+        self.problems = tuple(one if one.code or not self.code else evolve(one, code=self.code) for one in known)
         super().__init__("\n".join(map(str, self.problems)))
 
     def at(self, place: Place) -> Self:
@@ -76,35 +80,42 @@ class RecipeError(ZerokdError):
 class PluginError(RecipeError):
     """A component that the recipe uses raised an error of its own (exit code 2)."""
 
+    code = "plugin-failed"
+
 
 class DataError(ZerokdError):
     """The training data cannot be used (exit code 3)."""
 
     exit_code = 3
+    code = "data-unusable"
 
 
 class WeightsError(ZerokdError):
     """A weights file cannot be used, fetched or trusted (exit code 3)."""
 
     exit_code = 3
+    code = "weights-unusable"
 
 
 class ExportError(ZerokdError):
     """A student cannot be written in a format, or the file differs from it (exit code 3)."""
 
     exit_code = 3
+    code = "export-failed"
 
 
 class NumericError(ZerokdError):
     """A value or gradient stopped being finite (exit code 4)."""
 
     exit_code = 4
+    code = "not-finite-step"
 
 
 class StoppedError(ZerokdError):
     """A run was asked to stop by a signal, and can go on (exit code 128 + the signal's number)."""
 
     exit_code = 130
+    code = "stopped"
 
     def by(self, signal: int) -> Self:
         """The same error, with the exit code that shells give a process which a signal ended."""
@@ -116,10 +127,13 @@ class OutputError(ZerokdError):
     """A file or folder cannot be made or written (exit code 5)."""
 
     exit_code = 5
+    code = "cannot-write"
 
 
 class RunFolderError(OutputError):
     """The run folder cannot be made or written (exit code 5)."""
+
+    code = "run-folder"
 
 
 def combined(faults: Sequence[ZerokdError]) -> ZerokdError:

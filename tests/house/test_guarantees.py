@@ -1,4 +1,4 @@
-"""docs/nothing_is_lost.md names the test that holds each promise, and every one of them exists."""
+"""docs/explanation/nothing_is_lost.md names the test that holds each promise, and every one of them exists."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-PAGE = (ROOT / "docs/nothing_is_lost.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/explanation/nothing_is_lost.md").read_text(encoding="utf-8")
 NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)
 
 

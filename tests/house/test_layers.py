@@ -9,7 +9,7 @@ import zerokd
 
 HOUSE = Path(zerokd.__file__).parent
 ORDER = [
-    {"errors", "_version"},
+    {"_version", "codes", "errors"},
     {"plugin", "weights", "download", "cache", "digest"},
     {
         "losses",
@@ -34,7 +34,7 @@ ORDER = [
     {"evaluation", "pages"},
     {"testing", "templates"},
     {"cli"},
-    {"__main__"},
+    {"__main__", "docs"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(ORDER) for room in rooms}
 PLUGIN_ROOMS = ORDER[2]

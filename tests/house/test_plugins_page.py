@@ -1,4 +1,4 @@
-"""docs/plugins.md names every hook, record, class, declaration and check; the table of checks is made from the rules.
+"""docs/reference/plugins.md names every hook, record, class, declaration and check; the table of checks is made from the rules.
 
 ``python -m tests.house.test_plugins_page`` writes it anew.
 """
@@ -14,7 +14,7 @@ from zerokd.testing import every
 from zerokd.testing.kit import RULES
 from zerokd.testing.scenes import CORRUPTIONS, SCENES
 
-PAGE = ROOT / "docs/plugins.md"
+PAGE = ROOT / "docs/reference/plugins.md"
 BEGIN, END = "<!-- checks -->\n", "<!-- end of checks -->"
 
 

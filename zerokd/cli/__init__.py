@@ -21,7 +21,7 @@ COMMANDS = {
     "run": "train a student as a recipe says",
     "resume": "go on with a run that was stopped",
     "check": "prove that every term of a recipe trains the student",
-    "explain": "account for a recipe's equation, term by term",
+    "explain": "account for a recipe's equation, term by term, or for a message",
     "bench": "measure what a recipe's steps cost on this machine",
     "check-data": "look at a folder of photos as a run would",
     "enhance": "brighten photos and films with a student",

@@ -11,20 +11,27 @@ import click
 
 from zerokd.cli import while_read
 from zerokd.cli.options import change_options, plugin_option
+from zerokd.codes import CODES, told
 
 
 @click.command("explain")
-@click.argument("path", metavar="RECIPE")
+@click.argument("subject", metavar="RECIPE|CODE")
 @change_options
 @plugin_option
 @click.option("--latex", "as_latex", is_flag=True, help="The equations alone, as LaTeX.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
-def command(path: str, plugins: tuple[Path, ...], as_latex: bool, as_json: bool, **changes: Any) -> None:
-    """Account for RECIPE's equation: each term's effective coefficient, its signals, and what runs when."""
+def command(subject: str, plugins: tuple[Path, ...], as_latex: bool, as_json: bool, **changes: Any) -> None:
+    """Account for RECIPE's equation: each term's effective coefficient, its signals, and what runs when.
+
+    With the CODE of a message, as in [no-gradient]: what it means, what would come of going on, and what to do.
+    """
+    if subject in CODES:
+        click.echo(told(subject))
+        return
     from zerokd.run.explain import account_data, account_latex, account_text
     from zerokd.run.launch import planned
 
-    plan = planned(path, plugins, **changes)
+    plan = planned(subject, plugins, **changes)
     with while_read(sys.stdout):
         if as_json:
             click.echo(json.dumps(account_data(plan), indent=2))

@@ -78,7 +78,7 @@ class Gauge:
         for measure in self.measures:
             fault = readings[measure.name].fault
             if fault:
-                yield Problem(f"{measure.label}: {fault}", measure.place)
+                yield Problem(f"{measure.label}: {fault}", measure.place, code="shapes-differ")
 
 
 def _reading(values: list[Tensor], fault: str) -> Reading:

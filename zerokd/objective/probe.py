@@ -63,7 +63,7 @@ def _proved(
     for term in phase.terms:
         problems = list(_untrained(term, objective, trial, components))
         if not problems and not term.monitor:
-            problems = [Problem(f"{term.label}: {text}", term.place) for text in trapped(term, trial)]
+            problems = [Problem(f"{term.label}: {text}", term.place, code=code) for text, code in trapped(term, trial)]
         sound = sound and not problems
         yield from problems
     yield from twice(phase, graph)
@@ -82,7 +82,7 @@ def _traced(phase: Phase, graph: Graph, tensors: dict[str, Tensor], signals: dic
             with blame(call.name, ValueError):
                 trace(call, tensors, signals)
         except ValueError as fault:
-            yield Problem(f"{served[0].label}: {call.name}: {fault}", served[0].place)
+            yield Problem(f"{served[0].label}: {call.name}: {fault}", served[0].place, code="shapes-differ")
         except PluginError as fault:
             yield evolve(fault.problems[0], place=served[0].place)
         yield from _changed(call.name, before, tensors, served[0])
@@ -100,7 +100,11 @@ def _changed(what: str, before: dict[str, tuple[int, Tensor]], tensors: Tensors,
     """Tensors that other terms read too must not be written to; ``.data`` writes without counting a version."""
     for name, (version, copy) in before.items():
         if tensors[name]._version != version or not torch.allclose(tensors[name], copy, 0.0, 0.0, equal_nan=True):
-            yield Problem(f"{term.label}: {what} changes {name} in place, which other terms read", term.place)
+            yield Problem(
+                f"{term.label}: {what} changes {name} in place, which other terms read",
+                term.place,
+                code="changed-in-place",
+            )
 
 
 def mismatched(term: Reader, component: Loss | Metric, signals: dict[str, Signal]) -> Iterator[Problem]:
@@ -110,25 +114,31 @@ def mismatched(term: Reader, component: Loss | Metric, signals: dict[str, Signal
         if declared.range and not _within(signal, declared):
             spread = f"values in {_interval(signal.range)}" if signal.range else "unbounded values"
             text = f"{term.label}: port {port!r} takes {_interval(declared.range)}, {term.on[port]} has {spread}"
-            yield Problem(text, place)
+            yield Problem(text, place, code="out-of-range")
         if declared.channels not in (None, signal.shape[0]):
             text = (
                 f"{term.label}: port {port!r} takes {declared.channels} channels, {term.on[port]} has {signal.shape[0]}"
             )
             yield Problem(
-                text, place, () if isinstance(term, Measure) else ("an adapter may bring them to that number",)
+                text,
+                place,
+                () if isinstance(term, Measure) else ("an adapter may bring them to that number",),
+                code="shapes-differ",
             )
         if min(signal.shape[1:]) < component.min_size():
             size = "x".join(map(str, signal.shape[1:]))
             text = f"{term.label}: {term.use} needs at least {component.min_size()} pixels a side, got {size}"
-            yield Problem(text, place)
+            yield Problem(text, place, code="shapes-differ")
         if declared.like and signals[declared.like].shape != signal.shape:
             yield _differ(term, port, declared.like, signals)
         elif declared.like and len({signals[declared.like].iterations, signal.iterations} - {None}) > 1:
             counts = f"{signals[declared.like].iterations} iterations and {signal.iterations}"
             text = f"{term.label}: {term.on[declared.like]} and {term.on[port]} are curve maps of {counts}"
             yield Problem(
-                text, place, () if isinstance(term, Measure) else ('compare them after adapt = ["match_iterations"]',)
+                text,
+                place,
+                () if isinstance(term, Measure) else ('compare them after adapt = ["match_iterations"]',),
+                code="iterations-differ",
             )
 
 
@@ -136,11 +146,11 @@ def _differ(term: Reader, port: str, other: str, signals: dict[str, Signal]) -> 
     here, there = signals[port].shape, signals[other].shape
     text = f"{term.label}: {term.on[other]} is {_shape(there)} and {term.on[port]} is {_shape(here)}"
     if isinstance(term, Measure):
-        return Problem(text, term.places[port])
+        return Problem(text, term.places[port], code="shapes-differ")
     remedies = ["adaptive_pool"] * (here[1:] != there[1:]) + ["gap"] * (here[0] != there[0])
     wanted = ", ".join(f"{name!r}" for name in (*term.adapter_names, *remedies)).replace("'", '"')
     hint = f"make them comparable with adapt = [{wanted}]"
-    return Problem(text, term.places[port], (hint,))
+    return Problem(text, term.places[port], (hint,), code="shapes-differ")
 
 
 def _untrained(term: Term, objective: Objective, trial: Trial, components: Components) -> Iterator[Problem]:
@@ -156,11 +166,21 @@ def _untrained(term: Term, objective: Objective, trial: Trial, components: Compo
     yield from _changed(f"loss {term.use!r}", before, tensors, term)
     if not isinstance(value, Tensor) or value.shape != (count,):
         got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        yield Problem(f"{term.label}: {term.use} must return one value per image, shape (N,), got {got}", term.place)
+        yield Problem(
+            f"{term.label}: {term.use} must return one value per image, shape (N,), got {got}",
+            term.place,
+            code="not-per-image",
+        )
     elif not value.is_floating_point() or value.element_size() < 4:
-        yield Problem(f"{term.label}: {term.use} must return float32 or wider, got {value.dtype}", term.place)
+        yield Problem(
+            f"{term.label}: {term.use} must return float32 or wider, got {value.dtype}",
+            term.place,
+            code="not-per-image",
+        )
     elif not torch.isfinite(value).all():
-        yield Problem(f"{term.label}: {term.use} is not finite on a first batch: {value.tolist()}", term.place)
+        yield Problem(
+            f"{term.label}: {term.use} is not finite on a first batch: {value.tolist()}", term.place, code="not-finite"
+        )
     elif not term.monitor:
         yield from _no_gradient(term, value, trial, components)
 
@@ -171,7 +191,7 @@ def _no_gradient(term: Term, value: Tensor, trial: Trial, components: Components
     for port, tensor in ports.items():
         if term.loss.ports[port].grad and not tensor.requires_grad:
             text = f"{term.label}: port {port!r} has to carry gradient to the student, and {term.on[port]} carries none"
-            yield Problem(text, term.places[port], (*_swapped(term, port, ports), hint))
+            yield Problem(text, term.places[port], (*_swapped(term, port, ports), hint), code="no-gradient")
             return
     parameters = [one for one in components.student.parameters() if one.requires_grad]
     gradients: tuple[Tensor | None, ...] = (None,)
@@ -181,12 +201,12 @@ def _no_gradient(term: Term, value: Tensor, trial: Trial, components: Components
     if not reached:
         read = ", ".join(term.on.values())
         text = f"{term.label}: no gradient path to the student from {read}"
-        yield Problem(text, term.place, (*_constant(term, trial), hint))
+        yield Problem(text, term.place, (*_constant(term, trial), hint), code="no-gradient")
     elif not all(torch.isfinite(gradient).all() for gradient in reached):
-        yield Problem(f"{term.label}: its gradient at the student is not finite", term.place)
+        yield Problem(f"{term.label}: its gradient at the student is not finite", term.place, code="not-finite")
     elif not any(gradient.any() for gradient in reached):
         text = f"{term.label}: its gradient at the student is exactly 0: it trains nothing"
-        yield Problem(text, term.place, (*_constant(term, trial), hint))
+        yield Problem(text, term.place, (*_constant(term, trial), hint), code="no-gradient")
 
 
 def _constant(term: Term, trial: Trial) -> tuple[str, ...]:

@@ -64,7 +64,9 @@ def misnamed(
     for role in phase.stage.needs:
         if role not in read:
             text = f"stage {phase.name!r}: no term of its objective reads a signal of a {role!r}"
-            found.append(Problem(text, phase.place, (f"a {type(phase.stage).__name__} stage needs one",)))
+            found.append(
+                Problem(text, phase.place, (f"a {type(phase.stage).__name__} stage needs one",), code="stage-needs")
+            )
     return found
 
 
@@ -79,7 +81,7 @@ def unmeasurable(components: Components, unbuilt: Collection[KeyPath] = ()) -> l
             if owner in components.averages and owner not in updated and sure:
                 told = f"{measure.label}: port {port!r} reads {text!r}, and no stage updates {owner!r}"
                 hint = "an average follows its model in the stages that read it"
-                found.append(Problem(told, measure.places[port], (hint,)))
+                found.append(Problem(told, measure.places[port], (hint,), code="unknown-signal"))
     return found
 
 
@@ -100,7 +102,7 @@ def _misread(
         if wrong:
             message, hints = wrong
             text = f"{reader.label}: port {port!r} reads {text!r}: {message}"
-            yield Problem(text, reader.places[port], hints)
+            yield Problem(text, reader.places[port], hints, code="unknown-signal")
 
 
 def _wrong(

@@ -33,7 +33,9 @@ def twice(phase: Phase, graph: Graph) -> Iterator[Problem]:
     for one, other in alike(phase, graph):
         if one.loss.config == other.loss.config:
             text = f"{other.label}: the same as {one.label}: {one.use} on the same signals with the same config"
-            yield Problem(text, other.place, ("remove one and add up the weights, or set monitor = true",))
+            yield Problem(
+                text, other.place, ("remove one and add up the weights, or set monitor = true",), code="same-term-twice"
+            )
 
 
 @torch.no_grad()
@@ -51,7 +53,7 @@ def standstill(phase: Phase, trial: Trial) -> Iterator[Problem]:
             return
     text = f"stage {phase.name!r}: the objective is least when the student changes nothing"
     told = f"every term is at its least value where the output is the input: {', '.join(labels)}"
-    yield Problem(text, phase.place, (told,))
+    yield Problem(text, phase.place, (told,), code="rewards-nothing")
 
 
 def _unchanged(trial: Trial) -> dict[str, Tensor]:

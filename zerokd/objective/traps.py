@@ -18,15 +18,15 @@ LEAST = 1e-3  # a value or gradient that counts as this at least, when others ar
 ALONE, ROUNDING = 1e-4, 1e-6  # by how much an image's value may depend on its batch: relative, and absolute
 
 
-def trapped(term: Term, trial: Trial) -> Iterator[str]:
-    """The first trap that a weighed term walks into, if any, in words."""
-    for check in (is_constant, out_of_bounds, depends_on_batch, steep_on_flat, steep_on_equal):
+def trapped(term: Term, trial: Trial) -> Iterator[tuple[str, str]]:
+    """The first trap that a weighed term walks into, if any, in words, and its code."""
+    for check, code in TRAPS:
         try:
             text = check(term, trial)
         except PluginError as fault:
-            text = fault.problems[0].message
+            text, code = fault.problems[0].message, fault.code
         if text:
-            yield text
+            yield text, code
             return
 
 
@@ -139,3 +139,12 @@ def _not_finite(value: Tensor, slope: Tensor) -> str:
         if not torch.isfinite(tensor).all():
             return f"its {name} is {'NaN' if tensor.isnan().any() else 'infinite'}"
     return ""
+
+
+TRAPS = (
+    (is_constant, "constant"),
+    (out_of_bounds, "out-of-bounds"),
+    (depends_on_batch, "depends-on-batch"),
+    (steep_on_flat, "not-finite"),
+    (steep_on_equal, "steep-on-equal"),
+)

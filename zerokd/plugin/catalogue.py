@@ -107,9 +107,11 @@ class Catalogue:
         if same:
             owners = " and ".join(str(entry.provider) for entry in same)
             hint = "write " + " or ".join(f'use = "{entry.qualified}"' for entry in same)
-            raise RecipeError(Problem(f"{SINGULAR[kind]} {use!r} is provided by {owners}", hints=(hint,)))
+            raise RecipeError(
+                Problem(f"{SINGULAR[kind]} {use!r} is provided by {owners}", hints=(hint,), code="ambiguous-component")
+            )
         hints = self._instead(use, self.of(kind), f"zerokd list {kind}")
-        raise RecipeError(Problem(f"unknown {SINGULAR[kind]} {use!r}", hints=hints))
+        raise RecipeError(Problem(f"unknown {SINGULAR[kind]} {use!r}", hints=hints, code="unknown-component"))
 
     def called(self, use: str) -> list[Entry]:
         """Every component of that name, whatever its kind and whoever provides it."""
@@ -117,7 +119,7 @@ class Catalogue:
         found = [entry for entry in known if entry.is_called(use)]
         if not found:
             hints = (*self._instead(use, known, "zerokd list"), "a recipe is shown by `zerokd show FILE --resolved`")
-            raise RecipeError(Problem(f"unknown component {use!r}", hints=hints))
+            raise RecipeError(Problem(f"unknown component {use!r}", hints=hints, code="unknown-component"))
         return found
 
     def _instead(self, use: str, known: list[Entry], command: str) -> tuple[str, ...]:

@@ -52,7 +52,9 @@ def discover(files: Iterable[str | Path] = (), *, strict: bool = False) -> Catal
         notes += [Note(one.provider, text) for text in told]
         asked_for += [Broken(one.provider, ill) for ill in ills if one.provider.path]
     if strict and asked_for:
-        raise RecipeError(*(Problem(f"plugin {ill.provider} is broken: {ill.reason}") for ill in asked_for))
+        raise RecipeError(
+            *(Problem(f"plugin {ill.provider} is broken: {ill.reason}", code="plugin-broken") for ill in asked_for)
+        )
     return Catalogue(tuple(entries), tuple(broken), tuple(notes))
 
 

@@ -55,14 +55,16 @@ def load_component(entry: Entry) -> type[Component]:
         component = entry.spec.load()
     if not (isinstance(component, type) and issubclass(component, CONTRACTS[kind])):
         text = f"{entry.spec.target} of {entry.provider} is not a zerokd.{CONTRACTS[kind].__name__}"
-        raise RecipeError(Problem(text))
+        raise RecipeError(Problem(text, code="plugin-broken"))
     if not (
         isinstance(getattr(component, "Config", None), type) and issubclass(component.Config, CONTRACTS[kind].Config)
     ):
-        raise RecipeError(Problem(f"the Config of {entry.qualified} is not a {CONTRACTS[kind].Config.__name__}"))
+        raise RecipeError(
+            Problem(f"the Config of {entry.qualified} is not a {CONTRACTS[kind].Config.__name__}", code="plugin-broken")
+        )
     wrong = list(_misdeclared(component, kind))
     if wrong:
-        raise RecipeError(*(Problem(f"{entry.qualified} {text}") for text in wrong))
+        raise RecipeError(*(Problem(f"{entry.qualified} {text}", code="plugin-broken") for text in wrong))
     return component
 
 

@@ -23,13 +23,23 @@ def bind(
     for port in table.on:
         if built is not None and port not in ports:
             hints = did_you_mean(port, ports)
-            builder.report(f"{table.use} has no port {port!r}", builder.document.key_place((*path, "on", port)), *hints)
+            builder.report(
+                f"{table.use} has no port {port!r}",
+                builder.document.key_place((*path, "on", port)),
+                *hints,
+                code="unknown-port",
+            )
     written = names.within(*map(str, path)).get("on", {})
     for port, declared in ports.items():
         if isinstance(written, dict) and port not in written and declared.default is None:
             builder.unbuilt.add(path)
             hint = f'add on = {{ {port} = "owner.signal" }}: {declared.about}'
-            builder.report(f"port {port!r} of {table.use} is not bound", builder.document.key_place(path), hint)
+            builder.report(
+                f"port {port!r} of {table.use} is not bound",
+                builder.document.key_place(path),
+                hint,
+                code="unknown-port",
+            )
     bound = {port: table.on.get(port, declared.default) for port, declared in ports.items()} | table.on
     return {port: signal for port, signal in bound.items() if signal is not None}
 

@@ -36,8 +36,8 @@ class Builder:
         except ZerokdError as fault:
             self.faults.append(fault.at(place))
 
-    def report(self, message: str, place: Place, *hints: str) -> None:
-        self.faults.append(RecipeError(Problem(message, place, tuple(hints))))
+    def report(self, message: str, place: Place, *hints: str, code: str) -> None:
+        self.faults.append(RecipeError(Problem(message, place, tuple(hints), code=code)))
 
     def build(self, table: schema.Use, path: KeyPath) -> Any:
         """The component a table names, with its config validated; None when that failed."""

@@ -95,13 +95,17 @@ def read_document(path: Path | str) -> Document:
         raise RecipeError(_unreadable(Path(path), file, error)) from None
     if len(data) > LARGEST:
         hint = "is it the right file? A recipe has a few hundred lines"
-        raise RecipeError(Problem(f"the file is larger than {LARGEST // 1024} KiB", Place(file), (hint,)))
+        raise RecipeError(
+            Problem(f"the file is larger than {LARGEST // 1024} KiB", Place(file), (hint,), code="unreadable-recipe")
+        )
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
         place = _place(data.decode(errors="replace"), file, len(data[: error.start].decode()))
-        problem = Problem(f"byte 0x{data[error.start]:02x} is not UTF-8", place, ("save the file as UTF-8",))
+        problem = Problem(
+            f"byte 0x{data[error.start]:02x} is not UTF-8", place, ("save the file as UTF-8",), code="unreadable-recipe"
+        )
         raise RecipeError(problem) from None
     return parse_document(text, file)
 
@@ -116,7 +120,7 @@ def parse_document(text: str, file: str) -> Document:
     refused = refusal(text)
     if refused:
         message, offset = refused
-        raise RecipeError(Problem(message, _place(text, file, offset)))
+        raise RecipeError(Problem(message, _place(text, file, offset), code="invalid-toml"))
     try:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -148,7 +152,7 @@ def _invalid(text: str, file: str, told: str) -> Problem:
     hints = tuple(remedy for start, remedy in REMEDIES.items() if message.startswith(start))
     if place.line:
         hints += odd_characters(place.text[place.column - 1 : place.column])
-    return Problem(f"not valid TOML: {message}", place, hints)
+    return Problem(f"not valid TOML: {message}", place, hints, code="invalid-toml")
 
 
 def _unreadable(path: Path, file: str, error: Exception) -> Problem:
@@ -156,9 +160,15 @@ def _unreadable(path: Path, file: str, error: Exception) -> Problem:
     is_folder = os.path.isdir(path)
     folder = path if is_folder else path.parent
     if not os.path.isdir(folder):
-        return Problem(f"there is no folder {str(folder)!r}", Place(file))
+        return Problem(f"there is no folder {str(folder)!r}", Place(file), code="unreadable-recipe")
     if not is_folder and not isinstance(error, FileNotFoundError):
-        return Problem(f"the file cannot be read: {getattr(error, 'strerror', None) or error}", Place(file))
+        return Problem(
+            f"the file cannot be read: {getattr(error, 'strerror', None) or error}",
+            Place(file),
+            code="unreadable-recipe",
+        )
     message = "this is a folder, not a recipe" if is_folder else "there is no such file"
     recipes = [one.name for one in folder.glob("*.toml")]
-    return Problem(message, Place(file), did_you_mean("" if is_folder else path.name, recipes))
+    return Problem(
+        message, Place(file), did_you_mean("" if is_folder else path.name, recipes), code="unreadable-recipe"
+    )

@@ -50,20 +50,20 @@ def _base(chain: list[Document]) -> Document:
     name, place = last.tables[EXTENDS], last.value_place((EXTENDS,))
     if not isinstance(name, str):
         hint = 'write extends = "paper.toml"; the path counts from the folder of the file that says it'
-        raise RecipeError(Problem(f"{EXTENDS} names one other recipe in quotes", place, (hint,)))
+        raise RecipeError(Problem(f"{EXTENDS} names one other recipe in quotes", place, (hint,), code="extends"))
     path = os.path.join(os.path.dirname(last.file), name)
     try:
         base = read_document(path)
     except RecipeError as error:
         told = tuple(line for problem in error.problems for line in str(problem).splitlines())
-        raise RecipeError(Problem(f"cannot extend {name!r}", place, told)) from None
+        raise RecipeError(Problem(f"cannot extend {name!r}", place, told, code="extends")) from None
     files = [one.file for one in chain]
     if os.path.realpath(path) in map(os.path.realpath, files):
         circle = " -> ".join([*files, path])
-        raise RecipeError(Problem(f"recipes extend one another in a circle: {circle}", place))
+        raise RecipeError(Problem(f"recipes extend one another in a circle: {circle}", place, code="extends"))
     if len(chain) == LONGEST:
         hint = f"the chain is {' -> '.join([*files, path])}"
-        raise RecipeError(Problem(f"more than {LONGEST} recipes extend one another", place, (hint,)))
+        raise RecipeError(Problem(f"more than {LONGEST} recipes extend one another", place, (hint,), code="extends"))
     return base
 
 

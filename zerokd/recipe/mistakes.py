@@ -27,16 +27,16 @@ def problems(
             owner = path[:-1]
             hints = _meaning(known.get(path[-1]))
             text = f"{'.'.join(map(str, owner)) or 'the recipe'} lacks the key {path[-1]!r}"
-            yield Problem(text, document.key_place(owner), hints + _siblings(document, owner))
+            yield Problem(text, document.key_place(owner), hints + _siblings(document, owner), code="missing-key")
         elif kind == "extra_forbidden":
             hints = did_you_mean(str(path[-1]), [*known, *(also if len(path) == len(at) + 1 else ())])
-            yield Problem(f"unknown key {dotted!r}", document.key_place(path), hints)
+            yield Problem(f"unknown key {dotted!r}", document.key_place(path), hints, code="unknown-key")
         else:
             told = found["msg"].removeprefix("Value error, ")
             text = f"{dotted}: {told[:1].lower()}{told[1:]}" if dotted else told
             field = known.get(path[-1]) if path else None
             hints = odd_characters(str(path[-1])) if found["loc"][-1:] == ("[key]",) else _meaning(field)
-            yield Problem(text + _got(found["input"]), _value_place(document, path), hints)
+            yield Problem(text + _got(found["input"]), _value_place(document, path), hints, code="wrong-value")
 
 
 def path_of(location: Iterable[str | int]) -> KeyPath:

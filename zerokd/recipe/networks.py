@@ -19,7 +19,11 @@ def build_models(builder: Builder, recipe: schema.Recipe, names: Names) -> dict[
     """Every model with its weights; all but the trained one are frozen."""
     if TRAINED not in names.within("models") and names.sure("models"):
         builder.unbuilt.add(("models", TRAINED))
-        builder.report(f"models lacks {TRAINED!r}, the model that is trained", builder.document.key_place(("models",)))
+        builder.report(
+            f"models lacks {TRAINED!r}, the model that is trained",
+            builder.document.key_place(("models",)),
+            code="missing-key",
+        )
     built = {}
     for name, table in recipe.models.items():
         if not isinstance(table, schema.Network):
@@ -43,7 +47,10 @@ def _needs_weights(builder: Builder, name: str, names: Names) -> None:
     if "weights" not in names.within("models", name):
         hints = (f'add weights = "bundled" or a path under [models.{name}]',)
         builder.report(
-            f"models.{name} is frozen and has no weights", builder.document.key_place(("models", name)), *hints
+            f"models.{name} is frozen and has no weights",
+            builder.document.key_place(("models", name)),
+            *hints,
+            code="unknown-signal",
         )
 
 
@@ -55,7 +62,7 @@ def build_averages(builder: Builder, recipe: schema.Recipe, models: Mapping[str,
             continue
         if table.average_of != TRAINED:
             place = builder.document.value_place(("models", name, "average_of"))
-            builder.report(f"only {TRAINED!r} changes during a run and can be averaged", place)
+            builder.report(f"only {TRAINED!r} changes during a run and can be averaged", place, code="unknown-signal")
         elif table.average_of in models:
             average = copy.deepcopy(models[table.average_of]).requires_grad_(False).eval()
             built[name] = Average(table.average_of, average, table.decay)

@@ -65,9 +65,9 @@ def override(document: Document, settings: Iterable[str]) -> Document:
         path = tuple(part.strip() for part in key.split("."))
         if not equals or not all(path):
             hint = "write --set dotted.key=VALUE, for example --set params.alpha=0.4"
-            raise RecipeError(Problem("a setting needs a key and a value", place, (hint,)))
+            raise RecipeError(Problem("a setting needs a key and a value", place, (hint,), code="setting"))
         if len(path) > DEEPEST:
-            raise RecipeError(Problem(f"tables inside each other, more than {DEEPEST} deep", place))
+            raise RecipeError(Problem(f"tables inside each other, more than {DEEPEST} deep", place, code="setting"))
         document = put(document, path, _value(text.strip()), place)
     return document
 
@@ -82,7 +82,7 @@ def put(document: Document, path: tuple[str, ...], value: Any, place: Place) -> 
             opened.add(path[:depth])
         table = table[part]
         if not isinstance(table, dict):
-            raise RecipeError(Problem(f"{'.'.join(path[:depth])} is not a table", place))
+            raise RecipeError(Problem(f"{'.'.join(path[:depth])} is not a table", place, code="setting"))
     table[path[-1]] = value
     return evolve(document, tables=tables, places={**document.places, path: place}, opened=frozenset(opened))
 
@@ -111,7 +111,9 @@ def with_observers(document: Document, uses: Iterable[str]) -> Document:
             continue
         if there is not None:
             hint = f'write it into the recipe: [observers.another_name] with use = "{use}"'
-            raise RecipeError(Problem(f"the recipe has another observer called {name!r}", place, (hint,)))
+            raise RecipeError(
+                Problem(f"the recipe has another observer called {name!r}", place, (hint,), code="setting")
+            )
         document = put(document, ("observers", name, "use"), use, place)
     return document
 

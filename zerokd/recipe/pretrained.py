@@ -29,7 +29,9 @@ def install_weights(model: nn.Module, weights: str | None, spec: Spec, seed: int
         return {"weights": str(path), "sha256": sha256(path)}
     bundled = getattr(spec, "bundled", None)
     if bundled is None:
-        raise RecipeError(Problem(f"model {spec.name!r} ships no weights", hints=("give a path instead",)))
+        raise RecipeError(
+            Problem(f"model {spec.name!r} ships no weights", hints=("give a path instead",), code="weights-unusable")
+        )
     package, _, name = bundled.partition(":")
     with as_file(files(package) / name) as path:
         load_into(model, read_weights(path)[0], bundled)

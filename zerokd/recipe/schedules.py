@@ -31,12 +31,13 @@ def series(what: str, value: float | Schedule, clock: Clock) -> Series:
         with blame(f"the schedule of {what}", ValueError):
             found = np.asarray(value.values(steps, clock), dtype=np.float64)
     except ValueError as fault:
-        raise RecipeError(f"{what}: {fault}") from None
+        raise RecipeError(Problem(f"{what}: {fault}", code="schedule")) from None
     if found.shape != steps.shape:
-        raise RecipeError(f"the schedule of {what} gives shape {found.shape} for {clock.steps} steps")
+        text = f"the schedule of {what} gives shape {found.shape} for {clock.steps} steps"
+        raise RecipeError(Problem(text, code="schedule"))
     if not np.isfinite(found).all():
         first = int(np.flatnonzero(~np.isfinite(found))[0])
-        raise RecipeError(f"{what} is {found[first]} at {clock.tell(first)}")
+        raise RecipeError(Problem(f"{what} is {found[first]} at {clock.tell(first)}", code="schedule"))
     return found
 
 
@@ -61,7 +62,7 @@ def weight_series(what: str, value: float | Schedule, clock: Clock) -> Series:
     if low.size:
         at = f" at {clock.tell(int(low[0]))}" if isinstance(found, np.ndarray) else ""
         text = f"{what} is {np.atleast_1d(found)[low[0]]:g}{at}"
-        raise RecipeError(Problem(text, hints=("a weight must be at least 0",)))
+        raise RecipeError(Problem(text, hints=("a weight must be at least 0",), code="schedule"))
     return found
 
 
@@ -76,7 +77,7 @@ def active(when: When | None, clock: Clock) -> np.ndarray | None:
     first, every = clock.count(when.begin), clock.count(when.every)
     last = clock.count(when.until) if when.until is not None else clock.steps
     if every < 1:
-        raise RecipeError(f"when.every: {when.every!r} is less than one step")
+        raise RecipeError(Problem(f"when.every: {when.every!r} is less than one step", code="schedule"))
     steps = np.arange(clock.steps)
     found = (steps >= first) & (steps < last) & ((steps - first) % every == 0)
     if not found.any():
@@ -86,7 +87,7 @@ def active(when: When | None, clock: Clock) -> np.ndarray | None:
             if when.until is not None and last <= first
             else text
         )
-        raise RecipeError(Problem(text, hints=("steps and epochs count from the start of the stage",)))
+        raise RecipeError(Problem(text, hints=("steps and epochs count from the start of the stage",), code="schedule"))
     return found
 
 
@@ -126,7 +127,7 @@ def param_series(
                 series(f"params.{name}", one, clock) if isinstance(one, float | Schedule) else evaluate(one, found)
             )
         except EquationError as error:
-            raise RecipeError(Problem(f"params.{name}: {error.message}", place(name))) from None
+            raise RecipeError(Problem(f"params.{name}: {error.message}", place(name), code="equation")) from None
         except RecipeError as error:
             raise error.at(place(name)) from None
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 
 from zerokd.equation.equation import Equation
 from zerokd.equation.expression import EquationError, Series, short, show
@@ -74,4 +74,5 @@ def term_steps(term: Term, clock: Clock) -> np.ndarray | None:
     try:
         return active(term.when, clock)
     except RecipeError as fault:
-        raise RecipeError(*(f"terms.{term.label}.{fault.problems[0].message}",)) from None
+        (one,) = fault.problems
+        raise RecipeError(evolve(one, message=f"terms.{term.label}.{one.message}")) from None

@@ -133,7 +133,9 @@ def _sample(phase: Phase, components: Components, training: list[int], device: t
     low = next(batches(components.data, training, phase, components.seed, device)).low[:PROBED]
     outside = out_of_range(low, (0.0, 1.0))
     if outside:
-        raise RecipeError(Problem(f"stage {phase.name!r}: the augmented input {outside}", phase.place))
+        raise RecipeError(
+            Problem(f"stage {phase.name!r}: the augmented input {outside}", phase.place, code="out-of-range")
+        )
     noise = torch.rand(low[:1].shape, generator=generator(components.seed, "probe"))
     return torch.cat([low, noise.to(device)])
 

@@ -83,13 +83,17 @@ def entries_of(plugin: Plugin, catalogue: Catalogue | None = None) -> list[Entry
     known = catalogue or discover()
     ills = [ill for ill in known.broken if ill.provider.name == plugin]
     if ills:
-        raise RecipeError(*(Problem(f"plugin {ill.provider} is broken: {ill.reason}") for ill in ills))
+        raise RecipeError(
+            *(Problem(f"plugin {ill.provider} is broken: {ill.reason}", code="plugin-broken") for ill in ills)
+        )
     own = [entry for entry in known.entries if entry.provider.name == plugin]
     found = own or [entry for entry in known.entries if entry.is_called(plugin)]
     if not found:
         names = {name for entry in known.entries for name in (entry.spec.name, entry.provider.name)}
         hints = did_you_mean(plugin, names, "`zerokd plugins` and `zerokd list` show all")
-        raise RecipeError(Problem(f"no plugin and no component is called {plugin!r}", hints=hints))
+        raise RecipeError(
+            Problem(f"no plugin and no component is called {plugin!r}", hints=hints, code="unknown-component")
+        )
     return [entry for entry in found if entry.provider.builtin] or found  # a bare name is the built-in's own
 
 
@@ -97,7 +101,10 @@ def _records(module: ModuleType) -> Iterable[Spec]:
     found = [record for kind in KINDS for record in getattr(module, f"zerokd_{kind}", tuple)()]
     if not found:
         raise RecipeError(
-            Problem(f"module {module.__name__!r} registers nothing: it has no hook such as zerokd_losses")
+            Problem(
+                f"module {module.__name__!r} registers nothing: it has no hook such as zerokd_losses",
+                code="plugin-broken",
+            )
         )
     return found
 

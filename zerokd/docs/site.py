@@ -1,0 +1,96 @@
+"""All generated pages of the site: what they should say, and which of them do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zerokd.docs.catalogue import index_page, navigation, packages_page, path_of
+from zerokd.docs.command_line import command_line_page
+from zerokd.docs.component import component_page
+from zerokd.docs.errors import errors_page
+from zerokd.docs.markdown import MADE
+from zerokd.docs.python_api import hooks_page, python_api_page
+from zerokd.docs.recipe_format import recipe_format_page
+from zerokd.docs.recipes import places, recipe_page, recipes_page, shipped
+from zerokd.errors import DataError, Problem
+from zerokd.plugin.catalogue import Entry
+from zerokd.plugin.host import discover
+from zerokd.plugin.specs import KINDS
+
+REFERENCE = Path("docs/reference")
+PICTURES = Path("docs/pictures/alone")
+NAVIGATION, BEGIN, END = Path("mkdocs.yml"), "      # generated\n", "      # end of generated\n"
+
+
+def first_party(root: Path) -> list[Entry]:
+    """Built-in components and those of the packages below plugins/, which have to be installed.
+
+    Raises:
+        DataError: some package is not.
+    """
+    catalogue = discover()
+    packages = {one.parent.name for one in root.glob("plugins/*/pyproject.toml")}
+    known = [one for kind in KINDS for one in catalogue.of(kind)]
+    missing = sorted(packages - {one.provider.name for one in known})
+    if missing:
+        hint = "pip install " + " ".join(f"--editable plugins/{name}" for name in missing)
+        raise DataError(Problem(f"pages are made from what is installed: {', '.join(missing)} is not", hints=(hint,)))
+    return [one for one in known if one.provider.builtin or one.provider.name in packages]
+
+
+def pages(root: Path) -> dict[Path, str]:
+    """Every generated file by its path from the project's root."""
+    entries, recipes = first_party(root), shipped(root)
+    found = {
+        REFERENCE / "command_line.md": command_line_page(),
+        REFERENCE / "errors.md": errors_page(),
+        REFERENCE / "recipe.md": recipe_format_page(),
+        REFERENCE / "python.md": python_api_page(),
+        REFERENCE / "hooks.md": hooks_page(),
+        REFERENCE / "packages.md": packages_page(entries, root),
+        REFERENCE / "recipes/index.md": recipes_page(recipes),
+    }
+    used: dict[tuple[str, str], list[str]] = {}
+    for entry in entries:
+        uses = places(entry, recipes, "../../recipes")
+        used[entry.spec.kind, entry.qualified] = list(dict.fromkeys(one.title.removesuffix(".toml") for one in uses))
+        picture = PICTURES / f"{entry.spec.name}.webp"
+        there = entry.spec.kind == "losses" and (root / picture).exists()
+        link = f"../../../pictures/alone/{picture.name}" if there else ""
+        found[REFERENCE / "components" / path_of(entry)] = component_page(entry, uses, link)
+    found[REFERENCE / "components/index.md"] = index_page(entries, used)
+    found |= {REFERENCE / f"recipes/{one.name}.md": recipe_page(one) for one in recipes}
+    return found | {NAVIGATION: _with_navigation(root, navigation(entries, [one.name for one in recipes]))}
+
+
+def stale(root: Path) -> list[str]:
+    """A line for each generated file that does not say what it should, or should not be there."""
+    wanted = pages(root)
+    wrong = [f"{path} is stale" for path, text in wanted.items() if _text(root / path) != text]
+    there = {path.relative_to(root) for path in (root / "docs").rglob("*.md") if MADE in _text(path)}
+    return [*wrong, *(f"{path} describes nothing that there is" for path in sorted(there - set(wanted)))]
+
+
+def write(root: Path) -> list[str]:
+    """Write what is stale and remove what describes nothing; a line for each."""
+    told = stale(root)
+    wanted = pages(root)
+    for path in (root / "docs").rglob("*.md"):
+        if path.relative_to(root) not in wanted and MADE in _text(path):
+            path.unlink()
+    for path, text in wanted.items():
+        if _text(root / path) != text:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text, encoding="utf-8")
+    return told
+
+
+def _with_navigation(root: Path, lines: str) -> str:
+    """mkdocs.yml with these lines between its two marks."""
+    text = (root / NAVIGATION).read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    return before + BEGIN + lines + END + rest.partition(END)[2]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
