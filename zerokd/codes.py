@@ -21,7 +21,7 @@ CODES: dict[str, Code] = {
     "unreadable-recipe": Code(
         "The recipe's file is not there, is no file, is too large, or is not UTF-8.",
         "Nothing of it can be understood.",
-        "Look at the path; a recipe is a text file of at most 1 MiB.",
+        "Look at the path; a recipe is a text file of at most 256 KiB.",
     ),
     "invalid-toml": Code(
         "The text is not TOML.",
@@ -87,7 +87,7 @@ CODES: dict[str, Code] = {
     ),
     # the equation and its numbers
     "equation": Code(
-        "The objective is no equation over the recipe's groups, or a coefficient is negative or not finite at some step.",
+        "The objective is no equation over the recipe's groups, or a coefficient is negative or not finite at a step.",
         "Nothing is clamped or normalised: the equation in the recipe is the one that runs.",
         "It has to be linear in groups, with numbers, params, + - * /, parentheses, min and max; every group and param "
         "used, every coefficient at least 0 at every step.",
@@ -127,7 +127,7 @@ CODES: dict[str, Code] = {
     "not-finite": Code(
         "The term's value or gradient is NaN or infinite: on the first images, or on a black, white or grey one.",
         "One such photo turns every weight into NaN, in a step whose loss may be finite.",
-        "Give roots, logarithms and divisions a gradient where their argument is 0; the message says on what it happens.",
+        "Give roots, logarithms and divisions a gradient where their argument is 0; the message says where.",
     ),
     "steep-on-equal": Code(
         "The term's value or gradient is NaN, infinite or huge where two of its inputs are equal.",

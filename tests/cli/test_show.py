@@ -93,7 +93,7 @@ def test_a_name_in_two_kinds_shows_both(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["msee"], "unknown component 'msee'\n  did you mean 'mse'?"),
+        (["msee"], "unknown component 'msee' [unknown-component]\n  did you mean 'mse'?"),
         (["recipes/paper.toml"], "a recipe is shown by `zerokd show FILE --resolved`"),
         (["zerokd:gp"], "did you mean 'zerokd:gap'?"),
         (["mse", "--seed", "3"], "add --resolved"),

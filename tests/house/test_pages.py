@@ -33,9 +33,7 @@ FENCE = re.compile(r'(?P<language>\w*)(?: title="(?P<title>[\w./]+)")? *$\n', re
 NOT_RUN = re.compile(r"<!-- not run: .+ -->\n\Z")
 SMALL = {r"^size( *)= \d+": r"size\1= 32", r"^count( *)= \d+": r"count\1= 6", r"^epochs( *)= \d+": r"epochs\1= 2"}
 SMALL |= {r'^weights( *)= "imagenet"': r'weights\1= "random"', r"^run( *)=": r"threads = 1\nrun\1="}
-HAND_WRITTEN = [
-    path for path in sorted((ROOT / "docs").rglob("*.md")) if MADE not in path.read_text(encoding="utf-8")
-]
+HAND_WRITTEN = [path for path in sorted((ROOT / "docs").rglob("*.md")) if MADE not in path.read_text(encoding="utf-8")]
 MEASURED = ROOT / "docs/results"  # what their commands need is not part of the project
 FOLLOWED = [ROOT / "README.md", *(path for path in HAND_WRITTEN if MEASURED not in path.parents)]
 READ = [ROOT / "CONTRIBUTING.md", *MEASURED.glob("*.md"), *ROOT.glob("plugins/*/README.md")]

@@ -1,4 +1,5 @@
-"""docs/reference/plugins.md names every hook, record, class, declaration and check; the table of checks is made from the rules.
+"""docs/reference/plugins.md names every hook, record, class, declaration and check; its table of checks is made from
+the rules.
 
 ``python -m tests.house.test_plugins_page`` writes it anew.
 """

@@ -129,7 +129,7 @@ def test_what_is_no_toml_is_refused_at_its_place(text, place, message):
 
 def test_a_caret_stands_under_the_mistake():
     assert str(refused("x = 1\nuse = mse  # no quotes")).splitlines() == [
-        "x.toml:2:7: not valid TOML: Invalid value",
+        "x.toml:2:7: not valid TOML: Invalid value [invalid-toml]",
         "  2 | use = mse  # no quotes",
         "    |       ^",
         '  a value is "text" in quotes, a number, true, false, an [array] or a { table }',
@@ -166,7 +166,7 @@ def test_whatever_else_tomllib_raises_names_the_file(error, monkeypatch):
 
     monkeypatch.setattr(tomllib, "loads", loads)
     problem = refused("x = 1")
-    assert str(problem) == f"x.toml: not valid TOML: {error}"
+    assert str(problem) == f"x.toml: not valid TOML: {error} [invalid-toml]"
 
 
 @pytest.mark.parametrize(
@@ -193,13 +193,18 @@ def test_a_missing_file_is_told_with_its_neighbours(tmp_path):
     for name in ("paper.toml", "teacher.toml", "papr.txt"):
         (tmp_path / name).touch()
     problem = refused(tmp_path / "papr.toml")
-    assert str(problem) == f"{tmp_path / 'papr.toml'}: there is no such file\n  did you mean 'paper.toml'?"
+    assert (
+        str(problem)
+        == f"{tmp_path / 'papr.toml'}: there is no such file [unreadable-recipe]\n  did you mean 'paper.toml'?"
+    )
     assert refused(tmp_path / "x").hints == ("known: paper.toml, teacher.toml",)
 
 
 def test_a_folder_is_no_recipe(tmp_path):
     (tmp_path / "paper.toml").touch()
-    assert str(refused(tmp_path)) == f"{tmp_path}: this is a folder, not a recipe\n  known: paper.toml"
+    assert (
+        str(refused(tmp_path)) == f"{tmp_path}: this is a folder, not a recipe [unreadable-recipe]\n  known: paper.toml"
+    )
     problem = refused(tmp_path / "no" / "paper.toml")
     assert problem.message == f"there is no folder {str(tmp_path / 'no')!r}"
 

@@ -194,11 +194,11 @@ def test_mistakes_are_told_in_the_file_that_makes_them(folder):
         validate(read_recipe("child.toml"))
     told = [str(problem).splitlines()[:3] for problem in caught.value.problems]
     assert [lines[:2] for lines in told] == [
-        ["base.toml:5:8: params.beta: input should be a valid number, got False", "  5 | beta = false"],
-        ["child.toml:17:9: stages.only lacks the key 'objective'", "  17 | [stages.only]"],
-        ["child.toml:17:9: stages.only lacks the key 'epochs'", "  17 | [stages.only]"],
+        ["base.toml:5:8: params.beta: input should be a valid number, got False [wrong-value]", "  5 | beta = false"],
+        ["child.toml:17:9: stages.only lacks the key 'objective' [missing-key]", "  17 | [stages.only]"],
+        ["child.toml:17:9: stages.only lacks the key 'epochs' [missing-key]", "  17 | [stages.only]"],
         [
-            "child.toml:11:10: terms.task.color.weight: input should be greater than or equal to 0, got -3",
+            "child.toml:11:10: terms.task.color.weight: input should be greater than or equal to 0, got -3 [wrong-value]",
             "  11 | weight = -3",
         ],
     ]
@@ -209,7 +209,7 @@ def test_a_circle_is_refused_where_it_closes(folder):
     folder(a="extends = 'b.toml'", b="x = 1\nextends = './a.toml'", self="extends = 'self.toml'")
     problem = refused("a.toml")
     assert str(problem).splitlines() == [
-        "b.toml:2:11: recipes extend one another in a circle: a.toml -> b.toml -> ./a.toml",
+        "b.toml:2:11: recipes extend one another in a circle: a.toml -> b.toml -> ./a.toml [extends]",
         "  2 | extends = './a.toml'",
         "    |           ^",
     ]
@@ -246,13 +246,17 @@ def test_extends_is_one_path_in_quotes(folder, text, place):
 @pytest.mark.parametrize(
     ("name", "data", "told"),
     [
-        ("papr.toml", b"", ["papr.toml: there is no such file", "  did you mean 'paper.toml'?"]),
-        ("no/x.toml", b"", ["no/x.toml: there is no folder 'no'"]),
-        ("", b"", [": this is a folder, not a recipe"]),
-        ("a\\u0000b", b"", ["a\0b: the file cannot be read: embedded null byte"]),
-        ("paper.toml", b"x = 1\r\ny = mse", ["paper.toml:2:5: not valid TOML: Invalid value", "  2 | y = mse"]),
-        ("paper.toml", b"\xef\xbb\xbfx = '\xff'", ["paper.toml:1:6: byte 0xff is not UTF-8"]),
-        ("paper.toml", b"#" * (LARGEST + 1), ["paper.toml: the file is larger than 256 KiB"]),
+        ("papr.toml", b"", ["papr.toml: there is no such file [unreadable-recipe]", "  did you mean 'paper.toml'?"]),
+        ("no/x.toml", b"", ["no/x.toml: there is no folder 'no' [unreadable-recipe]"]),
+        ("", b"", [": this is a folder, not a recipe [unreadable-recipe]"]),
+        ("a\\u0000b", b"", ["a\0b: the file cannot be read: embedded null byte [unreadable-recipe]"]),
+        (
+            "paper.toml",
+            b"x = 1\r\ny = mse",
+            ["paper.toml:2:5: not valid TOML: Invalid value [invalid-toml]", "  2 | y = mse"],
+        ),
+        ("paper.toml", b"\xef\xbb\xbfx = '\xff'", ["paper.toml:1:6: byte 0xff is not UTF-8 [unreadable-recipe]"]),
+        ("paper.toml", b"#" * (LARGEST + 1), ["paper.toml: the file is larger than 256 KiB [unreadable-recipe]"]),
     ],
 )
 def test_a_base_that_cannot_be_used_is_told_at_both_places(folder, name, data, told):

@@ -116,7 +116,7 @@ def test_a_large_model_says_that_its_parameters_are_not_tried():
 @pytest.mark.parametrize(
     ("gated", "told"),
     [
-        (("bodi",), "Tiny declares the gated layer 'bodi': no such layer\n  did you mean 'body'?"),
+        (("bodi",), "Tiny declares the gated layer 'bodi': no such layer [plugin-failed]\n  did you mean 'body'?"),
         ("body", "Tiny.gated must be a tuple of layer names, got 'body'"),
         (("body", "spare"), "Tiny declares the gated layer 'spare', which it never runs"),
     ],

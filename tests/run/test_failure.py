@@ -231,7 +231,7 @@ def test_a_run_that_stops_says_why_and_leaves_what_reproduces_it(here, plan, set
     done = subprocess.run([*command, "--out", "o"], capture_output=True, text=True, cwd=here, timeout=240)
     assert done.returncode == 4, done.stderr
     kept = "kept in o/failure: report.json, batch.safetensors (this step's images), student.safetensors (before it)"
-    first = f"stage 'distill', step {STEP}: training stopped being finite; no parameter was changed"
+    first = f"stage 'distill', step {STEP}: training stopped being finite; no parameter was changed [not-finite-step]"
     assert [line.strip() for line in done.stderr.splitlines()] == [first, *told, kept]
 
     states, failure = states_of(plan(setting))  # the same run once more, watched step by step

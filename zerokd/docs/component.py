@@ -48,7 +48,7 @@ def component_page(entry: Entry, used: Sequence[Place], picture: str = "") -> st
     return page(
         f"# {entry.spec.name}",
         f"{SINGULAR[known['kind']]} of {_provider(entry)} · {code(known['target'])}",
-        f"**{known['summary'][:1].upper()}{known['summary'][1:]}.** {from_docstring(doc[''])}",
+        f"**{known['summary']}.** {from_docstring(doc[''])}",
         *(_section(name, doc[name]) for name in ORDER[:1] if name in doc),
         _picture(entry, picture),
         f"## {title}",

@@ -7,7 +7,7 @@ import inspect
 import zerokd
 from zerokd.docs.markdown import from_docstring, page
 from zerokd.plugin import hookspecs
-from zerokd.plugin.specs import KINDS, SINGULAR
+from zerokd.plugin.specs import KINDS
 
 USING = ("load", "load_model")
 EXTRA = ("zerokd.testing.conformance",)
@@ -48,14 +48,14 @@ def _hook(kind: str) -> str:
     name, spec = f"zerokd_{kind}", KINDS[kind].__name__
     contract = spec.removesuffix("Spec")
     told = from_docstring(inspect.getdoc(getattr(hookspecs, name)) or "")
-    article = "an" if SINGULAR[kind][0] in "aeiou" else "a"
     example = f"""```python
 @zerokd.hookimpl
 def {name}():
     return [zerokd.{spec}("name", target="package.module:Class", summary="one line")]
 ```"""
-    links = f"[`zerokd.{spec}`](python.md#zerokd.{spec}), {article} {SINGULAR[kind]} a "
-    return f"## {name}\n\n{told} Returns {links}[`zerokd.{contract}`](python.md#zerokd.{contract}).\n\n{example}"
+    record = f"[`zerokd.{spec}`](python.md#zerokd.{spec})"
+    links = f"Returns a list of {record}; each names a [`zerokd.{contract}`](python.md#zerokd.{contract})."
+    return f"## {name}\n\n{told} {links}\n\n{example}"
 
 
 def _reference(name: str) -> str:

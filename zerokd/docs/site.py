@@ -9,6 +9,7 @@ from zerokd.docs.command_line import command_line_page
 from zerokd.docs.component import component_page
 from zerokd.docs.errors import errors_page
 from zerokd.docs.markdown import MADE
+from zerokd.docs.overview import overview
 from zerokd.docs.python_api import hooks_page, python_api_page
 from zerokd.docs.recipe_format import recipe_format_page
 from zerokd.docs.recipes import places, recipe_page, recipes_page, shipped
@@ -19,6 +20,7 @@ from zerokd.plugin.specs import KINDS
 
 REFERENCE = Path("docs/reference")
 PICTURES = Path("docs/pictures/alone")
+OVERVIEW = Path("docs/llms.txt")
 NAVIGATION, BEGIN, END = Path("mkdocs.yml"), "      # generated\n", "      # end of generated\n"
 
 
@@ -60,7 +62,10 @@ def pages(root: Path) -> dict[Path, str]:
         found[REFERENCE / "components" / path_of(entry)] = component_page(entry, uses, link)
     found[REFERENCE / "components/index.md"] = index_page(entries, used)
     found |= {REFERENCE / f"recipes/{one.name}.md": recipe_page(one) for one in recipes}
-    return found | {NAVIGATION: _with_navigation(root, navigation(entries, [one.name for one in recipes]))}
+    nav = _with_navigation(root, navigation(entries, [one.name for one in recipes]))
+    written = {str(path.relative_to(root / "docs")): _text(path) for path in (root / "docs").rglob("*.md")}
+    made = {str(path.relative_to("docs")): text for path, text in found.items()}
+    return found | {NAVIGATION: nav, OVERVIEW: overview(nav, written | made)}
 
 
 def stale(root: Path) -> list[str]:

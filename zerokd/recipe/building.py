@@ -36,7 +36,7 @@ class Builder:
         except ZerokdError as fault:
             self.faults.append(fault.at(place))
 
-    def report(self, message: str, place: Place, *hints: str, code: str) -> None:
+    def report(self, message: str, place: Place, *hints: str, code: str = "equation") -> None:
         self.faults.append(RecipeError(Problem(message, place, tuple(hints), code=code)))
 
     def build(self, table: schema.Use, path: KeyPath) -> Any:

@@ -142,7 +142,7 @@ class _Resolver(Builder):
         circle = circular(found)
         if circle:
             text = f"params are made of each other in a circle: {' -> '.join(circle)}"
-            self.report(text, self.document.key_place(("params", circle[0])), code="equation")
+            self.report(text, self.document.key_place(("params", circle[0])))
         return {name: one for name, one in found.items() if not circle or isinstance(one, float | Schedule)}
 
     def derived(self, text: str, path: KeyPath, known: frozenset[str]) -> Expression | None:
@@ -153,10 +153,7 @@ class _Resolver(Builder):
                 did_you_mean(error.name, known) if isinstance(error, UnknownName) else (error.hint,)[: bool(error.hint)]
             )
             self.report(
-                f"params.{path[1]}: {error.message}",
-                _inside(self.document.value_place(path), error.column),
-                *hints,
-                code="equation",
+                f"params.{path[1]}: {error.message}", _inside(self.document.value_place(path), error.column), *hints
             )
         return None
 
@@ -173,12 +170,8 @@ class _Resolver(Builder):
             if name not in known and self.names.sure("stages"):
                 self.report(f"unknown stage {name!r}", place, *did_you_mean(name, known), code="unknown-component")
             elif name in self.recipe.run[:position]:
-                self.report(
-                    f"stage {name!r} runs twice",
-                    place,
-                    "give the second one a table and a name of its own",
-                    code="wrong-value",
-                )
+                hint = "give the second one a table and a name of its own"
+                self.report(f"stage {name!r} runs twice", place, hint, code="wrong-value")
         meant = () if set(self.recipe.run) <= known.keys() else self.recipe.stages  # by an unknown name: any of them
         return [name for name in dict.fromkeys((*self.recipe.run, *meant)) if name in self.recipe.stages]
 
@@ -200,7 +193,7 @@ class _Resolver(Builder):
         gap = weighing.empty_step(chosen)
         if gap is not None and not partial:
             when = "every weight is 0" + (f" at {clock.tell(gap)}" if len(idle) < len(chosen) else "")
-            self.report(f"stage {name!r} trains on nothing: {when}", self.document.key_place(path), code="equation")
+            self.report(f"stage {name!r} trains on nothing: {when}", self.document.key_place(path))
         return Phase(
             name=name,
             stage=Unbuilt() if stage is None else stage,
@@ -239,9 +232,7 @@ class _Resolver(Builder):
                 self.meant |= (params | groups) - self.names.used()
                 known &= self.names.sure("params", "terms")
             if known:
-                self.report(
-                    f"objective of {path[-1]}: {error.message}", _inside(place, error.column), *hints, code="equation"
-                )
+                self.report(f"objective of {path[-1]}: {error.message}", _inside(place, error.column), *hints)
         self.unbuilt.add(path)
         named = sorted(groups & (self.meant | set(WORD.findall(table.objective))))
         return Equation(table.objective, dict.fromkeys(named, Number(1.0))), dict.fromkeys(named, 1.0)
@@ -264,7 +255,7 @@ class _Resolver(Builder):
 
     def unused(self) -> None:
         for path, message, hint in self.names.unused(self.recipe.params, self.recipe.terms, self.meant):
-            self.report(message, self.document.key_place(path), hint, code="equation")
+            self.report(message, self.document.key_place(path), hint)
 
 
 def _inside(place: Place, column: int) -> Place:

@@ -176,7 +176,7 @@ class Observer(Use):
 class Recipe(Config):
     """A whole recipe."""
 
-    name: Name
+    name: Name = Field(description="what the recipe's runs are called")
     requires: dict[str, str] = Field({}, description='distribution = version specifier: zerokd-torchjd = ">=0.1"')
     run: tuple[str, ...] = Field(min_length=1, description="stages, in order")
     seed: int = Field(0, ge=0, lt=2**63, description="decides every random number of the run")

@@ -1,0 +1,41 @@
+"""Codes: every one that a problem can have is explained, and every one that is explained can come."""
+
+import re
+
+import pytest
+
+from tests.conftest import ROOT
+from zerokd.codes import CODES, told
+from zerokd.errors import DataError, Problem, RecipeError
+
+SOURCE = "\n".join(path.read_text() for path in (ROOT / "zerokd").rglob("*.py") if path.name != "codes.py")
+IN_USE = set(re.findall(r'\bcode(?:: str)? ?= ?"([a-z-]+)"', SOURCE)) | set(
+    re.findall(r', "([a-z]+(?:-[a-z]+)*)"\)', SOURCE)
+)
+
+
+def test_codes_are_explained_and_explained_codes_are_in_use():
+    assert IN_USE & set(CODES) == set(CODES)
+    assert {one for one in IN_USE - set(CODES) if f'code="{one}"' in SOURCE} == set()
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_a_code_says_what_it_means_and_what_to_do(name):
+    code, text = CODES[name], told(name)
+    assert code.means.endswith(".")
+    assert code.fix.endswith((".", "`"))
+    assert text.startswith(f"{name}\n")
+    assert "To do: " in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_problem_shows_its_code_behind_its_message():
+    assert str(Problem("two of them", code="same-term-twice")) == "two of them [same-term-twice]"
+    assert str(Problem("plain")) == "plain"
+
+
+def test_an_error_gives_its_code_to_problems_that_have_none():
+    (one,) = DataError("no photo").problems
+    assert one.code == "data-unusable"
+    (other,) = RecipeError(Problem("x", code="unknown-key")).problems
+    assert other.code == "unknown-key"
