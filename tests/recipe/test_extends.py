@@ -198,7 +198,8 @@ def test_mistakes_are_told_in_the_file_that_makes_them(folder):
         ["child.toml:17:9: stages.only lacks the key 'objective' [missing-key]", "  17 | [stages.only]"],
         ["child.toml:17:9: stages.only lacks the key 'epochs' [missing-key]", "  17 | [stages.only]"],
         [
-            "child.toml:11:10: terms.task.color.weight: input should be greater than or equal to 0, got -3 [wrong-value]",
+            "child.toml:11:10: terms.task.color.weight: input should be greater than or equal to 0, got -3"
+            " [wrong-value]",
             "  11 | weight = -3",
         ],
     ]
