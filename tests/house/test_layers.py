@@ -32,7 +32,7 @@ ORDER = [
     {"use"},
     {"enhancing"},
     {"evaluation", "pages"},
-    {"testing", "templates"},
+    {"sweep", "testing", "templates"},
     {"cli"},
     {"__main__", "docs"},
 ]

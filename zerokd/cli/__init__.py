@@ -19,6 +19,7 @@ from zerokd.errors import ZerokdError
 TRACEBACK = "ZEROKD_TRACEBACK"
 COMMANDS = {
     "run": "train a student as a recipe says",
+    "sweep": "run a recipe at many points, and say which are best",
     "resume": "go on with a run that was stopped",
     "check": "prove that every term of a recipe trains the student",
     "explain": "account for a recipe's equation, term by term, or for a message",

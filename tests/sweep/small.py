@@ -1,0 +1,12 @@
+"""A recipe that takes a second, and a sweep of it."""
+
+from tests.conftest import RECIPES, TINY
+from zerokd.plugin.host import discover
+from zerokd.recipe.extends import read_recipe
+from zerokd.recipe.overrides import with_options
+
+CATALOGUE = discover()
+
+
+def document(*settings, recipe="paper.toml"):
+    return with_options(read_recipe(RECIPES / recipe), settings=(*TINY, *settings))

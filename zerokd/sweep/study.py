@@ -1,0 +1,180 @@
+"""Points in a storage that many workers share (Optuna): each is taken once, and again only when its worker is gone."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import optuna
+from attrs import frozen
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from zerokd.errors import OutputError, Problem, RecipeError
+from zerokd.sweep.goals import Goal
+from zerokd.sweep.space import Axis, Choice
+
+HEARTBEAT = 10  # seconds between two signs of life of a worker
+SILENT = 30  # seconds after which a worker without any is taken to be gone
+POINT, WHY, FOLDER, SECONDS, IDENTITY = "point", "why", "folder", "seconds", "zerokd"
+LIVE = (TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE)
+STATES = {
+    TrialState.COMPLETE: "done",
+    TrialState.PRUNED: "refused",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "at work",
+    TrialState.WAITING: "waiting",
+}
+
+
+@frozen
+class Row:
+    """What is known of a point."""
+
+    number: int
+    point: dict[str, Any]
+    state: str
+    values: tuple[float, ...] = ()
+    why: str = ""
+    folder: str = ""
+    seconds: float = 0.0
+
+
+@frozen(eq=False)
+class Plan:
+    """What is varied, how points are chosen, and what is looked for. ``identity`` is what makes it this sweep."""
+
+    name: str
+    axes: Sequence[Axis]
+    goals: Sequence[Goal]
+    identity: dict[str, Any]
+    points: Sequence[dict[str, Any]] = ()  # all of them, where they are known beforehand
+    trials: int = 0  # else how many are chosen one after another
+    seed: int = 0
+
+
+def open_study(plan: Plan, storage: str) -> optuna.Study:
+    """The study of a sweep, made and filled where it is new.
+
+    Raises:
+        OutputError: the storage cannot be used.
+        RecipeError: it holds another sweep of that name.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with _storage(storage):
+        again = optuna.storages.RetryHeartbeatStaleTrialCallback()
+        connect = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {}
+        shared = optuna.storages.RDBStorage(
+            storage, connect, heartbeat_interval=HEARTBEAT, grace_period=SILENT, heartbeat_stale_trial_callback=again
+        )
+        study = optuna.create_study(
+            study_name=plan.name,
+            storage=shared,
+            sampler=optuna.samplers.TPESampler(seed=plan.seed, constant_liar=True),
+            directions=[goal.direction for goal in plan.goals],
+            load_if_exists=True,
+        )
+        _same(study, plan)
+        there = {trial.user_attrs.get(POINT) for trial in study.get_trials(deepcopy=False)}
+        for number, point in enumerate(plan.points, 1):
+            if number not in there:
+                study.enqueue_trial(_plain(plan.axes, point), user_attrs={POINT: number})
+    return study
+
+
+def _same(study: optuna.Study, plan: Plan) -> None:
+    before = study.user_attrs.get(IDENTITY)
+    if before is None:
+        study.set_user_attr(IDENTITY, plan.identity)
+        return
+    differing = [key for key in plan.identity if before.get(key) != plan.identity[key]]
+    if differing:
+        hint = "the same command joins a sweep and goes on with it; another one wants another --out"
+        text = f"the storage holds another sweep {plan.name!r}: {', '.join(differing)} differ"
+        raise RecipeError(Problem(text, hints=(hint,), code="setting"))
+
+
+def chosen(trial: optuna.Trial, plan: Plan) -> tuple[int, dict[str, Any]]:
+    """The number and the values of a trial that a worker has taken."""
+    point: dict[str, Any] = {}
+    for axis in plan.axes:
+        if isinstance(axis, Choice):
+            point[axis.key] = json.loads(trial.suggest_categorical(axis.key, [json.dumps(one) for one in axis.values]))
+        elif axis.whole:
+            point[axis.key] = trial.suggest_int(axis.key, int(axis.low), int(axis.high), log=axis.log)
+        else:
+            point[axis.key] = trial.suggest_float(axis.key, axis.low, axis.high, log=axis.log)
+    return int(trial.user_attrs.get(POINT, trial.number + 1)), point
+
+
+def is_twin(study: optuna.Study, trial: optuna.Trial) -> bool:
+    """Whether a point was filled in twice, by two workers that started at one moment, and this is the later one."""
+    number = trial.user_attrs.get(POINT)
+    others = [one for one in study.get_trials(deepcopy=False) if one.user_attrs.get(POINT) == number]
+    same = [one.number for one in others if one.state in LIVE or one.user_attrs.get(WHY)]
+    return number is not None and min(same, default=trial.number) < trial.number
+
+
+def left(study: optuna.Study, plan: Plan) -> bool:
+    """Whether there is a point to take. The points of workers that are gone come back here."""
+    with quiet():
+        optuna.storages.fail_stale_trials(study)
+    trials = study.get_trials(deepcopy=False)
+    if any(trial.state == TrialState.WAITING for trial in trials):
+        return True
+    taken = [trial for trial in trials if trial.state != TrialState.FAIL or trial.user_attrs.get(WHY)]
+    return not plan.points and len(taken) < plan.trials
+
+
+def at_work(study: optuna.Study) -> int:
+    """How many points are in the hands of some worker."""
+    return len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+
+
+def rows(study: optuna.Study) -> list[Row]:
+    """All points by number; of one that was taken again, what came of it last."""
+    found: dict[int, Row] = {}
+    for trial in study.get_trials(deepcopy=False):
+        number = int(trial.user_attrs.get(POINT, trial.number + 1))
+        row = _row(number, trial)
+        if number not in found or trial.state != TrialState.PRUNED or row.why:
+            found[number] = row
+    return [found[number] for number in sorted(found)]
+
+
+def _row(number: int, trial: FrozenTrial) -> Row:
+    given = trial.params or trial.system_attrs.get("fixed_params", {})
+    point = {key: json.loads(value) if isinstance(value, str) else value for key, value in given.items()}
+    attrs = trial.user_attrs
+    values = tuple(trial.values) if trial.state == TrialState.COMPLETE else ()
+    why, folder, seconds = attrs.get(WHY, ""), attrs.get(FOLDER, ""), attrs.get(SECONDS, 0.0)
+    return Row(number, point, STATES[trial.state], values, why, folder, seconds)
+
+
+def _plain(axes: Sequence[Axis], point: Mapping[str, Any]) -> dict[str, Any]:
+    """A point as Optuna keeps it: what is chosen among given values as JSON text, which tells 1 from 1.0 and true."""
+    choices = {axis.key for axis in axes if isinstance(axis, Choice)}
+    return {key: json.dumps(value) if key in choices else value for key, value in point.items()}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without Optuna's word that heartbeats are new."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield
+
+
+@contextmanager
+def _storage(address: str) -> Iterator[None]:
+    try:
+        with quiet():
+            yield
+    except (SQLAlchemyError, StorageInternalError, ImportError, ValueError) as fault:
+        told = str(fault).strip().splitlines()
+        hint = "sqlite:///sweep.db for one host, postgresql+psycopg://USER@HOST/NAME for several"
+        raise OutputError(Problem(f"the storage {address!r} cannot be used: {told[0][:200]}", hints=(hint,))) from fault
