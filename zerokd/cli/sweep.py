@@ -21,6 +21,7 @@ from zerokd.cli.options import change_options, device_option, plugin_option
 @click.option(
     "--goal", "goals", multiple=True, metavar="NAME", help="fidelity or a metric of the recipe; by default all."
 )
+@click.option("--prune", metavar="TERM", help="Give up points whose TERM, as group.name, is worse than the median.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the sweep; by default runs/<name>-sweep.")
 @click.option("--storage", metavar="URL", help="A database that several hosts share; by default a file in --out.")
 @click.option("--status", "only_status", is_flag=True, help="Show the points as they stand; run nothing.")
@@ -34,6 +35,7 @@ def command(
     random: int | None,
     tpe: int | None,
     goals: tuple[str, ...],
+    prune: str | None,
     out: Path | None,
     storage: str | None,
     only_status: bool,
@@ -62,7 +64,7 @@ def command(
     if only_status:
         found = sweep.status(folder, name, storage)
     else:
-        asked = sweep.Asked(grid, ranges, random, tpe, goals)
+        asked = sweep.Asked(grid, ranges, random, tpe, goals, prune)
         found = sweep.run(document, discover(plugins, strict=True), asked, folder, storage, device, click.echo)
     with while_read(sys.stdout):
         click.echo(results.table(found))

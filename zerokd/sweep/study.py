@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import optuna
-from attrs import frozen
+from attrs import field, frozen
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,7 +20,7 @@ from zerokd.sweep.space import Axis, Choice
 
 HEARTBEAT = 10  # seconds between two signs of life of a worker
 SILENT = 30  # seconds after which a worker without any is taken to be gone
-POINT, WHY, FOLDER, SECONDS, IDENTITY = "point", "why", "folder", "seconds", "zerokd"
+POINT, WHY, STATE, FOLDER, SECONDS, IDENTITY = "point", "why", "state", "folder", "seconds", "zerokd"
 LIVE = (TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE)
 STATES = {
     TrialState.COMPLETE: "done",
@@ -55,6 +55,8 @@ class Plan:
     points: Sequence[dict[str, Any]] = ()  # all of them, where they are known beforehand
     trials: int = 0  # else how many are chosen one after another
     seed: int = 0
+    pruner: optuna.pruners.BasePruner = field(factory=optuna.pruners.NopPruner)
+    prune: str | None = None  # the label of the term that it judges by
 
 
 def open_study(plan: Plan, storage: str) -> optuna.Study:
@@ -75,6 +77,7 @@ def open_study(plan: Plan, storage: str) -> optuna.Study:
             study_name=plan.name,
             storage=shared,
             sampler=optuna.samplers.TPESampler(seed=plan.seed, constant_liar=True),
+            pruner=plan.pruner,
             directions=[goal.direction for goal in plan.goals],
             load_if_exists=True,
         )
@@ -152,7 +155,7 @@ def _row(number: int, trial: FrozenTrial) -> Row:
     attrs = trial.user_attrs
     values = tuple(trial.values) if trial.state == TrialState.COMPLETE else ()
     why, folder, seconds = attrs.get(WHY, ""), attrs.get(FOLDER, ""), attrs.get(SECONDS, 0.0)
-    return Row(number, point, STATES[trial.state], values, why, folder, seconds)
+    return Row(number, point, attrs.get(STATE, STATES[trial.state]), values, why, folder, seconds)
 
 
 def _plain(axes: Sequence[Axis], point: Mapping[str, Any]) -> dict[str, Any]:

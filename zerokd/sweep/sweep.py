@@ -20,6 +20,7 @@ from zerokd.recipe.components import Components
 from zerokd.recipe.document import Document
 from zerokd.run.check import checked
 from zerokd.sweep.goals import Goal, goals_of
+from zerokd.sweep.pruning import pruner
 from zerokd.sweep.results import PAGE, Results, write
 from zerokd.sweep.shared import split
 from zerokd.sweep.space import Axis, Choice, Point, grid, laid, read_choice, read_span
@@ -38,6 +39,7 @@ class Asked:
     random: int | None = None
     tpe: int | None = None
     goals: Sequence[str] = ()
+    prune: str | None = None
 
 
 def run(
@@ -58,16 +60,19 @@ def run(
     axes = axes_of(document, asked)
     components = _some(document, catalogue, axes)
     points = points_of(axes, asked, components.seed)
+    goals = goals_of(components, asked.goals)
     plan = Plan(
         components.name,
         axes,
-        goals_of(components, asked.goals),
+        goals,
         _identity(document, asked, components),
         points,
         asked.tpe or 0,
         components.seed,
+        pruner(components, goals, asked.prune),
+        asked.prune,
     )
-    plan.identity["goals"] = [attrs.asdict(goal) for goal in plan.goals]
+    plan.identity["goals"] = [attrs.asdict(goal) for goal in goals]
     parts = split(components, document, [axis.key for axis in axes])
     out.mkdir(parents=True, exist_ok=True)
     with FileLock(out / "sweep.lock"):  # two that make one database at a moment would get in each other's way
@@ -167,4 +172,4 @@ def _identity(document: Document, asked: Asked, components: Components) -> dict[
     """What has to be the same for two workers to work at one sweep."""
     text = json.dumps(document.tables, sort_keys=True, default=str)
     how = {"recipe": hashlib.sha256(text.encode()).hexdigest(), "grid": list(asked.grid), "range": list(asked.ranges)}
-    return how | {"random": asked.random, "tpe": asked.tpe, "seed": components.seed}
+    return how | {"random": asked.random, "tpe": asked.tpe, "prune": asked.prune, "seed": components.seed}

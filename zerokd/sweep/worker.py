@@ -21,9 +21,10 @@ from zerokd.run.launch import start
 from zerokd.run.progress import Progress
 from zerokd.run.resume import read_manifest
 from zerokd.sweep.goals import reached
+from zerokd.sweep.pruning import HopelessError, Watched
 from zerokd.sweep.shared import Split, trained_once
 from zerokd.sweep.space import laid, told
-from zerokd.sweep.study import FOLDER, POINT, SECONDS, WHY, Plan, at_work, chosen, is_twin, left, quiet
+from zerokd.sweep.study import FOLDER, POINT, SECONDS, STATE, WHY, Plan, at_work, chosen, is_twin, left, quiet
 
 PAUSE = 1.0  # seconds between two looks at what other workers do
 SHARED, POINTS = "shared", "points"  # folders of a sweep
@@ -82,7 +83,12 @@ class Worker:
         try:
             checked(document, self.catalogue)  # as a whole: its own stages alone would hide what the shared ones lack
             own = trained_once(document, self.parts, self.out / SHARED, self._train)
-            self._train(own, folder)
+            self._train(own, folder, trial)
+        except HopelessError as fault:
+            trial.set_user_attr(STATE, "pruned")
+            trial.set_user_attr(WHY, fault.problems[0].message)
+            self.say(f"  pruned: {fault.problems[0].message}")
+            raise optuna.TrialPruned from None
         except (StoppedError, NumericError):
             raise
         except ZerokdError as fault:
@@ -102,9 +108,11 @@ class Worker:
         self.say("  " + ", ".join(f"{goal.name} {value:.4g} {goal.unit}".rstrip() for goal, value in shown))
         return values
 
-    def _train(self, document: Document, folder: Path) -> Path:
+    def _train(self, document: Document, folder: Path, trial: optuna.Trial | None = None) -> Path:
         """A run of its own, gone on with where one was begun; all that it would say is in its folder."""
         if folder.exists() and not RunFolder(folder).manifest.exists():  # its worker was killed before the first step
             shutil.rmtree(folder)
-        silent = Progress(Console(file=io.StringIO()))
-        return start(document, self.catalogue, self.device, folder, True, silent)
+        progress = Progress(Console(file=io.StringIO()))
+        if trial is not None and self.plan.prune is not None:
+            progress = Watched(trial, self.parts.own[-1], self.plan.prune, self.plan.goals[0].higher)
+        return start(document, self.catalogue, self.device, folder, True, progress)
