@@ -90,7 +90,8 @@ def main() -> None:
         zerokd(prog_name="zerokd", standalone_mode=False)
     except (ZerokdError, click.ClickException, click.Abort, KeyboardInterrupt) as error:
         with while_read(sys.stderr):
-            _tell(error)
+            if getattr(error, "exit_code", 0) != 2 or os.environ.get("RANK", "0") == "0":  # what all say, one says
+                _tell(error)
         sys.exit(getattr(error, "exit_code", 130))
 
 

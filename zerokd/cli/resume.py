@@ -17,10 +17,15 @@ def command(path: Path, device: str | None, plugins: tuple[Path, ...]) -> None:
     """Go on with the run in RUNDIR, which was stopped, killed, or ran out of disk."""
     from zerokd.pages.report import report_of
     from zerokd.plugin.host import discover
+    from zerokd.recipe.extends import read_recipe
     from zerokd.run.console import Screen
-    from zerokd.run.launch import go_on
+    from zerokd.run.group import follows
+    from zerokd.run.launch import follow, go_on
     from zerokd.run.progress import Progress
 
+    if follows():
+        follow(read_recipe(path / "recipe.toml"), discover(plugins, strict=True), device or "cpu")
+        return
     progress = Progress(Screen())
     go_on(path, discover(plugins, strict=True), device, progress)
     progress.note(report_of(path, plugins))

@@ -37,12 +37,16 @@ def command(
     from zerokd.recipe.extends import read_recipe
     from zerokd.recipe.overrides import put, with_options
     from zerokd.run.console import Screen
-    from zerokd.run.launch import dry_run, start
+    from zerokd.run.group import follows
+    from zerokd.run.launch import dry_run, follow, start
     from zerokd.run.progress import Progress
 
     document, catalogue = with_options(read_recipe(path), **changes), discover(plugins, strict=True)
     if compiling:
         document = put(document, ("speed", "compile"), "try", Place("--compile"))
+    if follows():
+        follow(document, catalogue, device)
+        return
     progress = Progress(Screen())
     if dry:
         dry_run(document, catalogue, device, progress)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from zerokd.recipe.schema import Recipe
 from zerokd.run.check import checked
 from zerokd.run.device import choose_device
 from zerokd.run.folder import RunFolder
+from zerokd.run.group import Group, local
+from zerokd.run.parallel import serve, shared_out
 from zerokd.run.progress import Progress
 from zerokd.run.resume import Resumed, is_finished, last_checkpoint, read_manifest, same_recipe, same_run, unfinished
 from zerokd.run.session import Plan, account, execute, prepare
@@ -47,8 +50,7 @@ def start(
         return begun
     if resume:
         progress.note("there is no unfinished run of this recipe: it starts anew")
-    plan = _prepared(components, device, progress)
-    with RunFolder.create(components.name, out).locked() as folder:
+    with _leading(components, device, progress) as plan, RunFolder.create(components.name, out).locked() as folder:
         record = account(plan)
         progress.started(plan.components, folder)
         progress.data(record["data"])
@@ -103,16 +105,36 @@ def _go_on(folder: RunFolder, recipe: Recipe, components: Components, device: st
             progress.note(f"{folder.path} is finished; nothing is left to do")
             return
         same_recipe(folder, _tables(recipe))
-        plan = _prepared(components, device, progress)
-        record = account(plan)
-        differing = same_run(before, record)
-        checkpoint, damaged = last_checkpoint(folder)
-        progress.started(plan.components, folder)
-        progress.resumed(checkpoint.facts if checkpoint else None, damaged, differing)
-        at = {"stage": checkpoint.facts["stage"], "step": checkpoint.facts["step"]} if checkpoint else {}
-        now = {**at, "command": sys.argv[1:], "damaged": list(damaged), "differences": differing}
-        record["command"] = before.get("command", record["command"])
-        execute(plan, folder, _tables(recipe), record, progress, Resumed(checkpoint, (*before.get("resumed", ()), now)))
+        with _leading(components, device, progress) as plan:
+            record = account(plan)
+            differing = same_run(before, record)
+            checkpoint, damaged = last_checkpoint(folder)
+            progress.started(plan.components, folder)
+            progress.resumed(checkpoint.facts if checkpoint else None, damaged, differing)
+            at = {"stage": checkpoint.facts["stage"], "step": checkpoint.facts["step"]} if checkpoint else {}
+            now = {**at, "command": sys.argv[1:], "damaged": list(damaged), "differences": differing}
+            record["command"] = before.get("command", record["command"])
+            resumed = Resumed(checkpoint, (*before.get("resumed", ()), now))
+            execute(plan, folder, _tables(recipe), record, progress, resumed)
+
+
+def follow(document: Document, catalogue: Catalogue, device: str) -> None:
+    """Be one of the processes that compute parts of a run's steps, and leave all else to the one that leads.
+
+    Raises:
+        ZerokdError: see :func:`start`.
+    """
+    _, components = checked(document, catalogue)
+    plan = prepare(components, choose_device(local(device)))
+    with Group.joined(plan.device) as group:
+        serve(shared_out(plan, group), group)
+
+
+@contextmanager
+def _leading(components: Components, device: str, progress: Progress) -> Iterator[Plan]:
+    plan = _prepared(components, local(device), progress)
+    with Group.joined(plan.device) as group:
+        yield shared_out(plan, group)
 
 
 def _prepared(components: Components, device: str, progress: Progress) -> Plan:

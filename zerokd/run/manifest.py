@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -38,6 +39,7 @@ def manifest(
         "seed": components.seed,
         "device": _device(device),
         "threads": components.threads,
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "versions": {"zerokd": __version__, "python": platform.python_version(), **_versions()},
         "platform": platform.platform(),
         "plugins": {entry.qualified: _provider(entry.provider) for entry in components.used},

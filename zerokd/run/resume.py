@@ -16,7 +16,7 @@ from zerokd.run.folder import RunFolder
 
 SAME = ("seed", "plugins", "models", "components", "data")  # of a manifest: what decides the student
 FREE = ("checkpoint_seconds", "on_nonfinite", "skip_at_most")  # of a recipe: what may change on the way
-TOLD = ("device", "versions", "platform")  # what decides its last bits
+TOLD = ("device", "processes", "versions", "platform")  # what decides its last bits
 SHOWN = 6  # differences that an error names
 
 
