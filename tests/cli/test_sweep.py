@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RECIPES, TINY
+from zerokd.run.checkpoint import LAST
 
-SHORT = "import zerokd.sweep.study as s; s.HEARTBEAT, s.SILENT = 1, 3; from zerokd.cli import main; main()"
+MAIN = "from zerokd.cli import main; main()"
+HASTY = f"import zerokd.sweep.study as s; s.HEARTBEAT, s.SILENT = 1, 3; {MAIN}"  # the dead are missed after 3 seconds
 SETTINGS = [part for one in (*TINY, "stages.distill.epochs=6", "checkpoint_seconds=0.0") for part in ("--set", one)]
 GRID = ["--grid", "alpha=0.3,0.4", "--grid", "beta=0.1,0.65"]
 
 
-def worker(out, *more):
-    command = [sys.executable, "-c", SHORT, "sweep", str(RECIPES / "paper.toml"), *SETTINGS, *GRID, "--out", str(out)]
+def worker(out, *more, program=MAIN):
+    command = [sys.executable, "-c", program, "sweep", str(RECIPES / "paper.toml"), *SETTINGS, *GRID, "--out", str(out)]
     return subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -51,11 +53,11 @@ def test_two_workers_run_each_point_once(tmp_path):
 
 
 def test_the_point_of_a_killed_worker_goes_on_where_it_was(tmp_path):
-    first = worker(tmp_path)
-    wait_for(tmp_path / "points/001/checkpoints")
+    first = worker(tmp_path, program=HASTY)
+    wait_for(tmp_path / "points/001/checkpoints" / LAST)
     first.kill()
     first.communicate()
-    text = ended(worker(tmp_path))
+    text = ended(worker(tmp_path, program=HASTY))
     assert "3 done, 1 refused" in text
     assert taken(text) == [1, 2, 3, 4]
     record = json.loads((tmp_path / "points/001/manifest.json").read_text())
@@ -106,7 +108,7 @@ def test_workers_with_folders_of_their_own_share_a_database(tmp_path, server):
 
 
 def test_without_optuna_what_to_install_is_told(tmp_path):
-    hide = "import sys; sys.modules['optuna'] = None; from zerokd.cli import main; main()"
+    hide = f"import sys; sys.modules['optuna'] = None; {MAIN}"
     command = [sys.executable, "-c", hide, "sweep", str(RECIPES / "paper.toml"), *GRID]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ import optuna
 from attrs import field, frozen
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from zerokd.errors import OutputError, Problem, RecipeError
 from zerokd.sweep.goals import Goal
@@ -68,12 +70,24 @@ def open_study(plan: Plan, storage: str) -> optuna.Study:
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with _storage(storage):
-        again = optuna.storages.RetryHeartbeatStaleTrialCallback()
-        connect = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {}
+        study = _made(plan, storage)
+        _same(study, plan)
+        there = {trial.user_attrs.get(POINT) for trial in study.get_trials(deepcopy=False)}
+        for number, point in enumerate(plan.points, 1):
+            if number not in there:
+                study.enqueue_trial(_plain(plan.axes, point), user_attrs={POINT: number})
+    return study
+
+
+def _made(plan: Plan, storage: str, tries: int = 6) -> optuna.Study:
+    """Made where it is new. Of two hosts that make one database at a moment one is refused, and tries again."""
+    connect = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {}
+    again = optuna.storages.RetryHeartbeatStaleTrialCallback()
+    try:
         shared = optuna.storages.RDBStorage(
             storage, connect, heartbeat_interval=HEARTBEAT, grace_period=SILENT, heartbeat_stale_trial_callback=again
         )
-        study = optuna.create_study(
+        return optuna.create_study(
             study_name=plan.name,
             storage=shared,
             sampler=optuna.samplers.TPESampler(seed=plan.seed, constant_liar=True),
@@ -81,12 +95,11 @@ def open_study(plan: Plan, storage: str) -> optuna.Study:
             directions=[goal.direction for goal in plan.goals],
             load_if_exists=True,
         )
-        _same(study, plan)
-        there = {trial.user_attrs.get(POINT) for trial in study.get_trials(deepcopy=False)}
-        for number, point in enumerate(plan.points, 1):
-            if number not in there:
-                study.enqueue_trial(_plain(plan.axes, point), user_attrs={POINT: number})
-    return study
+    except (IntegrityError, ProgrammingError, StorageInternalError):
+        if tries == 1:
+            raise
+    time.sleep(random.uniform(0.2, 1.0))  # so that both do not meet again
+    return _made(plan, storage, tries - 1)
 
 
 def _same(study: optuna.Study, plan: Plan) -> None:
