@@ -113,13 +113,14 @@ def sheet(columns: tuple[Tensor, ...]) -> Image.Image:
 @click.option("--vgg", default="imagenet", show_default=True, help="Weights of vgg_perceptual.")
 @click.option("--root", default=".", type=click.Path(exists=True, path_type=Path), help="The project's folder.")
 def main(names: tuple[str, ...], vgg: str, root: Path) -> None:
-    """Draw the losses of these NAMES, or all, for their pages."""
+    """Draw the losses of these NAMES for their pages; without any, all of them and the site's first picture."""
     torch.set_num_threads(1)
     entries = first_party(root)
     (root / PICTURES).mkdir(parents=True, exist_ok=True)
-    low = scenes(IN_FRONT)
-    pairs = zip(low, torch.cat([zerokd.load()(one[None]) for one in low]), strict=True)
-    sheet(tuple(torch.stack(pair) for pair in pairs)).save(root / FIRST, quality=QUALITY, method=6)
+    if not names:
+        low = scenes(IN_FRONT)
+        pairs = zip(low, zerokd.load()(low), strict=True)
+        sheet(tuple(torch.stack(pair) for pair in pairs)).save(root / FIRST, quality=QUALITY, method=6)
     with as_file(files("zerokd.assets") / "nano_dce.safetensors") as student:
         for entry in entries:
             if entry.spec.kind == "losses" and (not names or entry.spec.name in names):

@@ -12,7 +12,7 @@ from zerokd.plugin.catalogue import Entry
 from zerokd.plugin.loading import load_component
 from zerokd.plugin.specs import KINDS, SINGULAR
 
-FILTER = '<div class="filter" markdown="0" data-table="components"></div>'
+FILTER = '<div class="filter"></div>'
 
 
 def path_of(entry: Entry) -> str:
@@ -43,7 +43,7 @@ def index_page(entries: Sequence[Entry], used: dict[tuple[str, str], list[str]])
 
 
 def packages_page(entries: Sequence[Entry], root: Path) -> str:
-    """The packages below plugins/: what each brings, by its own README."""
+    """The packages below plugins/: what each is, by its own pyproject.toml, and brings."""
     parts = []
     for folder in sorted(root.glob("plugins/*/pyproject.toml")):
         name = folder.parent.name

@@ -12,11 +12,11 @@ from zerokd.docs.markdown import code, fenced, from_docstring, page, table
 from zerokd.plugin.catalogue import Entry
 from zerokd.plugin.keys import interval
 from zerokd.plugin.specs import SINGULAR
-from zerokd.recipe.page import facts
+from zerokd.recipe.page import facts, signal_cells
 from zerokd.recipe.toml_text import value_text
 
 SECTION = re.compile(r"^(Formula|Returns|Scale|Source|Pitfalls|Example): ?", re.M)
-TITLES = {"Returns": "Values and minimum", "Pitfalls": "Pitfalls", "Example": "In Python"}
+TITLES = {"Returns": "Values and minimum", "Example": "In Python"}
 ORDER = ("Formula", "Returns", "Scale", "Source", "Pitfalls")
 
 
@@ -134,9 +134,8 @@ def _port(port: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _signal(signal: Mapping[str, Any]) -> tuple[str, ...]:
-    values = interval(*signal["range"]) if signal["range"] else ""
-    numbers = (signal["unchanged"], signal["iterations"])
-    return code(signal["signal"]), values or "any", *("" if one is None else f"{one:g}" for one in numbers)
+    name, *more = signal_cells(signal)
+    return code(name), *more
 
 
 def _dedented(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from zerokd.docs.catalogue import index_page, navigation, packages_page, path_of
@@ -70,24 +71,30 @@ def pages(root: Path) -> dict[Path, str]:
 
 def stale(root: Path) -> list[str]:
     """A line for each generated file that does not say what it should, or should not be there."""
-    wanted = pages(root)
-    wrong = [f"{path} is stale" for path, text in wanted.items() if _text(root / path) != text]
-    there = {path.relative_to(root) for path in (root / "docs").rglob("*.md") if MADE in _text(path)}
-    return [*wrong, *(f"{path} describes nothing that there is" for path in sorted(there - set(wanted)))]
+    return [told for _, told in _changes(root, pages(root))]
 
 
 def write(root: Path) -> list[str]:
     """Write what is stale and remove what describes nothing; a line for each."""
-    told = stale(root)
     wanted = pages(root)
-    for path in (root / "docs").rglob("*.md"):
-        if path.relative_to(root) not in wanted and MADE in _text(path):
-            path.unlink()
+    changes = list(_changes(root, wanted))
+    for path, _ in changes:
+        if path in wanted:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(wanted[path], encoding="utf-8")
+        else:
+            (root / path).unlink()
+    return [told for _, told in changes]
+
+
+def _changes(root: Path, wanted: Mapping[Path, str]) -> Iterator[tuple[Path, str]]:
+    """Every file that is not as it should be, and what is wrong with it."""
     for path, text in wanted.items():
         if _text(root / path) != text:
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(text, encoding="utf-8")
-    return told
+            yield path, f"{path} is stale"
+    there = {path.relative_to(root) for path in (root / "docs").rglob("*.md") if MADE in _text(path)}
+    for path in sorted(there - set(wanted)):
+        yield path, f"{path} describes nothing that there is"
 
 
 def _with_navigation(root: Path, lines: str) -> str:

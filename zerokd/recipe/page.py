@@ -6,7 +6,7 @@ import inspect
 import math
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -70,7 +70,7 @@ def page(entry: Entry) -> str:
         better = f"; {known['better']} is better" if "better" in known else ""
         parts += ["", f"Values in {interval(*known['bounds']) or 'any range'}{unit}{better}"]
     if "outputs" in known:
-        parts += ["", "Outputs", _table(SIGNALS, map(_signal, known["outputs"]))]
+        parts += ["", "Outputs", _table(SIGNALS, map(signal_cells, known["outputs"]))]
     parts += ["", "Config", _table(KEYS, map(_key, known["config"]))] if known["config"] else ["", "Config: none"]
     where = "On the command line" if known["kind"] == "exporters" else "In a recipe"
     return "\n".join([*parts, "", where, textwrap.indent(known["snippet"], "  ")])
@@ -83,7 +83,8 @@ def _port(port: dict[str, Any]) -> tuple[str, ...]:
     return port["port"], port["about"], values, gradient, port["default"] or "none", port["like"] or ""
 
 
-def _signal(signal: dict[str, Any]) -> tuple[str, ...]:
+def signal_cells(signal: Mapping[str, Any]) -> tuple[str, ...]:
+    """A row of a table of outputs: name, range, unchanged value, iterations."""
     values = interval(*signal["range"]) if signal["range"] else ""
     numbers = (signal["unchanged"], signal["iterations"])
     return signal["signal"], values or "any", *("" if one is None else f"{one:g}" for one in numbers)

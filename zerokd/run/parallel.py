@@ -102,7 +102,8 @@ def serve(plan: Plan, group: Group) -> None:
     """Compute what the leader asks for, until it asks for nothing more: a signal to all is the leader's to heed."""
     for one in SIGNALS:
         signal.signal(one, signal.SIG_IGN)
-    current, coming = -1, iter(())  # type: int, Iterator[tuple[int, Batch]]
+    current = -1
+    coming: Iterator[tuple[int, Batch]] = iter(())
     training: Training | None = None
     while (order := group.asked()) is not None:
         stage, step, apart = order

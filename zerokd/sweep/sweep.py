@@ -65,14 +65,13 @@ def run(
         components.name,
         axes,
         goals,
-        _identity(document, asked, components),
+        _identity(document, asked, components.seed, goals),
         points,
         asked.tpe or 0,
         components.seed,
         pruner(components, goals, asked.prune),
         asked.prune,
     )
-    plan.identity["goals"] = [attrs.asdict(goal) for goal in goals]
     parts = split(components, document, [axis.key for axis in axes])
     out.mkdir(parents=True, exist_ok=True)
     with FileLock(out / "sweep.lock"):  # two that make one database at a moment would get in each other's way
@@ -81,7 +80,6 @@ def run(
     say(f"sweep of {plan.name}: {count} points -> {out}")
     if parts.shared:
         say(f"{', '.join(parts.shared)}: trained once, no point changes it")
-    found = Results(plan.name, plan.goals, rows(study))
     try:
         Worker(plan, document, catalogue, parts, out, device, say).work(study)
     finally:
@@ -168,8 +166,13 @@ def _some(document: Document, catalogue: Catalogue, axes: Sequence[Axis]) -> Com
     raise first
 
 
-def _identity(document: Document, asked: Asked, components: Components) -> dict[str, object]:
+def _identity(document: Document, asked: Asked, seed: int, goals: Sequence[Goal]) -> dict[str, object]:
     """What has to be the same for two workers to work at one sweep."""
     text = json.dumps(document.tables, sort_keys=True, default=str)
-    how = {"recipe": hashlib.sha256(text.encode()).hexdigest(), "grid": list(asked.grid), "range": list(asked.ranges)}
-    return how | {"random": asked.random, "tpe": asked.tpe, "prune": asked.prune, "seed": components.seed}
+    how: dict[str, object] = {
+        "recipe": hashlib.sha256(text.encode()).hexdigest(),
+        "grid": list(asked.grid),
+        "range": list(asked.ranges),
+    }
+    how |= {"random": asked.random, "tpe": asked.tpe, "prune": asked.prune, "seed": seed}
+    return how | {"goals": [attrs.asdict(goal) for goal in goals]}
