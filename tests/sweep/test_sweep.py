@@ -83,6 +83,13 @@ def test_a_folder_with_another_sweep_is_left_alone(tmp_path):
     assert (tmp_path / "sweep.json").read_bytes() == before
 
 
+def test_a_file_where_the_folder_should_be_is_told(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match="cannot make the folder"):
+        sweep(tmp_path / "file", Asked(grid=("alpha=0.3",)))
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_no_sweep_has_no_status(tmp_path):
     with pytest.raises(OutputError, match="there is no sweep"):
         status(tmp_path, "paper", None)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.sweep.small import CATALOGUE, document
-from zerokd.errors import NumericError, StoppedError
+from zerokd.errors import NumericError, OutputError, StoppedError
 from zerokd.sweep import worker
 from zerokd.sweep.goals import Goal
 from zerokd.sweep.shared import Split
@@ -50,15 +50,16 @@ def test_a_point_whose_training_is_not_finite_failed_and_the_others_are_run(made
     assert [(row.state, row.why) for row in rows(study)][::2] == [("failed", "not finite"), ("done", "")]
 
 
-def test_a_point_of_a_worker_that_is_stopped_is_there_again(made, monkeypatch):
+@pytest.mark.parametrize("fault", [StoppedError("stopped"), OutputError("the disk is full"), KeyboardInterrupt()])
+def test_a_point_of_a_worker_that_is_stopped_is_there_again(made, monkeypatch, fault):
     one, study, _ = made
     whole = worker.start
 
     def stop(*given):
-        raise StoppedError("stopped")
+        raise fault
 
     monkeypatch.setattr(worker, "start", stop)
-    with pytest.raises(StoppedError):
+    with pytest.raises(type(fault)):
         one.work(study)
     assert [row.state for row in rows(study)] == ["waiting"] * 3
     monkeypatch.setattr(worker, "start", whole)

@@ -56,6 +56,7 @@ def run(
     Raises:
         RecipeError: what is asked makes no sense, no point fits the recipe, or the storage holds another sweep.
         StoppedError: the worker was asked to stop.
+        OutputError: the folder or the storage cannot be used.
     """
     axes = axes_of(document, asked)
     components = _some(document, catalogue, axes)
@@ -73,7 +74,10 @@ def run(
         asked.prune,
     )
     parts = split(components, document, [axis.key for axis in axes])
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise OutputError(f"cannot make the folder {str(out)!r}: {fault.strerror}") from fault
     with FileLock(out / "sweep.lock"):  # two that make one database at a moment would get in each other's way
         study = open_study(plan, address(out, storage))
     count = len(points) or f"{asked.tpe} chosen"

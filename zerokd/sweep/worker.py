@@ -68,12 +68,14 @@ class Worker:
         self.say(f"point {number}: {told(point)}")
         try:
             return self._run(trial, number, laid(self.document, point))
-        except (StoppedError, KeyboardInterrupt):
-            study.enqueue_trial(trial.params, user_attrs={POINT: number})
+        except optuna.TrialPruned:
             raise
         except NumericError as fault:
             trial.set_user_attr(WHY, fault.problems[0].message)
             self.say(f"  failed: {fault.problems[0].message}")
+            raise
+        except BaseException:  # a signal, a full disk: no fault of the point, which waits for the next worker
+            study.enqueue_trial(trial.params, user_attrs={POINT: number})
             raise
 
     def _run(self, trial: optuna.Trial, number: int, document: Document) -> list[float]:
