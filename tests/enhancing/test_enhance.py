@@ -155,7 +155,7 @@ def test_bands_are_computed_side_by_side_or_at_once(monkeypatch):
 def test_the_plan_asks_for_the_engine_it_is_told_to(photos, monkeypatch):
     asked = []
     monkeypatch.setattr(enhance, "choose", lambda *given: asked.append(given) or Engine("torch", "", start))
-    plan([photos], photos.parent / "out", Wish(), scale=4, engine="onnx", threads=3)
+    plan([photos], photos.parent / "out", Wish(scale=4, engine="onnx", threads=3))
     assert asked[0][1:4] == ("onnx", 4, 3)
     assert engines.NAMES == ("c", "onnx", "torch")
 

@@ -1,6 +1,7 @@
 """Photos of every kind come and go with what is written in them; what is no whole photo is refused."""
 
 import io
+import os
 from contextlib import suppress
 
 import numpy as np
@@ -44,6 +45,16 @@ def test_every_good_photo_of_the_zoo_is_read_and_written(tmp_path, name):
         again = read_picture(out)
         assert np.abs(again.pixels.astype(int) - one.pixels).max() <= most * 0.03
         assert (again.pixels.dtype, again.pixels.shape, again.grey) == (one.pixels.dtype, one.pixels.shape, one.grey)
+
+
+@pytest.mark.parametrize("suffix", sorted(picture.SUFFIXES))
+def test_a_name_need_be_no_text(tmp_path, suffix):
+    path = tmp_path / os.fsdecode(b"\xe9t\xe9[page=2]" + suffix.encode())
+    colours().save(tmp_path / f"a{suffix}")
+    (tmp_path / f"a{suffix}").rename(path)
+    one = read_picture(path)
+    write_picture(path.with_stem(path.stem + "2"), one.pixels, one)
+    assert read_picture(path.with_stem(path.stem + "2")).pixels.shape == (8, 12, 3)
 
 
 @pytest.mark.parametrize("name", [name for name in BAD if name not in FINE])

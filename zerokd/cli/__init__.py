@@ -81,13 +81,13 @@ def while_read(stream: TextIO) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def main() -> None:
-    """Run the command line; a mistake that has a remedy ends in its message and exit code, never in a traceback."""
+def main(command: click.Command = zerokd) -> None:
+    """Run a command line; a mistake that has a remedy ends in its message and exit code, never in a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # paths are bytes, and some of them are no text
             stream.reconfigure(errors="backslashreplace")
     try:
-        zerokd(prog_name="zerokd", standalone_mode=False)
+        command(prog_name=command.name, standalone_mode=False)
     except (ZerokdError, click.ClickException, click.Abort, KeyboardInterrupt) as error:
         with while_read(sys.stderr):
             if getattr(error, "exit_code", 0) != 2 or os.environ.get("RANK", "0") == "0":  # what all say, one says

@@ -6,10 +6,14 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from zerokd.cli.options import plugin_option
+from zerokd.cli.options import Command, plugin_option
+
+if TYPE_CHECKING:  # PIL and NumPy take longer than help does
+    from zerokd.enhancing.enhance import Task
 
 
 def _shard(context: click.Context, parameter: click.Parameter, given: str) -> tuple[int, int]:
@@ -19,54 +23,67 @@ def _shard(context: click.Context, parameter: click.Parameter, given: str) -> tu
     return int(part), int(count)
 
 
+OPTIONS = (
+    click.argument("inputs", metavar="FILE|DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)),
+    click.option(
+        "-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder for the results, or one file."
+    ),
+    click.option(
+        "--weights", default="bundled", show_default=True, help="The student: a file that `zerokd run` wrote."
+    ),
+    click.option(
+        "--strength", type=click.FloatRange(0, 2), default=1.0, show_default=True, help="0: as it is, 1: as trained."
+    ),
+    click.option("--compare", is_flag=True, help="Write NAME.compare too: before and after."),
+    click.option(
+        "--scale-factor", "scale", type=click.IntRange(1, 64), help="Estimate the curve map at 1/N of the size."
+    ),
+    click.option("--engine", type=click.Choice(["auto", "c", "onnx", "torch"]), default="auto", show_default=True),
+    click.option("--overwrite", is_flag=True, help="Also where a file stands that zerokd did not write."),
+    click.option(
+        "--shard", default="1/1", callback=_shard, metavar="I/N", help="Only the I-th of N parts, for N machines."
+    ),
+    plugin_option,
+)
+
+
+def enhance_options(command: Command) -> Command:
+    """What is enhanced, and how: the keywords of :func:`planned`, but for ``threads``."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def planned(inputs: tuple[Path, ...], out: Path, shard: tuple[int, int], scale: int | None, **wish: Any) -> Task:
+    """The task that the options ask for.
+
+    Raises:
+        ZerokdError: what :func:`zerokd.enhancing.enhance.plan` raises.
+    """
+    from zerokd.enhancing import enhance
+
+    return enhance.plan(inputs, out, enhance.Wish(scale=scale or 0, **wish), shard)
+
+
 @click.command("enhance")
-@click.argument("inputs", metavar="FILE|DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder for the results, or one file."
-)
-@click.option("--weights", default="bundled", show_default=True, help="The student: a file that `zerokd run` wrote.")
-@click.option(
-    "--strength", type=click.FloatRange(0, 2), default=1.0, show_default=True, help="0: as it is, 1: as trained."
-)
-@click.option("--compare", is_flag=True, help="Write NAME.compare too: before and after.")
-@click.option("--scale-factor", "scale", type=click.IntRange(1, 64), help="Estimate the curve map at 1/N of the size.")
-@click.option("--engine", type=click.Choice(["auto", "c", "onnx", "torch"]), default="auto", show_default=True)
+@enhance_options
 @click.option("--threads", type=click.IntRange(1, 256), help="By default one for each core.")
-@click.option("--overwrite", is_flag=True, help="Also where a file stands that zerokd did not write.")
-@click.option(
-    "--shard", default="1/1", callback=_shard, metavar="I/N", help="Only the I-th of N parts, for N machines."
-)
-@plugin_option
-def command(
-    inputs: tuple[Path, ...],
-    out: Path,
-    weights: str,
-    strength: float,
-    compare: bool,
-    scale: int | None,
-    engine: str,
-    threads: int | None,
-    overwrite: bool,
-    shard: tuple[int, int],
-    plugins: tuple[Path, ...],
-) -> None:
+def command(threads: int | None, **asked: Any) -> None:
     """Brighten photos, folders of photos (and all folders in them), and films.
 
     Results go into --out under their own names; originals are never written. What is done is not done again: the second
     time only what changed is enhanced. Exit code 1 when some files failed; the others are there.
     """
-    from zerokd.enhancing import enhance
+    from zerokd.enhancing.enhance import run
     from zerokd.enhancing.screen import Screen
 
     started = time.monotonic()
-    wish = enhance.Wish(strength, compare, overwrite)
-    threads = threads or os.cpu_count() or 1
-    task = enhance.plan(inputs, out, wish, weights, scale or 0, engine, threads, shard, plugins)
+    task = planned(threads=threads or os.cpu_count() or 1, **asked)
     with Screen(len(task.jobs)) as screen:
-        screen.say(f"{len(task.jobs)} files -> {out}; {task.engine.about}, {threads} threads")
+        screen.say(f"{len(task.jobs)} files -> {asked['out']}; {task.engine.about}, {task.wish.threads} threads")
         for note in task.engine.notes:
             screen.say(note)
-        summary = enhance.run(task, screen.tell, screen.watch)
+        summary = run(task, screen.tell, screen.watch)
     click.echo(summary.told(time.monotonic() - started))
     if summary.failed:
         sys.exit(1)

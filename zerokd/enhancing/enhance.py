@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from zerokd._version import __version__
 from zerokd.digest import sha256
@@ -28,12 +27,18 @@ GAP = 8  # pixels between before and after
 
 @frozen
 class Wish:
-    """What is done to each file: how much of the student's work, whether before and after of photos are written too,
-    and whether a file that is not ours may be written over."""
+    """What is done to each file: by which student, how much of its work, on ``threads`` cores, whether before and after
+    of photos are written too, and whether a file that is not ours may be written over. For ``weights``, ``engine``,
+    ``scale`` and ``plugins`` see :func:`zerokd.enhancing.engines.choose`."""
 
+    weights: str | Path = BUNDLED
     strength: float = 1.0
     compare: bool = False
     overwrite: bool = False
+    scale: int = 0
+    engine: str = "auto"
+    threads: int = 1
+    plugins: tuple[Path, ...] = ()
 
 
 @frozen(eq=False)
@@ -42,7 +47,6 @@ class Task:
 
     jobs: tuple[Job, ...]
     engine: Engine
-    threads: int
     ledger: Ledger
     wish: Wish
 
@@ -63,29 +67,28 @@ class Summary:
         return ", ".join(counts)
 
 
-def plan(
-    inputs: Sequence[Path],
-    out: Path,
-    wish: Wish,
-    weights: str = BUNDLED,
-    scale: int = 0,
-    engine: str = "auto",
-    threads: int = 1,
-    shard: tuple[int, int] = (1, 1),
-    plugins: Sequence[Path] = (),
-) -> Task:
+def plan(inputs: Sequence[Path], out: Path, wish: Wish, shard: tuple[int, int] = (1, 1)) -> Task:
     """Look at everything that is asked for before anything is written.
 
     Raises:
-        ZerokdError: what :func:`zerokd.enhancing.inputs.jobs_of` and :func:`zerokd.enhancing.engines.choose` raise.
+        ZerokdError: what :func:`zerokd.enhancing.inputs.jobs_of` and :func:`ready` raise.
     """
     jobs = jobs_of(inputs, out, (*SUFFIXES, *film.SUFFIXES), shard)
-    file = student_file(weights)
-    chosen = choose(file, engine, scale, threads, plugins)
-    settings: dict[str, Any] = {"weights": sha256(file), "strength": wish.strength, "scale": scale}
     _apart(jobs, wish)
     root = out.parent if jobs and jobs[0].target == out else out
-    return Task(tuple(jobs), chosen, threads, Ledger(root, settings | {"zerokd": __version__}), wish)
+    return evolve(ready(wish, root), jobs=tuple(jobs))
+
+
+def ready(wish: Wish, root: Path) -> Task:
+    """A task without files, whose records lie in ``root``.
+
+    Raises:
+        ZerokdError: what :func:`zerokd.enhancing.engines.choose` raises.
+    """
+    file = student_file(wish.weights)
+    engine = choose(file, wish.engine, wish.scale, wish.threads, wish.plugins)
+    settings = {"weights": sha256(file), "strength": wish.strength, "scale": wish.scale, "zerokd": __version__}
+    return Task((), engine, Ledger(root, settings), wish)
 
 
 def _apart(jobs: Sequence[Job], wish: Wish) -> None:
@@ -174,7 +177,7 @@ def _one(job: Job, task: Task, watch: Callable[[str, float], None]) -> tuple[str
 
 def _photo(job: Job, task: Task, fresh: list[Path]) -> tuple[str, ...]:
     picture = read_picture(job.source)
-    made = enhanced(picture.pixels, task.engine, task.wish.strength, task.threads)
+    made = enhanced(picture.pixels, task.engine, task.wish.strength, task.wish.threads)
     write_picture(fresh[0], made, picture)
     for path in fresh[1:]:
         gap = np.full((len(made), GAP, made.shape[2]), np.iinfo(made.dtype).max, made.dtype)
@@ -184,7 +187,7 @@ def _photo(job: Job, task: Task, fresh: list[Path]) -> tuple[str, ...]:
 
 def _film(job: Job, task: Task, fresh: Path, watch: Callable[[str, float], None]) -> tuple[str, ...]:
     def frame(pixels: np.ndarray) -> np.ndarray:
-        return enhanced(pixels, task.engine, task.wish.strength, task.threads)
+        return enhanced(pixels, task.engine, task.wish.strength, task.wish.threads)
 
     return film.enhance_film(job.source, fresh, frame, lambda share: watch(job.name, share))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from PIL import Image
 
-from zerokd.enhancing.engines import Engine, choose, look
+from zerokd.enhancing.engines import NAMES, Engine, choose, look
 from zerokd.enhancing.enhance import enhanced
 from zerokd.use.student_file import BUNDLED, student_file
 
@@ -40,16 +40,22 @@ class Enhancer:
         ((4, 6, 3), dtype('uint8'), True)
     """
 
-    def __init__(self, path: str | Path = BUNDLED, plugins: Iterable[str | Path] = (), engine: str = "auto"):
+    def __init__(
+        self,
+        path: str | Path = BUNDLED,
+        plugins: Iterable[str | Path] = (),
+        engine: str = "auto",
+        threads: int | None = None,
+    ):
         self.path = student_file(path)
         self._plugins = tuple(Path(plugin) for plugin in plugins)
-        self._engine = engine
-        self._threads = os.cpu_count() or 1
+        self._engine, self._asked = engine, threads or 0
+        self._threads = threads or os.cpu_count() or 1
 
     @cached_property
     def engine(self) -> Engine:
         """What computes arrays and photos: the student compiled to C, onnxruntime, or PyTorch."""
-        return choose(self.path, self._engine, plugins=self._plugins)
+        return choose(self.path, self._engine, threads=self._asked, plugins=self._plugins)
 
     @cached_property
     def model(self) -> Model:
@@ -111,15 +117,24 @@ class Enhancer:
         return made if image.ndim == 4 else made[0]
 
 
-def load(path: str | Path = BUNDLED, plugins: Iterable[str | Path] = ()) -> Enhancer:
+def load(
+    path: str | Path = BUNDLED,
+    plugins: Iterable[str | Path] = (),
+    engine: str = "auto",
+    threads: int | None = None,
+) -> Enhancer:
     """The student in a file that a run left; without one, the student that ships in the package.
 
     ``zerokd.load("student.safetensors")(image)`` is the image, brightened. ``plugins`` are one-file plugins, as
-    ``--plugin`` has them.
+    ``--plugin`` has them; ``engine`` ("c", "onnx", "torch") and ``threads`` are for arrays and photos, by default the
+    fastest engine that is there, and every core.
 
     Raises:
+        ValueError: there is no such engine, or less than one thread.
         WeightsError: the file cannot be used; told at once where it is not a student's, else at the first image.
     """
-    found = Enhancer(path, plugins)
+    if engine not in ("auto", *NAMES) or (threads is not None and threads < 1):
+        raise ValueError(f"engine is {engine!r}, of auto, {', '.join(NAMES)}; threads is {threads}, at least 1")
+    found = Enhancer(path, plugins, engine, threads)
     look(found.path)
     return found

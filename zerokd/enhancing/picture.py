@@ -83,14 +83,14 @@ def _reason(told: list[str]) -> str:
 
 
 def _decoded(path: Path) -> Picture:
-    image = pyvips.Image.new_from_file(str(path), fail_on="error")
+    image = pyvips.Image.new_from_source(pyvips.Source.new_from_file(os.fsencode(path)), "", fail_on="error")
     if image.width * image.height > MOST:
         raise PictureError(f"{image.width}x{image.height} pixels, more than {MOST // 1_000_000} million")
     notes = []
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
     if pages > 1:
         notes.append(f"it holds {pages} images; the first one is enhanced")
-    if image.get("vips-loader") == "tiffload" and _loses_exif(path):
+    if image.get("vips-loader") == "tiffload_source" and _loses_exif(path):
         notes.append("the EXIF of a TIFF is not kept")
     image = image.autorot()
     if image.format not in ("uchar", "ushort"):
@@ -167,7 +167,7 @@ def write_picture(path: Path, pixels: np.ndarray, like: Picture) -> None:
             options = dict(SAVED[ending])
             options |= {"bigtiff": colours.nbytes > 2**31} if ending.startswith(".tif") else {}
             options |= {"lossless": True} if ending == ".webp" and like.lossless else {}
-            image.write_to_file(str(path), **options)
+            image.write_to_target(pyvips.Target.new_to_file(os.fsencode(path)), ending, **options)
         with path.open("rb") as file:
             os.fsync(file.fileno())
     except pyvips.Error as fault:

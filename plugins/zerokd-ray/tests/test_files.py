@@ -1,0 +1,90 @@
+"""Every file once, whole, with the bytes of ``zerokd enhance``, whatever becomes of a worker."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import ray
+from zerokd_ray.files import TRIES, FileWorker, enhance_files
+
+from zerokd.enhancing.enhance import Wish, plan, run
+from zerokd.errors import OutputError
+
+ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+def planned(photos, out="out"):
+    return plan([photos], photos.parent / out, Wish(engine="torch"))
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.png")}
+
+
+class Mortal(FileWorker):
+    """Its process ends at some files: at ``once.png`` the first time, at ``always.png`` each time."""
+
+    def enhance(self, job):
+        died = job.target.parent.parent / f"{Path(job.name).stem}.died"
+        if Path(job.name).stem == "always" or (Path(job.name).stem == "once" and not died.exists()):
+            with died.open("a") as file:
+                file.write("x")
+            os._exit(9)
+        return super().enhance(job)
+
+
+def test_two_workers_do_what_one_machine_does_and_the_second_time_nothing(cluster, photos):
+    told = []
+    summary, shares = enhance_files(planned(photos), 2, lambda *line: told.append(line))
+    run(planned(photos, "wanted"))
+    assert contents(photos.parent / "out") == contents(photos.parent / "wanted")
+    assert len(contents(photos.parent / "out")) == len(summary.done) == 9
+    assert sorted(name for name, _ in told) == sorted(summary.done)
+    assert sum(share.files for share in shares.values()) == 9
+    assert all(share.seconds > 0 for share in shares.values())
+    again, _ = enhance_files(planned(photos), 2, lambda *line: None)
+    assert (again.done, len(again.before)) == ([], 9)
+    assert len(run(planned(photos)).before) == 9  # its records are those of `zerokd enhance`
+
+
+def test_a_photo_that_fails_stops_no_other(cluster, photos):
+    (photos / "1/bad.png").write_text("no photo")
+    told = {}
+    summary, _ = enhance_files(planned(photos), 1, told.__setitem__)
+    assert len(summary.done) == 9
+    assert summary.failed == {"1/bad.png": "not an image, or damaged at its start"}
+    assert told["1/bad.png"] == "FAILED: not an image, or damaged at its start"
+
+
+def test_what_a_lost_worker_had_is_done_by_another_and_what_ends_each_is_given_up(cluster, photos):
+    for name in ("once", "always"):
+        (photos / f"0/{name}.png").write_bytes((photos / "0/a.png").read_bytes())
+    summary, _ = enhance_files(planned(photos), 2, lambda *line: None, Mortal)
+    assert list(summary.failed) == ["0/always.png"]
+    assert "ended its worker 2 times" in summary.failed["0/always.png"]
+    assert len(summary.done) + len(summary.before) == 10
+    assert len(contents(photos.parent / "out")) == 10
+    died = {path.stem: len(path.read_text()) for path in (photos.parent / "out").glob("*.died")}
+    assert died == {"once": 1, "always": 1 + TRIES}
+
+
+def test_a_worker_that_cannot_write_ends_it(cluster, photos):
+    task = planned(photos)
+    (photos.parent / "out").mkdir()
+    (photos.parent / "out/0").write_text("a file where a folder has to be")
+    with pytest.raises(OutputError, match=r"worker .*: cannot write '.*/out/0/.*png': File exists") as caught:
+        enhance_files(task, 1, lambda *line: None)
+    assert "run it again for the rest" in str(caught.value)
+
+
+def test_a_worker_with_another_student_or_zerokd_ends_it(cluster, photos):
+    task = planned(photos)
+    task.ledger.settings["zerokd"] = "another"
+    with pytest.raises(OutputError, match=r"'bundled' or zerokd is another one on this machine"):
+        enhance_files(task, 1, lambda *line: None)
+
+
+def test_nothing_to_do_is_no_fault(cluster, photos):
+    none = plan([photos], photos.parent / "out", Wish(engine="torch"), shard=(1, 10**9))
+    assert enhance_files(none, 1, lambda *line: None)[1] == {}
