@@ -1,17 +1,15 @@
 """``zerokd bench`` from a shell."""
 
 import json
-import subprocess
-import sys
 
+from tests.command import zerokd
 from tests.conftest import RECIPES, TINY
 
 
 def bench(*options):
     given = (*TINY, 'run=["pretrain"]')
     settings = [part for one in given for part in ("--set", one)]
-    command = [sys.executable, "-m", "zerokd", "bench", str(RECIPES / "paper.toml"), *settings, *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return zerokd("bench", RECIPES / "paper.toml", *settings, *options)
 
 
 def test_text_and_json():

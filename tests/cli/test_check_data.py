@@ -1,11 +1,11 @@
 """``zerokd check-data``: exit codes, and what a pipe gets."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 from PIL import Image
+
+from tests.command import zerokd
 
 
 @pytest.fixture
@@ -15,15 +15,12 @@ def photos(tmp_path):
     return tmp_path
 
 
-def zerokd(*arguments):
-    command = [sys.executable, "-m", "zerokd", "check-data", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
+def check_data(*arguments):
+    return zerokd("check-data", *arguments)
 
 
 def test_good_photos_are_fine_and_lines_are_short(photos):
-    done = zerokd(photos, "--strict")
+    done = check_data(photos, "--strict")
     assert (done.returncode, done.stderr) == (0, "")
     assert "3 usable photos, 40x40 to 40x40 pixels" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
@@ -31,19 +28,19 @@ def test_good_photos_are_fine_and_lines_are_short(photos):
 
 def test_a_bad_one_is_named_and_ends_a_strict_check_with_3(photos):
     (photos / "bad\x1b[31m.jpg").write_text("x")
-    assert zerokd(photos).returncode == 0
-    done = zerokd(photos, "--strict")
+    assert check_data(photos).returncode == 0
+    done = check_data(photos, "--strict")
     assert done.returncode == 3
     assert "bad\\x1b[31m.jpg: not an image, or damaged at its start" in done.stdout
 
 
 def test_json_is_json(photos):
-    assert json.loads(zerokd(photos, "--json").stdout)["photos"] == 3
+    assert json.loads(check_data(photos, "--json").stdout)["photos"] == 3
 
 
 @pytest.mark.parametrize("path", ["nowhere", "."])
 def test_no_photos_are_a_data_error(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
-    done = zerokd(path)
+    done = check_data(path)
     assert done.returncode == 3
     assert "training folder" in done.stderr

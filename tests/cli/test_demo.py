@@ -5,6 +5,8 @@ import subprocess
 import sys
 import urllib.request
 
+from tests.command import zerokd
+
 
 def test_it_serves_until_it_is_told_to_end(tmp_path):
     command = [sys.executable, "-u", "-m", "zerokd", "demo", "--port", "0"]
@@ -25,7 +27,6 @@ def test_it_serves_until_it_is_told_to_end(tmp_path):
 
 
 def test_a_file_instead(tmp_path):
-    command = [sys.executable, "-m", "zerokd", "demo", "-o", "page.html"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    done = zerokd("demo", "-o", "page.html", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "page.html\n")
     assert "WebGL 2" in (tmp_path / "page.html").read_text()

@@ -2,18 +2,15 @@
 
 import csv
 import json
-import subprocess
-import sys
 
 import numpy as np
 from PIL import Image
 
+from tests.command import zerokd
 
-def zerokd(*arguments, cwd):
-    command = [sys.executable, "-m", "zerokd", "evaluate", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
+
+def evaluate(*arguments, cwd):
+    return zerokd("evaluate", *arguments, cwd=cwd)
 
 
 def photos(folder, count=2):
@@ -25,7 +22,7 @@ def photos(folder, count=2):
 
 def test_table_json_and_csv(tmp_path):
     photos(tmp_path / "low")
-    done = zerokd("low", "--teacher", "bundled", "--json", "a.json", "--csv", "a.csv", cwd=tmp_path)
+    done = evaluate("low", "--teacher", "bundled", "--json", "a.json", "--csv", "a.csv", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "2 photos, means over photos" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
@@ -37,9 +34,9 @@ def test_table_json_and_csv(tmp_path):
 def test_a_photo_that_fails_and_mistakes(tmp_path):
     photos(tmp_path / "low", 1)
     (tmp_path / "low" / "bad.png").write_text("no")
-    done = zerokd("low", cwd=tmp_path)
+    done = evaluate("low", cwd=tmp_path)
     assert (done.returncode, "bad.png: FAILED: not an image" in done.stdout) == (1, True)
-    assert zerokd("nowhere", cwd=tmp_path).returncode == 3
-    assert zerokd("low", "--weights", "nothing", cwd=tmp_path).returncode == 3
-    assert zerokd("low", "--metric", "nothing", cwd=tmp_path).returncode == 2
-    assert zerokd("low", "--json", "no/such/folder.json", cwd=tmp_path).returncode == 5
+    assert evaluate("nowhere", cwd=tmp_path).returncode == 3
+    assert evaluate("low", "--weights", "nothing", cwd=tmp_path).returncode == 3
+    assert evaluate("low", "--metric", "nothing", cwd=tmp_path).returncode == 2
+    assert evaluate("low", "--json", "no/such/folder.json", cwd=tmp_path).returncode == 5

@@ -1,16 +1,14 @@
 """``zerokd explain`` from a shell."""
 
 import json
-import subprocess
-import sys
 
+from tests.command import zerokd
 from tests.conftest import RECIPES, TINY
 
 
 def explain(*options):
     settings = [part for one in TINY for part in ("--set", one)]
-    command = [sys.executable, "-m", "zerokd", "explain", str(RECIPES / "paper.toml"), *settings, *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return zerokd("explain", RECIPES / "paper.toml", *settings, *options)
 
 
 def test_text_json_and_latex():

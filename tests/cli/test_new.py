@@ -6,15 +6,8 @@ import sys
 
 import pytest
 
+from tests.command import zerokd
 from tests.conftest import RECIPES, ROOT, TINY
-
-
-def zerokd(*arguments, cwd, **environment):
-    command = [sys.executable, "-m", "zerokd", *map(str, arguments)]
-    env = {**os.environ, **environment}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=240)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
 
 
 def test_a_package_is_made_and_the_next_commands_are_told(tmp_path):
@@ -69,12 +62,12 @@ def test_an_installed_package_is_listed_and_trains_through_its_entry_point(tmp_p
     done = subprocess.run([*pip, str(tmp_path / "zerokd-smooth")], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     path = os.pathsep.join([str(target), str(ROOT), os.environ.get("PYTHONPATH", "")])
-    chosen = {"PYTHONPATH": path, "ZEROKD_PLUGINS": "zerokd_smooth"}
-    shown = zerokd("plugins", cwd=tmp_path, **chosen)
+    chosen = {**os.environ, "PYTHONPATH": path, "ZEROKD_PLUGINS": "zerokd_smooth"}
+    shown = zerokd("plugins", cwd=tmp_path, env=chosen)
     assert "zerokd-smooth 0.1.0  ok" in shown.stdout
     settings = [
         part for one in (*TINY, 'terms.distillation.mine={use="smooth", weight=0.5}') for part in ("--set", one)
     ]
-    done = zerokd("run", RECIPES / "paper.toml", *settings, "--out", "run", cwd=tmp_path, **chosen)
+    done = zerokd("run", RECIPES / "paper.toml", *settings, "--out", "run", cwd=tmp_path, env=chosen)
     assert done.returncode == 0, done.stderr
     assert "zerokd-smooth 0.1.0" in (tmp_path / "run/manifest.json").read_text()

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests import command
 from tests.plugin.installed import HOOK, install
 
 FAULTS = {  # name of the package: its code, and what is told of it
@@ -94,14 +95,11 @@ def site(tmp_path_factory):
     return folder
 
 
-def zerokd(*arguments, site=None, cwd=None, **environment):
+def zerokd(*arguments, site=None, cwd=None, fresh=False, **environment):
     env = {key: value for key, value in os.environ.items() if key != "ZEROKD_PLUGINS"}
     if site:
         env["PYTHONPATH"] = os.pathsep.join([str(site), env.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "zerokd", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env=env | environment, cwd=cwd, timeout=240)
-    assert "Traceback" not in done.stderr or "--traceback" in arguments, done.stderr
-    return done
+    return command.zerokd(*arguments, env=env | environment, cwd=cwd, fresh=fresh)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +127,9 @@ def test_bad_manners_are_noted_and_the_plugin_serves(shown, name):
 
 def test_one_that_makes_every_listing_slow_is_noted(tmp_path):
     install(tmp_path, "heavy", code="import torch\n" + HOOK.format(name="heavy", module="heavy"))
-    assert "note: imports torch when it is registered" in " ".join(zerokd("plugins", site=tmp_path).stdout.split())
+    assert "note: imports torch when it is registered" in " ".join(
+        zerokd("plugins", site=tmp_path, fresh=True).stdout.split()
+    )
 
 
 def test_the_good_ones_are_as_good_as_alone(shown):

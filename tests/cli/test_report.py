@@ -1,17 +1,8 @@
 """``zerokd report``, and the page that every run leaves."""
 
-import subprocess
-import sys
-
+from tests.command import zerokd
 from tests.conftest import RECIPES, TINY
 from tests.pages.runs import copied
-
-
-def zerokd(*arguments, cwd):
-    command = [sys.executable, "-m", "zerokd", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
 
 
 def test_a_page_and_its_path(tmp_path):

@@ -6,18 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import zerokd
+
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
 TINY = [
     *("--set", "data.size=32", "--set", "data.count=6", "--set", "threads=1", "--epochs", "2"),
     *("--set", "terms.distillation.perceptual.weights=random"),
 ]
-
-
-def zerokd(*arguments, cwd):
-    command = [sys.executable, "-m", "zerokd", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=240)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
 
 
 def test_a_small_run_of_the_paper_recipe_in_a_pipe(tmp_path):

@@ -1,13 +1,12 @@
 """``zerokd schema`` from a shell."""
 
 import json
-import subprocess
-import sys
+
+from tests.command import zerokd
 
 
 def schema(*options):
-    command = [sys.executable, "-m", "zerokd", "schema", *map(str, options)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return zerokd("schema", *options)
 
 
 def test_on_the_screen_and_in_a_file(tmp_path):

@@ -7,14 +7,12 @@ import tomllib
 
 import pytest
 
+from tests.command import zerokd
 from tests.conftest import RECIPES
 
 
-def zerokd(*arguments, cwd=None):
-    command = [sys.executable, "-m", "zerokd", "show", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=240)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
+def show(*arguments, cwd=None):
+    return zerokd("show", *arguments, cwd=cwd)
 
 
 def test_a_resolved_recipe_is_toml_with_the_origin_of_every_value(tmp_path):
@@ -22,7 +20,7 @@ def test_a_resolved_recipe_is_toml_with_the_origin_of_every_value(tmp_path):
     (tmp_path / "paper.toml").write_text(text)
     (tmp_path / "mine.toml").write_text('extends = "paper.toml"\nname = "mine"\n')
     line = next(number for number, one in enumerate(text.splitlines(), 1) if one.startswith("beta "))
-    done = zerokd("mine.toml", "--resolved", "--set", "params.alpha=0.4", "--epochs", "14", cwd=tmp_path)
+    done = show("mine.toml", "--resolved", "--set", "params.alpha=0.4", "--epochs", "14", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     tables = tomllib.loads(done.stdout)
     assert (tables["name"], tables["params"]) == ("mine", {"alpha": 0.4, "beta": 0.1})
@@ -45,14 +43,14 @@ def test_a_resolved_recipe_is_toml_with_the_origin_of_every_value(tmp_path):
     ],
 )
 def test_a_recipe_with_mistakes_is_not_shown(tmp_path, arguments, told):
-    done = zerokd(*arguments, "--resolved", cwd=tmp_path)
+    done = show(*arguments, "--resolved", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
 
 
 @pytest.mark.parametrize("name", ["mse", "zerokd:mse"])
 def test_a_component_has_a_page(name):
-    done = zerokd(name)
+    done = show(name)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("mse: ")
     assert "\nloss of zerokd " in done.stdout
@@ -61,7 +59,7 @@ def test_a_component_has_a_page(name):
 
 
 def test_a_component_as_json():
-    (found,) = json.loads(zerokd("folder", "--json").stdout)
+    (found,) = json.loads(show("folder", "--json").stdout)
     assert (found["kind"], found["name"]) == ("data", "folder")
     assert next(key for key in found["config"] if key["key"] == "path")["required"] is True
 
@@ -80,12 +78,12 @@ def zerokd_augmentations():
 
 def test_a_name_in_two_kinds_shows_both(tmp_path):
     (tmp_path / "mine.py").write_text(PLUGIN)
-    done = zerokd("gap", "--plugin", "mine.py", cwd=tmp_path)
+    done = show("gap", "--plugin", "mine.py", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout.startswith("gap: ")
     assert "\nadapter of zerokd" in done.stdout
     assert "\n\n\ngap: another thing\naugmentation of mine, " in done.stdout
-    alone = zerokd("mine:gap", "--plugin", "mine.py", cwd=tmp_path)
+    alone = show("mine:gap", "--plugin", "mine.py", cwd=tmp_path)
     assert alone.stdout.startswith("gap: another thing\n")
     assert 'use = "mine:gap"' in alone.stdout
 
@@ -103,7 +101,7 @@ def test_a_name_in_two_kinds_shows_both(tmp_path):
     ],
 )
 def test_what_cannot_be_shown_is_told_with_the_remedy(arguments, told):
-    done = zerokd(*arguments)
+    done = show(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
 

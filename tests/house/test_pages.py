@@ -20,6 +20,7 @@ from sybil import Sybil
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 import zerokd
+from tests import command as in_a_fork
 from tests.conftest import RECIPES, ROOT
 from zerokd.cli import COMMANDS
 from zerokd.cli import zerokd as program
@@ -130,7 +131,8 @@ def furnish(folder):
         levels = np.random.default_rng(number).integers(0, 60, (40, 48, 3)).astype(np.uint8)
         Image.fromarray(levels).save(folder / f"photos/{number}.png")
     (folder / "bin").mkdir()
-    for name, start in {"zerokd": f'"{sys.executable}" -m zerokd', "python": f'"{sys.executable}"'}.items():
+    ask = f'"{sys.executable}" -S "{in_a_fork.__file__}" "{in_a_fork.server()}"'
+    for name, start in {"zerokd": ask, "python": f'"{sys.executable}"'}.items():
         (folder / "bin" / name).write_text(f'#!/bin/sh\nexec {start} "$@"\n')
         (folder / "bin" / name).chmod(0o755)
 

@@ -1,11 +1,10 @@
 """What a recipe rests on, and each way in which it may not be there."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
+from tests.command import zerokd
 from tests.conftest import RECIPES
 from tests.plugin.installed import install
 
@@ -24,10 +23,8 @@ def told(tmp_path):
         )
         env = {key: value for key, value in os.environ.items() if key != "ZEROKD_PLUGINS"}
         env["PYTHONPATH"] = os.pathsep.join([str(tmp_path / "site"), env.get("PYTHONPATH", "")])
-        command = [sys.executable, "-m", "zerokd", "explain", "mine.toml"]
-        command += ["--set", "terms.distillation.perceptual.weights=random"]
-        done = subprocess.run(command, capture_output=True, text=True, env=env | environment, cwd=tmp_path, timeout=240)
-        assert "Traceback" not in done.stderr
+        more = ["--set", "terms.distillation.perceptual.weights=random"]
+        done = zerokd("explain", "mine.toml", *more, env=env | environment, cwd=tmp_path)
         assert done.returncode == (2 if done.stderr else 0)
         return done.stderr
 

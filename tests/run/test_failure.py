@@ -3,8 +3,6 @@
 import io
 import json
 import math
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -12,6 +10,7 @@ from attrs import evolve
 from rich.console import Console
 
 import zerokd
+from tests import command
 from zerokd.errors import NumericError
 from zerokd.losses.mse import mse
 from zerokd.objective.objective import Evaluation
@@ -227,8 +226,7 @@ def same(first, second):
     ],
 )
 def test_a_run_that_stops_says_why_and_leaves_what_reproduces_it(here, plan, setting, told):
-    command = [sys.executable, "-m", "zerokd", "run", "fault.toml", "--plugin", "faults.py", "--set", setting]
-    done = subprocess.run([*command, "--out", "o"], capture_output=True, text=True, cwd=here, timeout=240)
+    done = command.zerokd("run", "fault.toml", "--plugin", "faults.py", "--set", setting, "--out", "o", cwd=here)
     assert done.returncode == 4, done.stderr
     kept = "kept in o/failure: report.json, batch.safetensors (this step's images), student.safetensors (before it)"
     first = f"stage 'distill', step {STEP}: training stopped being finite; no parameter was changed [not-finite-step]"

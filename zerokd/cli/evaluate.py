@@ -43,12 +43,14 @@ def command(
     from zerokd.evaluation.evaluate import columns_of, evaluate, pairs_of
     from zerokd.evaluation.methods import gathered
     from zerokd.plugin.host import discover
+    from zerokd.run.device import keep_freed_memory
     from zerokd.use.output import write_text
 
     catalogue = discover(plugins, strict=True)
     count = sum(map(len, pairs_of(photos, references)))
     columns = columns_of(catalogue, references is not None, teacher is not None, metrics, settings)
     methods, taught = gathered(weights, teacher, catalogue)
+    keep_freed_memory()  # else a wide network's time is that of getting memory, up to five times its own
     with Screen(count) as screen:
         found = evaluate(photos, references, methods, taught, columns, screen.tell)
     for path, content in ((json_file, json.dumps(found.as_json(), indent=2) + "\n"), (csv_file, text.as_csv(found))):

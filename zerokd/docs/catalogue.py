@@ -42,18 +42,25 @@ def index_page(entries: Sequence[Entry], used: dict[tuple[str, str], list[str]])
     return "---\nhide: [toc]\n---\n\n" + page("# Components", told, FILTER, table(head, rows))
 
 
+def packages(root: Path) -> dict[str, Any]:
+    """What the pyproject.toml of each package below plugins/ says of it, by its name."""
+    files = sorted(root.glob("plugins/*/pyproject.toml"))
+    return {path.parent.name: tomllib.loads(path.read_text(encoding="utf-8"))["project"] for path in files}
+
+
 def packages_page(entries: Sequence[Entry], root: Path) -> str:
     """The packages below plugins/: what each is, by its own pyproject.toml, and brings."""
     parts = []
-    for folder in sorted(root.glob("plugins/*/pyproject.toml")):
-        name = folder.parent.name
+    for name, project in packages(root).items():
         brings = [
             f"[{one.spec.name}](components/{path_of(one)}) ({SINGULAR[one.spec.kind]})"
             for one in entries
             if one.provider.name == name
         ]
+        brings += [f"the command {code(script)}" for script in project.get("scripts", ())]
+        about = f"{project['description'][:1].upper()}{project['description'][1:]}."
         install = f"```console\n$ pip install --editable plugins/{name}\n```"
-        parts.append(f"## {name}\n\n{_about(folder.parent)}\n\nBrings {', '.join(brings)}.\n\n{install}")
+        parts.append(f"## {name}\n\n{about}\n\nBrings {', '.join(brings)}.\n\n{install}")
     about = "They install separately and are found by themselves; each has its own tests, and no privilege."
     return page("# Packages", about, *parts)
 
@@ -77,8 +84,3 @@ def _reads(entry: Entry) -> str:
     loss: Any = load_component(entry)
     ports = loss.ports
     return ", ".join(code(name) for name, port in ports.items() if port.grad)
-
-
-def _about(folder: Path) -> str:
-    about = str(tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]["description"])
-    return f"{about[:1].upper()}{about[1:]}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from zerokd.docs.catalogue import index_page, navigation, packages_page, path_of
+from zerokd.docs.catalogue import index_page, navigation, packages, packages_page, path_of
 from zerokd.docs.command_line import command_line_page
 from zerokd.docs.component import component_page
 from zerokd.docs.errors import errors_page
@@ -26,19 +26,19 @@ NAVIGATION, BEGIN, END = Path("mkdocs.yml"), "      # generated\n", "      # end
 
 
 def first_party(root: Path) -> list[Entry]:
-    """Built-in components and those of the packages below plugins/, which have to be installed.
+    """Built-in components and those that packages below plugins/ bring, which have to be installed.
 
     Raises:
         DataError: some package is not.
     """
     catalogue = discover()
-    packages = {one.parent.name for one in root.glob("plugins/*/pyproject.toml")}
+    names = {name for name, project in packages(root).items() if "entry-points" in project}
     known = [one for kind in KINDS for one in catalogue.of(kind)]
-    missing = sorted(packages - {one.provider.name for one in known})
+    missing = sorted(names - {one.provider.name for one in known})
     if missing:
         hint = "pip install " + " ".join(f"--editable plugins/{name}" for name in missing)
         raise DataError(Problem(f"pages are made from what is installed: {', '.join(missing)} is not", hints=(hint,)))
-    return [one for one in known if one.provider.builtin or one.provider.name in packages]
+    return [one for one in known if one.provider.builtin or one.provider.name in names]
 
 
 def pages(root: Path) -> dict[Path, str]:
