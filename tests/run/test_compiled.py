@@ -43,6 +43,14 @@ def test_a_compiled_step_has_the_value_and_gradient_of_the_step_as_training_goes
         torch.testing.assert_close(same, gradient, rtol=1e-4, atol=1e-6)
 
 
+def test_in_16_bits_it_is_the_step_to_a_few_of_the_last_bits(build):
+    _, wanted = steps(build, count=1)
+    made, found = steps(build, 'speed.compile="on"', 'speed.autocast="float16"', count=1)
+    assert made.program is not None
+    (_, gradient), (_, same) = wanted[0], found[0]
+    assert 0 < (same - gradient).norm() / gradient.norm() < 4 * torch.finfo(torch.float16).eps
+
+
 def test_a_step_of_other_terms_or_fewer_images_is_not_the_programs(build):
     one, _ = steps(build, 'speed.compile="on"', "terms.pretraining.color.monitor=true", count=1)
     weights = one.objective.weights_at(0)

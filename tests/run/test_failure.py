@@ -360,3 +360,10 @@ def test_a_long_list_of_images_is_cut(plan):
     names = tuple(f"night/{number}" for number in range(SHOWN_IMAGES + 2))
     many = evolve(failure, terms=(Finding("a.b", "values", names),))
     assert "values not finite: a.b, on night/0, night/1, night/2, night/3 and 2 more" in str(many.problem())
+
+
+@pytest.mark.parametrize("setting", [VALUE, GRADIENT])
+def test_in_16_bits_the_same_fault_is_found_at_the_same_step(plan, setting):
+    exact = states_of(plan(setting))[1]
+    found = states_of(plan(setting, 'speed={autocast="float16"}'))[1]
+    assert (found.step, found.terms, found.signals) == (exact.step, exact.terms, exact.signals)

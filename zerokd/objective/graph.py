@@ -9,6 +9,7 @@ import torch
 from attrs import evolve, frozen
 from torch import Tensor, nn
 
+from zerokd.objective.precision import DTYPES, narrow
 from zerokd.objective.signals import FEATURES, features_of, owners_of
 from zerokd.plugin.contracts import Adapter, Model
 from zerokd.plugin.specs import Signal
@@ -34,6 +35,7 @@ class Forward:
     reads: tuple[str, ...] = ("low",)
     at_rest: bool = False
     frozen: bool = False
+    dtype: torch.dtype | None = None  # of its layers, where that is not float32
 
     @property
     def told_by(self) -> tuple[str, ...]:
@@ -59,7 +61,8 @@ class Forward:
             with torch.set_grad_enabled(trained and torch.is_grad_enabled()):
                 if self.network.training != trained:
                     self.network.train(trained)
-                outputs = self.network(tensors["low"])
+                low = tensors["low"]
+                outputs = narrow(self.network, low, self.dtype, tapped) if self.dtype else self.network(low)
         finally:
             for hook in hooks:
                 hook.remove()
@@ -135,6 +138,7 @@ class Graph:
                 components.network(owner),
                 features_of(owner, phase.terms),
                 frozen=components.role(owner) == "teacher",
+                dtype=DTYPES.get(components.speed.autocast) if owner == TRAINED else None,
             )
             for owner in owners_of(phase.terms)
         ]

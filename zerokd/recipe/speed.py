@@ -1,4 +1,4 @@
-"""What a run may do to be fast; nothing here changes what is trained, beyond the last bits."""
+"""What a run may do to be fast; nothing here but ``autocast`` changes what is trained, beyond the last bits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ class Speed(Config):
     images_at_once: int | None = Field(
         None, ge=1, description="images of a batch computed together; by default what suits the device"
     )
-
+    autocast: Literal["off", "bfloat16", "float16"] = Field(
+        "off", description="numbers that the student's layers compute with in training; losses stay float32"
+    )
     compile: Literal["off", "try", "on"] = Field(
         "off", description='make machine code of each stage first; "try" goes on without where that fails'
     )

@@ -20,7 +20,7 @@ from zerokd.errors import printable
 from zerokd.objective.objective import Evaluation, Kept, Objective
 from zerokd.objective.trial import undisturbed
 
-CLOSE = 1e-4  # by how much the program's gradient may differ from the step's own, relative to its norm
+CLOSE = 1e-4  # how far the program's gradient may be from the step's own in float32, relative to its norm
 # laying few channels together, as the compiler would, costs a narrow network tenfold
 OPTIONS: dict[str, str | int | bool | Callable[..., object]] = {"layout_optimization": False}
 
@@ -56,9 +56,15 @@ class Program:
 
 
 def compiled(
-    objective: Objective, inputs: Mapping[str, Tensor], kept: Kept, trained: Sequence[nn.Parameter], steps: int
+    objective: Objective,
+    inputs: Mapping[str, Tensor],
+    kept: Kept,
+    trained: Sequence[nn.Parameter],
+    steps: int,
+    close: float = CLOSE,
 ) -> Program:
-    """The program of a stage of so many steps, for the terms that most of them compute, made on such inputs.
+    """The program of a stage of so many steps, for the terms that most of them compute, made on such inputs; its
+    gradient may differ from the step's own by ``close`` of its norm.
 
     Raises:
         NotCompiledError: it cannot be made, or does not do what the step does.
@@ -87,7 +93,7 @@ def compiled(
         lines = [line for line in str(fault).splitlines() if line.strip()] or [""]
         raise NotCompiledError(f"{type(fault).__name__}: {printable(lines[0])[:200]}") from fault
     away = ((found[2] - wanted[2]).norm() / wanted[2].norm()).item()
-    if not away <= CLOSE:
+    if not away <= close:
         raise NotCompiledError(f"the program's gradient differs from the step's own by {away:.1g} of its size")
     return Program(count, labels, names, tuple(one.stride() for one in given), program)
 

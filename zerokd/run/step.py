@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from zerokd.errors import Problem, RecipeError
 from zerokd.objective.gradients import term_gradients
 from zerokd.objective.objective import Evaluation, Objective, joined
+from zerokd.objective.precision import DTYPES
 from zerokd.objective.trial import undisturbed
 from zerokd.plugin.contracts import Model
 from zerokd.recipe.components import Components, Phase
 from zerokd.run.batches import Batch
-from zerokd.run.compiled import NotCompiledError, Program, compiled
+from zerokd.run.compiled import CLOSE, NotCompiledError, Program, compiled
 from zerokd.run.targets import Targets
 
 PIXELS = 2**16  # computed at once on a CPU: more no longer fit its caches, fewer are not worth the calls
@@ -107,7 +108,10 @@ def in_machine_code(stepper: Stepper, components: Components, sample: Tensor) ->
         low = sample.repeat(-(-stepper.at_once // len(sample)), 1, 1, 1)[: stepper.at_once].contiguous()
         objective, inputs = stepper.objective, stepper.phase.stage.inputs(low)
         kept = stepper.targets.of(low, [""] * len(low), keep=False)
-        program = compiled(objective, inputs, kept, stepper.parameters, stepper.phase.clock.steps)
+        dtype = DTYPES.get(components.speed.autocast)
+        # in 16 bits a program rounds less often than the step, so they agree to a few of the last bits
+        close = 4 * torch.finfo(dtype).eps if dtype else CLOSE
+        program = compiled(objective, inputs, kept, stepper.parameters, stepper.phase.clock.steps, close)
         return evolve(stepper, program=program)
     except NotCompiledError as fault:
         text = f"stage {stepper.phase.name!r} cannot be compiled: {fault}"
