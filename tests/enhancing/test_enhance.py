@@ -1,6 +1,8 @@
 """Many files: one that fails stops no other, none is done twice, and what is there is whole and ours."""
 
 import os
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -102,6 +104,38 @@ def test_nothing_hidden_is_left_and_what_a_dead_process_left_goes(photos):
     assert not dead.exists()
     assert living.exists()
     assert [path.name for path in photos.parent.rglob("*.part.*")] == [living.name]
+
+
+def test_photos_are_enhanced_side_by_side_where_the_engine_allows(photos, monkeypatch):
+    together = threading.Barrier(2, timeout=20)
+
+    def meeting(image, strength):
+        together.wait()
+        return start(image, strength)
+
+    monkeypatch.setattr(enhance, "choose", lambda *_: Engine("c", "a test", meeting, parallel=True))
+    Image.new("RGB", (7, 5)).save(photos / "1/5.png")  # six: each meets another one
+    told = []
+    summary = run(plan([photos], photos.parent / "out", Wish(threads=2)), lambda name, _: told.append(name))
+    assert told == summary.done == sorted(told)
+    assert len(told) == 6
+
+
+def test_large_photos_take_turns(photos, monkeypatch):
+    busy, most, threads = [], [], []
+
+    def counted(image, strength):
+        busy.append(1)
+        most.append(len(busy))
+        return lambda *given: (time.sleep(0.01), start(image, strength)(*given), busy.pop())[1]
+
+    monkeypatch.setattr(enhance, "choose", lambda *_: Engine("c", "a test", counted, parallel=True))
+    monkeypatch.setattr(enhance, "PIXELS", 40)  # a photo has 35
+    plain = enhance.enhanced
+    monkeypatch.setattr(enhance, "enhanced", lambda *given: threads.append(given[-1]) or plain(*given))
+    assert len(made(photos, Wish(threads=4)).done) == 5
+    assert set(most) == {1}
+    assert set(threads) == {4}
 
 
 def test_a_failing_engine_leaves_no_file(photos, monkeypatch):

@@ -30,6 +30,12 @@ def deep(path, bands, interpretation):
 
 
 @pytest.mark.parametrize("name", GOOD)
+def test_the_head_tells_how_many_pixels_there_are(tmp_path, name):
+    (tmp_path / name).write_bytes(GOOD[name][0])
+    assert picture.pixels_of(tmp_path / name) == (0 if GOOD[name][0][:2] == b"BM" else 32 * 40)  # libvips reads no BMP
+
+
+@pytest.mark.parametrize("name", GOOD)
 def test_every_good_photo_of_the_zoo_is_read_and_written(tmp_path, name):
     content, colour = GOOD[name]
     path = tmp_path / name

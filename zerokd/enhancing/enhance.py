@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,15 @@ from zerokd.enhancing import film
 from zerokd.enhancing.engines import Engine, choose
 from zerokd.enhancing.inputs import Job, jobs_of
 from zerokd.enhancing.ledger import Ledger
-from zerokd.enhancing.picture import SUFFIXES, PictureError, read_picture, write_picture
+from zerokd.enhancing.picture import SUFFIXES, PictureError, pixels_of, read_picture, write_picture
+from zerokd.enhancing.side_by_side import Room, outcomes
+from zerokd.enhancing.unfinished import Left, unfinished
 from zerokd.errors import OutputError, Problem, RecipeError
 from zerokd.use.student_file import BUNDLED, student_file
 
 BAND = 256  # rows that are computed at a time
 GAP = 8  # pixels between before and after
+PIXELS = 2**27  # of all photos that are worked on at a time: some 2 GiB
 
 
 @frozen
@@ -109,21 +112,29 @@ def run(
     Raises:
         OutputError: the outputs cannot be written.
     """
-    summary = Summary()
-    for job in task.jobs:
-        try:
-            notes = _one(job, task, watch)
-        except (PictureError, MemoryError) as fault:
-            summary.failed[job.name] = str(fault) or "not enough memory"
-            tell(job.name, f"FAILED: {summary.failed[job.name]}")
-        except OSError as fault:
-            hint = "what was enhanced before is kept; run it again for the rest"
-            text = f"cannot write {str(job.target)!r}: {fault.strerror or fault}"
-            raise OutputError(Problem(text, hints=(hint,))) from fault
-        else:
-            (summary.before if notes is None else summary.done).append(job.name)
-            tell(job.name, "; ".join(notes or ()))
+    summary, work = Summary(), _Work(task, Left(job.target for job in task.jobs), watch)
+    threads = min(task.wish.threads, len(task.jobs)) if task.engine.parallel else 1
+    with closing(outcomes(work.one, task.jobs, max(threads, 1), here=_is_film)) as made:
+        for job, outcome in made:
+            _note(job, outcome, summary, tell)
     return summary
+
+
+def _note(
+    job: Job, outcome: Callable[[], tuple[str, ...] | None], summary: Summary, tell: Callable[[str, str], None]
+) -> None:
+    try:
+        notes = outcome()
+    except (PictureError, MemoryError) as fault:
+        summary.failed[job.name] = str(fault) or "not enough memory"
+        tell(job.name, f"FAILED: {summary.failed[job.name]}")
+    except OSError as fault:
+        hint = "what was enhanced before is kept; run it again for the rest"
+        text = f"cannot write {str(job.target)!r}: {fault.strerror or fault}"
+        raise OutputError(Problem(text, hints=(hint,))) from fault
+    else:
+        (summary.before if notes is None else summary.done).append(job.name)
+        tell(job.name, "; ".join(notes or ()))
 
 
 def enhanced(pixels: np.ndarray, engine: Engine, strength: float, threads: int) -> np.ndarray:
@@ -146,73 +157,69 @@ def compared(target: Path) -> Path:
     return target.with_name(f"{target.stem}.compare{target.suffix}")
 
 
-def _one(job: Job, task: Task, watch: Callable[[str, float], None]) -> tuple[str, ...] | None:
-    """Enhance one file; returns what there is to say of it, None when it was done before."""
-    photo = job.source.suffix.lower() in SUFFIXES
-    outputs = [job.target] + ([compared(job.target)] if task.wish.compare and photo else [])
-    try:
-        if not job.source.is_file():  # reading a pipe would never end
-            raise PictureError("broken link" if job.source.is_symlink() else "not a regular file")
-        digest = sha256(job.source)
-    except OSError as fault:
-        raise PictureError(fault.strerror or str(fault)) from fault
-    if task.ledger.is_done(job.name, digest, outputs):
-        return None
-    strange = [] if task.wish.overwrite else task.ledger.strange(job.name, outputs)
-    if strange:
-        raise PictureError(f"{str(strange[0])!r} exists and is not what zerokd wrote: remove it, or give --overwrite")
-    job.target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = {path: _fresh(path) for path in outputs}
-    try:
-        paths = list(fresh.values())
-        notes = _photo(job, task, paths) if photo else _film(job, task, paths[0], watch)
-        task.ledger.note(job.name, digest, {path.name: made for path, made in fresh.items()})
-        for path, made in fresh.items():
-            os.replace(made, path)
-    finally:
-        for made in fresh.values():
-            made.unlink(missing_ok=True)
-    return notes
+def _is_film(job: Job) -> bool:
+    return job.source.suffix.lower() not in SUFFIXES
 
 
-def _photo(job: Job, task: Task, fresh: list[Path]) -> tuple[str, ...]:
-    picture = read_picture(job.source)
-    made = enhanced(picture.pixels, task.engine, task.wish.strength, task.wish.threads)
-    write_picture(fresh[0], made, picture)
-    for path in fresh[1:]:
-        gap = np.full((len(made), GAP, made.shape[2]), np.iinfo(made.dtype).max, made.dtype)
-        write_picture(path, np.concatenate([picture.pixels, gap, made], axis=1), picture)
-    return picture.notes
+@frozen(eq=False)
+class _Work:
+    """What is done to each file of a task."""
 
+    task: Task
+    left: Left
+    watch: Callable[[str, float], None]
+    room: Room = field(factory=lambda: Room(PIXELS))
 
-def _film(job: Job, task: Task, fresh: Path, watch: Callable[[str, float], None]) -> tuple[str, ...]:
-    def frame(pixels: np.ndarray) -> np.ndarray:
-        return enhanced(pixels, task.engine, task.wish.strength, task.wish.threads)
+    def one(self, job: Job) -> tuple[str, ...] | None:
+        """Enhance one file; returns what there is to say of it, None when it was done before."""
+        task, photo = self.task, not _is_film(job)
+        outputs = [job.target] + ([compared(job.target)] if task.wish.compare and photo else [])
+        try:
+            if not job.source.is_file():  # reading a pipe would never end
+                raise PictureError("broken link" if job.source.is_symlink() else "not a regular file")
+            digest = sha256(job.source)
+        except OSError as fault:
+            raise PictureError(fault.strerror or str(fault)) from fault
+        if task.ledger.is_done(job.name, digest, outputs):
+            return None
+        strange = [] if task.wish.overwrite else task.ledger.strange(job.name, outputs)
+        if strange:
+            raise PictureError(
+                f"{str(strange[0])!r} exists and is not what zerokd wrote: remove it, or give --overwrite"
+            )
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = {path: unfinished(path) for path in outputs}
+        for path in outputs:
+            self.left.remove(path)
+        try:
+            paths = list(fresh.values())
+            notes = self._photo(job, paths) if photo else self._film(job, paths[0])
+            task.ledger.note(job.name, digest, {path.name: made for path, made in fresh.items()})
+            for path, made in fresh.items():
+                os.replace(made, path)
+        finally:
+            for made in fresh.values():
+                made.unlink(missing_ok=True)
+        return notes
 
-    return film.enhance_film(job.source, fresh, frame, lambda share: watch(job.name, share))
+    def _photo(self, job: Job, fresh: list[Path]) -> tuple[str, ...]:
+        task, room = self.task, self.room
+        pixels = pixels_of(job.source) or room.pixels
+        # as many small ones at once as there are threads, each by one; all threads for one that takes much room
+        threads = 1 if pixels * task.wish.threads <= room.pixels and len(task.jobs) > 1 else task.wish.threads
+        with room.taken(pixels):
+            picture = read_picture(job.source)
+            made = enhanced(picture.pixels, task.engine, task.wish.strength, threads)
+            write_picture(fresh[0], made, picture)
+            for path in fresh[1:]:
+                gap = np.full((len(made), GAP, made.shape[2]), np.iinfo(made.dtype).max, made.dtype)
+                write_picture(path, np.concatenate([picture.pixels, gap, made], axis=1), picture)
+        return picture.notes
 
+    def _film(self, job: Job, fresh: Path) -> tuple[str, ...]:
+        task = self.task
 
-def _fresh(target: Path) -> Path:
-    """A hidden name beside an output; what a process that was killed left under such a name goes away."""
-    for left in target.parent.glob(f".{_literal(target.stem)}.*.part{_literal(target.suffix)}"):
-        process = left.name.removesuffix(f".part{target.suffix}").rpartition(".")[2]
-        if process.isdigit() and not _runs(int(process)):
-            with suppress(OSError):
-                left.unlink()
-    return target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+        def frame(pixels: np.ndarray) -> np.ndarray:
+            return enhanced(pixels, task.engine, task.wish.strength, task.wish.threads)
 
-
-def _literal(text: str) -> str:
-    return "".join(f"[{one}]" if one in "*?[" else one for one in text)
-
-
-def _runs(process: int) -> bool:
-    if os.name == "nt":  # where signal 0 is Ctrl-C
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return process != os.getpid()
+        return film.enhance_film(job.source, fresh, frame, lambda share: self.watch(job.name, share))

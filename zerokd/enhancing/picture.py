@@ -76,14 +76,28 @@ def read_picture(path: Path) -> Picture:
         raise PictureError(getattr(fault, "strerror", None) or str(fault).splitlines()[0][:160]) from fault
 
 
+def pixels_of(path: Path) -> int:
+    """How many a photo has by its head, 0 where that cannot be told."""
+    try:
+        image = _opened(path)
+        return int(image.width * image.height)
+    except pyvips.Error:
+        return 0
+
+
 def _reason(told: list[str]) -> str:
     first = told[0][:160] if told else "damaged"
     unknown = ("known" in first and "format" in first) or "blocked" in first
     return "not an image, or damaged at its start" if unknown else f"damaged or incomplete ({first})"
 
 
+def _opened(path: Path) -> Any:
+    """An image that is decoded when its pixels are asked for."""
+    return pyvips.Image.new_from_source(pyvips.Source.new_from_file(os.fsencode(path)), "", fail_on="error")
+
+
 def _decoded(path: Path) -> Picture:
-    image = pyvips.Image.new_from_source(pyvips.Source.new_from_file(os.fsencode(path)), "", fail_on="error")
+    image = _opened(path)
     if image.width * image.height > MOST:
         raise PictureError(f"{image.width}x{image.height} pixels, more than {MOST // 1_000_000} million")
     notes = []

@@ -67,38 +67,45 @@ class FileWorker:
             self.fault = _said(fault)
 
     def __call__(self, batch: dict[str, Iterable[bytes]]) -> dict[str, list[Any]]:
-        files = [*zip(batch["name"], batch["source"], batch["target"], strict=True)]
-        counted = ray.get(self.tries.begin.remote(b"batch of " + files[0][0])) > 1
-        rows = [self._row(*names, counted) for names in files]
-        return {key: [row[key] for row in rows] for key in rows[0]}
-
-    def _row(self, name: bytes, source: bytes, target: bytes, counted: bool) -> dict[str, Any]:
-        """What became of a file: "done", "before", "failed", or "stopped" where nothing can go on."""
+        names = [*batch["name"]]
+        places = [map(Path, map(os.fsdecode, batch[key])) for key in ("source", "target")]
+        jobs = [*map(Job, map(os.fsdecode, names), *places)]
         begun = time.monotonic()
-        if self.fault:
-            became, told = "stopped", self.fault
-        elif counted and ray.get(self.tries.begin.remote(name)) > TRIES:
-            became, told = "failed", f"FAILED: it ended its worker {TRIES} times (not enough memory?)"
+        if ray.get(self.tries.begin.remote(b"batch of " + names[0])) > 1:
+            became = [self._counted(*one) for one in zip(names, jobs, strict=True)]
         else:
-            became, told = self.enhance(Job(os.fsdecode(name), Path(os.fsdecode(source)), Path(os.fsdecode(target))))
-        if counted:
-            self.tries.end.remote(name)
-        return {
-            "name": name,
-            "became": became,
-            "told": told.encode("utf-8", "backslashreplace").decode(),
-            "worker": self.name,
-            "seconds": time.monotonic() - begun,
+            became = self.enhance(jobs)
+        seconds = (time.monotonic() - begun) / len(jobs)
+        rows: dict[str, list[Any]] = {
+            "name": names,
+            "became": [one for one, _ in became],
+            "told": [told for _, told in became],
         }
+        return rows | {"worker": [self.name] * len(jobs), "seconds": [seconds] * len(jobs)}
 
-    def enhance(self, job: Job) -> tuple[str, str]:
-        """What became of it, and what there is to say."""
-        told: list[str] = []
+    def _counted(self, name: bytes, job: Job) -> tuple[str, str]:
+        if ray.get(self.tries.begin.remote(name)) > TRIES:
+            became = "failed", f"FAILED: it ended its worker {TRIES} times (not enough memory?)"
+        else:
+            (became,) = self.enhance([job])
+        self.tries.end.remote(name)
+        return became
+
+    def enhance(self, jobs: list[Job]) -> list[tuple[str, str]]:
+        """What became of each file, and what there is to say of it: it is "done", was so "before", or "failed", or all
+        are "stopped", where nothing can go on."""
+        told: dict[str, str] = {}
         try:
-            summary = run(evolve(self.task, jobs=(job,)), lambda _, text: told.append(text))
+            if self.fault:
+                raise OutputError(self.fault)
+            summary = run(evolve(self.task, jobs=tuple(jobs)), told.__setitem__)
         except OutputError as fault:
-            return "stopped", _said(fault)
-        return "failed" if summary.failed else "before" if summary.before else "done", told[0]
+            return [("stopped", _said(fault))] * len(jobs)
+        states = dict.fromkeys(summary.done, "done") | dict.fromkeys(summary.before, "before")
+        return [
+            (states.get(job.name, "failed"), told[job.name].encode("utf-8", "backslashreplace").decode())
+            for job in jobs
+        ]
 
 
 def enhance_files(
