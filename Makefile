@@ -19,10 +19,11 @@ test: setup
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 	$(MAKE) test-plugins
 
-# each package by its own tests, installed, through its entry point
+# each package by its own tests, installed, through its entry point; two at a time, each told when it ends
 test-plugins: setup
 	$(BIN)/zerokd plugins
-	set -e; for package in $(PLUGINS); do echo "$$package"; (cd $$package && $(abspath $(BIN))/python -m pytest -q); done
+	@printf '%s\n' $(PLUGINS) | xargs -P 2 -I PACKAGE sh -c \
+		'told=$$(cd PACKAGE && $(abspath $(BIN))/python -m pytest -q 2>&1); code=$$?; echo "PACKAGE"; echo "$$told"; exit $$code'
 
 lint: setup
 	$(BIN)/ruff check .

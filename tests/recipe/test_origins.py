@@ -109,6 +109,7 @@ def test_every_value_says_where_it_comes_from(child):
         "observers": "default",
         "requires": "default",
         "checkpoint_seconds": "default",
+        "speed.autocast": "default",
         "speed.cache": "default",
         "speed.cache_gib": "default",
         "speed.compile": "default",

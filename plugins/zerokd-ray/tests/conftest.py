@@ -1,6 +1,7 @@
 """One cluster of this machine for all tests, and photos."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -9,8 +10,16 @@ from PIL import Image
 ray = pytest.importorskip("ray")
 
 
+ENGINE = "c" if shutil.which("cc") else "torch"  # the latter takes each worker seconds to import
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    os.environ["ZEROKD_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
-def cluster():
+def cluster(cache):
     ray.init(num_cpus=2, include_dashboard=False, object_store_memory=2**27, logging_level="error", log_to_driver=False)
     yield
     ray.shutdown()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import ray
+from conftest import ENGINE
 from zerokd_ray import Brighten
 
 import zerokd
@@ -13,10 +14,10 @@ def test_a_dataset_is_mapped(cluster):
     photos = ray.data.from_items([{"number": number, "image": image} for number, image in enumerate(dark)])
     made = photos.map(
         Brighten,
-        fn_constructor_kwargs={"to": "bright", "engine": "torch", "strength": 0.5},
+        fn_constructor_kwargs={"to": "bright", "engine": ENGINE, "strength": 0.5},
         compute=ray.data.ActorPoolStrategy(size=1),
     )
-    student, rows = zerokd.load(engine="torch"), {row["number"]: row for row in made.iter_rows()}
+    student, rows = zerokd.load(engine=ENGINE), {row["number"]: row for row in made.iter_rows()}
     assert sorted(rows) == [0, 1, 2, 3]
     for number, image in enumerate(dark):
         assert (rows[number]["image"] == image).all()
@@ -25,4 +26,4 @@ def test_a_dataset_is_mapped(cluster):
 
 def test_what_is_no_image_is_refused():
     with pytest.raises(ValueError, match=r"\(H, W, 3\) or \(H, W, 4\), not \(2, 2\)"):
-        Brighten(engine="torch")({"image": np.zeros((2, 2), np.uint8)})
+        Brighten(engine=ENGINE)({"image": np.zeros((2, 2), np.uint8)})

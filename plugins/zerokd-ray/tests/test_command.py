@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from conftest import ENGINE
+
 SCRIPT = "from zerokd_ray.command import main; main()"
 
 
@@ -13,10 +15,10 @@ def given(*arguments, cwd=None):
 
 def test_relative_paths_a_cluster_of_its_own_and_a_line_for_each_worker(photos):
     (photos / "0/bad.png").write_text("no photo")
-    done = given("in", "-o", "out", "--engine", "torch", "--workers", 1, cwd=photos.parent)
+    done = given("in", "-o", "out", "--engine", ENGINE, "--workers", 1, cwd=photos.parent)
     assert done.returncode == 1, done.stderr
     head, *said, counts, worker = done.stdout.splitlines()
-    assert head.startswith("10 files -> out; PyTorch")
+    assert head.startswith("10 files -> out; ")
     assert head.endswith("1 workers of 1 threads")
     assert said == ["0/bad.png: FAILED: not an image, or damaged at its start"]
     assert (counts.startswith("9 enhanced in"), counts.endswith("1 FAILED")) == (True, True)
@@ -28,7 +30,7 @@ def test_relative_paths_a_cluster_of_its_own_and_a_line_for_each_worker(photos):
 def test_mistakes_are_told_before_a_cluster_is_asked(photos):
     nothing = given(photos / "none", "-o", photos.parent / "out")
     assert (nothing.returncode, "does not exist" in nothing.stderr) == (3, True)
-    nobody = given(photos, "-o", photos.parent / "out", "--engine", "torch", "--address", "127.0.0.1:9")
+    nobody = given(photos, "-o", photos.parent / "out", "--engine", ENGINE, "--address", "127.0.0.1:9")
     assert nobody.returncode == 2
     assert nobody.stderr.startswith("there is no cluster at '127.0.0.1:9'")
     assert "Traceback" not in nothing.stderr + nobody.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import ray
+from conftest import ENGINE
 from zerokd_ray.files import TRIES, FileWorker, enhance_files
 
 from zerokd.enhancing.enhance import Wish, plan, run
@@ -15,7 +16,7 @@ ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 def planned(photos, out="out"):
-    return plan([photos], photos.parent / out, Wish(engine="torch"))
+    return plan([photos], photos.parent / out, Wish(engine=ENGINE))
 
 
 def contents(folder):
@@ -89,5 +90,5 @@ def test_a_worker_with_another_student_or_zerokd_ends_it(cluster, photos):
 
 
 def test_nothing_to_do_is_no_fault(cluster, photos):
-    none = plan([photos], photos.parent / "out", Wish(engine="torch"), shard=(1, 10**9))
+    none = plan([photos], photos.parent / "out", Wish(engine=ENGINE), shard=(1, 10**9))
     assert enhance_files(none, 1, lambda *line: None)[1] == {}
