@@ -57,7 +57,7 @@ class Stepper:
             if apart:
                 one = term_gradients(evaluation.weights, evaluation.values, self.own)
                 gradients = _added(gradients, one, share)
-            (share * evaluation.total).backward()
+            (evaluation.total if share == 1 else share * evaluation.total).backward()
             parts.append(evaluation.detached())
         return joined(parts), gradients
 
