@@ -20,7 +20,7 @@ from zerokd.enhancing.screen import Screen
 from zerokd.errors import Problem, RecipeError
 from zerokd.use.student_file import BUNDLED
 
-SHARED = 2**27  # bytes of memory that a cluster of this machine shares: names, no pixels
+SHARED = 2**30  # bytes of memory that a cluster of this machine shares: names, no pixels
 PATIENCE = 10.0  # seconds for a cluster to answer
 TOLD = {  # to Ray, unless the user tells it something else: nothing is sent away, and only what matters is printed
     "RAY_USAGE_STATS_ENABLED": "0",
