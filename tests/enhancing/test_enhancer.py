@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 import zerokd
+from zerokd.enhancing import enhancer
 from zerokd.enhancing.enhancer import Enhancer
 from zerokd.errors import WeightsError
 from zerokd.models.nano_dce import NanoDce
@@ -112,6 +113,19 @@ def test_the_bundled_student_brightens_the_dark_and_keeps_black_and_white(tmp_pa
     assert 50 < made[1] < 160
     assert 90 < made[2] < 200
     assert made == sorted(made)
+
+
+def test_engine_and_threads_are_those_that_are_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(enhancer, "choose", lambda *given, **more: asked.append((given, more)))
+    assert zerokd.load(engine="onnx", threads=3).engine is None
+    assert (asked[0][0][1], asked[0][1]["threads"]) == ("onnx", 3)
+
+
+@pytest.mark.parametrize("wrong", [{"engine": "fast"}, {"threads": 0}])
+def test_what_is_no_engine_and_no_number_of_threads_is_told(wrong):
+    with pytest.raises(ValueError, match="of auto, c, onnx, torch; threads is"):
+        zerokd.load(**wrong)
 
 
 def test_it_leaves_torchs_threads_alone(student):
