@@ -140,6 +140,13 @@ def test_a_fallback_is_said_and_written(build, tmp_path, monkeypatch):
     assert json.loads((folder.path / "manifest.json").read_text())["fallbacks"] == [told]
 
 
+@pytest.mark.parametrize(("name", "count"), [("off", 0), ("bfloat16", 0), ("float16", 1)])
+def test_what_is_slow_on_a_processor_is_said_and_written(build, name, count):
+    plan = prepare(build(f"speed.autocast={name}", 'run=["pretrain"]'), torch.device("cpu"))
+    cautions = account(plan)["cautions"]
+    assert sum("float16" in one for one in cautions) == count
+
+
 def test_problems_of_all_stages_come_together(build):
     components = build(
         'terms.task.color.on.enhanced="student.curve_map"',

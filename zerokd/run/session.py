@@ -47,6 +47,7 @@ SAMPLES = 4  # images a sample picture shows
 SURVEYED = 8  # images that the student's capacity is measured on
 MEASURED = 32  # images that fidelity and metrics are measured on, a few at a time
 UNTRAINED = "untrained"
+SLOW = 'speed: autocast = "float16" can take twenty times as long on a CPU; "bfloat16" is what processors multiply'
 SURVEY = ("capacity", "metrics")  # what is found out about the student at the end of each stage
 
 
@@ -118,7 +119,9 @@ def prepare(components: Components, device: torch.device) -> Plan:
     if problems:
         raise RecipeError(*dict.fromkeys(problems))
     without = tuple(one.uncompiled for one in steppers if one.uncompiled)
-    components = evolve(components, fallbacks=(*components.fallbacks, *without))
+    slow = (SLOW,) if components.speed.autocast == "float16" and device.type == "cpu" else ()
+    cautions = (*components.cautions, *slow)
+    components = evolve(components, fallbacks=(*components.fallbacks, *without), cautions=cautions)
     plan = Plan(components, tuple(steppers), tuple(evidences), training, held_out, device, gauge, {})
     plan.survey("nothing is trained yet", 1)  # a student that cannot be measured is refused now
     plan.untrained.update(plan.measure())
