@@ -28,15 +28,21 @@ _served: list[str] = []
 def zerokd(*arguments, cwd=None, env=None, timeout=240, fresh=False):
     """What ``subprocess.run`` gives for the command ``zerokd``, as text, in a ``fresh`` interpreter where it matters
     what is imported. No mistake ends in a traceback."""
-    if fresh:
-        command = [sys.executable, "-m", "zerokd", *arguments]
-        return subprocess.run(command, cwd=cwd, env=env, timeout=timeout, capture_output=True, text=True)
+    done = (_fresh if fresh else _forked)([os.fsdecode(one) for one in arguments], cwd, env, timeout)
+    assert "Traceback" not in done.stderr or "--traceback" in arguments, done.stderr
+    return done
+
+
+def _fresh(words, cwd, env, timeout):
+    command = [sys.executable, "-m", "zerokd", *words]
+    return subprocess.run(command, cwd=cwd, env=env, timeout=timeout, capture_output=True, text=True)
+
+
+def _forked(words, cwd, env, timeout):
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull, "rb") as nothing:
         files = [one.fileno() for one in (nothing, out, err)]
-        words = [os.fsdecode(one) for one in arguments]
         code = ask(server(), words, str(cwd or os.getcwd()), dict(os.environ if env is None else env), files, timeout)
         texts = [(one.seek(0), one.read().decode("utf-8", "backslashreplace"))[1] for one in (out, err)]
-    assert "Traceback" not in texts[1] or "--traceback" in words, texts[1]
     return subprocess.CompletedProcess(["zerokd", *words], code, *texts)
 
 

@@ -70,7 +70,7 @@ def test_a_run_that_a_signal_ends_goes_on_to_the_same_student(tmp_path, whole, n
 
 def test_two_runs_that_want_one_folder_are_one_run_and_one_message(tmp_path):
     """Both start at once, again and again; one trains, the other says so."""
-    for attempt in range(2):
+    for attempt in range(3):
         pair = [begun(*RUN, "--out", f"run{attempt}", cwd=tmp_path) for _ in range(2)]
         codes = sorted((found := ended(process))[0] for process in pair)
         assert codes == [0, 5], found

@@ -144,7 +144,7 @@ def test_cpp_takes_it_too(tmp_path, more):
 
 def test_a_skip_network_with_rows_of_its_own(tmp_path):
     torch.manual_seed(1)
-    model, exporter = ZeroDcePp(width=3).eval(), C(name="teacher")
+    model, exporter = ZeroDcePp(width=9).eval(), C(name="teacher")
     exporter.write(model, tmp_path / "teacher.h", {"recipe": "x"})
     low = np.random.default_rng(0).random((2, 3, 41, 37), np.float32)
     with torch.no_grad():

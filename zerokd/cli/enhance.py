@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zerokd.cli.options import Command, plugin_option
+from zerokd.cli.options import Command, plugin_option, with_all
 
 if TYPE_CHECKING:  # PIL and NumPy take longer than help does
     from zerokd.enhancing.enhance import Task
@@ -49,9 +49,7 @@ OPTIONS = (
 
 def enhance_options(command: Command) -> Command:
     """What is enhanced, and how: the keywords of :func:`planned`, but for ``threads``."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+    return with_all(OPTIONS, command)
 
 
 def planned(inputs: tuple[Path, ...], out: Path, shard: tuple[int, int], scale: int | None, **wish: Any) -> Task:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,11 @@ CHANGES = (
 
 def change_options(command: Command) -> Command:
     """What changes a recipe: the keywords of :func:`zerokd.recipe.overrides.changed`."""
-    for option in reversed(CHANGES):
+    return with_all(CHANGES, command)
+
+
+def with_all(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    """A command with these options, shown in this order."""
+    for option in reversed(options):
         command = option(command)
     return command

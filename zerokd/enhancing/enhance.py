@@ -23,6 +23,7 @@ from zerokd.enhancing.unfinished import Left, unfinished
 from zerokd.errors import OutputError, Problem, RecipeError
 from zerokd.use.student_file import BUNDLED, student_file
 
+AGAIN = "what was enhanced before is kept; run it again for the rest"
 BAND = 256  # rows that are computed at a time
 GAP = 8  # pixels between before and after
 PIXELS = 2**27  # of all photos that are worked on at a time: some 2 GiB
@@ -113,8 +114,8 @@ def run(
         OutputError: the outputs cannot be written.
     """
     summary, work = Summary(), _Work(task, Left(job.target for job in task.jobs), watch)
-    threads = min(task.wish.threads, len(task.jobs)) if task.engine.parallel else 1
-    with closing(outcomes(work.one, task.jobs, max(threads, 1), here=_is_film)) as made:
+    threads = max(1, min(task.wish.threads, len(task.jobs))) if task.engine.parallel else 1
+    with closing(outcomes(work.one, task.jobs, threads, here=_is_film)) as made:
         for job, outcome in made:
             _note(job, outcome, summary, tell)
     return summary
@@ -129,9 +130,8 @@ def _note(
         summary.failed[job.name] = str(fault) or "not enough memory"
         tell(job.name, f"FAILED: {summary.failed[job.name]}")
     except OSError as fault:
-        hint = "what was enhanced before is kept; run it again for the rest"
         text = f"cannot write {str(job.target)!r}: {fault.strerror or fault}"
-        raise OutputError(Problem(text, hints=(hint,))) from fault
+        raise OutputError(Problem(text, hints=(AGAIN,))) from fault
     else:
         (summary.before if notes is None else summary.done).append(job.name)
         tell(job.name, "; ".join(notes or ()))

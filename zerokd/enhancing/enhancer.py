@@ -49,13 +49,12 @@ class Enhancer:
     ):
         self.path = student_file(path)
         self._plugins = tuple(Path(plugin) for plugin in plugins)
-        self._engine, self._asked = engine, threads or 0
-        self._threads = threads or os.cpu_count() or 1
+        self._engine, self._threads = engine, threads
 
     @cached_property
     def engine(self) -> Engine:
         """What computes arrays and photos: the student compiled to C, onnxruntime, or PyTorch."""
-        return choose(self.path, self._engine, threads=self._asked, plugins=self._plugins)
+        return choose(self.path, self._engine, threads=self._threads or 0, plugins=self._plugins)
 
     @cached_property
     def model(self) -> Model:
@@ -98,7 +97,7 @@ class Enhancer:
             raise ValueError(f"pixels are uint8, uint16 or float32 in [0, 1], not {image.dtype}")
         if image.ndim != 3 or image.shape[2] not in (3, 4) or not image.size:
             raise ValueError(f"an array is (H, W, 3) or (H, W, 4), not {image.shape}")
-        return enhanced(np.ascontiguousarray(image), self.engine, strength, self._threads)
+        return enhanced(np.ascontiguousarray(image), self.engine, strength, self._threads or os.cpu_count() or 1)
 
     def _tensor(self, image: Any, strength: float) -> Any:
         from zerokd.models.le_curve import le_curve

@@ -17,12 +17,11 @@ import ray
 from attrs import define, evolve
 from ray.exceptions import RayError, RayTaskError
 
-from zerokd.enhancing.enhance import Summary, Task, Wish, ready, run
+from zerokd.enhancing.enhance import AGAIN, Summary, Task, Wish, ready, run
 from zerokd.enhancing.inputs import Job
 from zerokd.errors import OutputError, Problem, WeightsError, ZerokdError
 
 AT_ONCE = 64  # files that a worker is handed, at most
-AGAIN = "what was enhanced is kept; run it again for the rest"
 TRIES = 2  # of a file that may have ended the worker that had it
 
 
