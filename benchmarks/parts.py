@@ -1,4 +1,4 @@
-"""Parts of a step and of an epoch against the usual way: SSIM, teacher, optimizer, data, and what the framework adds.
+"""Parts of a step and of an epoch against the usual way: SSIM, teacher, optimizer and data.
 
     python benchmarks/parts.py [--threads 1] [--rounds 9] [--json]
 
@@ -18,43 +18,23 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
+from loop import terms
 from PIL import Image
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from zerokd.data.folder import Folder
 from zerokd.evaluation.cost import machine
-from zerokd.losses.exposure_control import exposure_control
 from zerokd.losses.ssim import Ssim
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 from zerokd.objective.probe import probe
-from zerokd.plugin.host import discover
-from zerokd.recipe.document import parse_document
-from zerokd.recipe.resolve import resolve
-from zerokd.recipe.schema import validate
-from zerokd.run.batches import Batch, to_float
+from zerokd.run.batches import to_float
 from zerokd.run.device import layout
-from zerokd.run.step import stepper
 from zerokd.run.training import Training
 
 BATCH = 4
 Pair = tuple[str, Callable[[], object], Callable[[], object]]
-RECIPE = """
-name = "terms"
-run = ["only"]
-[data]
-use = "dead_leaves"
-size = 64
-count = 4
-held_out = 0.0
-[models.student]
-use = "nano_dce"
-[stages.only]
-use = "self_supervised"
-objective = "all"
-epochs = 1000
-"""
 
 
 def images(size: int, seed: int = 0) -> Tensor:
@@ -97,7 +77,7 @@ def optimizer() -> Pair:
     adam = torch.optim.Adam(plain.parameters(), lr=1e-3)
     for one in plain.parameters():
         one.grad = torch.rand_like(one)
-    components, phase = _terms(1)
+    components, phase = terms(1)
     training = Training(phase, probe(phase, components, images(64)[:2]), components)
     training.follow(torch.rand(161))
 
@@ -134,37 +114,6 @@ def data(folder: Path, side: int, size: int = 256) -> Pair:
     return f"an image of a {side}x{side} JPEG, at {size}", usual, ours
 
 
-def _terms(count: int):
-    tables = [f'[terms.all.t{i}]\nuse = "exposure_control"\nlevel = {0.3 + 0.4 * i / count}\n' for i in range(count)]
-    document = parse_document(RECIPE + "\n".join(tables), "terms.toml")
-    components = resolve(validate(document), document, discover())
-    return components, components.phases[0]
-
-
-def framework(count: int) -> Pair:
-    """A step of so many cheap terms on 64x64 against the same written by hand."""
-    components, phase = _terms(count)
-    low = images(64)
-    objective = probe(phase, components, low[:2])
-    training, one = Training(phase, objective, components), stepper(phase, objective, components, low[:2], 4)
-    student, levels = components.student, [0.3 + 0.4 * i / count for i in range(count)]
-    batch = Batch(0, low, ("a", "b", "c", "d"))
-
-    def usual() -> None:
-        training.forget()
-        enhanced = student(low)["enhanced"]
-        values = torch.stack([exposure_control(enhanced, 16, level) for level in levels])
-        values.mean(dim=1).sum().backward()
-        training.clip()
-
-    def ours() -> None:
-        training.forget()
-        one.backward(batch, 0, apart=False)
-        training.clip()
-
-    return f"a step of {count} cheap terms, 64 pixels", usual, ours
-
-
 def compared(pair: Pair, rounds: int) -> dict[str, object]:
     name, usual, ours = pair
     times: tuple[list[float], list[float]] = ([], [])
@@ -189,7 +138,7 @@ def main(threads: int, rounds: int, as_json: bool) -> None:
         pairs = [ssim(size) for size in sizes] + [teacher(size) for size in sizes[:2]]
         pairs += [data(Path(folder), side) for side in (512, 2048)]
         rows = [compared(pair, rounds) for pair in pairs]
-        rows += [compared(pair, 40 * rounds) for pair in (optimizer(), *map(framework, (1, 10, 40)))]
+        rows += [compared(optimizer(), 40 * rounds)]
     about = machine() | {"threads": threads}
     if as_json:
         click.echo(json.dumps({"machine": about, "batch": BATCH, "rows": rows}, indent=2))

@@ -19,3 +19,8 @@ def test_gradient_is_twice_the_mean_difference():
     prediction = torch.full((1, 1, 2, 2), 3.0, requires_grad=True)
     mse(prediction, torch.ones(1, 1, 2, 2)).sum().backward()
     torch.testing.assert_close(prediction.grad, torch.full((1, 1, 2, 2), 1.0))
+
+
+def test_gradient_of_the_gradient():
+    one, other = (torch.rand(2, 3, 4, 4, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    assert torch.autograd.gradgradcheck(mse, (one, other))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from zerokd.losses.ssim import Ssim, ssim
+from zerokd.losses.ssim import _MADE, MATRICES, Ssim, ssim
 
 
 def random_pair(*shape, dtype=torch.float64):
@@ -92,3 +92,19 @@ def test_config_refuses(options):
 
 def test_min_size_is_the_window():
     assert Ssim(window=7).min_size() == 7
+
+
+def test_a_blur_that_was_first_made_without_gradient_can_be_trained_through():
+    x, y = random_pair(1, 3, 19, 23)
+    with torch.inference_mode():
+        expected = ssim(x, y, window=9).clone()
+    value = ssim(x.requires_grad_(), y, window=9)
+    assert torch.equal(value.detach(), expected)
+    assert torch.autograd.grad(value.sum(), x)[0].abs().sum() > 0
+
+
+def test_of_many_sizes_few_blurs_are_remembered():
+    for size in range(40, 40 + 3 * MATRICES):
+        x, y = random_pair(1, 1, size, size)
+        assert len(_MADE) <= MATRICES
+        assert torch.equal(ssim(x, y), ssim(x, y))

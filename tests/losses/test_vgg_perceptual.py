@@ -64,7 +64,7 @@ def test_the_released_layers(real, layers):
 def test_min_size_leaves_one_pixel_in_the_deepest_map(layer, side):
     loss = VggPerceptual(weights="random", layers=[layer])
     assert loss.min_size() == side
-    assert loss.maps(torch.rand(1, 3, side, side))[0].shape[2:] == (1, 1)
+    assert next(loss.maps(torch.rand(1, 3, side, side))).shape[2:] == (1, 1)
 
 
 def test_only_the_layers_in_use_are_built():
@@ -268,3 +268,27 @@ def test_half_precision_on_request_is_near_and_gives_float32():
     torch.testing.assert_close(near, value, rtol=2e-2, atol=0)
     assert not torch.equal(near, value)
     assert (close - slope).norm() < 6e-2 * slope.norm()
+
+
+def test_a_map_is_compared_before_the_next_is_made():
+    """So that a backward pass does not hold the gradients of all of them at once."""
+    made, loss = [], VggPerceptual(weights="random")
+    prediction, target = random_pair()
+    wanted = list(loss.maps(target))
+
+    def told():
+        for name, one in zip(DEFAULT, loss.maps(prediction), strict=True):
+            made.append(name)
+            yield one
+
+    class Watched(torch.Tensor):
+        """Says when it is read."""
+
+        @classmethod
+        def __torch_function__(cls, function, types, arguments=(), options=None):
+            if made[-1:] != ["read"]:
+                made.append("read")
+            return super().__torch_function__(function, types, arguments, options or {})
+
+    module.vgg_perceptual(told(), [one.as_subclass(Watched) for one in wanted])
+    assert made == ["relu1_1", "read", "relu1_2", "read", "relu2_1", "read"]

@@ -96,11 +96,15 @@ def test_a_tapped_feature_survives_a_later_in_place_activation():
 
     net = Net()
     low = torch.rand(1, 3, 4, 4) - 0.5
-    tensors = Forward("student", net, ("conv",)).compute({"low": low})
-    assert torch.equal(tensors["student.features.conv"], net.conv(low))
-    assert (tensors["student.features.conv"] < 0).any()
-    assert torch.equal(tensors["student.enhanced"], net.conv(low).relu())
-    assert not net.conv._forward_hooks
+    one = Forward("student", net, ("conv", "act"))
+    for _ in range(2):
+        tensors = one.compute({"low": low})
+        assert torch.equal(tensors["student.features.conv"], net.conv(low))
+        assert (tensors["student.features.conv"] < 0).any()
+        assert torch.equal(tensors["student.enhanced"], net.conv(low).relu())
+        assert tensors["student.features.act"] is tensors["student.enhanced"]
+        assert one.copied == {"conv"}
+        assert not net.conv._forward_hooks
 
 
 def test_a_traced_call_notes_measured_shapes_and_declared_ranges(distill):

@@ -2,7 +2,7 @@
 
 import torch
 
-from zerokd.run.batches import batches, generator, split, to_float
+from zerokd.run.batches import batches, generator, seed_draws, seed_of, split, to_float
 
 CPU = torch.device("cpu")
 
@@ -17,6 +17,13 @@ def test_a_generator_depends_on_its_key_alone():
     torch.rand(100)
     assert torch.equal(first, torch.rand(3, generator=generator(1, "pretrain", 2)))
     assert not torch.equal(first, torch.rand(3, generator=generator(1, "pretrain", 3)))
+
+
+def test_draws_without_a_generator_are_those_that_pytorch_makes_of_the_seed():
+    seed_draws(CPU, 1, "pretrain", 2)
+    found = torch.rand(3)
+    torch.manual_seed(seed_of(1, "pretrain", 2))
+    assert torch.equal(found, torch.rand(3))
 
 
 def test_every_epoch_sees_every_image_once_in_another_order(build):

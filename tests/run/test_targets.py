@@ -5,6 +5,7 @@ import torch
 
 from tests.objective.test_graph import count_forwards
 from zerokd.errors import PluginError
+from zerokd.losses import ssim
 from zerokd.objective.probe import probe
 from zerokd.run.targets import CHECKED, Share, Targets
 
@@ -76,14 +77,19 @@ def test_nothing_is_kept_without_memory_of_augmented_images_or_in_a_single_epoch
         assert (one.bytes_held(), one.reused, one.computed) == (0, 0, 8)
 
 
-def test_what_losses_prepare_is_kept_too(build):
+@pytest.mark.parametrize("copied", [2**22, 0])
+def test_what_losses_prepare_is_kept_too_and_stays_apart_where_it_is_large(build, monkeypatch, copied):
+    monkeypatch.setattr("zerokd.run.targets.COPIED", copied)
     _, one = targets(build, "terms.distillation.structure.weight=0.05")
     first, second = one.of(LOW, NAMES), one.of(LOW, NAMES)
     assert list(first.prepared) == ["distillation.structure"]
     parts = [each.prepared["distillation.structure"] for each in (first, second)]
-    assert [len(part) for part in parts] == [4, 4]  # one for each image
+    assert [len(part) for part in parts] == ([1, 1] if copied else [4, 4])  # one for each image
     for made, kept in zip(*parts, strict=True):
         assert all(torch.equal(one, other) for one, other in zip(made, kept, strict=True))
+    wanted = ssim.local(first.tensors["teacher.enhanced"], 11, 1.5)
+    for place, tensor in enumerate(wanted):
+        torch.testing.assert_close(torch.cat([part[place] for part in parts[1]]), tensor, atol=1e-7, rtol=0)
     assert (one.computed, one.reused) == (4, 4)
     assert Share("distillation.structure, prepared", 4 * 3 * (3 * PIXELS + 1), 4) in one.shares
 

@@ -35,4 +35,5 @@ class RandomGamma(Augmentation):
         return least + (greatest - least) * torch.rand((), generator=generator)
 
     def apply(self, low: Tensor, draws: Tensor) -> Tensor:
-        return low ** draws.view(-1, 1, 1, 1)
+        # equal to low ** draws but for the last bits, and up to twice as fast
+        return low.log2().mul_(draws.view(-1, 1, 1, 1)).exp2_()

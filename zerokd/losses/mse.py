@@ -36,7 +36,7 @@ class _MeanSquare(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         prediction, target = ctx.saved_tensors
         scale = 2 * slope * len(prediction) / prediction.numel()
-        found = (_difference(prediction, target) * scale.view(-1, *[1] * (prediction.ndim - 1))).to(prediction.dtype)
+        found = _difference(prediction, target).mul_(scale.view(-1, *[1] * (prediction.ndim - 1))).to(prediction.dtype)
         return found if ctx.needs_input_grad[0] else None, -found if ctx.needs_input_grad[1] else None
 
 

@@ -13,7 +13,10 @@ import zerokd
 from zerokd import Loss, Port
 
 BLOCK = 32  # rows of a band matrix that are multiplied at once
+MATRICES = 8  # that are remembered
 K1, K2 = 0.01, 0.03  # the paper's stabilising constants, as shares of the data range
+
+_MADE: dict[tuple[object, ...], Tensor] = {}
 
 
 def ssim(prediction: Tensor, target: Tensor, window: int = 11, sigma: float = 1.5, data_range: float = 1.0) -> Tensor:
@@ -93,13 +96,24 @@ def _blocks(size: int, reach: int) -> Iterator[tuple[int, int, int, int]]:
 def _weights(size: int, window: int, sigma: float, like: Tensor) -> Tensor:
     """(size, size): row i holds the Gaussian weights of the window around pixel i, folded back at the border.
 
-    As a matrix product the blur is several times faster than as a convolution, and never rounded to TF32.
+    As a matrix product the blur is several times faster than as a convolution, and never rounded to TF32. A matrix is
+    made once, since on small images that takes as long as the products.
     """
-    offset = torch.arange(window, device=like.device) - window // 2
-    weights = torch.softmax(-(offset.to(like.dtype) / sigma).square() / 2, dim=0)
-    sources = (torch.arange(size, device=like.device).unsqueeze(1) + offset).abs()
-    sources = size - 1 - (size - 1 - sources).abs()
-    return like.new_zeros(size, size).scatter_add_(1, sources, weights.expand(size, -1))
+    key = size, window, sigma, like.dtype, like.device
+    if key in _MADE:
+        return _MADE[key]
+    with torch.inference_mode(False):
+        offset = torch.arange(window, device=like.device) - window // 2
+        weights = torch.softmax(-(offset.to(like.dtype) / sigma).square() / 2, dim=0)
+        sources = (torch.arange(size, device=like.device).unsqueeze(1) + offset).abs()
+        sources = size - 1 - (size - 1 - sources).abs()
+        zeros = torch.zeros(size, size, dtype=like.dtype, device=like.device)
+        made = zeros.scatter_add_(1, sources, weights.expand(size, -1))
+    if type(made) is Tensor:  # whoever only traces has others, which mean nothing later
+        while len(_MADE) >= MATRICES:
+            del _MADE[next(iter(_MADE))]
+        _MADE[key] = made
+    return made
 
 
 @final

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, final
 
@@ -25,11 +25,12 @@ from zerokd.weights import load_into, read_weights, weights_path
 IMAGE = (0.0, 1.0)
 
 
-def vgg_perceptual(prediction: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
+def vgg_perceptual(prediction: Iterable[Tensor], target: Sequence[Tensor]) -> Tensor:
     """Mean squared difference of each pair of feature maps, averaged over the maps, per image.
 
     Args:
-        prediction: feature maps of the one image, each (N, C, H, W).
+        prediction: feature maps of the one image, each (N, C, H, W). Each is compared before the next is asked for, so
+            that a backward pass, which goes the other way, holds one map's gradient and not that of all.
         target: those of the other.
 
     Returns:
@@ -141,16 +142,15 @@ class VggPerceptual(Loss):
         """The value per image, from the target's feature maps."""
         return image_by_image(lambda image, *wanted: vgg_perceptual(self.maps(image), wanted), prediction, *target)
 
-    def maps(self, image: Tensor) -> list[Tensor]:
-        wanted, found = {RELUS[layer] for layer in self.config.layers}, []
+    def maps(self, image: Tensor) -> Iterator[Tensor]:
+        wanted = {RELUS[layer] for layer in self.config.layers}
         image = ((image - self.mean) / self.spread).to(
             next(self.features.parameters()).dtype, memory_format=torch.channels_last
         )
         for index, layer in enumerate(self.features):
             image = layer(image)
             if index in wanted:
-                found.append(image)
-        return found
+                yield image
 
     def _fill(self, weights: str, seed: int) -> None:
         randomise(self.features, seed)

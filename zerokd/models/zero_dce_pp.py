@@ -80,8 +80,8 @@ class ZeroDcePp(Model):
     def _estimate(self, x: Tensor) -> Tensor:
         x1 = torch.relu(self.e_conv1(x))
         x2 = torch.relu(self.e_conv2(x1))
-        x3 = torch.relu(self.e_conv3(x2))
-        x4 = torch.relu(self.e_conv4(x3))
-        x5 = torch.relu(self.e_conv5(torch.cat([x3, x4], 1)))
-        x6 = torch.relu(self.e_conv6(torch.cat([x2, x5], 1)))
-        return torch.tanh(self.e_conv7(torch.cat([x1, x6], 1)))
+        x = torch.relu(self.e_conv3(x2))
+        x = torch.cat([x, torch.relu(self.e_conv4(x))], 1)  # what was x is let go: at 32 channels each tensor is large
+        x = torch.cat([x2, torch.relu(self.e_conv5(x))], 1)
+        x = torch.cat([x1, torch.relu(self.e_conv6(x))], 1)
+        return torch.tanh(self.e_conv7(x))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import torch
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from torch import Tensor, nn
 
 from zerokd.objective.precision import DTYPES, narrow
@@ -26,7 +26,7 @@ class Forward:
     """One run of a model: its outputs and tapped features. All but the trained one run in eval mode, without gradient,
     and so does that one where it is only measured (``at_rest``).
 
-    A tapped feature is copied as it leaves its layer, so that a later in-place activation cannot change it.
+    A tapped feature is what leaves its layer: it is ``copied`` where a later in-place activation was seen to change it.
     """
 
     owner: str
@@ -36,6 +36,7 @@ class Forward:
     at_rest: bool = False
     frozen: bool = False
     dtype: torch.dtype | None = None  # of its layers, where that is not float32
+    copied: set[str] = field(factory=set)
 
     @property
     def told_by(self) -> tuple[str, ...]:
@@ -48,13 +49,21 @@ class Forward:
 
     @property
     def writes(self) -> tuple[str, ...]:
-        features = [f"{self.owner}.{FEATURES}.{layer}" for layer in self.layers]
-        return (*(f"{self.owner}.{output}" for output in self.network.outputs()), *features)
+        return (*(f"{self.owner}.{output}" for output in self.network.outputs()), *map(self._feature, self.layers))
 
     def compute(self, tensors: Tensors) -> dict[str, Tensor]:
+        made, changed = self._run(tensors)
+        if changed:
+            self.copied.update(changed)
+            made, _ = self._run(tensors)
+        return made
+
+    def _run(self, tensors: Tensors) -> tuple[dict[str, Tensor], list[str]]:
+        """What it makes, and the layers whose output was changed after it was tapped."""
         tapped: dict[str, Tensor] = {}
+        left: list[tuple[str, Tensor, int]] = []
         hooks = [
-            self.network.get_submodule(name).register_forward_hook(self._keep(tapped, name)) for name in self.layers
+            self.network.get_submodule(one).register_forward_hook(self._keep(tapped, left, one)) for one in self.layers
         ]
         trained = self.owner == TRAINED and not self.at_rest
         try:
@@ -66,13 +75,18 @@ class Forward:
         finally:
             for hook in hooks:
                 hook.remove()
-        return {f"{self.owner}.{name}": value for name, value in outputs.items()} | tapped
+        changed = [layer for layer, output, version in left if output._version != version]
+        return {f"{self.owner}.{name}": value for name, value in outputs.items()} | tapped, changed
 
-    def _keep(self, tapped: dict[str, Tensor], layer: str) -> Callable[..., None]:
+    def _keep(self, tapped: dict[str, Tensor], left: list[tuple[str, Tensor, int]], layer: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: object, output: Tensor) -> None:
-            tapped[f"{self.owner}.{FEATURES}.{layer}"] = output.clone()
+            tapped[self._feature(layer)] = kept = output.clone() if layer in self.copied else output
+            left.append((layer, kept, kept._version))
 
         return hook
+
+    def _feature(self, layer: str) -> str:
+        return f"{self.owner}.{FEATURES}.{layer}"
 
     def describe(self, signals: Signals) -> dict[str, Signal]:
         return {f"{self.owner}.{name}": signal for name, signal in self.network.outputs().items()}

@@ -16,6 +16,8 @@ from zerokd.objective.graph import Adaptation, Graph
 from zerokd.plugin.contracts import Loss
 from zerokd.recipe.components import Phase
 
+Numbers = tuple[float, float, dict[str, float]]  # total, norm of its gradient, mean value of each term
+
 
 @frozen(eq=False)
 class Evaluation:
@@ -32,6 +34,12 @@ class Evaluation:
         """The same without its graph."""
         values = {label: value.detach() for label, value in self.values.items()}
         return Evaluation(self.total.detach(), values, self.weights)
+
+    def numbers(self, norm: Tensor) -> Numbers:
+        """These for a norm, in one wait for the device."""
+        means = torch.stack([*self.values.values()]).mean(dim=1)
+        total, size, *values = torch.cat([self.total.view(1), norm.view(1), means]).tolist()
+        return total, size, dict(zip(self.values, values, strict=True))
 
 
 def joined(parts: Sequence[Evaluation]) -> Evaluation:

@@ -45,8 +45,10 @@ class Loss(Component, nn.Module):
     factor: float = 1.0
 
     def __call__(self, **ports: Tensor) -> Tensor:
-        asks = {name for name, port in self.ports.items() if port.grad}
-        value: Tensor = super().__call__(**{n: one if n in asks else one.detach() for n, one in ports.items()})
+        for name, port in self.ports.items():
+            if not port.grad and name in ports and ports[name].requires_grad:
+                ports[name] = ports[name].detach()
+        value: Tensor = super().__call__(**ports)
         return value
 
     def min_size(self) -> int:

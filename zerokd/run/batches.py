@@ -34,6 +34,14 @@ def generator(*key: object) -> torch.Generator:
     return torch.Generator().manual_seed(seed_of(*key))
 
 
+def seed_draws(device: torch.device, *key: object) -> None:
+    """Have ``key`` decide what is drawn next without a generator. PyTorch's own function for that also keeps a trace of
+    the stack for each kind of device that is not in use, which takes longer than many a term."""
+    torch.default_generator.manual_seed(seed_of(*key))
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed_of(*key))
+
+
 def split(data: Data, held_out: float) -> tuple[list[int], list[int]]:
     """Indices to train on and indices held out, the same in every stage and for every seed.
 
@@ -64,7 +72,7 @@ def check_data(data: Data, source: str) -> None:
 
 def to_float(images: Sequence[Tensor], device: torch.device) -> Tensor:
     """uint8 images as one batch (N, 3, H, W), float32 in [0, 1]."""
-    return torch.stack(list(images)).to(device).float() / 255
+    return torch.stack(list(images)).to(device).float().div_(255)
 
 
 def batches(

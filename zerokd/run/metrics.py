@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-import torch
-from torch import Tensor
-
 from zerokd.errors import Problem, RunFolderError
 from zerokd.objective.gradients import Shares
-from zerokd.objective.objective import Evaluation, Objective
+from zerokd.objective.objective import Numbers, Objective
 from zerokd.recipe.components import Phase
 from zerokd.run.failure import Failure
 
@@ -38,7 +35,11 @@ def open_metrics(path: Path, length: int) -> TextIO:
 
 def write_line(file: TextIO, line: dict[str, Any]) -> None:
     """One object as a line of JSON; those of steps wait for the next of another kind to reach the disk."""
-    file.write(json.dumps(finite(line)) + "\n")
+    try:
+        text = json.dumps(line, allow_nan=False)
+    except ValueError:
+        text = json.dumps(finite(line))
+    file.write(text + "\n")
     if line["kind"] in ("epoch", "metric"):
         file.flush()
 
@@ -90,14 +91,13 @@ class Metrics:
         return self.file.tell()
 
     def record(
-        self, epoch: int, rate: float, norm: Tensor, evaluation: Evaluation, gradients: Shares | None = None
+        self, epoch: int, rate: float, numbers: Numbers, weights: Mapping[str, float], gradients: Shares | None = None
     ) -> None:
         """Note one step, and the gradients of its terms where they were measured."""
-        means = torch.stack([*evaluation.values.values()]).mean(dim=1)
-        total, size, *values = torch.cat([evaluation.total.view(1), norm.view(1), means]).tolist()  # one wait
+        total, size, values = numbers
         terms = {
-            label: {"value": value, "weight": weight, "contribution": weight * value}
-            for (label, weight), value in zip(evaluation.weights.items(), values, strict=True)
+            label: {"value": value, "weight": weights[label], "contribution": weights[label] * value}
+            for label, value in values.items()
         }
         if self._epoch and self._epoch[-1]["epoch"] != epoch:
             self._close_epoch()

@@ -13,7 +13,7 @@ from torch import Tensor
 from zerokd.errors import Problem, RecipeError
 from zerokd.objective.objective import Evaluation, joined
 from zerokd.recipe.components import Components
-from zerokd.run.batches import Batch, batches, generator, seed_of
+from zerokd.run.batches import Batch, batches, generator, seed_draws
 from zerokd.run.group import Group
 from zerokd.run.session import Plan
 from zerokd.run.step import Stepper, sees_batch
@@ -118,7 +118,7 @@ def serve(plan: Plan, group: Group) -> None:
             _, batch = next(coming)
         assert training is not None
         training.forget()
-        torch.manual_seed(seed_of(plan.components.seed, stepper.phase.name, step))
+        seed_draws(plan.device, plan.components.seed, stepper.phase.name, step)
         stepper.follow(batch, step, apart)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-
-import torch
 
 from zerokd.objective.aggregation import aggregated
 from zerokd.objective.gradients import compare
 from zerokd.recipe.components import Components
-from zerokd.run.batches import Batch, batches, seed_of
+from zerokd.run.batches import Batch, batches, seed_draws
 from zerokd.run.failure import explain, restore
 from zerokd.run.guard import Guard
 from zerokd.run.metrics import Metrics
@@ -47,7 +46,7 @@ def take(
         NotFiniteError: see :func:`train`.
     """
     phase, step, buffers = training.phase, metrics.step, [*training.student.buffers()]
-    torch.manual_seed(seed_of(components.seed, phase.name, step))  # a term that draws can be repeated
+    seed_draws(batch.low.device, components.seed, phase.name, step)  # a term that draws can be repeated
     kept = [one.clone() for one in buffers]  # a forward may move them
     diagnosed = (step + 1) % components.diagnose_every == 0
     training.forget()
@@ -56,9 +55,10 @@ def take(
     if phase.aggregator is not None:
         training.follow(aggregated(phase.aggregator, phase.aggregate, gradients))
     norm = training.clip()
-    if torch.isfinite(torch.stack([evaluation.total, norm])).all():
+    numbers = evaluation.numbers(norm)
+    if all(map(math.isfinite, numbers[:2])):
         rate = training.descend(step)
-        metrics.record(batch.epoch, rate, norm, evaluation, shares)
+        metrics.record(batch.epoch, rate, numbers, evaluation.weights, shares)
     else:
         restore(buffers, kept)
         failure = explain(phase, training.objective, batch, step + 1, evaluation, training.student)

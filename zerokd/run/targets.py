@@ -15,6 +15,7 @@ from zerokd.recipe.components import Phase
 
 CHECKED = 100  # one in so many uses of what is kept is computed again and compared
 CLOSE = 1e-5  # by how much that may differ where an image is not computed by itself
+COPIED = 2**22  # bytes that a CPU copies sooner than it calls a loss once more for each image
 
 
 @frozen
@@ -128,13 +129,18 @@ def _items(kept: Kept) -> dict[str, tuple[Tensor, ...]]:
 
 
 def _packed(parts: Sequence[Kept]) -> Kept:
-    """What is kept of several images, as one batch. What is prepared stays apart on the CPU: it may be large."""
+    """What is kept of several images, as one batch. What is prepared stays apart on a CPU where it is large: a copy
+    would cost more than going image by image."""
     if len(parts) == 1:
         return parts[0]
     tensors = {name: torch.cat([one.tensors[name] for one in parts]) for name in parts[0].tensors}
     prepared = {label: tuple(part for one in parts for part in one.prepared[label]) for label in parts[0].prepared}
-    whole = any(one.device.type != "cpu" for each in prepared.values() for part in each for one in part)
-    return Kept(tensors, {label: _joined(each) for label, each in prepared.items()} if whole else prepared)
+    return Kept(tensors, {label: each if _large(each) else _joined(each) for label, each in prepared.items()})
+
+
+def _large(parts: Sequence[Prepared]) -> bool:
+    tensors = [one for part in parts for one in part]
+    return sum(one.nbytes for one in tensors) > COPIED and all(one.device.type == "cpu" for one in tensors)
 
 
 def _joined(parts: Sequence[Prepared]) -> tuple[Prepared, ...]:
