@@ -7,15 +7,16 @@ from zerokd.recipe.speed import Speed
 
 
 def test_memory_is_told_in_gib_and_off_means_none():
-    assert Speed().cache_bytes == 4 * 2**30
-    assert Speed(cache_gib=0.5).cache_bytes == 2**29
-    assert Speed(cache="off").cache_bytes == 0
+    assert Speed().room == 4 * 2**30
+    assert Speed(cache_gib=0.5).room == 2**29
+    assert Speed(cache="disk", cache_gib=0.5).room == 2**29
+    assert Speed(cache="off").room == 0
 
 
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
-        ("speed.cache=true", "'auto' or 'off'"),
+        ("speed.cache=true", "'auto', 'disk' or 'off'"),
         ("speed.cache_gib=-1.0", "speed.cache_gib"),
         ("speed.images_at_once=0", "speed.images_at_once"),
         ("speed.fast=true", "speed.fast"),

@@ -7,7 +7,9 @@ from tests.objective.test_graph import count_forwards
 from zerokd.errors import PluginError
 from zerokd.losses import ssim
 from zerokd.objective.probe import probe
-from zerokd.run.targets import CHECKED, Share, Targets
+from zerokd.recipe.speed import Speed
+from zerokd.run.in_memory import Share
+from zerokd.run.targets import CHECKED, Targets
 
 LOW = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 NAMES = ("a", "b", "c", "d")
@@ -15,10 +17,14 @@ PIXELS = 32 * 32
 SMALL = ("terms.distillation.perceptual.weight=0", "terms.distillation.structure.weight=0", "stages.distill.epochs=2")
 
 
-def targets(build, *settings, room=2**30, images=4):
+CPU = torch.device("cpu")
+
+
+def targets(build, *settings, room=2**30, images=4, cache="auto"):
     components = build(*SMALL, *settings)
     phase = components.phases[1]
-    return components, Targets(phase, probe(phase, components, LOW), images, room)
+    speed = Speed(cache=cache, cache_gib=room / 2**30)
+    return components, Targets(phase, probe(phase, components, LOW), images, speed, CPU)
 
 
 def test_a_teacher_runs_once_for_each_image_not_once_for_each_epoch(build):

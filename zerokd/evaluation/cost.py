@@ -6,7 +6,6 @@ import os
 import platform
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from attrs import frozen
 from torch.utils.flop_counter import FlopCounterMode
 
 from zerokd.plugin.contracts import Model
+from zerokd.run.device import processor
 
 COUNTED_ON = 96  # side of the image that operations are counted on
 TIMED_ON = (512, 512)  # height and width that time is taken on
@@ -47,17 +47,9 @@ def cost_of(model: Model) -> Cost:
 def machine() -> dict[str, Any]:
     """What times were taken on."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "platform": platform.platform(),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

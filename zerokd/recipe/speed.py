@@ -12,10 +12,12 @@ from zerokd.plugin.config import Config
 class Speed(Config):
     """Memory and machine code for time."""
 
-    cache: Literal["auto", "off"] = Field(
-        "auto", description="keep what is frozen for images that come again, or compute it at each step"
+    cache: Literal["auto", "disk", "off"] = Field(
+        "auto",
+        description="keep what is frozen for images that come again: in memory, or on disk for other runs too; or "
+        "compute it at each step",
     )
-    cache_gib: float = Field(4.0, ge=0.0, le=4096.0, description="memory for that, GiB")
+    cache_gib: float = Field(4.0, ge=0.0, le=4096.0, description="memory, or disk, for that, GiB")
     images_at_once: int | None = Field(
         None, ge=1, description="images of a batch computed together; by default what suits the device"
     )
@@ -27,6 +29,6 @@ class Speed(Config):
     )
 
     @property
-    def cache_bytes(self) -> int:
-        """Memory for what is kept."""
-        return int(self.cache_gib * 2**30) if self.cache == "auto" else 0
+    def room(self) -> int:
+        """Bytes for what is kept."""
+        return 0 if self.cache == "off" else int(self.cache_gib * 2**30)

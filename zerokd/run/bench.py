@@ -101,7 +101,8 @@ class _Stage:
             if count <= batch:
                 yield Way(f"{count} at once", self._step(evolve(plain, at_once=count)), False)
         if chosen.targets.shares:
-            afresh = Targets(self.phase, chosen.objective, len(self.plan.training), 0)
+            none = self.plan.components.speed.model_copy(update={"cache": "off"})
+            afresh = Targets(self.phase, chosen.objective, len(self.plan.training), none, self.plan.device)
             yield Way(f"{chosen.at_once} at once, none kept", self._step(evolve(plain, targets=afresh)), False)
 
     def _step(self, stepper: Stepper) -> float:

@@ -48,7 +48,7 @@ SURVEYED = 8  # images that the student's capacity is measured on
 MEASURED = 32  # images that fidelity and metrics are measured on, a few at a time
 UNTRAINED = "untrained"
 SLOW = 'speed: autocast = "float16" can take twenty times as long on a CPU; "bfloat16" is what processors multiply'
-SURVEY = ("capacity", "metrics")  # what is found out about the student at the end of each stage
+SURVEY = ("capacity", "metrics", "kept_on_disk")  # what is found out at the end of each stage
 
 
 @frozen(eq=False)
@@ -182,8 +182,11 @@ def execute(
                         after_step = partial(keeper.after_step, training, metrics)
                         train(training, stepper, plan.components, plan.training, metrics, guard, after_step)
                         keeper.keep(training, metrics)
+                    kept = stepper.targets.account()
                     stepper.targets.forget()
-                    about.update(survey(plan, phase, folder, file, progress))
+                    if trouble := kept.get("kept_on_disk", {}).get("trouble"):
+                        progress.aloud(f"{phase.name}: not everything was kept on disk: {trouble}")
+                    about.update(kept | survey(plan, phase, folder, file, progress))
                     keeper.done[phase.name] = {key: about[key] for key in SURVEY if key in about}
             finish(plan, folder, record, keeper, progress)
 

@@ -84,7 +84,8 @@ def stepper(phase: Phase, objective: Objective, components: Components, sample: 
     Raises:
         RecipeError: the recipe asks for what the student does not allow, or for a program that cannot be made.
     """
-    targets, asked = Targets(phase, objective, images, components.speed.cache_bytes), components.speed.images_at_once
+    targets = Targets(phase, objective, images, components.speed, sample.device)
+    asked = components.speed.images_at_once
     at_once = min(asked or fitting(sample, phase.batch), phase.batch)
     if at_once < phase.batch and sees_batch(components.student, sample):
         if asked:
