@@ -7,6 +7,6 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Where fetched weights and what is kept of images lie: ``ZEROKD_CACHE``, else ``zerokd`` in the user's cache folder."""
+    """``ZEROKD_CACHE``, else ``zerokd`` in the user's cache folder."""
     own, shared = os.environ.get("ZEROKD_CACHE"), os.environ.get("XDG_CACHE_HOME")
     return Path(own) if own else (Path(shared) if shared else Path.home() / ".cache") / "zerokd"

@@ -10,7 +10,7 @@ import zerokd
 HOUSE = Path(zerokd.__file__).parent
 ORDER = [
     {"_version", "codes", "errors"},
-    {"plugin", "weights", "download", "cache", "digest"},
+    {"plugin", "weights", "download", "cache", "digest", "machine"},
     {
         "losses",
         "adapters",
@@ -28,6 +28,7 @@ ORDER = [
     {"equation"},
     {"recipe"},
     {"objective"},
+    {"targets"},
     {"run"},
     {"use"},
     {"enhancing"},

@@ -12,8 +12,8 @@ import torch
 from attrs import frozen
 from torch.utils.flop_counter import FlopCounterMode
 
+from zerokd.machine import processor
 from zerokd.plugin.contracts import Model
-from zerokd.run.device import processor
 
 COUNTED_ON = 96  # side of the image that operations are counted on
 TIMED_ON = (512, 512)  # height and width that time is taken on

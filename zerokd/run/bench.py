@@ -24,8 +24,8 @@ from zerokd.run.report import wrapped
 from zerokd.run.runner import take
 from zerokd.run.session import Plan
 from zerokd.run.step import Stepper
-from zerokd.run.targets import Targets
 from zerokd.run.training import Training
+from zerokd.targets.targets import Targets
 
 SEEN = 2  # batches that are stepped on in turn
 WARM_UP, ROUNDS = 3, 7

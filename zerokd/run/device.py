@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import platform
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -47,15 +45,6 @@ def layout(network: nn.Module) -> torch.memory_format:
     channels takes eight times as long so, a depthwise one of 32 a third (benchmarks/layouts.py)."""
     widest = max((one.out_channels for one in network.modules() if isinstance(one, nn.Conv2d)), default=0)
     return torch.channels_last if widest >= WIDE else torch.contiguous_format
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def keep_freed_memory() -> bool:

@@ -17,7 +17,7 @@ from zerokd.plugin.contracts import Model
 from zerokd.recipe.components import Components, Phase
 from zerokd.run.batches import Batch
 from zerokd.run.compiled import CLOSE, NotCompiledError, Program, compiled
-from zerokd.run.targets import Targets
+from zerokd.targets.targets import Targets
 
 PIXELS = 2**16  # computed at once on a CPU: more no longer fit its caches, fewer are not worth the calls
 ALONE = 1e-4  # by how much an image's output may depend on its batch, relative

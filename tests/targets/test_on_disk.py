@@ -10,11 +10,11 @@ import torch
 
 from tests.command import zerokd
 from tests.objective.test_graph import count_forwards
-from tests.run.test_targets import LOW, NAMES, targets
+from tests.targets.test_targets import LOW, NAMES, targets
 from zerokd.errors import PluginError
 from zerokd.objective.objective import NOTHING, Kept
-from zerokd.run import on_disk as module
-from zerokd.run.on_disk import OnDisk
+from zerokd.targets import on_disk as module
+from zerokd.targets.on_disk import OnDisk
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 IMAGE = LOW[:1]

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from zerokd.cache import cache_folder
 from zerokd.errors import PluginError, Problem
-from zerokd.objective.keeping import Keeping
 from zerokd.objective.objective import NOTHING, Kept, Objective, Prepared
 from zerokd.recipe.components import Phase
 from zerokd.recipe.speed import Speed
-from zerokd.run.identity import identity
-from zerokd.run.in_memory import InMemory, Share, items
-from zerokd.run.on_disk import OnDisk
+from zerokd.targets.identity import identity
+from zerokd.targets.in_memory import InMemory, Share, items
+from zerokd.targets.keeping import Keeping
+from zerokd.targets.on_disk import OnDisk
 
 CHECKED = 100  # one in so many uses of what is kept is computed again and compared
 CLOSE = 1e-5  # by how much that may differ where an image is not computed by itself

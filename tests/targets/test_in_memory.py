@@ -3,7 +3,7 @@
 import torch
 
 from zerokd.objective.objective import NOTHING, Kept
-from zerokd.run.in_memory import InMemory, Share
+from zerokd.targets.in_memory import InMemory, Share
 
 LOW = torch.zeros(1, 3, 2, 2)
 

@@ -15,11 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zerokd.machine import processor
 from zerokd.objective.graph import Call, Forward
-from zerokd.objective.keeping import Keeping
-from zerokd.run.device import processor
+from zerokd.targets.keeping import Keeping
 
 INSTALLED = {"torch", "builtins"}  # whose version says what they do
+SWITCHES = ("ATEN_", "DNNL_", "KMP_", "MKL_", "ONEDNN_", "TORCH_")  # variables by which libraries choose how to compute
 
 
 def identity(keeping: Keeping, device: torch.device) -> str:
@@ -99,6 +100,10 @@ def _installed() -> list[str]:
     return sorted(f"{one.metadata['Name']}=={one.version}" for one in distributions())
 
 
-def _place(device: torch.device) -> list[str]:
+def _place(device: torch.device) -> list[Any]:
+    """What computes, and what its libraries were told."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
-    return [device.type, name, torch.backends.cpu.get_cpu_capability(), str(torch.get_num_threads()), sys.version]
+    told = {key: value for key, value in os.environ.items() if key.startswith(SWITCHES)}
+    precision = [torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32]
+    threads, capability = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
+    return [device.type, name, capability, threads, precision, told, sys.version]

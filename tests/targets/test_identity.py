@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from zerokd.objective.graph import Graph
-from zerokd.objective.keeping import Keeping
 from zerokd.objective.objective import Objective
-from zerokd.run import identity as module
-from zerokd.run.identity import digest, identity
+from zerokd.targets import identity as module
+from zerokd.targets.identity import digest, identity
+from zerokd.targets.keeping import Keeping
 
 CPU = torch.device("cpu")
 NO_VGG = "terms.distillation.perceptual.weight=0"
@@ -54,6 +54,10 @@ def test_whatever_may_change_a_bit_makes_another(build, monkeypatch):
         assert identified(build) != first
     finally:
         torch.set_num_threads(threads)
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    assert identified(build) != first
+    monkeypatch.delenv("MKL_CBWR")
+    assert identified(build) == first
     monkeypatch.setattr(module, "_installed", lambda: ["torch==1.0"])
     assert identified(build) != first
 

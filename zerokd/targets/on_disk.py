@@ -14,8 +14,8 @@ from torch import Tensor
 
 from zerokd.errors import WeightsError
 from zerokd.objective.objective import NOTHING, Kept
-from zerokd.run.identity import digest
-from zerokd.run.in_memory import Share
+from zerokd.targets.identity import digest
+from zerokd.targets.in_memory import Share
 from zerokd.weights import read_weights, write_weights
 
 PREPARED = "prepared"
@@ -24,9 +24,9 @@ OPEN = 4096  # files that are mapped at once: a system allows some ten thousand
 
 @define(eq=False)
 class OnDisk:
-    """One file for each image, in a folder whose name says what made it (:func:`zerokd.run.identity.identity`), named
-    after the image's pixels. ``root`` holds those of all runs, ``room`` bytes at most: what other makers' was not used
-    for longest goes first, and when nothing is left to go, no more is kept.
+    """One file for each image, named after its pixels, in a folder whose name says what made it
+    (:func:`zerokd.targets.identity.identity`). ``root`` holds those of all makers, ``room`` bytes at most: what of
+    others was not used for longest goes first, and when nothing is left to go, no more is kept.
 
     A file that is not what was written is not used, and is written anew. ``found`` are the images of earlier runs and
     stages; ``trouble`` says why nothing more is written.

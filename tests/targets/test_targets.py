@@ -8,8 +8,8 @@ from zerokd.errors import PluginError
 from zerokd.losses import ssim
 from zerokd.objective.probe import probe
 from zerokd.recipe.speed import Speed
-from zerokd.run.in_memory import Share
-from zerokd.run.targets import CHECKED, Targets
+from zerokd.targets.in_memory import Share
+from zerokd.targets.targets import CHECKED, Targets
 
 LOW = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 NAMES = ("a", "b", "c", "d")
@@ -85,7 +85,7 @@ def test_nothing_is_kept_without_memory_of_augmented_images_or_in_a_single_epoch
 
 @pytest.mark.parametrize("copied", [2**22, 0])
 def test_what_losses_prepare_is_kept_too_and_stays_apart_where_it_is_large(build, monkeypatch, copied):
-    monkeypatch.setattr("zerokd.run.targets.COPIED", copied)
+    monkeypatch.setattr("zerokd.targets.targets.COPIED", copied)
     _, one = targets(build, "terms.distillation.structure.weight=0.05")
     first, second = one.of(LOW, NAMES), one.of(LOW, NAMES)
     assert list(first.prepared) == ["distillation.structure"]

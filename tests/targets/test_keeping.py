@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from tests.objective.test_graph import count_forwards
-from zerokd.objective.keeping import Keeping
 from zerokd.objective.objective import Kept
 from zerokd.objective.probe import probe
+from zerokd.targets.keeping import Keeping
 
 LOW = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 

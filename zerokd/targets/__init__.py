@@ -1,0 +1,1 @@
+"""What is computed once for an image: what it is of a stage's objective, and where it is kept."""
