@@ -89,7 +89,7 @@ def main(
     rows = []
     if not as_json:
         click.echo(f"batch {BATCH}, {threads} threads of {machine()['processor']}, torch {torch.__version__}")
-        click.echo(f"{'':38}{'usual ms':>10}{'zerokd ms':>10}{'ratio':>7}{'MiB':>12}{'ratio':>7}{'gradient':>10}")
+        click.echo(f"{'':38}{'usual ms':>10}{'zerokd ms':>10}{'ratio':>7}{'MiB':>14}{'ratio':>7}{'gradient':>10}")
     for case in cases:
         for size in sizes:
             given = ["--size", str(size), "--threads", str(threads), "--case", case]
@@ -126,7 +126,7 @@ def as_line(row: dict) -> str:
     memory = f"{row['usual_mib']:.0f} -> {row['zerokd_mib']:.0f}"
     times = f"{row['usual_ms']:10.1f}{row['zerokd_ms']:10.1f}{row['ratio']:7.2f}"
     name = f"{row['case']}, {row['size']} pixels"
-    return f"{name:38}{times}{memory:>12}{row['memory_ratio']:7.2f}{row['gradient_difference']:10.0e}"
+    return f"{name:38}{times}{memory:>14}{row['memory_ratio']:7.2f}{row['gradient_difference']:10.0e}"
 
 
 def serve(side: str, size: int, threads: int, case: str, settings: tuple[str, ...]) -> None:

@@ -16,6 +16,7 @@ from zerokd.recipe.components import Phase
 from zerokd.run.failure import Failure
 
 Watcher = Callable[[dict[str, Any]], None]
+STRICT = json.JSONEncoder(allow_nan=False)
 
 
 def open_metrics(path: Path, length: int) -> TextIO:
@@ -36,7 +37,7 @@ def open_metrics(path: Path, length: int) -> TextIO:
 def write_line(file: TextIO, line: dict[str, Any]) -> None:
     """One object as a line of JSON; those of steps wait for the next of another kind to reach the disk."""
     try:
-        text = json.dumps(line, allow_nan=False)
+        text = STRICT.encode(line)
     except ValueError:
         text = json.dumps(finite(line))
     file.write(text + "\n")
