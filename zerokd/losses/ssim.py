@@ -61,12 +61,13 @@ def _compared(prediction: Tensor, target: Sequence[Tensor], window: int, sigma: 
 def _blurred(image: Tensor, window: int, sigma: float) -> Tensor:
     """The Gaussian mean around every pixel."""
     rows, columns = (_weights(size, window, sigma, image) for size in image.shape[2:])
-    blurred: Tensor = _Banded.apply(image, rows, columns, window // 2)
+    # transposed: of a square image both are one matrix, which a compiler wants to see once
+    blurred: Tensor = _Banded.apply(image, rows, columns.T, window // 2)
     return blurred
 
 
 class _Banded(torch.autograd.Function):
-    """rows @ image @ columns.T, both matrices 0 at more than ``reach`` from their diagonal: multiplied in blocks along
+    """rows @ image @ columns, both matrices 0 at more than ``reach`` from their diagonal: multiplied in blocks along
     it, the blocks' product costs what the band costs, forwards and backwards."""
 
     @staticmethod
@@ -75,7 +76,7 @@ class _Banded(torch.autograd.Function):
         ctx.reach = reach
         height, width = image.shape[2:]
         lines = image.reshape(-1, width)
-        across = torch.cat([lines[:, a:b] @ columns[i:j, a:b].T for i, j, a, b in _blocks(width, reach)], dim=1)
+        across = torch.cat([lines[:, a:b] @ columns[a:b, i:j] for i, j, a, b in _blocks(width, reach)], dim=1)
         across = across.view(-1, height, width)
         down = [rows[i:j, a:b] @ across[:, a:b] for i, j, a, b in _blocks(height, reach)]
         return torch.cat(down, dim=1).view(image.shape)
