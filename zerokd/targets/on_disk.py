@@ -40,7 +40,7 @@ class OnDisk:
     _own: set[str] = field(factory=set)
     _open: dict[str, tuple[dict[str, Tensor], dict[str, Any]]] = field(factory=dict)
     _without: set[str] = field(factory=set)
-    _others: list[Path] = field(factory=list)
+    _others: dict[Path, int] = field(factory=dict)
     _looked: bool = False
     _left: int = 0
     _size: int = 0
@@ -70,7 +70,7 @@ class OnDisk:
                 return
             self.trouble = self.trouble or f"{self.root} holds the {self.room / 2**30:g} GiB that it may"
         except OSError as fault:
-            self.trouble, self._left, self._others = f"{self.folder}: {fault.strerror}", 0, []
+            self.trouble, self._left, self._others = f"{self.folder}: {fault.strerror}", 0, {}
         self._without.add(name)
 
     @property
@@ -116,29 +116,25 @@ class OnDisk:
         if not self._looked:
             self.folder.mkdir(parents=True, exist_ok=True)
             os.utime(self.folder)
-            used = {one: _size(one) for one in self.root.iterdir() if one.is_dir()}
-            self._left = self.room - sum(used.values())
-            self._others = sorted(used.keys() - {self.folder}, key=lambda one: one.stat().st_mtime)
+            makers = sorted((one for one in self.root.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
+            self._others = {one: _bytes_in(one) for one in makers}
+            self._left = self.room - sum(self._others.values())
+            self._others.pop(self.folder, None)
             self._looked = True
         while size > self._left and self._others:
-            self._left += _removed(self._others.pop(0))
+            oldest = next(iter(self._others))
+            shutil.rmtree(oldest, ignore_errors=True)
+            self._left += self._others.pop(oldest)
         return size <= self._left
 
 
-def _size(folder: Path) -> int:
+def _bytes_in(folder: Path) -> int:
     """Bytes of its files, of which another process may take some away meanwhile."""
     total = 0
     for path in folder.glob("*"):
         with suppress(FileNotFoundError):
             total += path.stat().st_size
     return total
-
-
-def _removed(folder: Path) -> int:
-    """Remove a folder; returns the bytes that it had."""
-    size = _size(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    return size
 
 
 def _flat(kept: Kept) -> tuple[dict[str, Tensor], dict[str, Any]]:
