@@ -36,7 +36,7 @@ class Evaluation:
         return Evaluation(self.total.detach(), values, self.weights)
 
     def numbers(self, norm: Tensor) -> Numbers:
-        """These for a norm, in one wait for the device."""
+        """Total, its gradient's ``norm`` and each term's mean over the batch: the device is waited for once."""
         means = torch.stack([*self.values.values()]).mean(dim=1)
         total, size, *values = torch.cat([self.total.view(1), norm.view(1), means]).tolist()
         return total, size, dict(zip(self.values, values, strict=True))
