@@ -9,7 +9,7 @@ from zerokd.losses import ssim
 from zerokd.objective.probe import probe
 from zerokd.recipe.speed import Speed
 from zerokd.targets.in_memory import Share
-from zerokd.targets.targets import CHECKED, Targets
+from zerokd.targets.targets import CHECKED, Targets, same
 
 LOW = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 NAMES = ("a", "b", "c", "d")
@@ -115,6 +115,21 @@ def test_one_use_in_a_hundred_is_computed_again_and_a_teacher_that_changes_is_to
     with pytest.raises(PluginError, match="of b is not what it was when it was computed first") as caught:
         one.of(LOW[1:2], NAMES[1:2])
     assert 'cache = "off"' in str(caught.value)
+
+
+def test_rounding_of_another_algorithm_is_no_change_but_a_change_is():
+    kept = torch.rand(4, 8, 8, 8, generator=torch.Generator().manual_seed(0))
+    rounded = kept * (1 + 3e-5 * torch.randn_like(kept).sign())  # some elements differ by more than 1e-5
+    assert not same(kept, rounded, exact=True)
+    assert same(kept, rounded, exact=False)
+    assert not same(kept, kept + 1e-3, exact=False)
+    half = kept.bfloat16()
+    assert same(half, torch.nextafter(half, half.new_tensor(2.0)), exact=False)  # the last bit
+    assert not same(half, half * 1.05, exact=False)
+    infinite = torch.tensor([1.0, float("inf"), float("nan")])
+    assert same(infinite, infinite.clone(), exact=False)
+    assert not same(infinite, torch.ones(3), exact=False)
+    assert not same(torch.tensor([1, 2]), torch.tensor([1, 3]), exact=False)
 
 
 def test_what_is_not_finite_is_kept_as_it_is(build):

@@ -45,8 +45,8 @@ def tried(aggregator: Aggregator, name: str, gradients: Mapping[str, Tensor]) ->
         made = aggregated(trial, name, {label: one.clone() for label, one in gradients.items()})
     if not torch.isfinite(made).all():
         raise PluginError(Problem(f"aggregator {name!r} makes a gradient that is not finite of finite ones"))
-    total = torch.stack(list(gradients.values())).sum(dim=0)
-    cosine = torch.nn.functional.cosine_similarity(made.double(), total.double(), dim=0).item()
+    made, total = made.cpu().double(), torch.stack(list(gradients.values())).cpu().double().sum(dim=0)
+    cosine = torch.nn.functional.cosine_similarity(made, total, dim=0).item()
     return (
         f"aggregator {name!r} combines the terms' gradients in place of their sum: "
         f"cosine {cosine:.2f} with it, {made.norm() / total.norm():.3g} times as long"

@@ -99,4 +99,4 @@ def _at_outputs(objective: Objective, tensors: dict[str, Tensor]) -> dict[str, f
     read = objective.graph.adapt({**tensors, **leaves}, list(weights))
     values = {label: objective.value(label, read) for label in weights}
     gradients = term_gradients(weights, values, list(leaves.values()))
-    return {label: gradient.double().norm().item() for label, gradient in gradients.items()}
+    return {label: gradient.cpu().double().norm().item() for label, gradient in gradients.items()}

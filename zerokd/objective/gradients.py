@@ -49,13 +49,13 @@ class Shares:
 
 def compare(gradients: Mapping[str, Tensor]) -> Shares:
     """Norms, shares and cosines, in double precision; a gradient of 0 has the cosine 0 with all."""
-    rows = torch.stack(list(gradients.values())).double()
+    rows = torch.stack(list(gradients.values())).cpu().double()  # one wait for the device, which may have no float64
     norms = rows.norm(dim=1)
     units = rows / norms.where(norms > 0, 1.0).unsqueeze(1)
     total = norms.sum()
     shares = norms / total.where(total > 0, 1.0)
     cosines = (units @ units.T).clamp(-1.0, 1.0)
-    packed = torch.cat([norms, shares, cosines.flatten()]).tolist()  # one wait for the device
+    packed = torch.cat([norms, shares, cosines.flatten()]).tolist()
     count = len(rows)
     matrix = [tuple(packed[start : start + count]) for start in range(2 * count, len(packed), count)]
     return Shares(tuple(gradients), tuple(packed[:count]), tuple(packed[count : 2 * count]), tuple(matrix))

@@ -84,7 +84,7 @@ class Gauge:
 def _reading(values: list[Tensor], fault: str) -> Reading:
     if fault:
         return Reading(0, None, fault)
-    whole = torch.cat(values).double()
+    whole = torch.cat(values).cpu().double()
     return Reading(len(whole), whole.mean().item())
 
 

@@ -92,7 +92,7 @@ class Objective(nn.Module):
         weights = self.weights_at(step)
         values = self.values(inputs, weights, kept)
         one = next(iter(values.values()))
-        return Evaluation(self.total(values, one.new_tensor(list(weights.values()))), values, weights)
+        return Evaluation(self.total(values, torch.tensor(list(weights.values()), dtype=one.dtype).to(one.device)), values, weights)
 
     def values(self, inputs: Mapping[str, Tensor], labels: Collection[str], kept: Kept = NOTHING) -> dict[str, Tensor]:
         """The terms' values per image, shape (N,)."""

@@ -49,7 +49,7 @@ class Program:
     ) -> tuple[Evaluation, Tensor]:
         """The step's evaluation, and its gradient at all that is trained, flat."""
         low = inputs["low"]
-        given = [low.new_tensor(list(weights.values())), *(inputs[name] for name in self.inputs), *_laid_out(kept)]
+        given = [torch.tensor(list(weights.values())).to(low), *(inputs[name] for name in self.inputs), *_laid_out(kept)]
         fitted = [_strided(one, strides) for one, strides in zip(given, self.strides, strict=True)]
         total, values, gradient = self.run(*fitted)
         return Evaluation(total, dict(zip(self.labels, values.unbind(), strict=True)), dict(weights)), gradient
@@ -81,7 +81,7 @@ def compiled(
         return total.detach(), torch.stack([*values.values()]).detach(), flat
 
     peaks = objective.peaks()
-    given = [inputs["low"].new_tensor([peaks.get(label, 0.0) for label in labels]), *inputs.values(), *_laid_out(kept)]
+    given = [torch.tensor([peaks.get(label, 0.0) for label in labels]).to(inputs["low"]), *inputs.values(), *_laid_out(kept)]
     try:
         with undisturbed(objective), _unheard("torch.utils.cpp_extension"):
             wanted = step(*given)
