@@ -39,7 +39,7 @@ from zerokd.run.batches import Batch
 from zerokd.run.step import stepper
 from zerokd.run.training import Training
 
-BATCH, SIZE, WARM = 4, 64, 20
+BATCH, SIZE, WARM, WEIGHT = 4, 64, 20, 1.0
 PAIRS = {"e_conv1": "e_conv2", "e_conv2": "e_conv4", "e_conv3": "e_conv7"}  # features that are matched
 STRUCTURE = "distillation.structure"
 RECIPE = """
@@ -150,7 +150,7 @@ def cheap(count: int, rounds: int) -> dict[str, object]:
     def by_hand() -> None:
         training.forget()
         enhanced = student(low)["enhanced"]
-        sum(exposure_control(enhanced, 16, level).mean() for level in levels).backward()
+        sum(WEIGHT * exposure_control(enhanced, 16, level).mean() for level in levels).backward()
         training.clip()
 
     def ours() -> None:

@@ -45,7 +45,7 @@ def take(
     Raises:
         NotFiniteError: see :func:`train`.
     """
-    phase, step, buffers = training.phase, metrics.step, [*training.student.buffers()]
+    phase, step, buffers = training.phase, metrics.step, training.buffers()
     seed_draws(batch.low.device, components.seed, phase.name, step)  # a term that draws can be repeated
     kept = [one.clone() for one in buffers]  # a forward may move them
     diagnosed = (step + 1) % components.diagnose_every == 0

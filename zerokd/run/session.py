@@ -30,7 +30,7 @@ from zerokd.run.folder import RunFolder
 from zerokd.run.guard import Guard
 from zerokd.run.keeper import Keeper
 from zerokd.run.manifest import manifest
-from zerokd.run.metrics import Metrics, open_metrics, write_line
+from zerokd.run.metrics import Metrics, open_metrics, write_lines
 from zerokd.run.observing import observed
 from zerokd.run.pictures import draw_curves, draw_samples
 from zerokd.run.progress import Progress
@@ -201,7 +201,7 @@ def survey(plan: Plan, phase: Phase, folder: RunFolder, file: TextIO, progress: 
         readings = {name: asdict(one) for name, one in plan.measure().items()}
         for name, reading in readings.items():
             line = {"kind": "metric", "stage": phase.name, "name": name, "measured_on": plan.measured_on}
-            write_line(file, line | reading)
+            write_lines(file, line | reading)
         found["metrics"] = readings
         progress.measured(phase.name, told(plan.gauge.measures, {phase.name: readings}, plan.measured_on))
     return found

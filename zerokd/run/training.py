@@ -28,6 +28,7 @@ class Training:
         for average in self.averages.values():  # restarted, so that it never remembers weights from before its stage
             average.model.load_state_dict(self.student.state_dict())
         self.parameters = [one for one in self.student.parameters() if one.requires_grad]
+        self.has_buffers = any(True for _ in self.student.buffers())
         device = self.parameters[0].device
         self.aggregator = phase.aggregator.to(device) if phase.aggregator else None
         self.own = flattened(self.parameters)
@@ -45,6 +46,10 @@ class Training:
         """An average's parameters, laid out as the student's that it follows; others never change."""
         pairs = zip(average.model.parameters(), self.student.parameters(), strict=True)
         return flattened(kept for kept, new in pairs if new.requires_grad)
+
+    def buffers(self) -> list[Tensor]:
+        """The student's, as they are now: a module may put another tensor in the place of one."""
+        return [*self.student.buffers()] if self.has_buffers else []
 
     def forget(self) -> None:
         """Set the stored gradient to 0."""
@@ -85,8 +90,9 @@ class Training:
         for owner, average in self.averages.items():
             for kept, new in zip(self.followers[owner], self.own, strict=True):
                 kept.values.lerp_(new.values, 1 - average.decay)
-            for stored, current in zip(average.model.buffers(), self.student.buffers(), strict=True):
-                stored.copy_(current)
+            if self.has_buffers:
+                for stored, current in zip(average.model.buffers(), self.student.buffers(), strict=True):
+                    stored.copy_(current)
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that training may have changed, under the name of its owner."""

@@ -52,9 +52,13 @@ class Targets:
         """
         if self.empty:
             return NOTHING
-        step = 1 if low.device.type == "cpu" else len(low)
-        parts = [(low[at : at + step], names[at : at + step]) for at in range(0, len(low), step)]
-        return _packed([self._some(*part) if keep else self.keeping.compute(part[0]) for part in parts])
+        alone, images = low.device.type == "cpu", low.split(1)
+        if not keep:
+            return _packed([self.keeping.compute(one) for one in images]) if alone else self.keeping.compute(low)
+        held = [self.store.known(*one) for one in zip(names, images, strict=True)] if self.store else []
+        if not alone:
+            return self._some(held, low, names)
+        return _packed([self._some(held[n : n + 1], one, names[n : n + 1]) for n, one in enumerate(images)])
 
     @property
     def shares(self) -> tuple[Share, ...]:
@@ -78,10 +82,9 @@ class Targets:
         if self.store:
             self.store.forget()
 
-    def _some(self, low: Tensor, names: Sequence[str]) -> Kept:
-        store = self.store
-        held = [store.known(name, low[n : n + 1]) for n, name in enumerate(names)] if store else []
-        known = _packed(held) if len({(*one.tensors, *one.prepared) for one in held}) == 1 else NOTHING
+    def _some(self, held: Sequence[Kept], low: Tensor, names: Sequence[str]) -> Kept:
+        """What is known of images, made whole, and kept."""
+        store, known = self.store, _alike(held)
         if len(known.tensors) == len(self.keeping.names) and len(known.prepared) == len(self.keeping.prepares):
             first = not self.reused and bool(store and store.found)  # of what another run left
             self.reused += len(names)
@@ -136,9 +139,16 @@ def _packed(parts: Sequence[Kept]) -> Kept:
     return Kept(tensors, {label: each if _large(each) else _joined(each) for label, each in prepared.items()})
 
 
+def _alike(parts: Sequence[Kept]) -> Kept:
+    """What is kept of images as one batch, if the same is kept of all of them."""
+    if len(parts) == 1:
+        return parts[0]
+    return _packed(parts) if len({(*one.tensors, *one.prepared) for one in parts}) == 1 else NOTHING
+
+
 def _large(parts: Sequence[Prepared]) -> bool:
-    tensors = [one for part in parts for one in part]
-    return sum(one.nbytes for one in tensors) > COPIED and all(one.device.type == "cpu" for one in tensors)
+    """Whether what was prepared, of as many images in each part, is too much to be copied."""
+    return len(parts) * sum(one.nbytes for one in parts[0]) > COPIED and parts[0][0].device.type == "cpu"
 
 
 def _joined(parts: Sequence[Prepared]) -> tuple[Prepared, ...]:
