@@ -27,6 +27,7 @@ UNUSED = "unused"  # VGG's fourth layer, which the released script computes and 
 CASES = {
     "stage 2, everything": ("distill", ()),
     "stage 2, everything, as released": ("distill", (UNUSED,)),
+    "stage 2, everything, compiled": ("distill", (COMPILED,)),
     "stage 2, no perceptual term, compiled": ("distill", ("terms.distillation.perceptual.weight=0", COMPILED)),
     "stage 1, compiled": ("pretrain", (COMPILED,)),
     "stage 2, VGG in bfloat16": ("distill", ('terms.distillation.perceptual.precision="bfloat16"',)),

@@ -1,11 +1,12 @@
 """The command line with a device that is not the CPU, for machines that have none: ``--device elsewhere``.
 
-Its tensors are the CPU's, told apart. As on a GPU, an operation on tensors of both is an error, and whatever makes Python
-see a number waits for the device. As on Apple's, there is no float64.
+Its tensors are the CPU's, told apart. As on a GPU, an operation on tensors of both is an error, and whatever makes
+Python see a number waits for the device. As on Apple's, there is no float64.
 
     python -m tests.elsewhere FILE STOP run recipe.toml --device elsewhere
 
-writes into FILE how often each step waited, and interrupts the run after STOP steps, never if that is 0.
+writes into FILE why each step waited and how many bytes it was sent, counted from the end of the step before, and
+interrupts the run after STOP steps, never if that is 0. Half of the memory that ELSEWHERE_BYTES names is free.
 """
 
 import json
@@ -26,7 +27,7 @@ aten = torch.ops.aten
 MOVES = {aten.copy_.default, aten._to_copy.default}  # from one device to the other
 INDEXED = {aten.index.Tensor, aten.index_put_.default, aten._index_put_impl_.default}  # indices may be the CPU's
 SIZED = {aten.nonzero.default, aten.masked_select.default, aten._unique2.default}  # values decide the result's shape
-waits = []
+waits, sent = [], []
 
 
 class Elsewhere(Tensor):
@@ -68,6 +69,8 @@ def compute(operation, *arguments, **options):
     if mine and others and operation not in MOVES | INDEXED:
         raise RuntimeError(f"{operation}: all tensors have to be on one device, found elsewhere and {others[0].device}")
     to = arguments[0].device if operation is aten.copy_.default else options.get("device")
+    if operation in MOVES and others and torch.device(to).type == "elsewhere":
+        sent.append(others[0].nbytes)
     leaves = to is not None and torch.device(to).type == "cpu"
     if options.get("device") is not None:
         options["device"] = "cpu"
@@ -91,6 +94,11 @@ class Device(backend_registration._DummyBackendModule):
     def manual_seed(self, seed):
         """Nothing of its own: what is drawn there is drawn by the CPU's generator."""
 
+    def mem_get_info(self, device=None):
+        """Free and whole memory, bytes."""
+        whole = int(os.environ.get("ELSEWHERE_BYTES", "0"))
+        return whole // 2, whole
+
 
 def watched(file, stop, take=runner.take):
     """A run's step, watched."""
@@ -98,8 +106,9 @@ def watched(file, stop, take=runner.take):
 
     def step(*given):
         take(*given)
-        steps.append([*waits])
+        steps.append({"waits": [*waits], "sent": sum(sent)})
         waits.clear()
+        sent.clear()
         file.write_text(json.dumps(steps))
         if len(steps) == stop:
             os.kill(os.getpid(), signal.SIGINT)

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from zerokd.errors import RecipeError
 from zerokd.objective.probe import probe
 from zerokd.run.batches import batches
-from zerokd.run.compiled import usual
+from zerokd.run.compiled import set_apart, usual
 from zerokd.run.device import choose_device
 from zerokd.run.session import prepare
 from zerokd.run.step import stepper
@@ -41,6 +42,22 @@ def test_a_compiled_step_has_the_value_and_gradient_of_the_step_as_training_goes
     for (total, gradient), (other, same) in zip(wanted, found, strict=True):
         torch.testing.assert_close(other, total, rtol=1e-5, atol=1e-7)
         torch.testing.assert_close(same, gradient, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("lay_out", [torch.Tensor.to, torch.Tensor.contiguous])
+def test_what_is_laid_out_anew_is_computed_before_it(lay_out):
+    image = torch.rand(2, 3, 4, 4)
+
+    def step(image):
+        return lay_out(2 * image, memory_format=torch.channels_last) + 1
+
+    graph = make_fx(step)(image)
+    set_apart(graph)
+    called = [node.target for node in graph.graph.nodes if node.op == "call_function"]
+    assert called.index(torch.ops.aten.mul.Tensor) + 1 == called.index(torch.ops.zerokd.as_it_is.default)
+    made = graph(image)
+    assert torch.equal(made, step(image))
+    assert made.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_in_16_bits_it_is_the_step_to_a_few_of_the_last_bits(build):

@@ -1,6 +1,7 @@
 """A run on a device that is not the CPU, simulated: nothing is left on the CPU, and Python hardly ever waits."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -13,16 +14,19 @@ from tests.conftest import RECIPES, ROOT, TINY
 SETTINGS = (*TINY, "stages.pretrain.epochs=2", "stages.distill.epochs=3", "diagnose_every=4", "data.count=9")
 PER_STAGE = {"pretrain": 4, "distill": 6}  # steps
 STOP = 6
+IMAGE = 3 * 32 * 32  # bytes
+FITTING = 8 * IMAGE * 8  # an eighth of the memory has room for the photos that train
 
 
 def options(*more):
     return [word for setting in (*SETTINGS, *more) for word in ("--set", setting)]
 
 
-def elsewhere(file, *arguments, stop=0):
-    """The command on that device; how often each of its steps waited for it."""
+def elsewhere(file, *arguments, stop=0, memory=FITTING):
+    """The command on that device; what each of its steps waited for and was sent."""
     command = [sys.executable, "-m", "tests.elsewhere", file, str(stop), *arguments]
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=240)
+    environment = {**os.environ, "ELSEWHERE_BYTES": str(memory)}
+    done = subprocess.run([*map(str, command)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == (130 if stop else 0), done.stdout + done.stderr
     return json.loads(file.read_text())
 
@@ -47,10 +51,24 @@ def test_the_student_is_the_cpus(whole, tmp_path):
 def test_a_step_waits_for_the_device_once_and_for_its_diagnosis_once_more(whole):
     _, steps = whole
     assert len(steps) == sum(PER_STAGE.values())
-    counts = [len(one) for one in steps]
+    counts = [len(one["waits"]) for one in steps]
     between = PER_STAGE["pretrain"]  # the stage's end and the next one's start are in its first step
     assert counts[1:between] == [1, 1, 2]
     assert counts[between + 1 :] == [1, 1, 2, 1, 1]
+
+
+def test_photos_are_sent_once_where_they_fit_and_with_each_batch_where_they_do_not(whole, tmp_path):
+    few = 200  # bytes: weights of the terms, draws of the augmentation
+    first, *_, last = [one["sent"] for one in whole[1][PER_STAGE["pretrain"] :]]
+    assert first > 4 * IMAGE
+    assert last < few
+    assert whole[1][1]["sent"] > 3 * IMAGE  # the rest of the first epoch
+    assert all(one["sent"] < few for one in whole[1][2 : PER_STAGE["pretrain"]])
+    arguments = ("run", RECIPES / "paper.toml", "--device", "elsewhere", *options(), "--out", tmp_path / "run")
+    steps = elsewhere(tmp_path / "waits", *arguments, memory=FITTING - 8)
+    assert all(one["sent"] > 3 * IMAGE for one in steps)
+    found, wanted = ((one / "student.safetensors").read_bytes() for one in (tmp_path / "run", whole[0]))
+    assert found == wanted
 
 
 def test_a_run_goes_on_there_to_the_same_student(whole, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -40,6 +40,11 @@ class Evaluation:
         means = torch.stack([*self.values.values()]).mean(dim=1)
         total, size, *values = torch.cat([self.total.view(1), norm.view(1), means]).tolist()
         return total, size, dict(zip(self.values, values, strict=True))
+
+
+def vector(numbers: Iterable[float], like: Tensor) -> Tensor:
+    """Numbers as a tensor of the type of another one, where that is."""
+    return torch.tensor([*numbers], dtype=like.dtype).to(like.device)
 
 
 def joined(parts: Sequence[Evaluation]) -> Evaluation:
@@ -92,7 +97,7 @@ class Objective(nn.Module):
         weights = self.weights_at(step)
         values = self.values(inputs, weights, kept)
         one = next(iter(values.values()))
-        return Evaluation(self.total(values, torch.tensor(list(weights.values()), dtype=one.dtype).to(one.device)), values, weights)
+        return Evaluation(self.total(values, vector(weights.values(), one)), values, weights)
 
     def values(self, inputs: Mapping[str, Tensor], labels: Collection[str], kept: Kept = NOTHING) -> dict[str, Tensor]:
         """The terms' values per image, shape (N,)."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 import torch
 from attrs import frozen
@@ -79,13 +80,16 @@ def batches(
     data: Data, indices: Sequence[int], phase: Phase, seed: int, device: torch.device, done: int = 0
 ) -> Iterator[Batch]:
     """Every batch of a stage after the first ``done``, epoch after epoch, each epoch in its own order."""
+    with blame(f"data or augmentation of stage {phase.name!r}"):
+        read = reader(data, len(indices), device)
     for epoch in range(phase.epochs):
         order = torch.randperm(len(indices), generator=generator(seed, phase.name, epoch)).tolist()
         for number, start in enumerate(range(0, len(order), phase.batch), epoch * phase.clock.steps_per_epoch):
             if number < done:
                 continue
             with blame(f"data or augmentation of stage {phase.name!r}"):
-                low, names = _read([indices[place] for place in order[start : start + phase.batch]], data, device)
+                chosen = [indices[place] for place in order[start : start + phase.batch]]
+                low, names = to_float(list(map(read, chosen)), device), tuple(map(data.name, chosen))
                 for position, augmentation in enumerate(phase.augmentations):
                     keys = [(seed, phase.name, epoch, name, position) for name in names]
                     draws = torch.stack([augmentation.draw(generator(*key)) for key in keys])
@@ -95,5 +99,15 @@ def batches(
             yield Batch(epoch, low, names)
 
 
-def _read(chosen: Sequence[int], data: Data, device: torch.device) -> tuple[Tensor, tuple[str, ...]]:
-    return to_float([data[index] for index in chosen], device), tuple(data.name(index) for index in chosen)
+def reader(data: Data, count: int, device: torch.device) -> Callable[[int], Tensor]:
+    """How an image is had by its index. Where a device that is not the CPU has room for so many, each is sent there
+    once and stays."""
+    if device.type == "cpu" or count * data[0].nbytes > _free(device) // 4:
+        return data.__getitem__
+    return cache(lambda index: data[index].to(device))
+
+
+def _free(device: torch.device) -> int:
+    """Bytes of a device's memory that are free; 0 where it does not tell."""
+    told = getattr(torch.get_device_module(device), "mem_get_info", None)
+    return told(device)[0] if told else 0

@@ -17,7 +17,7 @@ from zerokd.run.failure import Failure
 
 Watcher = Callable[[dict[str, Any]], None]
 STRICT = json.JSONEncoder(allow_nan=False)
-TOGETHER = 16  # lines of steps that are encoded at once: one by one each finds the caches cold, and takes thrice as long
+TOGETHER = 16  # lines of steps that are encoded at once: one by one, each finds the caches cold and takes thrice that
 
 
 def open_metrics(path: Path, length: int) -> TextIO:
