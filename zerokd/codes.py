@@ -202,6 +202,12 @@ CODES: dict[str, Code] = {
         "",
         "`zerokd resume RUN` goes on to the same bytes.",
     ),
+    "out-of-memory": Code(
+        "The memory of the machine, or of its GPU, ran out while a component was at work.",
+        "",
+        "Fewer images at once, fewer pixels, less kept of images: `[speed] images_at_once`, `[data] size`, "
+        "`[speed] cache_gib`. A run that was under way goes on from its last checkpoint.",
+    ),
     "run-folder": Code(
         "The run folder cannot be made, holds something already, or belongs to a run that is at work.",
         "Nothing that is there is ever written over.",

@@ -83,6 +83,13 @@ class PluginError(RecipeError):
     code = "plugin-failed"
 
 
+class RoomError(PluginError):
+    """Memory ran out while a component was at work (exit code 5)."""
+
+    exit_code = 5
+    code = "out-of-memory"
+
+
 class DataError(ZerokdError):
     """The training data cannot be used (exit code 3)."""
 

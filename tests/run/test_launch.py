@@ -3,11 +3,12 @@
 import json
 
 import pytest
+import torch
 from rich.console import Console
 
 from tests.conftest import RECIPES, TINY
 from zerokd.digest import sha256
-from zerokd.errors import RecipeError, RunFolderError
+from zerokd.errors import RecipeError, RoomError, RunFolderError
 from zerokd.plugin.host import discover
 from zerokd.recipe.extends import read_recipe
 from zerokd.recipe.overrides import with_options
@@ -71,6 +72,25 @@ def test_go_on_by_folder_or_by_recipe_ends_with_the_same_student(tmp_path, monke
     record = json.loads((other / "manifest.json").read_text())
     assert [(one["stage"], one["differences"]) for one in record["resumed"]] == [("pretrain", [])]
     assert not (other / "checkpoints").exists()
+
+
+def test_a_run_whose_memory_runs_out_says_so_and_goes_on(tmp_path, monkeypatch, screen, capsys):
+    start(document(), discover(), "cpu", tmp_path / "whole", False, Progress(screen))
+    full = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    real, steps = keeper.Keeper.after_step, iter([None, None, full])
+
+    def after_step(self, *given):
+        real(self, *given)
+        if fault := next(steps):
+            raise fault
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keeper.Keeper, "after_step", after_step)
+        with pytest.raises(RoomError, match=r"stage '\w+': memory ran out, 2\.00 GiB more were needed") as caught:
+            start(document(), discover(), "cpu", tmp_path / "run", False, Progress(screen))
+    assert caught.value.exit_code == 5
+    go_on(tmp_path / "run", discover(), None, Progress(screen))
+    assert len({sha256(RunFolder(tmp_path / name).student) for name in ("whole", "run")}) == 1
 
 
 def test_a_finished_run_is_left_alone(tmp_path, screen, capsys):

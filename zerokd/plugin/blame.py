@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from zerokd.errors import PluginError, Problem, ZerokdError
+from zerokd.errors import PluginError, Problem, RoomError, ZerokdError
 from zerokd.plugin.isolation import told
+
+REMEDIES = (
+    "a batch in parts needs less: [speed] images_at_once = 1; so do fewer pixels: [data] size",
+    "what is kept of images that come again needs up to [speed] cache_gib, 4 if nothing else is said",
+)
 
 
 @contextmanager
@@ -16,6 +22,7 @@ def blame(what: str, *expected: type[Exception]) -> Iterator[None]:
 
     Raises:
         PluginError: anything else than ours was raised, an exit included.
+        RoomError: memory ran out.
     """
     passed: tuple[type[Exception], ...] = (ZerokdError, *expected)
     try:
@@ -23,6 +30,8 @@ def blame(what: str, *expected: type[Exception]) -> Iterator[None]:
     except passed:
         raise
     except (Exception, SystemExit) as fault:
+        if _no_room(fault):
+            raise RoomError(Problem(f"{what}: {_asked(fault)}", hints=REMEDIES, cause=fault)) from fault
         lines = told(fault).strip().splitlines()
         text = f"{what} failed: {type(fault).__name__}" + (f": {lines[0][:160]}" if lines else "")
         where = traceback.extract_tb(fault.__traceback__)[-1]
@@ -31,3 +40,18 @@ def blame(what: str, *expected: type[Exception]) -> Iterator[None]:
             f"at {where.filename}:{where.lineno}; zerokd --traceback ... shows how it came there",
         )
         raise PluginError(Problem(text, hints=hints, cause=fault)) from fault
+
+
+def _no_room(fault: BaseException) -> bool:
+    """On the CPU PyTorch has no class of its own for that."""
+    return isinstance(fault, MemoryError) or type(fault).__name__ == "OutOfMemoryError" or "can't allocate" in str(fault)
+
+
+def _asked(fault: BaseException) -> str:
+    """How much more was asked for, as the library that tried to has it."""
+    found = re.search(r"allocate ([\d.]+) ?([A-Za-z]+)", str(fault))
+    if not found:
+        return "memory ran out"
+    size, unit = found.groups()
+    more = f"{int(size) / 2**20:,.0f} MiB" if unit == "bytes" else f"{size.rstrip('.')} {unit}"
+    return f"memory ran out, {more} more were needed at once"
