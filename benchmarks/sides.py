@@ -37,18 +37,28 @@ SETTINGS = (
 class Stage:
     """A stage of the recipe and its first batches; ``stepper`` where it is prepared as for a run."""
 
-    def __init__(self, name: str, size: int, threads: int, batch: int, settings: tuple[str, ...], prepared: bool):
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        threads: int,
+        batch: int,
+        settings: tuple[str, ...],
+        device: str = "cpu",
+        *,
+        prepared: bool,
+    ):
         given = (f"data.size={size}", f"data.count={SEEN * batch}", f"stages.{name}.batch={batch}")
         given = (*SETTINGS, *given, f"threads={threads}", f'run=["{name}"]', *settings)
         _, self.components = checked(with_options(read_recipe(RECIPE), given), discover())
-        (self.phase,), cpu = self.components.phases, choose_device("cpu")
+        (self.phase,), self.device = self.components.phases, choose_device(device)
         if prepared:
-            (self.stepper,) = prepare(self.components, cpu).steppers
+            (self.stepper,) = prepare(self.components, self.device).steppers
             self.objective = self.stepper.objective
         else:
             torch.set_num_threads(threads)
             self.objective = Objective(self.phase, Graph(self.phase, self.components))
-        found = batches(self.components.data, range(SEEN * batch), self.phase, 0, cpu)
+        found = batches(self.components.data, range(SEEN * batch), self.phase, 0, self.device)
         self.batches = [next(found) for _ in range(SEEN)]
 
 
@@ -58,7 +68,7 @@ class usual_side:  # noqa: N801 - one of two that are called alike
         weights = stage.objective.weights_at(0)
         perceptual = weights.get("distillation.perceptual")
         vgg = stage.objective.losses["distillation/perceptual"].features if perceptual else None
-        self.usual = Usual(stage.components, stage.phase, weights, vgg, unused)
+        self.usual = Usual(stage.components, stage.phase, weights, vgg, unused, stage.device)
         self.images = cycle([batch.low.contiguous() for batch in stage.batches])
         self.first = stage.batches[0].low.contiguous()
 

@@ -1,10 +1,11 @@
 """A training step against the same mathematics as usually written: time, peak memory, and how far the gradients differ.
 
-    python benchmarks/step.py [--size 128 --size 256] [--threads 1] [--rounds 7] [--set KEY=VALUE ...] [--json]
+    python benchmarks/step.py [--size 128 --size 256] [--threads 1] [--device cpu] [--rounds 7] [--json]
 
 Both sides run in processes of their own and take turns, so that what else the machine does falls on both alike, and
 neither gains from what the other's allocator keeps. Both see the same images, at which they have been before: zerokd
-has what it keeps of an image that comes again, whose memory is told apart (`kept`) from that of the step.
+has what it keeps of an image that comes again, whose memory is told apart (`kept`) from that of the step. On a GPU
+memory is what PyTorch's allocator gave out, and the usual way is PyTorch's default there too: convolutions in TF32.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Side:
 @click.command()
 @click.option("--size", "sizes", multiple=True, type=int, default=(128, 256), show_default=True)
 @click.option("--threads", default=1, show_default=True)
+@click.option("--device", default="cpu", show_default=True)
 @click.option("--rounds", default=7, show_default=True)
 @click.option("--case", "cases", multiple=True, type=click.Choice(list(CASES)), default=tuple(CASES))
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="of the recipe, on zerokd's side")
@@ -76,6 +78,7 @@ class Side:
 def main(
     sizes: tuple[int, ...],
     threads: int,
+    device: str,
     rounds: int,
     cases: tuple[str, ...],
     settings: tuple[str, ...],
@@ -83,17 +86,18 @@ def main(
     side: str | None,
 ) -> None:
     if side:
-        serve(side, sizes[0], threads, cases[0], settings)
+        serve(side, sizes[0], threads, cases[0], settings, device)
         return
     from zerokd.evaluation.cost import machine
 
     rows = []
     if not as_json:
-        click.echo(f"batch {BATCH}, {threads} threads of {machine()['processor']}, torch {torch.__version__}")
+        where = f"{threads} threads of {machine()['processor']}, on {device}"
+        click.echo(f"batch {BATCH}, {where}, torch {torch.__version__}")
         click.echo(f"{'':38}{'usual ms':>10}{'zerokd ms':>10}{'ratio':>7}{'MiB':>14}{'ratio':>7}{'gradient':>10}")
     for case in cases:
         for size in sizes:
-            given = ["--size", str(size), "--threads", str(threads), "--case", case]
+            given = ["--size", str(size), "--threads", str(threads), "--case", case, "--device", device]
             given += [part for one in settings for part in ("--set", one)]
             sides = [Side("--side", name, *given) for name in ("usual", "zerokd")]
             for _ in range(rounds):
@@ -104,7 +108,8 @@ def main(
             if not as_json:
                 click.echo(as_line(rows[-1]))
     if as_json:
-        click.echo(json.dumps({"machine": machine() | {"threads": threads}, "batch": BATCH, "rows": rows}, indent=2))
+        about = machine() | {"threads": threads, "device": device}
+        click.echo(json.dumps({"machine": about, "batch": BATCH, "rows": rows}, indent=2))
 
 
 def compared(case: str, size: int, usual: dict, ours: dict) -> dict:
@@ -130,7 +135,7 @@ def as_line(row: dict) -> str:
     return f"{name:38}{times}{memory:>14}{row['memory_ratio']:7.2f}{row['gradient_difference']:10.0e}"
 
 
-def serve(side: str, size: int, threads: int, case: str, settings: tuple[str, ...]) -> None:
+def serve(side: str, size: int, threads: int, case: str, settings: tuple[str, ...], device: str) -> None:
     """One side: build, measure its memory, then step when asked."""
     from sides import usual_side, zerokd_side
 
@@ -141,35 +146,57 @@ def serve(side: str, size: int, threads: int, case: str, settings: tuple[str, ..
         settings = ()
     released = {"unused": True} if side == "usual" and UNUSED in more else {}
     more = tuple(one for one in more if one != UNUSED)
-    made = make(stage, size, threads, BATCH, (*more, *settings), **released)
-    ctypes.CDLL(None).malloc_trim(0)
-    before = memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is forgotten
+    made = make(stage, size, threads, BATCH, (*more, *settings), device, **released)
+    memory = OfProcess() if device == "cpu" else OfDevice()
     gradient = made.gradient().tolist()
     for _ in range(3):
         made.step()
-    peak = memory("VmHWM") - before
+    peak = memory.peak()
     print(json.dumps({"gradient": gradient, "peak": peak - made.kept()}), flush=True)
     for line in sys.stdin:
         if line.strip() == "end":
             break
-        times = [timed(made.step)]
+        times = [timed(made.step, device)]
         while sum(times) < TURN and len(times) < 50:  # so that a short step is not timed on caches of the other side
-            times.append(timed(made.step))
+            times.append(timed(made.step, device))
         print(1000 * statistics.median(times), flush=True)
     print(json.dumps({}), flush=True)
 
 
-def timed(step) -> float:
+def timed(step, device: str) -> float:
     started = time.perf_counter()
     step()
+    if device != "cpu":
+        torch.accelerator.synchronize(device)
     return time.perf_counter() - started
 
 
-def memory(key: str) -> float:
-    """MiB that this process holds (VmRSS), or held at most (VmHWM)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(key)).split()[1]) / 1024
+class OfProcess:
+    """How much memory a process takes from here on, at most."""
+
+    def __init__(self) -> None:
+        ctypes.CDLL(None).malloc_trim(0)
+        self.before = self.status("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # the peak is forgotten
+
+    def peak(self) -> float:
+        """MiB."""
+        return self.status("VmHWM") - self.before
+
+    def status(self, key: str) -> float:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith(key)).split()[1]) / 1024
+
+
+class OfDevice:
+    """The same of a GPU."""
+
+    def __init__(self) -> None:
+        torch.accelerator.reset_peak_memory_stats()
+        self.before = torch.accelerator.memory_allocated()
+
+    def peak(self) -> float:
+        return (torch.accelerator.max_memory_allocated() - self.before) / 2**20
 
 
 if __name__ == "__main__":

@@ -100,11 +100,12 @@ class Usual:
         phase: Phase,
         weights: dict[str, float],
         vgg: nn.Sequential | None,
-        unused: bool = False,
+        unused: bool,
+        device: torch.device,
     ):
         self.weights, self.augmented = weights, bool(phase.augmentations)
         self.student, self.teacher, self.ema = (
-            copy.deepcopy(components.network(name)).to(memory_format=torch.contiguous_format)
+            copy.deepcopy(components.network(name)).to(device, memory_format=torch.contiguous_format)
             for name in ("student", "teacher", "ema")
         )
         self.teacher.eval().requires_grad_(False)
@@ -114,8 +115,9 @@ class Usual:
             for pair in PAIRS.values():
                 for owner, net, layer in zip("st", (self.student, self.teacher), pair, strict=True):
                     net.get_submodule(layer).register_forward_hook(self._keep(f"{owner}.{layer}"))
-        self.perceptual = Perceptual(vgg, unused) if vgg is not None else None
-        self.spatial, self.color, self.saturation, self.smooth = Spatial(), Color(), Saturation(), Smoothness()
+        self.perceptual = Perceptual(vgg, unused).to(device) if vgg is not None else None
+        self.spatial, self.color = Spatial().to(device), Color()
+        self.saturation, self.smooth = Saturation(), Smoothness()
         self.exposure = Exposure(0.65 if phase.name == "distill" else 0.6)
         self.optimizer = torch.optim.Adam(self.student.parameters(), lr=RATE)
         self.log: list[dict[str, float]] = []
