@@ -1,5 +1,6 @@
 """Where a run computes."""
 
+import os
 import subprocess
 import sys
 
@@ -37,6 +38,31 @@ def test_freed_memory_serves_the_next_tensor():
         pytest.skip("this C library cannot be asked to keep freed memory")
     assert kept < 1
     assert made_anew() > 8
+
+
+SETTLED = """
+import os, sys, torch
+from zerokd.run.device import settle
+settle(torch.device(sys.argv[1]), 1)
+whole = not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
+print(whole, os.environ.get("CUBLAS_WORKSPACE_CONFIG"), torch.are_deterministic_algorithms_enabled())
+"""
+
+
+@pytest.mark.parametrize(
+    ("device", "said", "told"),
+    [
+        ("cuda", {}, "True :4096:8 True"),
+        ("cuda:1", {"CUBLAS_WORKSPACE_CONFIG": ":16:8"}, "True :16:8 True"),
+        ("cpu", {}, "False None True"),
+    ],
+)
+def test_a_gpu_multiplies_whole_float32_and_repeats(device, said, told):
+    environment = {key: value for key, value in os.environ.items() if key != "CUBLAS_WORKSPACE_CONFIG"} | said
+    command = [sys.executable, "-c", SETTLED, device]
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == told.split()
+    assert "deprecated" not in found.stderr
 
 
 def test_an_unknown_device_is_refused():
