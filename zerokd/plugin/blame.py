@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from zerokd.errors import PluginError, Problem, RoomError, ZerokdError
 from zerokd.plugin.isolation import told
 
+CPUS = "DefaultCPUAllocator: can't allocate memory"  # of PyTorch, which has a class of its own for GPUs alone
 REMEDIES = (
     "a batch in parts needs less: [speed] images_at_once = 1; so do fewer pixels: [data] size",
     "what is kept of images that come again needs up to [speed] cache_gib, 4 if nothing else is said",
@@ -43,8 +44,7 @@ def blame(what: str, *expected: type[Exception]) -> Iterator[None]:
 
 
 def _no_room(fault: BaseException) -> bool:
-    """On the CPU PyTorch has no class of its own for that."""
-    return isinstance(fault, MemoryError) or type(fault).__name__ == "OutOfMemoryError" or "can't allocate" in str(fault)
+    return isinstance(fault, MemoryError) or type(fault).__name__ == "OutOfMemoryError" or CPUS in str(fault)
 
 
 def _asked(fault: BaseException) -> str:
