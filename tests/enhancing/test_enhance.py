@@ -161,7 +161,7 @@ def test_a_full_disk_ends_it_with_what_was_done(photos, monkeypatch):
         calls.append(path)
         if len(calls) == 3:
             raise OSError(28, "No space left on device")
-        enhance_write(path, pixels, like)
+        return enhance_write(path, pixels, like)
 
     enhance_write = enhance.write_picture
     monkeypatch.setattr(enhance, "write_picture", full)

@@ -137,6 +137,31 @@ def test_cmyk_becomes_srgb_and_says_so(tmp_path):
         assert made.mode == "RGB"
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("ending", ["jpg", "bmp"])
+def test_what_is_transparent_is_laid_over_black_where_a_format_has_no_alpha(tmp_path, ending, mode):
+    photo = Image.new("RGB", (16, 16), (200, 200, 200)).convert(mode)
+    photo.putalpha(Image.linear_gradient("L").resize((16, 16)))
+    photo.save(tmp_path / "a.png")
+    one = read_picture(tmp_path / "a.png")
+    made = tmp_path / f"b.{ending}"
+    assert write_picture(made, one.pixels, one) == (f"{ending.upper()} has no alpha: it is laid over black",)
+    with Image.open(made) as again:
+        assert again.mode == mode[:-1]
+        levels = np.asarray(again.convert("L"), np.float32)
+    wanted = 200 * np.asarray(photo)[..., -1].astype(np.float32) / 255
+    assert np.abs(levels - wanted).max() <= 4
+    assert write_picture(tmp_path / "b.png", one.pixels, one) == ()
+
+
+@pytest.mark.parametrize("ending", ["jpg", "webp"])
+def test_sixteen_bits_that_become_eight_are_told(tmp_path, ending):
+    deep(tmp_path / "a.png", 3, "rgb16")
+    one = read_picture(tmp_path / "a.png")
+    assert write_picture(tmp_path / f"b.{ending}", one.pixels, one) == (f"{ending.upper()} has 8 bits, the photo 16",)
+    assert write_picture(tmp_path / "b.tif", one.pixels, one) == ()
+
+
 def test_further_pages_are_told(tmp_path):
     pages = [colours(), Image.new("RGB", (12, 8))]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])

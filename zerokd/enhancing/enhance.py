@@ -210,11 +210,11 @@ class _Work:
         with room.taken(pixels):
             picture = read_picture(job.source)
             made = enhanced(picture.pixels, task.engine, task.wish.strength, threads)
-            write_picture(fresh[0], made, picture)
+            lost = write_picture(fresh[0], made, picture)
             for path in fresh[1:]:
                 gap = np.full((len(made), GAP, made.shape[2]), np.iinfo(made.dtype).max, made.dtype)
                 write_picture(path, np.concatenate([picture.pixels, gap, made], axis=1), picture)
-        return picture.notes
+        return picture.notes + lost
 
     def _film(self, job: Job, fresh: Path) -> tuple[str, ...]:
         task = self.task

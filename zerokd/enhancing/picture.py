@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 MOST = 1_000_000_000  # pixels of a photo
 LOADERS = ("jpegload", "pngload", "webpload", "tiffload")  # libvips reads much more; nothing else is tried
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+OPAQUE, SHALLOW = (".jpg", ".jpeg", ".bmp"), (".jpg", ".jpeg", ".webp")  # no alpha; no 16 bits
 STALE = ("jpeg-thumbnail-data", "orientation", "exif-ifd0-Orientation")  # of the photo before it was enhanced
 OF_THE_DISK = ("write error", "unable to write", "unable to open", "No space left", "Permission denied")  # to libvips
 KEPT = ("exif-", "icc-profile", "xmp-", "iptc-", "png-comment", "resolution-unit")
@@ -164,15 +165,21 @@ def _bitmap(path: Path) -> Picture:
     return Picture(np.array(rgb), None, image.mode in ("L", "1"))
 
 
-def write_picture(path: Path, pixels: np.ndarray, like: Picture) -> None:
-    """Write pixels with the metadata of a photo, in the format of the path's ending, through to the disk.
+def write_picture(path: Path, pixels: np.ndarray, like: Picture) -> tuple[str, ...]:
+    """Write pixels with the metadata of a photo, in the format of the path's ending, through to the disk. Returns what
+    that format does not hold of them.
 
     Raises:
         PictureError: the format cannot hold them.
         OSError: the file cannot be written.
     """
     ending = path.suffix.lower()
-    colours = _grey(pixels) if like.grey else pixels
+    colours, lost, kind = (_grey(pixels) if like.grey else pixels), [], ending[1:].upper()
+    if ending in OPAQUE and colours.shape[2] in (2, 4):
+        colours = _over_black(colours)
+        lost.append(f"{kind} has no alpha: it is laid over black")
+    if ending in SHALLOW and colours.dtype == np.uint16:
+        lost.append(f"{kind} has 8 bits, the photo 16")
     try:
         if ending == ".bmp":
             _write_bitmap(path, colours)
@@ -190,6 +197,12 @@ def write_picture(path: Path, pixels: np.ndarray, like: Picture) -> None:
         if any(word in reason for word in OF_THE_DISK):
             raise OSError(errno.EIO, f"{reason.rpartition(': ')[2]}; is the disk full?") from fault
         raise PictureError(f"cannot be written: {reason}") from fault
+    return tuple(lost)
+
+
+def _over_black(pixels: np.ndarray) -> np.ndarray:
+    share = pixels[..., -1:].astype(np.float32) / np.iinfo(pixels.dtype).max
+    return (pixels[..., :-1] * share + 0.5).astype(pixels.dtype)
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
