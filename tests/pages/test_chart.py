@@ -25,10 +25,17 @@ def test_a_decade_is_the_same_length_everywhere():
 
 def test_what_cannot_be_drawn_is_left_out():
     line = Line("a", [1, 2, 3, 4, 5, 6], [1.0, None, math.nan, math.inf, 0.0, 2.0])
-    assert len(points(chart("t", [line], "x", "y", log=True))) == 2
-    assert len(points(chart("t", [line], "x", "y"))) == 3
+    drawn, also = chart("t", [line], "x", "y", log=True), chart("t", [line], "x", "y")
+    assert (drawn.count("<circle"), drawn.count("<polyline")) == (2, 0)
+    assert (also.count("<circle"), also.count("<polyline"), len(points(also))) == (1, 1, 2)
     assert "nothing to draw" in chart("t", [Line("a", [1], [None])], "x", "y")
     assert "nothing to draw" in chart("t", [], "x", "y")
+
+
+def test_a_line_does_not_bridge_what_is_not_there():
+    svg = chart("t", [Line("a", range(7), [1.0, 2.0, 3.0, None, 3.0, 2.0, 1.0])], "x", "y")
+    before, after = (text.count(",") for text in re.findall(r'points="([^"]*)"', svg))
+    assert (before, after) == (3, 3)
 
 
 def test_small_values_stay_on_the_chart():

@@ -8,12 +8,28 @@ import pytest
 from tests.pages.runs import HOSTILE, changed, copied, made
 from zerokd.errors import RunFolderError
 from zerokd.pages import report
-from zerokd.pages.report import facts, report_of, write_report
+from zerokd.pages.report import facts, report_of, with_gaps, write_report
 from zerokd.pages.run_facts import read_run
 
 
 def page(folder):
     return write_report(folder).read_text()
+
+
+@pytest.mark.parametrize(
+    ("xs", "broken_at"),
+    [
+        ([1, 2, 3, 4], []),
+        ([4, 8, 12, 16], []),  # each fourth step
+        ([1, 2, 4, 5], [3.0]),  # one was not finite
+        ([4, 8, 12, 40, 44], [26.0]),  # not computed for a while
+        ([7], []),
+    ],
+)
+def test_a_line_is_broken_where_a_term_was_not_computed(xs, broken_at):
+    places, values = with_gaps(xs, [1.0] * len(xs))
+    assert [x for x, y in zip(places, values, strict=True) if y is None] == broken_at
+    assert [x for x, y in zip(places, values, strict=True) if y is not None] == xs
 
 
 def test_it_says_what_the_run_says(tmp_path):

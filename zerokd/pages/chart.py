@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from attrs import evolve, frozen
+from attrs import frozen
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 640, 240
@@ -55,12 +55,12 @@ class Axis:
 def chart(title: str, lines: Iterable[Line], x: str, y: str, log: bool = False) -> Markup:
     """A figure with its legend; ``title`` is read out in its place.
 
-    Points that are not finite, and on a logarithmic axis not above 0, are left out.
+    A line is broken where there is no point, where it is not finite, and on a logarithmic axis not above 0.
     """
-    shown = [line for line in map(_thinned, lines) if _points(line, log)]
+    shown = [line for line in lines if _runs(line, log)]
     if not shown:
         return Markup('<p class="none">nothing to draw</p>')
-    points = [point for line in shown for point in _points(line, log)]
+    points = [point for line in shown for run in _runs(line, log) for point in run]
     across = Axis(min(p[0] for p in points), max(p[0] for p in points), False)
     up = _vertical([p[1] for p in points], log)
     parts = [*_grid(across, up), *(_path(line, across, up) for line in shown)]
@@ -79,22 +79,27 @@ def _vertical(values: Sequence[float], log: bool) -> Axis:
     return Axis(least - pad, most + pad, False)
 
 
-def _points(line: Line, log: bool) -> list[tuple[float, float]]:
-    pairs = zip(line.xs, line.ys, strict=True)
-    return [(x, y) for x, y in pairs if y is not None and math.isfinite(y) and (y > 0 or not log)]
-
-
-def _thinned(line: Line) -> Line:
-    step, last = max(1, -(-len(line.xs) // (MOST - 1))), max(0, len(line.xs) - 1)
-    kept = [*range(0, last, step), last] if line.xs else []
-    return evolve(line, xs=[line.xs[at] for at in kept], ys=[line.ys[at] for at in kept])
+def _runs(line: Line, log: bool) -> list[list[tuple[float, float]]]:
+    """The points of a line that follow each other; of many only so many, and both ends."""
+    step = max(1, -(-len(line.xs) // (MOST - 1)))
+    found: list[list[tuple[float, float]]] = [[]]
+    for x, y in zip(line.xs, line.ys, strict=True):
+        if y is not None and math.isfinite(y) and (y > 0 or not log):
+            found[-1].append((x, y))
+        else:
+            found.append([])
+    return [[*run[:-1:step], run[-1]] for run in found if run]
 
 
 def _path(line: Line, across: Axis, up: Axis) -> str:
-    points = [(_x(across, x), _y(up, max(y, up.least))) for x, y in _points(line, up.log)]
-    if len(points) == 1:
-        return f'<circle class="{_style(line)}" cx="{points[0][0]}" cy="{points[0][1]}" r="3"/>'
-    return f'<polyline class="{_style(line)}" points="{" ".join(f"{x},{y}" for x, y in points)}"/>'
+    parts = []
+    for run in _runs(line, up.log):
+        points = [(_x(across, x), _y(up, max(y, up.least))) for x, y in run]
+        if len(points) == 1:
+            parts.append(f'<circle class="{_style(line)}" cx="{points[0][0]}" cy="{points[0][1]}" r="3"/>')
+        else:
+            parts.append(f'<polyline class="{_style(line)}" points="{" ".join(f"{x},{y}" for x, y in points)}"/>')
+    return "".join(parts)
 
 
 def _grid(across: Axis, up: Axis) -> Iterable[str]:

@@ -6,7 +6,9 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
@@ -110,7 +112,7 @@ def _stage(run: Run, about: dict[str, Any]) -> dict[str, Any]:
     total = Line("objective", [one["epoch"] + 1 for one in epochs], [one["total"] for one in epochs])
     contributions = _series(epochs, "contribution", "epoch", colours)
     shares = _series(gradients, "share", "step", colours)
-    weights = [line for line in _series(steps, "weight", "step", colours) if len(set(line.ys)) > 1]
+    weights = [line for line in _series(steps, "weight", "step", colours) if len({*line.ys} - {None}) > 1]
     return {
         "name": name,
         "equation": about["objective"],
@@ -123,7 +125,7 @@ def _stage(run: Run, about: dict[str, Any]) -> dict[str, Any]:
         ),
         "shares": chart(f"share of the gradient of each term of {name}", shares, "step", "share"),
         "conflicts": _conflicts(gradients),
-        "schedules": chart(f"weights of {name} that change", weights, "step", "weight") if weights else "",
+        "schedules": chart(f"weights of {name} that change", weights, "step", "weight", log=True) if weights else "",
         "rate": chart(f"learning rate of {name}", [_line(steps, "learning_rate")], "step", "rate"),
         "norm": chart(f"norm of the gradient of {name}", [_line(steps, "gradient_norm")], "step", "norm", log=True),
     }
@@ -139,9 +141,21 @@ def _series(lines: list[dict[str, Any]], key: str, at: str, colours: dict[str, i
     found = []
     for label, colour in colours.items():
         having = [line for line in lines if (line["terms"].get(label) or {}).get(key) is not None]
-        ys = [one["terms"][label][key] for one in having]
-        found += [Line(label, [one[at] + more for one in having], ys, colour)] if having else []
+        if having:
+            points = with_gaps([one[at] + more for one in having], [one["terms"][label][key] for one in having])
+            found.append(Line(label, *points, colour))
     return sorted(found, key=lambda line: -max(abs(y or 0) for y in line.ys))
+
+
+def with_gaps(xs: list[int], ys: list[float]) -> tuple[list[float], list[float | None]]:
+    """The same points, and none where one is missing: a term may be computed in each fourth step, or for a while."""
+    steps = [after - before for before, after in pairwise(xs)]
+    usual = median(steps) if steps else 0
+    found: list[tuple[float, float | None]] = [(xs[0], ys[0])]
+    for step, x, y in zip(steps, xs[1:], ys[1:], strict=True):
+        found += [(x - step / 2, None)] if step > 1.5 * usual else []
+        found.append((x, y))
+    return [x for x, _ in found], [y for _, y in found]
 
 
 def _terms(about: dict[str, Any], epochs: list[dict[str, Any]]) -> list[dict[str, Any]]:
