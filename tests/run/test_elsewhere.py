@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from tests.command import zerokd
@@ -25,7 +26,7 @@ def options(*more):
 def elsewhere(file, *arguments, stop=0, memory=FITTING):
     """The command on that device; what each of its steps waited for and was sent."""
     command = [sys.executable, "-m", "tests.elsewhere", file, str(stop), *arguments]
-    environment = {**os.environ, "ELSEWHERE_BYTES": str(memory)}
+    environment = {**os.environ, "ELSEWHERE_BYTES": str(memory), "ZEROKD_CACHE": str(file.parent / "cache")}
     done = subprocess.run([*map(str, command)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == (130 if stop else 0), done.stdout + done.stderr
     return json.loads(file.read_text())
@@ -78,3 +79,14 @@ def test_a_run_goes_on_there_to_the_same_student(whole, tmp_path):
     elsewhere(tmp_path / "second", "resume", tmp_path / "run")
     found, wanted = ((one / "student.safetensors").read_bytes() for one in (tmp_path / "run", whole[0]))
     assert found == wanted
+
+
+def test_what_is_kept_on_disk_is_found_there_too(whole, tmp_path):
+    wanted = load_file(whole[0] / "student.safetensors")
+    for name, found in (("first", 0), ("second", 8)):
+        given = (*options('speed.cache="disk"'), "--out", tmp_path / name)
+        elsewhere(tmp_path / "waits", "run", RECIPES / "paper.toml", "--device", "elsewhere", *given)
+        told = json.loads((tmp_path / name / "manifest.json").read_text())["stages"][1]["kept_on_disk"]
+        assert (told["found"], told["computed"]) == (found, 8 - found)
+        made = load_file(tmp_path / name / "student.safetensors")
+        assert all(torch.equal(made[key], wanted[key]) for key in wanted)

@@ -318,17 +318,18 @@ def test_a_sum_that_overflows_is_told_as_such(plan):
     assert "their weighted sum, or its norm, is not" in str(failure.problem())
 
 
-def test_a_component_that_fails_when_asked_again_does_not_hide_the_fault(plan, monkeypatch):
+@pytest.mark.parametrize(
+    ("fault", "told"), [(OSError("no answer"), " failed: OSError: no answer"), (MemoryError(), ": memory ran out")]
+)
+def test_a_component_that_fails_when_asked_again_does_not_hide_the_fault(plan, monkeypatch, fault, told):
     plan = plan(VALUE)
-    monkeypatch.setattr(
-        "zerokd.objective.graph.Graph.compute", lambda self, *_: (_ for _ in ()).throw(MemoryError("no room"))
-    )
+    monkeypatch.setattr("zerokd.objective.graph.Graph.compute", lambda self, *_: (_ for _ in ()).throw(fault))
     values = {"distillation.enhanced": torch.ones(2), "distillation.fault": torch.tensor([1.0, math.inf])}
     batch = Batch(0, torch.zeros(2, 3, 32, 32), ("a", "b"))
     evaluation = Evaluation(torch.tensor(math.inf), values, dict.fromkeys(values, 1.0))
     failure = explain(plan.components.phases[0], plan.objectives[0], batch, 1, evaluation, plan.components.student)
     assert [(one.name, one.what, one.images) for one in failure.terms] == [("distillation.fault", "values", ("b",))]
-    assert failure.note == "computing the step again failed: MemoryError: no room"
+    assert failure.note == f"computing the step again{told}"
     assert failure.as_json()["values"]["distillation.fault"] == [1.0, "inf"]
 
 
