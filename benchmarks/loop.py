@@ -39,7 +39,8 @@ from zerokd.run.batches import Batch
 from zerokd.run.step import stepper
 from zerokd.run.training import Training
 
-BATCH, SIZE, WARM, WEIGHT = 4, 64, 20, 1.0
+BATCH, SIZE, WARM = 4, 64, 20
+WEIGHT = 1.0  # of a cheap term; a script has one
 PAIRS = {"e_conv1": "e_conv2", "e_conv2": "e_conv4", "e_conv3": "e_conv7"}  # features that are matched
 STRUCTURE = "distillation.structure"
 RECIPE = """

@@ -174,7 +174,8 @@ def write_picture(path: Path, pixels: np.ndarray, like: Picture) -> tuple[str, .
         OSError: the file cannot be written.
     """
     ending = path.suffix.lower()
-    colours, lost, kind = (_grey(pixels) if like.grey else pixels), [], ending[1:].upper()
+    colours = _grey(pixels) if like.grey else pixels
+    kind, lost = ending[1:].upper(), []
     if ending in OPAQUE and colours.shape[2] in (2, 4):
         colours = _over_black(colours)
         lost.append(f"{kind} has no alpha: it is laid over black")

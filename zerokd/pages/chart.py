@@ -57,16 +57,16 @@ def chart(title: str, lines: Iterable[Line], x: str, y: str, log: bool = False) 
 
     A line is broken where there is no point, where it is not finite, and on a logarithmic axis not above 0.
     """
-    shown = [line for line in lines if _runs(line, log)]
+    shown = [(line, runs) for line in lines if (runs := _runs(line, log))]
     if not shown:
         return Markup('<p class="none">nothing to draw</p>')
-    points = [point for line in shown for run in _runs(line, log) for point in run]
+    points = [point for _, runs in shown for run in runs for point in run]
     across = Axis(min(p[0] for p in points), max(p[0] for p in points), False)
     up = _vertical([p[1] for p in points], log)
-    parts = [*_grid(across, up), *(_path(line, across, up) for line in shown)]
+    parts = [*_grid(across, up), *(_path(_style(line), run, across, up) for line, runs in shown for run in runs)]
     parts.append(f'<text class="label" x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 4}">{escape(x)}</text>')
     parts.append(f'<text class="label up" transform="translate(11 {HEIGHT / 2:.0f}) rotate(-90)">{escape(y)}</text>')
-    items = "".join(f'<li class="{_style(line)}">{escape(line.name)}</li>' for line in shown)
+    items = "".join(f'<li class="{_style(line)}">{escape(line.name)}</li>' for line, _ in shown)
     drawn = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
     return Markup(f'<figure class="chart">{drawn}<ul class="legend">{items}</ul></figure>')
 
@@ -91,15 +91,11 @@ def _runs(line: Line, log: bool) -> list[list[tuple[float, float]]]:
     return [[*run[:-1:step], run[-1]] for run in found if run]
 
 
-def _path(line: Line, across: Axis, up: Axis) -> str:
-    parts = []
-    for run in _runs(line, up.log):
-        points = [(_x(across, x), _y(up, max(y, up.least))) for x, y in run]
-        if len(points) == 1:
-            parts.append(f'<circle class="{_style(line)}" cx="{points[0][0]}" cy="{points[0][1]}" r="3"/>')
-        else:
-            parts.append(f'<polyline class="{_style(line)}" points="{" ".join(f"{x},{y}" for x, y in points)}"/>')
-    return "".join(parts)
+def _path(style: str, run: Sequence[tuple[float, float]], across: Axis, up: Axis) -> str:
+    points = [(_x(across, x), _y(up, max(y, up.least))) for x, y in run]
+    if len(points) == 1:
+        return f'<circle class="{style}" cx="{points[0][0]}" cy="{points[0][1]}" r="3"/>'
+    return f'<polyline class="{style}" points="{" ".join(f"{x},{y}" for x, y in points)}"/>'
 
 
 def _grid(across: Axis, up: Axis) -> Iterable[str]:

@@ -12,7 +12,7 @@ from zerokd.plugin.isolation import told
 
 CPUS = "DefaultCPUAllocator: can't allocate memory"  # of PyTorch, which has a class of its own for GPUs alone
 REMEDIES = (
-    "a batch in parts needs less: [speed] images_at_once = 1; so do fewer pixels: [data] size",
+    "in training, a batch in parts needs less: [speed] images_at_once = 1; so do fewer pixels: [data] size",
     "what is kept of images that come again needs up to [speed] cache_gib, 4 if nothing else is said",
 )
 

@@ -80,8 +80,7 @@ def batches(
     data: Data, indices: Sequence[int], phase: Phase, seed: int, device: torch.device, done: int = 0
 ) -> Iterator[Batch]:
     """Every batch of a stage after the first ``done``, epoch after epoch, each epoch in its own order."""
-    with blame(f"data or augmentation of stage {phase.name!r}"):
-        read = reader(data, len(indices), device)
+    read = reader(data, len(indices), device)
     for epoch in range(phase.epochs):
         order = torch.randperm(len(indices), generator=generator(seed, phase.name, epoch)).tolist()
         for number, start in enumerate(range(0, len(order), phase.batch), epoch * phase.clock.steps_per_epoch):
@@ -102,7 +101,7 @@ def batches(
 def reader(data: Data, count: int, device: torch.device) -> Callable[[int], Tensor]:
     """How an image is had by its index. Where a device that is not the CPU has room for so many, each is sent there
     once and stays."""
-    if device.type == "cpu" or count * data[0].nbytes > _free(device) // 4:
+    if device.type == "cpu" or count * 3 * data.config.size**2 > _free(device) // 4:
         return data.__getitem__
     return cache(lambda index: data[index].to(device))
 

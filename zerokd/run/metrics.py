@@ -135,8 +135,8 @@ class Metrics:
         self._tell(line)
 
     def _write_waiting(self) -> None:
-        write_lines(self.file, *self._waiting)
-        self._waiting.clear()
+        waiting, self._waiting = self._waiting, []  # so that none is written twice where the disk is full
+        write_lines(self.file, *waiting)
 
     def _tell(self, line: dict[str, Any]) -> None:
         for watcher in self.watchers:

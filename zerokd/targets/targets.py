@@ -52,13 +52,14 @@ class Targets:
         """
         if self.empty:
             return NOTHING
-        alone, images = low.device.type == "cpu", low.split(1)
+        images = low.split(1)
+        parts = images if low.device.type == "cpu" else (low,)
         if not keep:
-            return _packed([self.keeping.compute(one) for one in images]) if alone else self.keeping.compute(low)
+            return _packed([self.keeping.compute(one) for one in parts])
         held = [self.store.known(*one) for one in zip(names, images, strict=True)] if self.store else []
-        if not alone:
-            return self._some(held, low, names)
-        return _packed([self._some(held[n : n + 1], one, names[n : n + 1]) for n, one in enumerate(images)])
+        size = len(images) // len(parts)
+        own = [slice(at, at + size) for at in range(0, len(images), size)]
+        return _packed([self._some(held[at], one, names[at]) for at, one in zip(own, parts, strict=True)])
 
     @property
     def shares(self) -> tuple[Share, ...]:
