@@ -138,12 +138,17 @@ def test_large_photos_take_turns(photos, monkeypatch):
     assert set(threads) == {4}
 
 
-def test_a_failing_engine_leaves_no_file(photos, monkeypatch):
+TORCHS = "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried to allocate 2097152"
+
+
+@pytest.mark.parametrize(("fault", "more"), [(MemoryError(), ""), (RuntimeError(TORCHS + " bytes."), ", 2 MiB more")])
+def test_a_failing_engine_leaves_no_file(photos, monkeypatch, fault, more):
     def broken(image, strength):
-        raise MemoryError
+        raise fault
 
     monkeypatch.setattr(enhance, "choose", lambda *_: Engine("torch", "a test", broken))
-    assert set(made(photos).failed.values()) == {"not enough memory"}
+    for told in made(photos).failed.values():
+        assert told.startswith(f"enhancing it: memory ran out{more}")
     assert [path for path in (photos.parent / "out").rglob("*") if path.is_file()] == []
 
 

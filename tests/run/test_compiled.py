@@ -109,3 +109,19 @@ def test_a_program_that_does_something_else_is_not_used(build, monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda graph, **options: lambda *given: [2 * one for one in graph(*given)])
     with pytest.raises(RecipeError, match="the program's gradient differs from the step's own by 1 of its size"):
         prepare(build('speed.compile="on"', 'run=["pretrain"]'), CPU)
+
+
+def test_a_narrow_gradient_of_a_library_is_laid_out_as_the_networks_own():
+    layer = torch.nn.Conv2d(3, 32, 3).to(memory_format=torch.channels_last)
+
+    def step(image):
+        made = layer(2 * image.contiguous(memory_format=torch.channels_last)).square().mean()
+        return torch.autograd.grad(made, image)[0] + 1
+
+    image = torch.rand(2, 3, 8, 8, requires_grad=True)
+    graph = make_fx(step)(image)
+    set_apart(graph)
+    (slope,) = graph.graph.find_nodes(op="call_function", target=torch.ops.aten.clone.default)[-1:]
+    assert slope.kwargs["memory_format"] is torch.contiguous_format
+    assert [one.target for one in slope.users] == [torch.ops.zerokd.as_it_is.default]
+    assert torch.equal(graph(image), step(image))

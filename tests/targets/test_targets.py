@@ -120,16 +120,16 @@ def test_one_use_in_a_hundred_is_computed_again_and_a_teacher_that_changes_is_to
 def test_rounding_of_another_algorithm_is_no_change_but_a_change_is():
     kept = torch.rand(4, 8, 8, 8, generator=torch.Generator().manual_seed(0))
     rounded = kept * (1 + 3e-5 * torch.randn_like(kept).sign())  # some elements differ by more than 1e-5
-    assert not same(kept, rounded, exact=True)
-    assert same(kept, rounded, exact=False)
-    assert not same(kept, kept + 1e-3, exact=False)
+    assert not same(kept, rounded, close=0.0)
+    assert same(kept, rounded, close=1e-4)
+    assert not same(kept, kept + 1e-3, close=1e-4)
     half = kept.bfloat16()
-    assert same(half, torch.nextafter(half, half.new_tensor(2.0)), exact=False)  # the last bit
-    assert not same(half, half * 1.05, exact=False)
+    assert same(half, torch.nextafter(half, half.new_tensor(2.0)), close=1e-4)  # the last bit
+    assert not same(half, half * 1.05, close=1e-4)
     infinite = torch.tensor([1.0, float("inf"), float("nan")])
-    assert same(infinite, infinite.clone(), exact=False)
-    assert not same(infinite, torch.ones(3), exact=False)
-    assert not same(torch.tensor([1, 2]), torch.tensor([1, 3]), exact=False)
+    assert same(infinite, infinite.clone(), close=1e-4)
+    assert not same(infinite, torch.ones(3), close=1e-4)
+    assert not same(torch.tensor([1, 2]), torch.tensor([1, 3]), close=1e-4)
 
 
 def test_what_is_not_finite_is_kept_as_it_is(build):

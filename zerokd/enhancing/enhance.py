@@ -20,7 +20,8 @@ from zerokd.enhancing.ledger import Ledger
 from zerokd.enhancing.picture import SUFFIXES, PictureError, pixels_of, read_picture, write_picture
 from zerokd.enhancing.side_by_side import Room, outcomes
 from zerokd.enhancing.unfinished import Left, unfinished
-from zerokd.errors import OutputError, Problem, RecipeError
+from zerokd.errors import OutputError, Problem, RecipeError, RoomError
+from zerokd.plugin.blame import room_for
 from zerokd.use.student_file import BUNDLED, student_file
 
 AGAIN = "what was enhanced before is kept; run it again for the rest"
@@ -125,9 +126,10 @@ def _note(
     job: Job, outcome: Callable[[], tuple[str, ...] | None], summary: Summary, tell: Callable[[str, str], None]
 ) -> None:
     try:
-        notes = outcome()
-    except (PictureError, MemoryError) as fault:
-        summary.failed[job.name] = str(fault) or "not enough memory"
+        with room_for("enhancing it"):
+            notes = outcome()
+    except (PictureError, RoomError) as fault:
+        summary.failed[job.name] = fault.problems[0].message if isinstance(fault, RoomError) else str(fault)
         tell(job.name, f"FAILED: {summary.failed[job.name]}")
     except OSError as fault:
         text = f"cannot write {str(job.target)!r}: {fault.strerror or fault}"

@@ -29,14 +29,15 @@ def vgg_perceptual(prediction: Iterable[Tensor], target: Sequence[Tensor]) -> Te
     """Mean squared difference of each pair of feature maps, averaged over the maps, per image.
 
     Args:
-        prediction: feature maps of the one image, each (N, C, H, W). Each is compared before the next is asked for, so
-            that a backward pass, which goes the other way, holds one map's gradient and not that of all.
+        prediction: feature maps of the one image, each (N, C, H, W), compared one by one: their gradients share memory.
         target: those of the other.
 
     Returns:
         (N,), in [0, inf); exactly 0 when both are equal.
     """
-    return torch.stack([mse(got, want) for got, want in zip(prediction, target, strict=True)]).mean(dim=0)
+    # as they lie in memory, channels last: a GPU's program would read them in leaps, and take ten times as long
+    pairs = ((got.movedim(1, -1), want.movedim(1, -1)) for got, want in zip(prediction, target, strict=True))
+    return torch.stack([mse(*pair) for pair in pairs]).mean(dim=0)
 
 
 def _cropped(side: int, *images: Tensor) -> tuple[Tensor, ...]:
@@ -144,9 +145,8 @@ class VggPerceptual(Loss):
 
     def maps(self, image: Tensor) -> Iterator[Tensor]:
         wanted = {RELUS[layer] for layer in self.config.layers}
-        image = ((image - self.mean) / self.spread).to(
-            next(self.features.parameters()).dtype, memory_format=torch.channels_last
-        )
+        dtype = next(self.features.parameters()).dtype
+        image = ((image - self.mean) / self.spread).to(dtype, memory_format=torch.channels_last)
         for index, layer in enumerate(self.features):
             image = layer(image)
             if index in wanted:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+TF32 = 2.0**-10  # the eps of what a GPU's convolutions multiply where that is asked for: float16's
 ROOM = 2.0**10  # the sum of a scaled gradient: no weight's exceeds it by much, and 65504 is the largest number there
 
 

@@ -27,12 +27,11 @@ def blame(what: str, *expected: type[Exception]) -> Iterator[None]:
     """
     passed: tuple[type[Exception], ...] = (ZerokdError, *expected)
     try:
-        yield
+        with room_for(what):
+            yield
     except passed:
         raise
     except (Exception, SystemExit) as fault:
-        if _no_room(fault):
-            raise RoomError(Problem(f"{what}: {_asked(fault)}", hints=REMEDIES, cause=fault)) from fault
         lines = told(fault).strip().splitlines()
         text = f"{what} failed: {type(fault).__name__}" + (f": {lines[0][:160]}" if lines else "")
         where = traceback.extract_tb(fault.__traceback__)[-1]
@@ -43,8 +42,19 @@ def blame(what: str, *expected: type[Exception]) -> Iterator[None]:
         raise PluginError(Problem(text, hints=hints, cause=fault)) from fault
 
 
-def _no_room(fault: BaseException) -> bool:
-    return isinstance(fault, MemoryError) or type(fault).__name__ == "OutOfMemoryError" or CPUS in str(fault)
+@contextmanager
+def room_for(what: str) -> Iterator[None]:
+    """Say of memory that runs out for ``what`` how much more was needed, and what needs less.
+
+    Raises:
+        RoomError: memory ran out.
+    """
+    try:
+        yield
+    except Exception as fault:
+        if isinstance(fault, MemoryError) or type(fault).__name__ == "OutOfMemoryError" or CPUS in str(fault):
+            raise RoomError(Problem(f"{what}: {_asked(fault)}", hints=REMEDIES, cause=fault)) from fault
+        raise
 
 
 def _asked(fault: BaseException) -> str:

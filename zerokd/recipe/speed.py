@@ -1,4 +1,5 @@
-"""What a run may do to be fast; nothing here but ``autocast`` changes what is trained, beyond the last bits."""
+"""What a run may do to be fast; nothing here but ``autocast`` and ``tf32`` changes what is trained, beyond the last
+bits."""
 
 from __future__ import annotations
 
@@ -24,8 +25,14 @@ class Speed(Config):
     autocast: Literal["off", "bfloat16", "float16"] = Field(
         "off", description="numbers that the student's layers compute with in training; losses stay float32"
     )
+    tf32: bool = Field(
+        False, description="let a GPU's convolutions round what they multiply to 10 bits, as PyTorch does by default"
+    )
     compile: Literal["off", "try", "on"] = Field(
         "off", description='make machine code of each stage first; "try" goes on without where that fails'
+    )
+    replay: bool = Field(
+        True, description="on a GPU: launch a step's kernels as a whole, as recorded once (CUDA graph)"
     )
 
     @property

@@ -92,8 +92,8 @@ class _Stage:
 
     def _ways(self) -> Iterator[Way]:
         chosen, batch = self.stepper, self.phase.batch
-        machine_code = ", compiled" if chosen.program else ""
-        yield Way(f"{chosen.at_once} at once{machine_code}", self._step(chosen), True)
+        how = f", {chosen.program.how}" if chosen.program else ""
+        yield Way(f"{chosen.at_once} at once{how}", self._step(chosen), True)
         plain = evolve(chosen, program=None)
         if chosen.program is not None:
             yield Way(f"{chosen.at_once} at once", self._step(plain), False)

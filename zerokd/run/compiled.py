@@ -1,12 +1,14 @@
-"""A stage's step in machine code: one program of what its objective computes, forwards and backwards.
+"""A stage's step as a program: what its objective computes, forwards and backwards, without the Python that says so.
 
 The step is recorded as the tensor operations that it runs, below autograd and below whatever Python plugins are written
-in, and PyTorch's compiler makes one program of them. Its result is held to that of the step itself before it is used.
+in. PyTorch's compiler makes machine code of them where that is asked for, and a GPU launches them as a whole. What
+comes out is held to the step itself before it is used.
 """
 
 from __future__ import annotations
 
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,10 +22,20 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from zerokd.errors import printable
 from zerokd.objective.objective import Evaluation, Kept, Objective, vector
 from zerokd.objective.trial import undisturbed
+from zerokd.run.batches import seed_draws
+from zerokd.run.device import WIDE
+from zerokd.run.narrow import TABLE
+from zerokd.run.replayed import Replayed
 
+aten = torch.ops.aten
 CLOSE = 1e-4  # how far the program's gradient may be from the step's own in float32, relative to its norm
+Run = Callable[..., Sequence[Tensor]]
+Options = dict[str, str | int | bool | Callable[..., object]]
 # laying few channels together, as the compiler would, costs a narrow network tenfold
-OPTIONS: dict[str, str | int | bool | Callable[..., object]] = {"layout_optimization": False}
+EVERYWHERE: Options = {"layout_optimization": False}
+# no kernel is chosen by a clock, since a sum in another order has other bits; and one of the compiler's ways to join
+# sums over different axes ends in an error for steps like these (PyTorch 2.11)
+ON_GPU: Options = {"deterministic": True, "triton.mix_order_reduction": False}
 
 
 class NotCompiledError(Exception):
@@ -32,13 +44,13 @@ class NotCompiledError(Exception):
 
 @frozen(eq=False)
 class Program:
-    """A step of ``count`` images in which the terms ``labels`` are computed."""
+    """A step of ``count`` images in which the terms ``labels`` are computed; ``how`` it is run, in a word or two."""
 
     count: int
     labels: tuple[str, ...]
     inputs: tuple[str, ...]
-    strides: tuple[tuple[int, ...], ...]
-    run: Callable[..., tuple[Tensor, Tensor, Tensor]]
+    run: Run
+    how: str
 
     def fits(self, count: int, weights: Mapping[str, float]) -> bool:
         """Whether it is for such a step."""
@@ -51,8 +63,7 @@ class Program:
         """The step's evaluation, and its gradient at all that is trained, flat."""
         low = inputs["low"]
         given = [vector(weights.values(), low), *(inputs[name] for name in self.inputs), *_laid_out(kept)]
-        fitted = [_strided(one, strides) for one, strides in zip(given, self.strides, strict=True)]
-        total, values, gradient = self.run(*fitted)
+        total, values, gradient = self.run(*given)
         return Evaluation(total, dict(zip(self.labels, values.unbind(), strict=True)), dict(weights)), gradient
 
 
@@ -63,6 +74,8 @@ def compiled(
     trained: Sequence[nn.Parameter],
     steps: int,
     close: float = CLOSE,
+    machine_code: bool = True,
+    replay: bool = True,
 ) -> Program:
     """The program of a stage of so many steps, for the terms that most of them compute, made on such inputs; its
     gradient may differ from the step's own by ``close`` of its norm.
@@ -83,22 +96,47 @@ def compiled(
 
     peaks = objective.peaks()
     weights = vector((peaks.get(label, 0.0) for label in labels), inputs["low"])
-    given = [weights, *inputs.values(), *_laid_out(kept)]
+    given, device = [weights, *inputs.values(), *_laid_out(kept)], weights.device
     try:
         with undisturbed(objective), _unheard("torch.utils.cpp_extension"):
-            wanted = step(*given)
-            graph = make_fx(step)(*given)
-            set_apart(graph)
-            program = torch.compile(graph, dynamic=False, fullgraph=True, options=OPTIONS)
-            with torch.no_grad():
-                found = program(*given)
+            run = _made(step, given, machine_code, replay)
+            found = []
+            for one in (step, run):
+                seed_draws(device, "program")  # what a term draws while it is recorded must not be all it ever draws
+                found.append(one(*given)[2])
     except Exception as fault:  # the compiler raises almost anything
         lines = [line for line in str(fault).splitlines() if line.strip()] or [""]
         raise NotCompiledError(f"{type(fault).__name__}: {printable(lines[0])[:200]}") from fault
-    away = ((found[2] - wanted[2]).norm() / wanted[2].norm()).item()
+    away = ((found[1] - found[0]).norm() / found[0].norm()).item()
     if not away <= close:
         raise NotCompiledError(f"the program's gradient differs from the step's own by {away:.1g} of its size")
-    return Program(count, labels, names, tuple(one.stride() for one in given), program)
+    how = ["compiled"] * machine_code + ["replayed"] * (replay and device.type == "cuda")
+    return Program(count, labels, names, run, ", ".join(how))
+
+
+def _made(step: Run, given: Sequence[Tensor], machine_code: bool, replay: bool) -> Run:
+    """What runs instead of a step on inputs like these."""
+    on_gpu = given[0].device.type == "cuda"
+    graph = make_fx(step, decomposition_table=TABLE)(*given)
+    run: Run = graph
+    if machine_code:
+        if not on_gpu:
+            set_apart(graph)
+        options = EVERYWHERE | ON_GPU if on_gpu else EVERYWHERE
+        run = _fitted(torch.compile(graph, dynamic=False, fullgraph=True, options=options), given)
+    with torch.no_grad():
+        return Replayed(run, given, [*graph.parameters(), *graph.buffers()]) if on_gpu and replay else run
+
+
+def _fitted(run: Run, given: Sequence[Tensor]) -> Run:
+    """The same for tensors that lie in memory otherwise than those that it was made for."""
+    strides = [one.stride() for one in given]
+
+    def fitted(*others: Tensor) -> Sequence[Tensor]:
+        with torch.no_grad():
+            return run(*map(_strided, others, strides))
+
+    return fitted
 
 
 @torch.library.custom_op("zerokd::as_it_is", mutates_args=())
@@ -113,24 +151,35 @@ def _(tensor: Tensor) -> Tensor:
 
 
 def set_apart(graph: GraphModule) -> None:
-    """Have what is laid out anew computed before. In one loop with that, all of it would be computed again and in an
-    order that suits neither: with VGG at 256 pixels, a step would take thrice what it takes without a program."""
-    for target in (torch.ops.aten._to_copy.default, torch.ops.aten.clone.default):
-        for node in graph.graph.find_nodes(op="call_function", target=target):
+    """Have what is laid out anew computed before, and a narrow gradient that a library lays out with its channels
+    together laid out as the network's own. In one loop with either, all of it would be computed again and in an order
+    that suits neither: with VGG at 256 pixels, a step would take three to ten times what it takes without a program."""
+    nodes = graph.graph
+    for target in (aten._to_copy.default, aten.clone.default):
+        for node in nodes.find_nodes(op="call_function", target=target):
             if node.kwargs.get("memory_format") is torch.channels_last:
-                with graph.graph.inserting_before(node):
-                    node.args = (graph.graph.call_function(torch.ops.zerokd.as_it_is.default, node.args),)
+                with nodes.inserting_before(node):
+                    node.args = (nodes.call_function(torch.ops.zerokd.as_it_is.default, node.args),)
+    for node in nodes.find_nodes(op="call_function", target=aten.convolution_backward.default):
+        for slope in [one for one in node.users if one.args[1] == 0 and one.meta["val"].shape[1] < WIDE]:
+            with nodes.inserting_after(slope):
+                anew = nodes.call_function(aten.clone.default, (slope,), {"memory_format": torch.contiguous_format})
+            with nodes.inserting_after(anew):
+                apart = nodes.call_function(torch.ops.zerokd.as_it_is.default, (anew,))
+            slope.replace_all_uses_with(apart, lambda user, anew=anew: user is not anew)
     graph.recompile()
 
 
 @contextmanager
 def _unheard(name: str) -> Iterator[None]:
-    """A library's warnings about devices that are not asked for are no news."""
+    """A library's warnings about devices that are not asked for are no news, nor is the compiler's advice."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"torch\._inductor")
+            yield
     finally:
         logger.setLevel(level)
 

@@ -32,14 +32,15 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def settle(device: torch.device, threads: int) -> None:
-    """Pin what decides a run's bits, and keep freed memory for the next tensor of its size."""
+def settle(device: torch.device, threads: int, tf32: bool = False) -> None:
+    """Pin what decides a run's bits, and keep freed memory for the next tensor of its size. ``tf32``: on GPUs, what
+    convolutions multiply keeps 10 of 23 bits."""
     torch.set_num_threads(threads)
     if device.type == "cuda":
         # read by cuBLAS when it is first called; without it equal products may differ in their last bits
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        # the default keeps 10 of 23 bits of what a convolution multiplies: less than a recipe asks for
-        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+        # PyTorch's own default for convolutions is True: less than a recipe asks for that asks for nothing
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = tf32, False
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
     # the default pays a pass over every new tensor so that reading one unwritten repeats; none is read here
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -76,7 +76,8 @@ def _stage(stepper: Stepper) -> dict[str, Any]:
         "epochs": phase.epochs,
         "steps": phase.clock.steps,
         "images_at_once": stepper.at_once,
-        "compiled": stepper.program is not None,
+        "compiled": stepper.program is not None and "compiled" in stepper.program.how,
+        "replayed": stepper.program is not None and "replayed" in stepper.program.how,
         "forwards": [call.owner for call in objective.graph.forwards()],
     }
 

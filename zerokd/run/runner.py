@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 
 from zerokd.objective.aggregation import aggregated
 from zerokd.objective.gradients import compare
@@ -16,6 +17,10 @@ from zerokd.run.step import Stepper
 from zerokd.run.training import Training
 
 
+def nothing() -> None:
+    """What is to be done where there is nothing to do."""
+
+
 def train(
     training: Training,
     stepper: Stepper,
@@ -23,7 +28,7 @@ def train(
     indices: list[int],
     metrics: Metrics,
     guard: Guard,
-    after_step: Callable[[], None] = lambda: None,
+    after_step: Callable[[], None] = nothing,
 ) -> None:
     """Train the student through one stage, from the step that the metrics stand at.
 
@@ -32,15 +37,43 @@ def train(
         Exception: whatever ``after_step`` raises ends the training after that step.
     """
     device = training.parameters[0].device
-    for batch in batches(components.data, indices, training.phase, components.seed, device, metrics.step):
-        take(training, stepper, components, batch, metrics, guard)
+    made = batches(components.data, indices, training.phase, components.seed, device, metrics.step)
+    ahead = Ahead(made)
+    for batch in ahead:
+        take(training, stepper, components, batch, metrics, guard, ahead.fetch if device.type != "cpu" else nothing)
         after_step()
 
 
+class Ahead(Iterator[Batch]):
+    """Batches, each of which is made when it is asked for, or already while a device computes the one before."""
+
+    def __init__(self, made: Iterator[Batch]):
+        self._made = made
+        self._fetched: deque[Batch | None] = deque()
+
+    def fetch(self) -> None:
+        """Make the next one."""
+        self._fetched.append(next(self._made, None))
+
+    def __next__(self) -> Batch:
+        if not self._fetched:
+            self.fetch()
+        batch = self._fetched.popleft()
+        if batch is None:
+            raise StopIteration
+        return batch
+
+
 def take(
-    training: Training, stepper: Stepper, components: Components, batch: Batch, metrics: Metrics, guard: Guard
+    training: Training,
+    stepper: Stepper,
+    components: Components,
+    batch: Batch,
+    metrics: Metrics,
+    guard: Guard,
+    meanwhile: Callable[[], None] = nothing,
 ) -> None:
-    """One step on one batch.
+    """One step on one batch; ``meanwhile`` is what can be done while a device computes it.
 
     Raises:
         NotFiniteError: see :func:`train`.
@@ -55,6 +88,7 @@ def take(
     if phase.aggregator is not None:
         training.follow(aggregated(phase.aggregator, phase.aggregate, gradients))
     norm = training.clip()
+    meanwhile()
     numbers = evaluation.numbers(norm)
     if all(map(math.isfinite, numbers[:2])):
         rate = training.descend(step)

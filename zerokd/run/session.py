@@ -19,7 +19,7 @@ from zerokd.objective.graph import out_of_range
 from zerokd.objective.measuring import Gauge, Reading
 from zerokd.objective.objective import Objective
 from zerokd.objective.probe import probe
-from zerokd.plugin.blame import blame
+from zerokd.plugin.blame import blame, room_for
 from zerokd.recipe.components import TRAINED, Components, Phase
 from zerokd.run.batches import batches, check_data, generator, split, to_float
 from zerokd.run.capacity import Capacity, capacity
@@ -96,7 +96,7 @@ def prepare(components: Components, device: torch.device) -> Plan:
     Raises:
         ZerokdError: with the problems of all stages.
     """
-    settle(device, components.threads)
+    settle(device, components.threads, components.speed.tf32)
     for owner in (*components.models, *components.averages):
         network = components.network(owner).to(device)
         network.to(memory_format=layout(network))
@@ -108,10 +108,11 @@ def prepare(components: Components, device: torch.device) -> Plan:
     problems: list[Problem] = []
     for phase in components.phases:
         try:
-            sample = _sample(phase, components, training, device)
-            objective = probe(phase, components, sample)
-            evidences.append(evidence(phase, components, objective, sample))
-            steppers.append(stepper(phase, objective, components, sample, len(training)))
+            with room_for(f"stage {phase.name!r}"):
+                sample = _sample(phase, components, training, device)
+                objective = probe(phase, components, sample)
+                evidences.append(evidence(phase, components, objective, sample))
+                steppers.append(stepper(phase, objective, components, sample, len(training)))
         except RecipeError as error:
             problems += error.problems
     gauge = Gauge(components, device)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from zerokd.errors import Problem, RecipeError
 from zerokd.objective.gradients import term_gradients
 from zerokd.objective.objective import Evaluation, Objective, joined
-from zerokd.objective.precision import DTYPES
+from zerokd.objective.precision import DTYPES, TF32
 from zerokd.objective.trial import undisturbed
 from zerokd.plugin.contracts import Model
 from zerokd.recipe.components import Components, Phase
@@ -64,9 +64,8 @@ class Stepper:
     def _add(self, gradient: Tensor) -> None:
         """Add a gradient at all that is trained to the stored ones."""
         pieces = gradient.split([one.numel() for one in self.parameters])
-        for one, piece in zip(self.parameters, pieces, strict=True):
-            assert one.grad is not None
-            one.grad.add_(piece.view_as(one))
+        stored = [one.grad for one in self.parameters if one.grad is not None]
+        torch._foreach_add_(stored, [piece.view_as(one) for one, piece in zip(stored, pieces, strict=True)])
 
 
 def trained(student: Model, objective: Objective) -> list[nn.Parameter]:
@@ -94,28 +93,34 @@ def stepper(phase: Phase, objective: Objective, components: Components, sample: 
         at_once = phase.batch
     own = [one for one in components.student.parameters() if one.requires_grad]
     made = Stepper(phase, objective, targets, own, trained(components.student, objective), at_once)
-    return made if components.speed.compile == "off" else in_machine_code(made, components, sample)
+    recorded = components.speed.compile != "off" or (components.speed.replay and sample.device.type == "cuda")
+    return as_program(made, components, sample) if recorded else made
 
 
-def in_machine_code(stepper: Stepper, components: Components, sample: Tensor) -> Stepper:
-    """The same with a program, or with the reason why there is none.
+def as_program(stepper: Stepper, components: Components, sample: Tensor) -> Stepper:
+    """The same with a program, or with the reason why there is none; steps are then taken one operation at a time.
 
     Raises:
         RecipeError: there is none, and the recipe wants one.
     """
+    machine_code, replay = components.speed.compile != "off", components.speed.replay
     try:
         if [*components.student.buffers()]:
             raise NotCompiledError("the student has buffers, which training moves")
+        if stepper.phase.aggregator:
+            raise NotCompiledError("its aggregator asks for each term's gradient")
         low = sample.repeat(-(-stepper.at_once // len(sample)), 1, 1, 1)[: stepper.at_once].contiguous()
         objective, inputs = stepper.objective, stepper.phase.stage.inputs(low)
         kept = stepper.targets.of(low, [""] * len(low), keep=False)
         dtype = DTYPES.get(components.speed.autocast)
-        # in 16 bits a program rounds less often than the step, so they agree to a few of the last bits
-        close = 4 * torch.finfo(dtype).eps if dtype else CLOSE
-        program = compiled(objective, inputs, kept, stepper.parameters, stepper.phase.clock.steps, close)
+        coarsest = torch.finfo(dtype).eps if dtype else TF32 if components.speed.tf32 and low.is_cuda else 0.0
+        # in fewer bits a program rounds less often than the step, so they agree to a few of the last ones
+        close = max(CLOSE, 4 * coarsest)
+        steps, trained = stepper.phase.clock.steps, stepper.parameters
+        program = compiled(objective, inputs, kept, trained, steps, close, machine_code, replay)
         return evolve(stepper, program=program)
     except NotCompiledError as fault:
-        text = f"stage {stepper.phase.name!r} cannot be compiled: {fault}"
+        text = f"stage {stepper.phase.name!r} cannot be {'compiled' if machine_code else 'replayed'}: {fault}"
         if components.speed.compile == "on":
             hint = '[speed] compile = "try" goes on without, and says so'
             raise RecipeError(Problem(text, stepper.phase.place, (hint,))) from fault

@@ -11,6 +11,7 @@ from torch import Tensor
 from zerokd.cache import cache_folder
 from zerokd.errors import PluginError, Problem
 from zerokd.objective.objective import NOTHING, Kept, Objective, Prepared
+from zerokd.objective.precision import TF32
 from zerokd.recipe.components import Phase
 from zerokd.recipe.speed import Speed
 from zerokd.targets.identity import identity
@@ -19,7 +20,7 @@ from zerokd.targets.keeping import Keeping
 from zerokd.targets.on_disk import OnDisk
 
 CHECKED = 100  # one in so many uses of what is kept is computed again and compared
-CLOSE = 1e-4  # by how much of its norm that may differ where an image is not computed by itself
+CLOSE = 1e-4  # by how much of its norm that may differ where an image is not computed by itself; on a CPU it is
 COPIED = 2**22  # bytes that a CPU copies sooner than it calls a loss once more for each image
 
 
@@ -36,6 +37,7 @@ class Targets:
         self.keeping = Keeping(objective, labels)
         self.empty = not self.keeping.names and not self.keeping.prepares
         self.computed = self.reused = 0
+        self.close = 0.0 if device.type == "cpu" else TF32 if speed.tf32 else CLOSE
         self.store: InMemory | OnDisk | None = None
         if self.empty or phase.augmentations or not speed.room:
             return
@@ -101,23 +103,23 @@ class Targets:
 
     def _compare(self, known: Kept, low: Tensor, names: Sequence[str]) -> None:
         """Hold what is kept of images to what is made of them now."""
-        again, exact = items(self.keeping.compute(low)), low.device.type == "cpu"
+        again = items(self.keeping.compute(low))
         for name, each in items(known).items():
-            if not all(same(one, other, exact) for one, other in zip(each, again[name], strict=True)):
+            if not all(same(one, other, self.close) for one, other in zip(each, again[name], strict=True)):
                 text = f"{name} of {', '.join(names)} is not what it was when it was computed first"
                 hint = 'something that is frozen gives no image twice: [speed] cache = "off" computes it at each step'
                 raise PluginError(Problem(text, hints=(hint,)))
 
 
-def same(kept: Tensor, again: Tensor, exact: bool) -> bool:
-    """Whether one computation gives both: ``exact`` by their bits, else as a whole and as close as rounding leaves
-    them, where an image may be computed among others, by another algorithm."""
+def same(kept: Tensor, again: Tensor, close: float) -> bool:
+    """Whether one computation gives both: by their bits, or as a whole and ``close`` to each other, as rounding leaves
+    them where an image may be computed among others, by another algorithm."""
     if torch.allclose(kept, again, 0.0, 0.0, equal_nan=True):
         return True
-    if exact or not kept.is_floating_point():
+    if not close or not kept.is_floating_point():
         return False
     away, size = (torch.linalg.vector_norm(one.float()) for one in (again - kept, kept))
-    return bool(away <= max(CLOSE, torch.finfo(kept.dtype).eps) * size)
+    return bool(away <= max(close, torch.finfo(kept.dtype).eps) * size)
 
 
 def _row(kept: Kept, row: int) -> Kept:
