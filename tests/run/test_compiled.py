@@ -1,13 +1,17 @@
 """A compiled step is the step; where it cannot be one, that is said."""
 
+import random
+
 import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from zerokd.errors import RecipeError
+from zerokd.objective.gradients import term_gradients
+from zerokd.objective.objective import NOTHING
 from zerokd.objective.probe import probe
 from zerokd.run.batches import batches
-from zerokd.run.compiled import set_apart, usual
+from zerokd.run.compiled import NotCompiledError, compiled, set_apart, usual
 from zerokd.run.device import choose_device
 from zerokd.run.session import prepare
 from zerokd.run.step import stepper
@@ -37,8 +41,8 @@ def test_a_compiled_step_has_the_value_and_gradient_of_the_step_as_training_goes
     scheduled = 'terms.pretraining.exposure.weight={use="linear", from=1.0, to=7.0, end="5 epochs"}'
     plain, wanted = steps(build, scheduled)
     made, found = steps(build, scheduled, 'speed.compile="on"')
-    assert plain.program is None
-    assert made.program is not None
+    assert not plain.programs
+    assert made.programs
     for (total, gradient), (other, same) in zip(wanted, found, strict=True):
         torch.testing.assert_close(other, total, rtol=1e-5, atol=1e-7)
         torch.testing.assert_close(same, gradient, rtol=1e-4, atol=1e-6)
@@ -63,7 +67,7 @@ def test_what_is_laid_out_anew_is_computed_before_it(lay_out):
 def test_in_16_bits_it_is_the_step_to_a_few_of_the_last_bits(build):
     _, wanted = steps(build, count=1)
     made, found = steps(build, 'speed.compile="on"', 'speed.autocast="float16"', count=1)
-    assert made.program is not None
+    assert made.programs
     (_, gradient), (_, same) = wanted[0], found[0]
     assert 0 < (same - gradient).norm() / gradient.norm() < 4 * torch.finfo(torch.float16).eps
 
@@ -71,9 +75,11 @@ def test_in_16_bits_it_is_the_step_to_a_few_of_the_last_bits(build):
 def test_a_step_of_other_terms_or_fewer_images_is_not_the_programs(build):
     one, _ = steps(build, 'speed.compile="on"', "terms.pretraining.color.monitor=true", count=1)
     weights = one.objective.weights_at(0)
-    assert one.program.fits(2, weights)
-    assert not one.program.fits(1, weights)
-    assert not one.program.fits(2, {label: 1.0 for label in weights if label != "pretraining.color"})
+    (program,) = one.programs
+    assert program.fits(2, weights, apart=False)
+    assert not program.fits(2, weights, apart=True)
+    assert not program.fits(1, weights, apart=False)
+    assert not program.fits(2, {label: 1.0 for label in weights if label != "pretraining.color"}, apart=False)
 
 
 def test_the_program_is_for_the_terms_of_most_steps(build):
@@ -102,7 +108,7 @@ def test_what_cannot_be_compiled_is_refused_or_said(build, monkeypatch, wish):
     else:
         plan = prepare(components, CPU)
         assert told in plan.components.fallbacks
-        assert plan.steppers[0].program is None
+        assert not plan.steppers[0].programs
 
 
 def test_a_program_that_does_something_else_is_not_used(build, monkeypatch):
@@ -125,3 +131,37 @@ def test_a_narrow_gradient_of_a_library_is_laid_out_as_the_networks_own():
     assert slope.kwargs["memory_format"] is torch.contiguous_format
     assert [one.target for one in slope.users] == [torch.ops.zerokd.as_it_is.default]
     assert torch.equal(graph(image), step(image))
+
+
+def test_a_program_measures_each_term_as_the_step_does(build):
+    components = build('run=["distill"]', "stages.distill.batch=2")
+    (phase,) = components.phases
+    batch = next(batches(components.data, [0, 1], phase, 0, CPU))
+    objective = probe(phase, components, batch.low)
+    one = stepper(phase, objective, components, batch.low, 2)
+    inputs, kept = phase.stage.inputs(batch.low), one.targets.of(batch.low, batch.names)
+    program = compiled(objective, inputs, kept, one.parameters, one.own, steps=4, machine_code=False)
+    weights = objective.weights_at(0)
+    assert program.fits(2, weights, apart=True)
+    assert not program.fits(2, weights, apart=False)
+    found, gradient, each = program(inputs, weights, kept)
+    wanted = objective(inputs, 0, kept)
+    apart = term_gradients(wanted.weights, wanted.values, one.own)
+    assert each.keys() == apart.keys()
+    for label, its in apart.items():
+        torch.testing.assert_close(each[label], its, rtol=1e-4, atol=1e-5 * its.norm().item())
+    torch.testing.assert_close(gradient, sum(each.values()), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(found.total, wanted.total.detach())
+
+
+def test_what_a_loss_draws_while_it_is_recorded_is_not_all_that_it_ever_draws(build, monkeypatch):
+    components = build("stages.pretrain.batch=2")
+    phase = components.phases[0]
+    low = next(batches(components.data, [0, 1], phase, 0, CPU)).low
+    objective = probe(phase, components, low)
+    loss = objective.loss("pretraining.exposure")
+    plain = loss.forward
+    monkeypatch.setattr(loss, "forward", lambda **ports: plain(**ports) * random.random())
+    own = [*components.student.parameters()]
+    with pytest.raises(NotCompiledError, match="gradient differs from the step's own"):
+        compiled(objective, phase.stage.inputs(low), NOTHING, own, steps=4, machine_code=False)

@@ -9,6 +9,7 @@ from zerokd.errors import RecipeError
 from zerokd.objective.probe import probe
 from zerokd.recipe.speed import Speed
 from zerokd.run.batches import batches
+from zerokd.run.compiled import Program
 from zerokd.run.step import fitting, sees_batch, stepper
 from zerokd.run.training import Training
 from zerokd.stages.distillation import Distillation
@@ -112,3 +113,44 @@ def test_parts_that_the_student_does_not_allow_are_refused_when_asked_for(build,
     with pytest.raises(RecipeError, match="images_at_once is 2, and the student sees its batch as a whole"):
         stepper(phase, objective, components, low, 4)
     assert stepper(phase, objective, evolve(components, speed=Speed()), low, 4).at_once == 4
+
+
+@pytest.mark.parametrize("at_once", [2, 5])
+@pytest.mark.parametrize("apart", [False, True])
+def test_steps_that_are_recorded_are_those_that_are_not(build, monkeypatch, at_once, apart):
+    plain, gradient, each = backward(build, at_once, apart=apart)
+    monkeypatch.setattr("zerokd.run.step.replays", lambda speed, sample: True)
+    calls = []
+    monkeypatch.setattr(Program, "__call__", lambda *given, plain=Program.__call__: (calls.append(1), plain(*given))[1])
+    found, same, terms = backward(build, at_once, apart=apart)
+    assert len(calls) == 5 // at_once  # what is left of a batch fits no program
+    torch.testing.assert_close(found.total, plain.total, rtol=1e-5, atol=0)
+    torch.testing.assert_close(same, gradient, rtol=1e-4, atol=1e-6)
+    assert terms.keys() == each.keys()
+    assert bool(terms) == apart
+    for label, wanted in each.items():
+        torch.testing.assert_close(terms[label], wanted, rtol=1e-4, atol=1e-5 * wanted.norm().item())
+
+
+def test_where_terms_are_measured_at_every_step_there_is_a_program_for_that_alone(build, monkeypatch):
+    monkeypatch.setattr("zerokd.run.step.replays", lambda speed, sample: True)
+    components = build("stages.distill.aggregate={use='sum'}")
+    sample = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    counts = []
+    for phase in components.phases:
+        made = stepper(phase, probe(phase, components, sample), components, sample, 6)
+        counts.append([bool(one.apart) for one in made.programs])
+        assert not made.without
+    assert counts == [[False, True], [True]]
+
+
+def test_what_cannot_be_recorded_is_said(build, monkeypatch):
+    monkeypatch.setattr("zerokd.run.step.replays", lambda speed, sample: True)
+    components = build("terms.distillation.perceptual.crop=16")
+    phase = components.phases[1]
+    sample = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    made = stepper(phase, probe(phase, components, sample), components, sample, 6)
+    first, second = made.without
+    assert first.startswith("stage 'distill' cannot be replayed: ")
+    assert second.startswith("steps of stage 'distill' that measure each term cannot be replayed: ")
+    assert not made.programs

@@ -21,12 +21,14 @@ def term_gradients(
     for label, weight in weights.items():
         if weight == 0:
             continue
-        contribution = weight * values[label].mean()
-        gradients = torch.autograd.grad(
-            contribution, leaves, retain_graph=True, allow_unused=True, materialize_grads=True
-        )
-        found[label] = torch.cat([one.reshape(-1) for one in gradients])
+        found[label] = gradient(weight * values[label].mean(), leaves, keep=True)
     return found
+
+
+def gradient(value: Tensor, leaves: Sequence[Tensor], keep: bool = False) -> Tensor:
+    """The gradient of a number at ``leaves``, flat, 0 where none reaches; its graph is kept if asked for."""
+    found = torch.autograd.grad(value, leaves, retain_graph=keep, allow_unused=True, materialize_grads=True)
+    return torch.cat([one.reshape(-1) for one in found])
 
 
 @frozen

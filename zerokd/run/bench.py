@@ -92,10 +92,10 @@ class _Stage:
 
     def _ways(self) -> Iterator[Way]:
         chosen, batch = self.stepper, self.phase.batch
-        how = f", {chosen.program.how}" if chosen.program else ""
+        how = f", {chosen.programs[0].how}" if chosen.programs else ""
         yield Way(f"{chosen.at_once} at once{how}", self._step(chosen), True)
-        plain = evolve(chosen, program=None)
-        if chosen.program is not None:
+        plain = evolve(chosen, programs=())
+        if chosen.programs:
             yield Way(f"{chosen.at_once} at once", self._step(plain), False)
         for count in sorted({1, 2, batch} - {chosen.at_once}):
             if count <= batch:

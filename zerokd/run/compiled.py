@@ -20,6 +20,7 @@ from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from zerokd.errors import printable
+from zerokd.objective.gradients import gradient
 from zerokd.objective.objective import Evaluation, Kept, Objective, vector
 from zerokd.objective.trial import undisturbed
 from zerokd.run.batches import seed_draws
@@ -30,6 +31,7 @@ from zerokd.run.replayed import Replayed
 aten = torch.ops.aten
 CLOSE = 1e-4  # how far the program's gradient may be from the step's own in float32, relative to its norm
 Run = Callable[..., Sequence[Tensor]]
+Outcome = tuple[Evaluation, Tensor, dict[str, Tensor]]
 Options = dict[str, str | int | bool | Callable[..., object]]
 # laying few channels together, as the compiler would, costs a narrow network tenfold
 EVERYWHERE: Options = {"layout_optimization": False}
@@ -44,27 +46,28 @@ class NotCompiledError(Exception):
 
 @frozen(eq=False)
 class Program:
-    """A step of ``count`` images in which the terms ``labels`` are computed; ``how`` it is run, in a word or two."""
+    """A step of ``count`` images in which the terms ``labels`` are computed; ``how`` it is run, in a word or two. The
+    gradients of the terms ``apart``, all that are weighed or none, are computed one by one too."""
 
     count: int
     labels: tuple[str, ...]
+    apart: tuple[str, ...]
     inputs: tuple[str, ...]
     run: Run
     how: str
 
-    def fits(self, count: int, weights: Mapping[str, float]) -> bool:
+    def fits(self, count: int, weights: Mapping[str, float], apart: bool) -> bool:
         """Whether it is for such a step."""
-        return count == self.count and tuple(weights) == self.labels
+        return count == self.count and tuple(weights) == self.labels and apart == bool(self.apart)
 
     @torch.no_grad()
-    def __call__(
-        self, inputs: Mapping[str, Tensor], weights: Mapping[str, float], kept: Kept
-    ) -> tuple[Evaluation, Tensor]:
-        """The step's evaluation, and its gradient at all that is trained, flat."""
+    def __call__(self, inputs: Mapping[str, Tensor], weights: Mapping[str, float], kept: Kept) -> Outcome:
+        """The step's evaluation, its gradient at all that is trained, flat, and that of each term at the student."""
         low = inputs["low"]
         given = [vector(weights.values(), low), *(inputs[name] for name in self.inputs), *_laid_out(kept)]
-        total, values, gradient = self.run(*given)
-        return Evaluation(total, dict(zip(self.labels, values.unbind(), strict=True)), dict(weights)), gradient
+        total, values, flat, *each = self.run(*given)
+        evaluation = Evaluation(total, dict(zip(self.labels, values.unbind(), strict=True)), dict(weights))
+        return evaluation, flat, dict(zip(self.apart, each, strict=True))
 
 
 def compiled(
@@ -72,27 +75,30 @@ def compiled(
     inputs: Mapping[str, Tensor],
     kept: Kept,
     trained: Sequence[nn.Parameter],
+    own: Sequence[nn.Parameter] = (),
+    *,
     steps: int,
     close: float = CLOSE,
     machine_code: bool = True,
     replay: bool = True,
 ) -> Program:
     """The program of a stage of so many steps, for the terms that most of them compute, made on such inputs; its
-    gradient may differ from the step's own by ``close`` of its norm.
+    gradient may differ from the step's own by ``close`` of its norm. Where the student's ``own`` parameters are given,
+    it computes the gradient of each term there too.
 
     Raises:
         NotCompiledError: it cannot be made, or does not do what the step does.
     """
     labels = usual(objective, steps)
     names, count = tuple(inputs), len(inputs["low"])
+    apart = [(place, label) for place, label in enumerate(labels) if own and label not in objective.monitored]
 
-    def step(weights: Tensor, *given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def step(weights: Tensor, *given: Tensor) -> list[Tensor]:
         read = dict(zip(names, given, strict=False))
         values = objective.values(read, labels, _put_back(kept, given[len(names) :]))
         total = objective.total(values, weights)
-        gradients = torch.autograd.grad(total, trained, allow_unused=True, materialize_grads=True)
-        flat = torch.cat([one.reshape(-1) for one in gradients])
-        return total.detach(), torch.stack([*values.values()]).detach(), flat
+        each = [gradient(weights[place] * values[label].mean(), own, keep=True) for place, label in apart]
+        return [total.detach(), torch.stack([*values.values()]).detach(), gradient(total, trained), *each]
 
     peaks = objective.peaks()
     weights = vector((peaks.get(label, 0.0) for label in labels), inputs["low"])
@@ -103,7 +109,7 @@ def compiled(
             found = []
             for one in (step, run):
                 seed_draws(device, "program")  # what a term draws while it is recorded must not be all it ever draws
-                found.append(one(*given)[2])
+                found.append(torch.cat([*one(*given)[2:]]))
     except Exception as fault:  # the compiler raises almost anything
         lines = [line for line in str(fault).splitlines() if line.strip()] or [""]
         raise NotCompiledError(f"{type(fault).__name__}: {printable(lines[0])[:200]}") from fault
@@ -111,7 +117,7 @@ def compiled(
     if not away <= close:
         raise NotCompiledError(f"the program's gradient differs from the step's own by {away:.1g} of its size")
     how = ["compiled"] * machine_code + ["replayed"] * (replay and device.type == "cuda")
-    return Program(count, labels, names, run, ", ".join(how))
+    return Program(count, labels, tuple(label for _, label in apart), names, run, ", ".join(how))
 
 
 def _made(step: Run, given: Sequence[Tensor], machine_code: bool, replay: bool) -> Run:

@@ -76,8 +76,8 @@ def _stage(stepper: Stepper) -> dict[str, Any]:
         "epochs": phase.epochs,
         "steps": phase.clock.steps,
         "images_at_once": stepper.at_once,
-        "compiled": stepper.program is not None and "compiled" in stepper.program.how,
-        "replayed": stepper.program is not None and "replayed" in stepper.program.how,
+        "compiled": any("compiled" in one.how for one in stepper.programs),
+        "replayed": any("replayed" in one.how for one in stepper.programs),
         "forwards": [call.owner for call in objective.graph.forwards()],
     }
 

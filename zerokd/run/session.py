@@ -119,7 +119,7 @@ def prepare(components: Components, device: torch.device) -> Plan:
     problems += unmeasured(gauge, components, (held_out or training)[:MEASURED], device)
     if problems:
         raise RecipeError(*dict.fromkeys(problems))
-    without = tuple(one.uncompiled for one in steppers if one.uncompiled)
+    without = tuple(text for one in steppers for text in one.without)
     slow = (SLOW,) if components.speed.autocast == "float16" and device.type == "cpu" else ()
     cautions = (*components.cautions, *slow)
     components = evolve(components, fallbacks=(*components.fallbacks, *without), cautions=cautions)

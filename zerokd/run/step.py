@@ -15,6 +15,7 @@ from zerokd.objective.precision import DTYPES, TF32
 from zerokd.objective.trial import undisturbed
 from zerokd.plugin.contracts import Model
 from zerokd.recipe.components import Components, Phase
+from zerokd.recipe.speed import Speed
 from zerokd.run.batches import Batch
 from zerokd.run.compiled import CLOSE, NotCompiledError, Program, compiled
 from zerokd.targets.targets import Targets
@@ -26,8 +27,8 @@ ALONE = 1e-4  # by how much an image's output may depend on its batch, relative
 @frozen(eq=False)
 class Stepper:
     """Computes a batch in parts of ``at_once`` images. Every value of an objective is one image's own, so the parts'
-    gradients add up to that of the batch, and a step needs the memory of its largest part. Parts that ``program`` fits
-    are computed by it; ``uncompiled`` says why there is none although it was asked for."""
+    gradients add up to that of the batch, and a step needs the memory of its largest part. Parts that one of
+    the ``programs`` fits are computed by it; ``without`` says why one that was wanted is not there."""
 
     phase: Phase
     objective: Objective
@@ -35,21 +36,23 @@ class Stepper:
     own: list[nn.Parameter]
     parameters: list[nn.Parameter]
     at_once: int
-    program: Program | None = None
-    uncompiled: str = ""
+    programs: tuple[Program, ...] = ()
+    without: tuple[str, ...] = ()
 
     def backward(self, batch: Batch, step: int, apart: bool) -> tuple[Evaluation, dict[str, Tensor]]:
         """Add a batch's gradient to what is stored. Returns its evaluation without graph, and where ``apart`` is asked
         for the gradient of each term."""
         parts: list[Evaluation] = []
         gradients: dict[str, Tensor] = {}
-        count, weights = len(batch.names), self.objective.weights_at(step) if self.program else {}
+        count, weights = len(batch.names), self.objective.weights_at(step) if self.programs else {}
         for start in range(0, count, self.at_once):
             low, names = batch.low[start : start + self.at_once], batch.names[start : start + self.at_once]
             inputs, share = self.phase.stage.inputs(low), len(names) / count
             kept = self.targets.of(inputs["low"], names, keep=inputs["low"] is low)  # a stage may change it
-            if self.program and not apart and self.program.fits(len(names), weights):
-                evaluation, gradient = self.program(inputs, weights, kept)
+            program = next((one for one in self.programs if one.fits(len(names), weights, apart)), None)
+            if program:
+                evaluation, gradient, each = program(inputs, weights, kept)
+                gradients = _added(gradients, each, share)
                 self._add(share * gradient)
                 parts.append(evaluation)
                 continue
@@ -93,38 +96,62 @@ def stepper(phase: Phase, objective: Objective, components: Components, sample: 
         at_once = phase.batch
     own = [one for one in components.student.parameters() if one.requires_grad]
     made = Stepper(phase, objective, targets, own, trained(components.student, objective), at_once)
-    recorded = components.speed.compile != "off" or (components.speed.replay and sample.device.type == "cuda")
-    return as_program(made, components, sample) if recorded else made
+    return with_programs(made, components, sample)
 
 
-def as_program(stepper: Stepper, components: Components, sample: Tensor) -> Stepper:
-    """The same with a program, or with the reason why there is none; steps are then taken one operation at a time.
+def with_programs(stepper: Stepper, components: Components, sample: Tensor) -> Stepper:
+    """The same with the programs that the recipe asks for and those that suit a GPU, or with the reason why there are
+    none; steps are then taken one operation after the other.
 
     Raises:
-        RecipeError: there is none, and the recipe wants one.
+        RecipeError: one cannot be made, and the recipe wants it.
     """
-    machine_code, replay = components.speed.compile != "off", components.speed.replay
-    try:
-        if [*components.student.buffers()]:
-            raise NotCompiledError("the student has buffers, which training moves")
-        if stepper.phase.aggregator:
-            raise NotCompiledError("its aggregator asks for each term's gradient")
-        low = sample.repeat(-(-stepper.at_once // len(sample)), 1, 1, 1)[: stepper.at_once].contiguous()
-        objective, inputs = stepper.objective, stepper.phase.stage.inputs(low)
-        kept = stepper.targets.of(low, [""] * len(low), keep=False)
-        dtype = DTYPES.get(components.speed.autocast)
-        coarsest = torch.finfo(dtype).eps if dtype else TF32 if components.speed.tf32 and low.is_cuda else 0.0
+    phase, asked, replay = stepper.phase, components.speed.compile, replays(components.speed, sample)
+    programs: list[Program] = []
+    without: list[str] = []
+    for apart in (False, True):
+        machine_code = asked != "off" and not apart
+        if not (machine_code or (replay and (apart or not phase.aggregator))):
+            continue
+        try:
+            programs.append(_program(stepper, components, sample, apart, machine_code))
+        except NotCompiledError as fault:
+            which = "steps of stage {!r} that measure each term" if apart else "stage {!r}"
+            text = f"{which.format(phase.name)} cannot be {'compiled' if machine_code else 'replayed'}: {fault}"
+            if machine_code and asked == "on":
+                hint = '[speed] compile = "try" goes on without, and says so'
+                raise RecipeError(Problem(text, phase.place, (hint,))) from fault
+            without.append(text)
+    return evolve(stepper, programs=tuple(programs), without=tuple(without))
+
+
+def replays(speed: Speed, sample: Tensor) -> bool:
+    """Whether steps on images like these are recorded and replayed."""
+    return speed.replay and sample.device.type == "cuda"
+
+
+def _program(stepper: Stepper, components: Components, sample: Tensor, apart: bool, machine_code: bool) -> Program:
+    """A program for a stage's steps, or for those in which each term's gradient is computed ``apart``."""
+    if [*components.student.buffers()]:
+        raise NotCompiledError("the student has buffers, which training moves")
+    if stepper.phase.aggregator and not apart:
+        raise NotCompiledError("its aggregator asks for each term's gradient")
+    low = sample.repeat(-(-stepper.at_once // len(sample)), 1, 1, 1)[: stepper.at_once].contiguous()
+    kept = stepper.targets.of(low, [""] * len(low), keep=False)
+    speed, dtype = components.speed, DTYPES.get(components.speed.autocast)
+    coarsest = torch.finfo(dtype).eps if dtype else TF32 if speed.tf32 and low.is_cuda else 0.0
+    return compiled(
+        stepper.objective,
+        stepper.phase.stage.inputs(low),
+        kept,
+        stepper.parameters,
+        stepper.own if apart else (),
+        steps=stepper.phase.clock.steps,
         # in fewer bits a program rounds less often than the step, so they agree to a few of the last ones
-        close = max(CLOSE, 4 * coarsest)
-        steps, trained = stepper.phase.clock.steps, stepper.parameters
-        program = compiled(objective, inputs, kept, trained, steps, close, machine_code, replay)
-        return evolve(stepper, program=program)
-    except NotCompiledError as fault:
-        text = f"stage {stepper.phase.name!r} cannot be {'compiled' if machine_code else 'replayed'}: {fault}"
-        if components.speed.compile == "on":
-            hint = '[speed] compile = "try" goes on without, and says so'
-            raise RecipeError(Problem(text, stepper.phase.place, (hint,))) from fault
-        return evolve(stepper, uncompiled=text)
+        close=max(CLOSE, 4 * coarsest),
+        machine_code=machine_code,
+        replay=speed.replay,
+    )
 
 
 def fitting(sample: Tensor, batch: int) -> int:
