@@ -113,6 +113,8 @@ def test_every_value_says_where_it_comes_from(child):
         "speed.cache": "default",
         "speed.cache_gib": "default",
         "speed.compile": "default",
+        "speed.replay": "default",
+        "speed.tf32": "default",
         "on_nonfinite": "default",
         "skip_at_most": "default",
         "terms.task.exposure.use": "base.toml:13",

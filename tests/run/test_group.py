@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from zerokd.run.group import Group, follows, local
+from zerokd.run.group import Group, follows, local, most_of
 
 TOGETHER = """
 import os, sys, torch
@@ -29,13 +29,15 @@ with Group.joined(torch.device("cpu")) as group:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 @pytest.mark.parametrize("count", [1, 2, 4, 7])
-def test_every_image_is_one_process_s_own(count, size):
+def test_every_image_is_one_process_s_own(count, size, monkeypatch):
     parts = [Group(rank, size).part(count) for rank in range(size)]
     assert [n for part in parts for n in range(count)[part]] == list(range(count))
     lengths = [part.stop - part.start for part in parts]
     assert max(lengths) - min(lengths) <= 1
     assert lengths[0] >= 1
     assert Group(0, size).part(count, size - 1) == parts[-1]
+    monkeypatch.setenv("WORLD_SIZE", str(size))
+    assert most_of(count) == max(lengths)
 
 
 def test_a_process_alone_is_a_group_of_one(monkeypatch):

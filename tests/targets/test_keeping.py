@@ -24,7 +24,7 @@ def test_what_is_kept_is_what_frozen_models_and_their_adapters_make_for_terms(bu
     pairs = (("e_conv1", "e_conv2"), ("e_conv2", "e_conv4"), ("e_conv3", "e_conv7"))
     maps = "match_iterations(prediction=student.curve_map, target=teacher.curve_map)[target]"
     assert set(one.names) == {"teacher.enhanced", maps, *(pool.format(*pair) for pair in pairs)}
-    assert one.prepares == ["distillation.perceptual", "distillation.structure"]
+    assert one.prepares == ["distillation.perceptual", "distillation.structure", "task.spatial", "task.exposure"]
 
 
 def test_the_objective_and_its_gradient_are_the_same_to_the_bit_with_what_is_kept(build):
@@ -72,11 +72,21 @@ def test_what_is_held_is_not_computed_again(build):
         assert all(torch.equal(first, second) for first, second in pairs)
 
 
-def test_a_stage_without_a_frozen_model_keeps_nothing(build):
+def test_without_a_frozen_model_what_losses_make_of_the_image_is_kept_where_it_comes_again(build):
     components = build()
     objective = probe(components.phases[0], components, LOW)
-    one = Keeping(objective, objective.weights)
-    assert (one.names, one.prepares) == ([], [])
+    again, once = (Keeping(objective, objective.weights, one) for one in (True, False))
+    assert (again.names, again.prepares) == ([], ["pretraining.exposure"])
+    assert (once.names, once.prepares) == ([], [])
+
+
+def test_what_losses_make_of_a_frozen_models_image_is_made_image_by_image_even_if_none_comes_again(build):
+    components = build()
+    objective = probe(components.phases[1], components, LOW)
+    assert Keeping(objective, objective.weights, False).prepares == [
+        "distillation.perceptual",
+        "distillation.structure",
+    ]
 
 
 @pytest.mark.parametrize("term", ["distillation.perceptual", "distillation.structure"])
@@ -93,4 +103,4 @@ def test_a_loss_that_learns_prepares_nothing(build):
     objective = probe(components.phases[1], components, LOW)
     loss = objective.loss("distillation.structure")
     loss.register_parameter("scale", torch.nn.Parameter(torch.ones(())))
-    assert Keeping(objective, objective.weights).prepares == ["distillation.perceptual"]
+    assert "distillation.structure" not in Keeping(objective, objective.weights).prepares

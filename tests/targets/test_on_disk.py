@@ -36,7 +36,7 @@ def made(value=0.0):
 
 
 def flat(kept):
-    return [*kept.tensors.values(), *(one for (each,) in kept.prepared.values() for one in each)]
+    return [*kept.tensors.values(), *(one for _, (each,) in sorted(kept.prepared.items()) for one in each)]
 
 
 SIZE = sum(one.nbytes for one in flat(made()))

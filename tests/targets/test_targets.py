@@ -14,6 +14,10 @@ from zerokd.targets.targets import CHECKED, Targets, same
 LOW = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 NAMES = ("a", "b", "c", "d")
 PIXELS = 32 * 32
+PREPARED = [
+    4 * PIXELS // 8**2,
+    4 * PIXELS // 4**2,
+]  # bytes of the patches that exposure and spatial consistency prepare
 SMALL = ("terms.distillation.perceptual.weight=0", "terms.distillation.structure.weight=0", "stages.distill.epochs=2")
 
 
@@ -43,8 +47,8 @@ def test_what_is_kept_has_the_size_that_its_shapes_have(build):
     """Two tensors of three channels, and three features averaged to one channel each: 36 bytes a pixel."""
     _, one = targets(build)
     one.of(LOW, NAMES)
-    assert one.bytes_held() == 4 * (2 * 3 + 3) * 4 * PIXELS
-    assert sum(share.bytes for share in one.shares) == 36 * PIXELS
+    assert sum(share.bytes for share in one.shares) == 36 * PIXELS + sum(PREPARED)
+    assert one.bytes_held() == 4 * (36 * PIXELS + sum(PREPARED))
 
 
 def test_a_stage_that_is_over_gives_its_memory_back(build):
@@ -56,13 +60,16 @@ def test_a_stage_that_is_over_gives_its_memory_back(build):
 
 
 def test_with_less_memory_the_smallest_are_kept_of_as_many_images_as_fit(build):
-    room = 4 * 4 * PIXELS * 2 + 4 * PIXELS  # two of the one-channel features for four images, the third for one
+    room = (
+        4 * sum(PREPARED) + 4 * 4 * PIXELS * 2 + 4 * PIXELS
+    )  # two of the one-channel features for four images, the third for one
     _, one = targets(build, room=room)
     whole = targets(build)[1].of(LOW, NAMES)
     for _ in range(2):
         found = one.of(LOW, NAMES)
         assert all(torch.equal(found.tensors[name], tensor) for name, tensor in whole.tensors.items())
     assert [(share.bytes, share.images) for share in one.shares] == [
+        *[(size, 4) for size in PREPARED],
         *[(4 * PIXELS, 4)] * 2,
         (4 * PIXELS, 1),
         *[(12 * PIXELS, 0)] * 2,
@@ -88,7 +95,7 @@ def test_what_losses_prepare_is_kept_too_and_stays_apart_where_it_is_large(build
     monkeypatch.setattr("zerokd.targets.targets.COPIED", copied)
     _, one = targets(build, "terms.distillation.structure.weight=0.05")
     first, second = one.of(LOW, NAMES), one.of(LOW, NAMES)
-    assert list(first.prepared) == ["distillation.structure"]
+    assert set(first.prepared) == {"distillation.structure", "task.spatial", "task.exposure"}
     parts = [each.prepared["distillation.structure"] for each in (first, second)]
     assert [len(part) for part in parts] == ([1, 1] if copied else [4, 4])  # one for each image
     for made, kept in zip(*parts, strict=True):

@@ -96,3 +96,13 @@ def test_broken_plugins_are_told(tmp_path):
 def test_kept_weights_are_seen(tmp_path):
     (tmp_path / "vgg19-dcbb9e9d-7.safetensors").write_bytes(b"")
     assert doctor._perceptual_weights(tmp_path).state == "ok"
+
+
+def test_sources_that_are_not_installed_are_said_to_be(tmp_path, monkeypatch):
+    def unknown(name):
+        raise doctor.PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor, "requires", unknown)
+    found = by_name(doctor.examine(Catalogue(), tmp_path, tmp_path / "cache"))
+    assert found["package zerokd"].state == "warn"
+    assert "not installed" in found["package zerokd"].told

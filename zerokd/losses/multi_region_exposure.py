@@ -30,8 +30,12 @@ def multi_region_exposure(
     Returns:
         (N,), in [0, 1 + contrast_weight]; without the contrast term 0 when every patch has its wanted brightness.
     """
+    return _compared(enhanced, target(patch_brightness(low, patch)), patch, contrast_weight)
+
+
+def _compared(enhanced: Tensor, wanted: Tensor, patch: int, contrast_weight: float) -> Tensor:
     reached = patch_brightness(enhanced, patch)
-    value = (reached - target(patch_brightness(low, patch))).square().mean(dim=(1, 2, 3))
+    value = (reached - wanted).square().mean(dim=(1, 2, 3))
     if contrast_weight == 0:
         return value
     flat = F.interpolate(reached, size=enhanced.shape[-2:], mode="bilinear", align_corners=False)
@@ -159,4 +163,13 @@ class MultiRegionExposure(Loss):
         return region_target(brightness, config.targets, config.thresholds, config.widths)
 
     def forward(self, *, enhanced: Tensor, low: Tensor) -> Tensor:
-        return multi_region_exposure(enhanced, low, self.target, self.config.patch, self.config.contrast_weight)
+        return self.compare(*self.prepare(low=low), enhanced=enhanced)
+
+    def prepare(self, *, low: Tensor) -> tuple[Tensor, ...]:
+        """The wanted brightness of each patch."""
+        return (self.target(patch_brightness(low, self.config.patch)),)
+
+    def compare(self, *low: Tensor, enhanced: Tensor) -> Tensor:
+        """The value per image, from the wanted brightness of each patch."""
+        (wanted,) = low
+        return _compared(enhanced, wanted, self.config.patch, self.config.contrast_weight)

@@ -29,8 +29,12 @@ def spatial_consistency(low: Tensor, enhanced: Tensor, padding: Padding = "zeros
     Returns:
         (N,), in [0, 16]; 0 when both are equal, and with ``padding="replicate"`` also when they differ by a constant.
     """
+    return _changed(patch_brightness(low, CELL), enhanced, padding)
+
+
+def _changed(cells: Tensor, enhanced: Tensor, padding: Padding) -> Tensor:
     # a difference of differences: the change of each cell, compared with the change of its neighbours
-    change = patch_brightness(enhanced, CELL) - patch_brightness(low, CELL)
+    change = patch_brightness(enhanced, CELL) - cells
     beyond = F.pad(change, (1, 1, 1, 1), mode="constant" if padding == "zeros" else padding)
     up, down, left, right = beyond[..., :-2, 1:-1], beyond[..., 2:, 1:-1], beyond[..., 1:-1, :-2], beyond[..., 1:-1, 2:]
     neighbours = torch.cat([up, down, left, right], dim=1)
@@ -78,3 +82,12 @@ class SpatialConsistency(Loss):
 
     def forward(self, *, low: Tensor, enhanced: Tensor) -> Tensor:
         return spatial_consistency(low, enhanced, self.config.padding)
+
+    def prepare(self, *, low: Tensor) -> tuple[Tensor, ...]:
+        """The brightness of each cell of the input."""
+        return (patch_brightness(low, CELL),)
+
+    def compare(self, *low: Tensor, enhanced: Tensor) -> Tensor:
+        """The value per image, from the brightness of each cell of the input."""
+        (cells,) = low
+        return _changed(cells, enhanced, self.config.padding)

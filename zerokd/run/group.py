@@ -26,6 +26,15 @@ def local(device: str) -> str:
     return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
 
 
+def most_of(batch: int) -> int:
+    """How many images of a batch are a process's own, at most."""
+    return -(-batch // _processes())
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 class LostError(OutputError):
     """A process of the run is gone, or never came."""
 
@@ -47,7 +56,7 @@ class Group:
         Raises:
             LostError: they could not be joined, or one of them is gone.
         """
-        size = int(os.environ.get("WORLD_SIZE", "1"))
+        size = _processes()
         if size == 1:
             yield cls()
             return

@@ -18,6 +18,7 @@ from zerokd.recipe.components import Components, Phase
 from zerokd.recipe.speed import Speed
 from zerokd.run.batches import Batch
 from zerokd.run.compiled import CLOSE, NotCompiledError, Program, compiled
+from zerokd.run.group import most_of
 from zerokd.targets.targets import Targets
 
 PIXELS = 2**16  # computed at once on a CPU: more no longer fit its caches, fewer are not worth the calls
@@ -87,8 +88,8 @@ def stepper(phase: Phase, objective: Objective, components: Components, sample: 
         RecipeError: the recipe asks for what the student does not allow, or for a program that cannot be made.
     """
     targets = Targets(phase, objective, images, components.speed, sample.device)
-    asked = components.speed.images_at_once
-    at_once = min(asked or fitting(sample, phase.batch), phase.batch)
+    asked, most = components.speed.images_at_once, most_of(phase.batch)
+    at_once = min(asked or fitting(sample, most), most)
     if at_once < phase.batch and sees_batch(components.student, sample):
         if asked:
             text = f"speed.images_at_once is {asked}, and the student sees its batch as a whole (batch normalisation?)"

@@ -15,10 +15,11 @@ class Keeping:
     """What can be kept for some terms of a stage.
 
     ``names`` are the fixed tensors that terms, and calls that depend on what is trained, read; ``prepares`` the terms
-    whose loss prepares its fixed ports.
+    whose loss prepares its fixed ports. Where images do not come ``again``, one that reads the image itself prepares
+    nothing: there is no network's work to be done image by image.
     """
 
-    def __init__(self, objective: Objective, labels: Iterable[str]):
+    def __init__(self, objective: Objective, labels: Iterable[str], again: bool = True):
         self.objective, graph, labels = objective, objective.graph, list(labels)
         self.ports = {
             label: {port: graph.bindings[label][port] for port in graph.fixed_ports[label]}
@@ -26,7 +27,11 @@ class Keeping:
             if objective.loss(label).prepare is not None
             and not any(one.requires_grad for one in objective.loss(label).parameters())
         }
-        self.prepares = [label for label, bound in self.ports.items() if graph.fixed.issuperset(bound.values())]
+        self.prepares = [
+            label
+            for label, bound in self.ports.items()
+            if graph.fixed.issuperset(bound.values()) and (again or {*bound.values()} != {"low"})
+        ]
         direct = graph.read_by(labels, self.prepares)
         between = {name for call in graph.live(direct) if not call.frozen for name in call.reads}
         self.names = sorted((direct | between) & graph.fixed - {"low"})

@@ -34,7 +34,7 @@ class Targets:
     def __init__(self, phase: Phase, objective: Objective, images: int, speed: Speed, device: torch.device):
         steps = phase.clock.steps
         labels = [label for label in objective.weights if objective.computed(label, steps).any()]
-        self.keeping = Keeping(objective, labels)
+        self.keeping = Keeping(objective, labels, again=not phase.augmentations)
         self.empty = not self.keeping.names and not self.keeping.prepares
         self.computed = self.reused = 0
         self.close = 0.0 if device.type == "cpu" else TF32 if speed.tf32 else CLOSE

@@ -47,7 +47,7 @@ def examine(catalogue: Catalogue, here: Path, cache: Path) -> list[Finding]:
     """Look at everything: ``here`` is where runs would be written, ``cache`` where downloaded weights are kept."""
     return [
         Finding("ok", "Python", f"{platform.python_version()}, {platform.platform()}"),
-        *_packages(requires("zerokd") or ()),
+        *_installed(),
         _torch(),
         _torchvision(),
         _room(here),
@@ -58,6 +58,16 @@ def examine(catalogue: Catalogue, here: Path, cache: Path) -> list[Finding]:
         _compiler(),
         *_plugins(catalogue),
     ]
+
+
+def _installed() -> Iterator[Finding]:
+    try:
+        asked = requires("zerokd") or ()
+    except PackageNotFoundError:
+        text = "runs from its source, not installed: what it asks for, and plugins beside it, are not known"
+        yield Finding("warn", "package zerokd", text, "pip install .")
+        return
+    yield from _packages(asked)
 
 
 def _packages(requirements: Iterable[str]) -> Iterator[Finding]:
