@@ -165,3 +165,16 @@ def test_what_a_loss_draws_while_it_is_recorded_is_not_all_that_it_ever_draws(bu
     own = [*components.student.parameters()]
     with pytest.raises(NotCompiledError, match="gradient differs from the step's own"):
         compiled(objective, phase.stage.inputs(low), NOTHING, own, steps=4, machine_code=False)
+
+
+def test_a_library_that_is_asked_for_no_gradient_at_its_image_is_left_alone():
+    layer = torch.nn.Conv2d(3, 32, 3)
+
+    def step(image):
+        return torch.autograd.grad(layer(image).square().mean(), layer.weight)
+
+    image = torch.rand(2, 3, 8, 8)
+    graph = make_fx(step)(image)
+    count = len(graph.graph.nodes)
+    set_apart(graph)
+    assert len(graph.graph.nodes) == count

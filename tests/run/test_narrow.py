@@ -19,6 +19,7 @@ OTHERS = [
     torch.nn.Conv2d(3, 3, 3, stride=2, groups=3),
     torch.nn.Conv2d(3, 6, 3, groups=3),
     torch.nn.Conv2d(16, 16, 1),
+    torch.nn.Conv2d(16, 16, 3, groups=16),
     torch.nn.ConvTranspose2d(3, 3, 3, groups=3),
 ]
 

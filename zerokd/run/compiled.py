@@ -167,13 +167,18 @@ def set_apart(graph: GraphModule) -> None:
                 with nodes.inserting_before(node):
                     node.args = (nodes.call_function(torch.ops.zerokd.as_it_is.default, node.args),)
     for node in nodes.find_nodes(op="call_function", target=aten.convolution_backward.default):
-        for slope in [one for one in node.users if one.args[1] == 0 and one.meta["val"].shape[1] < WIDE]:
+        for slope in [one for one in node.users if one.args[1] == 0 and _is_narrow(one.meta.get("val"))]:
             with nodes.inserting_after(slope):
                 anew = nodes.call_function(aten.clone.default, (slope,), {"memory_format": torch.contiguous_format})
             with nodes.inserting_after(anew):
                 apart = nodes.call_function(torch.ops.zerokd.as_it_is.default, (anew,))
             slope.replace_all_uses_with(apart, lambda user, anew=anew: user is not anew)
     graph.recompile()
+
+
+def _is_narrow(gradient: Tensor | None) -> bool:
+    """None is that of an image which needs none."""
+    return gradient is not None and gradient.shape[1] < WIDE
 
 
 @contextmanager

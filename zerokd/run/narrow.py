@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-FEW = 64  # weights of a pointwise layer, at most
+from zerokd.run.device import WIDE
+
+FEW = 64  # weights of a pointwise layer, at most: a compiler would take minutes over a wide network's sums
 Pair = Sequence[int]
 
 
@@ -71,7 +73,7 @@ def _narrow(
     if image.ndim != 4 or transposed or {*stride, *dilation} != {1}:
         return False
     if groups > 1:
-        return groups == weight.shape[0] == image.shape[1]
+        return groups == weight.shape[0] == image.shape[1] < WIDE
     return weight.shape[2:] == (1, 1) and weight.numel() <= FEW
 
 
