@@ -38,3 +38,10 @@ def test_what_waits_for_the_device_cannot_be_recorded_and_the_device_goes_on():
         Replayed(lambda one: (one * one.sum().item(),), [given], [])
     torch.cuda.synchronize()
     assert Replayed(lambda one: (2 * one,), [given], [])(given)[0].tolist() == [2, 2, 2]
+
+
+def test_a_state_moves_with_each_replay_and_not_with_the_recording():
+    state, given = torch.zeros(1, device="cuda"), torch.ones(1, device="cuda")
+    replayed = Replayed(lambda one: (state.add_(one) * 1,), [given], [state])
+    assert state.item() == 0
+    assert [replayed(given)[0].item() for _ in range(2)] == [1, 2]

@@ -32,13 +32,17 @@ class Replayed:
         self._graph.replay()
         return [one.clone() for one in self._results]  # the next replay writes where this one did
 
+    @torch.no_grad()
     def _record(self) -> None:
+        before = [one.clone() for one in self._held]  # a loss may keep a state
         beside = torch.cuda.Stream()
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):
             for _ in range(WARM_UP):
                 self._function(*self._given)
         torch.cuda.current_stream().wait_stream(beside)
+        for one, its in zip(self._held, before, strict=True):
+            one.copy_(its)
         self._places, self._graph = self._where(), torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
             self._results = self._function(*self._given)
