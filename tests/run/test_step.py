@@ -118,10 +118,16 @@ def test_parts_that_the_student_does_not_allow_are_refused_when_asked_for(build,
     assert stepper(phase, objective, evolve(components, speed=Speed()), low, 4).at_once == 4
 
 
+def replay(monkeypatch):
+    """Record steps as for a GPU, and run on the CPU what was recorded."""
+    monkeypatch.setattr("zerokd.run.step.replays", lambda speed, sample: True)
+    monkeypatch.setattr("zerokd.run.compiled.Replayed", lambda run, given, held: run)
+
+
 @pytest.mark.parametrize(("at_once", "apart"), [(5, False), (2, True)])
 def test_steps_that_are_recorded_are_those_that_are_not(build, monkeypatch, at_once, apart):
     plain, gradient, each = backward(build, at_once, *FEWER, apart=apart)
-    monkeypatch.setattr("zerokd.run.step.replays", lambda speed, sample: True)
+    replay(monkeypatch)
     calls = []
     monkeypatch.setattr(Program, "__call__", lambda *given, plain=Program.__call__: (calls.append(1), plain(*given))[1])
     found, same, terms = backward(build, at_once, *FEWER, apart=apart)
@@ -135,7 +141,7 @@ def test_steps_that_are_recorded_are_those_that_are_not(build, monkeypatch, at_o
 
 
 def test_where_terms_are_measured_at_every_step_there_is_a_program_for_that_alone(build, monkeypatch):
-    monkeypatch.setattr("zerokd.run.step.replays", lambda speed, sample: True)
+    replay(monkeypatch)
     components = build("stages.distill.aggregate={use='sum'}", *FEWER)
     sample = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     counts = []
@@ -147,7 +153,7 @@ def test_where_terms_are_measured_at_every_step_there_is_a_program_for_that_alon
 
 
 def test_what_cannot_be_recorded_is_said(build, monkeypatch):
-    monkeypatch.setattr("zerokd.run.step.replays", lambda speed, sample: True)
+    replay(monkeypatch)
     components = build("terms.distillation.perceptual.crop=16")
     phase = components.phases[1]
     sample = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))

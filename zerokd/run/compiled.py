@@ -80,11 +80,11 @@ def compiled(
     steps: int,
     close: float = CLOSE,
     machine_code: bool = True,
-    replay: bool = True,
+    replay: bool = False,
 ) -> Program:
     """The program of a stage of so many steps, for the terms that most of them compute, made on such inputs; its
     gradient may differ from the step's own by ``close`` of its norm. Where the student's ``own`` parameters are given,
-    it computes the gradient of each term there too.
+    it computes the gradient of each term there too. A CUDA device can ``replay`` it as a whole.
 
     Raises:
         NotCompiledError: it cannot be made, or does not do what the step does.
@@ -116,7 +116,7 @@ def compiled(
     away = ((found[1] - found[0]).norm() / found[0].norm()).item()
     if not away <= close:
         raise NotCompiledError(f"the program's gradient differs from the step's own by {away:.1g} of its size")
-    how = ["compiled"] * machine_code + ["replayed"] * (replay and device.type == "cuda")
+    how = ["compiled"] * machine_code + ["replayed"] * replay
     return Program(count, labels, tuple(label for _, label in apart), names, run, ", ".join(how))
 
 
@@ -131,7 +131,7 @@ def _made(step: Run, given: Sequence[Tensor], machine_code: bool, replay: bool) 
         options = EVERYWHERE | ON_GPU if on_gpu else EVERYWHERE
         run = _fitted(torch.compile(graph, dynamic=False, fullgraph=True, options=options), given)
     with torch.no_grad():
-        return Replayed(run, given, [*graph.parameters(), *graph.buffers()]) if on_gpu and replay else run
+        return Replayed(run, given, [*graph.parameters(), *graph.buffers()]) if replay else run
 
 
 def _fitted(run: Run, given: Sequence[Tensor]) -> Run:

@@ -28,8 +28,8 @@ ALONE = 1e-4  # by how much an image's output may depend on its batch, relative
 @frozen(eq=False)
 class Stepper:
     """Computes a batch in parts of ``at_once`` images. Every value of an objective is one image's own, so the parts'
-    gradients add up to that of the batch, and a step needs the memory of its largest part. Parts that one of
-    the ``programs`` fits are computed by it; ``without`` says why one that was wanted is not there."""
+    gradients add up to that of the batch, and a step needs the memory of its largest part. Parts that one of the
+    ``programs`` fits are computed by it; ``without`` says why one that was wanted is not there."""
 
     phase: Phase
     objective: Objective
@@ -91,7 +91,7 @@ def stepper(phase: Phase, objective: Objective, components: Components, sample: 
     asked, most = components.speed.images_at_once, most_of(phase.batch)
     at_once = min(asked or fitting(sample, most), most)
     if at_once < phase.batch and sees_batch(components.student, sample):
-        if asked:
+        if asked and asked < phase.batch:
             text = f"speed.images_at_once is {asked}, and the student sees its batch as a whole (batch normalisation?)"
             raise RecipeError(Problem(text, phase.place, ("leave it out, or give it the size of the batch",)))
         at_once = phase.batch
@@ -151,7 +151,7 @@ def _program(stepper: Stepper, components: Components, sample: Tensor, apart: bo
         # in fewer bits a program rounds less often than the step, so they agree to a few of the last ones
         close=max(CLOSE, 4 * coarsest),
         machine_code=machine_code,
-        replay=speed.replay,
+        replay=replays(speed, sample),
     )
 
 
