@@ -2,17 +2,20 @@
 
     python benchmarks/parts.py [--threads 1] [--rounds 9] [--json]
 
-Both ways take turns in one process; medians. Each pair is held to the same numbers before it is timed.
+Both ways take turns, each in a process of its own, zerokd's with freed memory kept, as a run has it; medians. Each pair
+is held to the same numbers before it is timed.
 """
 
 from __future__ import annotations
 
+import atexit
 import copy
 import json
-import statistics
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -22,6 +25,7 @@ from loop import terms
 from PIL import Image
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
+from turns import Side, answer, in_turn
 
 from zerokd.data.folder import Folder
 from zerokd.evaluation.cost import machine
@@ -30,11 +34,11 @@ from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 from zerokd.objective.probe import probe
 from zerokd.run.batches import to_float
-from zerokd.run.device import layout
+from zerokd.run.device import keep_freed_memory, layout
 from zerokd.run.training import Training
 
-BATCH = 4
-Pair = tuple[str, Callable[[], object], Callable[[], object]]
+BATCH, WARM_UP = 4, 2
+Pair = tuple[Callable[[], object], Callable[[], object]]
 
 
 def images(size: int, seed: int = 0) -> Tensor:
@@ -53,7 +57,7 @@ def ssim(size: int) -> Pair:
         return torch.autograd.grad(loss(prediction=prediction, target=target).mean(), prediction)[0]
 
     assert (usual() - ours()).norm() <= 1e-5 * usual().norm()
-    return f"SSIM, forwards and backwards, {size} pixels", usual, ours
+    return usual, ours
 
 
 def teacher(size: int) -> Pair:
@@ -68,7 +72,7 @@ def teacher(size: int) -> Pair:
         return torch.cat([network(one)["enhanced"] for one in low.split(1)])
 
     assert (usual() - ours()).abs().max() <= 1e-5
-    return f"teacher, {size} pixels", usual, ours
+    return usual, ours
 
 
 def optimizer() -> Pair:
@@ -92,17 +96,18 @@ def optimizer() -> Pair:
         training.clip()
         training.descend(0)
 
-    return "clip, Adam, moving average", usual, ours
+    return usual, ours
 
 
-def data(folder: Path, side: int, size: int = 256) -> Pair:
+def data(side: int, size: int = 256) -> Pair:
     """One image from the pipeline; the usual way decodes and resizes it in each epoch."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
     rng = np.random.default_rng(0)
     small = rng.integers(0, 255, (side // 8, side // 8, 3)).astype(np.uint8)
-    path = folder / f"{side}" / "photo.jpg"
-    path.parent.mkdir()
+    path = folder / "photo.jpg"
     Image.fromarray(small).resize((side, side), Image.Resampling.BICUBIC).save(path, quality=92)
-    kept = Folder(path=str(path.parent), size=size)
+    kept = Folder(path=str(folder), size=size)
 
     def usual() -> Tensor:
         image = Image.open(path).convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
@@ -111,34 +116,53 @@ def data(folder: Path, side: int, size: int = 256) -> Pair:
     def ours() -> Tensor:
         return to_float([kept[0]], torch.device("cpu"))
 
-    return f"an image of a {side}x{side} JPEG, at {size}", usual, ours
+    return usual, ours
 
 
-def compared(pair: Pair, rounds: int) -> dict[str, object]:
-    name, usual, ours = pair
-    times: tuple[list[float], list[float]] = ([], [])
-    for number in range(rounds + 2):
-        for way, kept in zip((usual, ours), times, strict=True):
-            started = time.perf_counter()
-            way()
-            if number >= 2:
-                kept.append(1e6 * (time.perf_counter() - started))
-    first, second = map(statistics.median, times)
-    return {"part": name, "usual_us": first, "zerokd_us": second, "ratio": first / second}
+PARTS: dict[str, Callable[[], Pair]] = {
+    **{f"SSIM, forwards and backwards, {size} pixels": partial(ssim, size) for size in (128, 256, 512)},
+    **{f"teacher, {size} pixels": partial(teacher, size) for size in (128, 256, 512)},
+    **{f"an image of a {side}x{side} JPEG, at 256": partial(data, side) for side in (512, 2048)},
+    "clip, Adam, moving average": optimizer,
+}
+
+
+def compared(part: str, threads: int, rounds: int) -> dict[str, object]:
+    given = (__file__, "--part", part, "--threads", str(threads))
+    usual, ours = in_turn([Side(*given, "--side", side) for side in ("usual", "zerokd")], rounds)
+    first, second = 1e6 * usual["seconds"], 1e6 * ours["seconds"]
+    return {"part": part, "usual_us": first, "zerokd_us": second, "ratio": first / second}
+
+
+def serve(part: str, side: str) -> None:
+    """One way, in its own process."""
+    if side == "zerokd":
+        keep_freed_memory()
+    usual, ours = PARTS[part]()
+    way = ours if side == "zerokd" else usual
+
+    def timed() -> float:
+        started = time.perf_counter()
+        way()
+        return time.perf_counter() - started
+
+    for _ in range(WARM_UP):
+        way()
+    answer({}, timed)
 
 
 @click.command()
 @click.option("--threads", default=1, show_default=True)
 @click.option("--rounds", default=9, show_default=True)
+@click.option("--part", "parts", multiple=True, type=click.Choice(list(PARTS)), default=tuple(PARTS))
 @click.option("--json", "as_json", is_flag=True)
-def main(threads: int, rounds: int, as_json: bool) -> None:
+@click.option("--side", hidden=True)
+def main(threads: int, rounds: int, parts: tuple[str, ...], as_json: bool, side: str | None) -> None:
     torch.set_num_threads(threads)
-    with tempfile.TemporaryDirectory() as folder:
-        sizes = (128, 256, 512)
-        pairs = [ssim(size) for size in sizes] + [teacher(size) for size in sizes[:2]]
-        pairs += [data(Path(folder), side) for side in (512, 2048)]
-        rows = [compared(pair, rounds) for pair in pairs]
-        rows += [compared(optimizer(), 40 * rounds)]
+    if side:
+        serve(parts[0], side)
+        return
+    rows = [compared(part, threads, rounds) for part in parts]
     about = machine() | {"threads": threads}
     if as_json:
         click.echo(json.dumps({"machine": about, "batch": BATCH, "rows": rows}, indent=2))

@@ -2,8 +2,7 @@
 
     python benchmarks/step.py [--size 128 --size 256] [--threads 1] [--device cpu] [--rounds 7] [--json]
 
-Both sides run in processes of their own and take turns, so that what else the machine does falls on both alike, and
-neither gains from what the other's allocator keeps. Both see the same images, at which they have been before: zerokd
+Both sides take turns, each in a process of its own. Both see the same images, at which they have been before: zerokd
 has what it keeps of an image that comes again, whose memory is told apart (`kept`) from that of the step. On a GPU
 memory is what PyTorch's allocator gave out, and the usual way is PyTorch's default there too: convolutions in TF32.
 """
@@ -12,17 +11,14 @@ from __future__ import annotations
 
 import ctypes
 import json
-import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import click
 import torch
+from turns import Side, answer, in_turn
 
 BATCH = 4
-TURN = 0.3  # seconds of steps, at least, that a side takes before it is the other's turn
 COMPILED = 'speed.compile="on"'
 UNUSED = "unused"  # VGG's fourth layer, which the released script computes and never reads
 CASES = {
@@ -35,35 +31,6 @@ CASES = {
     "stage 2, no perceptual term": ("distill", ("terms.distillation.perceptual.weight=0",)),
     "stage 1": ("pretrain", ()),
 }
-
-
-class Side:
-    """One side's process: each line it is sent is a turn to take, each line it sends the milliseconds a step took."""
-
-    def __init__(self, *arguments: str):
-        command = [sys.executable, __file__, *arguments]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.times: list[float] = []
-        self.first = json.loads(self._line())
-
-    def take(self) -> None:
-        self._send("step")
-        self.times.append(float(self._line()))
-
-    def end(self) -> dict:
-        self._send("end")
-        return self.first | json.loads(self._line()) | {"milliseconds": statistics.median(self.times)}
-
-    def _send(self, word: str) -> None:
-        assert self.process.stdin is not None
-        print(word, file=self.process.stdin, flush=True)
-
-    def _line(self) -> str:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"one side ended: {' '.join(map(str, self.process.args))}")
-        return line
 
 
 @click.command()
@@ -99,11 +66,8 @@ def main(
         for size in sizes:
             given = ["--size", str(size), "--threads", str(threads), "--case", case, "--device", device]
             given += [part for one in settings for part in ("--set", one)]
-            sides = [Side("--side", name, *given) for name in ("usual", "zerokd")]
-            for _ in range(rounds):
-                for one in sides:
-                    one.take()
-            usual, ours = (one.end() for one in sides)
+            sides = [Side(__file__, "--side", name, *given) for name in ("usual", "zerokd")]
+            usual, ours = in_turn(sides, rounds)
             rows.append(compared(case, size, usual, ours))
             if not as_json:
                 click.echo(as_line(rows[-1]))
@@ -118,9 +82,9 @@ def compared(case: str, size: int, usual: dict, ours: dict) -> dict:
     return {
         "case": case,
         "size": size,
-        "usual_ms": usual["milliseconds"],
-        "zerokd_ms": ours["milliseconds"],
-        "ratio": usual["milliseconds"] / ours["milliseconds"],
+        "usual_ms": 1000 * usual["seconds"],
+        "zerokd_ms": 1000 * ours["seconds"],
+        "ratio": usual["seconds"] / ours["seconds"],
         "usual_mib": usual["peak"],
         "zerokd_mib": ours["peak"],
         "memory_ratio": ours["peak"] / usual["peak"],
@@ -152,15 +116,7 @@ def serve(side: str, size: int, threads: int, case: str, settings: tuple[str, ..
     for _ in range(3):
         made.step()
     peak = memory.peak()
-    print(json.dumps({"gradient": gradient, "peak": peak - made.kept()}), flush=True)
-    for line in sys.stdin:
-        if line.strip() == "end":
-            break
-        times = [timed(made.step, device)]
-        while sum(times) < TURN and len(times) < 50:  # so that a short step is not timed on caches of the other side
-            times.append(timed(made.step, device))
-        print(1000 * statistics.median(times), flush=True)
-    print(json.dumps({}), flush=True)
+    answer({"gradient": gradient, "peak": peak - made.kept()}, lambda: timed(made.step, device))
 
 
 def timed(step, device: str) -> float:

@@ -1,0 +1,67 @@
+"""Two sides that take turns, each in a process of its own: what else the machine does falls on both alike, and neither
+gains from what the other's allocator keeps."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+TURN = 0.3  # seconds of calls, at least, that a side takes before it is the other's turn
+MOST = 50  # calls in a turn
+
+
+class Side:
+    """One side's process, a benchmark that was started with ``arguments``: it ends in :func:`answer`."""
+
+    def __init__(self, *arguments: str):
+        command = [sys.executable, *arguments]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.times: list[float] = []
+        self.facts = json.loads(self._line())
+
+    def take(self) -> None:
+        """One turn."""
+        self._send("turn")
+        self.times.append(float(self._line()))
+
+    def end(self) -> dict[str, Any]:
+        """What the side said of itself, and the seconds a call of it takes."""
+        self._send("end")
+        self.process.wait()
+        return self.facts | {"seconds": statistics.median(self.times)}
+
+    def _send(self, word: str) -> None:
+        assert self.process.stdin is not None
+        print(word, file=self.process.stdin, flush=True)
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"one side ended: {' '.join(map(str, self.process.args))}")
+        return line
+
+
+def in_turn(sides: Sequence[Side], rounds: int) -> list[dict[str, Any]]:
+    """Let each take so many turns; what they end with."""
+    for _ in range(rounds):
+        for one in sides:
+            one.take()
+    return [one.end() for one in sides]
+
+
+def answer(facts: dict[str, Any], timed: Callable[[], float]) -> None:
+    """In a side's process: say the facts, then take a turn whenever one is asked for. ``timed`` is a call that gives
+    its seconds."""
+    print(json.dumps(facts), flush=True)
+    for line in sys.stdin:
+        if line.strip() == "end":
+            return
+        times = [timed()]
+        while sum(times) < TURN and len(times) < MOST:  # so that a short call is not timed on caches of the other side
+            times.append(timed())
+        print(statistics.median(times), flush=True)
