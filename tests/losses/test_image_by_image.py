@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zerokd.losses.image_by_image import image_by_image
+from zerokd.losses.image_by_image import each_alone, image_by_image
 
 
 def value(moving, fixed):
@@ -26,7 +26,7 @@ def test_values_and_gradients_are_those_of_the_batch():
     assert torch.autograd.gradcheck(lambda x: image_by_image(value, x, fixed), (moving,))
 
 
-def test_the_function_sees_one_image_at_a_time_where_gradient_is_asked_for():
+def test_the_function_sees_one_image_at_a_time_with_gradient_and_without():
     seen = []
 
     def watched(moving, fixed):
@@ -35,11 +35,12 @@ def test_the_function_sees_one_image_at_a_time_where_gradient_is_asked_for():
 
     moving, fixed = inputs()
     image_by_image(watched, moving, fixed)
-    assert seen == [1, 1, 1]
-    image_by_image(watched, moving.detach(), fixed)
+    without = image_by_image(watched, moving.detach(), fixed)
     with torch.no_grad():
         image_by_image(watched, moving, fixed)
-    assert seen[3:] == [3, 3]
+    assert seen == [1] * 9
+    assert torch.equal(without, value(moving, fixed))
+    assert not without.requires_grad
 
 
 @pytest.mark.parametrize("asked", [True, False])
@@ -57,3 +58,19 @@ def test_nothing_in_between_is_held_until_the_backward_pass(asked):
         image_by_image(deep, moving, fixed) if asked else deep(moving, fixed)
     whole = [shape for shape in held if shape == moving.shape]
     assert len(whole) == 1 if asked else len(whole) > 8
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_is_made_of_each_alone_is_one_tensor_again(count):
+    seen = []
+
+    def made(images):
+        seen.append(len(images))
+        yield 2 * images
+        yield images.mean(dim=1, keepdim=True)
+
+    images = torch.rand(count, 3, 4, 4)
+    double, grey = each_alone(made, images)
+    assert seen == [1] * count
+    assert torch.equal(double, 2 * images)
+    assert torch.equal(grey, images.mean(dim=1, keepdim=True))

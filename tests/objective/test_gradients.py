@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from zerokd.objective.gradients import compare, term_gradients
+from zerokd.objective.gradients import compare, gradients_in_turn, term_gradients
 from zerokd.objective.probe import probe
 
 
@@ -58,3 +58,17 @@ def test_what_is_not_finite_stays_visible():
     shares = compare({"a": torch.tensor([math.inf, 0.0]), "b": torch.tensor([1.0, 0.0])})
     assert math.isinf(shares.norms[0])
     assert shares.norms[1] == 1.0
+
+
+def test_in_turn_a_gradient_is_taken_in_the_middle_and_from_there_at_the_leaves():
+    """y = 3x, z = y^2, value = 5 y' + 7 z' of stand-ins: (5, 7) there, and (5 + 7 * 2y) * 3 = 519 at x = 4."""
+    x, none = torch.tensor([4.0], requires_grad=True), torch.tensor([1.0], requires_grad=True)
+    y = 3 * x
+    middle = {name: (one, one.detach().requires_grad_()) for name, one in (("y", y), ("z", y**2))}
+    middle["unread"] = (torch.sqrt(0 * x), torch.zeros(1, requires_grad=True))  # 0 times its slope is NaN
+    value = (5 * middle["y"][1] + 7 * middle["z"][1]).sum()
+    for _ in range(2):  # the graphs are kept
+        there, at_leaves = gradients_in_turn(value, middle, [x, none])
+        assert there.tolist() == [5.0, 7.0]
+        assert at_leaves.tolist() == [519.0, 0.0]
+    assert x.grad is None

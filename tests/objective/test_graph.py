@@ -39,7 +39,23 @@ def test_every_model_runs_once_a_step_however_many_terms_read_it(distill):
     components, phase, graph = distill
     counts = count_forwards(components)
     graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(labels(phase)))
-    assert counts == {"student": 1, "teacher": 1, "ema": 1}
+    assert counts == {"student": 1, "teacher": 2, "ema": 1}  # what is frozen, once for each image
+
+
+def test_what_is_frozen_is_computed_image_by_image(distill):
+    components, phase, graph = distill
+    low, sizes = torch.rand(3, 3, 32, 32), []
+    hook = components.models["teacher"].register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    made = graph.compute({"low": low}, graph.read_by(labels(phase)))
+    hook.remove()
+    assert sizes == [1, 1, 1]
+    features = [name for name in made if name.startswith("teacher.features.")]
+    assert len(features) == 3
+    whole = components.models["teacher"](low)
+    torch.testing.assert_close(made["teacher.enhanced"], whole["enhanced"])
+    for name in ("teacher.enhanced", "teacher.curve_map", *features):
+        alone = [graph.compute({"low": one}, frozenset({name}))[name] for one in low.split(1)]
+        assert torch.equal(made[name], torch.cat(alone))
 
 
 def test_a_model_that_no_live_term_reads_does_not_run(distill):
@@ -116,3 +132,15 @@ def test_a_traced_call_notes_measured_shapes_and_declared_ranges(distill):
     assert signals["teacher.enhanced"].range == (0.0, 1.0)
     assert signals["teacher.features.e_conv2"].shape == (32, 32, 24)
     assert signals["teacher.features.e_conv2"].range is None
+
+
+def test_adapting_leaves_alone_what_is_fixed_and_known(distill):
+    _, phase, graph = distill
+    tensors = graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(labels(phase)))
+    raw = {name: one for name, one in tensors.items() if name.startswith("teacher.features.")}
+    assert len(raw) == 3
+    adapted = graph.adapt({name: one for name, one in tensors.items() if name not in raw}, labels(phase))
+    assert adapted.keys() == tensors.keys() - raw.keys()
+    for name in graph.read_by(labels(phase)):
+        assert torch.equal(adapted[name], tensors[name])
+        assert adapted[name] is tensors[name] or name not in graph.fixed

@@ -58,13 +58,14 @@ def test_raw_curve_maps_of_other_iterations_are_refused(build):
     assert 'adapt = ["match_iterations"]' in problem.hints[0]
 
 
-def test_a_term_that_writes_into_what_others_read_is_refused(build, monkeypatch):
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_term_that_writes_into_what_others_read_is_refused(build, monkeypatch, counted):
     components = build()
     term = next(term for term in components.phases[1].terms if term.label == "distillation.enhanced")
     forward = type(term.loss).forward
 
     def spoil(self, *, prediction, target):
-        target.zero_()
+        (target if counted else target.data).zero_()
         return forward(self, prediction=prediction, target=target)
 
     monkeypatch.setattr(type(term.loss), "forward", spoil)

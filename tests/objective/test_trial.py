@@ -65,3 +65,18 @@ def test_every_parameter_is_another_and_its_own_again_afterwards(build):
     kept["student.enhanced"].sum().backward()  # the graph from before is whole
     trial = Trial(graph, kept, other)
     assert trial.ports(phase.terms[0])["target"] is kept["teacher.enhanced"]
+
+
+def test_a_value_is_computed_once(build):
+    components = build()
+    phase = components.phases[1]
+    graph = probe(phase, components, torch.rand(2, 3, 32, 32)).graph
+    tensors = graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by([one.label for one in phase.terms]))
+    trial, term, calls = Trial(graph, tensors, {}), phase.terms[0], []
+    hook = term.loss.register_forward_hook(lambda *_: calls.append(1))
+    first, again = trial.value(term), trial.value(term)
+    hook.remove()
+    assert calls == [1]
+    assert again is first
+    assert not first.requires_grad
+    assert torch.equal(first, value_of(term, trial.ports(term)))

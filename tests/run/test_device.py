@@ -40,6 +40,30 @@ def test_freed_memory_serves_the_next_tensor():
     assert made_anew() > 8
 
 
+GIVEN_BACK = """
+from pathlib import Path
+import torch
+from zerokd.run.device import give_back_freed_memory, keep_freed_memory
+resident = lambda: int(Path("/proc/self/statm").read_text().split()[1])
+if not keep_freed_memory():
+    print(-1); raise SystemExit
+before, held = resident(), [torch.ones(2**20) for _ in range(64)]
+last = torch.ones(2**20)
+del held
+kept, said = resident() - before, give_back_freed_memory()
+print((resident() - before) / kept, said)
+"""
+
+
+def test_what_was_kept_is_given_back_when_asked_for_and_no_more_than_that():
+    found = subprocess.run([sys.executable, "-c", GIVEN_BACK], capture_output=True, text=True, check=True)
+    left, *said = found.stdout.split()
+    if float(left) < 0:
+        pytest.skip("this C library cannot be asked to keep freed memory")
+    assert float(left) < 0.1
+    assert said == ["True"]
+
+
 SETTLED = """
 import os, sys, torch
 from zerokd.run.device import settle

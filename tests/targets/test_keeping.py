@@ -92,7 +92,12 @@ def test_what_losses_make_of_a_frozen_models_image_is_made_image_by_image_even_i
 @pytest.mark.parametrize("term", ["distillation.perceptual", "distillation.structure"])
 def test_a_term_that_compares_with_something_trained_prepares_nothing(build, term):
     group, name = term.split(".")
-    _, objective, one = keeping(build, f'terms.{group}.{name}.on={{target="ema.enhanced"}}')
+    components = build(f'terms.{group}.{name}.on={{target="ema.enhanced"}}')
+    with torch.no_grad():  # at first it is the student, and a loss of equal images has no gradient
+        for weight in components.network("ema").parameters():
+            weight += 0.1
+    objective = probe(components.phases[1], components, LOW)
+    one = Keeping(objective, objective.weights)
     assert term not in one.prepares
     assert "teacher.enhanced" in one.names  # others read it
     objective({"low": LOW}, 0, one.compute(LOW))

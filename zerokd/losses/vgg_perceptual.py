@@ -17,7 +17,7 @@ from zerokd.cache import cache_folder
 from zerokd.digest import sha256
 from zerokd.download import fetch_tensors
 from zerokd.errors import WeightsError, did_you_mean
-from zerokd.losses.image_by_image import image_by_image
+from zerokd.losses.image_by_image import each_alone, image_by_image
 from zerokd.losses.mse import mse
 from zerokd.losses.vgg19 import MEAN, RELUS, SPREAD, imagenet_address, layers, randomise
 from zerokd.weights import load_into, read_weights, weights_path
@@ -129,7 +129,7 @@ class VggPerceptual(Loss):
     def forward(self, *, prediction: Tensor, target: Tensor) -> Tensor:
         if self.config.crop:
             prediction, target = _cropped(self.config.crop, prediction, target)
-        return self.compare(*self._wanted(target), prediction=prediction)
+        return image_by_image(lambda a, b: vgg_perceptual(self.maps(a), self._wanted(b)), prediction, target)
 
     def prepare(self, *, target: Tensor) -> tuple[Tensor, ...]:
         """The target's feature maps, in the order of the network."""
@@ -137,7 +137,7 @@ class VggPerceptual(Loss):
 
     @torch.no_grad()
     def _wanted(self, target: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.maps(target))
+        return each_alone(self.maps, target)
 
     def compare(self, *target: Tensor, prediction: Tensor) -> Tensor:
         """The value per image, from the target's feature maps."""

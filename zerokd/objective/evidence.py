@@ -9,7 +9,7 @@ from attrs import asdict, frozen
 from torch import Tensor
 
 from zerokd.objective.aggregation import tried
-from zerokd.objective.gradients import compare, term_gradients
+from zerokd.objective.gradients import compare, gradients_in_turn
 from zerokd.objective.notes import notes
 from zerokd.objective.objective import Objective
 from zerokd.objective.trial import undisturbed
@@ -71,32 +71,25 @@ def evidence(phase: Phase, components: Components, objective: Objective, sample:
     student = components.student
     parameters = [one for one in student.parameters() if one.requires_grad]
     with undisturbed(student, objective), torch.enable_grad():
-        inputs = phase.stage.inputs(sample)
-        weights = objective.peaks()
-        tensors = objective.graph.compute(inputs, objective.graph.read_by(weights))
-        values = {label: objective.value(label, tensors) for label in weights}
-        gradients = term_gradients(weights, values, parameters)
+        graph, weights = objective.graph, objective.peaks()
+        tensors = graph.compute(phase.stage.inputs(sample), graph.read_by(weights))
+        # each tensor of the student stands for itself: what flows from one through another is not counted twice
+        middle = {name: (one, one.detach().requires_grad_()) for name, one in tensors.items() if _trained(name, one)}
+        read = graph.adapt(tensors | {name: stand_in for name, (_, stand_in) in middle.items()}, weights)
+        means, outputs, gradients = {}, {}, {}
+        for label, weight in weights.items():  # one after the other: a term's own graph may be large
+            value = objective.value(label, read).mean()
+            at_outputs, gradients[label] = gradients_in_turn(weight * value, middle, parameters)
+            means[label], outputs[label] = value.item(), at_outputs.cpu().double().norm().item()
         shares = compare(gradients)
         followed = [tried(phase.aggregator, phase.aggregate, gradients)] if phase.aggregator else []
-        outputs = _at_outputs(objective, tensors)
-        means = {label: value.mean().item() for label, value in values.items()}
         terms = tuple(
             TermEvidence(label, means[label], weight, weight * means[label], outputs[label], norm, share)
             for (label, weight), norm, share in zip(weights.items(), shares.norms, shares.shares, strict=True)
         )
-        noted = notes(phase, objective.graph, tensors, dict(zip(weights, shares.shares, strict=True)))
+        noted = notes(phase, graph, tensors, dict(zip(weights, shares.shares, strict=True)))
     return Evidence(phase.name, len(sample), terms, shares.cosines, (*followed, *noted))
 
 
-def _at_outputs(objective: Objective, tensors: dict[str, Tensor]) -> dict[str, float]:
-    """Each tensor of the student stands for itself here: what flows from one through another is not counted twice."""
-    leaves = {
-        name: tensor.detach().requires_grad_()
-        for name, tensor in tensors.items()
-        if name.startswith(f"{TRAINED}.") and tensor.is_floating_point()
-    }
-    weights = objective.peaks()
-    read = objective.graph.adapt({**tensors, **leaves}, list(weights))
-    values = {label: objective.value(label, read) for label in weights}
-    gradients = term_gradients(weights, values, list(leaves.values()))
-    return {label: gradient.cpu().double().norm().item() for label, gradient in gradients.items()}
+def _trained(name: str, tensor: Tensor) -> bool:
+    return name.startswith(f"{TRAINED}.") and tensor.requires_grad

@@ -28,7 +28,27 @@ def term_gradients(
 def gradient(value: Tensor, leaves: Sequence[Tensor], keep: bool = False) -> Tensor:
     """The gradient of a number at ``leaves``, flat, 0 where none reaches; its graph is kept if asked for."""
     found = torch.autograd.grad(value, leaves, retain_graph=keep, allow_unused=True, materialize_grads=True)
-    return torch.cat([one.reshape(-1) for one in found])
+    return _flat(found)
+
+
+def gradients_in_turn(
+    value: Tensor, middle: Mapping[str, tuple[Tensor, Tensor]], leaves: Sequence[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """The gradient of a number at what it is made of, and from there at ``leaves``, each flat.
+
+    ``middle`` holds what the leaves make, and a stand-in of each, a leaf itself, that ``value`` was made of. All graphs
+    are kept.
+    """
+    made, stand_ins = zip(*middle.values(), strict=True)
+    found = torch.autograd.grad(value, stand_ins, retain_graph=True, allow_unused=True)
+    reached = [(one, slope) for one, slope in zip(made, found, strict=True) if slope is not None]
+    outputs, slopes = [one for one, _ in reached], [slope for _, slope in reached]
+    walked = torch.autograd.grad(outputs, leaves, slopes, retain_graph=True, allow_unused=True, materialize_grads=True)
+    return _flat(slopes), _flat(walked)
+
+
+def _flat(parts: Sequence[Tensor]) -> Tensor:
+    return torch.cat([one.reshape(-1) for one in parts])
 
 
 @frozen

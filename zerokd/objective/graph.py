@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 from torch import Tensor, nn
 
 from zerokd.objective.precision import DTYPES, narrow
-from zerokd.objective.signals import FEATURES, features_of, owners_of
+from zerokd.objective.signals import FEATURES, features_of, out_of_range, owners_of
 from zerokd.plugin.contracts import Adapter, Model
 from zerokd.plugin.specs import Signal
 from zerokd.recipe.components import TRAINED, Components, Phase, Term
@@ -18,7 +18,6 @@ from zerokd.recipe.components import TRAINED, Components, Phase, Term
 T = TypeVar("T")
 Tensors = Mapping[str, Tensor]
 Signals = Mapping[str, Signal]
-TOLERANCE = 1e-4  # by which rounding may carry a value out of its declared range
 
 
 @frozen(eq=False)
@@ -52,13 +51,20 @@ class Forward:
         return (*(f"{self.owner}.{output}" for output in self.network.outputs()), *map(self._feature, self.layers))
 
     def compute(self, tensors: Tensors) -> dict[str, Tensor]:
-        made, changed = self._run(tensors)
+        low = tensors["low"]
+        if self.frozen and low.device.type == "cpu" and len(low) > 1:  # as what is kept of an image is computed
+            parts = [self._made(one) for one in low.split(1)]
+            return {name: torch.cat([part.pop(name) for part in parts]) for name in [*parts[0]]}
+        return self._made(low)
+
+    def _made(self, low: Tensor) -> dict[str, Tensor]:
+        made, changed = self._run(low)
         if changed:
             self.copied.update(changed)
-            made, _ = self._run(tensors)
+            made, _ = self._run(low)
         return made
 
-    def _run(self, tensors: Tensors) -> tuple[dict[str, Tensor], list[str]]:
+    def _run(self, low: Tensor) -> tuple[dict[str, Tensor], list[str]]:
         """What it makes, and the layers whose output was changed after it was tapped."""
         tapped: dict[str, Tensor] = {}
         left: list[tuple[str, Tensor, int]] = []
@@ -70,7 +76,6 @@ class Forward:
             with torch.set_grad_enabled(trained and torch.is_grad_enabled()):
                 if self.network.training != trained:
                     self.network.train(trained)
-                low = tensors["low"]
                 outputs = narrow(self.network, low, self.dtype, tapped) if self.dtype else self.network(low)
         finally:
             for hook in hooks:
@@ -227,9 +232,9 @@ class Graph:
         return tensors
 
     def adapt(self, tensors: Tensors, labels: Iterable[str]) -> dict[str, Tensor]:
-        """The same from what the models have made: only the adapters run."""
+        """The same from what the models have made: only the adapters run, on what is not fixed."""
         adapted = dict(tensors)
-        for call in self.live(self.read_by(labels)):
+        for call in self.live(self.read_by(labels), frozenset(self.fixed.intersection(tensors))):
             if isinstance(call, Adaptation):
                 adapted.update(call.compute(adapted))
         return adapted
@@ -252,13 +257,3 @@ def trace(call: Call, tensors: dict[str, Tensor], signals: dict[str, Signal]) ->
         if outside:
             raise ValueError(f"{name} {outside}")
     tensors.update(made)
-
-
-def out_of_range(value: Tensor, declared: tuple[float, float] | None) -> str:
-    """What is wrong with a tensor's values, measured against the range that was declared for it."""
-    if declared is None or not value.numel():
-        return ""
-    least, most = value.detach().aminmax()
-    if declared[0] - TOLERANCE <= least and most <= declared[1] + TOLERANCE:
-        return ""
-    return f"is declared within [{declared[0]:g}, {declared[1]:g}] and has values from {least:.3g} to {most:.3g}"

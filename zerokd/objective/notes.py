@@ -10,7 +10,7 @@ import torch
 from zerokd.errors import ZerokdError
 from zerokd.objective.graph import Graph, Tensors
 from zerokd.objective.together import alike, weighed
-from zerokd.objective.trial import value_and_slope
+from zerokd.objective.trial import value_and_slope, value_of
 from zerokd.plugin.blame import blame
 from zerokd.plugin.contracts import Loss
 from zerokd.recipe.components import Phase, Term
@@ -30,8 +30,9 @@ def notes(phase: Phase, graph: Graph, tensors: Tensors, shares: Mapping[str, flo
     for term in weighed(phase):
         ports = {port: tensors[name] for port, name in graph.bindings[term.label].items()}
         yield from _inert(term, ports)
-        first, again = value_and_slope(term, ports), value_and_slope(term, ports)
-        if not torch.equal(first[0], again[0]):
+        with torch.no_grad():
+            first, again = value_of(term, ports), value_of(term, ports)
+        if not torch.equal(first, again):
             yield f"{term.label} gives another value on the same images: it is random, or remembers what it saw"
 
 

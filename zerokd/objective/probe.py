@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from attrs import evolve
@@ -57,7 +57,8 @@ def _proved(
 ) -> Iterator[Problem]:
     """Every term for itself, then all of them together."""
     graph = objective.graph
-    other = with_other_parameters(graph, inputs, [term.label for term in phase.terms], components.student)
+    known = {**inputs, **{name: tensors[name] for name in graph.fixed.intersection(tensors)}}
+    other = with_other_parameters(graph, known, [term.label for term in phase.terms], components.student)
     trial = Trial(graph, tensors, other)
     sound = True
     for term in phase.terms:
@@ -77,7 +78,7 @@ def _traced(phase: Phase, graph: Graph, tensors: dict[str, Tensor], signals: dic
         if not all(name in signals for name in call.told_by):
             continue
         served = [term for term in phase.terms if _needs(graph, term, call)]
-        before = _copies(tensors)
+        before = _copies(tensors, call.reads)
         try:
             with blame(call.name, ValueError):
                 trace(call, tensors, signals)
@@ -92,19 +93,25 @@ def _needs(graph: Graph, term: Term, call: Call) -> bool:
     return call in graph.live(graph.read_by([term.label]))
 
 
-def _copies(tensors: Tensors) -> dict[str, tuple[int, Tensor]]:
-    return {name: (tensor._version, tensor.detach().clone()) for name, tensor in tensors.items()}
+def _copies(tensors: Tensors, read: Iterable[str]) -> dict[str, tuple[int, Tensor]]:
+    """Those that something reads, so might write to."""
+    return {name: (tensors[name]._version, tensors[name].detach().clone()) for name in {*read}}
 
 
 def _changed(what: str, before: dict[str, tuple[int, Tensor]], tensors: Tensors, term: Term) -> Iterator[Problem]:
     """Tensors that other terms read too must not be written to; ``.data`` writes without counting a version."""
     for name, (version, copy) in before.items():
-        if tensors[name]._version != version or not torch.allclose(tensors[name], copy, 0.0, 0.0, equal_nan=True):
+        if tensors[name]._version != version or not _equal(tensors[name], copy):
             yield Problem(
                 f"{term.label}: {what} changes {name} in place, which other terms read",
                 term.place,
                 code="changed-in-place",
             )
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """To the bit; NaN equals NaN, which takes eight times as long to find out."""
+    return torch.equal(one, other) or torch.allclose(one, other, 0.0, 0.0, equal_nan=True)
 
 
 def mismatched(term: Reader, component: Loss | Metric, signals: dict[str, Signal]) -> Iterator[Problem]:
@@ -156,7 +163,7 @@ def _differ(term: Reader, port: str, other: str, signals: dict[str, Signal]) -> 
 def _untrained(term: Term, objective: Objective, trial: Trial, components: Components) -> Iterator[Problem]:
     """A term whose value is not one finite number per image, or whose gradient does not reach the student."""
     tensors = trial.tensors
-    count, before = len(tensors["low"]), _copies(tensors)
+    count, before = len(tensors["low"]), _copies(tensors, objective.graph.bindings[term.label].values())
     try:
         with blame(f"loss {term.use!r}"):
             value = objective.value(term.label, tensors)

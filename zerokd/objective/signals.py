@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from attrs import frozen
+from torch import Tensor
 
 from zerokd.errors import Problem, did_you_mean
 from zerokd.recipe.components import Components, Measure, Phase, Term
 from zerokd.recipe.positions import KeyPath
 
 FEATURES = "features"
+TOLERANCE = 1e-4  # by which rounding may carry a value out of its declared range
 MEASURED = ("low", "reference")  # what a metric may read beside models: the input, and its well-lit version
 Reader = Term | Measure
 
@@ -121,3 +123,13 @@ def _wrong(
         return None if name.layer in layers else ("no such layer", did_you_mean(name.layer, layers))
     outputs = network.outputs()
     return None if name.output in outputs else ("no such output", did_you_mean(name.output, [*outputs, FEATURES]))
+
+
+def out_of_range(value: Tensor, declared: tuple[float, float] | None) -> str:
+    """What is wrong with a tensor's values, measured against the range that was declared for it."""
+    if declared is None or not value.numel():
+        return ""
+    least, most = value.detach().aminmax()
+    if declared[0] - TOLERANCE <= least and most <= declared[1] + TOLERANCE:
+        return ""
+    return f"is declared within [{declared[0]:g}, {declared[1]:g}] and has values from {least:.3g} to {most:.3g}"

@@ -32,7 +32,7 @@ def trapped(term: Term, trial: Trial) -> Iterator[tuple[str, str]]:
 
 @torch.no_grad()
 def is_constant(term: Term, trial: Trial) -> str:
-    value, other = (value_of(term, trial.ports(term, held)) for held in (trial.tensors, trial.elsewhere))
+    value, other = trial.value(term), value_of(term, trial.ports(term, trial.elsewhere))
     if not torch.equal(value, other) or not bool((value == value[0]).all()):
         return ""
     return f"is a constant: {value[0].item():g} for every image, whatever the student's parameters are"
@@ -40,7 +40,7 @@ def is_constant(term: Term, trial: Trial) -> str:
 
 @torch.no_grad()
 def out_of_bounds(term: Term, trial: Trial) -> str:
-    value, (least, most) = value_of(term, trial.ports(term)), term.loss.bounds
+    value, (least, most) = trial.value(term), term.loss.bounds
     slack = 1e-5 + 1e-4 * value.abs()
     outside = value[(value < least - slack) | (value > most + slack)]
     if not len(outside):
@@ -50,8 +50,7 @@ def out_of_bounds(term: Term, trial: Trial) -> str:
 
 @torch.no_grad()
 def depends_on_batch(term: Term, trial: Trial) -> str:
-    ports = trial.ports(term)
-    together = value_of(term, ports)
+    ports, together = trial.ports(term), trial.value(term)
     if not torch.equal(together, value_of(term, ports)):
         return ""  # a loss that draws random numbers gives no value twice
     for row, value in enumerate(together.tolist()):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
-from attrs import frozen
+from attrs import field, frozen
 from torch import Tensor, nn
 
 from zerokd.objective.graph import Graph, Tensors
@@ -37,6 +37,14 @@ class Trial:
     graph: Graph
     tensors: Tensors
     elsewhere: Tensors
+    _values: dict[str, Tensor] = field(factory=dict)
+
+    @torch.no_grad()
+    def value(self, term: Term) -> Tensor:
+        """A term's value per image, computed once."""
+        if term.label not in self._values:
+            self._values[term.label] = value_of(term, self.ports(term))
+        return self._values[term.label]
 
     def ports(self, term: Term, tensors: Tensors | None = None) -> dict[str, Tensor]:
         """What a term's ports hold, after its adapters."""

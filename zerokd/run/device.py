@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -57,8 +58,20 @@ def layout(network: nn.Module) -> torch.memory_format:
 def keep_freed_memory() -> bool:
     """Ask the C library not to give large buffers back: the pages of a new one cost more than many a layer that fills
     it. Whether it could be asked; only glibc can."""
+    mallopt = _of_glibc("mallopt")
+    return mallopt is not None and bool(mallopt(MMAP_MAX, 0)) and bool(mallopt(TRIM_THRESHOLD, NEVER))
+
+
+def give_back_freed_memory() -> bool:
+    """Let the system have what has been kept until now: what comes next needs less. Whether there was any."""
+    trim = _of_glibc("malloc_trim")
+    return trim is not None and bool(trim(0))
+
+
+def _of_glibc(name: str) -> Callable[..., int] | None:
+    """A function that only this C library has."""
     try:
-        mallopt = ctypes.CDLL(None).mallopt
+        found: Callable[..., int] = getattr(ctypes.CDLL(None), name)
     except (AttributeError, OSError, TypeError):
-        return False
-    return bool(mallopt(MMAP_MAX, 0)) and bool(mallopt(TRIM_THRESHOLD, NEVER))
+        return None
+    return found

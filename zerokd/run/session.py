@@ -15,16 +15,16 @@ from torch import Tensor
 from zerokd.digest import sha256
 from zerokd.errors import Problem, RecipeError, RunFolderError
 from zerokd.objective.evidence import Evidence, evidence
-from zerokd.objective.graph import out_of_range
 from zerokd.objective.measuring import Gauge, Reading
 from zerokd.objective.objective import Objective
 from zerokd.objective.probe import probe
+from zerokd.objective.signals import out_of_range
 from zerokd.plugin.blame import blame, room_for
 from zerokd.recipe.components import TRAINED, Components, Phase
 from zerokd.run.batches import batches, check_data, generator, split, to_float
 from zerokd.run.capacity import Capacity, capacity
 from zerokd.run.checkpoint import remove
-from zerokd.run.device import layout, settle
+from zerokd.run.device import give_back_freed_memory, layout, settle
 from zerokd.run.failure import kept_in
 from zerokd.run.folder import RunFolder
 from zerokd.run.guard import Guard
@@ -129,6 +129,7 @@ def prepare(components: Components, device: torch.device) -> Plan:
     faults = list(gauge.faults(plan.untrained))
     if faults:
         raise RecipeError(*faults)
+    give_back_freed_memory()  # the proofs took more than a step does
     return plan
 
 

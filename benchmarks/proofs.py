@@ -1,0 +1,62 @@
+"""What a run's proofs cost before its first step: seconds, and memory beside that of its steps.
+
+    python benchmarks/proofs.py [--size 128 --size 256] [--threads 1] [--stage distill] [--json]
+
+Memory is what the process needs at most beyond what it held before, each size in a process of its own; that of the
+steps includes what is kept of the images.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import click
+from step import BATCH, OfProcess
+
+STEPS = 3
+
+
+@click.command()
+@click.option("--size", "sizes", multiple=True, type=int, default=(128, 256), show_default=True)
+@click.option("--threads", default=1, show_default=True)
+@click.option("--stage", default="distill", show_default=True, type=click.Choice(["pretrain", "distill"]))
+@click.option("--json", "as_json", is_flag=True)
+@click.option("--alone", is_flag=True, hidden=True)
+def main(sizes: tuple[int, ...], threads: int, stage: str, as_json: bool, alone: bool) -> None:
+    from zerokd.evaluation.cost import machine
+
+    if alone:
+        click.echo(json.dumps(measured(stage, sizes[0], threads)))
+        return
+    about = machine() | {"threads": threads, "stage": stage}
+    if not as_json:
+        click.echo(f"stage {stage}, batch {BATCH}, {threads} threads of {about['processor']}")
+        click.echo(f"{'pixels':>8}{'proofs, s':>12}{'proofs, MiB':>14}{'steps, MiB':>14}")
+    rows = []
+    for size in sizes:
+        given = ["--alone", "--size", str(size), "--threads", str(threads), "--stage", stage]
+        rows.append(json.loads(subprocess.check_output([sys.executable, __file__, *given], text=True)))
+        if not as_json:
+            row = rows[-1]
+            click.echo(f"{size:8}{row['seconds']:12.1f}{row['proofs_mib']:14.0f}{row['steps_mib']:14.0f}")
+    if as_json:
+        click.echo(json.dumps({"machine": about, "batch": BATCH, "rows": rows}, indent=2))
+
+
+def measured(stage: str, size: int, threads: int) -> dict[str, float]:
+    from sides import zerokd_side
+
+    memory, started = OfProcess(), time.perf_counter()
+    side = zerokd_side(stage, size, threads, BATCH, (), "cpu")
+    seconds, proofs = time.perf_counter() - started, memory.peak()
+    memory = OfProcess()
+    for _ in range(STEPS):
+        side.step()
+    return {"size": size, "seconds": seconds, "proofs_mib": proofs, "steps_mib": memory.peak()}
+
+
+if __name__ == "__main__":
+    main()
