@@ -6,7 +6,7 @@ from torch import nn
 
 from zerokd.errors import PluginError
 from zerokd.objective.probe import probe
-from zerokd.objective.trial import Trial, undisturbed, value_and_slope, value_of, with_other_parameters
+from zerokd.objective.trial import Trial, equal, undisturbed, value_and_slope, value_of, with_other_parameters
 
 
 @pytest.fixture
@@ -80,3 +80,12 @@ def test_a_value_is_computed_once(build):
     assert again is first
     assert not first.requires_grad
     assert torch.equal(first, value_of(term, trial.ports(term)))
+
+
+def test_equal_is_every_number_and_nan_equals_nan():
+    one = torch.tensor([1.0, float("nan"), float("inf")])
+    assert equal(one, one.clone())
+    for place, number in ((0, 1.0 + 2**-23), (1, 0.0), (2, float("-inf"))):
+        other = one.clone()
+        other[place] = number
+        assert not equal(one, other)

@@ -14,7 +14,7 @@ from zerokd.objective.objective import Objective
 from zerokd.objective.signals import Reader, misnamed
 from zerokd.objective.together import standstill, twice
 from zerokd.objective.traps import is_constant, trapped
-from zerokd.objective.trial import Trial, undisturbed, with_other_parameters
+from zerokd.objective.trial import Trial, equal, undisturbed, with_other_parameters
 from zerokd.plugin.blame import blame
 from zerokd.plugin.contracts import Loss, Metric
 from zerokd.plugin.specs import Port, Signal
@@ -95,23 +95,18 @@ def _needs(graph: Graph, term: Term, call: Call) -> bool:
 
 def _copies(tensors: Tensors, read: Iterable[str]) -> dict[str, tuple[int, Tensor]]:
     """Those that something reads, so might write to."""
-    return {name: (tensors[name]._version, tensors[name].detach().clone()) for name in {*read}}
+    return {name: (tensors[name]._version, tensors[name].detach().clone()) for name in dict.fromkeys(read)}
 
 
 def _changed(what: str, before: dict[str, tuple[int, Tensor]], tensors: Tensors, term: Term) -> Iterator[Problem]:
     """Tensors that other terms read too must not be written to; ``.data`` writes without counting a version."""
     for name, (version, copy) in before.items():
-        if tensors[name]._version != version or not _equal(tensors[name], copy):
+        if tensors[name]._version != version or not equal(tensors[name], copy):
             yield Problem(
                 f"{term.label}: {what} changes {name} in place, which other terms read",
                 term.place,
                 code="changed-in-place",
             )
-
-
-def _equal(one: Tensor, other: Tensor) -> bool:
-    """To the bit; NaN equals NaN, which takes eight times as long to find out."""
-    return torch.equal(one, other) or torch.allclose(one, other, 0.0, 0.0, equal_nan=True)
 
 
 def mismatched(term: Reader, component: Loss | Metric, signals: dict[str, Signal]) -> Iterator[Problem]:

@@ -68,6 +68,11 @@ def with_other_parameters(graph: Graph, inputs: Tensors, labels: Iterable[str], 
             one.copy_(before)
 
 
+def equal(one: Tensor, other: Tensor) -> bool:
+    """Whether both hold the same numbers; NaN equals NaN, which takes eight times as long to find out."""
+    return torch.equal(one, other) or torch.allclose(one, other, 0.0, 0.0, equal_nan=True)
+
+
 def value_of(term: Term, ports: Mapping[str, Tensor]) -> Tensor:
     """A term's value per image on any tensors.
 

@@ -12,6 +12,7 @@ from zerokd.cache import cache_folder
 from zerokd.errors import PluginError, Problem
 from zerokd.objective.objective import NOTHING, Kept, Objective, Prepared
 from zerokd.objective.precision import TF32
+from zerokd.objective.trial import equal
 from zerokd.recipe.components import Phase
 from zerokd.recipe.speed import Speed
 from zerokd.targets.identity import identity
@@ -114,7 +115,7 @@ class Targets:
 def same(kept: Tensor, again: Tensor, close: float) -> bool:
     """Whether one computation gives both: by their bits, or as a whole and ``close`` to each other, as rounding leaves
     them where an image may be computed among others, by another algorithm."""
-    if torch.allclose(kept, again, 0.0, 0.0, equal_nan=True):
+    if equal(kept, again):
         return True
     if not close or not kept.is_floating_point():
         return False
