@@ -33,16 +33,27 @@ def whole(band, image):
     return to
 
 
-@pytest.mark.parametrize(("tile", "step"), [(512, 7), (16, 40), (5, 11), (1, 3)])
-def test_tiles_are_the_whole_bit_for_bit(monkeypatch, tile, step):
+@pytest.mark.parametrize("tile", [(256, 512), (16, 40), (5, 11), (1, 3)])
+@pytest.mark.parametrize("step", [1, 7, 39])
+def test_the_rows_that_are_asked_for_change_no_bit(monkeypatch, tile, step):
+    monkeypatch.setattr(tiles, "ROWS", tile[0])
+    monkeypatch.setattr(tiles, "COLUMNS", tile[1])
     _, one = network()
     image = noise(40, 53)
-    at_once = whole(one.start(image, 1.0), image)
-    monkeypatch.setattr(tiles, "TILE", tile)
     to, band = np.empty_like(image), one.start(image, 1.0)
     for first in range(0, 40, step):
         band(to, first, min(first + step, 40))
-    assert np.array_equal(to, at_once)
+    assert np.array_equal(to, whole(one.start(image, 1.0), image))
+
+
+@pytest.mark.parametrize("tile", [(16, 40), (5, 11), (1, 3)])
+def test_a_tile_sees_what_lies_around_it(monkeypatch, tile):
+    _, one = network()
+    image = noise(40, 53)
+    at_once = whole(one.start(image, 1.0), image)
+    monkeypatch.setattr(tiles, "ROWS", tile[0])
+    monkeypatch.setattr(tiles, "COLUMNS", tile[1])
+    assert np.abs(whole(one.start(image, 1.0), image) - at_once).max() < 1e-6
 
 
 @torch.no_grad()

@@ -19,13 +19,13 @@ from zerokd.enhancing.inputs import Job, jobs_of
 from zerokd.enhancing.ledger import Ledger
 from zerokd.enhancing.picture import SUFFIXES, PictureError, pixels_of, read_picture, write_picture
 from zerokd.enhancing.side_by_side import Room, outcomes
+from zerokd.enhancing.tiles import ROWS
 from zerokd.enhancing.unfinished import Left, unfinished
 from zerokd.errors import OutputError, Problem, RecipeError, RoomError
 from zerokd.plugin.blame import room_for
 from zerokd.use.student_file import BUNDLED, student_file
 
 AGAIN = "what was enhanced before is kept; run it again for the rest"
-BAND = 256  # rows that are computed at a time
 GAP = 8  # pixels between before and after
 PIXELS = 2**27  # of all photos that are worked on at a time: some 2 GiB
 
@@ -143,7 +143,7 @@ def enhanced(pixels: np.ndarray, engine: Engine, strength: float, threads: int) 
     """Pixels (H, W, 3 or 4), uint8, uint16 or float32, brightened; an alpha stays as it is."""
     made = pixels.copy()
     band = engine.start(pixels, strength)
-    step = len(pixels) if engine.whole else BAND
+    step = len(pixels) if engine.whole else ROWS
     parts = [(first, min(first + step, len(pixels))) for first in range(0, len(pixels), step)]
     if engine.parallel and threads > 1:
         with ThreadPoolExecutor(threads) as pool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 from attrs import frozen
 
-TILE = 512  # side of what a network sees at a time, without its surroundings
+ROWS, COLUMNS = 256, 512  # what a network sees at a time, without its surroundings
 Band = Callable[[np.ndarray, int, int], None]  # writes rows first to last - 1 of an image of pixels
 Outputs = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 
@@ -25,6 +25,9 @@ def curve(low: np.ndarray, curve_map: np.ndarray, iterations: int, strength: flo
 class Network:
     """A network whose outputs are computed on float32 images (1, 3, H, W).
 
+    It sees tiles of one fixed grid, whichever rows are asked for: a library's matrix products round by the shape of
+    what they are given, so that a pixel's last bits would depend on how an image is cut.
+
     ``reach`` is how many pixels to each side an output pixel sees, None where it may be the whole image;
     ``iterations`` how often its curve map is applied, None where it has none: then ``strength`` mixes the enhanced
     image with the input, and goes to 1 only.
@@ -38,11 +41,14 @@ class Network:
         """What computes bands of ``image``, pixels (H, W, 3 or 4)."""
 
         def band(to: np.ndarray, first: int, last: int) -> None:
-            for left, right in self._columns(image.shape[1]):
-                rows, columns = self._around(first, last, len(image)), self._around(left, right, image.shape[1])
-                low = to_float(image[slice(*rows), slice(*columns), :3])
-                made = self._enhanced(low, strength)[:, :, first - rows[0] :, left - columns[0] :]
-                write(to[first:last, left:right], made[:, :, : last - first, : right - left])
+            height, width = image.shape[:2]
+            for top, bottom in self._cuts(height, ROWS, first, last):
+                for left, right in self._cuts(width, COLUMNS, 0, width):
+                    rows, columns = self._around(top, bottom, height), self._around(left, right, width)
+                    low = to_float(image[slice(*rows), slice(*columns), :3])
+                    above, below = max(first, top), min(last, bottom)
+                    made = self._enhanced(low, strength)[:, :, above - rows[0] : below - rows[0], left - columns[0] :]
+                    write(to[above:below, left:right], made[..., : right - left])
 
         return band
 
@@ -67,9 +73,10 @@ class Network:
         share = np.float32(min(strength, 1.0))
         return made["enhanced"] if share == 1 else low + share * (made["enhanced"] - low)
 
-    def _columns(self, width: int) -> Iterator[tuple[int, int]]:
-        step = width if self.reach is None else TILE
-        return ((left, min(left + step, width)) for left in range(0, width, step))
+    def _cuts(self, size: int, side: int, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The tiles along one axis that have a part between ``first`` and ``last``."""
+        side = size if self.reach is None else side
+        return ((start, min(start + side, size)) for start in range(first - first % side, last, side))
 
     def _around(self, first: int, last: int, size: int) -> tuple[int, int]:
         reach = size if self.reach is None else self.reach
