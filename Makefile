@@ -31,7 +31,7 @@ lint: setup
 	$(BIN)/mypy zerokd $(MODULES)
 
 docs: setup
-	$(BIN)/python -m zerokd.docs --check
+	$(BIN)/python -m tools.site --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 setup: $(READY)

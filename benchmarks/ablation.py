@@ -28,7 +28,7 @@ COLUMNS = {"teacher.psnr": "PSNR", "teacher.ssim": "SSIM", "alone.brightness": "
 
 def parts() -> dict[str, list[str]]:
     """What is left out together: each term of recipes/paper.toml, stage 1 first, and feature matching as one."""
-    from zerokd.recipe.document import parse_document
+    from zerokd.recipe.toml.document import parse_document
 
     tables = parse_document((RECIPES / "paper.toml").read_text(encoding="utf-8"), "paper.toml").tables["terms"]
     every = [f"{group}.{term}" for group, found in tables.items() for term in found]
@@ -90,8 +90,8 @@ def draw(students: dict[str, Path], path: Path) -> None:
 
     from zerokd.data.dead_leaves import DeadLeaves
     from zerokd.plugin.host import discover
-    from zerokd.run.pictures import draw_samples
-    from zerokd.use.load import read_trained
+    from zerokd.run.figures import draw_samples
+    from zerokd.student.load import read_trained
 
     data = DeadLeaves(count=40, size=160, seed=7)
     low, catalogue = torch.stack([data[index] for index in SCENES]).float() / 255, discover()

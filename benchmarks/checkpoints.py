@@ -16,20 +16,20 @@ from pathlib import Path
 import click
 
 from zerokd.objective.objective import Objective
+from zerokd.objective.stage_plan import Phase
 from zerokd.plugin.host import discover
-from zerokd.recipe.components import Phase
-from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.overrides import with_options
-from zerokd.run.check import checked
-from zerokd.run.checkpoint import LAST
-from zerokd.run.device import choose_device
-from zerokd.run.guard import Guard
-from zerokd.run.keeper import Keeper
-from zerokd.run.metrics import Metrics, open_metrics
-from zerokd.run.runner import train
+from zerokd.recipe.build.overrides import with_options
+from zerokd.recipe.build.static_checks import checked
+from zerokd.recipe.toml.extends import read_recipe
+from zerokd.run.checkpointer import Keeper
+from zerokd.run.interrupt import Stop
 from zerokd.run.session import Plan, prepare
-from zerokd.run.stop import Stop
-from zerokd.run.training import Training
+from zerokd.training.checkpoint import LAST
+from zerokd.training.device import choose_device
+from zerokd.training.loop import train
+from zerokd.training.nonfinite_policy import Guard
+from zerokd.training.state import Training
+from zerokd.training.step_log import Metrics, open_metrics
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
 ROUNDS = 40

@@ -16,12 +16,12 @@ import torch
 
 from zerokd.objective.gradients import compare, term_gradients
 from zerokd.plugin.host import discover
-from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.overrides import with_options
-from zerokd.run.batches import batches
-from zerokd.run.check import checked
-from zerokd.run.device import choose_device
+from zerokd.recipe.build.overrides import with_options
+from zerokd.recipe.build.static_checks import checked
+from zerokd.recipe.toml.extends import read_recipe
 from zerokd.run.session import prepare
+from zerokd.training.batches import batches
+from zerokd.training.device import choose_device
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
 ROUNDS = 30

@@ -14,11 +14,11 @@ import click
 import numpy as np
 import torch
 
-from zerokd.enhancing.engines import NAMES, choose
-from zerokd.enhancing.enhance import enhanced
-from zerokd.evaluation.cost import machine
-from zerokd.use.load import load_model
-from zerokd.use.student_file import student_file
+from zerokd.student.enhance.engines import NAMES, choose
+from zerokd.student.enhance.jobs import enhanced
+from zerokd.student.evaluate.cost import machine
+from zerokd.student.load import load_model
+from zerokd.student.location import student_file
 
 
 def eager(frame: np.ndarray) -> np.ndarray:

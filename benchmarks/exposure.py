@@ -18,12 +18,12 @@ import torch
 from PIL import Image
 
 from zerokd.data.dead_leaves import DeadLeaves
-from zerokd.evaluation.evaluate import Evaluation, columns_of, evaluate
-from zerokd.evaluation.methods import Method, baselines, in_tiles, trained
 from zerokd.models.auto_exposure_dce import AutoExposureDce
 from zerokd.plugin.host import discover
-from zerokd.run.pictures import draw_samples
-from zerokd.use.load import read_trained
+from zerokd.run.figures import draw_samples
+from zerokd.student.evaluate.evaluate import Evaluation, columns_of, evaluate
+from zerokd.student.evaluate.methods import Method, baselines, in_tiles, trained
+from zerokd.student.load import read_trained
 
 PICTURED = (0, 32, 6)
 Setting = tuple[float, float, int, float]  # exposure, strongest, spread, smoothing

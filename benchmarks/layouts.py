@@ -16,11 +16,11 @@ import click
 import torch
 from torch import Tensor, nn
 
-from zerokd.evaluation.cost import machine
 from zerokd.losses.vgg19 import RELUS, layers, randomise
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
-from zerokd.run.device import choose_device, layout, settle
+from zerokd.student.evaluate.cost import machine
+from zerokd.training.device import choose_device, layout, settle
 
 BATCH, WARM_UP = 4, 3
 LAYOUTS = {"channel by channel": torch.contiguous_format, "channels last": torch.channels_last}

@@ -19,7 +19,6 @@ import torch
 from sides import zerokd_side
 from torch import Tensor
 
-from zerokd.evaluation.cost import machine
 from zerokd.losses.color_constancy import color_constancy
 from zerokd.losses.contrastive import contrastive
 from zerokd.losses.exposure_control import exposure_control
@@ -29,15 +28,17 @@ from zerokd.losses.multi_region_exposure import multi_region_exposure
 from zerokd.losses.saturation import saturation
 from zerokd.losses.spatial_consistency import spatial_consistency
 from zerokd.losses.total_variation import total_variation
-from zerokd.objective.probe import probe
+from zerokd.objective.stage_plan import Phase
 from zerokd.plugin.host import discover
-from zerokd.recipe.components import Components, Phase
-from zerokd.recipe.document import parse_document
-from zerokd.recipe.resolve import resolve
-from zerokd.recipe.schema import validate
-from zerokd.run.batches import Batch
-from zerokd.run.step import stepper
-from zerokd.run.training import Training
+from zerokd.proof.probe import probe
+from zerokd.recipe.build.components import Components
+from zerokd.recipe.build.resolver import resolve
+from zerokd.recipe.schema.recipe import validate
+from zerokd.recipe.toml.document import parse_document
+from zerokd.student.evaluate.cost import machine
+from zerokd.training.batches import Batch
+from zerokd.training.state import Training
+from zerokd.training.step import stepper
 
 BATCH, SIZE, WARM = 4, 64, 20
 WEIGHT = 1.0  # of a cheap term; a script has one

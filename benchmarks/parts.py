@@ -27,14 +27,14 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from turns import Side, answer, in_turn
 
 from zerokd.data.folder import Folder
-from zerokd.evaluation.cost import machine
 from zerokd.losses.ssim import Ssim
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
-from zerokd.objective.probe import probe
-from zerokd.run.batches import to_float
-from zerokd.run.device import keep_freed_memory, layout
-from zerokd.run.training import Training
+from zerokd.proof.probe import probe
+from zerokd.student.evaluate.cost import machine
+from zerokd.training.batches import to_float
+from zerokd.training.device import keep_freed_memory, layout
+from zerokd.training.state import Training
 
 BATCH, WARM_UP = 4, 2
 Pair = tuple[Callable[[], object], Callable[[], object]]

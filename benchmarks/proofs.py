@@ -26,7 +26,7 @@ STEPS = 3
 @click.option("--json", "as_json", is_flag=True)
 @click.option("--alone", is_flag=True, hidden=True)
 def main(sizes: tuple[int, ...], threads: int, stage: str, as_json: bool, alone: bool) -> None:
-    from zerokd.evaluation.cost import machine
+    from zerokd.student.evaluate.cost import machine
 
     if alone:
         click.echo(json.dumps(measured(stage, sizes[0], threads)))

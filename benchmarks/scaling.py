@@ -19,8 +19,8 @@ import torch
 from PIL import Image
 from sides import zerokd_side
 
-from zerokd.evaluation.cost import machine
-from zerokd.run.batches import batches
+from zerokd.student.evaluate.cost import machine
+from zerokd.training.batches import batches
 
 PHOTOS = 24
 CASES = ((64, 4), (128, 1), (128, 2), (128, 4), (128, 8), (256, 4), (512, 4))  # pixels a side, images a batch

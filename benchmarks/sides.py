@@ -13,16 +13,16 @@ from usual import Usual
 from zerokd.objective.graph import Graph
 from zerokd.objective.objective import Objective
 from zerokd.plugin.host import discover
-from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.overrides import with_options
-from zerokd.run.batches import batches
-from zerokd.run.check import checked
-from zerokd.run.device import choose_device
-from zerokd.run.guard import Guard
-from zerokd.run.metrics import Metrics
-from zerokd.run.runner import take
+from zerokd.recipe.build.overrides import with_options
+from zerokd.recipe.build.static_checks import checked
+from zerokd.recipe.toml.extends import read_recipe
 from zerokd.run.session import prepare
-from zerokd.run.training import Training
+from zerokd.training.batches import batches
+from zerokd.training.device import choose_device
+from zerokd.training.loop import take
+from zerokd.training.nonfinite_policy import Guard
+from zerokd.training.state import Training
+from zerokd.training.step_log import Metrics
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
 GUARD = Guard(0)
@@ -84,7 +84,7 @@ class usual_side:  # noqa: N801 - one of two that are called alike
 
 
 class zerokd_side:  # noqa: N801
-    """What :func:`zerokd.run.runner.train` does at each step, but for checkpoints."""
+    """What :func:`zerokd.training.loop.train` does at each step, but for checkpoints."""
 
     def __init__(self, *given):
         self.stage = Stage(*given, prepared=True)

@@ -54,7 +54,7 @@ def main(
     if side:
         serve(side, sizes[0], threads, cases[0], settings, device)
         return
-    from zerokd.evaluation.cost import machine
+    from zerokd.student.evaluate.cost import machine
 
     rows = []
     if not as_json:

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from zerokd.recipe.components import Components, Phase
+from zerokd.objective.stage_plan import Phase
+from zerokd.recipe.build.components import Components
 
 CLIP, RATE, DECAY = 0.1, 5e-3, 0.999
 PAIRS = {"early": ("e_conv1", "e_conv2"), "mid": ("e_conv2", "e_conv4"), "deep": ("e_conv3", "e_conv7")}

@@ -20,8 +20,21 @@ from importlib import import_module
 from pathlib import Path
 
 LARGEST = 2**20  # bytes of a request: the arguments and the environment
-IMPORTED = ("torch", "torchvision", "optuna", "pyvips", "zerokd.run.launch", "zerokd.run.explain", "zerokd.run.report")
-IMPORTED += ("zerokd.evaluation.evaluate", "zerokd.enhancing.enhance", "zerokd.use.export", "zerokd.sweep.sweep")
+IMPORTED = (
+    "torch",
+    "torchvision",
+    "optuna",
+    "pyvips",
+    "zerokd.run.launch",
+    "zerokd.describe.equation_text",
+    "zerokd.describe.evidence_text",
+)
+IMPORTED += (
+    "zerokd.student.evaluate.evaluate",
+    "zerokd.student.enhance.jobs",
+    "zerokd.student.export",
+    "zerokd.sweep.sweep",
+)
 _served: list[str] = []
 
 

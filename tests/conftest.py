@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from zerokd.plugin.host import discover
-from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.overrides import override
-from zerokd.recipe.resolve import resolve
-from zerokd.recipe.schema import validate
+from zerokd.recipe.build.overrides import override
+from zerokd.recipe.build.resolver import resolve
+from zerokd.recipe.schema.recipe import validate
+from zerokd.recipe.toml.extends import read_recipe
 
 os.environ["ZEROKD_PLUGINS"] = ""  # what happens to be installed has no part in these tests; some choose their own
 torch.set_num_threads(1)  # tiny tensors: a second thread costs more than it brings

@@ -21,7 +21,7 @@ from torch.utils import _pytree as pytree
 from torch.utils import backend_registration
 
 import zerokd.cli
-from zerokd.run import runner
+from zerokd.training import loop
 
 aten = torch.ops.aten
 MOVES = {aten.copy_.default, aten._to_copy.default}  # from one device to the other
@@ -100,7 +100,7 @@ class Device(backend_registration._DummyBackendModule):
         return whole // 2, whole
 
 
-def watched(file, stop, take=runner.take):
+def watched(file, stop, take=loop.take):
     """A run's step, watched."""
     steps = []
 
@@ -120,6 +120,6 @@ if __name__ == "__main__":
     backend_registration._setup_privateuseone_for_python_backend("elsewhere", backend_module=Device())
     library = torch.library.Library("_", "IMPL")
     library.fallback(compute, "PrivateUse1")
-    runner.take = watched(Path(sys.argv[1]), int(sys.argv[2]))
+    loop.take = watched(Path(sys.argv[1]), int(sys.argv[2]))
     sys.argv[1:3] = []
     zerokd.cli.main()

@@ -26,7 +26,6 @@ from zerokd.plugin.specs import (
 )
 
 if TYPE_CHECKING:
-    from zerokd.enhancing.enhancer import load
     from zerokd.plugin.clock import Clock, Duration
     from zerokd.plugin.config import Config
     from zerokd.plugin.contracts import (
@@ -43,7 +42,8 @@ if TYPE_CHECKING:
         Schedule,
         Stage,
     )
-    from zerokd.use.load import load_model
+    from zerokd.student.enhance.enhancer import load
+    from zerokd.student.load import load_model
 
 _CONTRACTS = (
     "Adapter",
@@ -63,8 +63,8 @@ _LATER = {
     **dict.fromkeys(_CONTRACTS, "zerokd.plugin.contracts"),
     **dict.fromkeys(("Clock", "Duration"), "zerokd.plugin.clock"),
     "Config": "zerokd.plugin.config",
-    "load": "zerokd.enhancing.enhancer",
-    "load_model": "zerokd.use.load",
+    "load": "zerokd.student.enhance.enhancer",
+    "load_model": "zerokd.student.load",
 }
 
 __all__ = [

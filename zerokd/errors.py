@@ -13,6 +13,7 @@ from typing import Self
 
 from attrs import evolve, field, frozen
 
+KeyPath = tuple[str | int, ...]  # ("terms", "task", "smooth", "weight"); integers are indices into arrays
 WIDEST_LINE = 96  # a quoted source line is cut here, so that a caret always stands under what it points at
 
 

@@ -3,11 +3,10 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 from tests.command import zerokd
+from tests.conftest import RECIPES
 
-RECIPES = Path(__file__).parent.parent.parent / "recipes"
 TINY = ["data.size=32", "data.count=6", "threads=1", "terms.distillation.perceptual.weights=random"]
 CHECK = ["check", str(RECIPES / "paper.toml")]
 for one in TINY:

@@ -4,11 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-RECIPES = Path(__file__).parent.parent.parent / "recipes"
+from tests.conftest import RECIPES
+
 SMALL = ["--set", "data.size=32", "--set", "data.count=6", "--set", "threads=1"]
 
 

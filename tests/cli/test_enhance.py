@@ -126,7 +126,7 @@ def test_a_folder_in_the_place_of_a_photo_is_left_alone(zerokd, tmp_path):
 
 
 def test_a_film_beside_photos(zerokd, tmp_path):
-    film = pytest.importorskip("tests.enhancing.test_film", reason="PyAV is not installed").film
+    film = pytest.importorskip("tests.student.enhance.test_video", reason="PyAV is not installed").film
     film(fill(tmp_path / "in", 1) / "clip.mp4")
     code, out, _ = zerokd("in", "-o", "out")
     assert (code, "2 enhanced" in out) == (0, True)
@@ -148,7 +148,7 @@ def test_twelve_megapixels_fit_into_400_megabytes(zerokd, tmp_path):
         "except SystemExit as end: assert not end.code\n"
         "print(re.search(r'VmHWM: *\\t* *(\\d+) kB', open('/proc/self/status').read())[1])"
     )
-    environment = os.environ | {"ZEROKD_CACHE": str(zerokd.cache)}
+    environment = os.environ | {"ZEROKD_CACHE": str(zerokd.files.cache)}
     done = subprocess.run(
         [sys.executable, "-c", limited], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
     )
@@ -168,7 +168,7 @@ def test_a_full_disk_is_told_and_what_was_done_stays(zerokd, tmp_path):
         "sys.argv = ['zerokd', 'enhance', 'in', '-o', 'out']\n"
         "runpy.run_module('zerokd', run_name='__main__')"
     )
-    environment = os.environ | {"ZEROKD_CACHE": str(zerokd.cache)}
+    environment = os.environ | {"ZEROKD_CACHE": str(zerokd.files.cache)}
     done = subprocess.run(
         [sys.executable, "-c", limited], cwd=tmp_path, env=environment, capture_output=True, text=True
     )

@@ -6,7 +6,7 @@ import click
 from click.testing import CliRunner
 
 from zerokd.cli.options import change_options, plugin_option
-from zerokd.recipe.overrides import changed
+from zerokd.recipe.build.overrides import changed
 
 
 @click.command()

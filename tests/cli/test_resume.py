@@ -6,11 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-RECIPES = Path(__file__).parent.parent.parent / "recipes"
+from tests.conftest import RECIPES
+
 SMALL = [
     *("--set", "data.size=32", "--set", "data.count=6", "--set", "threads=1", "--epochs", "9"),
     *("--set", "terms.distillation.perceptual.weights=random", "--set", "checkpoint_seconds=0.0"),

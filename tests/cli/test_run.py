@@ -2,13 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.command import zerokd
+from tests.conftest import RECIPES
 
-RECIPES = Path(__file__).parent.parent.parent / "recipes"
 TINY = [
     *("--set", "data.size=32", "--set", "data.count=6", "--set", "threads=1", "--epochs", "2"),
     *("--set", "terms.distillation.perceptual.weights=random"),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RECIPES, TINY
-from zerokd.run.checkpoint import LAST
+from zerokd.training.checkpoint import LAST
 
 MAIN = "from zerokd.cli import main; main()"
 HASTY = f"import zerokd.sweep.study as s; s.HEARTBEAT, s.SILENT = 1, 3; {MAIN}"  # the dead are missed after 3 seconds

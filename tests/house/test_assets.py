@@ -9,9 +9,9 @@ from safetensors import safe_open
 
 from tests.conftest import RECIPES, ROOT
 from zerokd.data.dead_leaves import DeadLeaves
+from zerokd.files.weights import load_into, read_weights
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
-from zerokd.weights import load_into, read_weights
 
 ASSETS = ROOT / "zerokd" / "assets"
 MADE_BY = {"nano_dce": "fidelity", "zero_dce_pp": "teacher"}

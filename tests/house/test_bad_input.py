@@ -8,9 +8,9 @@ import pytest
 from tests.conftest import RECIPES, TINY
 from zerokd.errors import ZerokdError
 from zerokd.plugin.host import discover
-from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.overrides import override
-from zerokd.run.check import checked
+from zerokd.recipe.build.overrides import override
+from zerokd.recipe.build.static_checks import checked
+from zerokd.recipe.toml.extends import read_recipe
 
 pytestmark = pytest.mark.timeout(20)
 

@@ -5,9 +5,9 @@ import pytest
 from tests.conftest import RECIPES
 from zerokd.errors import ZerokdError
 from zerokd.plugin.host import discover
-from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.overrides import with_options
-from zerokd.run.check import checked
+from zerokd.recipe.build.overrides import with_options
+from zerokd.recipe.build.static_checks import checked
+from zerokd.recipe.toml.extends import read_recipe
 
 HERE = "¦"  # stands in a seeded text before the character that has to be blamed, and is taken out
 HEAD = "recipe-"

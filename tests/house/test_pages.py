@@ -22,13 +22,13 @@ from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 import zerokd
 from tests import command as in_a_fork
 from tests.conftest import RECIPES, ROOT
+from tools.site.markdown import MADE
 from zerokd.cli import COMMANDS
 from zerokd.cli import zerokd as program
-from zerokd.docs.markdown import MADE
 from zerokd.plugin.host import discover
-from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.resolve import resolve
-from zerokd.recipe.schema import validate
+from zerokd.recipe.build.resolver import resolve
+from zerokd.recipe.schema.recipe import validate
+from zerokd.recipe.toml.extends import read_recipe
 
 FENCE = re.compile(r'(?P<language>\w*)(?: title="(?P<title>[\w./]+)")? *$\n', re.MULTILINE)
 NOT_RUN = re.compile(r"<!-- not run: .+ -->\n\Z")

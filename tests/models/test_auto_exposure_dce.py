@@ -11,8 +11,8 @@ from zerokd.exporters.onnx import Onnx
 from zerokd.models.auto_exposure_dce import AutoExposureDce, slope, small_differences, spread_out, strength_of
 from zerokd.models.le_curve import le_curve
 from zerokd.models.nano_dce import NanoDce
-from zerokd.use.export import export
-from zerokd.use.load import Trained
+from zerokd.student.export import export
+from zerokd.student.load import Trained
 
 
 def brightening(**options: object) -> AutoExposureDce:

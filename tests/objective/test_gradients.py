@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zerokd.objective.gradients import compare, gradients_in_turn, term_gradients
-from zerokd.objective.probe import probe
+from zerokd.proof.probe import probe
 
 
 def test_norms_shares_and_cosines_by_hand():

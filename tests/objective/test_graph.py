@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zerokd.objective.graph import Adaptation, Forward, trace
-from zerokd.objective.probe import probe
+from zerokd.proof.probe import probe
 
 
 def graph_of(components, number=1):

@@ -6,7 +6,7 @@ import torch
 from zerokd.losses.color_constancy import color_constancy
 from zerokd.losses.mse import mse
 from zerokd.losses.total_variation import total_variation
-from zerokd.objective.probe import probe
+from zerokd.proof.probe import probe
 
 
 def objective_of(components, number=1):

@@ -7,7 +7,7 @@ from torch import nn
 from zerokd.models.nano_dce import NanoDce
 from zerokd.objective.graph import Forward
 from zerokd.objective.precision import DTYPES, narrow
-from zerokd.objective.probe import probe
+from zerokd.proof.probe import probe
 
 LOW = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.3
 CLOSE = {"bfloat16": 1e-2, "float16": 2e-3}  # a bit more than one unit in the last place: 2^-8, 2^-11

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from tests.conftest import RECIPES
 from zerokd.plugin.host import discover
-from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.overrides import with_options
+from zerokd.recipe.build.overrides import with_options
+from zerokd.recipe.toml.extends import read_recipe
 from zerokd.run.launch import start
 from zerokd.run.progress import Progress
 

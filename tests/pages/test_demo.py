@@ -13,7 +13,7 @@ from zerokd.errors import ExportError, OutputError
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 from zerokd.pages.demo import Server, page
-from zerokd.use.load import Trained
+from zerokd.student.load import Trained
 
 
 @pytest.fixture(scope="module")

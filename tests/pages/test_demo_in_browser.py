@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from tests.pages.browser import SOFTWARE, browser, needs_chromium, shown
-from zerokd.enhancing.enhancer import Enhancer
 from zerokd.pages.demo import page
 from zerokd.plugin.host import discover
-from zerokd.use.load import read_trained
+from zerokd.student.enhance.enhancer import Enhancer
+from zerokd.student.load import read_trained
 
 pytestmark = needs_chromium
 SIZES = ((61, 47), (1, 1), (200, 3))

@@ -11,7 +11,7 @@ from tests.pages.runs import copied
 from zerokd.errors import RunFolderError
 from zerokd.pages import run_facts
 from zerokd.pages.run_facts import read_run, uri
-from zerokd.run.pictures import read_samples
+from zerokd.run.figures import read_samples
 
 
 def test_lines_by_stage_and_kind(tmp_path):

@@ -14,15 +14,16 @@ import torch
 from rich.console import Console
 
 from tests.conftest import RECIPES
-from zerokd.digest import sha256
+from zerokd.files.digest import sha256
 from zerokd.plugin.host import discover
-from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.overrides import with_options
-from zerokd.run import checkpoint, keeper, resume
-from zerokd.run.check import checked
+from zerokd.recipe.build.overrides import with_options
+from zerokd.recipe.build.static_checks import checked
+from zerokd.recipe.toml.extends import read_recipe
+from zerokd.run import checkpointer, resume
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import Progress
 from zerokd.run.session import account, execute, prepare
+from zerokd.training import checkpoint
 
 SETTINGS = (
     "data.size=24",
@@ -116,7 +117,7 @@ def half_written(count):
 
 
 POINTS = {
-    "step": lambda draw: dying_at(keeper.Keeper, "after_step", draw.randint(1, 3), after=False),
+    "step": lambda draw: dying_at(checkpointer.Keeper, "after_step", draw.randint(1, 3), after=False),
     "half written": lambda draw: half_written(draw.randint(1, 3)),
     "rename": lambda draw: dying_at(checkpoint.os, "replace", draw.randint(2, 9), after=draw.random() < 0.5),
     "flush": lambda draw: dying_at(checkpoint, "_flush", draw.randint(1, 3), after=draw.random() < 0.5),
@@ -149,7 +150,7 @@ def test_a_signal_ends_the_step_keeps_a_checkpoint_and_nothing_is_lost(plan, who
         (folder.path / "samples").mkdir(parents=True)
 
         def stopped(step=step, folder=folder):
-            real, calls = keeper.Keeper.after_step, []
+            real, calls = checkpointer.Keeper.after_step, []
 
             def signalled(self, *given):
                 calls.append(given)
@@ -157,7 +158,7 @@ def test_a_signal_ends_the_step_keeps_a_checkpoint_and_nothing_is_lost(plan, who
                     os.kill(os.getpid(), number)
                 real(self, *given)
 
-            keeper.Keeper.after_step = signalled
+            checkpointer.Keeper.after_step = signalled
             try:
                 run(plan, folder)
             except StoppedError as error:

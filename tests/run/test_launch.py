@@ -7,12 +7,12 @@ import torch
 from rich.console import Console
 
 from tests.conftest import RECIPES, TINY
-from zerokd.digest import sha256
 from zerokd.errors import RecipeError, RoomError, RunFolderError
+from zerokd.files.digest import sha256
 from zerokd.plugin.host import discover
-from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.overrides import with_options
-from zerokd.run import keeper
+from zerokd.recipe.build.overrides import with_options
+from zerokd.recipe.toml.extends import read_recipe
+from zerokd.run import checkpointer
 from zerokd.run.folder import RunFolder
 from zerokd.run.launch import dry_run, go_on, start
 from zerokd.run.progress import Progress
@@ -40,7 +40,7 @@ def killed(monkeypatch):
     """Ends the run after so many steps."""
 
     def killed(steps, call):
-        left, real = iter(range(steps, -1, -1)), keeper.Keeper.after_step
+        left, real = iter(range(steps, -1, -1)), checkpointer.Keeper.after_step
 
         def after_step(self, *given):
             real(self, *given)
@@ -48,7 +48,7 @@ def killed(monkeypatch):
                 raise Killed
 
         with monkeypatch.context() as patch:
-            patch.setattr(keeper.Keeper, "after_step", after_step)
+            patch.setattr(checkpointer.Keeper, "after_step", after_step)
             with pytest.raises(Killed):
                 call()
 
@@ -77,7 +77,7 @@ def test_go_on_by_folder_or_by_recipe_ends_with_the_same_student(tmp_path, monke
 def test_a_run_whose_memory_runs_out_says_so_and_goes_on(tmp_path, monkeypatch, screen, capsys):
     start(document(), discover(), "cpu", tmp_path / "whole", False, Progress(screen))
     full = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-    real, steps = keeper.Keeper.after_step, iter([None, None, full])
+    real, steps = checkpointer.Keeper.after_step, iter([None, None, full])
 
     def after_step(self, *given):
         real(self, *given)
@@ -85,7 +85,7 @@ def test_a_run_whose_memory_runs_out_says_so_and_goes_on(tmp_path, monkeypatch, 
             raise fault
 
     with monkeypatch.context() as patch:
-        patch.setattr(keeper.Keeper, "after_step", after_step)
+        patch.setattr(checkpointer.Keeper, "after_step", after_step)
         with pytest.raises(RoomError, match=r"stage '\w+': memory ran out, 2\.00 GiB more were needed") as caught:
             start(document(), discover(), "cpu", tmp_path / "run", False, Progress(screen))
     assert caught.value.exit_code == 5

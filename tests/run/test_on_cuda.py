@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from tests.command import zerokd
 from tests.conftest import RECIPES, ROOT, TINY
 from zerokd.losses.ssim import Ssim
-from zerokd.run.device import settle
+from zerokd.training.device import settle
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

@@ -6,9 +6,9 @@ import os
 import pytest
 
 from zerokd.errors import DataError, RecipeError, RunFolderError, WeightsError
-from zerokd.run.checkpoint import Checkpoint, save
 from zerokd.run.folder import RunFolder
 from zerokd.run.resume import differences, last_checkpoint, read_manifest, same_recipe, same_run, unfinished
+from zerokd.training.checkpoint import Checkpoint, save
 
 MANIFEST = {
     "recipe": "paper",

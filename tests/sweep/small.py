@@ -2,8 +2,8 @@
 
 from tests.conftest import RECIPES, TINY
 from zerokd.plugin.host import discover
-from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.overrides import with_options
+from zerokd.recipe.build.overrides import with_options
+from zerokd.recipe.toml.extends import read_recipe
 
 CATALOGUE = discover()
 

@@ -2,7 +2,7 @@ import pytest
 
 from tests.sweep.small import CATALOGUE, document
 from zerokd.errors import RecipeError
-from zerokd.run.check import checked
+from zerokd.recipe.build.static_checks import checked
 from zerokd.sweep.goals import Goal, front, goals_of, reached
 
 TWO = [Goal("fidelity", True, "dB"), Goal("cast", False)]

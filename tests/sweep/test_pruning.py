@@ -7,7 +7,7 @@ import pytest
 
 from tests.sweep.small import CATALOGUE, document
 from zerokd.errors import RecipeError
-from zerokd.run.check import checked
+from zerokd.recipe.build.static_checks import checked
 from zerokd.sweep.goals import Goal
 from zerokd.sweep.pruning import HopelessError, Watched, pruner
 from zerokd.sweep.sweep import Asked, run

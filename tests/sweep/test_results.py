@@ -2,8 +2,8 @@ import json
 import tomllib
 
 from tests.sweep.small import CATALOGUE, document
-from zerokd.recipe.document import parse_document
-from zerokd.run.check import checked
+from zerokd.recipe.build.static_checks import checked
+from zerokd.recipe.toml.document import parse_document
 from zerokd.sweep.goals import Goal
 from zerokd.sweep.results import Results, table, write
 from zerokd.sweep.study import Row

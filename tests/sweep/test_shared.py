@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 
 from tests.sweep.small import CATALOGUE, document
-from zerokd.run.check import checked
+from zerokd.recipe.build.static_checks import checked
 from zerokd.run.launch import start
 from zerokd.run.progress import Progress
 from zerokd.sweep.shared import Split, split, trained_once

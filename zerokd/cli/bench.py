@@ -21,7 +21,7 @@ from zerokd.cli.options import change_options, device_option, plugin_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def command(path: str, device: str, plugins: tuple[Path, ...], as_json: bool, **changes: Any) -> None:
     """Measure a step of each stage of RECIPE here: what it costs, how a run computes it, and what else was tried."""
-    from zerokd.run.bench import as_text, bench
+    from zerokd.describe.step_cost import as_text, bench
     from zerokd.run.launch import planned
 
     plan = planned(path, plugins, device, **changes)

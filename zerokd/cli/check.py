@@ -21,8 +21,8 @@ from zerokd.cli.options import change_options, device_option, plugin_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def command(path: str, device: str, plugins: tuple[Path, ...], as_json: bool, **changes: Any) -> None:
     """Prove that every term of RECIPE trains the student, and show by how much. Nothing is trained or written."""
+    from zerokd.describe.evidence_text import as_data, as_text
     from zerokd.run.launch import planned
-    from zerokd.run.report import as_data, as_text
 
     plan = planned(path, plugins, device, **changes)
     with while_read(sys.stdout):

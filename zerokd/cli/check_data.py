@@ -18,7 +18,7 @@ from zerokd.cli import while_read
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def command(path: str, size: int, fit: str, strict: bool, as_json: bool) -> None:
     """Look at the photos in DIR as a run would: what cannot be used and why, duplicates, and how dark they are."""
-    from zerokd.use.check_data import as_text, check_data
+    from zerokd.describe.photo_folder import as_text, check_data
 
     account = check_data(path, size, fit)
     with while_read(sys.stdout):

@@ -20,10 +20,10 @@ def command(weights: str, port: int, show: bool, out: Path | None, plugins: tupl
 
     Photos never leave the machine, and no network is needed. Ctrl-C ends it.
     """
+    from zerokd.files.atomic import write_text
     from zerokd.pages.demo import Server, page
     from zerokd.plugin.host import discover
-    from zerokd.use.load import read_trained
-    from zerokd.use.output import write_text
+    from zerokd.student.load import read_trained
 
     content = page(read_trained(weights, discover(plugins, strict=True)))
     if out is not None:

@@ -18,9 +18,9 @@ def command(as_json: bool) -> None:
 
     Exit code 5 when no run can work; warnings are for what only some runs need.
     """
-    from zerokd.cache import cache_folder
+    from zerokd.describe import doctor
+    from zerokd.files.cache import cache_folder
     from zerokd.plugin.host import discover
-    from zerokd.use import doctor
 
     findings = doctor.examine(discover(), Path.cwd(), cache_folder())
     with while_read(sys.stdout):

@@ -13,7 +13,7 @@ import click
 from zerokd.cli.options import Command, plugin_option, with_all
 
 if TYPE_CHECKING:  # PIL and NumPy take longer than help does
-    from zerokd.enhancing.enhance import Task
+    from zerokd.student.enhance.jobs import Task
 
 
 def _shard(context: click.Context, parameter: click.Parameter, given: str) -> tuple[int, int]:
@@ -56,11 +56,11 @@ def planned(inputs: tuple[Path, ...], out: Path, shard: tuple[int, int], scale: 
     """The task that the options ask for.
 
     Raises:
-        ZerokdError: what :func:`zerokd.enhancing.enhance.plan` raises.
+        ZerokdError: what :func:`zerokd.student.enhance.jobs.plan` raises.
     """
-    from zerokd.enhancing import enhance
+    from zerokd.student.enhance import jobs
 
-    return enhance.plan(inputs, out, enhance.Wish(scale=scale or 0, **wish), shard)
+    return jobs.plan(inputs, out, jobs.Wish(scale=scale or 0, **wish), shard)
 
 
 @click.command("enhance")
@@ -72,8 +72,8 @@ def command(threads: int | None, **asked: Any) -> None:
     Results go into --out under their own names; originals are never written. What is done is not done again: the second
     time only what changed is enhanced. Exit code 1 when some files failed; the others are there.
     """
-    from zerokd.enhancing.enhance import run
-    from zerokd.enhancing.screen import Screen
+    from zerokd.student.enhance.jobs import run
+    from zerokd.student.enhance.progress import Screen
 
     started = time.monotonic()
     task = planned(threads=threads or os.cpu_count() or 1, **asked)

@@ -38,13 +38,13 @@ def command(
     With --references: PSNR, SSIM and PSNR at the reference's brightness. With --teacher: how well it is copied. Always:
     brightness, blown-out pixels, colour cast, and what each model costs. Exit code 1 when some photos failed.
     """
-    from zerokd.enhancing.screen import Screen
-    from zerokd.evaluation import text
-    from zerokd.evaluation.evaluate import columns_of, evaluate, pairs_of
-    from zerokd.evaluation.methods import gathered
+    from zerokd.files.atomic import write_text
     from zerokd.plugin.host import discover
-    from zerokd.run.device import keep_freed_memory
-    from zerokd.use.output import write_text
+    from zerokd.student.enhance.progress import Screen
+    from zerokd.student.evaluate import text
+    from zerokd.student.evaluate.evaluate import columns_of, evaluate, pairs_of
+    from zerokd.student.evaluate.methods import gathered
+    from zerokd.training.device import keep_freed_memory
 
     catalogue = discover(plugins, strict=True)
     count = sum(map(len, pairs_of(photos, references)))

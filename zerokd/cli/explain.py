@@ -28,7 +28,7 @@ def command(subject: str, plugins: tuple[Path, ...], as_latex: bool, as_json: bo
     if subject in CODES:
         click.echo(told(subject))
         return
-    from zerokd.run.explain import account_data, account_latex, account_text
+    from zerokd.describe.equation_text import account_data, account_latex, account_text
     from zerokd.run.launch import planned
 
     plan = planned(subject, plugins, **changes)

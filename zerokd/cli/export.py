@@ -24,8 +24,8 @@ def command(weights: str, use: str, out: Path | None, settings: tuple[str, ...],
     `zerokd show NAME` explains a format and its config.
     """
     from zerokd.plugin.host import discover
-    from zerokd.use.export import SHAPES, build_exporter, export
-    from zerokd.use.load import read_trained
+    from zerokd.student.export import SHAPES, build_exporter, export
+    from zerokd.student.load import read_trained
 
     catalogue = discover(plugins, strict=True)
     exporter = build_exporter(use, settings, catalogue)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @plugin_option
 def command(kind: str | None, as_json: bool, requirements: bool, plugins: tuple[Path, ...]) -> None:
     """Show every component that a recipe may name, and every plugin that is broken."""
-    from zerokd.plugin import overview
+    from zerokd.describe import plugins as overview
     from zerokd.plugin.host import discover
 
     catalogue = discover(plugins)

@@ -46,7 +46,7 @@ CHANGES = (
 
 
 def change_options(command: Command) -> Command:
-    """What changes a recipe: the keywords of :func:`zerokd.recipe.overrides.changed`."""
+    """What changes a recipe: the keywords of :func:`zerokd.recipe.build.overrides.changed`."""
     return with_all(CHANGES, command)
 
 

@@ -26,7 +26,7 @@ from zerokd.cli.options import plugin_option
 )
 def command(plugins: tuple[Path, ...], as_json: bool, requirements: bool, checked: str | None) -> None:
     """Show every plugin, what it brings, and what is wrong with it."""
-    from zerokd.plugin import overview
+    from zerokd.describe import plugins as overview
     from zerokd.plugin.host import discover
 
     if checked:

@@ -31,15 +31,15 @@ def command(
     **changes: Any,
 ) -> None:
     """Train a student as RECIPE says and leave a run folder that explains itself."""
+    from zerokd.console import Screen
     from zerokd.errors import Place
     from zerokd.pages.report import report_of
     from zerokd.plugin.host import discover
-    from zerokd.recipe.extends import read_recipe
-    from zerokd.recipe.overrides import put, with_options
-    from zerokd.run.console import Screen
-    from zerokd.run.group import follows
+    from zerokd.recipe.build.overrides import put, with_options
+    from zerokd.recipe.toml.extends import read_recipe
     from zerokd.run.launch import dry_run, follow, start
     from zerokd.run.progress import Progress
+    from zerokd.training.process_group import follows
 
     document, catalogue = with_options(read_recipe(path), **changes), discover(plugins, strict=True)
     if compiling:

@@ -20,7 +20,7 @@ def command(out: Path | None, plugins: tuple[Path, ...]) -> None:
     #:schema recipe.schema.json."""
     from zerokd.errors import Problem, RunFolderError
     from zerokd.plugin.host import discover
-    from zerokd.recipe.json_schema import recipe_schema
+    from zerokd.recipe.schema.json_schema import recipe_schema
 
     found, left_out = recipe_schema(discover(plugins, strict=True))
     text = json.dumps(found, indent=1) + "\n"

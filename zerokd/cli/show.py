@@ -32,18 +32,20 @@ def command(subject: str, resolved: bool, as_json: bool, plugins: tuple[Path, ..
 
 
 def _recipe(path: str, plugins: tuple[Path, ...], changes: dict[str, Any]) -> str:
+    from zerokd.describe import resolved_recipe
     from zerokd.plugin.host import discover
-    from zerokd.recipe import origins
-    from zerokd.recipe.extends import read_recipe
-    from zerokd.recipe.overrides import changed
+    from zerokd.recipe.build.overrides import changed
+    from zerokd.recipe.toml.extends import read_recipe
 
     document, recipe = changed(read_recipe(path), **changes)
-    return origins.annotated(origins.resolved(recipe, document, discover(plugins, strict=True)), document)
+    return resolved_recipe.annotated(
+        resolved_recipe.resolved(recipe, document, discover(plugins, strict=True)), document
+    )
 
 
 def _components(name: str, plugins: tuple[Path, ...], as_json: bool) -> str:
+    from zerokd.describe.component import facts, page
     from zerokd.plugin.host import discover
-    from zerokd.recipe.page import facts, page
 
     found = discover(plugins, strict=True).called(name)
     return json.dumps(list(map(facts, found)), indent=2) + "\n" if as_json else "\n\n".join(map(page, found))

@@ -49,8 +49,8 @@ def command(
     """
     from zerokd.errors import Problem, RecipeError
     from zerokd.plugin.host import discover
-    from zerokd.recipe.extends import read_recipe
-    from zerokd.recipe.overrides import with_options
+    from zerokd.recipe.build.overrides import with_options
+    from zerokd.recipe.toml.extends import read_recipe
 
     try:
         from zerokd.sweep import results, sweep

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 import zerokd
 from zerokd import Loss, Port
-from zerokd.cache import cache_folder
-from zerokd.digest import sha256
-from zerokd.download import fetch_tensors
 from zerokd.errors import WeightsError, did_you_mean
+from zerokd.files.cache import cache_folder
+from zerokd.files.digest import sha256
+from zerokd.files.download import fetch_tensors
+from zerokd.files.weights import load_into, read_weights, weights_path
 from zerokd.losses.image_by_image import each_alone, image_by_image
 from zerokd.losses.mse import mse
 from zerokd.losses.vgg19 import MEAN, RELUS, SPREAD, imagenet_address, layers, randomise
-from zerokd.weights import load_into, read_weights, weights_path
 
 IMAGE = (0.0, 1.0)
 

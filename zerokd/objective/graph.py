@@ -9,11 +9,13 @@ import torch
 from attrs import evolve, field, frozen
 from torch import Tensor, nn
 
-from zerokd.objective.precision import DTYPES, narrow
+from zerokd.objective.models import TRAINED, ModelSet
+from zerokd.objective.precision import narrow
 from zerokd.objective.signals import FEATURES, features_of, out_of_range, owners_of
+from zerokd.objective.stage_plan import Phase
+from zerokd.objective.term import Term
 from zerokd.plugin.contracts import Adapter, Model
 from zerokd.plugin.specs import Signal
-from zerokd.recipe.components import TRAINED, Components, Phase, Term
 
 T = TypeVar("T")
 Tensors = Mapping[str, Tensor]
@@ -150,14 +152,14 @@ class Graph:
     parameters make of that. ``fixed_ports`` are those ports of each term that carry no gradient.
     """
 
-    def __init__(self, phase: Phase, components: Components):
+    def __init__(self, phase: Phase, models: ModelSet):
         self.calls: list[Call] = [
             Forward(
                 owner,
-                components.network(owner),
+                models.network(owner),
                 features_of(owner, phase.terms),
-                frozen=components.role(owner) == "teacher",
-                dtype=DTYPES.get(components.speed.autocast) if owner == TRAINED else None,
+                frozen=models.role(owner) == "teacher",
+                dtype=models.student_dtype if owner == TRAINED else None,
             )
             for owner in owners_of(phase.terms)
         ]

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from zerokd.equation.equation import at
 from zerokd.equation.expression import Series
 from zerokd.objective.graph import Adaptation, Graph
+from zerokd.objective.stage_plan import Phase
 from zerokd.plugin.contracts import Loss
-from zerokd.recipe.components import Phase
 
 Numbers = tuple[float, float, dict[str, float]]  # total, norm of its gradient, mean value of each term
 

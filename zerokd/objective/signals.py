@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Iterator
 from attrs import frozen
 from torch import Tensor
 
-from zerokd.errors import Problem, did_you_mean
-from zerokd.recipe.components import Components, Measure, Phase, Term
-from zerokd.recipe.positions import KeyPath
+from zerokd.errors import KeyPath, Problem, did_you_mean
+from zerokd.objective.models import ModelSet
+from zerokd.objective.stage_plan import Phase
+from zerokd.objective.term import Measure, Reader
 
 FEATURES = "features"
 TOLERANCE = 1e-4  # by which rounding may carry a value out of its declared range
 MEASURED = ("low", "reference")  # what a metric may read beside models: the input, and its well-lit version
-Reader = Term | Measure
 
 
 @frozen
@@ -50,7 +50,7 @@ def features_of(owner: str, terms: Iterable[Reader]) -> tuple[str, ...]:
 
 
 def misnamed(
-    phase: Phase, components: Components, inputs: Collection[str] | None, unbuilt: Collection[KeyPath] = ()
+    phase: Phase, models: ModelSet, inputs: Collection[str] | None, unbuilt: Collection[KeyPath] = ()
 ) -> list[Problem]:
     """Every binding of a stage that names nothing, or something that its stage may not read.
 
@@ -58,11 +58,11 @@ def misnamed(
     not held against others. ``inputs`` is None for a stage of which not even those are known.
     """
     reader = None if ("stages", phase.name) in unbuilt else phase
-    found = [problem for term in phase.terms for problem in _misread(term, components, inputs, unbuilt, reader)]
+    found = [problem for term in phase.terms for problem in _misread(term, models, inputs, unbuilt, reader)]
     own = {phase.name, *phase.equation.coefficients}
     if any(path[0] == "models" or own.intersection(path[1:2]) for path in unbuilt):
         return found  # what is missing may read it
-    read = {components.role(owner) for owner in owners_of(term for term in phase.terms if not term.monitor)}
+    read = {models.role(owner) for owner in owners_of(term for term in phase.terms if not term.monitor)}
     for role in phase.stage.needs:
         if role not in read:
             text = f"stage {phase.name!r}: no term of its objective reads a signal of a {role!r}"
@@ -72,15 +72,18 @@ def misnamed(
     return found
 
 
-def unmeasurable(components: Components, unbuilt: Collection[KeyPath] = ()) -> list[Problem]:
+def unmeasurable(
+    measures: Iterable[Measure], phases: Iterable[Phase], models: ModelSet, unbuilt: Collection[KeyPath] = ()
+) -> list[Problem]:
     """Every binding of a metric that names nothing, or an average that no stage of the run updates."""
-    found = [one for measure in components.measures for one in _misread(measure, components, MEASURED, unbuilt)]
-    updated = owners_of(term for phase in components.phases for term in phase.terms)
+    measures = [*measures]
+    found = [one for measure in measures for one in _misread(measure, models, MEASURED, unbuilt)]
+    updated = owners_of(term for phase in phases for term in phase.terms)
     sure = not any(path[0] in ("terms", "stages") for path in unbuilt)
-    for measure in components.measures:
+    for measure in measures:
         for port, text in measure.on.items():
             owner = SignalName.read(text).owner
-            if owner in components.averages and owner not in updated and sure:
+            if owner in models.averages and owner not in updated and sure:
                 told = f"{measure.label}: port {port!r} reads {text!r}, and no stage updates {owner!r}"
                 hint = "an average follows its model in the stages that read it"
                 found.append(Problem(told, measure.places[port], (hint,), code="unknown-signal"))
@@ -89,18 +92,18 @@ def unmeasurable(components: Components, unbuilt: Collection[KeyPath] = ()) -> l
 
 def _misread(
     reader: Reader,
-    components: Components,
+    models: ModelSet,
     inputs: Collection[str] | None,
     unbuilt: Collection[KeyPath],
     phase: Phase | None = None,
 ) -> Iterator[Problem]:
-    owners = {*components.models, *components.averages}
+    owners = {*models.models, *models.averages}
     for port, text in reader.on.items():
         name = SignalName.read(text)
         told = ("models", name.owner) in unbuilt or (("models",) in unbuilt and name.owner not in owners)
         if told if name.owner else inputs is None:
             continue
-        wrong = _wrong(name, phase, components, inputs or ())
+        wrong = _wrong(name, phase, models, inputs or ())
         if wrong:
             message, hints = wrong
             text = f"{reader.label}: port {port!r} reads {text!r}: {message}"
@@ -108,16 +111,16 @@ def _misread(
 
 
 def _wrong(
-    name: SignalName, phase: Phase | None, components: Components, inputs: Collection[str]
+    name: SignalName, phase: Phase | None, models: ModelSet, inputs: Collection[str]
 ) -> tuple[str, tuple[str, ...]] | None:
-    owners = [*components.models, *components.averages]
+    owners = [*models.models, *models.averages]
     if not name.owner:
         return None if name.output in inputs else ("no such input", did_you_mean(name.output, [*inputs, *owners]))
     if name.owner not in owners:
         return f"this recipe has no model {name.owner!r}", did_you_mean(name.owner, owners)
-    if phase and components.role(name.owner) not in phase.stage.reads:
+    if phase and models.role(name.owner) not in phase.stage.reads:
         return f"stage {phase.name!r} may not read {name.owner!r}", (f"it may read: {', '.join(phase.stage.reads)}",)
-    network = components.network(name.owner)
+    network = models.network(name.owner)
     if name.layer:
         layers = [layer for layer, _ in network.named_modules() if layer]
         return None if name.layer in layers else ("no such layer", did_you_mean(name.layer, layers))

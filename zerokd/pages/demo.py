@@ -15,7 +15,7 @@ from zerokd.exporters.program import UntraceableError, trace
 from zerokd.exporters.words import about
 from zerokd.pages.report import rendered
 from zerokd.pages.run_facts import uri
-from zerokd.use.load import Trained
+from zerokd.student.load import Trained
 
 HOST = "127.0.0.1"
 SCENE = 480  # side of the generated scene that is there at first

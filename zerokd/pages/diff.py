@@ -10,11 +10,11 @@ from typing import Any
 
 from attrs import frozen
 
+from zerokd.describe.evidence_text import WIDTH, wrapped
 from zerokd.errors import printable
+from zerokd.files.atomic import write_text
 from zerokd.pages.report import rendered
 from zerokd.pages.run_facts import Run, accounted, read_run
-from zerokd.run.report import WIDTH, wrapped
-from zerokd.use.output import write_text
 
 ABSENT = "-"
 

@@ -16,9 +16,9 @@ from markupsafe import Markup
 
 from zerokd._version import __version__
 from zerokd.errors import ZerokdError, printable
+from zerokd.files.atomic import write_text
 from zerokd.pages.chart import Line, chart, short
 from zerokd.pages.run_facts import Run, accounted, read_run
-from zerokd.use.output import write_text
 
 FILE = "report.html"
 CONFLICT = -0.05  # a cosine from which on two terms pull in opposite directions

@@ -17,9 +17,9 @@ from PIL import Image
 
 from zerokd.errors import Problem, RunFolderError, ZerokdError, printable
 from zerokd.pages.chart import Line
+from zerokd.run.figures import read_samples
 from zerokd.run.folder import RunFolder
-from zerokd.run.pictures import read_samples
-from zerokd.use.load import load_model
+from zerokd.student.load import load_model
 
 RAMP = 33  # levels of grey from black to white
 SIDE = 16  # of the flat image of each level; no built-in model sees further

@@ -12,19 +12,19 @@ from typing import Any
 from zerokd.errors import Problem, RecipeError
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.host import discover
-from zerokd.recipe.components import Components
-from zerokd.recipe.document import Document
-from zerokd.recipe.extends import read_recipe
-from zerokd.recipe.overrides import with_options
-from zerokd.recipe.schema import Recipe
-from zerokd.run.check import checked
-from zerokd.run.device import choose_device
+from zerokd.recipe.build.components import Components
+from zerokd.recipe.build.overrides import with_options
+from zerokd.recipe.build.static_checks import checked
+from zerokd.recipe.schema.recipe import Recipe
+from zerokd.recipe.toml.document import Document
+from zerokd.recipe.toml.extends import read_recipe
+from zerokd.run.data_parallel import serve, shared_out
 from zerokd.run.folder import RunFolder
-from zerokd.run.group import Group, local
-from zerokd.run.parallel import serve, shared_out
 from zerokd.run.progress import Progress
 from zerokd.run.resume import Resumed, is_finished, last_checkpoint, read_manifest, same_recipe, same_run, unfinished
 from zerokd.run.session import Plan, account, execute, prepare
+from zerokd.training.device import choose_device
+from zerokd.training.process_group import Group, local
 
 RUNS = Path("runs")
 

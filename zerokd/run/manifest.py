@@ -14,12 +14,12 @@ import torch
 
 from zerokd._version import __version__
 from zerokd.equation.expression import Series
+from zerokd.files.digest import sha256
+from zerokd.measure.data_statistics import data_account
 from zerokd.plugin.catalogue import Provider
 from zerokd.plugin.contracts import Data
-from zerokd.plugin.overview import file_digest
-from zerokd.recipe.components import Components
-from zerokd.run.data_account import data_account
-from zerokd.run.step import Stepper
+from zerokd.recipe.build.components import Components
+from zerokd.training.step import Stepper
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "pydantic", "pluggy", "attrs", "safetensors")
 
@@ -61,7 +61,7 @@ def manifest(
 
 
 def _provider(provider: Provider) -> str:
-    return f"{provider} sha256:{file_digest(provider.path)}" if provider.path else str(provider)
+    return f"{provider} sha256:{sha256(provider.path)}" if provider.path else str(provider)
 
 
 def _stage(stepper: Stepper) -> dict[str, Any]:

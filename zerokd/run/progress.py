@@ -15,7 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextCol
 from rich.progress import Progress as Bar
 from rich.table import Column
 
-from zerokd.recipe.components import Components, Phase
+from zerokd.objective.stage_plan import Phase
+from zerokd.recipe.build.components import Components
 from zerokd.run.folder import RunFolder
 
 MAIN_TERMS = 3  # terms shown while training: the largest contributions

@@ -11,8 +11,8 @@ from typing import Any
 from attrs import frozen
 
 from zerokd.errors import DataError, Problem, RecipeError, RunFolderError, WeightsError
-from zerokd.run.checkpoint import LAST, NEXT, PREVIOUS, Checkpoint, load
 from zerokd.run.folder import RunFolder
+from zerokd.training.checkpoint import LAST, NEXT, PREVIOUS, Checkpoint, load
 
 SAME = ("seed", "plugins", "models", "components", "data")  # of a manifest: what decides the student
 FREE = ("checkpoint_seconds", "on_nonfinite", "skip_at_most")  # of a recipe: what may change on the way

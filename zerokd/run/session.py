@@ -12,35 +12,37 @@ import torch
 from attrs import asdict, evolve, frozen
 from torch import Tensor
 
-from zerokd.digest import sha256
 from zerokd.errors import Problem, RecipeError, RunFolderError
-from zerokd.objective.evidence import Evidence, evidence
-from zerokd.objective.measuring import Gauge, Reading
+from zerokd.files.digest import sha256
+from zerokd.files.weights import write_weights
+from zerokd.measure.capacity import Capacity, capacity
+from zerokd.measure.held_out import enhanced, fidelity, inputs, told, unmeasured
+from zerokd.measure.student_metrics import Gauge, Reading
+from zerokd.objective.models import TRAINED
 from zerokd.objective.objective import Objective
-from zerokd.objective.probe import probe
 from zerokd.objective.signals import out_of_range
+from zerokd.objective.stage_plan import Phase
 from zerokd.plugin.blame import blame, room_for
-from zerokd.recipe.components import TRAINED, Components, Phase
-from zerokd.run.batches import batches, check_data, generator, split, to_float
-from zerokd.run.capacity import Capacity, capacity
-from zerokd.run.checkpoint import remove
-from zerokd.run.device import give_back_freed_memory, layout, settle
-from zerokd.run.failure import kept_in
+from zerokd.proof.evidence import Evidence, evidence
+from zerokd.proof.probe import probe
+from zerokd.recipe.build.components import Components
+from zerokd.run.checkpointer import Keeper
+from zerokd.run.figures import draw_curves, draw_samples
 from zerokd.run.folder import RunFolder
-from zerokd.run.guard import Guard
-from zerokd.run.keeper import Keeper
+from zerokd.run.interrupt import stoppable
 from zerokd.run.manifest import manifest
-from zerokd.run.metrics import Metrics, open_metrics, write_lines
-from zerokd.run.observing import observed
-from zerokd.run.pictures import draw_curves, draw_samples
+from zerokd.run.observers import observed
 from zerokd.run.progress import Progress
 from zerokd.run.resume import FRESH, Resumed
-from zerokd.run.runner import train
-from zerokd.run.step import Stepper, stepper
-from zerokd.run.stop import stoppable
-from zerokd.run.training import Training
-from zerokd.run.worth import enhanced, fidelity, inputs, told, unmeasured
-from zerokd.weights import write_weights
+from zerokd.training.batches import batches, check_data, generator, split, to_float
+from zerokd.training.checkpoint import remove
+from zerokd.training.device import give_back_freed_memory, layout, settle
+from zerokd.training.loop import train
+from zerokd.training.nonfinite import kept_in
+from zerokd.training.nonfinite_policy import Guard
+from zerokd.training.state import Training
+from zerokd.training.step import Stepper, stepper
+from zerokd.training.step_log import Metrics, open_metrics, write_lines
 
 PROBED = 3  # images that every term is tried on before the first step, beside one of noise
 SAMPLES = 4  # images a sample picture shows

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from zerokd.pages.chart import short
-from zerokd.recipe.toml_text import value_text
+from zerokd.recipe.toml.format import value_text
 from zerokd.sweep.goals import Goal
 from zerokd.sweep.space import short_key
 from zerokd.sweep.study import Row

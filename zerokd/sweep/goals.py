@@ -8,7 +8,8 @@ from typing import Any, Literal
 from attrs import frozen
 
 from zerokd.errors import Problem, RecipeError, did_you_mean
-from zerokd.recipe.components import TRAINED, Components
+from zerokd.objective.models import TRAINED
+from zerokd.recipe.build.components import Components
 
 FIDELITY = "fidelity"  # PSNR of the student to the first frozen model, dB
 

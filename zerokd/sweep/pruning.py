@@ -14,7 +14,8 @@ import optuna
 from rich.console import Console
 
 from zerokd.errors import Problem, RecipeError, StoppedError, did_you_mean
-from zerokd.recipe.components import Components, Phase
+from zerokd.objective.stage_plan import Phase
+from zerokd.recipe.build.components import Components
 from zerokd.run.progress import Progress
 from zerokd.sweep.goals import Goal
 

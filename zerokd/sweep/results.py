@@ -11,15 +11,15 @@ import attrs
 import tomli_w
 from attrs import frozen
 
+from zerokd.files.atomic import write_text
 from zerokd.pages.report import rendered
-from zerokd.recipe.document import Document
-from zerokd.recipe.schema import validate
-from zerokd.recipe.toml_text import value_text
+from zerokd.recipe.schema.recipe import validate
+from zerokd.recipe.toml.document import Document
+from zerokd.recipe.toml.format import value_text
 from zerokd.sweep.drawings import heat_map, parallel
 from zerokd.sweep.goals import Goal, front
 from zerokd.sweep.space import laid, short_key, told
 from zerokd.sweep.study import Row
-from zerokd.use.output import write_text
 
 TABLE, PAGE, BEST = "sweep.json", "report.html", "best.toml"
 WIDE = 34  # characters of a reason in the table

@@ -9,9 +9,11 @@ from attrs import frozen
 from filelock import FileLock
 
 from zerokd.errors import Place
-from zerokd.recipe.components import TRAINED, Components, Phase
-from zerokd.recipe.document import Document
-from zerokd.recipe.overrides import put
+from zerokd.objective.models import TRAINED
+from zerokd.objective.stage_plan import Phase
+from zerokd.recipe.build.components import Components
+from zerokd.recipe.build.overrides import put
+from zerokd.recipe.toml.document import Document
 from zerokd.run.folder import RunFolder
 from zerokd.run.resume import is_finished, read_manifest
 

@@ -10,10 +10,10 @@ from typing import Any
 from attrs import frozen
 
 from zerokd.errors import Place, Problem, RecipeError, did_you_mean
-from zerokd.recipe.document import Document
-from zerokd.recipe.overrides import put
-from zerokd.recipe.schema import Recipe
-from zerokd.recipe.toml_text import value_text
+from zerokd.recipe.build.overrides import put
+from zerokd.recipe.schema.recipe import Recipe
+from zerokd.recipe.toml.document import Document
+from zerokd.recipe.toml.format import value_text
 
 MOST = 100_000  # points of a grid
 Point = Mapping[str, Any]  # a value for each key

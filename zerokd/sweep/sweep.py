@@ -16,9 +16,9 @@ from filelock import FileLock
 
 from zerokd.errors import OutputError, Problem, RecipeError
 from zerokd.plugin.catalogue import Catalogue
-from zerokd.recipe.components import Components
-from zerokd.recipe.document import Document
-from zerokd.run.check import checked
+from zerokd.recipe.build.components import Components
+from zerokd.recipe.build.static_checks import checked
+from zerokd.recipe.toml.document import Document
 from zerokd.sweep.goals import Goal, goals_of
 from zerokd.sweep.pruning import pruner
 from zerokd.sweep.results import PAGE, Results, write

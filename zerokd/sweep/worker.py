@@ -14,8 +14,8 @@ from rich.console import Console
 
 from zerokd.errors import NumericError, StoppedError, ZerokdError
 from zerokd.plugin.catalogue import Catalogue
-from zerokd.recipe.document import Document
-from zerokd.run.check import checked
+from zerokd.recipe.build.static_checks import checked
+from zerokd.recipe.toml.document import Document
 from zerokd.run.folder import RunFolder
 from zerokd.run.launch import start
 from zerokd.run.progress import Progress

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from zerokd.models.nano_dce import NanoDce
+from zerokd.student.export import compare
+from zerokd.student.load import Trained
 from zerokd.testing.check import Subject, require, rule
-from zerokd.use.export import compare
-from zerokd.use.load import Trained
 
 FACTS: dict[str, Any] = {"recipe": "paper", "seed": 0, "architecture": {"use": "zerokd:nano_dce", "config": {}}}
 LOUDER = 8.0  # the student's map, made strong enough that a lost layer shows

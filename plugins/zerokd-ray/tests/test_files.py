@@ -9,8 +9,8 @@ import ray
 from conftest import ENGINE
 from zerokd_ray.files import TRIES, FileWorker, enhance_files
 
-from zerokd.enhancing.enhance import Wish, plan, run
 from zerokd.errors import OutputError
+from zerokd.student.enhance.jobs import Wish, plan, run
 
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
 

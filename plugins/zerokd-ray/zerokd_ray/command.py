@@ -16,9 +16,9 @@ import click
 
 from zerokd.cli import main as run_command
 from zerokd.cli.enhance import enhance_options, planned
-from zerokd.enhancing.screen import Screen
 from zerokd.errors import Problem, RecipeError
-from zerokd.use.student_file import BUNDLED
+from zerokd.student.enhance.progress import Screen
+from zerokd.student.location import BUNDLED
 
 SHARED = 2**30  # bytes of memory that a cluster of this machine shares: names, no pixels
 PATIENCE = 10.0  # seconds for a cluster to answer

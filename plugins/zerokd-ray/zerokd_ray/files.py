@@ -17,9 +17,9 @@ import ray
 from attrs import define, evolve
 from ray.exceptions import RayError, RayTaskError
 
-from zerokd.enhancing.enhance import AGAIN, Summary, Task, Wish, ready, run
-from zerokd.enhancing.inputs import Job
 from zerokd.errors import OutputError, Problem, WeightsError, ZerokdError
+from zerokd.student.enhance.inputs import Job
+from zerokd.student.enhance.jobs import AGAIN, Summary, Task, Wish, ready, run
 
 AT_ONCE = 64  # files that a worker is handed, at most
 TRIES = 2  # of a file that may have ended the worker that had it

@@ -1,0 +1,108 @@
+"""What is wrong with a machine is found by name, and told with what to do."""
+
+import json
+import os
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+from zerokd.describe import doctor
+from zerokd.plugin.catalogue import Broken, Catalogue, Provider
+
+
+def stub(folder, name, text):
+    (folder / name).mkdir(parents=True)
+    (folder / name / "__init__.py").write_text(text)
+
+
+def by_name(findings):
+    return {one.what: one for one in findings}
+
+
+def test_here_nothing_fails(tmp_path):
+    findings = doctor.examine(Catalogue(), tmp_path, tmp_path / "cache")
+    assert not doctor.failed(findings), doctor.as_text(findings)
+    found = by_name(findings)
+    assert found["torch"].state == found["import torch"].state == "ok"
+    assert found["VGG-19 weights"].state == "warn"
+    assert json.loads(json.dumps(doctor.as_json(findings)))[0]["what"] == "Python"
+    assert doctor.as_text(findings).splitlines()[-1].endswith("0 failures")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('raise RuntimeError("operator torchvision::nms does not exist")', "torchvision::nms does not exist"),
+        ("import os; os._exit(7)", "its process ended with 7"),
+    ],
+)
+def test_a_torchvision_of_another_torch_is_found(tmp_path, monkeypatch, text, told):
+    stub(tmp_path, "torchvision", text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = doctor._torchvision()
+    assert found.state == "warn"
+    assert told in found.told
+    assert "pip install --force-reinstall torch torchvision" in found.fix
+
+
+def test_a_torch_that_cannot_be_imported_fails_everything(tmp_path, monkeypatch):
+    stub(tmp_path, "torch", 'raise OSError("libtorch_cpu.so: cannot open shared object file")')
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = doctor._torch()
+    assert found.state == "FAIL"
+    assert "libtorch_cpu.so" in found.told
+
+
+@pytest.mark.parametrize(
+    ("requirement", "state", "told"),
+    [
+        ("torch>=999", "FAIL", "wanted >=999"),
+        ("no-such-package>=1", "FAIL", "no-such-package is not installed"),
+        ("attrs>=1", "ok", ""),
+        ('no-such-package>=1; extra == "sweep"', "warn", "no-such-package is not installed"),
+        ('attrs>=1; extra == "sweep"', "ok", "installed"),
+    ],
+)
+def test_packages_are_held_to_what_is_asked_of_them(requirement, state, told):
+    (found,) = doctor._packages([requirement])
+    assert found.state == state
+    assert told in found.told
+    assert (state == "ok") == (not found.fix)
+
+
+@pytest.mark.parametrize(("free", "state"), [(10 << 30, "ok"), (500 << 20, "warn"), (1 << 20, "FAIL")])
+def test_room_on_the_disk(tmp_path, monkeypatch, free, state):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    assert doctor._room(tmp_path).state == state
+
+
+@pytest.mark.parametrize(
+    ("what", "state"), [("working folder", "FAIL"), ("temporary folder", "FAIL"), ("cache folder", "warn")]
+)
+def test_a_folder_that_cannot_be_written(tmp_path, what, state):
+    (tmp_path / "file").write_text("")
+    found = doctor._writable(what, tmp_path / "file" / "below")
+    assert (found.state, bool(found.fix)) == (state, True)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_broken_plugins_are_told(tmp_path):
+    catalogue = Catalogue(broken=(Broken(Provider("bad", "1.0"), "ImportError: no"),))
+    (found,) = doctor._plugins(catalogue)
+    assert (found.state, found.what, found.told) == ("warn", "plugin bad 1.0", "ImportError: no")
+
+
+def test_kept_weights_are_seen(tmp_path):
+    (tmp_path / "vgg19-dcbb9e9d-7.safetensors").write_bytes(b"")
+    assert doctor._perceptual_weights(tmp_path).state == "ok"
+
+
+def test_sources_that_are_not_installed_are_said_to_be(tmp_path, monkeypatch):
+    def unknown(name):
+        raise doctor.PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor, "requires", unknown)
+    found = by_name(doctor.examine(Catalogue(), tmp_path, tmp_path / "cache"))
+    assert found["package zerokd"].state == "warn"
+    assert "not installed" in found["package zerokd"].told

@@ -1,0 +1,31 @@
+"""The account as people read it."""
+
+from zerokd.describe.equation_text import account_data, account_latex, account_text
+from zerokd.run.session import prepare
+from zerokd.training.device import choose_device
+
+
+def test_text_at_80_columns_has_every_term_and_signal(build):
+    components = build("terms.contrastive.ema.when={every='2 steps'}")
+    text = account_text(prepare(components, choose_device("cpu")))
+    for phase in components.phases:
+        for term in phase.terms:
+            assert f"  {term.label} " in text
+            assert all(f"{signal}: " in text for signal in term.on.values())
+    assert "= 0.35*distillation.enhanced + 0.35*distillation.curve_map" in text
+    assert "\n      at 1 of 2 steps\n" in text
+    assert "\n      after adaptive_pool, gap\n" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_data_and_latex(build):
+    plan = prepare(build(), choose_device("cpu"))
+    assert [stage["stage"] for stage in account_data(plan)["stages"]] == ["pretrain", "distill"]
+    assert account_latex(plan).count("\\begin{aligned}") == 2
+
+
+def test_a_stage_with_an_aggregator_says_that_its_sum_is_not_descended(build):
+    plan = prepare(build("stages.distill.aggregate={use='sum'}"), choose_device("cpu"))
+    text = " ".join(account_text(plan).split())
+    assert text.count("this sum is reported and not descended: aggregator 'sum' combines its terms' gradients") == 1
+    assert [stage["aggregator"] for stage in account_data(plan)["stages"]] == ["", "sum"]

@@ -1,0 +1,33 @@
+"""Equations as LaTeX."""
+
+import pytest
+
+from zerokd.describe.latex import factor, latex, loss, number
+from zerokd.equation.equation import parse_scalar
+
+PARAMS = frozenset({"alpha", "beta", "warm_up"})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1 - alpha - beta", r"(1 - \alpha - \beta)"),
+        ("alpha*beta", r"\alpha \, \beta"),
+        ("1/(alpha + 2)", r"\frac{1}{(\alpha + 2)}"),
+        ("max(warm_up, 0.1)", r"\max(\mathrm{warm\_up}, 0.1)"),
+        ("-alpha", r"-\alpha"),
+        ("1e-7", r"1 \cdot 10^{-7}"),
+    ],
+)
+def test_expressions(text, expected):
+    assert latex(parse_scalar(text, PARAMS)) == expected
+
+
+def test_a_factor_of_one_is_not_written():
+    assert factor(parse_scalar("1", PARAMS)) == ""
+    assert factor(parse_scalar("alpha", PARAMS)) == r"\alpha \, "
+
+
+def test_names_and_numbers():
+    assert loss("feature_matching") == r"\mathcal{L}_{\mathrm{feature\_matching}}"
+    assert number(1200.0) == "1200"

@@ -1,0 +1,189 @@
+"""Downloads from a local server: right, cached, wrong hash, cut off, silent, offline; and what the cache then holds."""
+
+import hashlib
+import io
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import safetensors.torch
+import torch
+
+from zerokd.errors import WeightsError
+from zerokd.files import download
+from zerokd.files.download import fetch_tensors
+from zerokd.files.weights import read_weights
+
+STATE = {"features.0.weight": torch.arange(6.0).view(2, 3), "features.0.bias": torch.ones(2), "other": torch.zeros(9)}
+
+
+def saved(state):
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves one body at /vgg.pth; ``cut`` sends only half of what it promises, ``mute`` nothing at all."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        self.body, self.fault, self.requests, self.released = saved(STATE), "", 0, threading.Event()
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/vgg.pth"
+
+    @property
+    def prefix(self):
+        return hashlib.sha256(self.body).hexdigest()[:8]
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        server = self.server
+        server.requests += 1
+        if server.fault == "mute":
+            server.released.wait()
+            return
+        self.send_response(404 if self.path != "/vgg.pth" else 200)
+        self.send_header("Content-Length", str(len(server.body)))
+        self.end_headers()
+        self.wfile.write(server.body[: len(server.body) // 2] if server.fault == "cut" else server.body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.released.set()
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def kept(tmp_path):
+    return tmp_path / "cache" / "kept.safetensors"
+
+
+def left(kept):
+    return [path.name for path in kept.parent.rglob("*")]
+
+
+def fetch(server, kept):
+    return fetch_tensors(server.url, server.prefix, lambda name: name.startswith("features."), kept)
+
+
+def assert_right(tensors):
+    assert sorted(tensors) == ["features.0.bias", "features.0.weight"]
+    assert all(torch.equal(value, STATE[name]) for name, value in tensors.items())
+
+
+def test_the_wanted_tensors_are_kept_and_nothing_else(server, kept):
+    assert_right(fetch(server, kept))
+    assert left(kept) == [kept.name]
+    assert_right(read_weights(kept)[0])
+
+
+def test_a_second_call_needs_no_network(server, kept):
+    fetch(server, kept)
+    assert_right(fetch(server, kept))
+    assert server.requests == 1
+
+
+def flip_a_bit(path):
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        flip_a_bit,
+        lambda path: path.write_bytes(path.read_bytes()[:-3]),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"not a weights file"),
+        lambda path: path.write_bytes(safetensors.torch.save(STATE)),
+    ],
+    ids=["bit flipped", "truncated", "empty", "text", "another's file"],
+)
+def test_a_damaged_cache_is_fetched_anew(server, kept, harm):
+    fetch(server, kept)
+    harm(kept)
+    assert_right(fetch(server, kept))
+    assert server.requests == 2
+
+
+def test_a_cache_made_from_another_address_is_not_taken(server, kept):
+    fetch(server, kept)
+    server.body = saved({name: value + 1 for name, value in STATE.items()})
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    tensors = fetch_tensors(elsewhere, server.prefix, lambda name: name == "other", kept)
+    assert torch.equal(tensors["other"], STATE["other"] + 1)
+
+
+def test_a_wrong_hash_is_refused(server, kept):
+    with pytest.raises(WeightsError, match="invalid hash") as caught:
+        fetch_tensors(server.url, "00000000", lambda name: True, kept)
+    assert server.url in str(caught.value)
+    assert caught.value.exit_code == 3
+    assert left(kept) == []
+
+
+def test_a_cut_off_download_is_refused(server, kept):
+    server.fault = "cut"
+    with pytest.raises(WeightsError):
+        fetch(server, kept)
+    assert left(kept) == []
+
+
+def test_a_missing_file_is_told(server, kept):
+    with pytest.raises(WeightsError, match="404"):
+        fetch_tensors(server.url + ".gone", server.prefix, lambda name: True, kept)
+    assert left(kept) == []
+
+
+def test_a_silent_server_is_given_up(server, kept, monkeypatch):
+    server.fault = "mute"
+    monkeypatch.setattr(download, "SILENCE", 0.2)
+    before = socket.getdefaulttimeout()
+    with pytest.raises(WeightsError, match="timed out"):
+        fetch(server, kept)
+    assert left(kept) == []
+    assert socket.getdefaulttimeout() == before
+
+
+def test_offline_says_what_was_wanted_from_where_and_what_to_do(kept, monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound, never listening: every connection is refused
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/vgg.pth"
+        with pytest.raises(WeightsError) as caught:
+            fetch_tensors(url, "00000000", lambda name: True, kept)
+    text = str(caught.value)
+    for part in (url, "refused", "network", str(kept.parent), "ZEROKD_CACHE"):
+        assert part in text
+    assert left(kept) == []
+
+
+def test_what_is_not_a_state_dict_is_refused_though_its_hash_is_right(server, kept):
+    server.body = saved([1, 2, 3])
+    with pytest.raises(WeightsError, match="state dict"):
+        fetch(server, kept)
+    assert left(kept) == []
+
+
+def test_a_cache_that_cannot_be_made_is_told(server, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(WeightsError, match="ZEROKD_CACHE"):
+        fetch(server, tmp_path / "file" / "kept.safetensors")

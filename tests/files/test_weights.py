@@ -1,0 +1,171 @@
+"""Weights files: by name, whole or not at all, and never as code."""
+
+import json
+import pickle
+import struct
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from zerokd.errors import WeightsError
+from zerokd.files.digest import sha256
+from zerokd.files.weights import load_into, read_weights, weights_path, write_weights
+
+
+def net():
+    return nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 3, 1))
+
+
+def test_what_is_written_is_read_back_with_its_facts(tmp_path):
+    state, facts = net().state_dict(), {"recipe": "paper", "nested": {"seed": 3}}
+    write_weights(tmp_path / "a.safetensors", state, facts)
+    loaded, told = read_weights(tmp_path / "a.safetensors")
+    assert told == facts
+    assert all(torch.equal(state[key], value) for key, value in loaded.items())
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_the_same_content_gives_the_same_bytes_in_another_process(tmp_path):
+    code = (
+        "import sys, pathlib, torch; from zerokd.files.weights import write_weights\n"
+        "facts = {name: name for name in 'abcdefgh'}\n"
+        "write_weights(pathlib.Path(sys.argv[1]), {'x': torch.ones(3), 'y': torch.zeros(2)}, facts)"
+    )
+    for name in ("one", "two", "three"):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=True)
+    assert len({sha256(tmp_path / name) for name in ("one", "two", "three")}) == 1
+
+
+def test_the_facts_are_plain_json_in_one_metadata_key(tmp_path):
+    write_weights(tmp_path / "a.safetensors", net().state_dict(), {"recipe": "paper"})
+    with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
+        assert json.loads(file.metadata()["zerokd"]) == {"recipe": "paper"}
+
+
+def test_a_released_pth_loads_by_name(tmp_path):
+    source, target = net(), net()
+    torch.save(source.state_dict(), tmp_path / "a.pth")
+    load_into(target, read_weights(tmp_path / "a.pth")[0], "a.pth")
+    assert all(torch.equal(a, b) for a, b in zip(source.parameters(), target.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_pickle_is_never_executed(tmp_path, protocol):
+    class Evil:
+        def __reduce__(self):
+            return open, (str(tmp_path / "owned"), "w")
+
+    (tmp_path / "legacy.pth").write_bytes(pickle.dumps({"a": Evil()}, protocol=protocol))
+    torch.save({"a": Evil()}, tmp_path / "zip.pth")
+    for name in ("legacy.pth", "zip.pth"):
+        with pytest.raises(WeightsError, match="cannot read weights"):
+            read_weights(tmp_path / name)
+    assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_damaged_files_are_told_at_every_length(tmp_path, suffix):
+    whole = tmp_path / f"whole{suffix}"
+    if suffix == ".pth":
+        torch.save(net().state_dict(), whole)
+    else:
+        write_weights(whole, net().state_dict(), {})
+    data, path = whole.read_bytes(), tmp_path / f"half{suffix}"
+    for length in [0, 1, 7, 8, 50, len(data) // 2, len(data) - 1]:
+        path.write_bytes(data[:length])
+        with pytest.raises(WeightsError):
+            read_weights(path)
+    path.write_text("not weights at all")
+    with pytest.raises(WeightsError):
+        read_weights(path)
+
+
+def test_a_missing_file_says_where_it_was_looked_for(tmp_path):
+    with pytest.raises(WeightsError, match="does not exist") as caught:
+        read_weights(tmp_path / "no.pth")
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda state: state.pop("0.bias"), "missing 0.bias (4,)"),
+        (lambda state: state.update(extra=torch.zeros(2)), "unexpected extra (2,)"),
+        (lambda state: state.update({"0.bias": torch.zeros(5)}), "0.bias is (5,), expected (4,)"),
+        (lambda state: state["1.weight"].fill_(float("nan")), "NaN or infinity in 1.weight"),
+    ],
+)
+def test_weights_that_do_not_fit_name_the_difference_and_load_nothing(change, told):
+    model, state = net(), {key: value.clone() for key, value in net().state_dict().items()}
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    change(state)
+    with pytest.raises(WeightsError) as caught:
+        load_into(model, state, "a.pth")
+    assert told in str(caught.value)
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "a.safetensors"
+    write_weights(path, net().state_dict(), {"version": 1})
+    before = path.read_bytes()
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        write_weights(path, net().state_dict(), {"version": 2})
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".pth", "zero\0.pth", "folder.pth"])
+def test_a_path_that_cannot_be_a_file_is_told(tmp_path, name):
+    (tmp_path / "folder.pth").mkdir()
+    with pytest.raises(WeightsError, match="is a folder" if name == "folder.pth" else "weights"):
+        read_weights(tmp_path / name)
+
+
+def test_a_home_folder_is_found_or_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert weights_path("~/a.pth") == tmp_path / "a.pth"
+    with pytest.raises(WeightsError, match="no_such_user_at_all"):
+        weights_path("~no_such_user_at_all/a.pth")
+
+
+@pytest.mark.parametrize("fault", [struct.error("unpack requires 4 bytes"), AssertionError(), RecursionError("deep")])
+def test_whatever_a_decoder_raises_is_a_weights_error(tmp_path, monkeypatch, fault):
+    def fail(*_, **__):
+        raise fault
+
+    (tmp_path / "a.pth").write_bytes(b"1")
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(WeightsError, match="cannot read weights"):
+        read_weights(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("text", ["hello world", "encoded", "not weights at all"])
+def test_a_text_file_is_told_without_torch_s_advice(tmp_path, text):
+    (tmp_path / "a.pth").write_text(text)
+    with pytest.raises(WeightsError, match="not a pickle of tensors alone") as caught:
+        read_weights(tmp_path / "a.pth")
+    assert "weights_only" not in str(caught.value)
+
+
+def test_facts_that_are_no_object_are_refused(tmp_path):
+    write_weights(tmp_path / "a.safetensors", net().state_dict(), [1, 2])
+    with pytest.raises(WeightsError, match="not a JSON object"):
+        read_weights(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize(
+    "odd", [torch.zeros(4, device="meta"), torch.zeros(4).to_sparse(), torch.zeros(4, dtype=torch.complex64)]
+)
+def test_only_real_dense_tensors_are_loaded(odd):
+    with pytest.raises(WeightsError, match=r"not real, dense numbers: 0\.bias"):
+        load_into(net(), net().state_dict() | {"0.bias": odd}, "a.pth")

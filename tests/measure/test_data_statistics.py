@@ -1,0 +1,41 @@
+"""A set of images with twins and known brightness, whatever data source it comes from."""
+
+import torch
+
+import zerokd
+from zerokd.measure.data_statistics import data_account
+
+
+class Levels(zerokd.Data):
+    """Flat images of some levels."""
+
+    levels = (0, 51, 51, 51, 204)
+
+    def __len__(self):
+        return len(self.levels)
+
+    def __getitem__(self, index):
+        return torch.full((3, self.config.size, self.config.size), self.levels[index], dtype=torch.uint8)
+
+    def name(self, index):
+        return f"level/{index}"
+
+
+def test_twins_and_brightness_by_hand():
+    account = data_account(Levels(size=16))
+    assert account.duplicates == (("level/1", "level/2", "level/3"),)
+    assert account.near == ()
+    assert account.histogram == [1, 0, 3, 0, 0, 0, 0, 0, 1, 0]
+    assert account.dark == 0.8
+    assert account.verdict == "this is low-light data: 80% of the images are darker than 0.3 on average"
+    assert account.as_json(named=False)["duplicates"] == 2
+    assert account.as_json()["duplicates"] == [["level/1", "level/2", "level/3"]]
+    assert account.as_json()["brightness"]["mean"] == 0.28
+
+
+def test_luma_weighs_the_colours_as_bt_601_does():
+    class Red(Levels):
+        def __getitem__(self, index):
+            return torch.stack([torch.full((16, 16), level, dtype=torch.uint8) for level in (255, 0, 0)])
+
+    assert abs(float(data_account(Red(size=16)).levels[0]) - 0.299) < 1e-6

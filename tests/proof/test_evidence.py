@@ -1,0 +1,64 @@
+"""The numbers of the evidence, against the same worked out by other means."""
+
+import json
+
+import pytest
+import torch
+
+from zerokd.losses.mse import mse
+from zerokd.proof.evidence import Evidence, TermEvidence, evidence
+from zerokd.proof.probe import probe
+
+
+@pytest.fixture
+def measured(build):
+    components = build("terms.task.color.monitor=true")
+    phase, low = components.phases[1], torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+    return components, low, evidence(phase, components, probe(phase, components, low), low)
+
+
+def test_one_term_by_hand(measured):
+    components, low, found = measured
+    term = next(term for term in found.terms if term.label == "distillation.enhanced")
+    output = components.student(low)["enhanced"]
+    value = mse(output, components.models["teacher"](low)["enhanced"]).mean()
+    inner = torch.autograd.grad(0.35 * value, output, retain_graph=True)[0].norm().item()
+    outer = torch.autograd.grad(0.35 * value, list(components.student.parameters()))
+    assert term.value == pytest.approx(value.item(), rel=1e-5)
+    assert term.weight == pytest.approx(0.35)
+    assert term.contribution == pytest.approx(0.35 * value.item(), rel=1e-5)
+    assert term.at_outputs == pytest.approx(inner, rel=1e-4)
+    assert term.at_parameters == pytest.approx(torch.cat([one.flatten() for one in outer]).norm().item(), rel=1e-4)
+
+
+def test_shares_add_up_and_a_term_agrees_with_itself(measured):
+    _, low, found = measured
+    assert sum(term.share for term in found.terms) == pytest.approx(1.0)
+    assert found.images == len(low)
+    assert len(found.terms) == len(found.cosines) == 13
+    for row, cosines in enumerate(found.cosines):
+        assert cosines[row] == pytest.approx(1.0)
+        assert [other[row] for other in found.cosines] == pytest.approx(cosines)
+
+
+def test_it_is_plain_data(measured):
+    _, _, found = measured
+    assert json.loads(json.dumps(found.as_json(), allow_nan=False)) == found.as_json()
+
+
+def test_conflicts_come_worst_first_and_mild_ones_not_at_all():
+    terms = tuple(TermEvidence(label, 1.0, 1.0, 1.0, 1.0, 1.0, 0.25) for label in "abcd")
+    cosines = ((1, -0.2, 0.9, -0.05), (-0.2, 1, -0.7, 0.3), (0.9, -0.7, 1, 0), (-0.05, 0.3, 0, 1))
+    found = Evidence("distill", 4, terms, cosines, ())
+    assert found.conflicts() == [(-0.7, "b", "c"), (-0.2, "a", "b")]
+
+
+def test_measuring_changes_nothing(build):
+    components = build()
+    phase, low = components.phases[1], torch.rand(2, 3, 32, 32)
+    objective = probe(phase, components, low)
+    before, generator = {k: v.clone() for k, v in components.student.state_dict().items()}, torch.get_rng_state()
+    evidence(phase, components, objective, low)
+    assert all(torch.equal(before[key], value) for key, value in components.student.state_dict().items())
+    assert torch.equal(generator, torch.get_rng_state())
+    assert all(one.grad is None for one in components.student.parameters())

@@ -1,0 +1,135 @@
+"""The schema accepts what zerokd accepts and refuses what an editor can know to be wrong; judged by jsonschema."""
+
+import copy
+import json
+import tomllib
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.conftest import RECIPES, ROOT
+from zerokd.plugin.host import discover
+from zerokd.recipe.schema.json_schema import recipe_schema
+
+PAPER = tomllib.loads((RECIPES / "paper.toml").read_text())
+
+
+@pytest.fixture(scope="module")
+def schema():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZEROKD_PLUGINS", "")
+        found, left_out = recipe_schema(discover())
+    assert left_out == []
+    return found
+
+
+@pytest.fixture(scope="module")
+def refused(schema):
+    def refused(recipe):
+        return [error.json_path for error in Draft202012Validator(schema).iter_errors(recipe)]
+
+    return refused
+
+
+def changed(text):
+    """The paper recipe with some TOML laid over it, table by table."""
+
+    def lay(old, new):
+        for key, value in new.items():
+            if isinstance(value, dict) and isinstance(old.get(key), dict):
+                lay(old[key], value)
+            else:
+                old[key] = value
+
+    recipe = copy.deepcopy(PAPER)
+    lay(recipe, tomllib.loads(text))
+    return recipe
+
+
+def test_it_is_a_schema(schema):
+    Draft202012Validator.check_schema(schema)
+
+
+def test_the_committed_schema_is_the_present_one(schema):
+    committed = json.loads((ROOT / "docs/recipe.schema.json").read_text())
+    remedy = 'ZEROKD_PLUGINS="" zerokd schema --out docs/recipe.schema.json'
+    assert committed == json.loads(json.dumps(schema)), f"write it anew: {remedy}"
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
+def test_shipped_recipes_are_accepted_and_name_the_schema(path, refused):
+    text = path.read_text()
+    assert refused(tomllib.loads(text)) == []
+    assert (path.parent / text.splitlines()[0].removeprefix("#:schema ")).resolve() == ROOT / "docs/recipe.schema.json"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'params.alpha = { use = "linear", from = 0.0, to = 0.3, end = "20 epochs" }',
+        'params.alpha = { equals = "1 - beta" }',
+        'terms.task.color.weight = { use = "zerokd:cosine", from = 0, to = 1 }',
+        'terms.task.color.when = { from = "5 epochs", every = "2 steps" }',
+        'terms.distillation.curve_map.adapt = [{ use = "match_iterations" }]',
+        "threads = 1\ndiagnose_every = 5",
+    ],
+)
+def test_what_zerokd_accepts(text, refused, build):
+    assert refused(changed(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("colour = 1", "$"),
+        ('name = "../up"', "$.name"),
+        ("seed = true", "$.seed"),
+        ("params.alpha = true", "$.params.alpha"),
+        ('params.alpha = { use = "linear", from = 0.0 }', "$.params.alpha"),
+        ("params.alpha = { to = 0.3 }", "$.params.alpha"),
+        ("terms.task.color.weight = -1", "$.terms.task.color.weight"),
+        ("terms.task.color.wieght = 1", "$.terms.task.color"),
+        ('terms.task.color.use = "colour"', "$.terms.task.color.use"),
+        ('terms.task.color.on = { image = "low" }', "$.terms.task.color.on"),
+        ("terms.feature_matching.deep.on = 3", "$.terms.feature_matching.deep.on"),
+        ('terms.task.color.when = { every = "2" }', "$.terms.task.color.when.every"),
+        ("terms.task.exposure.dark_target = 1.5", "$.terms.task.exposure.dark_target"),
+        ('terms.distillation.curve_map.adapt = ["gpa"]', "$.terms.distillation.curve_map.adapt[0]"),
+        ("models.ema.decay = 1.0", "$.models.ema.decay"),
+        ('models.teacher.use = "nano_dse"', "$.models.teacher.use"),
+        ("stages.distill.epochs = 0", "$.stages.distill.epochs"),
+        ("data.size = 1.5", "$.data.size"),
+    ],
+)
+def test_what_an_editor_marks(text, path, refused):
+    assert path in refused(changed(text))
+
+
+def test_a_port_that_has_to_be_bound(refused):
+    recipe = copy.deepcopy(PAPER)
+    del recipe["terms"]["feature_matching"]["deep"]["on"]["teacher"]
+    assert refused(recipe) == ["$.terms.feature_matching.deep.on"]
+
+
+@pytest.mark.parametrize("key", ["name", "run", "data", "models", "stages", "terms"])
+def test_a_key_may_be_left_out_only_where_a_recipe_extends_another(key, refused):
+    recipe = {one: value for one, value in PAPER.items() if one != key}
+    assert refused(recipe) == ["$"]
+    assert refused(recipe | {"extends": "paper.toml"}) == []
+
+
+def test_a_table_may_be_in_part_only_where_a_recipe_extends_another(refused):
+    part = {"extends": "paper.toml", "terms": {"task": {"color": {"weight": 2.0}}}, "models": {"ema": {"decay": 0.9}}}
+    assert refused(part) == []
+    assert "$.terms.task.color" in refused({**PAPER, "terms": part["terms"]})
+
+
+def test_a_component_that_cannot_be_imported_is_left_out(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import zerokd\n@zerokd.hookimpl\ndef zerokd_losses():\n"
+        "    return [zerokd.LossSpec('lost', target='nowhere.at_all:Lost', summary='gone')]\n"
+    )
+    found, left_out = recipe_schema(discover([tmp_path / "mine.py"]))
+    assert "loss_lost" not in found["$defs"]
+    assert len(left_out) == 1
+    assert left_out[0].startswith("mine:lost is left out: ")

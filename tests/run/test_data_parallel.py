@@ -1,0 +1,164 @@
+"""A run by two processes is that of one: the same student within rounding, the same folder, the same answers."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import safetensors.torch
+import torch
+from attrs import evolve
+
+import zerokd
+from tests.conftest import RECIPES, TINY
+from zerokd.errors import RecipeError
+from zerokd.files.digest import sha256
+from zerokd.plugin.host import discover
+from zerokd.recipe.build.overrides import changed
+from zerokd.recipe.build.resolver import resolve
+from zerokd.recipe.toml.extends import read_recipe
+from zerokd.run.data_parallel import shared_out
+from zerokd.run.session import prepare
+from zerokd.training.device import choose_device
+from zerokd.training.process_group import Group
+
+SETTINGS = (*TINY, "data.count=12", "stages.pretrain.epochs=4", "stages.distill.epochs=18", "diagnose_every=7")
+AGGREGATED = "stages.distill.aggregate.use=sum"
+
+
+def started(*words, processes=2):
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    command = [sys.executable, *(torchrun if processes > 1 else []), "-m", "zerokd", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, **pipes, start_new_session=True)
+
+
+def run(out, *settings, processes=2, recipe="paper.toml"):
+    options = [part for one in (*SETTINGS, *settings) for part in ("--set", one)]
+    return started("run", str(RECIPES / recipe), *options, "--out", str(out), processes=processes)
+
+
+def ended(process):
+    text, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, text
+    return text
+
+
+def tensors(folder):
+    return safetensors.torch.load_file(folder / "student.safetensors")
+
+
+def apart(one, other):
+    ours, theirs = tensors(one), tensors(other)
+    return max((ours[name] - theirs[name]).abs().max().item() for name in ours)
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    ended(run(folder, processes=1))
+    return folder
+
+
+def test_two_processes_train_what_one_does_and_again_to_the_bit(alone, tmp_path):
+    text = ended(run(tmp_path / "two"))
+    ended(run(tmp_path / "again"))
+    assert apart(alone, tmp_path / "two") <= 1e-6
+    assert sha256(tmp_path / "two/student.safetensors") == sha256(tmp_path / "again/student.safetensors")
+    assert files(tmp_path / "two") == files(alone)
+    assert text.count("recipe paper, seed 0") == 1  # one process speaks
+    assert json.loads((tmp_path / "two/manifest.json").read_text())["processes"] == 2
+    pairs = zip(*((one / "metrics.jsonl").read_text().splitlines() for one in (alone, tmp_path / "two")), strict=True)
+    for one, other in ((json.loads(a), json.loads(b)) for a, b in pairs):
+        assert one.keys() == other.keys()
+        if one["kind"] == "step":
+            for label, term in one["terms"].items():
+                assert other["terms"][label]["value"] == pytest.approx(term["value"], rel=1e-4, abs=1e-7)
+        if one["kind"] == "gradients":
+            shares = [{label: term["share"] for label, term in line["terms"].items()} for line in (one, other)]
+            assert shares[0] == pytest.approx(shares[1], abs=1e-3)
+
+
+def test_three_processes_and_a_batch_that_they_do_not_divide(tmp_path):
+    settings = ("data.count=9", "stages.pretrain.epochs=1", "stages.distill.epochs=3", AGGREGATED)
+    ended(run(tmp_path / "three", *settings, processes=3))
+    ended(run(tmp_path / "one", *settings, processes=1))
+    assert apart(tmp_path / "one", tmp_path / "three") <= 1e-6
+
+
+def children(process):
+    found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True)
+    return [int(one) for one in found.stdout.split()]
+
+
+def rank_of(pid):
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        return int(re.search(rb"\0RANK=(\d+)", file.read())[1])
+
+
+def begun(out, *settings):
+    process = run(out, "stages.distill.epochs=60", "checkpoint_seconds=0.0", *settings)
+    for _ in range(600):
+        if (out / "checkpoints").exists() and any((out / "checkpoints").iterdir()):
+            return process
+        time.sleep(0.1)
+    raise AssertionError(process.communicate()[0])
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/environ"), reason="finds processes by /proc")
+def test_a_lost_process_ends_the_run_by_name_and_what_was_kept_goes_on_alone(tmp_path):
+    process = begun(tmp_path / "run")
+    lost = next(pid for pid in children(process) if rank_of(pid) == 1)
+    os.kill(lost, signal.SIGKILL)
+    text, _ = process.communicate(timeout=100)
+    assert process.returncode != 0
+    assert "a process of this run was lost" in text
+    assert "zerokd resume" in text
+    told = ended(started("resume", str(tmp_path / "run"), processes=1))
+    assert "not as it was: processes: was 2, is 1" in told
+    assert "goes on after step" in told
+
+
+def test_a_signal_to_all_stops_after_a_step_and_keeps_it(tmp_path):
+    process = begun(tmp_path / "run")
+    os.killpg(process.pid, signal.SIGINT)
+    text, _ = process.communicate(timeout=100)
+    assert "nothing is lost" in text
+    assert "was lost" not in text
+    assert (tmp_path / "run/checkpoints").exists()
+
+
+def test_a_mistake_is_told_once(tmp_path):
+    text, _ = run(tmp_path / "run", "terms.task.color.weihgt=1").communicate(timeout=100)
+    assert text.count("unknown key 'terms.task.color.weihgt'") == 1
+
+
+class Normalised(zerokd.Model):
+    """Sees its batch as a whole."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(3)
+
+    def outputs(self):
+        return {"enhanced": zerokd.Signal(range=(0.0, 1.0))}
+
+    def forward(self, low):
+        return {"enhanced": torch.sigmoid(self.norm(low))}
+
+
+def test_a_student_that_sees_its_batch_is_not_shared_out():
+    document, recipe = changed(read_recipe(RECIPES / "fidelity.toml"), ["data.size=32", "data.count=6", "threads=1"])
+    plan = prepare(resolve(recipe, document, discover()), choose_device("cpu"))
+    assert shared_out(plan, Group()) is plan
+    plan = evolve(plan, components=evolve(plan.components, models={"student": Normalised()}))
+    with pytest.raises(RecipeError, match="sees its batch as a whole"):
+        shared_out(plan, Group(0, 2))

@@ -1,0 +1,52 @@
+"""What a run draws shows what it should."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from zerokd.run.figures import draw_curves, draw_samples, read_samples
+
+
+def test_samples_stand_in_columns_and_rows_with_their_own_pixels(tmp_path):
+    low = torch.stack([torch.full((3, 40, 80), value) for value in (0.0, 0.2)])
+    draw_samples(tmp_path / "a.png", {"low": low, "student": low + 0.5})
+    picture = np.asarray(Image.open(tmp_path / "a.png"))
+    assert picture.shape == (22 + 2 * 166, 6 + 2 * 326, 3)  # 40x80 images, four times enlarged
+    centres = [[int(picture[22 + row * 166 + 80, 6 + column * 326 + 160, 0]) for column in (0, 1)] for row in (0, 1)]
+    assert centres == [[0, 128], [51, 178]]
+
+
+def test_curves_have_a_panel_for_every_stage(tmp_path):
+    def line(stage, epoch, value):
+        terms = {"task.color": {"value": value, "weight": 2.0, "contribution": 2 * value}}
+        return json.dumps({"kind": "epoch", "stage": stage, "epoch": epoch, "total": 2 * value, "terms": terms})
+
+    metrics = tmp_path / "metrics.jsonl"
+    metrics.write_text("\n".join(line(stage, epoch, 1 / (epoch + 1)) for stage in ("a", "b") for epoch in range(3)))
+    draw_curves(tmp_path / "two.png", metrics, "task")
+    metrics.write_text(line("a", 0, 1.0))
+    draw_curves(tmp_path / "one.png", metrics, "task")
+    two, one = Image.open(tmp_path / "two.png"), Image.open(tmp_path / "one.png")
+    assert two.width > one.width
+    assert np.asarray(two.convert("L")).std() > 5
+
+
+@pytest.mark.parametrize("side", [24, 200])
+def test_what_is_read_from_a_sheet_is_what_was_drawn(tmp_path, side):
+    low = torch.rand(3, 3, side, side + 5)
+    draw_samples(tmp_path / "a.png", {"low": low, "student": 1 - low})
+    found = read_samples(tmp_path / "a.png")
+    assert list(found) == ["low", "student"]
+    for name, batch in (("low", low), ("student", 1 - low)):
+        for image, wanted in zip(found[name], batch, strict=True):
+            exact = (wanted * 255).round().byte().permute(1, 2, 0).numpy()
+            assert np.array_equal(np.asarray(image), exact)
+
+
+def test_another_picture_is_no_sheet(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="no layout"):
+        read_samples(tmp_path / "a.png")

@@ -1,0 +1,44 @@
+"""The first signal asks, the second one means it."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from zerokd.run.interrupt import stoppable
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_noted_and_the_second_has_its_usual_meaning(number):
+    before, seen = signal.getsignal(number), []
+    signal.signal(number, lambda *given: seen.append(given[0]))
+    try:
+        with stoppable() as stop:
+            assert stop.asked == 0
+            os.kill(os.getpid(), number)
+            assert (stop.asked, seen) == (number, [])
+            os.kill(os.getpid(), number)
+            assert seen == [number]
+    finally:
+        signal.signal(number, before)
+
+
+def test_handlers_are_given_back():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(ZeroDivisionError), stoppable():
+        _ = 1 / 0
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_another_thread_leaves_signals_alone():
+    found = []
+
+    def work():
+        with stoppable() as stop:
+            found.append((stop.asked, signal.getsignal(signal.SIGTERM)))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [(0, signal.getsignal(signal.SIGTERM))]

@@ -1,0 +1,28 @@
+from tests.conftest import ROOT
+from tools.site.catalogue import index_page, navigation, packages_page, path_of
+from zerokd.plugin.host import discover
+
+ENTRIES = list(discover().entries)
+USED = {(one.spec.kind, one.qualified): [] for one in ENTRIES}
+
+
+def test_every_component_has_its_row():
+    text = index_page(ENTRIES, USED | {("losses", "zerokd:mse"): ["paper", "best"]})
+    row = (
+        "| [mse](losses/mse.md) | loss | mean squared difference of two tensors | `prediction` | paper, best | zerokd |"
+    )
+    assert row in text
+    assert text.count("](losses/") == len([one for one in ENTRIES if one.spec.kind == "losses"])
+    assert 'class="filter"' in text
+
+
+def test_the_navigation_has_every_page_once():
+    lines = navigation(ENTRIES, ["paper"])
+    assert all(lines.count(f"reference/components/{path_of(one)}\n") == 1 for one in ENTRIES)
+    assert "          - paper.toml: reference/recipes/paper.md\n" in lines
+
+
+def test_a_package_says_what_it_is():
+    text = packages_page(ENTRIES, ROOT)
+    assert "## zerokd-retinex\n\nA tiny Retinex enhancer for zerokd" in text
+    assert "$ pip install --editable plugins/zerokd-retinex" in text

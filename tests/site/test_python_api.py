@@ -1,0 +1,19 @@
+import re
+
+import zerokd
+from tools.site.python_api import LEFT_OUT, hooks_page, python_api_page
+from zerokd.plugin.specs import KINDS
+
+
+def test_every_public_name_is_on_the_page_once():
+    named = re.findall(r"^::: zerokd\.(\w+)$", python_api_page(), re.M)
+    assert sorted(named) == sorted(set(zerokd.__all__) - set(LEFT_OUT))
+
+
+def test_every_hook_has_a_heading_and_its_record_and_contract():
+    text = hooks_page()
+    assert re.findall(r"^## (\w+)$", text, re.M) == [f"zerokd_{kind}" for kind in KINDS]
+    for kind, spec in KINDS.items():
+        section = text.split(f"## zerokd_{kind}\n")[1].split("\n## ")[0]
+        assert f"zerokd.{spec.__name__}(" in section
+        assert f"#zerokd.{spec.__name__.removesuffix('Spec')})" in section

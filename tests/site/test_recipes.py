@@ -1,0 +1,33 @@
+from tests.conftest import ROOT
+from tools.site.recipes import places, recipe_page, recipes_page, shipped
+from zerokd.plugin.host import discover
+
+RECIPES = shipped(ROOT)
+CATALOGUE = discover()
+
+
+def used(kind, name):
+    return [(one.title, one.key) for one in places(CATALOGUE.find(kind, name), RECIPES, "up")]
+
+
+def test_all_recipes_the_documented_one_first():
+    assert RECIPES[0].path == "recipes/paper.toml"
+    assert {one.path for one in RECIPES} >= {"recipes/best.toml", "plugins/zerokd-retinex/recipes/retinex.toml"}
+
+
+def test_where_components_are_used():
+    assert ("paper.toml", "terms.distillation.curve_map") in used("losses", "mse")
+    assert ("paper.toml", "terms.distillation.curve_map") in used("adapters", "match_iterations")
+    assert ("paper.toml", "stages.pretrain.augment.gamma") in used("augmentations", "random_gamma")
+    assert ("best.toml", "models.student") in used("models", "auto_exposure_dce")
+    assert ("fidelity.toml", "data") in used("data", "dead_leaves")
+
+
+def test_a_loss_and_a_metric_of_one_name_are_two():
+    assert ("paper.toml", "terms.distillation.structure") in used("losses", "ssim")
+    assert used("metrics", "ssim") == []
+
+
+def test_a_recipes_page_has_all_of_it():
+    assert RECIPES[0].text.rstrip() in recipe_page(RECIPES[0])
+    assert all(f"[{one.path}]({one.name}.md): " in recipes_page(RECIPES) for one in RECIPES)

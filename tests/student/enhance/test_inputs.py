@@ -1,0 +1,98 @@
+"""Which files, and where to: nothing twice, nothing on top of a photo, nothing outside the folder."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from zerokd.errors import DataError, OutputError, RecipeError
+from zerokd.student.enhance.inputs import jobs_of
+
+KINDS = (".jpg", ".png")
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("in/a.jpg", "in/deep/b.PNG", "in/deep/c.txt", "in/.hidden.jpg", "other/a.jpg", "one.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return tmp_path
+
+
+def targets(*given, out="out", **options):
+    return [
+        (job.name, job.target.as_posix()) for job in jobs_of([Path(one) for one in given], Path(out), KINDS, **options)
+    ]
+
+
+def test_a_folder_keeps_its_folders(photos):
+    assert targets("in") == [("a.jpg", "out/a.jpg"), ("deep/b.PNG", "out/deep/b.PNG")]
+
+
+def test_files_go_into_the_folder_and_one_file_may_name_its_result(photos):
+    assert targets("one.png", "in/a.jpg") == [("one.png", "out/one.png"), ("a.jpg", "out/a.jpg")]
+    assert targets("one.png", out="bright.png") == [("one.png", "bright.png")]
+
+
+def test_a_file_named_twice_is_one_job(photos):
+    assert len(targets("in", "in/a.jpg", "in/../in")) == 2
+
+
+def test_the_results_of_a_folder_may_lie_in_it(photos):
+    (photos / "in/out").mkdir()
+    (photos / "in/out/a.jpg").write_text("made before")
+    assert [name for name, _ in targets("in", out="in/out")] == ["a.jpg", "deep/b.PNG"]
+
+
+@pytest.mark.parametrize("out", ["in", "in/../in"])
+def test_a_photo_is_never_written_over(photos, out):
+    with pytest.raises(OutputError, match="written over a photo"):
+        targets("in", out=out)
+    with pytest.raises(OutputError, match="written over a photo"):
+        targets("one.png", out="one.png")
+
+
+def test_a_link_to_the_photos_is_the_photos(photos):
+    os.symlink(photos / "in", photos / "link")
+    with pytest.raises(OutputError, match="written over a photo"):
+        targets("in", out="link")
+
+
+def test_two_of_one_name_are_told(photos):
+    with pytest.raises(RecipeError, match=r"'in/a.jpg' and 'other/a.jpg' would both be written to 'out/a.jpg'"):
+        targets("in", "other")
+
+
+def test_links_out_of_a_folder_are_not_followed(photos):
+    os.symlink("/etc/hostname", photos / "in/leads_out.jpg")
+    os.symlink(photos / "in/a.jpg", photos / "in/deep/again.jpg")
+    assert [name for name, _ in targets("in")] == ["a.jpg", "deep/b.PNG"]
+
+
+def test_what_is_missing_is_all_told(photos):
+    with pytest.raises(DataError) as caught:
+        targets("nowhere", "in", "nothing.jpg")
+    assert len(caught.value.problems) == 2
+
+
+def test_nothing_to_do_and_other_kinds(photos):
+    (photos / "empty").mkdir()
+    with pytest.raises(DataError, match="nothing to enhance in empty"):
+        targets("empty")
+    with pytest.raises(RecipeError, match="of a kind that is not known"):
+        targets("in/deep/c.txt")
+    with pytest.raises(OutputError, match="is a file"):
+        targets("in", out="one.png")
+
+
+def test_shards_are_parts_of_the_whole_wherever_it_lies(photos):
+    for number in range(40):
+        (photos / f"in/{number}.jpg").write_text("")
+    parts = [{name for name, _ in targets("in", shard=(index, 3))} for index in (1, 2, 3)]
+    assert set.union(*parts) == {name for name, _ in targets("in")}
+    assert sum(map(len, parts)) == 42
+    assert min(map(len, parts)) > 5
+    os.rename(photos / "in", photos / "moved")
+    assert {name for name, _ in targets("moved", shard=(1, 3))} == parts[0]

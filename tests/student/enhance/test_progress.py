@@ -1,0 +1,29 @@
+"""In a pipe: only what there is to say, and no control characters."""
+
+import io
+
+from rich.console import Console
+
+from zerokd.student.enhance import progress
+
+
+def shown(monkeypatch, terminal=False):
+    file = io.StringIO()
+    monkeypatch.setattr(progress, "Quiet", lambda: Console(file=file, force_terminal=terminal, width=80))
+    with progress.Screen(2) as one:
+        one.say("2 files [bold]x[/bold]")
+        one.watch("clip.mp4", 0.35)
+        one.tell("a.png", "")
+        one.tell("b\x1b[31m.png", "FAILED: empty file")
+    return file.getvalue()
+
+
+def test_a_pipe_gets_lines(monkeypatch):
+    assert shown(monkeypatch) == "2 files [bold]x[/bold]\nb\\x1b[31m.png: FAILED: empty file\n"
+
+
+def test_a_terminal_gets_a_bar_too(monkeypatch):
+    text = shown(monkeypatch, terminal=True)
+    assert "FAILED: empty file" in text
+    assert "b\\x1b" in text
+    assert "2/2" in text or "1/2" in text

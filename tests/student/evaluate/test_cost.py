@@ -1,0 +1,36 @@
+"""Parameters and multiplications, as they are known."""
+
+import torch
+from torch import nn
+
+import zerokd
+from zerokd.models.nano_dce import NanoDce
+from zerokd.models.zero_dce_pp import ZeroDcePp
+from zerokd.student.evaluate import cost
+
+
+def test_the_numbers_of_the_literature(monkeypatch):
+    monkeypatch.setattr(cost, "TIMED_ON", (16, 16))
+    assert (cost.cost_of(NanoDce().eval()).parameters, cost.cost_of(NanoDce().eval()).macs) == (161, 139)
+    assert (cost.cost_of(ZeroDcePp().eval()).parameters, cost.cost_of(ZeroDcePp().eval()).macs) == (10561, 10075)
+
+
+def test_by_hand_and_in_time(monkeypatch):
+    class Slow(zerokd.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 5, 3, padding=1)
+
+        def forward(self, low):
+            torch.arange(10)
+            return {"enhanced": self.conv(low)[:, :3]}
+
+    monkeypatch.setattr(cost, "TIMED_ON", (8, 8))
+    found = cost.cost_of(Slow())
+    assert (found.parameters, found.macs) == (3 * 5 * 9 + 5, 3 * 5 * 9)
+    assert 0 < found.milliseconds < 1000
+
+
+def test_the_machine_is_named():
+    assert cost.machine()["threads"] == torch.get_num_threads()
+    assert cost.machine()["processor"]

@@ -1,0 +1,180 @@
+"""Measures agree with other implementations, photo by photo; what cannot be measured is named."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import zerokd
+from zerokd.errors import DataError, RecipeError
+from zerokd.plugin.catalogue import Catalogue, Entry, Provider
+from zerokd.plugin.host import discover
+from zerokd.student.evaluate import cost
+from zerokd.student.evaluate.evaluate import columns_of, evaluate, pairs_of
+from zerokd.student.evaluate.methods import Method, baselines, gathered
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Three dark photos, and what they should be."""
+    monkeypatch.setattr(cost, "TIMED_ON", (16, 16))
+    generator = np.random.default_rng(0)
+    for name in ("a", "deep/b", "c"):
+        bright = generator.integers(40, 250, (24, 31, 3)).astype(np.uint8)
+        for folder, pixels in (("low", bright // 4), ("high", bright)):
+            path = tmp_path / folder / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    return tmp_path / "low", tmp_path / "high"
+
+
+def pixels(path):
+    with Image.open(path) as image:
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+
+
+def test_it_agrees_with_torchmetrics_on_every_photo(folders):
+    from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
+    catalogue = discover()
+    methods, teacher = gathered((), "bundled", catalogue)
+    found = evaluate(*folders, methods, teacher, columns_of(catalogue, True, True))
+    assert set(found.values) == {"a.png", "c.png", "deep/b.png"}
+    for name, rows in found.values.items():
+        low, high = (pixels(folder / name) for folder in folders)
+        for method in methods:
+            made = method.enhance(low)
+            values = rows[method.name]
+            for group, target in (("reference", high), ("teacher", teacher.enhance(low))):
+                if group == "teacher" and method is teacher:
+                    continue
+                psnr = peak_signal_noise_ratio(made, target, data_range=1.0)
+                assert abs(values[f"{group}.psnr"] - psnr) < 1e-4
+                ssim = structural_similarity_index_measure(made, target, data_range=1.0)
+                assert abs(values[f"{group}.ssim"] - ssim) < 1e-4
+            assert abs(values["alone.brightness"] - made.mean()) < 1e-6
+
+
+def test_means_are_over_photos_and_costs_are_of_models(folders):
+    catalogue = discover()
+    methods, _ = gathered((), None, catalogue)
+    found = evaluate(*folders, methods, None, columns_of(catalogue, True, False))
+    column = next(one for one in found.columns if one.key == "reference.psnr")
+    assert found.mean("gamma", column) == pytest.approx(
+        sum(rows["gamma"]["reference.psnr"] for rows in found.values.values()) / 3
+    )
+    assert list(found.costs) == ["bundled"]
+    told = found.as_json()
+    assert told["methods"]["bundled"]["cost"]["macs_per_pixel"] == 139
+    assert len(told["methods"]["bundled"]["sha256"]) == 64
+    assert told["methods"]["input"]["cost"] is None
+
+
+def test_without_references_and_teacher_each_picture_stands_alone(folders):
+    found = evaluate(folders[0], None, baselines(), None, columns_of(discover(), False, False))
+    assert [one.key for one in found.columns] == ["alone.brightness", "alone.clipped_share", "alone.color_cast"]
+
+
+def test_what_cannot_be_measured_is_named(folders):
+    low, high = folders
+    (low / "broken.png").write_bytes(b"no")
+    (high / "broken.png").write_bytes(b"no")
+    (high / "c.png").unlink()
+    Image.new("RGB", (24, 31)).save(high / "a.png")
+    told = []
+    found = evaluate(low, high, baselines(), None, columns_of(discover(), True, False), lambda *line: told.append(line))
+    assert list(found.values) == ["deep/b.png"]
+    assert found.failed == {
+        "c.png": f"there is no reference c.* in {str(high)!r}",
+        "a.png": "the reference is 24x31, the photo 31x24",
+        "broken.png": "not an image, or damaged at its start",
+    }
+    assert [name for name, text in told if text] == ["c.png", "a.png", "broken.png"]
+
+
+def test_a_photo_that_is_too_small_for_a_measure(folders):
+    Image.new("RGB", (9, 40)).save(folders[0] / "s.png")
+    Image.new("RGB", (9, 40)).save(folders[1] / "s.png")
+    found = evaluate(*folders, baselines(), None, columns_of(discover(), True, False))
+    assert found.failed == {"s.png": "9x40 pixels; 11 on a side are the least"}
+
+
+def test_one_photo_and_its_reference(folders):
+    low, high = folders[0] / "a.png", folders[1] / "c.png"  # of whatever name
+    assert pairs_of(low, high) == ([("a.png", low, high)], {})
+
+
+def test_nothing_to_measure(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        pairs_of(tmp_path / "nowhere", None)
+    with pytest.raises(DataError, match="no photo in"):
+        pairs_of(tmp_path, None)
+    (tmp_path / "a.png").write_text("no")
+    with pytest.raises(DataError, match=r"no photo of .* could be measured"):
+        evaluate(tmp_path, None, baselines(), None, columns_of(discover(), False, False))
+
+
+class Darkness(zerokd.Metric):
+    ports = {"picture": zerokd.Port("what is measured", default="student.enhanced")}
+    better = "lower"
+
+    def forward(self, *, picture):
+        return 1 - picture.mean(dim=(1, 2, 3))
+
+
+class Distance(zerokd.Metric):
+    ports = {"picture": zerokd.Port("measured", default="student.enhanced"), "aim": zerokd.Port("what it should be")}
+    better = "lower"
+
+    def forward(self, *, picture, aim):
+        return (picture - aim).abs().mean(dim=(1, 2, 3))
+
+
+def stranger(monkeypatch, component):
+    spec = zerokd.MetricSpec("mine", target="nowhere:Mine", summary="a test")
+    monkeypatch.setattr(type(spec), "load", lambda self: component if self.name == "mine" else real(self))
+    real = zerokd.ModelSpec.load
+    return Catalogue((*discover().entries, Entry(spec, Provider("mine", "1"))))
+
+
+def test_metrics_of_plugins_are_put_where_their_ports_belong(monkeypatch, folders):
+    catalogue = stranger(monkeypatch, Darkness)
+    found = evaluate(folders[0], None, baselines(), None, columns_of(catalogue, False, False, ["mine"]))
+    rows = found.values["a.png"]["gamma"]
+    assert rows["alone.mine"] == pytest.approx(1 - rows["alone.brightness"], abs=1e-6)
+    catalogue = stranger(monkeypatch, Distance)
+    with pytest.raises(RecipeError, match="compares with something"):
+        columns_of(catalogue, False, False, ["mine"])
+    assert columns_of(catalogue, True, True, ["mine"])[-1].key == "reference.mine"
+    assert columns_of(catalogue, False, True, ["mine"])[-1].key == "teacher.mine"
+
+
+def test_metrics_are_configured(folders):
+    columns = columns_of(discover(), True, False, ["ssim"], ["ssim.window=7"])
+    assert [one.least for one in columns if one.key == "reference.ssim"] == [7]
+    with pytest.raises(RecipeError, match="no --metric psnr is asked for"):
+        columns_of(discover(), True, False, ["ssim"], ["psnr.window=7"])
+    with pytest.raises(RecipeError, match=r"unknown key 'ssim\.windw'"):
+        columns_of(discover(), True, False, ["ssim"], ["ssim.windw=7"])
+
+
+def test_what_is_no_number_is_null(folders, monkeypatch):
+    class Nothing(Darkness):
+        def forward(self, *, picture):
+            return picture.mean(dim=(1, 2, 3)) * float("nan")
+
+    found = evaluate(
+        folders[0], None, baselines(), None, columns_of(stranger(monkeypatch, Nothing), False, False, ["mine"])
+    )
+    assert found.as_json()["methods"]["gamma"]["mean"]["alone.mine"] is None
+
+
+def test_an_unknown_metric_is_told():
+    with pytest.raises(RecipeError, match="unknown metric 'pnsr'"):
+        columns_of(discover(), False, False, ["pnsr"])
+
+
+def test_values_beyond_the_range_are_cut_before_they_are_measured(folders):
+    wild = Method("wild", lambda low: low * 100 - 10)
+    found = evaluate(folders[0], None, [wild], None, columns_of(discover(), False, False))
+    assert all(0 <= rows["wild"]["alone.brightness"] <= 1 for rows in found.values.values())

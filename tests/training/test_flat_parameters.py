@@ -1,0 +1,63 @@
+"""Parameters laid out as one are the same parameters."""
+
+import pytest
+import torch
+from torch import nn
+
+from zerokd.training.flat_parameters import Flat, flattened
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.Conv2d(5, 2, 1), nn.Flatten(), nn.Linear(2 * 36, 1))
+
+
+def test_values_shapes_and_layouts_stay_and_one_tensor_holds_them_all():
+    net = network().to(memory_format=torch.channels_last)
+    before = {name: (one.clone(), one.stride()) for name, one in net.named_parameters()}
+    flat = Flat(list(net.parameters()))
+    for name, one in net.named_parameters():
+        assert torch.equal(one, before[name][0])
+        assert one.stride() == before[name][1]
+        assert one.untyped_storage().data_ptr() == flat.values.untyped_storage().data_ptr()
+    assert flat.values.numel() == sum(one.numel() for one in net.parameters())
+    flat.values.data.mul_(2)
+    assert all(torch.equal(one, 2 * before[name][0]) for name, one in net.named_parameters())
+
+
+def test_gradients_add_up_in_it_and_are_those_of_plain_parameters():
+    plain, laid = network(), network()
+    flat = Flat(list(laid.parameters()))
+    for seed in range(2):
+        x = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+        for net in (plain, laid):
+            net(x).square().sum().backward()
+    wanted = torch.cat([one.grad.reshape(-1) for one in plain.parameters()])
+    assert torch.equal(flat.gradient, wanted)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_adam_on_it_is_adam_on_each(decay):
+    plain, laid = network(), network()
+    flat = Flat(list(laid.parameters()))
+    optimizers = [
+        torch.optim.Adam(plain.parameters(), lr=1e-2, weight_decay=decay, foreach=False),
+        torch.optim.Adam([flat.values], lr=1e-2, weight_decay=decay, fused=True),
+    ]
+    for seed in range(5):
+        x = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+        for net, optimizer in zip((plain, laid), optimizers, strict=True):
+            optimizer.zero_grad(set_to_none=False)
+            net(x).square().sum().backward()
+            optimizer.step()
+    for one, other in zip(plain.parameters(), laid.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_each_type_has_its_own():
+    parameters = [nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(3, dtype=torch.float64))]
+    assert [(one.values.dtype, one.values.numel()) for one in flattened(parameters)] == [
+        (torch.float32, 2),
+        (torch.float64, 3),
+    ]
+    assert flattened([]) == []

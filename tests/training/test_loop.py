@@ -1,0 +1,160 @@
+"""The loop: one step against the same step written by hand, and what happens when numbers stop being finite."""
+
+import copy
+import io
+
+import pytest
+import torch
+from attrs import evolve
+
+import zerokd
+from zerokd.errors import NumericError
+from zerokd.proof.probe import probe
+from zerokd.training.batches import batches
+from zerokd.training.loop import train
+from zerokd.training.nonfinite_policy import Guard
+from zerokd.training.state import Training
+from zerokd.training.step import stepper
+from zerokd.training.step_log import Metrics
+
+CPU = torch.device("cpu")
+INDICES = [0, 1, 2, 3]
+
+
+def run(components, number=0, poison=None):
+    phase = components.phases[number]
+    objective = probe(phase, components, torch.rand(2, 3, 32, 32))
+    if poison:
+        objective.losses["pretraining/smoothness"].forward = poison
+    with Metrics(phase, objective, io.StringIO()) as metrics:
+        one = stepper(phase, objective, components, torch.rand(2, 3, 32, 32), len(INDICES))
+        train(Training(phase, objective, components), one, components, INDICES, metrics, Guard(0))
+    return components.student
+
+
+def test_two_steps_equal_adam_written_out(build):
+    """Adam (Kingma and Ba 2015), the clipped norm and the cosine rate, each from its formula."""
+    components = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4", "data.count=4", "data.held_out=0.0")
+    phase = components.phases[0]
+    twin = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4", "data.count=4", "data.held_out=0.0")
+    objective = probe(twin.phases[0], twin, torch.rand(2, 3, 32, 32))
+    parameters = list(twin.student.parameters())
+    first = [torch.zeros_like(one) for one in parameters]
+    second = [torch.zeros_like(one) for one in parameters]
+    rates = [5e-3, 1e-7 + (5e-3 - 1e-7) * 0.5]  # cosine over two steps: the start, and half way
+    for step, batch in enumerate(batches(twin.data, INDICES, twin.phases[0], 0, CPU), 1):
+        gradients = torch.autograd.grad(objective({"low": batch.low}).total, parameters)
+        norm = torch.cat([one.flatten() for one in gradients]).norm()
+        scale = min(1.0, 0.1 / (float(norm) + 1e-6))
+        for one, gradient, m, v in zip(parameters, gradients, first, second, strict=True):
+            m.mul_(0.9).add_(0.1 * scale * gradient)
+            v.mul_(0.999).add_(0.001 * (scale * gradient) ** 2)
+            with torch.no_grad():
+                one -= rates[step - 1] * (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-8)
+    student = run(components)
+    assert phase.optimizer.weight_decay == 0.0
+    for trained, expected in zip(student.parameters(), parameters, strict=True):
+        torch.testing.assert_close(trained, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_teacher_never_changes_and_student_does(build):
+    components = build()
+    teacher = copy.deepcopy(components.models["teacher"].state_dict())
+    student = copy.deepcopy(components.student.state_dict())
+    run(components, 1)
+    assert all(torch.equal(teacher[key], value) for key, value in components.models["teacher"].state_dict().items())
+    assert not all(torch.equal(student[key], value) for key, value in components.student.state_dict().items())
+
+
+def test_the_average_starts_at_the_student_and_follows_it_by_its_decay(build):
+    components = build("models.ema.decay=0.75")
+    average, student = components.averages["ema"], components.student
+    torch.nn.init.ones_(student.e_conv1.point_conv.bias)
+    phase = components.phases[1]
+    training = Training(phase, probe(phase, components, torch.rand(2, 3, 32, 32)), components)
+    assert torch.equal(average.model.e_conv1.point_conv.bias, student.e_conv1.point_conv.bias)
+    torch.nn.init.constant_(student.e_conv1.point_conv.bias, 5.0)
+    training.descend(0)  # the stored gradient is 0, so the student stays
+    torch.testing.assert_close(average.model.e_conv1.point_conv.bias, torch.full((4,), 2.0))
+    training.descend(1)
+    torch.testing.assert_close(average.model.e_conv1.point_conv.bias, torch.full((4,), 2.75))
+
+
+@pytest.mark.parametrize("poison", ["value", "gradient"])
+def test_a_gradient_that_is_not_finite_changes_no_parameter_and_names_term_and_image(build, poison):
+    components = build()
+
+    def forward(*, image):
+        value = image.mean(dim=(1, 2, 3))
+        return value * float("nan") if poison == "value" else (value * 0).abs().sqrt()
+
+    before = copy.deepcopy(components.student.state_dict())
+    with pytest.raises(NumericError) as caught:
+        run(components, poison=forward)
+    assert all(torch.equal(before[key], value) for key, value in components.student.state_dict().items())
+    text = str(caught.value)
+    assert "stage 'pretrain', step 1" in text
+    assert "dead_leaves/" in text
+    what = "values" if poison == "value" else "gradient"
+    assert f"{what} not finite: pretraining.smoothness, on dead_leaves/" in text
+    assert caught.value.exit_code == 4
+
+
+def test_the_sum_by_an_aggregator_is_the_plain_sum_but_for_rounding(build):
+    settings = ("stages.distill.epochs=3", 'terms.task.color.when={every="2 steps"}')
+    plain = run(build(*settings), 1)
+    summed = run(build(*settings, 'stages.distill.aggregate={use="sum"}'), 1)
+    for one, other in zip(plain.parameters(), summed.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-5)
+
+
+class Recorded(zerokd.Aggregator):
+    """Follows the first term alone, and keeps what it was given."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+        self.given = []
+
+    def forward(self, gradients):
+        self.calls += 1
+        self.given.append(gradients.clone())
+        return gradients[0]
+
+
+def aggregating(components, aggregator, number=0):
+    phases = list(components.phases)
+    phases[number] = evolve(phases[number], aggregator=aggregator, aggregate="mine")
+    return evolve(components, phases=tuple(phases))
+
+
+def test_an_aggregator_gets_a_row_for_each_term_that_weighs_and_is_followed(build):
+    settings = ("terms.pretraining.color.monitor=true", 'terms.pretraining.exposure.when={every="2 steps"}')
+    recorded = Recorded()
+    mixed = aggregating(build("stages.pretrain.epochs=1", "stages.pretrain.batch=2", *settings), recorded)
+    student = run(mixed)
+    assert [len(rows) for rows in recorded.given] == [2, 1]  # exposure rests at every second step
+    assert recorded.given[0].shape[1] == student.parameter_count()
+
+
+def test_one_term_alone_by_an_aggregator_is_that_term(build):
+    """Following the first of three terms equals an objective of that term, from the first step to the last."""
+    alone = build("terms.pretraining.smoothness.monitor=true", "terms.pretraining.color.monitor=true")
+    mixed = build()
+    labels = [term.label for term in mixed.phases[0].terms]
+    assert labels[0] == "pretraining.exposure"
+    one, other = run(alone), run(aggregating(mixed, Recorded()))
+    for expected, trained in zip(one.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(trained, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_gradient_that_an_aggregator_spoils_is_told_as_its_own(build):
+    class Spoilt(Recorded):
+        def forward(self, gradients):
+            return super().forward(gradients) * (float("nan") if self.calls > 1 else 1)
+
+    components = aggregating(build("stages.pretrain.batch=2"), Spoilt())
+    with pytest.raises(NumericError) as caught:
+        run(components)
+    assert "step 2" in str(caught.value)
+    assert "what aggregator 'mine' makes of them, or its norm, is not" in str(caught.value)

@@ -1,0 +1,76 @@
+"""Steps that are not finite are left out as often as was asked for, and no more."""
+
+import json
+
+import pytest
+import torch
+from rich.console import Console
+
+from zerokd.errors import NumericError
+from zerokd.run.folder import RunFolder
+from zerokd.run.progress import Progress
+from zerokd.run.session import account, execute, prepare
+from zerokd.training.batches import Batch
+from zerokd.training.nonfinite import Failure, NotFiniteError
+from zerokd.training.nonfinite_policy import Guard
+
+FAILURE = Failure("pretrain", 1, 0, Batch(0, torch.zeros(1, 3, 8, 8), ("a",)), {})
+
+
+def test_none_may_be_left_out_by_default():
+    with pytest.raises(NotFiniteError):
+        Guard(0).leave_out(FAILURE)
+
+
+def test_the_cap_holds():
+    guard = Guard(2)
+    guard.leave_out(FAILURE)
+    guard.leave_out(FAILURE)
+    assert guard.skipped == 2
+    with pytest.raises(NotFiniteError):
+        guard.leave_out(FAILURE)
+
+
+def poisoned(build, *settings, steps):
+    """A plan whose smoothness is NaN at some of its first stage's steps, counted from 1."""
+    plan = prepare(build("stages.pretrain.epochs=3", *settings), torch.device("cpu"))
+    loss, calls = plan.objectives[0].losses["pretraining/smoothness"], []
+    real = loss.forward
+
+    def forward(**ports):
+        if not torch.is_grad_enabled():
+            return real(**ports)
+        calls.append(ports)
+        return real(**ports) * (float("nan") if len(calls) in steps else 1.0)
+
+    loss.forward = forward
+    return plan
+
+
+def run(plan, path):
+    folder, console = RunFolder.create("paper", path), Console(record=True, width=300)
+    execute(plan, folder, {}, account(plan), Progress(console))
+    return folder, console.export_text()
+
+
+def test_a_step_that_is_left_out_changes_nothing_is_said_and_is_written(build, tmp_path, capsys):
+    plan = poisoned(build, 'on_nonfinite="skip"', "stages.distill.batch=4", steps=[2])
+    folder, said = run(plan, tmp_path / "run")
+    lines = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
+    (skipped,) = [line for line in lines if line["kind"] == "skipped"]
+    assert (skipped["stage"], skipped["step"]) == ("pretrain", 2)
+    assert skipped["terms"] == [{"name": "pretraining.smoothness", "what": "values", "images": skipped["images"]}]
+    steps = [line["step"] for line in lines if line["kind"] == "step" and line["stage"] == "pretrain"]
+    assert 2 not in steps
+    assert len(steps) == plan.components.phases[0].clock.steps - 1
+    assert json.loads(folder.manifest.read_text())["result"]["skipped_steps"] == 1
+    assert "pretrain: step 2 was LEFT OUT, it is not finite: pretraining.smoothness" in said
+    assert all(torch.isfinite(one).all() for one in plan.components.student.parameters())
+    assert not folder.failure.exists()
+
+
+def test_beyond_the_cap_the_run_ends(build, tmp_path, capsys):
+    plan = poisoned(build, 'on_nonfinite="skip"', "skip_at_most=1", steps=[1, 2])
+    with pytest.raises(NumericError, match="step 2: training stopped being finite"):
+        run(plan, tmp_path / "run")
+    assert (tmp_path / "run/failure/report.json").exists()

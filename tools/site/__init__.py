@@ -1,0 +1,1 @@
+"""The generated part of the documentation site: ``python -m tools.site`` writes it, ``--check`` says what is stale."""

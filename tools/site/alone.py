@@ -1,0 +1,134 @@
+"""What minimising one loss alone does to a student that works: ``python -m tools.site.alone``, minutes on a CPU.
+
+A stage whose only term is least when nothing changes would be refused. Here that is what is to be seen, so the
+objective is built and followed without the proof.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from PIL import Image
+from torch import Tensor
+
+import zerokd
+from tools.site.site import PICTURES, first_party
+from zerokd.data.dead_leaves import DeadLeaves
+from zerokd.describe.snippet import snippet
+from zerokd.objective.graph import Graph
+from zerokd.objective.objective import Objective
+from zerokd.plugin.catalogue import Catalogue, Entry
+from zerokd.plugin.loading import load_component
+from zerokd.recipe.build.components import Components
+from zerokd.recipe.build.resolver import resolve
+from zerokd.recipe.schema.recipe import validate
+from zerokd.recipe.toml.document import parse_document
+from zerokd.recipe.toml.format import value_text
+from zerokd.training.batches import batches, to_float
+from zerokd.training.state import Training
+
+STEPS, BATCH, SIDE = 300, 4, 128
+SHOWN, SHOWN_SEED, SHOWN_SIDE = (21, 1), 7, 176  # scenes that nothing here is trained on
+FIRST, IN_FRONT = Path("docs/pictures/before_after.webp"), (0, 21, 30, 1)  # the site's first picture
+GAP, QUALITY = 4, 75  # pixels between two pictures; of WebP
+OTHERS = ("illumination", "zerokd-retinex:retinex")  # an output that the student lacks, and a model that has it
+RECIPE = """
+name = "alone"
+run = ["alone"]
+data = {{ use = "dead_leaves", size = {side}, count = {count}, lit = 0.3, held_out = 0.0 }}
+stages.alone = {{ use = "{stage}", objective = "{group}", epochs = 1, batch = {batch} }}
+[models]
+student = {student}
+teacher = {{ use = "zero_dce_pp", weights = "bundled" }}
+ema = {{ average_of = "student" }}
+"""
+
+
+def recipe_text(entry: Entry, student: Path, vgg: str) -> str:
+    """A recipe of one term, the one that the component's page shows, and of a trained student to start from."""
+    loss: Any = load_component(entry)
+    term = snippet(entry, loss)
+    read = " ".join([term, *(port.default or "" for port in loss.ports.values())])
+    group = term.removeprefix("[terms.").split(".")[0]
+    use = {"use": "nano_dce", "weights": str(student)} if f"student.{OTHERS[0]}" not in read else {"use": OTHERS[1]}
+    head = RECIPE.format(
+        side=SIDE,
+        count=BATCH * STEPS,
+        batch=BATCH,
+        student=value_text(use),
+        stage="self_supervised" if group == "task" else "distillation",
+        group=group,
+    )
+    return head + term + (f"weights = {value_text(vgg)}\n" if entry.spec.name == "vgg_perceptual" else "")
+
+
+def train_alone(text: str, catalogue: Catalogue) -> tuple[Tensor, Tensor, Tensor]:
+    """Scenes (N, 3, H, W), and what the student makes of them before and after descending the recipe's only stage."""
+    document = parse_document(text, "alone.toml")
+    components = resolve(validate(document), document, catalogue)
+    low = scenes(SHOWN)
+    before = _enhanced(components, low)
+    (phase,) = components.phases
+    training = Training(phase, Objective(phase, Graph(phase, components)), components)
+    order = list(range(len(components.data)))
+    for step, batch in enumerate(batches(components.data, order, phase, components.seed, low.device)):
+        training.forget()
+        training.objective(phase.stage.inputs(batch.low), step).total.backward()
+        training.clip()
+        training.descend(step)
+    return low, before, _enhanced(components, low)
+
+
+def scenes(indices: tuple[int, ...]) -> Tensor:
+    """Generated scenes (N, 3, H, W) as they are."""
+    source = DeadLeaves(count=max(indices) + 1, size=SHOWN_SIDE, seed=SHOWN_SEED)
+    return to_float([source[index] for index in indices], torch.device("cpu"))
+
+
+@torch.no_grad()
+def _enhanced(components: Components, low: Tensor) -> Tensor:
+    enhanced: Tensor = components.student.eval()(low)["enhanced"]
+    components.student.train()
+    return enhanced
+
+
+def sheet(columns: tuple[Tensor, ...]) -> Image.Image:
+    """A row a scene, a column a batch, on nothing."""
+    count, side = len(columns[0]), columns[0].shape[-1]
+    size = [number * (side + GAP) - GAP for number in (len(columns), count)]
+    made = Image.new("RGBA", (size[0], size[1]))
+    for left, batch in enumerate(columns):
+        for top, image in enumerate(batch):
+            pixels = (255 * image).round().byte().permute(1, 2, 0).numpy()
+            made.paste(Image.fromarray(pixels), (left * (side + GAP), top * (side + GAP)))
+    return made
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--vgg", default="imagenet", show_default=True, help="Weights of vgg_perceptual.")
+@click.option("--root", default=".", type=click.Path(exists=True, path_type=Path), help="The project's folder.")
+def main(names: tuple[str, ...], vgg: str, root: Path) -> None:
+    """Draw the losses of these NAMES for their pages; without any, all of them and the site's first picture."""
+    torch.set_num_threads(1)
+    entries = first_party(root)
+    (root / PICTURES).mkdir(parents=True, exist_ok=True)
+    if not names:
+        low = scenes(IN_FRONT)
+        pairs = zip(low, zerokd.load()(low), strict=True)
+        sheet(tuple(torch.stack(pair) for pair in pairs)).save(root / FIRST, quality=QUALITY, method=6)
+    with as_file(files("zerokd.assets") / "nano_dce.safetensors") as student:
+        for entry in entries:
+            if entry.spec.kind == "losses" and (not names or entry.spec.name in names):
+                columns = train_alone(recipe_text(entry, student, vgg), Catalogue(tuple(entries)))
+                path = root / PICTURES / f"{entry.spec.name}.webp"
+                sheet(columns).save(path, quality=QUALITY, method=6)
+                click.echo(f"{path}: mean {columns[1].mean():.3f} became {columns[2].mean():.3f}")
+
+
+if __name__ == "__main__":
+    main()

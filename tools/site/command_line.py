@@ -1,0 +1,47 @@
+"""The reference of the command line, from the commands themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from tools.site.markdown import code, from_docstring, page, table
+from zerokd.cli import COMMANDS, zerokd
+
+
+def command_line_page() -> str:
+    """Every command with its arguments and options."""
+    top = click.Context(zerokd, info_name="zerokd")
+    about = (
+        "`zerokd COMMAND --help` says the same. [Exit codes and environment variables](environment.md) have a page of "
+        "their own. Completion of commands, components and recipes in the shell: "
+        '`eval "$(_ZEROKD_COMPLETE=bash_source zerokd)"` (or `zsh_source`; fish: `fish_source | source`).'
+    )
+    rows = [(f"[`zerokd {name}`](#zerokd-{name})", told) for name, told in COMMANDS.items()]
+    parts = [_command(name, top) for name in COMMANDS]
+    return page("# Command line", about, table(("command", "does"), rows), "\n".join(_options(zerokd, top)), *parts)
+
+
+def _command(name: str, top: click.Context) -> str:
+    command = zerokd.get_command(top, name)
+    assert command is not None, "every name has a module"
+    context = click.Context(command, info_name=name, parent=top)
+    usage = " ".join(["zerokd", name, *command.collect_usage_pieces(context)])
+    paragraphs = (" ".join(one.split()) for one in (command.help or "").split("\n\n"))
+    return "\n\n".join(
+        [
+            f"## zerokd {name}",
+            f"```text\n{usage}\n```",
+            *(from_docstring(one) for one in paragraphs),
+            *_options(command, context),
+        ]
+    )
+
+
+def _options(command: click.Command, context: click.Context) -> Iterator[str]:
+    """Their table, as their own help tells of them."""
+    records = [one.get_help_record(context) for one in command.get_params(context) if isinstance(one, click.Option)]
+    rows = [(code(names), told) for names, told in filter(None, records) if "--help" not in names]
+    if rows:
+        yield table(("option", "does"), rows)

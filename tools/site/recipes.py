@@ -1,0 +1,97 @@
+"""Pages of the recipes that ship, and where they use which component."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from tools.site.component import Place
+from tools.site.markdown import fenced, page
+from zerokd.plugin.catalogue import Entry
+
+KINDS_AT = {  # the kind of component that `use` names in such a table; a term's adapters are found by their key
+    "data": "data",
+    "models": "models",
+    "stages": "stages",
+    "terms": "losses",
+    "metrics": "metrics",
+    "observers": "observers",
+    "augment": "augmentations",
+    "aggregate": "aggregators",
+    "params": "schedules",
+}
+
+
+@frozen
+class Shipped:
+    """A recipe's file, its place in the project, and its text."""
+
+    name: str
+    path: str
+    text: str
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        return tomllib.loads(self.text)
+
+
+def shipped(root: Path) -> list[Shipped]:
+    """All recipes of the project and of its packages, the project's first."""
+    files = [*sorted(root.glob("recipes/*.toml")), *sorted(root.glob("plugins/*/recipes/*.toml"))]
+    files.sort(key=lambda file: (file.parent.parent != root, file.name != "paper.toml"))
+    return [Shipped(one.stem, str(one.relative_to(root)), one.read_text(encoding="utf-8")) for one in files]
+
+
+def places(entry: Entry, recipes: list[Shipped], up: str) -> list[Place]:
+    """Where recipes use a component; ``up`` leads from its page to the folder of the recipes' pages."""
+    return [
+        Place(f"{up}/{one.name}.md", f"{one.name}.toml", key)
+        for one in recipes
+        for kind, use, key in _uses(one.tables)
+        if kind == entry.spec.kind and entry.is_called(use)
+    ]
+
+
+def recipe_page(recipe: Shipped) -> str:
+    """A recipe as it ships: what its head says, how to run it, all of it."""
+    return page(
+        f"# {recipe.path}",
+        f"```console\n$ zerokd run {recipe.path}\n```",
+        fenced("toml", recipe.text),
+    )
+
+
+def recipes_page(recipes: list[Shipped]) -> str:
+    """All of them, each with the first paragraph of its head."""
+    lines = [f"* [{one.path}]({one.name}.md): {_about(one.text)}" for one in recipes]
+    return page("# Recipes that ship", "\n".join(lines))
+
+
+def _about(text: str) -> str:
+    """The first paragraph of the comment at a recipe's head."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("#:"):
+            continue
+        if not line.startswith("# ") or line.startswith("# Goal"):
+            break
+        lines.append(line.removeprefix("# "))
+    return " ".join(lines).rstrip(".") + "."
+
+
+def _uses(table: dict[str, Any], kind: str = "", path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str]]:
+    """Every component that is named below a table: its kind, its name, the dotted key."""
+    for key, value in table.items():
+        here = (*path, key)
+        below = "schedules" if kind == "losses" and key == "weight" else KINDS_AT.get(key, kind)
+        if key == "adapt":
+            names = [one if isinstance(one, str) else one["use"] for one in value]
+            yield from (("adapters", name, ".".join(path)) for name in names)
+        elif key == "use":
+            yield kind, value, ".".join(path)
+        elif isinstance(value, dict) and key != "on":
+            yield from _uses(value, below, here)

@@ -1,0 +1,90 @@
+"""The recipe as a run uses it, every default filled in, and where each of its values comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from zerokd.errors import KeyPath, Problem, RecipeError
+from zerokd.plugin.catalogue import Catalogue
+from zerokd.recipe.build.configure import configure, uses
+from zerokd.recipe.schema.recipe import Metric, Recipe, Term
+from zerokd.recipe.toml.document import Document
+from zerokd.recipe.toml.format import header_text, key_text, value_text
+
+DEFAULT = "default"
+WIDEST = 44  # a longer line does not push the comments of all others to the right
+Line = tuple[str, str]  # TOML, and the origin of what it says
+
+
+def resolved(recipe: Recipe, document: Document, catalogue: Catalogue) -> dict[str, Any]:
+    """The tables of a recipe with the defaults of its components and of their ports. Nothing is built.
+
+    Raises:
+        RecipeError: a component cannot be found or imported, or its config is wrong.
+    """
+    tables = recipe.model_dump(exclude_none=True, by_alias=True)
+    problems: list[Problem] = []
+    for path, table in uses(recipe):
+        try:
+            _, component, config = configure(table, path, document, catalogue)
+        except RecipeError as error:
+            problems += error.at(document.value_place((*path, "use"))).problems
+            continue
+        filled: Any = tables
+        for part in path:
+            filled = filled[part]
+        filled.update(config.model_dump(exclude_none=True, by_alias=True))
+        if isinstance(table, Term | Metric):
+            defaults = {name: port.default for name, port in component.ports.items() if port.default is not None}
+            filled["on"] = {**defaults, **table.on}
+    if problems:
+        raise RecipeError(*problems)
+    return tables
+
+
+def annotated(tables: dict[str, Any], document: Document) -> str:
+    """The tables as TOML, each value with its origin as a comment: a file and line, an option, or ``default``."""
+    lines = list(_lines(tables, (), document))
+    width = max((len(text) for text, origin in lines if origin and len(text) <= WIDEST), default=0)
+    return "".join(f"{text:<{width}}  # {origin}\n" if origin else f"{text}\n" for text, origin in lines)
+
+
+def _lines(table: dict[str, Any], path: KeyPath, document: Document) -> Iterator[Line]:
+    """A table's own values first, for what follows a header belongs to it; then the tables inside it."""
+    for key, value in table.items():
+        if not _has_header(value):
+            yield f"{key_text(key)} = {value_text(value)}", origin(document, (*path, key))
+    for key, value in table.items():
+        if not _has_header(value):
+            continue
+        inner, name = (*path, key), header_text((*path, key))
+        if isinstance(value, dict):
+            if not all(_has_header(one) for one in value.values()):
+                yield from (("", ""), (f"[{name}]", ""))
+            yield from _lines(value, inner, document)
+            continue
+        for index, one in enumerate(value):
+            yield from (("", ""), (f"[[{name}]]", ""))
+            yield from _lines(one, (*inner, index), document)
+
+
+def origin(document: Document, path: KeyPath) -> str:
+    """Where the value at a path of the resolved tables was written."""
+    written: Any = document.tables
+    for depth, part in enumerate(path):
+        if isinstance(written, str) and path[depth:] == ("use",):
+            break  # a component that needs no table, as in adapt = ["gap"]
+        try:
+            written = written[part]
+        except (KeyError, IndexError, TypeError):
+            return DEFAULT
+    place = document.value_place(path)
+    told = f"{place.file}:{place.line}" if place.line else place.file
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in told)
+
+
+def _has_header(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return bool(value) and all(isinstance(one, dict) for one in value)
+    return isinstance(value, dict) and bool(value)

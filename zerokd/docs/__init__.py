@@ -1,1 +1,0 @@
-"""The generated part of the documentation site: ``python -m zerokd.docs`` writes it, ``--check`` says what is stale."""

@@ -1,0 +1,69 @@
+"""The models of a recipe: built from its seed, given their weights, frozen or trained."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import torch
+
+from zerokd.objective.models import TRAINED, Average
+from zerokd.plugin.contracts import Model
+from zerokd.recipe.build.builder import Builder
+from zerokd.recipe.build.names import Names
+from zerokd.recipe.build.pretrained import install_weights
+from zerokd.recipe.schema import recipe as schema
+
+
+def build_models(builder: Builder, recipe: schema.Recipe, names: Names) -> dict[str, Model]:
+    """Every model with its weights; all but the trained one are frozen."""
+    if TRAINED not in names.within("models") and names.sure("models"):
+        builder.unbuilt.add(("models", TRAINED))
+        builder.report(
+            f"models lacks {TRAINED!r}, the model that is trained",
+            builder.document.key_place(("models",)),
+            code="missing-key",
+        )
+    built = {}
+    for name, table in recipe.models.items():
+        if not isinstance(table, schema.Network):
+            continue
+        torch.manual_seed(recipe.seed)  # anew for each: no model's weights depend on its neighbours
+        model = builder.build(table, ("models", name))
+        if model is None:
+            continue
+        built[name] = model
+        with builder.place(builder.document.value_place(("models", name, "weights"))):
+            spec = builder.catalogue.find("models", table.use).spec
+            builder.origins[f"models.{name}"] |= install_weights(model, table.weights, spec, recipe.seed)
+        if name != TRAINED:
+            model.requires_grad_(False).eval()
+            _needs_weights(builder, name, names)
+    return built
+
+
+def _needs_weights(builder: Builder, name: str, names: Names) -> None:
+    """A frozen model with random weights would teach noise; that is never what was meant."""
+    if "weights" not in names.within("models", name):
+        hints = (f'add weights = "bundled" or a path under [models.{name}]',)
+        builder.report(
+            f"models.{name} is frozen and has no weights",
+            builder.document.key_place(("models", name)),
+            *hints,
+            code="unknown-signal",
+        )
+
+
+def build_averages(builder: Builder, recipe: schema.Recipe, models: Mapping[str, Model]) -> dict[str, Average]:
+    """Every moving average, as a copy of the model that it follows."""
+    built = {}
+    for name, table in recipe.models.items():
+        if not isinstance(table, schema.Average):
+            continue
+        if table.average_of != TRAINED:
+            place = builder.document.value_place(("models", name, "average_of"))
+            builder.report(f"only {TRAINED!r} changes during a run and can be averaged", place, code="unknown-signal")
+        elif table.average_of in models:
+            average = copy.deepcopy(models[table.average_of]).requires_grad_(False).eval()
+            built[name] = Average(table.average_of, average, table.decay)
+    return built

@@ -1,0 +1,38 @@
+"""The weights a recipe gives a model: none, bundled with its plugin, or a file."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+
+from torch import nn
+
+from zerokd.errors import Problem, RecipeError
+from zerokd.files.digest import sha256
+from zerokd.files.weights import load_into, read_weights, weights_path
+from zerokd.plugin.specs import Spec
+
+BUNDLED = "bundled"
+
+
+def install_weights(model: nn.Module, weights: str | None, spec: Spec, seed: int) -> dict[str, str]:
+    """Load what ``weights`` means into a model; what it came from and its SHA-256, for the manifest.
+
+    Raises:
+        WeightsError: the file cannot be read or does not fit.
+        RecipeError: ``"bundled"``, and the model's plugin ships none.
+    """
+    if weights is None:
+        return {"weights": f"random, seed {seed}"}
+    if weights != BUNDLED:
+        path = weights_path(weights)
+        load_into(model, read_weights(path)[0], str(path))
+        return {"weights": str(path), "sha256": sha256(path)}
+    bundled = getattr(spec, "bundled", None)
+    if bundled is None:
+        raise RecipeError(
+            Problem(f"model {spec.name!r} ships no weights", hints=("give a path instead",), code="weights-unusable")
+        )
+    package, _, name = bundled.partition(":")
+    with as_file(files(package) / name) as path:
+        load_into(model, read_weights(path)[0], bundled)
+        return {"weights": f"bundled {name}", "sha256": sha256(path)}

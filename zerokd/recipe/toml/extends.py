@@ -1,0 +1,85 @@
+"""Recipes that extend others: ``extends = "paper.toml"`` takes that file and lays the recipe's own tables over it.
+
+Tables merge key by key; any other value replaces the old one. A table that says what it is, by ``use`` or
+``average_of``, replaces the old one whole: a term with another loss never inherits the config of the one before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zerokd.errors import KeyPath, Problem, RecipeError
+from zerokd.recipe.toml.document import Document, read_document
+
+EXTENDS = "extends"
+LONGEST = 8  # files in a chain
+WHOLE = ("use", "average_of")  # a table with one of these keys is a component of its own
+
+
+def read_recipe(path: Path | str) -> Document:
+    """The document in a file, with all that it extends.
+
+    Raises:
+        RecipeError: it or a file that it extends cannot be used, or they extend one another in a circle.
+    """
+    chain = [read_document(path)]
+    while EXTENDS in chain[-1].tables:
+        chain.append(_base(chain))
+    merged = chain.pop()
+    for child in reversed(chain):
+        merged = extend(merged, child)
+    return merged
+
+
+def extend(base: Document, child: Document) -> Document:
+    """``child`` laid over ``base``: what it replaces has no place in the base's texts any more."""
+    own = {key: value for key, value in child.tables.items() if key != EXTENDS}
+    replaced = frozenset(_replaced(base.tables, own, ()))
+    kept = (source.without(replaced) for source in base.sources)
+    consumed = frozenset({(EXTENDS,)})
+    return Document(_merged(base.tables, own), (*(source.without(consumed) for source in child.sources), *kept))
+
+
+def _base(chain: list[Document]) -> Document:
+    """The file that the last document of a chain extends."""
+    last = chain[-1]
+    name, place = last.tables[EXTENDS], last.value_place((EXTENDS,))
+    if not isinstance(name, str):
+        hint = 'write extends = "paper.toml"; the path counts from the folder of the file that says it'
+        raise RecipeError(Problem(f"{EXTENDS} names one other recipe in quotes", place, (hint,), code="extends"))
+    path = os.path.join(os.path.dirname(last.file), name)
+    try:
+        base = read_document(path)
+    except RecipeError as error:
+        told = tuple(line for problem in error.problems for line in str(problem).splitlines())
+        raise RecipeError(Problem(f"cannot extend {name!r}", place, told, code="extends")) from None
+    files = [one.file for one in chain]
+    if os.path.realpath(path) in map(os.path.realpath, files):
+        circle = " -> ".join([*files, path])
+        raise RecipeError(Problem(f"recipes extend one another in a circle: {circle}", place, code="extends"))
+    if len(chain) == LONGEST:
+        hint = f"the chain is {' -> '.join([*files, path])}"
+        raise RecipeError(Problem(f"more than {LONGEST} recipes extend one another", place, (hint,), code="extends"))
+    return base
+
+
+def _merges(old: Any, new: Any) -> bool:
+    return isinstance(old, dict) and isinstance(new, dict) and not any(key in new for key in WHOLE)
+
+
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Both tables as one, in the order of the old one, then of the new one."""
+    inner = {key: _merged(old[key], value) for key, value in new.items() if _merges(old.get(key), value)}
+    return {**old, **new, **inner}
+
+
+def _replaced(old: dict[str, Any], new: dict[str, Any], at: KeyPath) -> Iterator[KeyPath]:
+    """The paths of what is in the old table and is replaced by something in the new one."""
+    for key in old.keys() & new.keys():
+        if _merges(old[key], new[key]):
+            yield from _replaced(old[key], new[key], (*at, key))
+        else:
+            yield (*at, key)

@@ -1,0 +1,139 @@
+"""A student for Python programs: an image in, the same kind of image out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from PIL import Image
+
+from zerokd.student.enhance.engines import NAMES, Engine, choose, look
+from zerokd.student.enhance.jobs import enhanced
+from zerokd.student.location import BUNDLED, student_file
+
+if TYPE_CHECKING:  # torch takes seconds, and arrays and photos do without it
+    from torch import Tensor
+
+    from zerokd.plugin.contracts import Model
+
+MODES = ("RGB", "RGBA", "L", "LA")
+
+
+class Enhancer:
+    """What :func:`load` gives: call it with an image.
+
+    * a ``PIL.Image`` gives a ``PIL.Image`` of the same size, in RGB, or RGBA where it has transparency;
+    * a NumPy array (H, W, 3 or 4), uint8, uint16 or float32 in [0, 1], gives an array like it; a fourth
+      channel is kept;
+    * a PyTorch tensor, floats (3, H, W) or (N, 3, H, W) in [0, 1], gives a tensor like it, with gradient if asked for.
+
+    Example:
+        >>> import numpy, zerokd
+        >>> student = zerokd.load()
+        >>> dark = numpy.full((4, 6, 3), 30, numpy.uint8)
+        >>> bright = student(dark)
+        >>> bright.shape, bright.dtype, bool((bright > dark).all())
+        ((4, 6, 3), dtype('uint8'), True)
+    """
+
+    def __init__(
+        self,
+        path: str | Path = BUNDLED,
+        plugins: Iterable[str | Path] = (),
+        engine: str = "auto",
+        threads: int | None = None,
+    ):
+        self.path = student_file(path)
+        self._plugins = tuple(Path(plugin) for plugin in plugins)
+        self._engine, self._threads = engine, threads
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What computes arrays and photos: the student compiled to C, onnxruntime, or PyTorch."""
+        return choose(self.path, self._engine, threads=self._threads or 0, plugins=self._plugins)
+
+    @cached_property
+    def model(self) -> Model:
+        """The network itself, in eval mode on the CPU: (N, 3, H, W) to its outputs by name."""
+        from zerokd.student.load import load_model
+
+        return load_model(self.path, self._plugins)
+
+    @overload
+    def __call__(self, image: Image.Image, strength: float = 1.0) -> Image.Image: ...
+    @overload
+    def __call__(self, image: np.ndarray, strength: float = 1.0) -> np.ndarray: ...
+    @overload
+    def __call__(self, image: Tensor, strength: float = 1.0) -> Tensor: ...
+    def __call__(self, image: Any, strength: float = 1.0) -> Any:
+        """The image, brightened. ``strength`` is in [0, 2]: 0 leaves it as it is, 1 is the student as trained.
+
+        Raises:
+            TypeError: it is none of the kinds above.
+            ValueError: its shape, type, or the strength is not what is said above.
+        """
+        if not 0 <= strength <= 2:
+            raise ValueError(f"strength is {strength}, not in [0, 2]")
+        if isinstance(image, Image.Image):
+            return self._photo(image, strength)
+        if isinstance(image, np.ndarray):
+            return self._array(image, strength)
+        if type(image).__module__.partition(".")[0] == "torch":
+            return self._tensor(image, strength)
+        raise TypeError(f"an image is a PIL.Image, a NumPy array or a PyTorch tensor, not {type(image).__name__}")
+
+    def _photo(self, image: Image.Image, strength: float) -> Image.Image:
+        if image.mode.startswith(("I", "F")):
+            raise ValueError(f"a PIL image of mode {image.mode} has no scale; give an array of uint16 or float32")
+        pixels = np.array(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+        return Image.fromarray(self._array(pixels, strength))
+
+    def _array(self, image: np.ndarray, strength: float) -> np.ndarray:
+        if image.dtype not in (np.uint8, np.uint16, np.float32):
+            raise ValueError(f"pixels are uint8, uint16 or float32 in [0, 1], not {image.dtype}")
+        if image.ndim != 3 or image.shape[2] not in (3, 4) or not image.size:
+            raise ValueError(f"an array is (H, W, 3) or (H, W, 4), not {image.shape}")
+        return enhanced(np.ascontiguousarray(image), self.engine, strength, self._threads or os.cpu_count() or 1)
+
+    def _tensor(self, image: Any, strength: float) -> Any:
+        from zerokd.models.le_curve import le_curve
+
+        if not image.is_floating_point() or image.ndim not in (3, 4) or image.shape[-3] != 3:
+            raise ValueError(f"a tensor is (3, H, W) or (N, 3, H, W) of floats, not {tuple(image.shape)} {image.dtype}")
+        low = image if image.ndim == 4 else image[None]
+        outputs = self.model.to(low.device)(low)
+        signal = self.model.outputs().get("curve_map")
+        if strength == 1:
+            made = outputs["enhanced"]
+        elif signal and signal.iterations:
+            made = le_curve(low, (outputs["curve_map"] * strength).clamp(-1, 1), signal.iterations)
+        else:
+            made = low + min(strength, 1.0) * (outputs["enhanced"] - low)
+        return made if image.ndim == 4 else made[0]
+
+
+def load(
+    path: str | Path = BUNDLED,
+    plugins: Iterable[str | Path] = (),
+    engine: str = "auto",
+    threads: int | None = None,
+) -> Enhancer:
+    """The student in a file that a run left; without one, the student that ships in the package.
+
+    ``zerokd.load("student.safetensors")(image)`` is the image, brightened. ``plugins`` are one-file plugins, as
+    ``--plugin`` has them; ``engine`` ("c", "onnx", "torch") and ``threads`` are for arrays and photos, by default the
+    fastest engine that is there, and every core.
+
+    Raises:
+        ValueError: there is no such engine, or less than one thread.
+        WeightsError: the file cannot be used; told at once where it is not a student's, else at the first image.
+    """
+    if engine not in ("auto", *NAMES) or (threads is not None and threads < 1):
+        raise ValueError(f"engine is {engine!r}, of auto, {', '.join(NAMES)}; threads is {threads}, at least 1")
+    found = Enhancer(path, plugins, engine, threads)
+    look(found.path)
+    return found

@@ -1,0 +1,65 @@
+"""What was enhanced already: a small record for each output, so that no work is done twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from zerokd.files.digest import sha256
+
+FOLDER = ".zerokd"  # beside the outputs
+
+
+@frozen
+class Ledger:
+    """Records below ``root``, for outputs made with the same ``settings``.
+
+    A record is written before its outputs take their places. It keeps the fingerprints of what stood there before, so
+    that an output of ours is known as ours whenever the process ends.
+    """
+
+    root: Path
+    settings: dict[str, Any]
+
+    def is_done(self, name: str, source: str, outputs: list[Path]) -> bool:
+        """Whether the outputs were made of a file with the SHA-256 ``source``, and nobody changed them since."""
+        record = self._read(name)
+        if record.get("source") != source or record.get("settings") != self.settings:
+            return False
+        made = record.get("outputs", {})
+        return all(path.is_file() and made.get(path.name, [""])[0] == sha256(path) for path in outputs)
+
+    def strange(self, name: str, outputs: list[Path]) -> list[Path]:
+        """Those of the outputs that stand there and were not written by us, or were changed since."""
+        made = self._read(name).get("outputs", {})
+        return [
+            path
+            for path in outputs
+            if os.path.lexists(path) and not (path.is_file() and sha256(path) in made.get(path.name, []))
+        ]
+
+    def note(self, name: str, source: str, fresh: dict[str, Path]) -> None:
+        """Write down that the outputs, by name, are about to be replaced by these files."""
+        before = self._read(name).get("outputs", {})
+        outputs = {output: [sha256(path), *before.get(output, [])[:1]] for output, path in fresh.items()}
+        path = self._path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}")
+        record = {"name": name, "source": source, "settings": self.settings, "outputs": {**before, **outputs}}
+        temporary.write_text(json.dumps(record), encoding="utf-8")
+        os.replace(temporary, path)
+
+    def _read(self, name: str) -> dict[str, Any]:
+        try:
+            record = json.loads(self._path(name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return record if isinstance(record, dict) else {}
+
+    def _path(self, name: str) -> Path:
+        return self.root / FOLDER / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.json"

@@ -1,0 +1,144 @@
+"""What is measured against each other: models, and the trivial things that a model has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import frozen
+from torch import Tensor
+from torch.nn import functional as F
+
+from zerokd.errors import RecipeError
+from zerokd.files.digest import sha256
+from zerokd.files.weights import load_into, read_weights, weights_path
+from zerokd.models.auto_exposure_dce import strength_of
+from zerokd.models.le_curve import le_curve
+from zerokd.plugin.blame import blame
+from zerokd.plugin.catalogue import Catalogue
+from zerokd.plugin.contracts import Model
+from zerokd.student.enhance.engines import network_of
+from zerokd.student.load import read_trained
+from zerokd.student.location import BUNDLED
+
+GAMMA = 1 / 2.2  # of the display that photos are coded for: the first thing anybody tries
+CONSTANT, ITERATIONS = -0.36, 8  # one parameter for all pixels; it has 18.8 dB on LOL, where Zero-DCE++ has 15.1
+TEACHER = "zero_dce_pp:bundled"
+EXPOSURE = 0.46  # mean brightness that the exposed curve is chosen for in each picture: 18 % grey, coded
+BASELINES = ("input", "gamma", "constant curve", "constant curve + 3x3", "exposed curve + 3x3")
+
+
+@frozen(eq=False)
+class Method:
+    """A row of the table: ``enhance`` maps an image (1, 3, H, W) in [0, 1] to one of the same size."""
+
+    name: str
+    enhance: Callable[[Tensor], Tensor]
+    model: Model | None = None
+    source: str = ""
+    digest: str = ""
+
+
+def baselines() -> list[Method]:
+    """The input itself, and what takes no training at all."""
+
+    def constant(low: Tensor) -> Tensor:
+        return le_curve(low, torch.full_like(low, CONSTANT), ITERATIONS)
+
+    def exposed(low: Tensor) -> Tensor:
+        strength = strength_of(low, torch.full_like(low, -1.0), ITERATIONS, EXPOSURE, strongest=1.0)
+        return le_curve(low, -strength, ITERATIONS)
+
+    enhances = (
+        lambda low: low,
+        lambda low: low**GAMMA,
+        constant,
+        lambda low: smoothed(constant(low)),
+        lambda low: smoothed(exposed(low)),
+    )
+    return [Method(name, enhance) for name, enhance in zip(BASELINES, enhances, strict=True)]
+
+
+def smoothed(image: Tensor) -> Tensor:
+    """A 3x3 binomial filter, the border pixels repeated."""
+    kernel = torch.tensor([1.0, 2.0, 1.0], dtype=image.dtype) / 4
+    weight = (kernel[:, None] * kernel).expand(3, 1, 3, 3)
+    return F.conv2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), weight, groups=3)
+
+
+def trained(given: str, catalogue: Catalogue, named: Iterable[str] = ()) -> Method:
+    """The model in a file, ``bundled`` or ``MODEL:FILE``, under a name that is none of ``named``.
+
+    Raises:
+        WeightsError: the file cannot be used.
+        RecipeError: its model is not installed.
+    """
+    use, colon, file = given.rpartition(":")
+    is_model = colon and any(entry.is_called(use) for entry in catalogue.of("models"))
+    path, model = _other(use, file, catalogue) if is_model else _own(given, catalogue)
+    return Method(_name(given, path, set(named)), in_tiles(model), model, str(path), sha256(path))
+
+
+def in_tiles(model: Model) -> Callable[[Tensor], Tensor]:
+    """What the model makes of an image (1, 3, H, W); a large one takes no more memory."""
+    network = network_of(model)
+
+    def enhance(low: Tensor) -> Tensor:
+        image = np.ascontiguousarray(low[0].permute(1, 2, 0).numpy())
+        made = np.empty_like(image)
+        network.start(image, 1.0)(made, 0, len(made))
+        return torch.from_numpy(made).permute(2, 0, 1)[None]
+
+    return enhance
+
+
+def _own(given: str, catalogue: Catalogue) -> tuple[Path, Model]:
+    found = read_trained(given, catalogue)
+    return Path(found.source), found.model
+
+
+def _other(use: str, file: str, catalogue: Catalogue) -> tuple[Path, Model]:
+    entry = catalogue.find("models", use)
+    if file == BUNDLED:
+        package, _, name = (entry.spec.bundled or "").partition(":")  # type: ignore[attr-defined]
+        if not package:
+            raise RecipeError(f"model {use!r} comes without weights: give a file, {use}:FILE")
+        from importlib.resources import files
+
+        path = Path(str(files(package).joinpath(name)))
+    else:
+        path = weights_path(file)
+    with blame(f"model {entry.spec.name!r} of {entry.provider}"):
+        model: Any = entry.spec.load()()
+    load_into(model, read_weights(path)[0], str(path))
+    return path, model.eval()
+
+
+def _name(given: str, path: Path, taken: set[str]) -> str:
+    """The file's name, or its folder's where that is what tells runs apart."""
+    stem = given if BUNDLED in given else path.parent.name if path.stem == "student" else path.stem
+    name, number = stem or "student", 2
+    while name in taken or name in BASELINES:
+        name, number = f"{stem} ({number})", number + 1
+    return name
+
+
+def gathered(weights: Iterable[str], teacher: str | None, catalogue: Catalogue) -> tuple[list[Method], Method | None]:
+    """The rows of a table, baselines first, then the teacher, then students; and the teacher.
+
+    ``bundled`` is the student that ships in the package, and as a teacher the bundled Zero-DCE++.
+
+    Raises:
+        WeightsError, RecipeError: as :func:`trained`.
+    """
+    found = baselines()
+    taught = None
+    if teacher is not None:
+        taught = trained(TEACHER if teacher == BUNDLED else teacher, catalogue, BASELINES)
+        found.append(taught)
+    for given in weights or (BUNDLED,):
+        found.append(trained(given, catalogue, [one.name for one in found]))
+    return found, taught

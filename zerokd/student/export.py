@@ -1,0 +1,129 @@
+"""A trained model written for another world: checked against PyTorch there, before anyone gets the file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from attrs import frozen
+
+from zerokd.errors import ExportError, OutputError, Place, Problem
+from zerokd.plugin.blame import blame
+from zerokd.plugin.catalogue import Catalogue
+from zerokd.plugin.contracts import Exporter
+from zerokd.recipe.build.configure import configure
+from zerokd.recipe.build.overrides import override
+from zerokd.recipe.schema.recipe import Use
+from zerokd.recipe.toml.document import parse_document
+from zerokd.student.load import Trained
+
+SHAPES = (
+    *((1, height, width) for height, width in ((1, 1), (1, 7), (9, 1), (2, 2), (3, 5), (5, 3), (8, 8), (13, 17))),
+    *((1, height, width) for height, width in ((32, 32), (31, 33), (64, 48), (48, 65), (100, 7), (7, 300), (128, 257))),
+    *((2, height, width) for height, width in ((4, 4), (16, 24), (33, 31))),
+    *((3, height, width) for height, width in ((6, 11), (40, 40))),
+)  # (N, H, W) that every file is tried on
+SEED = 0
+LEVELS = 255
+
+
+class Format(Use):
+    """What an export is written with: the name of an exporter, and its config."""
+
+    kind: ClassVar[str] = "exporters"
+
+
+@frozen
+class Exported:
+    """A file that was written, and how far it is from PyTorch: largest difference, and PSNR in dB, over all shapes."""
+
+    path: Path
+    size: int
+    difference: float
+    psnr: float
+
+
+def build_exporter(use: str, settings: Iterable[str], catalogue: Catalogue) -> Exporter:
+    """The exporter of that name, with ``key=VALUE`` settings.
+
+    Raises:
+        RecipeError: there is no such exporter, or a setting is none of its own.
+    """
+    document = override(parse_document("", f"--format {use}"), [f"use={use}", *settings])
+    table = Format(**document.tables)
+    try:
+        entry, component, config = configure(table, (), document, catalogue)
+    except Exception as fault:
+        raise fault.at(Place(f"--format {use}")) if hasattr(fault, "at") else fault from None
+    with blame(f"exporter {entry.spec.name!r} of {entry.provider}"):
+        return component(**dict(config))
+
+
+def export(trained: Trained, exporter: Exporter, path: Path) -> Exported:
+    """Write the model to ``path`` when what is written gives PyTorch's pixels, and nothing otherwise.
+
+    Raises:
+        ExportError: the format cannot hold such a model, the file differs, or a package is not installed.
+        OutputError: the file cannot be written.
+    """
+    if path.is_dir():
+        raise OutputError(Problem(f"{str(path)!r} is a folder", hints=("name the file: -o FILE",)))
+    fresh = path.with_name(f".{path.stem}.{os.getpid()}{exporter.suffix}")
+    try:
+        difference, error = _checked(trained, exporter, fresh)
+        size = fresh.stat().st_size
+        os.replace(fresh, path)
+    except OSError as fault:
+        raise OutputError(f"cannot write {str(path)!r}: {fault.strerror or fault}") from fault
+    finally:
+        fresh.unlink(missing_ok=True)
+    return Exported(path, size, difference, -10 * float(np.log10(max(error, 1e-12))))
+
+
+def _checked(trained: Trained, exporter: Exporter, fresh: Path) -> tuple[float, float]:
+    """Write, and run what was written; the largest and the mean square difference."""
+    name = type(exporter).__name__
+    try:
+        with blame(f"exporter {name}", ValueError, ImportError, OSError):
+            exporter.write(trained.model, fresh, trained.facts)
+            enhance = exporter.run(fresh)
+    except ImportError as fault:
+        hint = f"pip install 'zerokd[{fresh.suffix[1:]}]', or {fault.name or 'that package'} alone"
+        raise ExportError(Problem(f"this format needs a package that is missing: {fault}", hints=(hint,))) from fault
+    except ValueError as fault:
+        told = str(fault).splitlines()[0][:300]
+        text = f"{type(trained.model).__name__} cannot be written in this format: {told}"
+        raise ExportError(Problem(text, hints=("onnx and pt2 hold any model",))) from fault
+    with blame(f"exporter {name}"):
+        return compare(trained, enhance, exporter.tolerance)
+
+
+@torch.no_grad()
+def compare(trained: Trained, enhance: Callable[[np.ndarray], np.ndarray], tolerance: float) -> tuple[float, float]:
+    """How far a function is from the model on images of many shapes, dark ones and noise: largest and mean square.
+
+    Raises:
+        ExportError: it differs by more than ``tolerance``, is not finite, or has another size.
+    """
+    generator = np.random.default_rng(SEED)
+    worst, squares, count = 0.0, 0.0, 0
+    for number, height, width in SHAPES:
+        levels = generator.random((number, 3, height, width)) * generator.choice([0.1, 0.4, 1.0])
+        low = (np.rint(levels * LEVELS) / LEVELS).astype(np.float32)
+        wanted = trained.model(torch.from_numpy(low))["enhanced"].numpy()
+        made: Any = np.asarray(enhance(low))
+        if made.shape != wanted.shape:
+            raise ExportError(
+                f"the file is wrong: {low.shape} gives {made.shape}, not {wanted.shape}; nothing was kept"
+            )
+        differences = np.abs(made.astype(np.float64) - wanted)
+        worst = max(worst, float(np.nan_to_num(differences, nan=np.inf).max()))
+        squares, count = squares + float((differences**2).sum()), count + differences.size
+        if not worst <= tolerance:
+            text = f"the file differs from PyTorch by {worst:.2g} at {number} x {height} x {width} pixels"
+            raise ExportError(Problem(f"{text}; at most {tolerance:.2g} is allowed", hints=("nothing was kept",)))
+    return worst, squares / count

@@ -1,0 +1,102 @@
+"""Convolutions of few channels, written as the sums that they are. A library's convolution is made for many: between
+two of them its results go through memory, where a compiler has these sums in the loops around them.
+
+A table for ``make_fx``, whose keys are PyTorch's operations and whose values compute the same from simpler ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zerokd.training.device import WIDE
+
+FEW = 64  # weights of a pointwise layer, at most: a compiler would take minutes over a wide network's sums
+Pair = Sequence[int]
+
+
+def convolution(
+    image: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Pair, dilation: Pair, *rest: Any
+) -> Tensor:
+    """``aten::convolution``, where it is one of few channels."""
+    if not _narrow(image, weight, stride, dilation, *rest):
+        return NotImplemented
+    made = _depthwise(image, weight, padding) if rest[-1] > 1 else _pointwise(image, weight[:, :, 0, 0])
+    return made if bias is None else made + bias.view(-1, 1, 1)
+
+
+def convolution_backward(
+    slope: Tensor,
+    image: Tensor,
+    weight: Tensor,
+    bias_sizes: Pair | None,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    transposed: bool,
+    output_padding: Pair,
+    groups: int,
+    asked: Sequence[bool],
+) -> tuple[Tensor | None, ...]:
+    """``aten::convolution_backward``, likewise."""
+    if not _narrow(image, weight, stride, dilation, transposed, output_padding, groups):
+        return NotImplemented
+    at_image = at_weight = None
+    if groups > 1:
+        height, width = weight.shape[2:]
+        if asked[0]:
+            at_image = _depthwise(slope, weight.flip(2, 3), (height - 1 - padding[0], width - 1 - padding[1]))
+        if asked[1]:
+            sums = [(slope * part).sum(dim=(0, 2, 3)) for _, part in _shifted(image, weight, padding)]
+            at_weight = torch.stack(sums, dim=1).view(weight.shape)
+    else:
+        if asked[0]:
+            at_image = _pointwise(slope, weight[:, :, 0, 0].T)
+        if asked[1]:
+            at_weight = (slope.unsqueeze(2) * image.unsqueeze(1)).sum(dim=(0, 3, 4)).view(weight.shape)
+    return at_image, at_weight, slope.sum(dim=(0, 2, 3)) if asked[2] else None
+
+
+TABLE: dict[Any, Callable[..., Any]] = {
+    torch.ops.aten.convolution.default: convolution,
+    torch.ops.aten.convolution_backward.default: convolution_backward,
+}
+
+
+def _narrow(
+    image: Tensor, weight: Tensor, stride: Pair, dilation: Pair, transposed: bool, _: Pair, groups: int
+) -> bool:
+    if image.ndim != 4 or transposed or {*stride, *dilation} != {1}:
+        return False
+    if groups > 1:
+        return groups == weight.shape[0] == image.shape[1] < WIDE
+    return weight.shape[2:] == (1, 1) and weight.numel() <= FEW
+
+
+def _shifted(image: Tensor, weight: Tensor, padding: Pair) -> Iterator[tuple[Tensor, Tensor]]:
+    """For each place of a depthwise kernel, its weights and what they meet."""
+    (down, across), (height, width) = padding, weight.shape[2:]
+    beyond = F.pad(image, (across, across, down, down))
+    rows, columns = (size - side + 1 for size, side in zip(beyond.shape[2:], (height, width), strict=True))
+    for i in range(height):
+        for j in range(width):
+            yield weight[:, 0, i, j], beyond[:, :, i : i + rows, j : j + columns]
+
+
+def _depthwise(image: Tensor, weight: Tensor, padding: Pair) -> Tensor:
+    return _sum([its.view(-1, 1, 1) * part for its, part in _shifted(image, weight, padding)])
+
+
+def _pointwise(image: Tensor, weight: Tensor) -> Tensor:
+    return _sum([image[:, c : c + 1] * weight[:, c].view(-1, 1, 1) for c in range(weight.shape[1])])
+
+
+def _sum(parts: Sequence[Tensor]) -> Tensor:
+    total = parts[0]
+    for one in parts[1:]:
+        total = total + one
+    return total
