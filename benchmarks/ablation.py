@@ -18,41 +18,41 @@ from pathlib import Path
 
 import click
 
-RECIPES = Path(__file__).parents[1] / "recipes"
-SCENES = (0, 32, 6)  # generated, of seed 7, in --picture
-TOGETHER = "feature_matching"
-WHOLE, ONLY = "all terms", "fidelity.toml"
-PICTURED = ("task.exposure", "task.smoothness", "task.color", "distillation.enhanced")  # left out in --picture
+RECIPES_FOLDER = Path(__file__).parents[1] / "recipes"
+SCENE_INDICES = (0, 32, 6)  # generated, of seed 7, in --picture
+COMBINED_GROUP = "feature_matching"
+FULL_VARIANT, FIDELITY_VARIANT = "all terms", "fidelity.toml"
+PICTURED_TERMS = ("task.exposure", "task.smoothness", "task.color", "distillation.enhanced")  # left out in --picture
 COLUMNS = {"teacher.psnr": "PSNR", "teacher.ssim": "SSIM", "alone.brightness": "mean", "alone.niqe": "NIQE"}
 
 
-def parts() -> dict[str, list[str]]:
+def group_ablated_terms() -> dict[str, list[str]]:
     """What is left out together: each term of recipes/paper.toml, stage 1 first, and feature matching as one."""
     from zerokd.recipe.toml.document import parse_document
 
-    tables = parse_document((RECIPES / "paper.toml").read_text(encoding="utf-8"), "paper.toml").tables["terms"]
+    tables = parse_document((RECIPES_FOLDER / "paper.toml").read_text(encoding="utf-8"), "paper.toml").tables["terms"]
     every = [f"{group}.{term}" for group, found in tables.items() for term in found]
     found: dict[str, list[str]] = {}
     for one in every:
-        found.setdefault(TOGETHER if one.startswith(TOGETHER) else one, []).append(one)
+        found.setdefault(COMBINED_GROUP if one.startswith(COMBINED_GROUP) else one, []).append(one)
     return found
 
 
-def variants(seed: int) -> Iterator[tuple[str, list[str]]]:
+def list_variants(seed: int) -> Iterator[tuple[str, list[str]]]:
     """Name and arguments of every run."""
-    paper = [str(RECIPES / "paper.toml"), "--seed", str(seed)]
-    yield WHOLE, paper
-    for name, terms in parts().items():
+    paper = [str(RECIPES_FOLDER / "paper.toml"), "--seed", str(seed)]
+    yield FULL_VARIANT, paper
+    for name, terms in group_ablated_terms().items():
         yield f"without {name}", [*paper, *(word for term in terms for word in ("--set", f"terms.{term}.monitor=true"))]
     yield "without stage 1", [*paper, "--set", 'run=["distill"]']
-    yield ONLY, [str(RECIPES / "fidelity.toml"), "--seed", str(seed)]
+    yield FIDELITY_VARIANT, [str(RECIPES_FOLDER / "fidelity.toml"), "--seed", str(seed)]
 
 
-def train(name: str, given: list[str], out: Path) -> Path:
+def train_variant(name: str, arguments: list[str], out: Path) -> Path:
     """The student of one run; an old one where there is one."""
     folder = out / name.replace(" ", "-")
     if not (folder / "student.safetensors").exists():
-        command = [sys.executable, "-m", "zerokd", "run", *given, "--out", str(folder)]
+        command = [sys.executable, "-m", "zerokd", "run", *arguments, "--out", str(folder)]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise click.ClickException(f"{name}: {done.stderr.strip()[-800:]}")
@@ -60,7 +60,7 @@ def train(name: str, given: list[str], out: Path) -> Path:
     return folder / "student.safetensors"
 
 
-def shares(folder: Path) -> dict[str, float]:
+def mean_gradient_shares(folder: Path) -> dict[str, float]:
     """Of each term, the mean of its share of the gradients."""
     found: dict[str, list[float]] = defaultdict(list)
     for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
@@ -71,10 +71,23 @@ def shares(folder: Path) -> dict[str, float]:
     return {term: sum(values) / len(values) for term, values in found.items()}
 
 
-def measure(photos: str, students: dict[str, Path], teacher: str, more: list[str], out: Path) -> dict[str, dict]:
+def measure_students(
+    photos: str, students: dict[str, Path], teacher: str, extra_arguments: list[str], out: Path
+) -> dict[str, dict]:
     """Means over photos, by the names that are in ``students``, ``teacher`` and ``input``."""
     file = out / f"{Path(photos).name}.json"
-    command = [sys.executable, "-m", "zerokd", "evaluate", photos, "--teacher", teacher, "--json", str(file), *more]
+    command = [
+        sys.executable,
+        "-m",
+        "zerokd",
+        "evaluate",
+        photos,
+        "--teacher",
+        teacher,
+        "--json",
+        str(file),
+        *extra_arguments,
+    ]
     for student in students.values():
         command += ["--weights", str(student)]
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
@@ -84,20 +97,20 @@ def measure(photos: str, students: dict[str, Path], teacher: str, more: list[str
     return {**found, "input": told["methods"]["input"]["mean"], "teacher": told["methods"][told["teacher"]]["mean"]}
 
 
-def draw(students: dict[str, Path], path: Path) -> None:
+def draw_students(students: dict[str, Path], path: Path) -> None:
     """What some of the students make of generated scenes that nothing was trained on."""
     import torch
 
     from zerokd.data.dead_leaves import DeadLeaves
-    from zerokd.plugin.host import discover
+    from zerokd.plugin.host import discover_plugins
     from zerokd.run.figures import draw_samples
-    from zerokd.student.load import read_trained
+    from zerokd.student.load import load_trained_model
 
     data = DeadLeaves(count=40, size=160, seed=7)
-    low, catalogue = torch.stack([data[index] for index in SCENES]).float() / 255, discover()
+    low, catalogue = torch.stack([data[index] for index in SCENE_INDICES]).float() / 255, discover_plugins()
     columns = {"low": low}
-    for name in (WHOLE, *(f"without {term}" for term in PICTURED), ONLY):
-        model = read_trained(str(students[name]), catalogue).model
+    for name in (FULL_VARIANT, *(f"without {term}" for term in PICTURED_TERMS), FIDELITY_VARIANT):
+        model = load_trained_model(str(students[name]), catalogue).model
         with torch.no_grad():
             columns[name.replace("without ", "no ")] = model(low)["enhanced"]
     draw_samples(path, columns)
@@ -128,14 +141,14 @@ def main(
     two = ["--set", "stages.pretrain.epochs=1", "--set", f"stages.distill.epochs={epochs}"]
     two += [word for one in settings for word in ("--set", one)]
     students = {}
-    for name, given in variants(seed):
-        more = ["--set", f"stages.distill.epochs={epochs}"] if name == ONLY else two
-        students[name] = train(name, [*given[:1], *same, *more, *given[1:]], out)
+    for name, given in list_variants(seed):
+        more = ["--set", f"stages.distill.epochs={epochs}"] if name == FIDELITY_VARIANT else two
+        students[name] = train_variant(name, [*given[:1], *same, *more, *given[1:]], out)
     if picture is not None:
-        draw(students, picture)
+        draw_students(students, picture)
     words = [word for one in metrics for word in ("--metric", one)] + [w for o in metric_set for w in ("--set", o)]
-    found = {test: measure(test, students, f"zero_dce_pp:{teacher}", words, out) for test in tests}
-    part, together = shares(students[WHOLE].parent), parts()
+    found = {test: measure_students(test, students, f"zero_dce_pp:{teacher}", words, out) for test in tests}
+    part, together = mean_gradient_shares(students[FULL_VARIANT].parent), group_ablated_terms()
     if as_json:
         click.echo(json.dumps({"gradients": part, "means": found}, indent=2))
         return

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import click
 
-from zerokd.objective.aggregation import aggregated, follow
+from zerokd.objective.aggregation import aggregate_gradients, follow
 from zerokd.objective.gradients import term_gradients
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.overrides import with_options
-from zerokd.recipe.build.static_checks import checked
-from zerokd.recipe.toml.extends import read_recipe
-from zerokd.run.session import prepare
-from zerokd.training.batches import batches
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.overrides import apply_options
+from zerokd.recipe.build.static_checks import check_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
+from zerokd.run.session import prepare_run
+from zerokd.training.batches import iterate_batches
 from zerokd.training.device import choose_device
-from zerokd.training.state import Training
+from zerokd.training.state import StageState
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
 ROUNDS = 60
@@ -34,26 +34,26 @@ ROUNDS = 60
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE")
 def main(use: str, settings: tuple[str, ...]) -> None:
     """Print, for each stage, how many plain steps one aggregated step takes."""
-    document = read_recipe(RECIPE)
+    document = read_recipe_document(RECIPE)
     chosen = [f'stages.{name}.aggregate={{use="{use}"}}' for name in document.tables["run"]]
-    _, components = checked(with_options(document, [*settings, *chosen]), discover())
-    plan = prepare(components, choose_device("cpu"))
-    for phase, objective in zip(components.phases, plan.objectives, strict=True):
-        training = Training(phase, objective, components)
+    _, components = check_recipe(apply_options(document, [*settings, *chosen]), discover_plugins())
+    plan = prepare_run(components, choose_device("cpu"))
+    for phase, objective in zip(components.stages, plan.objectives, strict=True):
+        training = StageState(phase, objective, components)
         parameters = [one for one in training.student.parameters() if one.requires_grad]
         times: dict[bool, list[float]] = {True: [], False: []}
-        for number, batch in enumerate(batches(components.data, plan.training, phase, 0, plan.device)):
+        for number, batch in enumerate(iterate_batches(components.data, plan.training_indices, phase, 0, plan.device)):
             if number == ROUNDS:
                 break
             apart = number % 2 == 1
             start = time.perf_counter()
-            evaluation = objective(phase.stage.inputs(batch.low), number)
+            evaluation = objective(phase.plugin.inputs(batch.low), number)
             gradients = term_gradients(evaluation.weights, evaluation.values, parameters) if apart else {}
             training.optimizer.zero_grad()
             evaluation.total.backward()
             if apart and training.aggregator is not None:
-                follow(aggregated(training.aggregator, use, gradients), parameters)
-            training.descend(number)
+                follow(aggregate_gradients(training.aggregator, use, gradients), parameters)
+            training.optimizer_step(number)
             times[apart].append(time.perf_counter() - start)
         plain, mixed = (statistics.median(times[apart]) for apart in (False, True))
         click.echo(f"{phase.name}: a step of {len(phase.terms)} terms by {use} takes {mixed / plain:.2f} plain ones")

@@ -16,60 +16,62 @@ from pathlib import Path
 import click
 
 from zerokd.objective.objective import Objective
-from zerokd.objective.stage_plan import Phase
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.overrides import with_options
-from zerokd.recipe.build.static_checks import checked
-from zerokd.recipe.toml.extends import read_recipe
-from zerokd.run.checkpointer import Keeper
-from zerokd.run.interrupt import Stop
-from zerokd.run.session import Plan, prepare
-from zerokd.training.checkpoint import LAST
+from zerokd.objective.stage_plan import StagePlan
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.overrides import apply_options
+from zerokd.recipe.build.static_checks import check_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
+from zerokd.run.checkpointer import Checkpointer
+from zerokd.run.interrupt import StopRequest
+from zerokd.run.session import RunPlan, prepare_run
+from zerokd.training.checkpoint import LAST_FILE
 from zerokd.training.device import choose_device
 from zerokd.training.loop import train
-from zerokd.training.nonfinite_policy import Guard
-from zerokd.training.state import Training
-from zerokd.training.step_log import Metrics, open_metrics
+from zerokd.training.nonfinite_policy import NonFinitePolicy
+from zerokd.training.state import StageState
+from zerokd.training.step_log import StepLog, open_metrics
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
 ROUNDS = 40
 
 
-class EnoughError(Exception):
+class RoundsCompletedError(Exception):
     """Ends the training after so many steps."""
 
 
-def measured(plan: Plan, phase: Phase, objective: Objective) -> tuple[list[float], list[float], int]:
+def measure_checkpoints(plan: RunPlan, stage: StagePlan, objective: Objective) -> tuple[list[float], list[float], int]:
     """Seconds of steps and of checkpoints, and a checkpoint's bytes."""
     steps: list[float] = []
     kept: list[float] = []
     with tempfile.TemporaryDirectory() as name, open_metrics(Path(name) / "metrics.jsonl", 0) as file:
-        keeper = Keeper(Path(name) / "checkpoints", 0.0, Stop(), Guard(0))
-        metrics, training = Metrics(phase, objective, file), Training(phase, objective, plan.components)
+        keeper = Checkpointer(Path(name) / "checkpoints", 0.0, StopRequest(), NonFinitePolicy(0))
+        metrics, training = StepLog(stage, objective, file), StageState(stage, objective, plan.components)
         moments = [time.perf_counter()]
 
         def after_step() -> None:
             moments.append(time.perf_counter())
-            keeper.keep(training, metrics)
+            keeper.save(training, metrics)
             kept.append(time.perf_counter() - moments[-1])
             steps.append(moments[-1] - moments[-2])
             moments[-1] += kept[-1]
             if len(kept) == ROUNDS:
-                raise EnoughError
+                raise RoundsCompletedError
 
-        with contextlib.suppress(EnoughError):
-            train(training, plan.components, plan.training, metrics, plan.device, Guard(0), after_step)
-        return steps, kept, (keeper.folder / LAST).stat().st_size
+        with contextlib.suppress(RoundsCompletedError):
+            train(
+                training, plan.components, plan.training_indices, metrics, plan.device, NonFinitePolicy(0), after_step
+            )
+        return steps, kept, (keeper.folder / LAST_FILE).stat().st_size
 
 
 @click.command()
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE")
 def main(settings: tuple[str, ...]) -> None:
     """Print, for each stage, the median step and checkpoint, and what checkpoints take of a run."""
-    _, components = checked(with_options(read_recipe(RECIPE), settings), discover())
-    plan = prepare(components, choose_device("cpu"))
-    for phase, objective in zip(components.phases, plan.objectives, strict=True):
-        steps, kept, size = measured(plan, phase, objective)
+    _, components = check_recipe(apply_options(read_recipe_document(RECIPE), settings), discover_plugins())
+    plan = prepare_run(components, choose_device("cpu"))
+    for phase, objective in zip(components.stages, plan.objectives, strict=True):
+        steps, kept, size = measure_checkpoints(plan, phase, objective)
         step, cost = statistics.median(steps), statistics.median(kept)
         every = components.checkpoint_seconds
         click.echo(

@@ -14,13 +14,13 @@ from pathlib import Path
 import click
 import torch
 
-from zerokd.objective.gradients import compare, term_gradients
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.overrides import with_options
-from zerokd.recipe.build.static_checks import checked
-from zerokd.recipe.toml.extends import read_recipe
-from zerokd.run.session import prepare
-from zerokd.training.batches import batches
+from zerokd.objective.gradients import compare_gradients, term_gradients
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.overrides import apply_options
+from zerokd.recipe.build.static_checks import check_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
+from zerokd.run.session import prepare_run
+from zerokd.training.batches import iterate_batches
 from zerokd.training.device import choose_device
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
@@ -31,19 +31,19 @@ ROUNDS = 30
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE")
 def main(settings: tuple[str, ...]) -> None:
     """Print, for each stage, the cost of one measurement in steps and its share of the run."""
-    _, components = checked(with_options(read_recipe(RECIPE), settings), discover())
-    plan = prepare(components, choose_device("cpu"))
+    _, components = check_recipe(apply_options(read_recipe_document(RECIPE), settings), discover_plugins())
+    plan = prepare_run(components, choose_device("cpu"))
     parameters = [one for one in components.student.parameters() if one.requires_grad]
-    for phase, objective in zip(components.phases, plan.objectives, strict=True):
+    for phase, objective in zip(components.stages, plan.objectives, strict=True):
         optimizer = torch.optim.Adam(parameters, lr=1e-4)
         steps, measurements = [], []
-        for number, batch in enumerate(batches(components.data, plan.training, phase, 0, plan.device)):
+        for number, batch in enumerate(iterate_batches(components.data, plan.training_indices, phase, 0, plan.device)):
             if number == ROUNDS:
                 break
             start = time.perf_counter()
-            evaluation = objective(phase.stage.inputs(batch.low), number)
+            evaluation = objective(phase.plugin.inputs(batch.low), number)
             middle = time.perf_counter()
-            compare(term_gradients(evaluation.weights, evaluation.values, parameters))
+            compare_gradients(term_gradients(evaluation.weights, evaluation.values, parameters))
             after = time.perf_counter()
             optimizer.zero_grad()
             evaluation.total.backward()

@@ -14,14 +14,14 @@ import click
 import numpy as np
 import torch
 
-from zerokd.student.enhance.engines import NAMES, choose
-from zerokd.student.enhance.jobs import enhanced
-from zerokd.student.evaluate.cost import machine
+from zerokd.student.enhance.engines import ENGINE_NAMES, choose_engine
+from zerokd.student.enhance.jobs import enhance_pixels
+from zerokd.student.evaluate.cost import describe_machine
 from zerokd.student.load import load_model
-from zerokd.student.location import student_file
+from zerokd.student.location import resolve_student_file
 
 
-def eager(frame: np.ndarray) -> np.ndarray:
+def enhance_eagerly(frame: np.ndarray) -> np.ndarray:
     """The usual way: the whole frame as one float tensor through the network."""
     low = torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
@@ -38,13 +38,14 @@ MODEL = load_model("bundled")
 def main(threads: int, rounds: int) -> None:
     torch.set_num_threads(threads)
     frame = np.random.default_rng(0).integers(0, 120, (1080, 1920, 3)).astype(np.uint8)
-    chosen = {name: choose(student_file("bundled"), name, threads=threads) for name in NAMES}
-    ways = {"eager PyTorch": lambda: eager(frame)}
+    chosen = {name: choose_engine(resolve_student_file("bundled"), name, threads=threads) for name in ENGINE_NAMES}
+    ways = {"eager PyTorch": lambda: enhance_eagerly(frame)}
     ways |= {
-        f"enhance, {one.about}": lambda one=one: enhanced(frame, one, 1.0, threads) for one in reversed(chosen.values())
+        f"enhance, {one.description}": lambda one=one: enhance_pixels(frame, one, 1.0, threads)
+        for one in reversed(chosen.values())
     }
     ways["copying the frame"] = frame.copy
-    exact = eager(frame).astype(int)
+    exact = enhance_eagerly(frame).astype(int)
     best = dict.fromkeys(ways, np.inf)
     for _ in range(rounds):
         for name, way in ways.items():
@@ -53,7 +54,7 @@ def main(threads: int, rounds: int) -> None:
             best[name] = min(best[name], time.perf_counter() - started)
             if name != "copying the frame":
                 assert np.abs(made - exact).max() <= 1, name
-    about = machine()
+    about = describe_machine()
     click.echo(f"1920x1080, {threads} threads of {about['processor']}, torch {about['torch']}, best of {rounds}")
     click.echo(f"{'':34}{'ms':>8}{'x eager':>10}{'x copy':>10}")
     for name, seconds in best.items():

@@ -19,60 +19,60 @@ from PIL import Image
 
 from zerokd.data.dead_leaves import DeadLeaves
 from zerokd.models.auto_exposure_dce import AutoExposureDce
-from zerokd.plugin.host import discover
+from zerokd.plugin.host import discover_plugins
 from zerokd.run.figures import draw_samples
-from zerokd.student.evaluate.evaluate import Evaluation, columns_of, evaluate
-from zerokd.student.evaluate.methods import Method, baselines, in_tiles, trained
-from zerokd.student.load import read_trained
+from zerokd.student.evaluate.evaluate import PhotoEvaluation, build_columns, evaluate_methods
+from zerokd.student.evaluate.methods import Method, build_baselines, build_tiled_enhancer, load_method
+from zerokd.student.load import load_trained_model
 
-PICTURED = (0, 32, 6)
-Setting = tuple[float, float, int, float]  # exposure, strongest, spread, smoothing
-SCENES, SIDE, SEED = 40, 256, 7  # of generated scenes; recipes train on seed 0
-BRIGHT = 0.45
-CHOSEN = (0.46, 1.5, 8, 0.01)
-SETTINGS: list[Setting] = [
-    CHOSEN, (0.46, 1.5, 8, 0.0), (0.46, 1.5, 8, 0.005), (0.46, 1.5, 8, 0.02), (0.46, 1.5, 8, 0.04),
+PICTURED_SCENES = (0, 32, 6)
+ExposureSetting = tuple[float, float, int, float]  # exposure, strongest, spread, smoothing
+SCENE_COUNT, SCENE_SIZE, SCENE_SEED = 40, 256, 7  # of generated scenes; recipes train on seed 0
+BRIGHT_THRESHOLD = 0.45
+CHOSEN_SETTING = (0.46, 1.5, 8, 0.01)
+EXPOSURE_SETTINGS: list[ExposureSetting] = [
+    CHOSEN_SETTING, (0.46, 1.5, 8, 0.0), (0.46, 1.5, 8, 0.005), (0.46, 1.5, 8, 0.02), (0.46, 1.5, 8, 0.04),
     (0.46, 1.5, 0, 0.01), (0.46, 1.5, 2, 0.01), (0.46, 1.5, 32, 0.01),
     (0.46, 1.0, 8, 0.01), (0.46, 2.0, 8, 0.01), (0.46, 8.0, 8, 0.01), (0.40, 1.5, 8, 0.01), (0.52, 1.5, 8, 0.01),
 ]  # fmt: skip
 
 
-def with_setting(given: AutoExposureDce, setting: Setting) -> Method:
+def build_method(student: AutoExposureDce, setting: ExposureSetting) -> Method:
     """The same weights, exposed and smoothed otherwise."""
     exposure, strongest, spread, smoothing = setting
     changed = {"exposure": exposure, "strongest": strongest, "spread": spread, "smoothing": smoothing}
-    config = {**given.config.model_dump(), **changed}
+    config = {**student.config.model_dump(), **changed}
     model = AutoExposureDce(**config).eval()
-    model.load_state_dict(given.state_dict())
-    return Method(f"{exposure}, x{strongest}, {spread} px, {smoothing}", in_tiles(model))
+    model.load_state_dict(student.state_dict())
+    return Method(f"{exposure}, x{strongest}, {spread} px, {smoothing}", build_tiled_enhancer(model))
 
 
-def scenes(folder: Path) -> tuple[Path, Path]:
+def write_scenes(folder: Path) -> tuple[Path, Path]:
     """Folders of dark scenes and of the same ones lit well."""
-    data = DeadLeaves(count=SCENES, size=SIDE, seed=SEED)
+    data = DeadLeaves(count=SCENE_COUNT, size=SCENE_SIZE, seed=SCENE_SEED)
     for name in ("low", "high"):
         (folder / name).mkdir()
-        for index in range(SCENES):
+        for index in range(SCENE_COUNT):
             image = data[index] if name == "low" else data.reference(index)
             Image.fromarray(image.permute(1, 2, 0).numpy()).save(folder / name / f"{index}.png")
     return folder / "low", folder / "high"
 
 
-def draw(methods: Sequence[Method], path: Path) -> None:
+def draw_methods(methods: Sequence[Method], path: Path) -> None:
     """Some generated scenes, by each method, and lit well."""
-    data = DeadLeaves(count=SCENES, size=160, seed=SEED)
-    low = torch.stack([data[index] for index in PICTURED]).float() / 255
+    data = DeadLeaves(count=SCENE_COUNT, size=160, seed=SCENE_SEED)
+    low = torch.stack([data[index] for index in PICTURED_SCENES]).float() / 255
     columns = {"low": low}
     for one in methods:
         columns[one.name] = torch.cat([one.enhance(image[None]) for image in low])
-    columns["lit well"] = torch.stack([data.reference(index) for index in PICTURED]).float() / 255
+    columns["lit well"] = torch.stack([data.reference(index) for index in PICTURED_SCENES]).float() / 255
     draw_samples(path, columns)
 
 
-def bright(found: Evaluation, method: str) -> float:
+def mean_output_of_bright_photos(evaluation: PhotoEvaluation, method: str) -> float:
     """Mean brightness of what is made of photos that are bright already."""
-    values = [rows[method]["alone.brightness"] for rows in found.values.values()
-              if rows["input"]["alone.brightness"] > BRIGHT]  # fmt: skip
+    values = [rows[method]["alone.brightness"] for rows in evaluation.values.values()
+              if rows["input"]["alone.brightness"] > BRIGHT_THRESHOLD]  # fmt: skip
     return sum(values) / len(values) if values else float("nan")
 
 
@@ -90,20 +90,20 @@ def main(
     threads: int, picture: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     torch.set_num_threads(threads)
-    catalogue = discover()
-    model = read_trained(weights, catalogue).model
+    catalogue = discover_plugins()
+    model = load_trained_model(weights, catalogue).model
     if not isinstance(model, AutoExposureDce):
         raise click.UsageError(f"{weights} holds a {type(model).__name__}, not an AutoExposureDce")
-    methods = [*baselines(), *([trained(teacher, catalogue)] if teacher else [])]
-    methods += [with_setting(model, one) for one in SETTINGS]
+    methods = [*build_baselines(), *([load_method(teacher, catalogue)] if teacher else [])]
+    methods += [build_method(model, one) for one in EXPOSURE_SETTINGS]
     if picture is not None:
         shown = [one for one in methods if one.model is not None]
-        draw([*shown, with_setting(model, CHOSEN)], picture)
+        draw_methods([*shown, build_method(model, CHOSEN_SETTING)], picture)
     with tempfile.TemporaryDirectory() as folder:
-        low, high = scenes(Path(folder))
-        lit = evaluate(low, high, methods, None, columns_of(catalogue, True, False))
-    columns = columns_of(catalogue, False, False, metrics, metric_set)
-    photos = {test.name: evaluate(test, None, methods, None, columns) for test in tests}
+        low, high = write_scenes(Path(folder))
+        lit = evaluate_methods(low, high, methods, None, build_columns(catalogue, True, False))
+    columns = build_columns(catalogue, False, False, metrics, metric_set)
+    photos = {test.name: evaluate_methods(test, None, methods, None, columns) for test in tests}
     if as_json:
         click.echo(json.dumps({"scenes": lit.as_json(), **{name: one.as_json() for name, one in photos.items()}}))
         return
@@ -112,7 +112,7 @@ def main(
         click.echo(f"\n{title:<38}" + "".join(f"{one.name[:9]:>11}" for one in shown) + f"{'bright':>9}")
         for one in methods:
             numbers = "".join(f"{found.mean(one.name, column):>11.3f}" for column in shown)
-            click.echo(f"{one.name:<38}{numbers}{bright(found, one.name):>9.3f}")
+            click.echo(f"{one.name:<38}{numbers}{mean_output_of_bright_photos(found, one.name):>9.3f}")
 
 
 if __name__ == "__main__":

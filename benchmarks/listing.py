@@ -15,13 +15,13 @@ import time
 import click
 
 ROUNDS = 15
-ZEROKD = "import sys; sys.argv = ['zerokd', *sys.argv[1:]]; from zerokd.cli import main; main()"
+ZEROKD_SCRIPT = "import sys; sys.argv = ['zerokd', *sys.argv[1:]]; from zerokd.cli import main; main()"
 COMMANDS = {
     "python": [sys.executable, "-c", "pass"],
-    "zerokd --help": [sys.executable, "-c", ZEROKD, "--help"],
-    "zerokd list": [sys.executable, "-c", ZEROKD, "list"],
-    "zerokd list --json": [sys.executable, "-c", ZEROKD, "list", "--json"],
-    "zerokd plugins": [sys.executable, "-c", ZEROKD, "plugins"],
+    "zerokd --help": [sys.executable, "-c", ZEROKD_SCRIPT, "--help"],
+    "zerokd list": [sys.executable, "-c", ZEROKD_SCRIPT, "list"],
+    "zerokd list --json": [sys.executable, "-c", ZEROKD_SCRIPT, "list", "--json"],
+    "zerokd plugins": [sys.executable, "-c", ZEROKD_SCRIPT, "plugins"],
     "import torch": [sys.executable, "-c", "import torch"],
 }
 

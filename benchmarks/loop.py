@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import click
 import torch
-from sides import zerokd_side
+from sides import ZerokdSide
 from torch import Tensor
 
 from zerokd.losses.color_constancy import color_constancy
@@ -28,23 +28,23 @@ from zerokd.losses.multi_region_exposure import multi_region_exposure
 from zerokd.losses.saturation import saturation
 from zerokd.losses.spatial_consistency import spatial_consistency
 from zerokd.losses.total_variation import total_variation
-from zerokd.objective.stage_plan import Phase
-from zerokd.plugin.host import discover
+from zerokd.objective.stage_plan import StagePlan
+from zerokd.plugin.host import discover_plugins
 from zerokd.proof.probe import probe
 from zerokd.recipe.build.components import Components
-from zerokd.recipe.build.resolver import resolve
-from zerokd.recipe.schema.recipe import validate
+from zerokd.recipe.build.resolver import resolve_recipe
+from zerokd.recipe.schema.recipe import validate_recipe
 from zerokd.recipe.toml.document import parse_document
-from zerokd.student.evaluate.cost import machine
+from zerokd.student.evaluate.cost import describe_machine
 from zerokd.training.batches import Batch
-from zerokd.training.state import Training
-from zerokd.training.step import stepper
+from zerokd.training.state import StageState
+from zerokd.training.step import build_accumulator
 
-BATCH, SIZE, WARM = 4, 64, 20
-WEIGHT = 1.0  # of a cheap term; a script has one
-PAIRS = {"e_conv1": "e_conv2", "e_conv2": "e_conv4", "e_conv3": "e_conv7"}  # features that are matched
-STRUCTURE = "distillation.structure"
-RECIPE = """
+BATCH_SIZE, IMAGE_SIZE, WARMUP_ROUNDS = 4, 64, 20
+TERM_WEIGHT = 1.0  # of a cheap term; a script has one
+FEATURE_PAIRS = {"e_conv1": "e_conv2", "e_conv2": "e_conv4", "e_conv3": "e_conv7"}  # features that are matched
+STRUCTURE_TERM = "distillation.structure"
+RECIPE_TEXT = """
 name = "terms"
 run = ["only"]
 [data]
@@ -61,47 +61,59 @@ epochs = 1000
 """
 
 
-class ByHand:
+class HandwrittenStep:
     """A step of the documented distillation as in a script: a weighted sum of means, and ``.item()`` of each."""
 
-    def __init__(self, side: zerokd_side):
+    def __init__(self, side: ZerokdSide):
         components, stepper = side.stage.components, side.stage.stepper
         self.training, self.low, names = side.training, side.stage.batches[0].low, side.stage.batches[0].names
-        self.student, self.ema = components.network("student"), components.network("ema")
+        self.student, self.ema = components.get_model("student"), components.get_model("ema")
         self.weights = [*stepper.objective.weights_at(0).values()]
-        self.structure, self.exposure = (stepper.objective.loss(one) for one in (STRUCTURE, "task.exposure"))
-        self.kept = [stepper.targets.of(self.low[n : n + 1], names[n : n + 1]) for n in range(BATCH)]
-        wanted = [*self.kept[0].tensors]
-        self.curve_map = next(name for name in wanted if "teacher.curve_map" in name)
-        self.teacher = {one: next(name for name in wanted if f".{to})[teacher]" in name) for one, to in PAIRS.items()}
-        self.found: dict[str, Tensor] = {}
+        self.structure, self.exposure = (stepper.objective.loss(one) for one in (STRUCTURE_TERM, "task.exposure"))
+        self.cached_tensors = [
+            stepper.frozen_cache.get_or_compute(self.low[n : n + 1], names[n : n + 1]) for n in range(BATCH_SIZE)
+        ]
+        wanted = [*self.cached_tensors[0].tensors]
+        self.curve_map_name = next(name for name in wanted if "teacher.curve_map" in name)
+        self.teacher_features = {
+            one: next(name for name in wanted if f".{to})[teacher]" in name) for one, to in FEATURE_PAIRS.items()
+        }
+        self.student_features: dict[str, Tensor] = {}
         self.log: list[list[float]] = []
 
     def __call__(self) -> None:
-        self.training.forget()
-        means = [value.mean() for value in self.values()]
+        self.training.zero_grad()
+        means = [value.mean() for value in self.compute_terms()]
         total = sum(weight * mean for weight, mean in zip(self.weights, means, strict=True))
         total.backward()
-        norm = self.training.clip()
-        self.training.descend(0)
+        norm = self.training.clip_grad_norm()
+        self.training.optimizer_step(0)
         self.log.append([one.item() for one in (total, norm, *means)])
 
-    def values(self) -> list[Tensor]:
-        wanted = {name: torch.cat([one.tensors[name] for one in self.kept]) for name in self.kept[0].tensors}
-        local = [torch.cat(each) for each in zip(*(one.prepared[STRUCTURE][0] for one in self.kept), strict=True)]
-        hooks = [self.student.get_submodule(layer).register_forward_hook(self.keep(layer)) for layer in PAIRS]
+    def compute_terms(self) -> list[Tensor]:
+        wanted = {
+            name: torch.cat([one.tensors[name] for one in self.cached_tensors])
+            for name in self.cached_tensors[0].tensors
+        }
+        local = [
+            torch.cat(each)
+            for each in zip(*(one.prepared_ports[STRUCTURE_TERM][0] for one in self.cached_tensors), strict=True)
+        ]
+        hooks = [
+            self.student.get_submodule(layer).register_forward_hook(self.make_hook(layer)) for layer in FEATURE_PAIRS
+        ]
         made = self.student(self.low)
         for hook in hooks:
             hook.remove()
         with torch.no_grad():
             negative = self.ema(self.low)["enhanced"]
         enhanced, curve_map, target = made["enhanced"], made["curve_map"], wanted["teacher.enhanced"]
-        features = {layer: one.mean(dim=1, keepdim=True) for layer, one in self.found.items()}
+        features = {layer: one.mean(dim=1, keepdim=True) for layer, one in self.student_features.items()}
         return [
             mse(enhanced, target),
-            mse(curve_map, wanted[self.curve_map]),
+            mse(curve_map, wanted[self.curve_map_name]),
             self.structure.compare(*local, prediction=enhanced),
-            *(feature_matching(features[layer], wanted[name]) for layer, name in self.teacher.items()),
+            *(feature_matching(features[layer], wanted[name]) for layer, name in self.teacher_features.items()),
             color_constancy(enhanced),
             spatial_consistency(self.low, enhanced),
             total_variation(curve_map),
@@ -111,69 +123,72 @@ class ByHand:
             contrastive(enhanced, target, negative),
         ]
 
-    def keep(self, layer: str) -> Callable[..., None]:
+    def make_hook(self, layer: str) -> Callable[..., None]:
         def hook(module: object, given: object, output: Tensor) -> None:
-            self.found[layer] = output
+            self.student_features[layer] = output
 
         return hook
 
 
-def documented(rounds: int) -> dict[str, object]:
-    side = zerokd_side("distill", SIZE, 1, BATCH, ("terms.distillation.perceptual.weight=0",))
-    by_hand = ByHand(side)
+def benchmark_distillation(rounds: int) -> dict[str, object]:
+    side = ZerokdSide("distill", IMAGE_SIZE, 1, BATCH_SIZE, ("terms.distillation.perceptual.weight=0",))
+    by_hand = HandwrittenStep(side)
 
     def ours() -> None:
-        side.count = 0  # the same batch again
+        side.step_count = 0  # the same batch again
         side.step()
 
-    by_hand.training.forget()
-    torch.stack([one.mean() for one in by_hand.values()]).mul(torch.tensor(by_hand.weights)).sum().backward()
+    by_hand.training.zero_grad()
+    torch.stack([one.mean() for one in by_hand.compute_terms()]).mul(torch.tensor(by_hand.weights)).sum().backward()
     expected = torch.cat([one.grad.reshape(-1) for one in side.stage.stepper.parameters])
     assert (side.gradient() - expected).norm() <= 1e-4 * expected.norm()
-    return compared("distillation without VGG", len(by_hand.weights), rounds, by_hand, ours)
+    return compare_with_handwritten("distillation without VGG", len(by_hand.weights), rounds, by_hand, ours)
 
 
-def terms(count: int) -> tuple[Components, Phase]:
+def build_cheap_stage(count: int) -> tuple[Components, StagePlan]:
     """A stage of so many cheap terms."""
     tables = [f'[terms.all.t{i}]\nuse = "exposure_control"\nlevel = {0.3 + 0.4 * i / count}\n' for i in range(count)]
-    document = parse_document(RECIPE + "\n".join(tables), "terms.toml")
-    components = resolve(validate(document), document, discover())
-    return components, components.phases[0]
+    document = parse_document(RECIPE_TEXT + "\n".join(tables), "terms.toml")
+    components = resolve_recipe(validate_recipe(document), document, discover_plugins())
+    return components, components.stages[0]
 
 
-def cheap(count: int, rounds: int) -> dict[str, object]:
-    components, phase = terms(count)
-    low = torch.rand(BATCH, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+def benchmark_cheap_terms(count: int, rounds: int) -> dict[str, object]:
+    components, phase = build_cheap_stage(count)
+    low = torch.rand(BATCH_SIZE, 3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
     objective = probe(phase, components, low[:2])
-    training, one = Training(phase, objective, components), stepper(phase, objective, components, low[:2], 4)
+    training, one = (
+        StageState(phase, objective, components),
+        build_accumulator(phase, objective, components, low[:2], 4),
+    )
     student, levels = components.student, [0.3 + 0.4 * i / count for i in range(count)]
     batch = Batch(0, low, ("a", "b", "c", "d"))
 
     def by_hand() -> None:
-        training.forget()
+        training.zero_grad()
         enhanced = student(low)["enhanced"]
-        sum(WEIGHT * exposure_control(enhanced, 16, level).mean() for level in levels).backward()
-        training.clip()
+        sum(TERM_WEIGHT * exposure_control(enhanced, 16, level).mean() for level in levels).backward()
+        training.clip_grad_norm()
 
     def ours() -> None:
-        training.forget()
-        one.backward(batch, 0, apart=False)
-        training.clip()
+        training.zero_grad()
+        one.backward(batch, 0, per_term=False)
+        training.clip_grad_norm()
 
-    return compared(f"{count} cheap terms", count, rounds, by_hand, ours)
+    return compare_with_handwritten(f"{count} cheap terms", count, rounds, by_hand, ours)
 
 
-def compared(
-    name: str, count: int, rounds: int, by_hand: Callable[[], None], ours: Callable[[], None]
+def compare_with_handwritten(
+    name: str, count: int, rounds: int, handwritten: Callable[[], None], zerokd_step: Callable[[], None]
 ) -> dict[str, object]:
     times, more = [], []
-    for number in range(rounds + WARM):
+    for number in range(rounds + WARMUP_ROUNDS):
         start = time.perf_counter()
-        by_hand()
+        handwritten()
         middle = time.perf_counter()
-        ours()
+        zerokd_step()
         end = time.perf_counter()
-        if number >= WARM:
+        if number >= WARMUP_ROUNDS:
             times.append(1e6 * (middle - start))
             more.append(1e6 * (end - middle) - times[-1])
     usual, added = statistics.median(times), statistics.median(more)
@@ -192,12 +207,14 @@ def compared(
 @click.option("--json", "as_json", is_flag=True)
 def main(threads: int, rounds: int, as_json: bool) -> None:
     torch.set_num_threads(threads)
-    rows = [documented(rounds), *(cheap(count, rounds) for count in (1, 10, 40))]
-    about = machine() | {"threads": threads}
+    rows = [benchmark_distillation(rounds), *(benchmark_cheap_terms(count, rounds) for count in (1, 10, 40))]
+    about = describe_machine() | {"threads": threads}
     if as_json:
-        click.echo(json.dumps({"machine": about, "batch": BATCH, "rows": rows}, indent=2))
+        click.echo(json.dumps({"machine": about, "batch": BATCH_SIZE, "rows": rows}, indent=2))
         return
-    click.echo(f"batch {BATCH}, {SIZE} pixels, {threads} threads of {about['processor']}, torch {torch.__version__}")
+    click.echo(
+        f"batch {BATCH_SIZE}, {IMAGE_SIZE} pixels, {threads} threads of {about['processor']}, torch {torch.__version__}"
+    )
     click.echo(f"{'a step of':28}{'by hand, us':>12}{'more, us':>10}{'share':>8}{'us a term':>11}")
     for row in rows:
         figures = (

@@ -20,33 +20,33 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from loop import terms
+from loop import build_cheap_stage
 from PIL import Image
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
-from turns import Side, answer, in_turn
+from turns import SideProcess, alternate_turns, serve_turns
 
 from zerokd.data.folder import Folder
-from zerokd.losses.ssim import Ssim
+from zerokd.losses.ssim import SsimLoss
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 from zerokd.proof.probe import probe
-from zerokd.student.evaluate.cost import machine
-from zerokd.training.batches import to_float
-from zerokd.training.device import keep_freed_memory, layout
-from zerokd.training.state import Training
+from zerokd.student.evaluate.cost import describe_machine
+from zerokd.training.batches import to_float_batch
+from zerokd.training.device import choose_memory_format, keep_freed_memory
+from zerokd.training.state import StageState
 
-BATCH, WARM_UP = 4, 2
-Pair = tuple[Callable[[], object], Callable[[], object]]
-
-
-def images(size: int, seed: int = 0) -> Tensor:
-    return torch.rand(BATCH, 3, size, size, generator=torch.Generator().manual_seed(seed))
+BATCH_SIZE, WARMUP_ROUNDS = 4, 2
+StepPair = tuple[Callable[[], object], Callable[[], object]]
 
 
-def ssim(size: int) -> Pair:
+def random_images(size: int, seed: int = 0) -> Tensor:
+    return torch.rand(BATCH_SIZE, 3, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+def build_ssim_pair(size: int) -> StepPair:
     """Forwards and backwards, of a target that changes."""
-    prediction, target, loss = images(size).requires_grad_(), images(size, 1), Ssim()
+    prediction, target, loss = random_images(size).requires_grad_(), random_images(size, 1), SsimLoss()
 
     def usual() -> Tensor:
         value = 1 - structural_similarity_index_measure(prediction, target, data_range=1.0, reduction="none")
@@ -59,10 +59,10 @@ def ssim(size: int) -> Pair:
     return usual, ours
 
 
-def teacher(size: int) -> Pair:
+def build_teacher_pair(size: int) -> StepPair:
     """As a script runs it, and as zerokd does, if it did not keep the result."""
-    low, plain = images(size), ZeroDcePp().eval().requires_grad_(False)
-    network = copy.deepcopy(plain).to(memory_format=layout(plain))
+    low, plain = random_images(size), ZeroDcePp().eval().requires_grad_(False)
+    network = copy.deepcopy(plain).to(memory_format=choose_memory_format(plain))
 
     def usual() -> Tensor:
         return plain(low)["enhanced"]
@@ -74,15 +74,15 @@ def teacher(size: int) -> Pair:
     return usual, ours
 
 
-def optimizer() -> Pair:
+def build_optimizer_pair() -> StepPair:
     """Clip, Adam and moving average of the student."""
     plain, average = NanoDce(), NanoDce()
     adam = torch.optim.Adam(plain.parameters(), lr=1e-3)
     for one in plain.parameters():
         one.grad = torch.rand_like(one)
-    components, phase = terms(1)
-    training = Training(phase, probe(phase, components, images(64)[:2]), components)
-    training.follow(torch.rand(161))
+    components, phase = build_cheap_stage(1)
+    training = StageState(phase, probe(phase, components, random_images(64)[:2]), components)
+    training.set_gradient(torch.rand(161))
 
     def usual() -> None:
         nn.utils.clip_grad_norm_(plain.parameters(), 0.1)
@@ -92,20 +92,20 @@ def optimizer() -> Pair:
                 kept.mul_(0.999).add_(new, alpha=0.001)
 
     def ours() -> None:
-        training.clip()
-        training.descend(0)
+        training.clip_grad_norm()
+        training.optimizer_step(0)
 
     return usual, ours
 
 
-def data(side: int, size: int = 256) -> Pair:
+def build_data_pair(photo_size: int, size: int = 256) -> StepPair:
     """One image from the pipeline; the usual way decodes and resizes it in each epoch."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder)
     rng = np.random.default_rng(0)
-    small = rng.integers(0, 255, (side // 8, side // 8, 3)).astype(np.uint8)
+    small = rng.integers(0, 255, (photo_size // 8, photo_size // 8, 3)).astype(np.uint8)
     path = folder / "photo.jpg"
-    Image.fromarray(small).resize((side, side), Image.Resampling.BICUBIC).save(path, quality=92)
+    Image.fromarray(small).resize((photo_size, photo_size), Image.Resampling.BICUBIC).save(path, quality=92)
     kept = Folder(path=str(folder), size=size)
 
     def usual() -> Tensor:
@@ -113,54 +113,54 @@ def data(side: int, size: int = 256) -> Pair:
         return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
 
     def ours() -> Tensor:
-        return to_float([kept[0]], torch.device("cpu"))
+        return to_float_batch([kept[0]], torch.device("cpu"))
 
     return usual, ours
 
 
-PARTS: dict[str, Callable[[], Pair]] = {
-    **{f"SSIM, forwards and backwards, {size} pixels": partial(ssim, size) for size in (128, 256, 512)},
-    **{f"teacher, {size} pixels": partial(teacher, size) for size in (128, 256, 512)},
-    **{f"an image of a {side}x{side} JPEG, at 256": partial(data, side) for side in (512, 2048)},
-    "clip, Adam, moving average": optimizer,
+PART_BUILDERS: dict[str, Callable[[], StepPair]] = {
+    **{f"SSIM, forwards and backwards, {size} pixels": partial(build_ssim_pair, size) for size in (128, 256, 512)},
+    **{f"teacher, {size} pixels": partial(build_teacher_pair, size) for size in (128, 256, 512)},
+    **{f"an image of a {side}x{side} JPEG, at 256": partial(build_data_pair, side) for side in (512, 2048)},
+    "clip, Adam, moving average": build_optimizer_pair,
 }
 
 
-def compared(part: str, threads: int, rounds: int) -> dict[str, object]:
+def compare_part(part: str, threads: int, rounds: int) -> dict[str, object]:
     given = (__file__, "--part", part, "--threads", str(threads))
-    usual, ours = in_turn([Side(*given, "--side", side) for side in ("usual", "zerokd")], rounds)
+    usual, ours = alternate_turns([SideProcess(*given, "--side", side) for side in ("usual", "zerokd")], rounds)
     first, second = 1e6 * usual["seconds"], 1e6 * ours["seconds"]
     return {"part": part, "usual_us": first, "zerokd_us": second, "ratio": first / second}
 
 
-def serve(part: str, side: str) -> None:
+def serve_part(part: str, side: str) -> None:
     """One way, in its own process."""
     if side == "zerokd":
         keep_freed_memory()
-    usual, ours = PARTS[part]()
+    usual, ours = PART_BUILDERS[part]()
     way = ours if side == "zerokd" else usual
-    for _ in range(WARM_UP):
+    for _ in range(WARMUP_ROUNDS):
         way()
-    answer({}, way)
+    serve_turns({}, way)
 
 
 @click.command()
 @click.option("--threads", default=1, show_default=True)
 @click.option("--rounds", default=9, show_default=True)
-@click.option("--part", "parts", multiple=True, type=click.Choice(list(PARTS)), default=tuple(PARTS))
+@click.option("--part", "parts", multiple=True, type=click.Choice(list(PART_BUILDERS)), default=tuple(PART_BUILDERS))
 @click.option("--json", "as_json", is_flag=True)
 @click.option("--side", hidden=True)
 def main(threads: int, rounds: int, parts: tuple[str, ...], as_json: bool, side: str | None) -> None:
     torch.set_num_threads(threads)
     if side:
-        serve(parts[0], side)
+        serve_part(parts[0], side)
         return
-    rows = [compared(part, threads, rounds) for part in parts]
-    about = machine() | {"threads": threads}
+    rows = [compare_part(part, threads, rounds) for part in parts]
+    about = describe_machine() | {"threads": threads}
     if as_json:
-        click.echo(json.dumps({"machine": about, "batch": BATCH, "rows": rows}, indent=2))
+        click.echo(json.dumps({"machine": about, "batch": BATCH_SIZE, "rows": rows}, indent=2))
         return
-    click.echo(f"batch {BATCH}, {threads} threads of {about['processor']}, torch {torch.__version__}")
+    click.echo(f"batch {BATCH_SIZE}, {threads} threads of {about['processor']}, torch {torch.__version__}")
     click.echo(f"{'':44}{'usual, us':>12}{'zerokd, us':>12}{'ratio':>8}")
     for row in rows:
         click.echo(f"{row['part']:44}{row['usual_us']:12.0f}{row['zerokd_us']:12.0f}{row['ratio']:8.2f}")

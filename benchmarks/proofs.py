@@ -14,9 +14,9 @@ import sys
 import time
 
 import click
-from step import BATCH, OfProcess
+from step import BATCH_SIZE, ProcessMemory
 
-STEPS = 3
+MEASURED_STEPS = 3
 
 
 @click.command()
@@ -26,14 +26,14 @@ STEPS = 3
 @click.option("--json", "as_json", is_flag=True)
 @click.option("--alone", is_flag=True, hidden=True)
 def main(sizes: tuple[int, ...], threads: int, stage: str, as_json: bool, alone: bool) -> None:
-    from zerokd.student.evaluate.cost import machine
+    from zerokd.student.evaluate.cost import describe_machine
 
     if alone:
-        click.echo(json.dumps(measured(stage, sizes[0], threads)))
+        click.echo(json.dumps(measure_proofs(stage, sizes[0], threads)))
         return
-    about = machine() | {"threads": threads, "stage": stage}
+    about = describe_machine() | {"threads": threads, "stage": stage}
     if not as_json:
-        click.echo(f"stage {stage}, batch {BATCH}, {threads} threads of {about['processor']}")
+        click.echo(f"stage {stage}, batch {BATCH_SIZE}, {threads} threads of {about['processor']}")
         click.echo(f"{'pixels':>8}{'proofs, s':>12}{'proofs, MiB':>14}{'steps, MiB':>14}")
     rows = []
     for size in sizes:
@@ -43,19 +43,19 @@ def main(sizes: tuple[int, ...], threads: int, stage: str, as_json: bool, alone:
             row = rows[-1]
             click.echo(f"{size:8}{row['seconds']:12.1f}{row['proofs_mib']:14.0f}{row['steps_mib']:14.0f}")
     if as_json:
-        click.echo(json.dumps({"machine": about, "batch": BATCH, "rows": rows}, indent=2))
+        click.echo(json.dumps({"machine": about, "batch": BATCH_SIZE, "rows": rows}, indent=2))
 
 
-def measured(stage: str, size: int, threads: int) -> dict[str, float]:
-    from sides import zerokd_side
+def measure_proofs(stage: str, size: int, threads: int) -> dict[str, float]:
+    from sides import ZerokdSide
 
-    memory, started = OfProcess(), time.perf_counter()
-    side = zerokd_side(stage, size, threads, BATCH, (), "cpu")
-    seconds, proofs = time.perf_counter() - started, memory.peak()
-    memory = OfProcess()
-    for _ in range(STEPS):
+    memory, started = ProcessMemory(), time.perf_counter()
+    side = ZerokdSide(stage, size, threads, BATCH_SIZE, (), "cpu")
+    seconds, proofs = time.perf_counter() - started, memory.peak_mib()
+    memory = ProcessMemory()
+    for _ in range(MEASURED_STEPS):
         side.step()
-    return {"size": size, "seconds": seconds, "proofs_mib": proofs, "steps_mib": memory.peak()}
+    return {"size": size, "seconds": seconds, "proofs_mib": proofs, "steps_mib": memory.peak_mib()}
 
 
 if __name__ == "__main__":

@@ -17,47 +17,57 @@ import click
 import numpy as np
 import torch
 from PIL import Image
-from sides import zerokd_side
+from sides import ZerokdSide
 
-from zerokd.student.evaluate.cost import machine
-from zerokd.training.batches import batches
+from zerokd.student.evaluate.cost import describe_machine
+from zerokd.training.batches import iterate_batches
 
-PHOTOS = 24
-CASES = ((64, 4), (128, 1), (128, 2), (128, 4), (128, 8), (256, 4), (512, 4))  # pixels a side, images a batch
+PHOTO_COUNT = 24
+SIZES_AND_BATCHES = (
+    (64, 4),
+    (128, 1),
+    (128, 2),
+    (128, 4),
+    (128, 8),
+    (256, 4),
+    (512, 4),
+)  # pixels a side, images a batch
 
 
-def photos(folder: Path) -> None:
+def write_photos(folder: Path) -> None:
     """Smooth noise, which JPEG packs about as it packs a photo."""
-    for number in range(PHOTOS):
+    for number in range(PHOTO_COUNT):
         levels = np.random.default_rng(number).integers(0, 90, (64, 64, 3)).astype(np.uint8)
         Image.fromarray(levels).resize((512, 512), Image.Resampling.BICUBIC).save(folder / f"{number}.jpg", quality=92)
 
 
-def measured(folder: Path, stage: str, size: int, batch: int, threads: int, rounds: int) -> dict:
+def measure_scaling(folder: Path, stage: str, size: int, batch: int, threads: int, rounds: int) -> dict:
     """Milliseconds of a step that finds what is frozen, of decoding a photo once, and of the data of a batch."""
     source = f'data={{use="folder", path="{folder}", size={size}, held_out=0.0}}'
-    side = zerokd_side(stage, size, threads, batch, (source,))
-    data, phase = side.stage.components.data, side.stage.phase
-    epoch = PHOTOS // batch
-    decoded = timed(lambda: type(data)(**dict(data.config))) / PHOTOS
-    later = statistics.median(timed(lambda: drawn(data, phase, epoch)) for _ in range(rounds)) / epoch
+    side = ZerokdSide(stage, size, threads, batch, (source,))
+    data, phase = side.stage.components.data, side.stage.stage
+    epoch = PHOTO_COUNT // batch
+    decoded = time_milliseconds(lambda: type(data)(**dict(data.config))) / PHOTO_COUNT
+    later = (
+        statistics.median(time_milliseconds(lambda: draw_batches(data, phase, epoch)) for _ in range(rounds)) / epoch
+    )
     for _ in range(3):
         side.step()
-    step = statistics.median(timed(side.step) for _ in range(3 * rounds))
+    step = statistics.median(time_milliseconds(side.step) for _ in range(3 * rounds))
     row = {"pixels": size, "batch": batch, "step_ms": step, "us_per_kilopixel": step * 1e6 / (batch * size * size)}
     return row | {"decoding_ms": decoded, "data_ms": later, "data_share": later / step}
 
 
-def drawn(data, phase, count: int) -> None:
+def draw_batches(data, stage, count: int) -> None:
     """The first batches of a stage."""
-    made = batches(data, range(PHOTOS), phase, 0, torch.device("cpu"))
+    made = iterate_batches(data, range(PHOTO_COUNT), stage, 0, torch.device("cpu"))
     for _ in range(count):
         next(made)
 
 
-def timed(call) -> float:
+def time_milliseconds(function) -> float:
     started = time.perf_counter()
-    call()
+    function()
     return 1000 * (time.perf_counter() - started)
 
 
@@ -67,7 +77,7 @@ def timed(call) -> float:
 @click.option("--rounds", default=5, show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 def main(stage: str, threads: int, rounds: int, as_json: bool) -> None:
-    about = machine() | {"threads": threads}
+    about = describe_machine() | {"threads": threads}
     if not as_json:
         click.echo(f"{stage}, {threads} threads of {about['processor']}, torch {torch.__version__}")
         click.echo(
@@ -75,9 +85,9 @@ def main(stage: str, threads: int, rounds: int, as_json: bool) -> None:
         )
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        photos(Path(folder))
-        for size, batch in CASES:
-            row = measured(Path(folder), stage, size, batch, threads, rounds)
+        write_photos(Path(folder))
+        for size, batch in SIZES_AND_BATCHES:
+            row = measure_scaling(Path(folder), stage, size, batch, threads, rounds)
             rows.append(row)
             if not as_json:
                 told = f"{size:6}{batch:6}{row['step_ms']:10.1f}{row['us_per_kilopixel']:12.1f}"

@@ -14,14 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from zerokd.objective.stage_plan import Phase
+from zerokd.objective.stage_plan import StagePlan
 from zerokd.recipe.build.components import Components
 
-CLIP, RATE, DECAY = 0.1, 5e-3, 0.999
-PAIRS = {"early": ("e_conv1", "e_conv2"), "mid": ("e_conv2", "e_conv4"), "deep": ("e_conv3", "e_conv7")}
+CLIP_NORM, LEARNING_RATE, EMA_DECAY = 0.1, 5e-3, 0.999
+LAYER_PAIRS = {"early": ("e_conv1", "e_conv2"), "mid": ("e_conv2", "e_conv4"), "deep": ("e_conv3", "e_conv7")}
 
 
-class Perceptual(nn.Module):
+class PerceptualLoss(nn.Module):
     """Mean squared error of VGG-19 at three ReLUs. The released script computes a fourth and never reads it."""
 
     def __init__(self, layers: nn.Sequential, unused: bool):
@@ -43,7 +43,7 @@ class Perceptual(nn.Module):
         return loss / len(self.slices)
 
 
-class Spatial(nn.Module):
+class SpatialLoss(nn.Module):
     """Differences between neighbouring cells, kept."""
 
     def __init__(self) -> None:
@@ -60,70 +60,70 @@ class Spatial(nn.Module):
         return ((before - after) ** 2).sum(1).mean()
 
 
-class Exposure(nn.Module):
+class ExposureLoss(nn.Module):
     """Wanted brightness by region."""
 
-    def __init__(self, bright: float):
+    def __init__(self, bright_weight: float):
         super().__init__()
-        self.bright = bright
+        self.bright_weight = bright_weight
 
     def forward(self, enhanced: Tensor, low: Tensor) -> Tensor:
         e, o = (F.avg_pool2d(one.mean(1, keepdim=True), 8) for one in (enhanced, low))
         dark = torch.sigmoid((0.12 - o) / 0.05)
         mid = torch.sigmoid((o - 0.12) / 0.05) * torch.sigmoid((0.4 - o) / 0.05)
         bright = torch.sigmoid((o - 0.8) / 0.08)
-        target = (0.95 * dark + 0.4 * mid + self.bright * o * bright) / (dark + mid + bright)
+        target = (0.95 * dark + 0.4 * mid + self.bright_weight * o * bright) / (dark + mid + bright)
         return F.mse_loss(e, target)
 
 
-class Color(nn.Module):
+class ColorLoss(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         r, g, b = x.mean((2, 3)).unbind(1)
         return ((r - g) ** 4 + (r - b) ** 4 + (g - b) ** 4).sqrt().mean()
 
 
-class Saturation(nn.Module):
+class SaturationLoss(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return ((x - x.mean((2, 3), keepdim=True)) ** 2).sum(1).sqrt().mean()
 
 
-class Smoothness(nn.Module):
+class SmoothnessLoss(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return ((x[:, :, 1:] - x[:, :, :-1]) ** 2).mean() + ((x[:, :, :, 1:] - x[:, :, :, :-1]) ** 2).mean()
 
 
-class Usual:
+class BaselineTrainer:
     """Both stages; ``weights`` is the effective weight of each term by label, and says which there are."""
 
     def __init__(
         self,
         components: Components,
-        phase: Phase,
+        stage: StagePlan,
         weights: dict[str, float],
         vgg: nn.Sequential | None,
         unused: bool,
         device: torch.device,
     ):
-        self.weights, self.augmented = weights, bool(phase.augmentations)
+        self.weights, self.is_augmented = weights, bool(stage.augmentations)
         self.student, self.teacher, self.ema = (
-            copy.deepcopy(components.network(name)).to(device, memory_format=torch.contiguous_format)
+            copy.deepcopy(components.get_model(name)).to(device, memory_format=torch.contiguous_format)
             for name in ("student", "teacher", "ema")
         )
         self.teacher.eval().requires_grad_(False)
         self.ema.requires_grad_(False)
         self.features: dict[str, Tensor] = {}
-        if phase.name == "distill":
-            for pair in PAIRS.values():
+        if stage.name == "distill":
+            for pair in LAYER_PAIRS.values():
                 for owner, net, layer in zip("st", (self.student, self.teacher), pair, strict=True):
-                    net.get_submodule(layer).register_forward_hook(self._keep(f"{owner}.{layer}"))
-        self.perceptual = Perceptual(vgg, unused).to(device) if vgg is not None else None
-        self.spatial, self.color = Spatial().to(device), Color()
-        self.saturation, self.smooth = Saturation(), Smoothness()
-        self.exposure = Exposure(0.65 if phase.name == "distill" else 0.6)
-        self.optimizer = torch.optim.Adam(self.student.parameters(), lr=RATE)
+                    net.get_submodule(layer).register_forward_hook(self._make_hook(f"{owner}.{layer}"))
+        self.perceptual = PerceptualLoss(vgg, unused).to(device) if vgg is not None else None
+        self.spatial, self.color = SpatialLoss().to(device), ColorLoss()
+        self.saturation, self.smoothness = SaturationLoss(), SmoothnessLoss()
+        self.exposure = ExposureLoss(0.65 if stage.name == "distill" else 0.6)
+        self.optimizer = torch.optim.Adam(self.student.parameters(), lr=LEARNING_RATE)
         self.log: list[dict[str, float]] = []
 
-    def _keep(self, name: str):
+    def _make_hook(self, name: str):
         def hook(module: nn.Module, args: object, output: Tensor) -> None:
             self.features[name] = output
 
@@ -131,46 +131,46 @@ class Usual:
 
     def step(self, low: Tensor, optimize: bool = True) -> None:
         made = self.student(low)
-        terms = self._pretraining(low, made) if self.augmented else self._distillation(low, made)
+        terms = self._pretraining_terms(low, made) if self.is_augmented else self._distillation_terms(low, made)
         total = sum(self.weights[label] * value for label, value in terms.items())
         self.optimizer.zero_grad()
         total.backward()
         if optimize:
-            nn.utils.clip_grad_norm_(self.student.parameters(), CLIP)
+            nn.utils.clip_grad_norm_(self.student.parameters(), CLIP_NORM)
             self.optimizer.step()
             with torch.no_grad():
                 for kept, new in zip(self.ema.parameters(), self.student.parameters(), strict=True):
-                    kept.mul_(DECAY).add_(new, alpha=1 - DECAY)
+                    kept.mul_(EMA_DECAY).add_(new, alpha=1 - EMA_DECAY)
         self.log.append({label: value.item() for label, value in terms.items()} | {"total": total.item()})
 
-    def _pretraining(self, low: Tensor, made: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _pretraining_terms(self, low: Tensor, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         return {
-            "pretraining.exposure": self.exposure(made["enhanced"], low),
-            "pretraining.smoothness": self.smooth(made["curve_map"]),
-            "pretraining.color": self.color(made["enhanced"]),
+            "pretraining.exposure": self.exposure(outputs["enhanced"], low),
+            "pretraining.smoothness": self.smoothness(outputs["curve_map"]),
+            "pretraining.color": self.color(outputs["enhanced"]),
         }
 
-    def _distillation(self, low: Tensor, made: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _distillation_terms(self, low: Tensor, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         with torch.no_grad():
             wanted, negative = self.teacher(low), self.ema(low)["enhanced"]
-        enhanced, target = made["enhanced"], wanted["enhanced"]
+        enhanced, target = outputs["enhanced"], wanted["enhanced"]
         converted = (1 - (1 - wanted["curve_map"]) ** 2).clamp(min=-1)
         terms = {
             "distillation.enhanced": F.mse_loss(enhanced, target),
-            "distillation.curve_map": F.mse_loss(made["curve_map"], converted),
+            "distillation.curve_map": F.mse_loss(outputs["curve_map"], converted),
             "distillation.structure": 1 - structural_similarity_index_measure(enhanced, target, data_range=1.0),
         }
         if self.perceptual is not None:
             terms["distillation.perceptual"] = self.perceptual(enhanced, target)
-        for name, (small, large) in PAIRS.items():
+        for name, (small, large) in LAYER_PAIRS.items():
             s, t = self.features[f"s.{small}"], self.features[f"t.{large}"]
             t = F.adaptive_avg_pool2d(t, s.shape[2:])
             terms[f"feature_matching.{name}"] = F.mse_loss(s.mean(1, keepdim=True), t.mean(1, keepdim=True))
         terms |= {
             "task.color": self.color(enhanced),
             "task.spatial": self.spatial(low, enhanced),
-            "task.smoothness": self.smooth(made["curve_map"]),
-            "task.enhanced_smoothness": self.smooth(enhanced),
+            "task.smoothness": self.smoothness(outputs["curve_map"]),
+            "task.enhanced_smoothness": self.smoothness(enhanced),
             "task.saturation": self.saturation(enhanced),
             "task.exposure": self.exposure(enhanced, low),
         }

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.overrides import override
-from zerokd.recipe.build.resolver import resolve
-from zerokd.recipe.schema.recipe import validate
-from zerokd.recipe.toml.extends import read_recipe
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.overrides import apply_settings
+from zerokd.recipe.build.resolver import resolve_recipe
+from zerokd.recipe.schema.recipe import validate_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
 
 os.environ["ZEROKD_PLUGINS"] = ""  # what happens to be installed has no part in these tests; some choose their own
 torch.set_num_threads(1)  # tiny tensors: a second thread costs more than it brings
@@ -75,7 +75,7 @@ def build():
     """``build("key=value", ...)``: the components of recipes/paper.toml in small, with these settings on top."""
 
     def build(*settings, recipe="paper.toml", small=TINY):
-        document = override(read_recipe(RECIPES / recipe), [*small, *settings])
-        return resolve(validate(document), document, discover())
+        document = apply_settings(read_recipe_document(RECIPES / recipe), [*small, *settings])
+        return resolve_recipe(validate_recipe(document), document, discover_plugins())
 
     return build

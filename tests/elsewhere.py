@@ -100,7 +100,7 @@ class Device(backend_registration._DummyBackendModule):
         return whole // 2, whole
 
 
-def watched(file, stop, take=loop.take):
+def watched(file, stop, take=loop.train_step):
     """A run's step, watched."""
     steps = []
 
@@ -120,6 +120,6 @@ if __name__ == "__main__":
     backend_registration._setup_privateuseone_for_python_backend("elsewhere", backend_module=Device())
     library = torch.library.Library("_", "IMPL")
     library.fallback(compute, "PrivateUse1")
-    loop.take = watched(Path(sys.argv[1]), int(sys.argv[2]))
+    loop.train_step = watched(Path(sys.argv[1]), int(sys.argv[2]))
     sys.argv[1:3] = []
     zerokd.cli.main()

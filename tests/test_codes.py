@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.conftest import ROOT
-from zerokd.codes import CODES, told
+from zerokd.codes import ERROR_CODES, explain_code
 from zerokd.errors import DataError, Problem, RecipeError
 
 SOURCE = "\n".join(path.read_text() for path in (ROOT / "zerokd").rglob("*.py") if path.name != "codes.py")
@@ -15,14 +15,14 @@ IN_USE = set(re.findall(r'\bcode(?:: str)? ?= ?"([a-z-]+)"', SOURCE)) | set(
 
 
 def test_codes_are_explained_and_explained_codes_are_in_use():
-    assert IN_USE & set(CODES) == set(CODES)
-    assert {one for one in IN_USE - set(CODES) if f'code="{one}"' in SOURCE} == set()
+    assert IN_USE & set(ERROR_CODES) == set(ERROR_CODES)
+    assert {one for one in IN_USE - set(ERROR_CODES) if f'code="{one}"' in SOURCE} == set()
 
 
-@pytest.mark.parametrize("name", CODES)
+@pytest.mark.parametrize("name", ERROR_CODES)
 def test_a_code_says_what_it_means_and_what_to_do(name):
-    code, text = CODES[name], told(name)
-    assert code.means.endswith(".")
+    code, text = ERROR_CODES[name], explain_code(name)
+    assert code.meaning.endswith(".")
     assert code.fix.endswith((".", "`"))
     assert text.startswith(f"{name}\n")
     assert "To do: " in text

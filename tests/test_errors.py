@@ -1,15 +1,15 @@
 """Errors say where, what, and what to do; and stay readable."""
 
 from zerokd.errors import (
-    WIDEST_LINE,
+    MAX_QUOTED_WIDTH,
     DataError,
     Place,
     Problem,
     RecipeError,
-    combined,
+    combine_errors,
+    describe_non_ascii,
     did_you_mean,
-    odd_characters,
-    printable,
+    escape_unprintable,
 )
 
 
@@ -28,7 +28,7 @@ def test_the_caret_stands_under_its_column_in_a_very_long_line_too():
     text = "x" * 500 + "HERE" + "y" * 500
     quote = Place("a.toml", 1, 501, text).quote()
     assert quote[0][quote[1].index("^") :].startswith("HERE")
-    assert max(map(len, quote)) <= WIDEST_LINE + 10
+    assert max(map(len, quote)) <= MAX_QUOTED_WIDTH + 10
 
 
 def test_control_characters_of_a_recipe_never_reach_the_terminal():
@@ -48,7 +48,7 @@ def test_an_error_carries_all_problems():
 
 def test_a_problem_without_a_place_can_be_given_one():
     here, there = Place("a.toml", 1, 1), Place("b.toml", 2, 2)
-    error = DataError("one", Problem("two", there)).at(here)
+    error = DataError("one", Problem("two", there)).with_place(here)
     assert [problem.place for problem in error.problems] == [here, there]
     assert type(error) is DataError
 
@@ -63,18 +63,18 @@ def test_the_nearest_name_else_what_is_known():
 def test_a_character_that_is_no_ascii_is_named_once():
     odd = "'\u0430' is CYRILLIC SMALL LETTER A (U+0430)"
     assert did_you_mean("\u0430lph\u0430", ["alpha"]) == ("did you mean 'alpha'?", odd)
-    assert odd_characters("alpha") == ()
-    assert odd_characters("\ue000") == (r"'\ue000' is unnamed (U+E000)",)
-    assert len(odd_characters("\u0430\u0431\u0432\u0433")) == 3
+    assert describe_non_ascii("alpha") == ()
+    assert describe_non_ascii("\ue000") == (r"'\ue000' is unnamed (U+E000)",)
+    assert len(describe_non_ascii("\u0430\u0431\u0432\u0433")) == 3
 
 
 def test_errors_are_combined_and_a_mistake_in_the_recipe_decides():
     one, two = Problem("one"), Problem("two")
-    both = combined([DataError(one), RecipeError(two, one)])
+    both = combine_errors([DataError(one), RecipeError(two, one)])
     assert (type(both), both.problems) == (RecipeError, (one, two))
-    assert combined([DataError(one), DataError(two)]).exit_code == 3
+    assert combine_errors([DataError(one), DataError(two)]).exit_code == 3
 
 
 def test_a_name_is_printed_as_one_harmless_line():
-    assert printable("ünï code.jpg") == "ünï code.jpg"
-    assert printable("a\nb\x1b[31m.jpg") == "a\\nb\\x1b[31m.jpg"
+    assert escape_unprintable("ünï code.jpg") == "ünï code.jpg"
+    assert escape_unprintable("a\nb\x1b[31m.jpg") == "a\\nb\\x1b[31m.jpg"

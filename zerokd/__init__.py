@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from zerokd.student.enhance.enhancer import load
     from zerokd.student.load import load_model
 
-_CONTRACTS = (
+_CONTRACT_NAMES = (
     "Adapter",
     "Aggregator",
     "Augmentation",
@@ -59,8 +59,8 @@ _CONTRACTS = (
     "Schedule",
     "Stage",
 )
-_LATER = {
-    **dict.fromkeys(_CONTRACTS, "zerokd.plugin.contracts"),
+_LAZY_IMPORTS = {
+    **dict.fromkeys(_CONTRACT_NAMES, "zerokd.plugin.contracts"),
     **dict.fromkeys(("Clock", "Duration"), "zerokd.plugin.clock"),
     "Config": "zerokd.plugin.config",
     "load": "zerokd.student.enhance.enhancer",
@@ -105,6 +105,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in _LAZY_IMPORTS:
         raise AttributeError(f"module 'zerokd' has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
+    return getattr(import_module(_LAZY_IMPORTS[name]), name)

@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 
 
-class Screen(Console):
+class PipeSafeConsole(Console):
     """A console whose reader may go away, as in ``| head``: the work goes on, in silence."""
 
     def on_broken_pipe(self) -> None:

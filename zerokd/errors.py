@@ -14,7 +14,7 @@ from typing import Self
 from attrs import evolve, field, frozen
 
 KeyPath = tuple[str | int, ...]  # ("terms", "task", "smooth", "weight"); integers are indices into arrays
-WIDEST_LINE = 96  # a quoted source line is cut here, so that a caret always stands under what it points at
+MAX_QUOTED_WIDTH = 96  # a quoted source line is cut here, so that a caret always stands under what it points at
 
 
 @frozen
@@ -33,8 +33,8 @@ class Place:
         """The source line with a caret under the column; nothing when the place has no line."""
         if not self.line:
             return []
-        number, start = str(self.line), max(0, self.column - WIDEST_LINE * 3 // 4)
-        shown = "".join(char if char.isprintable() else " " for char in self.text[start : start + WIDEST_LINE])
+        number, start = str(self.line), max(0, self.column - MAX_QUOTED_WIDTH * 3 // 4)
+        shown = "".join(char if char.isprintable() else " " for char in self.text[start : start + MAX_QUOTED_WIDTH])
         return [f"  {number} | {shown}", f"  {' ' * len(number)} | {' ' * (self.column - 1 - start)}^"]
 
 
@@ -69,7 +69,7 @@ class ZerokdError(Exception):
         self.problems = tuple(one if one.code or not self.code else evolve(one, code=self.code) for one in known)
         super().__init__("\n".join(map(str, self.problems)))
 
-    def at(self, place: Place) -> Self:
+    def with_place(self, place: Place) -> Self:
         """The same error; problems that know no place of their own get this one."""
         return type(self)(*(one if one.place else evolve(one, place=place) for one in self.problems))
 
@@ -84,7 +84,7 @@ class PluginError(RecipeError):
     code = "plugin-failed"
 
 
-class RoomError(PluginError):
+class OutOfMemoryError(PluginError):
     """Memory ran out while a component was at work (exit code 5)."""
 
     exit_code = 5
@@ -125,9 +125,9 @@ class StoppedError(ZerokdError):
     exit_code = 130
     code = "stopped"
 
-    def by(self, signal: int) -> Self:
+    def with_signal(self, signal_number: int) -> Self:
         """The same error, with the exit code that shells give a process which a signal ended."""
-        self.exit_code = 128 + signal
+        self.exit_code = 128 + signal_number
         return self
 
 
@@ -144,25 +144,25 @@ class RunFolderError(OutputError):
     code = "run-folder"
 
 
-def combined(faults: Sequence[ZerokdError]) -> ZerokdError:
+def combine_errors(errors: Sequence[ZerokdError]) -> ZerokdError:
     """Several errors as one, each problem once; a mistake in the recipe decides the exit code over one in a file."""
-    kinds = [type(fault) for fault in faults]
+    kinds = [type(fault) for fault in errors]
     kind = RecipeError if RecipeError in kinds else kinds[0]
-    return kind(*dict.fromkeys(problem for fault in faults for problem in fault.problems))
+    return kind(*dict.fromkeys(problem for fault in errors for problem in fault.problems))
 
 
-def printable(name: str) -> str:
+def escape_unprintable(name: str) -> str:
     """A file's name as one line of text: what would move a cursor or change a colour is escaped."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
 
 
-def odd_characters(name: str) -> tuple[str, ...]:
+def describe_non_ascii(name: str) -> tuple[str, ...]:
     """One hint for each of the first characters that are no ASCII: they may look like letters that they are not."""
     odd = [char for char in dict.fromkeys(name) if not char.isascii()][:3]
     return tuple(f"{char!r} is {unicodedata.name(char, 'unnamed')} (U+{ord(char):04X})" for char in odd)
 
 
-def did_you_mean(name: str, known: Iterable[str], see: str = "") -> tuple[str, ...]:
+def did_you_mean(name: str, known: Iterable[str], see_also: str = "") -> tuple[str, ...]:
     """The hints for an unknown name: the nearest known one, else all of them, then where to look (``see``).
 
     What in the name is no ASCII is told too.
@@ -175,4 +175,4 @@ def did_you_mean(name: str, known: Iterable[str], see: str = "") -> tuple[str, .
         hint = f"known: {', '.join(known[:12])}, ... ({len(known)} in all)"
     else:
         hint = f"known: {', '.join(known)}" if known else "none is known"
-    return (f"{hint}  {see}".rstrip(), *odd_characters(name))
+    return (f"{hint}  {see_also}".rstrip(), *describe_non_ascii(name))

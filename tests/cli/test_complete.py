@@ -1,6 +1,6 @@
 """What the shell is offered; the way there is in test_plugins.py."""
 
-from zerokd.cli.complete import component_or_recipe, plugin_or_component
+from zerokd.cli.complete import complete_component_or_recipe, complete_plugin_or_component
 
 
 def offered(complete, typed):
@@ -8,15 +8,15 @@ def offered(complete, typed):
 
 
 def test_components_by_bare_and_full_name():
-    assert offered(component_or_recipe, "color") == ["color_cast", "color_constancy"]
-    assert offered(component_or_recipe, "zerokd:nano") == ["zerokd:nano_dce"]
-    assert component_or_recipe(None, None, "ssim")[0].help
+    assert offered(complete_component_or_recipe, "color") == ["color_cast", "color_constancy"]
+    assert offered(complete_component_or_recipe, "zerokd:nano") == ["zerokd:nano_dce"]
+    assert complete_component_or_recipe(None, None, "ssim")[0].help
 
 
 def test_a_path_or_a_name_that_nobody_has_is_a_file():
     for typed in ("recipes/pa", "./x", "~/x", "nobody_has_this"):
-        assert component_or_recipe(None, None, typed)[0].type == "file"
+        assert complete_component_or_recipe(None, None, typed)[0].type == "file"
 
 
 def test_plugins_too():
-    assert "zerokd" in offered(plugin_or_component, "ze")
+    assert "zerokd" in offered(complete_plugin_or_component, "ze")

@@ -134,7 +134,9 @@ def test_a_film_beside_photos(zerokd, tmp_path):
     assert "2 were done before" in zerokd("in", "-o", "out")[1]
 
 
-@pytest.mark.skipif(c_library.compiler() is None or not Path("/proc").exists(), reason="no C compiler, or no /proc")
+@pytest.mark.skipif(
+    c_library.find_compiler() is None or not Path("/proc").exists(), reason="no C compiler, or no /proc"
+)
 def test_twelve_megapixels_fit_into_400_megabytes(zerokd, tmp_path):
     """All of the process, Python and the decoder included; torch alone would take more, and is not imported."""
     fill(tmp_path / "in", 1)

@@ -8,13 +8,13 @@ import sys
 from click.testing import CliRunner
 
 from zerokd.cli import zerokd
-from zerokd.plugin.host import discover
+from zerokd.plugin.host import discover_plugins
 from zerokd.plugin.specs import KINDS
 
 
 def test_every_component_has_its_line():
     shown = CliRunner().invoke(zerokd, ["list"]).output
-    for entry in discover().entries:
+    for entry in discover_plugins().entries:
         assert f"  {entry.spec.name} " in shown
         assert entry.spec.summary in shown
 

@@ -5,12 +5,12 @@ import inspect
 import click
 from click.testing import CliRunner
 
-from zerokd.cli.options import change_options, plugin_option
-from zerokd.recipe.build.overrides import changed
+from zerokd.cli.options import plugin_option, recipe_options
+from zerokd.recipe.build.overrides import apply_options_and_validate
 
 
 @click.command()
-@change_options
+@recipe_options
 @plugin_option
 def command(plugins, **changes):
     click.echo(f"{sorted(changes.items())} {[path.name for path in plugins]}")
@@ -18,7 +18,7 @@ def command(plugins, **changes):
 
 def test_they_are_the_keywords_of_what_changes_a_recipe():
     asked = {one.name for one in command.params} - {"plugins", "no_plugins"}
-    assert asked == set(inspect.signature(changed).parameters) - {"document"}
+    assert asked == set(inspect.signature(apply_options_and_validate).parameters) - {"document"}
 
 
 def test_they_are_read_as_given():

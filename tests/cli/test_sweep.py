@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RECIPES, TINY
-from zerokd.training.checkpoint import LAST
+from zerokd.training.checkpoint import LAST_FILE
 
 MAIN = "from zerokd.cli import main; main()"
 HASTY = f"import zerokd.sweep.study as s; s.HEARTBEAT, s.SILENT = 1, 3; {MAIN}"  # the dead are missed after 3 seconds
@@ -54,7 +54,7 @@ def test_two_workers_run_each_point_once(tmp_path):
 
 def test_the_point_of_a_killed_worker_goes_on_where_it_was(tmp_path):
     first = worker(tmp_path, program=HASTY)
-    wait_for(tmp_path / "points/001/checkpoints" / LAST)
+    wait_for(tmp_path / "points/001/checkpoints" / LAST_FILE)
     first.kill()
     first.communicate()
     text = ended(worker(tmp_path, program=HASTY))

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from zerokd.data.leaf_scene import KEY, LARGEST, LUMA, leaf_radii, leaf_scene
+from zerokd.data.leaf_scene import (
+    KEY_LUMINANCE,
+    LUMINANCE_WEIGHTS,
+    MAX_LEAF_RADIUS,
+    render_leaf_scene,
+    sample_leaf_radii,
+)
 
 SCENES = 12
 SIZE = 128
@@ -13,7 +19,7 @@ def slopes(scenes: list[np.ndarray]) -> list[float]:
     """Exponents of the radially averaged power spectrum of log-luminance, below and above 8 cycles per picture."""
     window = np.outer(np.hanning(SIZE), np.hanning(SIZE))
     radius = np.rint(SIZE * np.hypot(np.fft.fftfreq(SIZE)[:, None], np.fft.fftfreq(SIZE))).astype(int)
-    logs = [np.log(scene @ LUMA + 0.01) for scene in scenes]
+    logs = [np.log(scene @ LUMINANCE_WEIGHTS + 0.01) for scene in scenes]
     powers = [np.abs(np.fft.fft2((log - log.mean()) * window)) ** 2 for log in logs]
     bands = np.arange(2, 9), np.arange(8, 41)
     return [
@@ -46,7 +52,7 @@ def disks(radius: float) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def scenes() -> list[np.ndarray]:
-    return [leaf_scene(np.random.default_rng((1, i)), SIZE) for i in range(SCENES)]
+    return [render_leaf_scene(np.random.default_rng((1, i)), SIZE) for i in range(SCENES)]
 
 
 def test_spectrum_falls_as_in_natural_pictures_at_every_scale(scenes):
@@ -70,11 +76,11 @@ def test_light_is_finite_and_positive_with_the_key_as_log_average(scenes):
         assert scene.dtype == np.float32
         assert np.isfinite(scene).all()
         assert scene.min() > 0
-        assert np.exp(np.log(scene @ LUMA).mean()) == pytest.approx(KEY, rel=0.01)
+        assert np.exp(np.log(scene @ LUMINANCE_WEIGHTS).mean()) == pytest.approx(KEY_LUMINANCE, rel=0.01)
 
 
 def test_scenes_have_smooth_parts_and_edges(scenes):
-    steps = [np.abs(np.diff(np.log(scene @ LUMA), axis=1)) for scene in scenes]
+    steps = [np.abs(np.diff(np.log(scene @ LUMINANCE_WEIGHTS), axis=1)) for scene in scenes]
     # photos, median: 0.25 of all neighbours differ by more than 0.3, 0.38 by less than 0.05
     assert 0.15 < np.median([(step > 0.3).mean() for step in steps]) < 0.35
     assert 0.25 < np.median([(step < 0.05).mean() for step in steps]) < 0.5
@@ -88,13 +94,13 @@ def test_palette_is_plausible(scenes):
 
 
 def test_radii_have_a_density_of_minus_three_and_the_asked_cover():
-    radii = leaf_radii(np.random.default_rng(0), 0.01, 200.0)
+    radii = sample_leaf_radii(np.random.default_rng(0), 0.01, 200.0)
     assert radii.min() >= 0.01
-    assert radii.max() <= LARGEST
+    assert radii.max() <= MAX_LEAF_RADIUS
     assert (np.pi * radii**2).sum() == pytest.approx(200.0, rel=0.1)
     assert (radii < 0.02).mean() == pytest.approx((1 - 0.25) / (1 - 0.02**2), abs=0.01)  # by integrating r^-3
 
 
 @pytest.mark.parametrize("size", [16, 33])
 def test_any_size_works(size):
-    assert leaf_scene(np.random.default_rng(0), size).shape == (size, size, 3)
+    assert render_leaf_scene(np.random.default_rng(0), size).shape == (size, size, 3)

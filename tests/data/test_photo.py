@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zerokd.data.photo import PhotoError, read_photo
+from zerokd.data.photo import PhotoError, read_training_image
 
 # an upright photo of four flat quadrants: red green / blue white
 UPRIGHT = np.zeros((32, 48, 3), np.uint8)
@@ -54,12 +54,12 @@ def test_every_orientation_comes_out_upright(tmp_path, orientation, ending):
     exif[0x0112] = orientation
     image = Image.fromarray(np.ascontiguousarray(STORED[orientation]))
     options = {"quality": 100, "subsampling": 0} if ending == "jpg" else {"quality": 100}
-    photo = read_photo(saved(tmp_path / f"a.{ending}", image, exif=exif, **options), 24, "resize")
+    photo = read_training_image(saved(tmp_path / f"a.{ending}", image, exif=exif, **options), 24, "resize")
     assert np.abs(corners(photo) - np.array(CORNERS, float)).max() <= 6
 
 
 def test_result_is_contiguous_planes_of_bytes(tmp_path):
-    photo = read_photo(saved(tmp_path / "a.png", Image.fromarray(UPRIGHT)), 20, "crop")
+    photo = read_training_image(saved(tmp_path / "a.png", Image.fromarray(UPRIGHT)), 20, "crop")
     assert photo.shape == (3, 20, 20)
     assert photo.dtype == np.uint8
     assert photo.flags.c_contiguous
@@ -69,30 +69,30 @@ def test_result_is_contiguous_planes_of_bytes(tmp_path):
 def test_a_photo_of_the_wanted_size_is_unchanged(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8)
     path = saved(tmp_path / "a.png", Image.fromarray(pixels))
-    assert np.array_equal(read_photo(path, 24, "crop"), pixels.transpose(2, 0, 1))
-    assert np.array_equal(read_photo(path, 24, "resize"), pixels.transpose(2, 0, 1))
+    assert np.array_equal(read_training_image(path, 24, "crop"), pixels.transpose(2, 0, 1))
+    assert np.array_equal(read_training_image(path, 24, "resize"), pixels.transpose(2, 0, 1))
 
 
 def test_crop_keeps_the_aspect_ratio_and_resize_does_not(tmp_path):
     pixels = np.zeros((32, 96, 3), np.uint8)
     pixels[:, 32:64] = 255  # a white square in the middle of three
     path = saved(tmp_path / "a.png", Image.fromarray(pixels))
-    assert read_photo(path, 32, "crop").mean() == 255
-    assert read_photo(path, 32, "resize").mean() == pytest.approx(85, abs=2)
+    assert read_training_image(path, 32, "crop").mean() == 255
+    assert read_training_image(path, 32, "resize").mean() == pytest.approx(85, abs=2)
 
 
 def test_a_large_jpeg_read_at_a_fraction_looks_the_same(tmp_path):
     y, x = np.mgrid[:512, :640]
     pixels = np.stack([x / 2.6, y / 2.1, 255 * (np.hypot(x - 300, y - 200) < 150)], 2).astype(np.uint8)
-    photo = read_photo(saved(tmp_path / "a.jpg", Image.fromarray(pixels), quality=95), 32, "crop").astype(int)
-    whole = read_photo(saved(tmp_path / "a.png", Image.fromarray(pixels)), 32, "crop")
+    photo = read_training_image(saved(tmp_path / "a.jpg", Image.fromarray(pixels), quality=95), 32, "crop").astype(int)
+    whole = read_training_image(saved(tmp_path / "a.png", Image.fromarray(pixels)), 32, "crop")
     assert np.abs(photo - whole).mean() < 2
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "CMYK", "1", "YCbCr"])
 def test_pixel_types_become_rgb(tmp_path, mode):
     image = Image.fromarray(RAMP).convert(mode, dither=Image.Dither.NONE)
-    photo = read_photo(saved(tmp_path / "a.tif", image), 32, "crop")
+    photo = read_training_image(saved(tmp_path / "a.tif", image), 32, "crop")
     expected = RAMP if mode != "1" else np.where(RAMP >= 128, 255, 0)
     assert np.abs(photo - expected.astype(float)).mean() < 2
 
@@ -102,7 +102,7 @@ def test_transparency_is_laid_over_black(tmp_path, mode):
     alpha = np.repeat(np.uint8([0, 255]), 16)[None].repeat(32, 0)
     image = Image.fromarray(np.full((32, 32), 200, np.uint8)).convert(mode)
     image.putalpha(Image.fromarray(alpha))
-    photo = read_photo(saved(tmp_path / "a.png", image), 32, "crop")
+    photo = read_training_image(saved(tmp_path / "a.png", image), 32, "crop")
     assert (photo[:, :, :16] == 0).all()
     assert (photo[:, :, 16:] == 200).all()
 
@@ -110,14 +110,14 @@ def test_transparency_is_laid_over_black(tmp_path, mode):
 def test_a_transparent_palette_colour_is_laid_over_black(tmp_path):
     image = Image.fromarray(UPRIGHT).quantize(4)
     clear = image.getpixel((0, 0))
-    photo = read_photo(saved(tmp_path / "a.png", image, transparency=clear), 32, "resize")
+    photo = read_training_image(saved(tmp_path / "a.png", image, transparency=clear), 32, "resize")
     assert corners(photo).tolist() == [[0, 0, 0], *map(list, CORNERS[1:])]
 
 
 @pytest.mark.parametrize("ending", ["png", "tif"])
 def test_sixteen_bit_grey_keeps_its_mean(tmp_path, ending):
     values = np.random.default_rng(0).integers(0, 65536, (32, 32)).astype(np.uint16)
-    photo = read_photo(saved(tmp_path / f"a.{ending}", Image.fromarray(values)), 32, "crop")
+    photo = read_training_image(saved(tmp_path / f"a.{ending}", Image.fromarray(values)), 32, "crop")
     assert abs(photo.mean() - values.mean() / 257) < 0.1
     assert np.abs(photo[0] - values / 257).max() <= 0.5 + 1e-6
 
@@ -133,27 +133,27 @@ def test_sixteen_bit_rgb_keeps_its_mean(tmp_path):
     framed = [struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in chunks]
     path = tmp_path / "a.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(framed))
-    assert abs(read_photo(path, 32, "crop").mean() - values.mean() / 257) < 1
+    assert abs(read_training_image(path, 32, "crop").mean() - values.mean() / 257) < 1
 
 
 @pytest.mark.parametrize("ending", ["webp", "png", "tif"])
 def test_of_an_animation_the_first_frame_counts(tmp_path, ending):
     first, second = (Image.fromarray(np.full((20, 20, 3), value, np.uint8)) for value in (40, 200))
     path = saved(tmp_path / f"a.{ending}", first, save_all=True, append_images=[second])
-    assert np.abs(read_photo(path, 20, "crop") - 40.0).max() <= 2
+    assert np.abs(read_training_image(path, 20, "crop") - 40.0).max() <= 2
 
 
 @pytest.mark.parametrize("options", [{}, {"bits": 2}])
 def test_whole_pngs_of_few_bits_pass(tmp_path, options):
     image = Image.fromarray(UPRIGHT).quantize(4)
-    assert corners(read_photo(saved(tmp_path / "a.png", image, **options), 32, "resize")).tolist() == [
+    assert corners(read_training_image(saved(tmp_path / "a.png", image, **options), 32, "resize")).tolist() == [
         list(c) for c in CORNERS
     ]
 
 
 def refused(path: Path) -> str:
     with pytest.raises(PhotoError) as caught:
-        read_photo(path, 16, "crop")
+        read_training_image(path, 16, "crop")
     return str(caught.value)
 
 
@@ -187,7 +187,7 @@ def test_a_cut_off_file_is_refused(tmp_path, ending, share):
 @pytest.mark.parametrize("height", [33, 64])
 def test_a_png_that_promises_more_rows_than_it_holds_is_refused(tmp_path, mode, height):
     path = saved(tmp_path / "a.png", Image.fromarray(UPRIGHT).convert(mode))
-    read_photo(path, 16, "crop")
+    read_training_image(path, 16, "crop")
     assert "truncated" in refused(with_height(path, height))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from zerokd.data.profile import SRGB
+from zerokd.data.profile import SRGB_PROFILE
 
 LEVEL = (120, 60, 30)
 GREY = 90
@@ -80,7 +80,7 @@ GOOD = {  # name: bytes, and the colour that the photo shows
     "grey16.png": (data(Image.fromarray(np.full((32, 40), 257 * GREY, np.uint16)), "PNG"), (GREY,) * 3),
     "grey16.tif": (data(Image.fromarray(np.full((32, 40), 257 * GREY, np.uint16)), "TIFF"), (GREY,) * 3),
     "rgb16.png": (rgb16(), LEVEL),
-    "profile.png": (data(flat(), "PNG", icc_profile=SRGB.tobytes()), LEVEL),
+    "profile.png": (data(flat(), "PNG", icc_profile=SRGB_PROFILE.tobytes()), LEVEL),
     "much_text.png": (data(flat(), "PNG", pnginfo=TEXT), LEVEL),
     "broken_exif.jpg": (data(flat(), "JPEG", quality=95, exif=b"Exif\0\0II*\0" + b"\xff" * 60), LEVEL),
     "two_pages.tif": (data(flat(), "TIFF", save_all=True, append_images=[flat()]), LEVEL),

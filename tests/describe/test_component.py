@@ -10,12 +10,12 @@ import pytest
 from pydantic import Field
 
 import zerokd
-from zerokd.describe.component import WIDTH, facts, page
+from zerokd.describe.component import PAGE_WIDTH, describe_component, format_component_page
 from zerokd.errors import PluginError
-from zerokd.plugin.catalogue import Entry, Provider
-from zerokd.plugin.host import discover
+from zerokd.plugin.catalogue import CatalogueEntry, Provider
+from zerokd.plugin.host import discover_plugins
 
-BUILT_IN = pytest.mark.parametrize("entry", discover().entries, ids=lambda entry: entry.qualified)
+BUILT_IN = pytest.mark.parametrize("entry", discover_plugins().entries, ids=lambda entry: entry.qualified)
 
 
 class Sample(zerokd.Loss):
@@ -85,15 +85,17 @@ def sample(monkeypatch):
     module = ModuleType("a_test_module")
     module.Sample = Sample
     monkeypatch.setitem(sys.modules, "a_test_module", module)
-    return Entry(zerokd.LossSpec("sample", target="a_test_module:Sample", summary="a test"), Provider("mine", "1.2"))
+    return CatalogueEntry(
+        zerokd.LossSpec("sample", target="a_test_module:Sample", summary="a test"), Provider("mine", "1.2")
+    )
 
 
 def test_a_page_says_all_that_is_declared(sample):
-    assert page(sample) == PAGE
+    assert format_component_page(sample) == PAGE
 
 
 def test_the_same_as_data(sample):
-    found = facts(sample)
+    found = describe_component(sample)
     assert {key: found[key] for key in ("kind", "name", "provider", "version", "target", "summary", "bounds")} == {
         "kind": "losses",
         "name": "sample",
@@ -127,11 +129,13 @@ def test_a_models_outputs_are_shown_as_it_declares_them(monkeypatch):
     module = ModuleType("a_test_module")
     module.Net = Net
     monkeypatch.setitem(sys.modules, "a_test_module", module)
-    entry = Entry(zerokd.ModelSpec("net", target="a_test_module:Net", summary="a test"), Provider("mine", "1.2"))
-    rows = [line.split() for line in page(entry).splitlines()]
+    entry = CatalogueEntry(
+        zerokd.ModelSpec("net", target="a_test_module:Net", summary="a test"), Provider("mine", "1.2")
+    )
+    rows = [line.split() for line in format_component_page(entry).splitlines()]
     assert ["signal", "range", "unchanged", "iterations"] in rows
     assert ["light", "[0.25,", "1]", "1"] in rows
-    assert facts(entry)["outputs"] == [
+    assert describe_component(entry)["outputs"] == [
         {"signal": "enhanced", "range": [0.0, None], "unchanged": None, "iterations": None},
         {"signal": "light", "range": [0.25, 1.0], "unchanged": 1.0, "iterations": None},
     ]
@@ -140,13 +144,13 @@ def test_a_models_outputs_are_shown_as_it_declares_them(monkeypatch):
 def test_a_name_wider_than_its_column_is_not_cut_short(sample, monkeypatch):
     name = "student.a_signal_of_a_name_that_no_column_of_this_table_has_room_for"
     monkeypatch.setattr(Sample, "ports", {"a": zerokd.Port("a signal of a long name", default=name)})
-    table = page(sample).partition("Ports\n")[2].partition("\n\n")[0]
+    table = format_component_page(sample).partition("Ports\n")[2].partition("\n\n")[0]
     assert name in "".join(line.split()[-1] for line in table.splitlines())
 
 
 def test_a_component_without_docstring_has_a_page(sample, monkeypatch):
     monkeypatch.setattr(Sample, "__doc__", None)
-    assert page(sample).splitlines()[:4] == [*PAGE.splitlines()[:2], "", "Ports"]
+    assert format_component_page(sample).splitlines()[:4] == [*PAGE.splitlines()[:2], "", "Ports"]
 
 
 def test_a_config_that_cannot_be_read_is_its_own_fault(sample, monkeypatch):
@@ -156,17 +160,17 @@ def test_a_config_that_cannot_be_read_is_its_own_fault(sample, monkeypatch):
 
     monkeypatch.setattr(Sample, "Config", Config)
     with pytest.raises(PluginError, match="the config of mine:sample failed: PydanticInvalidForJsonSchema"):
-        page(sample)
+        format_component_page(sample)
 
 
 @BUILT_IN
 def test_the_page_of_a_built_in_fits_and_leaves_nothing_out(entry):
-    text, known = page(entry), facts(entry)
+    text, known = format_component_page(entry), describe_component(entry)
     prose, _, snippet = text.partition(
         "\nOn the command line\n" if entry.spec.kind == "exporters" else "\nIn a recipe\n"
     )
     code = [line for line in known["doc"].splitlines() if line.startswith(" ")]
-    assert [line for line in prose.splitlines() if len(line) > WIDTH and line not in code] == []
+    assert [line for line in prose.splitlines() if len(line) > PAGE_WIDTH and line not in code] == []
     assert "\x1b" not in text
     assert "".join(known["doc"].split()) in "".join(text.split())
     names = [row["port"] for row in known.get("ports", ())] + [row["key"] for row in known["config"]]
@@ -176,7 +180,7 @@ def test_the_page_of_a_built_in_fits_and_leaves_nothing_out(entry):
 
 @BUILT_IN
 def test_the_facts_of_a_built_in_are_plain_json(entry):
-    known = facts(entry)
+    known = describe_component(entry)
 
     def refuse(constant):
         raise AssertionError(constant)
@@ -185,6 +189,6 @@ def test_the_facts_of_a_built_in_are_plain_json(entry):
 
 
 def test_the_page_of_a_metric_says_which_way_is_better_and_in_what():
-    entry = discover().find("metrics", "psnr")
-    assert (facts(entry)["better"], facts(entry)["unit"]) == ("higher", "dB")
-    assert "Values in [0, 120] dB; higher is better" in page(entry)
+    entry = discover_plugins().find("metrics", "psnr")
+    assert (describe_component(entry)["better"], describe_component(entry)["unit"]) == ("higher", "dB")
+    assert "Values in [0, 120] dB; higher is better" in format_component_page(entry)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from zerokd.describe import doctor
-from zerokd.plugin.catalogue import Broken, Catalogue, Provider
+from zerokd.plugin.catalogue import BrokenPlugin, Catalogue, Provider
 
 
 def stub(folder, name, text):
@@ -21,13 +21,13 @@ def by_name(findings):
 
 
 def test_here_nothing_fails(tmp_path):
-    findings = doctor.examine(Catalogue(), tmp_path, tmp_path / "cache")
-    assert not doctor.failed(findings), doctor.as_text(findings)
+    findings = doctor.check_machine(Catalogue(), tmp_path, tmp_path / "cache")
+    assert not doctor.has_failures(findings), doctor.describe_checks(findings)
     found = by_name(findings)
     assert found["torch"].state == found["import torch"].state == "ok"
     assert found["VGG-19 weights"].state == "warn"
-    assert json.loads(json.dumps(doctor.as_json(findings)))[0]["what"] == "Python"
-    assert doctor.as_text(findings).splitlines()[-1].endswith("0 failures")
+    assert json.loads(json.dumps(doctor.checks_to_json(findings)))[0]["what"] == "Python"
+    assert doctor.describe_checks(findings).splitlines()[-1].endswith("0 failures")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_here_nothing_fails(tmp_path):
 def test_a_torchvision_of_another_torch_is_found(tmp_path, monkeypatch, text, told):
     stub(tmp_path, "torchvision", text)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    found = doctor._torchvision()
+    found = doctor._check_torchvision()
     assert found.state == "warn"
     assert told in found.told
     assert "pip install --force-reinstall torch torchvision" in found.fix
@@ -49,7 +49,7 @@ def test_a_torchvision_of_another_torch_is_found(tmp_path, monkeypatch, text, to
 def test_a_torch_that_cannot_be_imported_fails_everything(tmp_path, monkeypatch):
     stub(tmp_path, "torch", 'raise OSError("libtorch_cpu.so: cannot open shared object file")')
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    found = doctor._torch()
+    found = doctor._check_torch()
     assert found.state == "FAIL"
     assert "libtorch_cpu.so" in found.told
 
@@ -65,7 +65,7 @@ def test_a_torch_that_cannot_be_imported_fails_everything(tmp_path, monkeypatch)
     ],
 )
 def test_packages_are_held_to_what_is_asked_of_them(requirement, state, told):
-    (found,) = doctor._packages([requirement])
+    (found,) = doctor._check_requirements([requirement])
     assert found.state == state
     assert told in found.told
     assert (state == "ok") == (not found.fix)
@@ -74,7 +74,7 @@ def test_packages_are_held_to_what_is_asked_of_them(requirement, state, told):
 @pytest.mark.parametrize(("free", "state"), [(10 << 30, "ok"), (500 << 20, "warn"), (1 << 20, "FAIL")])
 def test_room_on_the_disk(tmp_path, monkeypatch, free, state):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    assert doctor._room(tmp_path).state == state
+    assert doctor._check_disk_space(tmp_path).state == state
 
 
 @pytest.mark.parametrize(
@@ -82,20 +82,20 @@ def test_room_on_the_disk(tmp_path, monkeypatch, free, state):
 )
 def test_a_folder_that_cannot_be_written(tmp_path, what, state):
     (tmp_path / "file").write_text("")
-    found = doctor._writable(what, tmp_path / "file" / "below")
+    found = doctor._check_writable(what, tmp_path / "file" / "below")
     assert (found.state, bool(found.fix)) == (state, True)
     assert os.listdir(tmp_path) == ["file"]
 
 
 def test_broken_plugins_are_told(tmp_path):
-    catalogue = Catalogue(broken=(Broken(Provider("bad", "1.0"), "ImportError: no"),))
-    (found,) = doctor._plugins(catalogue)
+    catalogue = Catalogue(broken_plugins=(BrokenPlugin(Provider("bad", "1.0"), "ImportError: no"),))
+    (found,) = doctor._check_plugins(catalogue)
     assert (found.state, found.what, found.told) == ("warn", "plugin bad 1.0", "ImportError: no")
 
 
 def test_kept_weights_are_seen(tmp_path):
     (tmp_path / "vgg19-dcbb9e9d-7.safetensors").write_bytes(b"")
-    assert doctor._perceptual_weights(tmp_path).state == "ok"
+    assert doctor._check_perceptual_weights(tmp_path).state == "ok"
 
 
 def test_sources_that_are_not_installed_are_said_to_be(tmp_path, monkeypatch):
@@ -103,6 +103,6 @@ def test_sources_that_are_not_installed_are_said_to_be(tmp_path, monkeypatch):
         raise doctor.PackageNotFoundError(name)
 
     monkeypatch.setattr(doctor, "requires", unknown)
-    found = by_name(doctor.examine(Catalogue(), tmp_path, tmp_path / "cache"))
+    found = by_name(doctor.check_machine(Catalogue(), tmp_path, tmp_path / "cache"))
     assert found["package zerokd"].state == "warn"
     assert "not installed" in found["package zerokd"].told

@@ -2,9 +2,9 @@
 
 import pytest
 
-from zerokd.describe.equation import explain
+from zerokd.describe.equation import explain_stage
 from zerokd.proof.probe import probe
-from zerokd.run.session import prepare
+from zerokd.run.session import prepare_run
 from zerokd.training.device import choose_device
 
 STEPS = ("data.count=20", "data.held_out=0.0", "stages.distill.epochs=4")  # 5 steps an epoch
@@ -14,16 +14,16 @@ STEPS = ("data.count=20", "data.held_out=0.0", "stages.distill.epochs=4")  # 5 s
 def account(build):
     def account(*settings):
         components = build(*STEPS, *settings)
-        plan = prepare(components, choose_device("cpu"))
-        return explain(components.phases[1], components, plan.objectives[1])
+        plan = prepare_run(components, choose_device("cpu"))
+        return explain_stage(components.phases[1], components, plan.objectives[1])
 
     return account
 
 
 def test_effective_is_group_times_weight_times_factor(account, monkeypatch):
-    from zerokd.losses.ssim import Ssim
+    from zerokd.losses.ssim import SsimLoss
 
-    monkeypatch.setattr(Ssim, "factor", 3.0)
+    monkeypatch.setattr(SsimLoss, "factor", 3.0)
     terms = {term.label: term for term in account().terms}
     assert terms["distillation.structure"].effective == pytest.approx((0.35 * 0.05 * 3,) * 2)
     assert terms["feature_matching.deep"].effective == pytest.approx((0.1 * 0.5,) * 2)
@@ -69,5 +69,5 @@ def test_what_is_computed_agrees_with_the_weights_of_every_step(build):
     )
     objective = probe(components.phases[1], components, torch.rand(2, 3, 32, 32))
     for label in objective.weights:
-        computed = objective.computed(label, 20)
+        computed = objective.computed_mask(label, 20)
         assert [label in objective.weights_at(step) for step in range(20)] == computed.tolist()

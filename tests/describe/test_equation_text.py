@@ -1,13 +1,13 @@
 """The account as people read it."""
 
-from zerokd.describe.equation_text import account_data, account_latex, account_text
-from zerokd.run.session import prepare
+from zerokd.describe.equation_text import describe_equations, equations_to_dict, equations_to_latex
+from zerokd.run.session import prepare_run
 from zerokd.training.device import choose_device
 
 
 def test_text_at_80_columns_has_every_term_and_signal(build):
     components = build("terms.contrastive.ema.when={every='2 steps'}")
-    text = account_text(prepare(components, choose_device("cpu")))
+    text = describe_equations(prepare_run(components, choose_device("cpu")))
     for phase in components.phases:
         for term in phase.terms:
             assert f"  {term.label} " in text
@@ -19,13 +19,13 @@ def test_text_at_80_columns_has_every_term_and_signal(build):
 
 
 def test_data_and_latex(build):
-    plan = prepare(build(), choose_device("cpu"))
-    assert [stage["stage"] for stage in account_data(plan)["stages"]] == ["pretrain", "distill"]
-    assert account_latex(plan).count("\\begin{aligned}") == 2
+    plan = prepare_run(build(), choose_device("cpu"))
+    assert [stage["stage"] for stage in equations_to_dict(plan)["stages"]] == ["pretrain", "distill"]
+    assert equations_to_latex(plan).count("\\begin{aligned}") == 2
 
 
 def test_a_stage_with_an_aggregator_says_that_its_sum_is_not_descended(build):
-    plan = prepare(build("stages.distill.aggregate={use='sum'}"), choose_device("cpu"))
-    text = " ".join(account_text(plan).split())
+    plan = prepare_run(build("stages.distill.aggregate={use='sum'}"), choose_device("cpu"))
+    text = " ".join(describe_equations(plan).split())
     assert text.count("this sum is reported and not descended: aggregator 'sum' combines its terms' gradients") == 1
-    assert [stage["aggregator"] for stage in account_data(plan)["stages"]] == ["", "sum"]
+    assert [stage["aggregator"] for stage in equations_to_dict(plan)["stages"]] == ["", "sum"]

@@ -5,18 +5,18 @@ import json
 import pytest
 import torch
 
-from zerokd.describe.evidence_text import as_data, as_text
-from zerokd.run.session import prepare
+from zerokd.describe.evidence_text import describe_evidence, evidence_to_dict
+from zerokd.run.session import prepare_run
 
 
 @pytest.fixture
 def plan(build):
-    return lambda *settings: prepare(build(*settings), torch.device("cpu"))
+    return lambda *settings: prepare_run(build(*settings), torch.device("cpu"))
 
 
 def test_every_term_has_a_row_and_no_line_is_too_wide(plan):
     plan = plan()
-    lines = as_text(plan).splitlines()
+    lines = describe_evidence(plan).splitlines()
     assert max(map(len, lines)) <= 80
     for measured in plan.evidences:
         for term in measured.terms:
@@ -27,7 +27,7 @@ def test_every_term_has_a_row_and_no_line_is_too_wide(plan):
 
 def test_conflicts_are_few_and_counted(plan):
     plan = plan()
-    text, worst = as_text(plan), plan.evidences[1].conflicts()
+    text, worst = describe_evidence(plan), plan.evidences[1].conflicts()
     cosine, one, other = worst[0]
     assert f"  conflict {cosine:.2f}: {one} and {other}\n" in text
     assert f"  and {len(worst) - 5} lesser conflicts; --json has every pair" in text
@@ -37,24 +37,24 @@ def test_cautions_are_told_once_and_name_their_terms(plan):
     plan = plan()
     (caution,) = plan.components.cautions
     assert caution.startswith("pretraining.exposure, task.exposure: the target is not monotone")
-    assert as_text(plan).count("caution: ") == 1
-    assert as_data(plan)["cautions"] == [caution]
+    assert describe_evidence(plan).count("caution: ") == 1
+    assert evidence_to_dict(plan)["cautions"] == [caution]
 
 
 def test_notes_stand_below_their_stage(plan):
-    text = as_text(plan("terms.pretraining.smoothness.weight=1e6"))
+    text = describe_evidence(plan("terms.pretraining.smoothness.weight=1e6"))
     assert "note: pretraining.smoothness is " in text.partition("\ndistill: ")[0]
 
 
 def test_the_data_has_the_whole_matrix(plan):
-    data = json.loads(json.dumps(as_data(plan()), allow_nan=False))
+    data = json.loads(json.dumps(evidence_to_dict(plan()), allow_nan=False))
     assert [stage["stage"] for stage in data["stages"]] == ["pretrain", "distill"]
     assert [len(row) for row in data["stages"][1]["cosines"]] == [14] * 14
 
 
 def test_metrics_of_the_untrained_student_and_an_aggregator_are_told(plan):
     plan = plan("stages.distill.aggregate={use='sum'}", 'metrics.copy={use="psnr", on={target="teacher.enhanced"}}')
-    text, told = " ".join(as_text(plan).split()), as_data(plan)["metrics"]["copy"]
+    text, told = " ".join(describe_evidence(plan).split()), evidence_to_dict(plan)["metrics"]["copy"]
     assert f"metric copy: psnr is {told['value']:.4g} dB on 1 held-out images, of the untrained student" in text
     assert list(told["stages"]) == ["untrained"]
     assert "note: aggregator 'sum' combines the terms' gradients in place of their sum: cosine 1.00 with it" in text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zerokd.describe.latex import factor, latex, loss, number
+from zerokd.describe.latex import coefficient_to_latex, expression_to_latex, loss_to_latex, number_to_latex
 from zerokd.equation.equation import parse_scalar
 
 PARAMS = frozenset({"alpha", "beta", "warm_up"})
@@ -20,14 +20,14 @@ PARAMS = frozenset({"alpha", "beta", "warm_up"})
     ],
 )
 def test_expressions(text, expected):
-    assert latex(parse_scalar(text, PARAMS)) == expected
+    assert expression_to_latex(parse_scalar(text, PARAMS)) == expected
 
 
 def test_a_factor_of_one_is_not_written():
-    assert factor(parse_scalar("1", PARAMS)) == ""
-    assert factor(parse_scalar("alpha", PARAMS)) == r"\alpha \, "
+    assert coefficient_to_latex(parse_scalar("1", PARAMS)) == ""
+    assert coefficient_to_latex(parse_scalar("alpha", PARAMS)) == r"\alpha \, "
 
 
 def test_names_and_numbers():
-    assert loss("feature_matching") == r"\mathcal{L}_{\mathrm{feature\_matching}}"
-    assert number(1200.0) == "1200"
+    assert loss_to_latex("feature_matching") == r"\mathcal{L}_{\mathrm{feature\_matching}}"
+    assert number_to_latex(1200.0) == "1200"

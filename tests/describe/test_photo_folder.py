@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.data import zoo
-from zerokd.describe.photo_folder import as_text, check_data
+from zerokd.describe.photo_folder import describe_folder, survey_folder
 from zerokd.errors import DataError
 
 
@@ -25,9 +25,9 @@ def test_exact_duplicates_are_pixels_not_bytes(tmp_path):
     for name in ("a.png", "b.bmp", "c.png"):
         scene(1).save(tmp_path / name)
     scene(2).save(tmp_path / "d.png")
-    account = check_data(str(tmp_path), 64, "crop")
-    assert account.images.duplicates == (("a.png", "b.bmp", "c.png"),)
-    assert account.images.near == ()
+    account = survey_folder(str(tmp_path), 64, "crop")
+    assert account.image_statistics.duplicates == (("a.png", "b.bmp", "c.png"),)
+    assert account.image_statistics.near_duplicates == ()
 
 
 def test_near_duplicates_are_the_same_scene_a_little_changed(tmp_path):
@@ -35,8 +35,8 @@ def test_near_duplicates_are_the_same_scene_a_little_changed(tmp_path):
         scene(seed).save(tmp_path / f"{seed:02}.png")
     scene(7).save(tmp_path / "recompressed.jpg", quality=60)
     scene(9).point(lambda value: value * 0.6).save(tmp_path / "darker.png")
-    account = check_data(str(tmp_path), 64, "resize")
-    assert {frozenset(pair) for pair in account.images.near} == {
+    account = survey_folder(str(tmp_path), 64, "resize")
+    assert {frozenset(pair) for pair in account.image_statistics.near_duplicates} == {
         frozenset(("07.png", "recompressed.jpg")),
         frozenset(("09.png", "darker.png")),
     }
@@ -45,7 +45,7 @@ def test_near_duplicates_are_the_same_scene_a_little_changed(tmp_path):
 def test_flat_photos_are_not_taken_for_one_another(tmp_path):
     for level in range(0, 250, 10):
         flat(level).save(tmp_path / f"{level}.png")
-    assert check_data(str(tmp_path), 32, "crop").images.near == ()
+    assert survey_folder(str(tmp_path), 32, "crop").image_statistics.near_duplicates == ()
 
 
 @pytest.mark.parametrize(
@@ -59,28 +59,28 @@ def test_flat_photos_are_not_taken_for_one_another(tmp_path):
 def test_the_histogram_and_the_verdict_by_hand(tmp_path, levels, histogram, verdict):
     for level in levels:
         flat(level).save(tmp_path / f"{level}.png")
-    account = check_data(str(tmp_path), 32, "crop")
-    assert account.images.histogram == histogram
-    assert account.images.verdict.startswith(verdict)
-    assert sum(account.images.histogram) == len(levels)
+    account = survey_folder(str(tmp_path), 32, "crop")
+    assert account.image_statistics.histogram == histogram
+    assert account.image_statistics.verdict.startswith(verdict)
+    assert sum(account.image_statistics.histogram) == len(levels)
 
 
 def test_the_zoo_is_told_in_full(tmp_path):
     more = zoo.build(tmp_path)
-    account = check_data(str(tmp_path), 32, "crop")
-    assert set(account.images.names) == set(zoo.GOOD)
-    assert dict(account.images.rejected).keys() == {*zoo.BAD, *more}
+    account = survey_folder(str(tmp_path), 32, "crop")
+    assert set(account.image_statistics.names) == set(zoo.GOOD)
+    assert dict(account.image_statistics.rejected).keys() == {*zoo.BAD, *more}
     assert account.kinds["16 bit"] == 2  # Pillow reads 16-bit RGB as 8-bit
     assert account.kinds["colour profile"] == 1
     assert account.kinds["turned by EXIF"] == 7
     assert (account.sizes[0], account.sizes[-1]) == ((32, 40), (40, 32))
     told = json.loads(json.dumps(account.as_json()))
     assert told["photos"] == len(zoo.GOOD)
-    text = as_text(account)
-    assert all(reason in text for _, reason in account.images.rejected)
+    text = describe_folder(account)
+    assert all(reason in text for _, reason in account.image_statistics.rejected)
     assert all(line.isprintable() for line in text.splitlines())
 
 
 def test_a_folder_without_photos_is_a_data_error(tmp_path):
     with pytest.raises(DataError):
-        check_data(str(tmp_path), 32, "crop")
+        survey_folder(str(tmp_path), 32, "crop")

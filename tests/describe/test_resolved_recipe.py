@@ -9,15 +9,15 @@ from hypothesis import given, settings
 import zerokd
 from tests.conftest import RECIPES, TINY
 from tests.recipe.toml.test_positions import TABLES
-from zerokd.describe.resolved_recipe import annotated, resolved
+from zerokd.describe.resolved_recipe import fill_defaults, format_annotated_toml
 from zerokd.errors import RecipeError
 from zerokd.losses.color_constancy import ColorConstancy
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.overrides import changed
-from zerokd.recipe.build.resolver import resolve
-from zerokd.recipe.schema.recipe import validate
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.overrides import apply_options_and_validate
+from zerokd.recipe.build.resolver import resolve_recipe
+from zerokd.recipe.schema.recipe import validate_recipe
 from zerokd.recipe.toml.document import parse_document
-from zerokd.recipe.toml.extends import read_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
 
 BASE = """\
 name = "base"
@@ -49,7 +49,7 @@ COMMENT = re.compile(r"^(?:(?P<key>[\w-]+) = (?P<value>.*?)|\[\[?(?P<header>[\w.
 
 
 def shown(document, recipe):
-    return annotated(resolved(recipe, document, discover()), document)
+    return format_annotated_toml(fill_defaults(recipe, document, discover_plugins()), document)
 
 
 def told(text):
@@ -72,11 +72,11 @@ def child(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "base.toml").write_text(BASE)
     (tmp_path / "child.toml").write_text(CHILD)
-    return read_recipe("child.toml")
+    return read_recipe_document("child.toml")
 
 
 def test_every_value_says_where_it_comes_from(child):
-    document, recipe = changed(child, ["data.count=7"], data=None, epochs=5, seed=3)
+    document, recipe = apply_options_and_validate(child, ["data.count=7"], data=None, epochs=5, seed=3)
     origins = told(shown(document, recipe))
     assert origins == {
         "name": "base.toml:1",
@@ -134,7 +134,7 @@ def test_every_value_says_where_it_comes_from(child):
 
 
 def test_another_folder_keeps_the_origin_of_what_it_keeps(child, tmp_path):
-    document, recipe = changed(child, data="photos")
+    document, recipe = apply_options_and_validate(child, data="photos")
     origins = told(shown(document, recipe))
     assert {key: one for key, one in origins.items() if key.startswith("data.") and one != "default"} == {
         "data.use": "--data photos",
@@ -145,13 +145,13 @@ def test_another_folder_keeps_the_origin_of_what_it_keeps(child, tmp_path):
 
 @pytest.mark.parametrize("name", ["paper.toml", "teacher.toml"])
 def test_what_is_shown_is_the_recipe_that_runs(name):
-    document, recipe = changed(read_recipe(RECIPES / name))
+    document, recipe = apply_options_and_validate(read_recipe_document(RECIPES / name))
     text = shown(document, recipe)
     again = parse_document(text, "shown.toml")
     assert contains(again.tables, recipe.model_dump(mode="json", exclude_none=True))
-    tables = resolved(validate(again), again, discover())
-    assert tables == resolved(recipe, document, discover())  # nothing is left to fill in
-    assert set(told(annotated(tables, again)).values()).isdisjoint({"default", None})
+    tables = fill_defaults(validate_recipe(again), again, discover_plugins())
+    assert tables == fill_defaults(recipe, document, discover_plugins())  # nothing is left to fill in
+    assert set(told(format_annotated_toml(tables, again)).values()).isdisjoint({"default", None})
 
 
 def contains(found, expected):
@@ -163,30 +163,32 @@ def contains(found, expected):
 
 
 def test_what_is_shown_builds_the_same_components(build):
-    small = changed(read_recipe(RECIPES / "paper.toml"), TINY)
+    small = apply_options_and_validate(read_recipe_document(RECIPES / "paper.toml"), TINY)
     again = parse_document(shown(*small), "shown.toml")
-    rebuilt, built = resolve(validate(again), again, discover()), build()
-    assert rebuilt.origins == built.origins
-    assert [phase.coefficients for phase in rebuilt.phases] == [phase.coefficients for phase in built.phases]
-    assert [(term.label, term.on, term.weight) for phase in rebuilt.phases for term in phase.terms] == [
+    rebuilt, built = resolve_recipe(validate_recipe(again), again, discover_plugins()), build()
+    assert rebuilt.provenance == built.origins
+    assert [phase.coefficients for phase in rebuilt.stages] == [phase.coefficients for phase in built.phases]
+    assert [(term.label, term.bindings, term.weight) for phase in rebuilt.stages for term in phase.terms] == [
         (term.label, term.on, term.weight) for phase in built.phases for term in phase.terms
     ]
 
 
 def test_comments_are_aligned_and_a_long_line_moves_no_other(child):
-    plain = shown(*changed(child)).splitlines()
+    plain = shown(*apply_options_and_validate(child)).splitlines()
     (column,) = {line.index("  # ") for line in plain if " # " in line and line.split("  # ")[0][-1] != " "}
     assert {line.index("# ") for line in plain if "# " in line} == {column + 2}
     equation = "1.0*task" + " + 0*task" * 8
-    longer = shown(*changed(child, [f"stages.only.objective={equation}"])).splitlines()
+    longer = shown(*apply_options_and_validate(child, [f"stages.only.objective={equation}"])).splitlines()
     changed_lines = [line for line in longer if line not in plain]
     assert changed_lines == [f'objective = "{equation}"  # --set stages.only.objective={equation}']
 
 
 def test_problems_of_every_component_come_together_at_their_places(child):
-    document, recipe = changed(child, ['data.use="dead_leafs"', "terms.task.exposure.patch=0", "models.student.x=1"])
+    document, recipe = apply_options_and_validate(
+        child, ['data.use="dead_leafs"', "terms.task.exposure.patch=0", "models.student.x=1"]
+    )
     with pytest.raises(RecipeError) as caught:
-        resolved(recipe, document, discover())
+        fill_defaults(recipe, document, discover_plugins())
     assert [str(problem.place) for problem in caught.value.problems] == [
         '--set data.use="dead_leafs"',
         "--set models.student.x=1",
@@ -202,7 +204,7 @@ def test_a_key_with_an_alias_is_shown_as_people_write_it(child, monkeypatch):
         end: float = Field(1.0, alias="to")
 
     monkeypatch.setattr(ColorConstancy, "Config", Config)
-    text = shown(*changed(child, ["terms.task.color.from=0.25"]))
+    text = shown(*apply_options_and_validate(child, ["terms.task.color.from=0.25"]))
     origins = told(text)
     assert origins["terms.task.color.from"] == "--set terms.task.color.from=0.25"
     assert origins["terms.task.color.to"] == "default"
@@ -211,7 +213,7 @@ def test_a_key_with_an_alias_is_shown_as_people_write_it(child, monkeypatch):
 
 
 def test_a_setting_with_control_characters_stays_in_its_comment(child):
-    text = shown(*changed(child, ["terms.task.exposure.on.enhanced=a\n#\x1b[31m"]))
+    text = shown(*apply_options_and_validate(child, ["terms.task.exposure.on.enhanced=a\n#\x1b[31m"]))
     assert tomllib.loads(text)["terms"]["task"]["exposure"]["on"]["enhanced"] == "a\n#\x1b[31m"
     assert told(text)["terms.task.exposure.on.enhanced"] == r"--set terms.task.exposure.on.enhanced=a\n#\x1b[31m"
 
@@ -219,4 +221,4 @@ def test_a_setting_with_control_characters_stays_in_its_comment(child):
 @settings(max_examples=150, deadline=None)
 @given(TABLES)
 def test_any_tables_are_written_so_that_they_read_back(tables):
-    assert tomllib.loads(annotated(tables, parse_document("", "x.toml"))) == tables
+    assert tomllib.loads(format_annotated_toml(tables, parse_document("", "x.toml"))) == tables

@@ -8,18 +8,18 @@ from pydantic import Field
 
 import zerokd
 from tests.conftest import RECIPES, TINY
-from zerokd.describe.snippet import PLACES, snippet
-from zerokd.plugin.catalogue import Entry, Provider
-from zerokd.plugin.host import discover
+from zerokd.describe.snippet import TABLE_BUILDERS, format_snippet
+from zerokd.plugin.catalogue import CatalogueEntry, Provider
+from zerokd.plugin.host import discover_plugins
 from zerokd.plugin.loading import load_component
 from zerokd.plugin.specs import KINDS
-from zerokd.recipe.build.overrides import changed
-from zerokd.recipe.build.resolver import resolve
-from zerokd.recipe.toml.extends import read_recipe
-from zerokd.run.session import prepare
+from zerokd.recipe.build.overrides import apply_options_and_validate
+from zerokd.recipe.build.resolver import resolve_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
+from zerokd.run.session import prepare_run
 from zerokd.training.device import choose_device
 
-CATALOGUE = discover()
+CATALOGUE = discover_plugins()
 NEEDED = {  # what a test may not do: fetch weights, or use a key of one source with another
     "vgg_perceptual": ['terms.distillation.vgg_perceptual.weights="random"'],
     "self_supervised": ['run=["pretrain", "distill", "self_supervised"]'],
@@ -38,7 +38,7 @@ TWINS = {  # the recipe's own term on the same signals: both weighed would be th
 
 
 def test_every_kind_has_its_place_in_a_recipe_but_exporters():
-    assert set(PLACES) == set(KINDS) - {"exporters"}
+    assert set(TABLE_BUILDERS) == set(KINDS) - {"exporters"}
 
 
 def test_an_exporter_has_its_command():
@@ -46,26 +46,30 @@ def test_an_exporter_has_its_command():
         class Config(zerokd.Config):
             bits: int = Field(ge=8)
 
-    assert snippet(stranger("exporters", "half"), Half) == "zerokd export STUDENT --format mine:half --set bits=8\n"
+    assert (
+        format_snippet(stranger("exporters", "half"), Half) == "zerokd export STUDENT --format mine:half --set bits=8\n"
+    )
 
 
 @pytest.mark.parametrize(
-    "entry", [one for one in CATALOGUE.entries if one.spec.kind in PLACES], ids=lambda entry: entry.qualified
+    "entry", [one for one in CATALOGUE.entries if one.spec.kind in TABLE_BUILDERS], ids=lambda entry: entry.qualified
 )
 def test_the_snippet_of_a_built_in_passes_every_check(entry, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
     for number in range(4):
         Image.new("RGB", (40, 40), (40 * number, 20, 10)).save(tmp_path / "photos" / f"{number}.png")
-    text = snippet(entry, load_component(entry))
+    text = format_snippet(entry, load_component(entry))
     (tmp_path / "mine.toml").write_text(f"extends = '{RECIPES / BASES.get(entry.spec.name, 'paper.toml')}'\n{text}")
     tiny = [one for one in TINY if entry.spec.name not in BASES or not one.startswith(("stages.pretrain", "terms."))]
     small = [one for one in tiny if entry.spec.name != "folder" or "count" not in one]
     twins = [f"terms.{label}.monitor=true" for label in TWINS.get(entry.spec.name, ())]
-    document, recipe = changed(read_recipe("mine.toml"), [*small, *NEEDED.get(entry.spec.name, ()), *twins])
-    components = resolve(recipe, document, CATALOGUE)
-    assert entry.qualified in {used.qualified for used in components.used}
-    plan = prepare(components, choose_device("cpu"))
+    document, recipe = apply_options_and_validate(
+        read_recipe_document("mine.toml"), [*small, *NEEDED.get(entry.spec.name, ()), *twins]
+    )
+    components = resolve_recipe(recipe, document, CATALOGUE)
+    assert entry.qualified in {used.qualified_name for used in components.used_entries}
+    plan = prepare_run(components, choose_device("cpu"))
     assert len(plan.objectives) == len(recipe.run)
     leaves = tomllib.loads(text)
     while not isinstance(leaves.get("use"), str):
@@ -87,11 +91,11 @@ class Ports(zerokd.Loss):
 
 
 def stranger(kind, name):
-    return Entry(KINDS[kind](name, target="a:B", summary="a test"), Provider("mine", "1"))
+    return CatalogueEntry(KINDS[kind](name, target="a:B", summary="a test"), Provider("mine", "1"))
 
 
 def test_a_term_binds_what_has_no_default_and_says_what_is_required():
-    assert snippet(stranger("losses", "ports"), Ports).splitlines() == [
+    assert format_snippet(stranger("losses", "ports"), Ports).splitlines() == [
         "[terms.distillation.ports]",
         'use = "mine:ports"',
         'on = { a = "student.enhanced", b = "teacher.enhanced", d = "student.features.e_conv1" }',
@@ -104,7 +108,9 @@ def test_an_adapter_with_required_keys_is_written_as_a_table():
         class Config(zerokd.Config):
             side: int = Field(ge=2)
 
-    assert 'adapt = [{ use = "mine:pool", side = 2 }]' in snippet(stranger("adapters", "pool"), Pool).splitlines()
+    assert (
+        'adapt = [{ use = "mine:pool", side = 2 }]' in format_snippet(stranger("adapters", "pool"), Pool).splitlines()
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,14 +127,21 @@ def test_the_objective_of_a_stage_reads_what_the_stage_needs(needs, objective):
         pass
 
     Phase.needs = needs
-    assert f'objective = "{objective}"' in snippet(stranger("stages", "phase"), Phase).splitlines()
+    assert f'objective = "{objective}"' in format_snippet(stranger("stages", "phase"), Phase).splitlines()
 
 
 def test_a_model_with_weights_is_a_teacher_and_one_without_a_student():
     class Net(zerokd.Model):
         pass
 
-    bundled = Entry(zerokd.ModelSpec("net", target="a:B", summary="x", bundled="p:w.safetensors"), Provider("mine"))
+    bundled = CatalogueEntry(
+        zerokd.ModelSpec("net", target="a:B", summary="x", bundled="p:w.safetensors"), Provider("mine")
+    )
     told = "# terms read what it gives: its outputs, and its layers as features.NAME"
-    assert snippet(bundled, Net).splitlines() == ["[models.teacher]", 'use = "mine:net"', 'weights = "bundled"', told]
-    assert snippet(stranger("models", "net"), Net).splitlines() == ["[models.student]", 'use = "mine:net"', told]
+    assert format_snippet(bundled, Net).splitlines() == [
+        "[models.teacher]",
+        'use = "mine:net"',
+        'weights = "bundled"',
+        told,
+    ]
+    assert format_snippet(stranger("models", "net"), Net).splitlines() == ["[models.student]", 'use = "mine:net"', told]

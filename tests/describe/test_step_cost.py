@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from zerokd.describe.step_cost import as_text, bench
-from zerokd.run.session import prepare
+from zerokd.describe.step_cost import describe_step_costs, measure_step_costs
+from zerokd.run.session import prepare_run
 from zerokd.training.device import choose_device
 
 SMALL = ("stages.distill.epochs=2", "stages.distill.batch=3", "data.count=4", "data.held_out=0.0")
@@ -13,15 +13,17 @@ SMALL = ("stages.distill.epochs=2", "stages.distill.batch=3", "data.count=4", "d
 @pytest.fixture(scope="module")
 def measured():
     from tests.conftest import RECIPES, TINY
-    from zerokd.plugin.host import discover
-    from zerokd.recipe.build.overrides import with_options
-    from zerokd.recipe.build.static_checks import checked
-    from zerokd.recipe.toml.extends import read_recipe
+    from zerokd.plugin.host import discover_plugins
+    from zerokd.recipe.build.overrides import apply_options
+    from zerokd.recipe.build.static_checks import check_recipe
+    from zerokd.recipe.toml.extends import read_recipe_document
 
-    _, components = checked(with_options(read_recipe(RECIPES / "paper.toml"), (*TINY, *SMALL)), discover())
-    plan = prepare(components, choose_device("cpu"))
+    _, components = check_recipe(
+        apply_options(read_recipe_document(RECIPES / "paper.toml"), (*TINY, *SMALL)), discover_plugins()
+    )
+    plan = prepare_run(components, choose_device("cpu"))
     before = {name: one.clone() for name, one in components.student.state_dict().items()}
-    benches = list(bench(plan))
+    benches = list(measure_step_costs(plan))
     return plan, before, benches
 
 
@@ -62,7 +64,7 @@ def test_the_student_is_as_before(measured):
 
 def test_the_text_fits_a_terminal_and_says_what_a_run_does(measured):
     _, _, benches = measured
-    lines = list(as_text(benches, "cpu", 1))
+    lines = list(describe_step_costs(benches, "cpu", 1))
     assert max(map(len, lines)) <= 80
     assert lines[0] == "pretrain: 4 images, batch 4, on cpu, 1 threads"
     assert sum("what a run does" in line for line in lines) == 2

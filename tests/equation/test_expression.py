@@ -3,19 +3,19 @@
 import pytest
 
 from zerokd.equation.expression import (
-    LONGEST,
+    MAX_SHOWN_LENGTH,
     ZERO,
     EquationError,
     Number,
     Operation,
     Param,
-    add,
-    evaluate,
-    names,
-    negate,
-    scale,
-    short,
-    show,
+    add_expressions,
+    evaluate_expression,
+    format_expression,
+    negate_expression,
+    param_names,
+    scale_expression,
+    shorten,
 )
 
 ALPHA, HALF, ONE = Param("alpha"), Number(0.5), Number(1.0)
@@ -24,33 +24,38 @@ ALPHA, HALF, ONE = Param("alpha"), Number(0.5), Number(1.0)
 @pytest.mark.parametrize(
     ("expression", "text", "value"),
     [
-        (add([ONE, negate(ALPHA)]), "(1 - alpha)", 0.75),
-        (scale(ALPHA, "*", HALF), "alpha*0.5", 0.125),
-        (scale(ALPHA, "/", HALF), "alpha / 0.5", 0.5),
+        (add_expressions([ONE, negate_expression(ALPHA)]), "(1 - alpha)", 0.75),
+        (scale_expression(ALPHA, "*", HALF), "alpha*0.5", 0.125),
+        (scale_expression(ALPHA, "/", HALF), "alpha / 0.5", 0.5),
         (Operation("max", (ALPHA, HALF)), "max(alpha, 0.5)", 0.5),
-        (negate(add([ALPHA, HALF])), "-(alpha + 0.5)", -0.75),
+        (negate_expression(add_expressions([ALPHA, HALF])), "-(alpha + 0.5)", -0.75),
     ],
 )
 def test_shown_as_written_and_worth_what_arithmetic_says(expression, text, value):
-    assert show(expression) == text
-    assert evaluate(expression, {"alpha": 0.25}) == pytest.approx(value)
-    assert set(names(expression)) == {"alpha"}
+    assert format_expression(expression) == text
+    assert evaluate_expression(expression, {"alpha": 0.25}) == pytest.approx(value)
+    assert set(param_names(expression)) == {"alpha"}
 
 
 def test_neutral_elements_vanish():
-    assert add([ZERO, ALPHA, ZERO]) == ALPHA
-    assert add([]) == negate(ZERO) == scale(ZERO, "*", ALPHA) == ZERO
-    assert scale(ONE, "*", ALPHA) == scale(ALPHA, "*", ONE) == scale(ALPHA, "/", ONE) == ALPHA
+    assert add_expressions([ZERO, ALPHA, ZERO]) == ALPHA
+    assert add_expressions([]) == negate_expression(ZERO) == scale_expression(ZERO, "*", ALPHA) == ZERO
+    assert (
+        scale_expression(ONE, "*", ALPHA)
+        == scale_expression(ALPHA, "*", ONE)
+        == scale_expression(ALPHA, "/", ONE)
+        == ALPHA
+    )
 
 
 def test_division_by_zero_says_what_divides():
     with pytest.raises(EquationError) as caught:
-        evaluate(scale(ONE, "/", add([ALPHA, Number(-0.25)])), {"alpha": 0.25})
+        evaluate_expression(scale_expression(ONE, "/", add_expressions([ALPHA, Number(-0.25)])), {"alpha": 0.25})
     assert caught.value.message == "1 / (alpha - 0.25) divides by zero"
 
 
 def test_a_very_long_text_is_told_by_its_ends():
-    assert short("x" * LONGEST) == "x" * LONGEST
-    told = short("a" + "x" * 5000 + "b")
+    assert shorten("x" * MAX_SHOWN_LENGTH) == "x" * MAX_SHOWN_LENGTH
+    told = shorten("a" + "x" * 5000 + "b")
     assert (told[0], told[-1]) == ("a", "b")
-    assert len(told) == LONGEST + len(" ... ")
+    assert len(told) == MAX_SHOWN_LENGTH + len(" ... ")

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from zerokd.exporters.c import C
-from zerokd.exporters.c_code import header
-from zerokd.exporters.c_library import compile_header, load_rows
-from zerokd.exporters.program import trace
+from zerokd.exporters.c_code import generate_header
+from zerokd.exporters.c_library import compile_header, load_rows_function
+from zerokd.exporters.program import trace_model
 from zerokd.models.le_curve import le_curve
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
@@ -50,8 +50,8 @@ def student(seed=0):
 def made(tmp_path_factory):
     """A student, and what its compiled header does."""
     model, folder = student(), tmp_path_factory.mktemp("c")
-    compile_header(header(trace(model), "student", "test"), "student", folder / "student.so")
-    return model, load_rows(folder / "student.so", "student")
+    compile_header(generate_header(trace_model(model), "student", "test"), "student", folder / "student.so")
+    return model, load_rows_function(folder / "student.so", "student")
 
 
 @torch.no_grad()
@@ -121,7 +121,7 @@ def test_an_alpha_is_left_as_it_is(made):
     "flags", [["-O0"], ["-O3"], ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover"]]
 )
 def test_no_compiler_and_no_sanitizer_has_anything_to_say(tmp_path, flags):
-    (tmp_path / "student.h").write_text(header(trace(student()), "student", "test"))
+    (tmp_path / "student.h").write_text(generate_header(trace_model(student()), "student", "test"))
     (tmp_path / "main.c").write_text(MAIN)
     strict = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wno-sign-conversion", "-Werror"]
     command = ["cc", *strict, *flags, "main.c", "-o", "main", "-lm"]
@@ -134,7 +134,7 @@ def test_no_compiler_and_no_sanitizer_has_anything_to_say(tmp_path, flags):
 @pytest.mark.skipif(not shutil.which("c++"), reason="no C++ compiler")
 @pytest.mark.parametrize("more", ["", "#define STUDENT_IMPLEMENTATION\n"])
 def test_cpp_takes_it_too(tmp_path, more):
-    (tmp_path / "student.h").write_text(header(trace(student()), "student", "test"))
+    (tmp_path / "student.h").write_text(generate_header(trace_model(student()), "student", "test"))
     call = "student_layout x() { return student_planar(4, 3); }"
     (tmp_path / "main.cpp").write_text(f'{more}#include "student.h"\n{call}\n')
     command = ["c++", "-Wall", "-Wextra", "-Werror", "-c", "main.cpp"]

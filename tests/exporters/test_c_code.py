@@ -5,15 +5,15 @@ import re
 import numpy as np
 import pytest
 
-from zerokd.exporters.c_code import header, number
-from zerokd.exporters.program import trace
+from zerokd.exporters.c_code import format_float32, generate_header
+from zerokd.exporters.program import trace_model
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -1.0, 1 / 3, 1e-20, 3.4e38, -7.25e-7, np.float32(0.1)])
 def test_a_number_is_the_same_float_when_it_is_read_again(value):
-    text = number(value)
+    text = format_float32(value)
     assert text.endswith("f")
     assert re.fullmatch(r"-?\d+(\.\d+)?(e[+-]?\d+)?f", text)
     assert "." in text or "e" in text  # 1f is no number of C
@@ -21,7 +21,7 @@ def test_a_number_is_the_same_float_when_it_is_read_again(value):
 
 
 def test_rows_are_kept_as_long_as_they_are_read():
-    text = header(trace(NanoDce().eval()), "student", "a student")
+    text = generate_header(trace_model(NanoDce().eval()), "student", "a student")
     buffers = dict(re.findall(r"float (\w+)_rows\[(\d)\]\[3\]\[STRIDE\]|$", text))
     assert buffers["low"] == "4"  # the first layer reads 1 to 3 rows ahead, the curve the row itself
     assert text.count("_rows[3][4][STRIDE]") == 2  # two hidden layers of four channels, three rows each
@@ -29,7 +29,7 @@ def test_rows_are_kept_as_long_as_they_are_read():
 
 
 def test_the_header_has_no_heap_and_no_state():
-    text = header(trace(NanoDce().eval()), "tiny", "a student")
+    text = generate_header(trace_model(NanoDce().eval()), "tiny", "a student")
     code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     assert not re.search(r"\b(malloc|calloc|free|static (float|int|const)|double)\b", code)
     assert "student" not in code
@@ -37,11 +37,11 @@ def test_the_header_has_no_heap_and_no_state():
 
 
 def test_what_stands_in_the_comment_cannot_end_it():
-    text = header(trace(NanoDce().eval()), "student", "evil */ int x; /*")
+    text = generate_header(trace_model(NanoDce().eval()), "student", "evil */ int x; /*")
     assert text.split("*/")[0].endswith("beyond the student.\n ")
 
 
 def test_wide_values_get_rows_of_their_own():
-    narrow, wide = (header(trace(ZeroDcePp(width=width).eval()), "teacher", "") for width in (4, 12))
+    narrow, wide = (generate_header(trace_model(ZeroDcePp(width=width).eval()), "teacher", "") for width in (4, 12))
     assert wide.count("_rows[1][12][STRIDE]") > 0
     assert "_rows[1][4][STRIDE]" not in narrow

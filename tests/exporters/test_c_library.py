@@ -8,27 +8,27 @@ from zerokd.exporters import c_library
 
 def test_CC_names_the_compiler(monkeypatch, tmp_path):  # noqa: N802
     monkeypatch.setenv("CC", "no-such-compiler --flag")
-    assert c_library.compiler() is None
+    assert c_library.find_compiler() is None
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "mycc").write_text("#!/bin/sh\n")
     (tmp_path / "mycc").chmod(0o755)
     monkeypatch.setenv("CC", "mycc -m64")
-    assert c_library.compiler() == ["mycc", "-m64"]
+    assert c_library.find_compiler() == ["mycc", "-m64"]
 
 
 def test_without_one_there_is_a_reason(monkeypatch, tmp_path):
-    monkeypatch.setattr(c_library, "compiler", lambda: None)
+    monkeypatch.setattr(c_library, "find_compiler", lambda: None)
     with pytest.raises(ValueError, match="no C compiler"):
         c_library.compile_header("", "student", tmp_path / "a.so")
 
 
-@pytest.mark.skipif(c_library.compiler() is None, reason="no C compiler")
+@pytest.mark.skipif(c_library.find_compiler() is None, reason="no C compiler")
 def test_what_it_refuses_is_told(tmp_path):
     with pytest.raises(ValueError, match="cannot compile"):
         c_library.compile_header("this is not C", "student", tmp_path / "a.so")
 
 
-@pytest.mark.skipif(c_library.compiler() is None, reason="no C compiler")
+@pytest.mark.skipif(c_library.find_compiler() is None, reason="no C compiler")
 def test_rows_get_the_image_its_size_and_its_layout(tmp_path):
     text = """#include <stddef.h>
     #include <stdint.h>
@@ -40,5 +40,5 @@ def test_rows_get_the_image_its_size_and_its_layout(tmp_path):
     c_library.compile_header(text, "x", tmp_path / "x.so")
     image = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
     to = np.zeros_like(image)
-    c_library.load_rows(tmp_path / "x.so", "x")(image, to, 0.5, 2, 3)
+    c_library.load_rows_function(tmp_path / "x.so", "x")(image, to, 0.5, 2, 3)
     assert to.ravel()[:9].tolist() == [1, 5, 4, 3, 15, 1, 5, 2, 3]

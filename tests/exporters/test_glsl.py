@@ -5,9 +5,9 @@ import re
 import numpy as np
 import torch
 
-from zerokd.exporters.glsl import Glsl, read_shader
-from zerokd.exporters.glsl_code import passes
-from zerokd.exporters.program import trace
+from zerokd.exporters.glsl import Glsl, parse_shader
+from zerokd.exporters.glsl_code import build_passes
+from zerokd.exporters.program import trace_model
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 
@@ -20,9 +20,11 @@ def written(tmp_path, model, **options):
 
 def test_it_is_read_again_as_it_was_written(tmp_path):
     model = NanoDce()
-    order, first, strength = read_shader(written(tmp_path, model, strength=0.5).read_text())
-    known = passes(trace(model.eval()))
-    assert [(one.reads, one.lines, one.result) for one in order] == [(o.reads, o.lines, o.result) for o in known]
+    order, first, strength = parse_shader(written(tmp_path, model, strength=0.5).read_text())
+    known = build_passes(trace_model(model.eval()))
+    assert [(one.input_textures, one.statements, one.result) for one in order] == [
+        (o.input_textures, o.statements, o.result) for o in known
+    ]
     assert (first, strength) == ("low_0", 0.5)
 
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from zerokd.exporters.glsl_code import Pass
+from zerokd.exporters.glsl_code import ShaderPass
 from zerokd.exporters.glsl_run import run_passes
 
 LOW = np.arange(12, dtype=np.float32).reshape(3, 2, 2) / 12
 
 
 def result(text, *lines, strength=1.0):
-    return run_passes([Pass("result", ("low_0",), lines, text)], LOW, "low_0", strength)
+    return run_passes([ShaderPass("result", ("low_0",), lines, text)], LOW, "low_0", strength)
 
 
 def test_arithmetic_on_channels():

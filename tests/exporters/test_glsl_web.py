@@ -2,14 +2,14 @@
 
 import re
 
-from zerokd.exporters.glsl_code import Pass, passes
-from zerokd.exporters.glsl_web import web_passes
-from zerokd.exporters.program import trace
+from zerokd.exporters.glsl_code import ShaderPass, build_passes
+from zerokd.exporters.glsl_web import build_web_passes
+from zerokd.exporters.program import trace_model
 from zerokd.models.nano_dce import NanoDce
 
 
 def test_a_pass_is_a_shader():
-    (made,) = web_passes([Pass("b", ("a_0", "c"), ("vec4 v0 = a_0(0, -1) + c(1, 0);",), "v0")])
+    (made,) = build_web_passes([ShaderPass("b", ("a_0", "c"), ("vec4 v0 = a_0(0, -1) + c(1, 0);",), "v0")])
     assert (made["saves"], made["reads"]) == ("b", ["a_0", "c"])
     assert made["source"].startswith("#version 300 es\n")
     assert "uniform sampler2D a_0_texture;\nuniform sampler2D c_texture;" in made["source"]
@@ -19,7 +19,7 @@ def test_a_pass_is_a_shader():
 
 def test_every_texture_that_is_read_was_written_before():
     known = {"low_0"}
-    for one in web_passes(passes(trace(NanoDce().eval()))):
+    for one in build_web_passes(build_passes(trace_model(NanoDce().eval()))):
         assert set(one["reads"]) <= known
         assert set(re.findall(r"sampler2D (\w+)_texture", one["source"])) == set(one["reads"])
         known.add(one["saves"])

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from zerokd import Model, Signal
-from zerokd.exporters.program import UntraceableError, trace
+from zerokd.exporters.program import UntraceableError, trace_model
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 
@@ -33,17 +33,17 @@ def odd(what):
 
 
 def test_the_student_is_six_convolutions_and_a_curve():
-    program = trace(NanoDce().eval())
+    program = trace_model(NanoDce().eval())
     ops = [node.op for node in program.nodes.values()]
     assert ops.count("conv") == 6
     assert ops.count("mul") == ops.count("sub") + 4 == 8  # x + a*(x*x - x), four times
-    assert program.reaches()[program.low] == 3  # 7x7 pixels
+    assert program.receptive_radii()[program.low] == 3  # 7x7 pixels
     assert ops[0] == "low"
-    assert program.on_map
+    assert program.scales_curve_map
 
 
 def test_strength_stands_between_the_map_and_everything_that_reads_it():
-    program = trace(NanoDce().eval())
+    program = trace_model(NanoDce().eval())
     (strength,) = (node for node in program.nodes.values() if node.op == "strength")
     assert program.nodes[strength.inputs[0]].op == "tanh"
     readers = [node for node in program.nodes.values() if strength.name in node.inputs]
@@ -52,15 +52,15 @@ def test_strength_stands_between_the_map_and_everything_that_reads_it():
 
 
 def test_the_teacher_sees_seven_pixels_to_each_side():
-    program = trace(ZeroDcePp(width=4).eval())
-    assert program.reaches()[program.low] == 7
+    program = trace_model(ZeroDcePp(width=4).eval())
+    assert program.receptive_radii()[program.low] == 7
     assert [node.op for node in program.nodes.values()].count("cat") == 3
 
 
 def test_what_the_result_does_not_need_is_left_out():
-    program = trace(odd(lambda self, low: (self.conv(low), low + 1)[1]))
+    program = trace_model(odd(lambda self, low: (self.conv(low), low + 1)[1]))
     assert [node.op for node in program.nodes.values()] == ["low", "add"]
-    assert not program.on_map
+    assert not program.scales_curve_map
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_what_the_result_does_not_need_is_left_out():
 )
 def test_anything_else_is_refused_by_name(what, reason):
     with pytest.raises(UntraceableError, match=reason):
-        trace(odd(what))
+        trace_model(odd(what))

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import torch
 
-from zerokd.exporters.pt2 import EXTRA, Pt2
+from zerokd.exporters.pt2 import PT2_METADATA_FILE, Pt2
 from zerokd.models.nano_dce import NanoDce
 
 
@@ -16,10 +16,10 @@ def test_it_runs_without_zerokd_and_says_what_it_is(tmp_path):
     Pt2().write(model, path, {"recipe": "paper"})
     code = (
         "import sys, torch\n"
-        f"found = {{{EXTRA!r}: ''}}\n"
+        f"found = {{{PT2_METADATA_FILE!r}: ''}}\n"
         "module = torch.export.load(sys.argv[1], extra_files=found).module()\n"
         "made = module(torch.full((1, 3, 5, 4), 0.25))['enhanced']\n"
-        f"print(made.mean().item(), 'zerokd' in sys.modules, found[{EXTRA!r}])"
+        f"print(made.mean().item(), 'zerokd' in sys.modules, found[{PT2_METADATA_FILE!r}])"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, cwd=tmp_path)
     mean, ours, facts = done.stdout.split(maxsplit=2)

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import torch
 
-from zerokd.exporters.torchscript import EXTRA, TorchScript
+from zerokd.exporters.torchscript import TORCHSCRIPT_METADATA_FILE, TorchScript
 from zerokd.models.nano_dce import NanoDce
 
 
@@ -18,7 +18,7 @@ def test_any_size_and_its_description(tmp_path):
         low = np.random.default_rng(0).random(shape, np.float32)
         with torch.no_grad():
             assert np.abs(run(low) - model(torch.from_numpy(low))["enhanced"].numpy()).max() <= 1e-5
-    found = {EXTRA: ""}
+    found = {TORCHSCRIPT_METADATA_FILE: ""}
     with warnings.catch_warnings(action="ignore"):
         torch.jit.load(path, _extra_files=found)
-    assert "trained by paper" in json.loads(found[EXTRA])["description"]
+    assert "trained by paper" in json.loads(found[TORCHSCRIPT_METADATA_FILE])["description"]

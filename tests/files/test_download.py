@@ -155,7 +155,7 @@ def test_a_missing_file_is_told(server, kept):
 
 def test_a_silent_server_is_given_up(server, kept, monkeypatch):
     server.fault = "mute"
-    monkeypatch.setattr(download, "SILENCE", 0.2)
+    monkeypatch.setattr(download, "SERVER_TIMEOUT_SECONDS", 0.2)
     before = socket.getdefaulttimeout()
     with pytest.raises(WeightsError, match="timed out"):
         fetch(server, kept)

@@ -12,8 +12,8 @@ from safetensors import safe_open
 from torch import nn
 
 from zerokd.errors import WeightsError
-from zerokd.files.digest import sha256
-from zerokd.files.weights import load_into, read_weights, weights_path, write_weights
+from zerokd.files.digest import file_sha256
+from zerokd.files.weights import expand_weights_path, load_model_state, read_weights, write_weights
 
 
 def net():
@@ -37,7 +37,7 @@ def test_the_same_content_gives_the_same_bytes_in_another_process(tmp_path):
     )
     for name in ("one", "two", "three"):
         subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=True)
-    assert len({sha256(tmp_path / name) for name in ("one", "two", "three")}) == 1
+    assert len({file_sha256(tmp_path / name) for name in ("one", "two", "three")}) == 1
 
 
 def test_the_facts_are_plain_json_in_one_metadata_key(tmp_path):
@@ -49,7 +49,7 @@ def test_the_facts_are_plain_json_in_one_metadata_key(tmp_path):
 def test_a_released_pth_loads_by_name(tmp_path):
     source, target = net(), net()
     torch.save(source.state_dict(), tmp_path / "a.pth")
-    load_into(target, read_weights(tmp_path / "a.pth")[0], "a.pth")
+    load_model_state(target, read_weights(tmp_path / "a.pth")[0], "a.pth")
     assert all(torch.equal(a, b) for a, b in zip(source.parameters(), target.parameters(), strict=True))
 
 
@@ -104,7 +104,7 @@ def test_weights_that_do_not_fit_name_the_difference_and_load_nothing(change, to
     before = {key: value.clone() for key, value in model.state_dict().items()}
     change(state)
     with pytest.raises(WeightsError) as caught:
-        load_into(model, state, "a.pth")
+        load_model_state(model, state, "a.pth")
     assert told in str(caught.value)
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
@@ -133,9 +133,9 @@ def test_a_path_that_cannot_be_a_file_is_told(tmp_path, name):
 
 def test_a_home_folder_is_found_or_told(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert weights_path("~/a.pth") == tmp_path / "a.pth"
+    assert expand_weights_path("~/a.pth") == tmp_path / "a.pth"
     with pytest.raises(WeightsError, match="no_such_user_at_all"):
-        weights_path("~no_such_user_at_all/a.pth")
+        expand_weights_path("~no_such_user_at_all/a.pth")
 
 
 @pytest.mark.parametrize("fault", [struct.error("unpack requires 4 bytes"), AssertionError(), RecursionError("deep")])
@@ -168,4 +168,4 @@ def test_facts_that_are_no_object_are_refused(tmp_path):
 )
 def test_only_real_dense_tensors_are_loaded(odd):
     with pytest.raises(WeightsError, match=r"not real, dense numbers: 0\.bias"):
-        load_into(net(), net().state_dict() | {"0.bias": odd}, "a.pth")
+        load_model_state(net(), net().state_dict() | {"0.bias": odd}, "a.pth")

@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 from tests.conftest import RECIPES, ROOT
 from zerokd.data.dead_leaves import DeadLeaves
-from zerokd.files.weights import load_into, read_weights
+from zerokd.files.weights import load_model_state, read_weights
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 
@@ -43,7 +43,7 @@ def test_the_stated_weights_are_those_of_the_recipe():
 def test_the_student_copies_the_teacher_on_scenes_it_never_saw():
     student, teacher = NanoDce(), ZeroDcePp()
     for name, model in (("nano_dce", student), ("zero_dce_pp", teacher)):
-        load_into(model, read_weights(ASSETS / f"{name}.safetensors")[0], name)
+        load_model_state(model, read_weights(ASSETS / f"{name}.safetensors")[0], name)
         model.eval()
     data = DeadLeaves(count=16, size=96, seed=11)
     low = torch.stack([data[index] for index in range(16)]).float() / 255

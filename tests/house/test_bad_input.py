@@ -7,10 +7,10 @@ import pytest
 
 from tests.conftest import RECIPES, TINY
 from zerokd.errors import ZerokdError
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.overrides import override
-from zerokd.recipe.build.static_checks import checked
-from zerokd.recipe.toml.extends import read_recipe
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.overrides import apply_settings
+from zerokd.recipe.build.static_checks import check_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -23,7 +23,7 @@ CYRILLIC = "'\u0430' is CYRILLIC SMALL LETTER A (U+0430)"
 
 @pytest.fixture(scope="module")
 def catalogue():
-    return discover()
+    return discover_plugins()
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def told(tmp_path, catalogue):
         (tmp_path / "x.toml").write_bytes(data)
         found = None
         try:
-            checked(override(read_recipe(tmp_path / "x.toml"), (*TINY, *settings)), catalogue)
+            check_recipe(apply_settings(read_recipe_document(tmp_path / "x.toml"), (*TINY, *settings)), catalogue)
         except ZerokdError as error:
             found = error
         if found is None:

@@ -4,10 +4,10 @@ import pytest
 
 from tests.conftest import RECIPES
 from zerokd.errors import ZerokdError
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.overrides import with_options
-from zerokd.recipe.build.static_checks import checked
-from zerokd.recipe.toml.extends import read_recipe
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.overrides import apply_options
+from zerokd.recipe.build.static_checks import check_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
 
 HERE = "¦"  # stands in a seeded text before the character that has to be blamed, and is taken out
 HEAD = "recipe-"
@@ -567,7 +567,7 @@ SEEDED = [
 
 @pytest.fixture(scope="module")
 def catalogue():
-    return discover()
+    return discover_plugins()
 
 
 @pytest.fixture
@@ -592,7 +592,7 @@ def seeded(tmp_path, monkeypatch, catalogue):
 
     def told(file, settings=()):
         with pytest.raises(ZerokdError) as caught:
-            checked(with_options(read_recipe(file), settings), catalogue)
+            check_recipe(apply_options(read_recipe_document(file), settings), catalogue)
         assert caught.value.exit_code == 2
         return caught.value.problems
 

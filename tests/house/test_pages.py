@@ -22,19 +22,21 @@ from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 import zerokd
 from tests import command as in_a_fork
 from tests.conftest import RECIPES, ROOT
-from tools.site.markdown import MADE
+from tools.site.markdown import GENERATED_MARK
 from zerokd.cli import COMMANDS
 from zerokd.cli import zerokd as program
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.resolver import resolve
-from zerokd.recipe.schema.recipe import validate
-from zerokd.recipe.toml.extends import read_recipe
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.resolver import resolve_recipe
+from zerokd.recipe.schema.recipe import validate_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
 
 FENCE = re.compile(r'(?P<language>\w*)(?: title="(?P<title>[\w./]+)")? *$\n', re.MULTILINE)
 NOT_RUN = re.compile(r"<!-- not run: .+ -->\n\Z")
 SMALL = {r"^size( *)= \d+": r"size\1= 32", r"^count( *)= \d+": r"count\1= 6", r"^epochs( *)= \d+": r"epochs\1= 2"}
 SMALL |= {r'^weights( *)= "imagenet"': r'weights\1= "random"', r"^run( *)=": r"threads = 1\nrun\1="}
-HAND_WRITTEN = [path for path in sorted((ROOT / "docs").rglob("*.md")) if MADE not in path.read_text(encoding="utf-8")]
+HAND_WRITTEN = [
+    path for path in sorted((ROOT / "docs").rglob("*.md")) if GENERATED_MARK not in path.read_text(encoding="utf-8")
+]
 MEASURED = ROOT / "docs/results"  # what their commands need is not part of the project
 FOLLOWED = [ROOT / "README.md", *(path for path in HAND_WRITTEN if MEASURED not in path.parents)]
 READ = [ROOT / "CONTRIBUTING.md", *MEASURED.glob("*.md"), *ROOT.glob("plugins/*/README.md")]
@@ -73,9 +75,9 @@ class Page:
         whole = {"extends", "run"} & set(tables)
         path.write_text(text if whole else f'extends = "recipes/paper.toml"\n{text}')
         if "project" not in tables and run:
-            document = read_recipe(path)
+            document = read_recipe_document(path)
             plugins = [one for one in self.folder.glob("*.py") if f'"{one.stem}"' in text]
-            resolve(validate(document), document, discover(plugins))
+            resolve_recipe(validate_recipe(document), document, discover_plugins(plugins))
 
     def _python(self, text, title, run):
         made = compile(text, title or "page.py", "exec")

@@ -12,7 +12,7 @@ import zerokd
 from tests.conftest import ROOT
 from zerokd.plugin.specs import KINDS, SINGULAR
 from zerokd.testing import every
-from zerokd.testing.kit import RULES
+from zerokd.testing.kit import RULES_BY_KIND
 from zerokd.testing.scenes import CORRUPTIONS, SCENES
 
 PAGE = ROOT / "docs/reference/plugins.md"
@@ -22,7 +22,7 @@ BEGIN, END = "<!-- checks -->\n", "<!-- end of checks -->"
 def table():
     """Each rule once, with the kinds that it is for, in the order of the kit."""
     kinds, about = {}, {}
-    for kind, rules in RULES.items():
+    for kind, rules in RULES_BY_KIND.items():
         for one in rules:
             key = (one.name, one.about)
             kinds.setdefault(key, []).append(SINGULAR[kind])

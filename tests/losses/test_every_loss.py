@@ -5,11 +5,11 @@ import inspect
 import pytest
 import torch
 
-from zerokd.plugin.host import discover
-from zerokd.testing.inputs import tensors
-from zerokd.testing.kit import subjects_of
+from zerokd.plugin.host import discover_plugins
+from zerokd.testing.inputs import make_port_tensors
+from zerokd.testing.kit import make_subjects
 
-ENTRIES = {entry.spec.name: entry for entry in discover().of("losses") if entry.provider.builtin}
+ENTRIES = {entry.spec.name: entry for entry in discover_plugins().for_kind("losses") if entry.provider.builtin}
 AVERAGED = "mse feature_matching contrastive exposure_control multi_region_exposure"
 UNCHANGED_BY_CHANNELS = f"{AVERAGED} total_variation spatial_consistency ssim"
 UNCHANGED_BY_TILING = f"{AVERAGED} color_constancy saturation"  # the others look across the seam
@@ -17,13 +17,13 @@ every_loss = pytest.mark.parametrize("name", ENTRIES)
 
 
 def build(name):
-    return subjects_of(ENTRIES[name])[0].build()
+    return make_subjects(ENTRIES[name])[0].build()
 
 
 @pytest.mark.parametrize("name", UNCHANGED_BY_CHANNELS.split())
 def test_more_channels_of_the_same_change_nothing(name):
     loss = build(name).double()
-    ports = tensors(loss, dtype=torch.float64)
+    ports = make_port_tensors(loss, dtype=torch.float64)
     repeated = {port: tensor.repeat(1, 2, 1, 1) for port, tensor in ports.items()}
     torch.testing.assert_close(loss(**repeated), loss(**ports))
 
@@ -31,7 +31,7 @@ def test_more_channels_of_the_same_change_nothing(name):
 @pytest.mark.parametrize("name", UNCHANGED_BY_TILING.split())
 def test_more_pixels_of_the_same_change_nothing(name):
     loss = build(name).double()
-    ports = tensors(loss, size=(2 * loss.min_size(), 3 * loss.min_size()), dtype=torch.float64)
+    ports = make_port_tensors(loss, size=(2 * loss.min_size(), 3 * loss.min_size()), dtype=torch.float64)
     tiled = {port: tensor.repeat(1, 1, 2, 3) for port, tensor in ports.items()}
     torch.testing.assert_close(loss(**tiled), loss(**ports))
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zerokd.losses.image_by_image import each_alone, image_by_image
+from zerokd.losses.image_by_image import evaluate_per_image, map_per_image
 
 
 def value(moving, fixed):
@@ -19,11 +19,11 @@ def inputs():
 def test_values_and_gradients_are_those_of_the_batch():
     moving, fixed = inputs()
     weights = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)  # another slope for each image
-    found, wanted = image_by_image(value, moving, fixed), value(moving, fixed)
+    found, wanted = evaluate_per_image(value, moving, fixed), value(moving, fixed)
     assert torch.equal(found, wanted)
     (one,), (other,) = (torch.autograd.grad((weights * each).sum(), moving) for each in (found, wanted))
     torch.testing.assert_close(one, other, rtol=1e-12, atol=0)
-    assert torch.autograd.gradcheck(lambda x: image_by_image(value, x, fixed), (moving,))
+    assert torch.autograd.gradcheck(lambda x: evaluate_per_image(value, x, fixed), (moving,))
 
 
 def test_the_function_sees_one_image_at_a_time_with_gradient_and_without():
@@ -34,10 +34,10 @@ def test_the_function_sees_one_image_at_a_time_with_gradient_and_without():
         return value(moving, fixed)
 
     moving, fixed = inputs()
-    image_by_image(watched, moving, fixed)
-    without = image_by_image(watched, moving.detach(), fixed)
+    evaluate_per_image(watched, moving, fixed)
+    without = evaluate_per_image(watched, moving.detach(), fixed)
     with torch.no_grad():
-        image_by_image(watched, moving, fixed)
+        evaluate_per_image(watched, moving, fixed)
     assert seen == [1] * 9
     assert torch.equal(without, value(moving, fixed))
     assert not without.requires_grad
@@ -55,7 +55,7 @@ def test_nothing_in_between_is_held_until_the_backward_pass(asked):
 
     moving, fixed = inputs()
     with torch.autograd.graph.saved_tensors_hooks(lambda one: held.append(one.shape) or one, lambda one: one):
-        image_by_image(deep, moving, fixed) if asked else deep(moving, fixed)
+        evaluate_per_image(deep, moving, fixed) if asked else deep(moving, fixed)
     whole = [shape for shape in held if shape == moving.shape]
     assert len(whole) == 1 if asked else len(whole) > 8
 
@@ -70,7 +70,7 @@ def test_what_is_made_of_each_alone_is_one_tensor_again(count):
         yield images.mean(dim=1, keepdim=True)
 
     images = torch.rand(count, 3, 4, 4)
-    double, grey = each_alone(made, images)
+    double, grey = map_per_image(made, images)
     assert seen == [1] * count
     assert torch.equal(double, 2 * images)
     assert torch.equal(grey, images.mean(dim=1, keepdim=True))

@@ -29,7 +29,9 @@ def test_golden_with_the_released_contrast_term(golden, stage, factor):
 
 
 def test_the_documented_target_is_not_monotone():
-    asked = MultiRegionExposure(bright_target_factor=0.65).target(torch.linspace(0, 1, 11, dtype=torch.float64))
+    asked = MultiRegionExposure(bright_target_factor=0.65).target_brightness(
+        torch.linspace(0, 1, 11, dtype=torch.float64)
+    )
     table = [0.90, 0.73, 0.49, 0.42, 0.40, 0.39, 0.39, 0.45, 0.52, 0.58, 0.65]
     assert asked.tolist() == pytest.approx(table, abs=0.005)
 
@@ -58,7 +60,7 @@ def test_narrow_masks_stay_finite_and_decide_sharply():
 @pytest.mark.parametrize("level", [0.0, 0.15, 0.4, 0.7, 1.0])
 def test_the_wanted_brightness_costs_nothing(options, level):
     loss = MultiRegionExposure(**options)
-    wanted = loss.target(torch.tensor(level, dtype=torch.float64)).item()
+    wanted = loss.target_brightness(torch.tensor(level, dtype=torch.float64)).item()
     assert loss(enhanced=grey(wanted), low=grey(level)).item() == pytest.approx(0.0, abs=1e-15)
     assert loss(enhanced=grey(wanted + 0.05), low=grey(level)).item() == pytest.approx(0.0025)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from zerokd.losses.ssim import _MADE, MATRICES, Ssim, ssim
+from zerokd.losses.ssim import _MATRIX_CACHE, MAX_CACHED_MATRICES, SsimLoss, ssim
 
 
 def random_pair(*shape, dtype=torch.float64):
@@ -13,7 +13,7 @@ def random_pair(*shape, dtype=torch.float64):
 
 
 def test_golden(golden):
-    value = Ssim()(prediction=golden["enh"], target=golden["tea"])
+    value = SsimLoss()(prediction=golden["enh"], target=golden["tea"])
     torch.testing.assert_close(1 - value, golden.values("ssim"), atol=1e-6, rtol=0)
 
 
@@ -57,17 +57,17 @@ def test_constants_differ_in_brightness_alone(a, b):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_an_image_and_itself_give_exactly_zero(dtype):
     x, _ = random_pair(2, 3, 40, 23, dtype=dtype)
-    assert Ssim()(prediction=x, target=x.clone()).tolist() == [0.0, 0.0]
+    assert SsimLoss()(prediction=x, target=x.clone()).tolist() == [0.0, 0.0]
 
 
 def test_an_inverted_image_is_worse_than_an_unrelated_one():
     x = random_pair(1, 3, 32, 32)[0].round()
-    assert Ssim()(prediction=1 - x, target=x).item() > 1.5
+    assert SsimLoss()(prediction=1 - x, target=x).item() > 1.5
 
 
 def test_half_precision_is_computed_in_single():
     x, y = (image.half() for image in random_pair(2, 3, 16, 16))
-    value = Ssim()(prediction=x, target=y)
+    value = SsimLoss()(prediction=x, target=y)
     assert value.dtype == torch.float32
     torch.testing.assert_close(value, 1 - ssim(x.double(), y.double()).float(), atol=1e-5, rtol=0)
 
@@ -87,11 +87,11 @@ def test_single_precision_gradient_on_a_constant_is_that_of_double(level):
 @pytest.mark.parametrize("options", [{"window": 10}, {"window": 1}, {"sigma": 0.0}, {"data_range": 0.0}])
 def test_config_refuses(options):
     with pytest.raises(ValidationError):
-        Ssim(**options)
+        SsimLoss(**options)
 
 
 def test_min_size_is_the_window():
-    assert Ssim(window=7).min_size() == 7
+    assert SsimLoss(window=7).min_size() == 7
 
 
 def test_a_blur_that_was_first_made_without_gradient_can_be_trained_through():
@@ -104,7 +104,7 @@ def test_a_blur_that_was_first_made_without_gradient_can_be_trained_through():
 
 
 def test_of_many_sizes_few_blurs_are_remembered():
-    for size in range(40, 40 + 3 * MATRICES):
+    for size in range(40, 40 + 3 * MAX_CACHED_MATRICES):
         x, y = random_pair(1, 1, size, size)
-        assert len(_MADE) <= MATRICES
+        assert len(_MATRIX_CACHE) <= MAX_CACHED_MATRICES
         assert torch.equal(ssim(x, y), ssim(x, y))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from zerokd.losses.vgg19 import RELUS, imagenet_address, layers
+from zerokd.losses.vgg19 import RELU_INDICES, build_layers, imagenet_weights_url
 
 ADDRESS = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
@@ -20,11 +20,11 @@ def test_layers_stand_where_torchvision_has_them():
             names[f"relu{block}_{count}"] = index
         elif isinstance(layer, nn.MaxPool2d):
             block, count = block + 1, 0
-    assert names == RELUS
-    ours = layers(36)
+    assert names == RELU_INDICES
+    ours = build_layers(36)
     assert list(map(repr, ours)) == [repr(layer) for layer in features[: len(ours)]]
 
 
 def test_the_address_is_torchvisions():
     pytest.importorskip("torchvision", exc_type=(ImportError, RuntimeError))
-    assert imagenet_address() == ADDRESS
+    assert imagenet_weights_url() == ADDRESS

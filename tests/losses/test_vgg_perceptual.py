@@ -64,7 +64,7 @@ def test_the_released_layers(real, layers):
 def test_min_size_leaves_one_pixel_in_the_deepest_map(layer, side):
     loss = VggPerceptual(weights="random", layers=[layer])
     assert loss.min_size() == side
-    assert next(loss.maps(torch.rand(1, 3, side, side))).shape[2:] == (1, 1)
+    assert next(loss.feature_maps(torch.rand(1, 3, side, side))).shape[2:] == (1, 1)
 
 
 def test_only_the_layers_in_use_are_built():
@@ -106,7 +106,7 @@ def test_random_weights_follow_the_seed_and_leave_the_global_generator_alone():
 def test_random_features_keep_the_scale_of_their_input():
     loss = VggPerceptual(weights="random", layers=["relu1_1", "relu2_2", "relu3_4"])
     noise = 0.485 + 0.225 * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    for features in loss.maps(noise):
+    for features in loss.feature_maps(noise):
         assert 0.2 < features.square().mean() < 5
 
 
@@ -274,10 +274,10 @@ def test_a_map_is_compared_before_the_next_is_made():
     """So that a backward pass does not hold the gradients of all of them at once."""
     made, loss = [], VggPerceptual(weights="random")
     prediction, target = random_pair()
-    wanted = list(loss.maps(target))
+    wanted = list(loss.feature_maps(target))
 
     def told():
-        for name, one in zip(DEFAULT, loss.maps(prediction), strict=True):
+        for name, one in zip(DEFAULT, loss.feature_maps(prediction), strict=True):
             made.append(name)
             yield one
 

@@ -8,11 +8,11 @@ from torch import nn
 
 import zerokd
 from zerokd.errors import PluginError
-from zerokd.files.weights import load_into, read_weights
-from zerokd.measure.capacity import TRIED, capacity
+from zerokd.files.weights import load_model_state, read_weights
+from zerokd.measure.capacity import MAX_TESTED_PARAMETERS, measure_capacity
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
-from zerokd.run.session import prepare
+from zerokd.run.session import prepare_run
 
 
 class Tiny(zerokd.Model):
@@ -46,30 +46,30 @@ def ramp():
 
 
 def test_open_shares_dead_channels_and_idle_parameters_by_hand(ramp):
-    found = capacity(Tiny(), ramp)
-    assert found.open == {"body": pytest.approx((1.0, 0.0, 0.5))}
-    assert found.dead == ("body[1]",)
+    found = measure_capacity(Tiny(), ramp)
+    assert found.open_shares == {"body": pytest.approx((1.0, 0.0, 0.5))}
+    assert found.dead_channels == ("body[1]",)
     # the zeros of body.weight; all of the dead channel but the bias that closes it; biases below half a level
     zeros = {f"body.weight[{out},{channel},0,0]" for out in range(3) for channel in (1, 2)}
     dead = {"body.weight[1,0,0,0]", *(f"head.weight[{out},1,0,0]" for out in range(3))}
-    assert set(found.idle) == zeros | dead | {"body.bias[0]", "head.bias[0]", "head.bias[1]"}
-    assert len(found.idle) == len(set(found.idle))
-    assert (found.parameters, found.images, found.not_tried) == (24, 2, "")
+    assert set(found.idle_parameters) == zeros | dead | {"body.bias[0]", "head.bias[0]", "head.bias[1]"}
+    assert len(found.idle_parameters) == len(set(found.idle_parameters))
+    assert (found.parameter_count, found.images, found.skip_reason) == (24, 2, "")
 
 
 def test_two_that_stand_in_for_each_other_are_both_idle(ramp):
     model, either = Tiny(), {"body.bias[1]", "body.weight[1,1,0,0]"}
     with torch.no_grad():
         model.body.weight[1, 1, 0, 0] = -4.0  # on green 0.5 it closes the channel as the bias -2 does
-    assert either <= set(capacity(model, ramp).idle)
+    assert either <= set(measure_capacity(model, ramp).idle_parameters)
     with torch.no_grad():
         model.body.bias[1] = 0.0
-    assert either - set(capacity(model, ramp).idle) == {"body.weight[1,1,0,0]"}
+    assert either - set(measure_capacity(model, ramp).idle_parameters) == {"body.weight[1,1,0,0]"}
 
 
 def test_a_change_on_the_last_image_alone_counts(ramp):
-    assert "body.weight[0,0,0,0]" in capacity(Tiny(), ramp * 0).idle
-    assert "body.weight[0,0,0,0]" not in capacity(Tiny(), torch.cat([ramp * 0, ramp[:1]])).idle
+    assert "body.weight[0,0,0,0]" in measure_capacity(Tiny(), ramp * 0).idle_parameters
+    assert "body.weight[0,0,0,0]" not in measure_capacity(Tiny(), torch.cat([ramp * 0, ramp[:1]])).idle_parameters
 
 
 def test_nothing_of_the_model_or_the_generator_changes(ramp):
@@ -79,7 +79,7 @@ def test_nothing_of_the_model_or_the_generator_changes(ramp):
     before = {name: value.clone() for name, value in model.state_dict().items()}
     addresses = [one.data_ptr() for one in model.parameters()]
     state = torch.get_rng_state()
-    capacity(model, ramp)
+    measure_capacity(model, ramp)
     assert torch.equal(state, torch.get_rng_state())
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert addresses == [one.data_ptr() for one in model.parameters()]
@@ -99,7 +99,7 @@ def test_an_interruption_leaves_the_model_as_it_was(ramp, monkeypatch):
 
     monkeypatch.setattr(Tiny, "forward", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        capacity(model, ramp)
+        measure_capacity(model, ramp)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert isinstance(model.body.weight, nn.Parameter)
     assert model.training
@@ -107,10 +107,10 @@ def test_an_interruption_leaves_the_model_as_it_was(ramp, monkeypatch):
 
 
 def test_a_large_model_says_that_its_parameters_are_not_tried():
-    found = capacity(ZeroDcePp(), torch.rand(1, 3, 8, 8))
-    assert sum(map(len, found.open.values())) == 6 * 32
-    assert found.as_json()["parameters"] == {"count": 10561, "not_tried": found.not_tried}
-    assert f"10561 parameters are more than the {TRIED}" in found.not_tried
+    found = measure_capacity(ZeroDcePp(), torch.rand(1, 3, 8, 8))
+    assert sum(map(len, found.open_shares.values())) == 6 * 32
+    assert found.as_json()["parameters"] == {"count": 10561, "not_tried": found.skip_reason}
+    assert f"10561 parameters are more than the {MAX_TESTED_PARAMETERS}" in found.skip_reason
 
 
 @pytest.mark.parametrize(
@@ -126,14 +126,14 @@ def test_a_wrong_declaration_is_the_models_fault(ramp, monkeypatch, gated, told)
     model = Tiny()
     model.spare = nn.Conv2d(3, 3, 1)
     with pytest.raises(PluginError) as caught:
-        capacity(model, ramp)
+        measure_capacity(model, ramp)
     assert told in str(caught.value)
 
 
 def test_it_is_refused_before_the_first_step(build, monkeypatch):
     monkeypatch.setattr(NanoDce, "gated", ("e_conv9",))
     with pytest.raises(PluginError, match="NanoDce declares the gated layer 'e_conv9': no such layer"):
-        prepare(build(), torch.device("cpu"))
+        prepare_run(build(), torch.device("cpu"))
 
 
 @pytest.mark.real
@@ -146,10 +146,10 @@ def test_the_released_student_uses_half_of_itself(real, photos, matter, first_de
     channels, which leaves 68; all sixty give 76 again."""
     model = NanoDce()
     file = real("weights/nano_dce_released.pth")
-    load_into(model, read_weights(file)[0], str(file))
-    found = capacity(model, _small(sorted(real(f"data/{photos}").iterdir())[:8]))
-    assert 161 - len(found.idle) == matter
-    assert found.dead == (*first_dead, "e_conv2[0]", "e_conv2[1]")
+    load_model_state(model, read_weights(file)[0], str(file))
+    found = measure_capacity(model, _small(sorted(real(f"data/{photos}").iterdir())[:8]))
+    assert 161 - len(found.idle_parameters) == matter
+    assert found.dead_channels == (*first_dead, "e_conv2[0]", "e_conv2[1]")
 
 
 def _small(files):

@@ -3,7 +3,7 @@
 import torch
 
 import zerokd
-from zerokd.measure.data_statistics import data_account
+from zerokd.measure.data_statistics import compute_data_statistics
 
 
 class Levels(zerokd.Data):
@@ -22,13 +22,13 @@ class Levels(zerokd.Data):
 
 
 def test_twins_and_brightness_by_hand():
-    account = data_account(Levels(size=16))
+    account = compute_data_statistics(Levels(size=16))
     assert account.duplicates == (("level/1", "level/2", "level/3"),)
-    assert account.near == ()
+    assert account.near_duplicates == ()
     assert account.histogram == [1, 0, 3, 0, 0, 0, 0, 0, 1, 0]
-    assert account.dark == 0.8
+    assert account.dark_share == 0.8
     assert account.verdict == "this is low-light data: 80% of the images are darker than 0.3 on average"
-    assert account.as_json(named=False)["duplicates"] == 2
+    assert account.as_json(with_names=False)["duplicates"] == 2
     assert account.as_json()["duplicates"] == [["level/1", "level/2", "level/3"]]
     assert account.as_json()["brightness"]["mean"] == 0.28
 
@@ -38,4 +38,4 @@ def test_luma_weighs_the_colours_as_bt_601_does():
         def __getitem__(self, index):
             return torch.stack([torch.full((16, 16), level, dtype=torch.uint8) for level in (255, 0, 0)])
 
-    assert abs(float(data_account(Red(size=16)).levels[0]) - 0.299) < 1e-6
+    assert abs(float(compute_data_statistics(Red(size=16)).brightness[0]) - 0.299) < 1e-6

@@ -8,10 +8,10 @@ import torch
 from rich.console import Console
 
 from zerokd.errors import RecipeError
-from zerokd.measure.held_out import inputs, unreferenced
+from zerokd.measure.held_out import find_missing_references, load_metric_batches
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import Progress
-from zerokd.run.session import account, execute, prepare
+from zerokd.run.session import build_run_record, execute, prepare_run
 
 CPU = torch.device("cpu")
 TEACHER = 'metrics.copy={use="psnr", on={target="teacher.enhanced"}}'
@@ -21,9 +21,9 @@ REFERENCE = 'metrics.truth={use="ssim", on={target="reference"}}'
 def ran(components, path, wreck=lambda plan: None):
     folder = RunFolder.create("paper", path)
     console = Console(file=io.StringIO(), width=200)
-    plan = prepare(components, CPU)
+    plan = prepare_run(components, CPU)
     wreck(plan)
-    execute(plan, folder, {}, account(plan), Progress(console))
+    execute(plan, folder, {}, build_run_record(plan), Progress(console))
     lines = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
     return folder, json.loads(folder.manifest.read_text()), lines, console.file.getvalue()
 
@@ -67,10 +67,10 @@ def test_a_metric_that_fails_after_training_costs_no_student(build, tmp_path):
 
 def test_the_reference_is_the_data_sources_well_lit_version(build):
     components = build(REFERENCE)
-    first, second = inputs(components.measures, components.data, [0, 1, 2, 3, 5], CPU)
+    first, second = load_metric_batches(components.measures, components.data, [0, 1, 2, 3, 5], CPU)
     assert (len(first["low"]), len(second["reference"])) == (4, 1)
     assert torch.equal(second["reference"][0] * 255, components.data.reference(5).float())
-    (alone,) = inputs(build(TEACHER).measures, components.data, [0], CPU)
+    (alone,) = load_metric_batches(build(TEACHER).measures, components.data, [0], CPU)
     assert set(alone) == {"low"}
 
 
@@ -85,8 +85,8 @@ def test_the_reference_is_the_data_sources_well_lit_version(build):
 def test_a_reference_that_is_missing_or_wrong_is_told_before_the_first_step(build, made, told):
     components = build(REFERENCE, "data.held_out=0.0")
     components.data.reference = lambda index: made if index == 1 else components.data._pair(index)[1]
-    (problem,) = unreferenced(components.measures, components.data, [0, 1, 2])
+    (problem,) = find_missing_references(components.measures, components.data, [0, 1, 2])
     assert told in problem.message
     assert problem.place.file.startswith("--set metrics.truth")
     with pytest.raises(RecipeError, match="reference"):
-        prepare(components, CPU)
+        prepare_run(components, CPU)

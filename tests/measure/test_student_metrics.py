@@ -5,7 +5,7 @@ import torch
 from attrs import evolve
 
 from zerokd import Metric, Port
-from zerokd.measure.student_metrics import Gauge
+from zerokd.measure.student_metrics import MetricEvaluator
 
 CPU = torch.device("cpu")
 PSNR = 'metrics.one={use="psnr", on={target="low"}}'
@@ -31,8 +31,8 @@ def metric(make, **more):
 def gauge(build, made=None):
     components = build(PSNR)
     if made is not None:
-        components = evolve(components, measures=(evolve(components.measures[0], metric=made),))
-    return Gauge(components, CPU), components
+        components = evolve(components, metrics=(evolve(components.measures[0], metric=made),))
+    return MetricEvaluator(components, CPU), components
 
 
 def test_the_mean_is_over_images_whatever_the_parts(build):
@@ -42,7 +42,7 @@ def test_the_mean_is_over_images_whatever_the_parts(build):
         made = components.student.eval()(low["low"])["enhanced"]
     expected = -10 * (made - low["low"]).square().mean(dim=(1, 2, 3)).log10()
     parts = [{"low": part} for part in low["low"].split(2)]
-    reading = one.read(parts)["one"]
+    reading = one.evaluate(parts)["one"]
     assert (reading.images, reading.fault) == (5, "")
     assert reading.value == pytest.approx(float(expected.mean()), rel=1e-6)
 
@@ -57,7 +57,7 @@ def test_nothing_carries_gradient_and_no_metric_can_write_to_what_others_read(bu
     one, _ = gauge(build, metric(spoil))
     low = images(2)
     before = low["low"].clone()
-    assert one.read([low])["one"].value == 0.0
+    assert one.evaluate([low])["one"].value == 0.0
     assert seen == [(False, False)]
     assert torch.equal(low["low"], before)
 
@@ -67,7 +67,7 @@ def test_a_metric_that_draws_changes_no_number_of_the_run(build):
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
-    one.read([images(2)])
+    one.evaluate([images(2)])
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -84,8 +84,8 @@ def test_a_metric_that_draws_changes_no_number_of_the_run(build):
 )
 def test_what_a_metric_does_wrong_is_told_at_its_place(build, make, more, told):
     one, _ = gauge(build, metric(make, **more))
-    readings = one.read([images(2)])
-    (problem,) = one.faults(readings)
+    readings = one.evaluate([images(2)])
+    (problem,) = one.find_failures(readings)
     assert problem.message.startswith("metrics.one: ")
     assert told in problem.message
     assert problem.place.file.startswith("--set metrics.one")
@@ -94,9 +94,11 @@ def test_what_a_metric_does_wrong_is_told_at_its_place(build, make, more, told):
 
 def test_ports_that_do_not_fit_are_told(build):
     low = {**images(1)}
-    (problem,) = gauge(build, metric(lambda image, target: None, min_size=lambda self: 40))[0].misfits(low)[:1]
+    (problem,) = gauge(build, metric(lambda image, target: None, min_size=lambda self: 40))[0].find_port_problems(low)[
+        :1
+    ]
     assert problem.message == "metrics.one: psnr needs at least 40 pixels a side, got 32x32"
     components = build('metrics.one={use="psnr", on={target="student.features.e_conv1"}}')
-    messages = [one.message for one in Gauge(components, CPU).misfits(low)]
+    messages = [one.message for one in MetricEvaluator(components, CPU).find_port_problems(low)]
     assert messages[0].startswith("metrics.one: port 'target' takes [0, 1], student.features.e_conv1 has unbounded")
     assert "channels of 32x32" in messages[1]

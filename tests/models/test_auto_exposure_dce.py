@@ -8,11 +8,17 @@ from scipy.optimize import brentq
 from zerokd.errors import ExportError
 from zerokd.exporters.c import C
 from zerokd.exporters.onnx import Onnx
-from zerokd.models.auto_exposure_dce import AutoExposureDce, slope, small_differences, spread_out, strength_of
+from zerokd.models.auto_exposure_dce import (
+    AutoExposureDce,
+    curve_derivative,
+    find_strength,
+    mean_bounded_difference,
+    smooth_curve_map,
+)
 from zerokd.models.le_curve import le_curve
 from zerokd.models.nano_dce import NanoDce
-from zerokd.student.export import export
-from zerokd.student.load import Trained
+from zerokd.student.export import export_model
+from zerokd.student.load import TrainedModel
 
 
 def brightening(**options: object) -> AutoExposureDce:
@@ -57,14 +63,14 @@ def test_strength_is_where_the_curve_meets_the_exposure(grey, curve_map, iterati
 
     wanted = brentq(brightness, 0.0, 8.0)
     flat = torch.full((1, 3, 10, 10), grey, dtype=torch.float64)
-    found = strength_of(flat, torch.full_like(flat, curve_map), iterations, 0.46, 8.0).item()
+    found = find_strength(flat, torch.full_like(flat, curve_map), iterations, 0.46, 8.0).item()
     assert found == pytest.approx(wanted, abs=8.0 / 2**12)
 
 
 def test_a_map_that_does_not_brighten_gets_all_the_strength_and_stays_in_range():
     low = torch.full((1, 3, 10, 10), 0.1)
-    assert strength_of(low, torch.zeros_like(low), 8, 0.46, 8.0).item() == pytest.approx(8.0, abs=0.01)
-    assert strength_of(low, torch.full_like(low, 0.5), 8, 0.46, 8.0).item() == pytest.approx(8.0, abs=0.01)
+    assert find_strength(low, torch.zeros_like(low), 8, 0.46, 8.0).item() == pytest.approx(8.0, abs=0.01)
+    assert find_strength(low, torch.full_like(low, 0.5), 8, 0.46, 8.0).item() == pytest.approx(8.0, abs=0.01)
 
 
 def test_a_night_stays_dark():
@@ -83,31 +89,31 @@ def test_each_picture_of_a_batch_is_exposed_by_itself():
 def test_the_map_is_spread_over_what_lies_in_the_picture():
     curve_map = torch.rand(1, 3, 9, 7, dtype=torch.float64)
     grey = curve_map[0].mean(0)
-    found = spread_out(curve_map, 2)[0, 0]
+    found = smooth_curve_map(curve_map, 2)[0, 0]
     for row in range(9):
         for column in range(7):
             around = grey[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
             assert found[row, column].item() == pytest.approx(around.mean().item(), rel=1e-12)
-    assert torch.allclose(spread_out(curve_map, 0)[0, 0], grey)
+    assert torch.allclose(smooth_curve_map(curve_map, 0)[0, 0], grey)
 
 
 def test_slope_is_the_derivative_of_the_curve():
     x = torch.rand(1, 3, 6, 6, dtype=torch.float64, requires_grad=True)
     a = torch.rand(1, 3, 6, 6, dtype=torch.float64) * 2 - 1
     (wanted,) = torch.autograd.grad(le_curve(x, a, 8).sum(), x)
-    assert torch.allclose(slope(x.detach(), a, 8), wanted, rtol=1e-12, atol=1e-12)
+    assert torch.allclose(curve_derivative(x.detach(), a, 8), wanted, rtol=1e-12, atol=1e-12)
 
 
 def test_small_differences_by_hand():
     x = torch.zeros(1, 1, 3, 3, dtype=torch.float64)
     x[0, 0, 0, 0] = 0.001
-    found = small_differences(x, 1000.0)[0, 0]
+    found = mean_bounded_difference(x, 1000.0)[0, 0]
     assert found[1, 1].item() == pytest.approx(0.001 / 9, rel=1e-9)
     assert found[0, 0].item() == pytest.approx(-0.001 * 5 / 9, rel=1e-9)  # 4 of 9 places repeat the corner
     assert found[2, 2].item() == 0.0
     edge = torch.zeros(1, 1, 3, 6, dtype=torch.float64)
     edge[..., 3:] = 1.0
-    assert small_differences(edge, 0.01)[0, 0, 1, 2].item() == pytest.approx(3 * 0.01 / 9, rel=1e-9)
+    assert mean_bounded_difference(edge, 0.01)[0, 0, 1, 2].item() == pytest.approx(3 * 0.01 / 9, rel=1e-9)
 
 
 @torch.no_grad()
@@ -137,18 +143,18 @@ def test_the_objective_reaches_the_map_through_both_outputs():
         assert all(one.grad.abs().sum() > 0 for one in model.parameters())
 
 
-def trained() -> Trained:
-    return Trained(brightening(), "here", {})
+def trained() -> TrainedModel:
+    return TrainedModel(brightening(), "here", {})
 
 
 def test_onnx_holds_it_for_every_size(tmp_path):
     pytest.importorskip("onnxruntime")
-    assert export(trained(), Onnx(), tmp_path / "student.onnx").difference <= 1e-5
+    assert export_model(trained(), Onnx(), tmp_path / "student.onnx").max_difference <= 1e-5
 
 
 def test_c_says_why_it_cannot(tmp_path):
     with pytest.raises(ExportError, match="cannot be written in this format"):
-        export(trained(), C(), tmp_path / "student.h")
+        export_model(trained(), C(), tmp_path / "student.h")
     assert list(tmp_path.iterdir()) == []
 
 

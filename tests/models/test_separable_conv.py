@@ -30,7 +30,7 @@ def test_bounds_are_the_extremes_over_all_black_and_white_patches():
     layer = SeparableConv(1, 3).double()
     patches = torch.tensor(list(product((0.0, 1.0), repeat=9)), dtype=torch.float64).view(-1, 1, 3, 3)
     found = layer(patches)[:, :, 1, 1]
-    lower, upper = layer.bounds(*torch.tensor([[0.0], [1.0]], dtype=torch.float64))
+    lower, upper = layer.output_bounds(*torch.tensor([[0.0], [1.0]], dtype=torch.float64))
     torch.testing.assert_close(lower, found.amin(0))
     torch.testing.assert_close(upper, found.amax(0))
 
@@ -39,5 +39,5 @@ def test_bounds_count_the_padding():
     layer = SeparableConv(1, 1)
     for weight in layer.parameters():
         torch.nn.init.ones_(weight)
-    lower, upper = layer.bounds(torch.tensor([2.0]), torch.tensor([3.0]))
+    lower, upper = layer.output_bounds(torch.tensor([2.0]), torch.tensor([3.0]))
     assert (lower.item(), upper.item()) == (2.0, 29.0)  # all taps on padding; all nine on 3

@@ -5,7 +5,7 @@ import torch
 
 from zerokd import Aggregator
 from zerokd.errors import PluginError
-from zerokd.objective.aggregation import aggregated, tried
+from zerokd.objective.aggregation import aggregate_gradients, describe_aggregator
 
 ROWS = {"a.one": torch.tensor([3.0, 0.0, 1.0]), "a.two": torch.tensor([0.0, 4.0, 1.0])}
 
@@ -31,7 +31,7 @@ def failing(make):
 def test_numbers_that_are_not_finite_are_not_its_fault_and_it_never_sees_them():
     rows = {**ROWS, "a.bad": torch.tensor([float("nan"), 0.0, 0.0])}
     aggregator = Mean()
-    assert torch.isnan(aggregated(aggregator, "mean", rows)).any()
+    assert torch.isnan(aggregate_gradients(aggregator, "mean", rows)).any()
     assert aggregator.calls == 0
 
 
@@ -46,14 +46,14 @@ def test_numbers_that_are_not_finite_are_not_its_fault_and_it_never_sees_them():
 )
 def test_what_it_does_wrong_is_told_as_its_own(make, told):
     with pytest.raises(PluginError) as caught:
-        aggregated(failing(make), "mean", ROWS)
+        aggregate_gradients(failing(make), "mean", ROWS)
     assert "aggregator 'mean'" in str(caught.value)
     assert told in str(caught.value)
 
 
 def test_it_is_tried_on_a_copy_and_compared_with_the_sum():
     aggregator = Mean()
-    note = tried(aggregator, "mean", ROWS)
+    note = describe_aggregator(aggregator, "mean", ROWS)
     assert "aggregator 'mean' combines the terms' gradients in place of their sum: cosine 1.00" in note
     assert "0.5 times as long" in note
     assert aggregator.calls == 0
@@ -61,4 +61,4 @@ def test_it_is_tried_on_a_copy_and_compared_with_the_sum():
 
 def test_a_gradient_that_is_not_finite_is_refused_before_the_first_step():
     with pytest.raises(PluginError, match="aggregator 'mean' makes a gradient that is not finite of finite ones"):
-        tried(failing(lambda rows: rows.sum(0) / 0), "mean", ROWS)
+        describe_aggregator(failing(lambda rows: rows.sum(0) / 0), "mean", ROWS)

@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
-from zerokd.objective.gradients import compare, gradients_in_turn, term_gradients
+from zerokd.objective.gradients import compare_gradients, gradients_through_intermediates, term_gradients
 from zerokd.proof.probe import probe
 
 
 def test_norms_shares_and_cosines_by_hand():
-    shares = compare({"a": torch.tensor([3.0, 4.0]), "b": torch.tensor([0.0, -5.0]), "c": torch.zeros(2)})
+    shares = compare_gradients({"a": torch.tensor([3.0, 4.0]), "b": torch.tensor([0.0, -5.0]), "c": torch.zeros(2)})
     assert shares.labels == ("a", "b", "c")
     assert shares.norms == (5.0, 5.0, 0.0)
     assert shares.shares == (0.5, 0.5, 0.0)
@@ -20,7 +20,7 @@ def test_norms_shares_and_cosines_by_hand():
 
 
 def test_the_same_direction_is_1_whatever_its_length():
-    shares = compare({"a": torch.tensor([1e-20, 0.0]), "b": torch.tensor([1e10, 0.0])})
+    shares = compare_gradients({"a": torch.tensor([1e-20, 0.0]), "b": torch.tensor([1e10, 0.0])})
     assert shares.cosines[0][1] == pytest.approx(1.0)
 
 
@@ -47,7 +47,7 @@ def test_measuring_changes_no_bit_of_the_step(step):
     evaluation, parameters = step
     evaluation.total.backward(retain_graph=True)
     before = [one.grad.clone() for one in parameters]
-    compare(term_gradients(evaluation.weights, evaluation.values, parameters))
+    compare_gradients(term_gradients(evaluation.weights, evaluation.values, parameters))
     for one in parameters:
         one.grad = None
     evaluation.total.backward()
@@ -55,7 +55,7 @@ def test_measuring_changes_no_bit_of_the_step(step):
 
 
 def test_what_is_not_finite_stays_visible():
-    shares = compare({"a": torch.tensor([math.inf, 0.0]), "b": torch.tensor([1.0, 0.0])})
+    shares = compare_gradients({"a": torch.tensor([math.inf, 0.0]), "b": torch.tensor([1.0, 0.0])})
     assert math.isinf(shares.norms[0])
     assert shares.norms[1] == 1.0
 
@@ -68,7 +68,7 @@ def test_in_turn_a_gradient_is_taken_in_the_middle_and_from_there_at_the_leaves(
     middle["unread"] = (torch.sqrt(0 * x), torch.zeros(1, requires_grad=True))  # 0 times its slope is NaN
     value = (5 * middle["y"][1] + 7 * middle["z"][1]).sum()
     for _ in range(2):  # the graphs are kept
-        there, at_leaves = gradients_in_turn(value, middle, [x, none])
+        there, at_leaves = gradients_through_intermediates(value, middle, [x, none])
         assert there.tolist() == [5.0, 7.0]
         assert at_leaves.tolist() == [519.0, 0.0]
     assert x.grad is None

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zerokd.objective.graph import Adaptation, Forward, trace
+from zerokd.objective.graph import Adaptation, ForwardPass, trace_call
 from zerokd.proof.probe import probe
 
 
@@ -31,8 +31,8 @@ def count_forwards(components):
     return counts
 
 
-def labels(phase):
-    return [term.label for term in phase.terms]
+def labels(stage):
+    return [term.label for term in stage.terms]
 
 
 def test_every_model_runs_once_a_step_however_many_terms_read_it(distill):
@@ -68,7 +68,7 @@ def test_a_model_that_no_live_term_reads_does_not_run(distill):
 def test_pretraining_never_runs_the_teacher(build):
     components = build()
     graph = graph_of(components, 0)
-    assert [call.owner for call in graph.forwards()] == ["student"]
+    assert [call.owner for call in graph.forward_passes()] == ["student"]
 
 
 def test_equal_adapters_on_equal_tensors_run_once(build):
@@ -112,21 +112,21 @@ def test_a_tapped_feature_survives_a_later_in_place_activation():
 
     net = Net()
     low = torch.rand(1, 3, 4, 4) - 0.5
-    one = Forward("student", net, ("conv", "act"))
+    one = ForwardPass("student", net, ("conv", "act"))
     for _ in range(2):
         tensors = one.compute({"low": low})
         assert torch.equal(tensors["student.features.conv"], net.conv(low))
         assert (tensors["student.features.conv"] < 0).any()
         assert torch.equal(tensors["student.enhanced"], net.conv(low).relu())
         assert tensors["student.features.act"] is tensors["student.enhanced"]
-        assert one.copied == {"conv"}
+        assert one.copied_layers == {"conv"}
         assert not net.conv._forward_hooks
 
 
 def test_a_traced_call_notes_measured_shapes_and_declared_ranges(distill):
     _, _, graph = distill
     tensors, signals = {"low": torch.rand(2, 3, 32, 24)}, {}
-    trace(next(call for call in graph.forwards() if call.owner == "teacher"), tensors, signals)
+    trace_call(next(call for call in graph.forwards() if call.owner == "teacher"), tensors, signals)
     assert signals["teacher.curve_map"].shape == (3, 32, 24)
     assert signals["teacher.curve_map"].iterations == 8
     assert signals["teacher.enhanced"].range == (0.0, 1.0)

@@ -10,10 +10,10 @@ from tempfile import mkdtemp
 from rich.console import Console
 
 from tests.conftest import RECIPES
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.overrides import with_options
-from zerokd.recipe.toml.extends import read_recipe
-from zerokd.run.launch import start
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.overrides import apply_options
+from zerokd.recipe.toml.extends import read_recipe_document
+from zerokd.run.launch import run_recipe
 from zerokd.run.progress import Progress
 
 SETTINGS = (
@@ -33,9 +33,9 @@ def made(*more):
     """The folder of a run of a few steps; never written to by a test."""
     folder = Path(mkdtemp(prefix="zerokd-run-")) / "run"
     atexit.register(shutil.rmtree, folder.parent, ignore_errors=True)
-    document = with_options(read_recipe(RECIPES / "paper.toml"), settings=(*SETTINGS, *more), epochs=4)
+    document = apply_options(read_recipe_document(RECIPES / "paper.toml"), settings=(*SETTINGS, *more), epochs=4)
     with open("/dev/null", "w") as nowhere:
-        start(document, discover(), "cpu", folder, False, Progress(Console(file=nowhere)))
+        run_recipe(document, discover_plugins(), "cpu", folder, False, Progress(Console(file=nowhere)))
     return folder
 
 

@@ -5,7 +5,19 @@ import re
 
 import pytest
 
-from zerokd.pages.chart import BOTTOM, HEIGHT, LEFT, MOST, RIGHT, TOP, WIDTH, Axis, Line, chart, short
+from zerokd.pages.chart import (
+    BOTTOM_MARGIN,
+    CHART_HEIGHT,
+    CHART_WIDTH,
+    LEFT_MARGIN,
+    MAX_LINE_POINTS,
+    RIGHT_MARGIN,
+    TOP_MARGIN,
+    Axis,
+    Line,
+    draw_chart,
+    format_short_number,
+)
 
 
 def points(svg):
@@ -14,49 +26,49 @@ def points(svg):
 
 
 def test_corners_of_the_data_are_corners_of_the_chart():
-    found = points(chart("t", [Line("a", [0, 10], [1e-3, 1.0])], "x", "y", log=True))
-    assert found == [(LEFT, HEIGHT - BOTTOM), (WIDTH - RIGHT, TOP)]
+    found = points(draw_chart("t", [Line("a", [0, 10], [1e-3, 1.0])], "x", "y", log=True))
+    assert found == [(LEFT_MARGIN, CHART_HEIGHT - BOTTOM_MARGIN), (CHART_WIDTH - RIGHT_MARGIN, TOP_MARGIN)]
 
 
 def test_a_decade_is_the_same_length_everywhere():
-    ys = [y for _, y in points(chart("t", [Line("a", [1, 2, 3], [0.01, 0.1, 1.0])], "x", "y", log=True))]
+    ys = [y for _, y in points(draw_chart("t", [Line("a", [1, 2, 3], [0.01, 0.1, 1.0])], "x", "y", log=True))]
     assert math.isclose(ys[0] - ys[1], ys[1] - ys[2], abs_tol=0.11)
 
 
 def test_what_cannot_be_drawn_is_left_out():
     line = Line("a", [1, 2, 3, 4, 5, 6], [1.0, None, math.nan, math.inf, 0.0, 2.0])
-    drawn, also = chart("t", [line], "x", "y", log=True), chart("t", [line], "x", "y")
+    drawn, also = draw_chart("t", [line], "x", "y", log=True), draw_chart("t", [line], "x", "y")
     assert (drawn.count("<circle"), drawn.count("<polyline")) == (2, 0)
     assert (also.count("<circle"), also.count("<polyline"), len(points(also))) == (1, 1, 2)
-    assert "nothing to draw" in chart("t", [Line("a", [1], [None])], "x", "y")
-    assert "nothing to draw" in chart("t", [], "x", "y")
+    assert "nothing to draw" in draw_chart("t", [Line("a", [1], [None])], "x", "y")
+    assert "nothing to draw" in draw_chart("t", [], "x", "y")
 
 
 def test_a_line_does_not_bridge_what_is_not_there():
-    svg = chart("t", [Line("a", range(7), [1.0, 2.0, 3.0, None, 3.0, 2.0, 1.0])], "x", "y")
+    svg = draw_chart("t", [Line("a", range(7), [1.0, 2.0, 3.0, None, 3.0, 2.0, 1.0])], "x", "y")
     before, after = (text.count(",") for text in re.findall(r'points="([^"]*)"', svg))
     assert (before, after) == (3, 3)
 
 
 def test_small_values_stay_on_the_chart():
-    found = points(chart("t", [Line("a", [1, 2], [1.0, 1e-30])], "x", "y", log=True))
-    assert found[1][1] <= HEIGHT - BOTTOM
+    found = points(draw_chart("t", [Line("a", [1, 2], [1.0, 1e-30])], "x", "y", log=True))
+    assert found[1][1] <= CHART_HEIGHT - BOTTOM_MARGIN
 
 
 def test_one_point_is_a_dot_and_many_are_thinned():
-    assert "<circle" in chart("t", [Line("a", [1], [2.0])], "x", "y")
-    assert len(points(chart("t", [Line("a", range(5000), [1.0] * 5000)], "x", "y"))) <= MOST
+    assert "<circle" in draw_chart("t", [Line("a", [1], [2.0])], "x", "y")
+    assert len(points(draw_chart("t", [Line("a", range(5000), [1.0] * 5000)], "x", "y"))) <= MAX_LINE_POINTS
 
 
 def test_names_are_text():
-    svg = chart('"><script>', [Line("<img onerror=alert(1)>", [1, 2], [1.0, 2.0])], "<b>", "&")
+    svg = draw_chart('"><script>', [Line("<img onerror=alert(1)>", [1, 2], [1.0, 2.0])], "<b>", "&")
     assert "<script>" not in svg
     assert "<img" not in svg
     assert "&lt;img onerror=alert(1)&gt;" in svg
 
 
 def test_colours_stay_with_their_line():
-    svg = chart("t", [Line("a", [1, 2], [1.0, 2.0], 3), Line("b", [1, 2], [1.0, 2.0], 13)], "x", "y")
+    svg = draw_chart("t", [Line("a", [1, 2], [1.0, 2.0], 3), Line("b", [1, 2], [1.0, 2.0], 13)], "x", "y")
     assert '<polyline class="s3 d0"' in svg
     assert '<polyline class="s3 d1"' in svg
     assert '<li class="s3 d1">b</li>' in svg
@@ -80,13 +92,13 @@ def test_marks_are_round_numbers(axis, marks):
     [(0, "0"), (1200, "1200"), (0.35, "0.35"), (1e-7, "1e-7"), (123456789, "1e8"), (-2.5, "-2.5"), (1 / 3, "0.333")],
 )
 def test_numbers_are_short(value, text):
-    assert short(value) == text
+    assert format_short_number(value) == text
 
 
-@pytest.mark.parametrize("count", [2, MOST, MOST + 1, 1000, 5000])
+@pytest.mark.parametrize("count", [2, MAX_LINE_POINTS, MAX_LINE_POINTS + 1, 1000, 5000])
 def test_thinning_keeps_both_ends(count):
     ys = [1.0, *[0.0] * (count - 2), 2.0]
-    found = points(chart("t", [Line("a", range(count), ys)], "x", "y"))
+    found = points(draw_chart("t", [Line("a", range(count), ys)], "x", "y"))
     assert found[0][1] > found[-1][1]
-    assert found[-1][1] < HEIGHT / 2
-    assert len(found) <= MOST
+    assert found[-1][1] < CHART_HEIGHT / 2
+    assert len(found) <= MAX_LINE_POINTS

@@ -12,22 +12,22 @@ import pytest
 from zerokd.errors import ExportError, OutputError
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
-from zerokd.pages.demo import Server, page
-from zerokd.student.load import Trained
+from zerokd.pages.demo import DemoServer, build_demo_page
+from zerokd.student.load import TrainedModel
 
 
 @pytest.fixture(scope="module")
 def content():
-    return page(Trained(NanoDce().eval(), "", {"recipe": "</script><script>alert(1)</script>"}))
+    return build_demo_page(TrainedModel(NanoDce().eval(), "", {"recipe": "</script><script>alert(1)</script>"}))
 
 
 @contextmanager
 def serving(content):
-    with Server(content) as server:
+    with DemoServer(content) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
-            yield server.address
+            yield server.url
         finally:
             server.shutdown()
             thread.join()
@@ -62,9 +62,9 @@ def test_it_goes_nowhere(content):
 
 def test_a_model_that_shaders_cannot_hold(monkeypatch):
     with pytest.raises(ExportError, match="ZeroDcePp cannot run in a page: it concatenates"):
-        page(Trained(ZeroDcePp(width=6).eval(), "", {}))
+        build_demo_page(TrainedModel(ZeroDcePp(width=6).eval(), "", {}))
 
 
 def test_a_port_that_is_taken_is_told(content):
-    with Server(content) as server, pytest.raises(OutputError, match=r"cannot serve at 127\.0\.0\.1:"):
-        Server(content, server.server_address[1])
+    with DemoServer(content) as server, pytest.raises(OutputError, match=r"cannot serve at 127\.0\.0\.1:"):
+        DemoServer(content, server.server_address[1])

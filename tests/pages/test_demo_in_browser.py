@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from tests.pages.browser import SOFTWARE, browser, needs_chromium, shown
-from zerokd.pages.demo import page
-from zerokd.plugin.host import discover
+from zerokd.pages.demo import build_demo_page
+from zerokd.plugin.host import discover_plugins
 from zerokd.student.enhance.enhancer import Enhancer
-from zerokd.student.load import read_trained
+from zerokd.student.load import load_trained_model
 
 pytestmark = needs_chromium
 SIZES = ((61, 47), (1, 1), (200, 3))
@@ -25,7 +25,7 @@ def opened():
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     path = tmp_path_factory.mktemp("demo") / "demo.html"
-    path.write_text(page(read_trained("bundled", discover())))
+    path.write_text(build_demo_page(load_trained_model("bundled", discover_plugins())))
     return f"file://{path}"
 
 

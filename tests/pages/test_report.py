@@ -8,7 +8,7 @@ import pytest
 from tests.pages.runs import HOSTILE, changed, copied, made
 from zerokd.errors import RunFolderError
 from zerokd.pages import report
-from zerokd.pages.report import facts, report_of, with_gaps, write_report
+from zerokd.pages.report import build_report_context, insert_gaps, try_write_report, write_report
 from zerokd.pages.run_facts import read_run
 
 
@@ -27,7 +27,7 @@ def page(folder):
     ],
 )
 def test_a_line_is_broken_where_a_term_was_not_computed(xs, broken_at):
-    places, values = with_gaps(xs, [1.0] * len(xs))
+    places, values = insert_gaps(xs, [1.0] * len(xs))
     assert [x for x, y in zip(places, values, strict=True) if y is None] == broken_at
     assert [x for x, y in zip(places, values, strict=True) if y is not None] == xs
 
@@ -94,7 +94,7 @@ def test_warnings_of_every_kind(tmp_path):
         observers={"board": {"failed": "no disk"}},
         resumed=[{"stage": "distill", "step": 3}],
     )
-    kinds = [kind for kind, _ in facts(read_run(folder))["warnings"]]
+    kinds = [kind for kind, _ in build_report_context(read_run(folder))["warnings"]]
     for kind in ("caution", "dead channels", "step left out", "metric failed", "observer failed", "resumed"):
         assert kind in kinds
 
@@ -114,7 +114,7 @@ def test_an_unfinished_run_has_a_page_that_says_so(tmp_path):
 def test_no_run_no_page(tmp_path):
     with pytest.raises(RunFolderError):
         write_report(tmp_path)
-    assert report_of(tmp_path).startswith("there is NO REPORT: ")
+    assert try_write_report(tmp_path).startswith("there is NO REPORT: ")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -138,15 +138,15 @@ def test_an_account_without_a_part_of_it_is_a_damaged_one(tmp_path, part):
     with pytest.raises(RunFolderError, match="damaged or incomplete"):
         write_report(folder)
     assert not (folder / "report.html").exists()
-    assert report_of(folder).startswith("there is NO REPORT: ")
+    assert try_write_report(folder).startswith("there is NO REPORT: ")
 
 
 def test_no_fault_of_the_report_is_a_fault_of_the_run(tmp_path, monkeypatch):
     def broken(*given):
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(report, "facts", broken)
-    assert report_of(copied(tmp_path)) == "there is NO REPORT: RuntimeError: a fault of ours"
+    monkeypatch.setattr(report, "build_report_context", broken)
+    assert try_write_report(copied(tmp_path)) == "there is NO REPORT: RuntimeError: a fault of ours"
 
 
 def test_values_that_were_not_finite_are_a_dash(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.pages.browser import browser, needs_chromium, shown
 from tests.pages.runs import HOSTILE, changed, copied
-from zerokd.pages.diff import write_page
+from zerokd.pages.diff import write_diff_page
 from zerokd.pages.report import write_report
 
 pytestmark = needs_chromium
@@ -103,7 +103,7 @@ def test_nothing_is_wider_than_the_screen(opened, address, width):
 def test_it_passes_an_accessibility_audit(opened, address, tmp_path, scheme, kind):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
     if kind == "diff":
-        write_page(copied(tmp_path, name="a"), changed(copied(tmp_path, name="b"), threads=3), tmp_path / "d.html")
+        write_diff_page(copied(tmp_path, name="a"), changed(copied(tmp_path, name="b"), threads=3), tmp_path / "d.html")
     where = address if kind == "report" else f"file://{tmp_path / 'd.html'}"
     with shown(opened, where, color_scheme=scheme, bypass_csp=True) as (page, _, _):
         for details in page.locator("details").all():

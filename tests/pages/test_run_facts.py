@@ -10,30 +10,30 @@ from PIL import Image
 from tests.pages.runs import copied
 from zerokd.errors import RunFolderError
 from zerokd.pages import run_facts
-from zerokd.pages.run_facts import read_run, uri
+from zerokd.pages.run_facts import read_run, to_data_uri
 from zerokd.run.figures import read_samples
 
 
 def test_lines_by_stage_and_kind(tmp_path):
     run = read_run(copied(tmp_path))
-    assert [one["epoch"] for one in run.of("distill", "epoch")] == [0, 1, 2]
-    assert len(run.of("distill", "gradients")) >= 1
-    assert run.of("nowhere", "step") == []
+    assert [one["epoch"] for one in run.select_log_records("distill", "epoch")] == [0, 1, 2]
+    assert len(run.select_log_records("distill", "gradients")) >= 1
+    assert run.select_log_records("nowhere", "step") == []
     assert run.name == "run"
     assert 'name = "paper"' in run.recipe
 
 
 def test_samples_are_those_that_were_drawn(tmp_path):
     run = read_run(copied(tmp_path))
-    (first, *_) = run.samples("distill")
+    (first, *_) = run.load_sample_images("distill")
     assert list(first) == ["low", "teacher", "student"]
     image = Image.open(io.BytesIO(base64.b64decode(first["low"].partition(",")[2])))
-    drawn = read_samples(run.folder.sample("distill"))["low"][0]
+    drawn = read_samples(run.folder.sample_path("distill"))["low"][0]
     assert np.array_equal(np.asarray(image), np.asarray(drawn))
 
 
 def test_the_ramp_is_the_students_own_curve(tmp_path):
-    red, green, blue, unchanged = read_run(copied(tmp_path)).ramp()
+    red, green, blue, unchanged = read_run(copied(tmp_path)).compute_grey_ramp()
     for line in (red, green, blue):
         assert (line.ys[0], line.ys[-1]) == (0, 1)
         assert len(line.ys) == 33
@@ -46,7 +46,7 @@ def test_what_is_missing_is_said(tmp_path):
     (folder / "student.safetensors").unlink()
     (folder / "recipe.toml").unlink()
     run = read_run(folder)
-    assert (run.samples("distill"), run.ramp(), run.recipe) == ([], [], "")
+    assert (run.load_sample_images("distill"), run.compute_grey_ramp(), run.recipe) == ([], [], "")
     assert run.missing == ["recipe.toml", "samples of stage distill", "student.safetensors: the run is not finished"]
 
 
@@ -57,8 +57,8 @@ def test_a_sheet_without_layout_and_half_a_line_are_missing_too(tmp_path):
         file.write('{"kind": "st')
     (folder / "student.safetensors").write_text("no")
     run = read_run(folder)
-    run.samples("distill")
-    run.ramp()
+    run.load_sample_images("distill")
+    run.compute_grey_ramp()
     assert run.missing[0] == "lines of metrics.jsonl that cannot be read"
     assert run.missing[1] == "samples of stage distill"
     assert run.missing[2].startswith("the student's curve: cannot read weights")
@@ -74,7 +74,7 @@ def test_no_run_is_told(tmp_path, text):
 
 def test_an_image_in_the_page_is_the_image():
     image = Image.fromarray(np.arange(27, dtype=np.uint8).reshape(3, 3, 3))
-    again = Image.open(io.BytesIO(base64.b64decode(uri(image).removeprefix("data:image/png;base64,"))))
+    again = Image.open(io.BytesIO(base64.b64decode(to_data_uri(image).removeprefix("data:image/png;base64,"))))
     assert np.array_equal(np.asarray(again), np.asarray(image))
 
 
@@ -84,5 +84,5 @@ def test_a_model_that_cannot_see_a_flat_image_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr(run_facts, "load_model", lambda *given: model)
     run = read_run(copied(tmp_path))
-    assert run.ramp() == []
+    assert run.compute_grey_ramp() == []
     assert run.missing == ["the student's curve: RuntimeError: wants 20 pixels a side"]

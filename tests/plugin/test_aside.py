@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from zerokd.plugin.aside import aside
+from zerokd.plugin.aside import preserve_global_state
 
 
 def drawn():
@@ -21,7 +21,7 @@ def test_what_is_drawn_or_seeded_aside_is_not_missed():
     seeded()
     expected = drawn()
     seeded()
-    with aside():
+    with preserve_global_state():
         drawn()
         torch.manual_seed(99)
         np.random.seed(99)
@@ -32,7 +32,7 @@ def test_what_is_drawn_or_seeded_aside_is_not_missed():
 def test_settings_of_torch_are_as_they_were(fails):
     before = torch.get_num_threads(), torch.get_default_dtype(), torch.are_deterministic_algorithms_enabled()
     try:
-        with aside():
+        with preserve_global_state():
             torch.set_num_threads(before[0] + 1)
             torch.set_default_dtype(torch.float64)
             torch.use_deterministic_algorithms(not before[2])

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from zerokd.errors import DataError, PluginError, RoomError
-from zerokd.plugin.blame import blame
+from zerokd.errors import DataError, OutOfMemoryError, PluginError
+from zerokd.plugin.blame import attribute_errors
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from zerokd.plugin.blame import blame
     ],
 )
 def test_whatever_a_plugin_raises_is_named(fault, told):
-    with pytest.raises(PluginError) as caught, blame("loss 'x'"):
+    with pytest.raises(PluginError) as caught, attribute_errors("loss 'x'"):
         raise fault
     assert caught.value.problems[0].message == told
     assert caught.value.exit_code == 2
@@ -36,7 +36,7 @@ GPUS = "CUDA out of memory. Tried to allocate 20.50 GiB. GPU 0 has a total capac
     ],
 )
 def test_where_memory_runs_out_nobody_is_blamed(fault, more):
-    with pytest.raises(RoomError) as caught, blame("model 'teacher'"):
+    with pytest.raises(OutOfMemoryError) as caught, attribute_errors("model 'teacher'"):
         raise fault
     (problem,) = caught.value.problems
     assert problem.message == f"model 'teacher': memory ran out{more + ' needed at once' if more else ''}"
@@ -46,6 +46,6 @@ def test_where_memory_runs_out_nobody_is_blamed(fault, more):
 
 @pytest.mark.parametrize("fault", [DataError("ours"), OSError(28, "full"), KeyboardInterrupt()])
 def test_our_own_errors_and_expected_ones_pass(fault):
-    with pytest.raises(type(fault)) as caught, blame("loss 'x'", OSError):
+    with pytest.raises(type(fault)) as caught, attribute_errors("loss 'x'", OSError):
         raise fault
     assert caught.value is fault

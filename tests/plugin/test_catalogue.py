@@ -4,13 +4,13 @@ import pytest
 
 from zerokd import LossSpec, ModelSpec
 from zerokd.errors import RecipeError
-from zerokd.plugin.catalogue import Broken, Catalogue, Entry, Provider
+from zerokd.plugin.catalogue import BrokenPlugin, Catalogue, CatalogueEntry, Provider
 
 BUILTIN, ONE, TWO = Provider("zerokd", "1.0", builtin=True), Provider("dist-one", "0.1"), Provider("dist-two", "0.2")
 
 
 def entry(name, provider):
-    return Entry(LossSpec(name, target="a:B", summary="a test"), provider)
+    return CatalogueEntry(LossSpec(name, target="a:B", summary="a test"), provider)
 
 
 @pytest.mark.parametrize(
@@ -32,21 +32,21 @@ def test_what_is_ambiguous_or_missing_is_refused(use):
 
 
 def test_a_name_is_looked_for_in_every_kind_and_of_everybody():
-    model = Entry(ModelSpec("mse", target="a:B", summary="a test"), ONE)
+    model = CatalogueEntry(ModelSpec("mse", target="a:B", summary="a test"), ONE)
     catalogue = Catalogue((model, entry("mse", TWO), entry("mse", BUILTIN), entry("flat", ONE)))
-    assert [(one.spec.kind, one.provider) for one in catalogue.called("mse")] == [
+    assert [(one.spec.kind, one.provider) for one in catalogue.find_by_name("mse")] == [
         ("losses", BUILTIN),
         ("losses", TWO),
         ("models", ONE),
     ]
-    assert catalogue.called("dist-one:mse") == [model]
+    assert catalogue.find_by_name("dist-one:mse") == [model]
 
 
 def test_an_unknown_name_is_told_with_the_nearest_and_with_what_is_broken():
-    catalogue = Catalogue((entry("flat", ONE),), (Broken(TWO, "ImportError: no"),))
+    catalogue = Catalogue((entry("flat", ONE),), (BrokenPlugin(TWO, "ImportError: no"),))
     for use, near in (("flta", "flat"), ("dist-one:flta", "dist-one:flat")):
         with pytest.raises(RecipeError) as caught:
-            catalogue.called(use)
+            catalogue.find_by_name(use)
         (problem,) = caught.value.problems
         assert problem.message == f"unknown component {use!r}"
         assert problem.hints == (

@@ -13,7 +13,7 @@ CLOCK = Clock(steps=100, steps_per_epoch=11)
     [("500 steps", 500), ("1 step", 1), ("2 epochs", 22), ("1 epoch", 11), ("0.5 epochs", 6), ("0 steps", 0)],
 )
 def test_a_duration_in_steps(text, steps):
-    assert CLOCK.count(text) == steps
+    assert CLOCK.to_steps(text) == steps
 
 
 @pytest.mark.parametrize("text", ["500", "20", "-1 steps", "2  epochs", "1e3 steps", "2 Epochs", "epochs", "1 step\n"])
@@ -24,7 +24,7 @@ def test_what_has_no_unit_is_no_duration(text):
     with pytest.raises(ValueError, match="a duration has a unit"):
         Wait(time=text)
     with pytest.raises(ValueError, match="a duration has a unit"):
-        CLOCK.count(text)
+        CLOCK.to_steps(text)
 
 
 def test_progress_by_hand():
@@ -36,5 +36,5 @@ def test_progress_by_hand():
 
 
 def test_a_step_in_words_counts_from_one():
-    assert CLOCK.tell(0) == "step 1 of 100 (epoch 1 of 10)"
-    assert CLOCK.tell(11) == "step 12 of 100 (epoch 2 of 10)"
+    assert CLOCK.describe_step(0) == "step 1 of 100 (epoch 1 of 10)"
+    assert CLOCK.describe_step(11) == "step 12 of 100 (epoch 2 of 10)"

@@ -9,17 +9,17 @@ from zerokd.plugin import found
 
 @pytest.mark.parametrize("name", ["My_Plugin", "my-plugin", "MY.PLUGIN", " my--plugin "])
 def test_names_are_compared_as_packaging_does(name):
-    assert found.normalised(name) == "my-plugin"
+    assert found.canonicalize_name(name) == "my-plugin"
 
 
 @pytest.mark.parametrize(
     ("given", "there"), [(None, True), ("", False), ("other", False), ("other,My_Plugin", True), (" my-plugin ,", True)]
 )
 def test_a_distribution_is_chosen(monkeypatch, given, there):
-    monkeypatch.delenv(found.CHOICE, raising=False)
+    monkeypatch.delenv(found.PLUGINS_VARIABLE, raising=False)
     if given is not None:
-        monkeypatch.setenv(found.CHOICE, given)
-    assert found.chosen("my-plugin") == there
+        monkeypatch.setenv(found.PLUGINS_VARIABLE, given)
+    assert found.is_enabled("my-plugin") == there
 
 
 def test_one_distribution_that_cannot_be_read_hides_no_other(monkeypatch):
@@ -39,5 +39,5 @@ def test_one_distribution_that_cannot_be_read_hides_no_other(monkeypatch):
     monkeypatch.setattr(found, "entry_points", broken)
     monkeypatch.setattr(found, "distributions", lambda: [Damaged(), Fine()])
     unreadable = []
-    assert list(found._points(unreadable)) == [point]
+    assert list(found._iterate_entry_points(unreadable)) == [point]
     assert len(unreadable) == 1

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from zerokd.plugin.isolation import LONGEST, isolated
+from zerokd.plugin.isolation import MAX_CAPTURED_CHARACTERS, isolate_plugin_code
 
 
 def run(code):
     ills, notes = [], []
-    with isolated(ills, notes, "here: "):
+    with isolate_plugin_code(ills, notes, "here: "):
         exec(code, {})
     return ills, notes
 
@@ -61,7 +61,7 @@ def test_prints_of_python_and_of_children_are_kept_away(capfd):
 
 
 def test_long_prints_are_cut():
-    assert len(run("print('x' * 10_000)")[1][0]) < LONGEST + 40
+    assert len(run("print('x' * 10_000)")[1][0]) < MAX_CAPTURED_CHARACTERS + 40
 
 
 def test_the_working_directory_and_the_path_are_taken_back():

@@ -6,8 +6,8 @@ import pytest
 from pydantic import Field, TypeAdapter
 
 from zerokd import Config
-from zerokd.plugin.host import discover
-from zerokd.plugin.keys import interval, keys_of
+from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.keys import format_interval, list_config_keys
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
@@ -58,7 +58,7 @@ EXPECTED = {  # type, bounds, default; "!": required, and then an example
 
 
 def test_every_key_is_told_as_it_is_written():
-    found = {key.key: key for key in keys_of(Sample)}
+    found = {key.key: key for key in list_config_keys(Sample)}
     assert list(found) == list(EXPECTED)
     for name, (kind, bounds, default, example) in EXPECTED.items():
         key = found[name]
@@ -89,7 +89,7 @@ def test_every_key_is_told_as_it_is_written():
 )
 def test_an_example_is_valid(wanted):
     config = type("Sample", (Config,), {"__annotations__": {"key": wanted}})
-    (key,) = keys_of(config)
+    (key,) = list_config_keys(config)
     assert key.required
     assert TypeAdapter(wanted).validate_python(key.example, strict=True) == key.example
 
@@ -99,13 +99,13 @@ def test_an_example_is_valid(wanted):
     [((None, None), ""), ((0.0, None), "[0, inf)"), ((None, 1.0), "(-inf, 1]"), ((-1.0, 0.5), "[-1, 0.5]")],
 )
 def test_intervals(bounds, told):
-    assert interval(*bounds) == told
+    assert format_interval(*bounds) == told
 
 
-@pytest.mark.parametrize("entry", discover().entries, ids=lambda entry: entry.qualified)
+@pytest.mark.parametrize("entry", discover_plugins().entries, ids=lambda entry: entry.qualified)
 def test_every_key_of_a_built_in_has_a_meaning_a_type_and_a_default_or_example(entry):
     config = entry.spec.load().Config
-    found = keys_of(config)
+    found = list_config_keys(config)
     assert [key.key for key in found] == [field.alias or name for name, field in config.model_fields.items()]
     for key in found:
         assert key.description

@@ -5,7 +5,7 @@ from pydantic import Field
 
 import zerokd
 from zerokd.errors import RecipeError
-from zerokd.plugin.catalogue import Entry, Provider
+from zerokd.plugin.catalogue import CatalogueEntry, Provider
 from zerokd.plugin.loading import CONTRACTS, load_component
 from zerokd.plugin.specs import KINDS
 
@@ -26,7 +26,7 @@ def load(**names):
     component = type("Planted", (Good,), names)
     spec = zerokd.LossSpec("planted", target="a:B", summary="a test")
     object.__setattr__(spec, "target", "builtins:object")
-    entry = Entry(spec, Provider("mine", "1.0"))
+    entry = CatalogueEntry(spec, Provider("mine", "1.0"))
     type(spec).load, real = (lambda self: component), type(spec).load
     try:
         return load_component(entry)

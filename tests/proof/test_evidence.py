@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zerokd.losses.mse import mse
-from zerokd.proof.evidence import Evidence, TermEvidence, evidence
+from zerokd.proof.evidence import Evidence, TermEvidence, measure_evidence
 from zerokd.proof.probe import probe
 
 
@@ -14,7 +14,7 @@ from zerokd.proof.probe import probe
 def measured(build):
     components = build("terms.task.color.monitor=true")
     phase, low = components.phases[1], torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(2))
-    return components, low, evidence(phase, components, probe(phase, components, low), low)
+    return components, low, measure_evidence(phase, components, probe(phase, components, low), low)
 
 
 def test_one_term_by_hand(measured):
@@ -50,7 +50,7 @@ def test_conflicts_come_worst_first_and_mild_ones_not_at_all():
     terms = tuple(TermEvidence(label, 1.0, 1.0, 1.0, 1.0, 1.0, 0.25) for label in "abcd")
     cosines = ((1, -0.2, 0.9, -0.05), (-0.2, 1, -0.7, 0.3), (0.9, -0.7, 1, 0), (-0.05, 0.3, 0, 1))
     found = Evidence("distill", 4, terms, cosines, ())
-    assert found.conflicts() == [(-0.7, "b", "c"), (-0.2, "a", "b")]
+    assert found.find_conflicts() == [(-0.7, "b", "c"), (-0.2, "a", "b")]
 
 
 def test_measuring_changes_nothing(build):
@@ -58,7 +58,7 @@ def test_measuring_changes_nothing(build):
     phase, low = components.phases[1], torch.rand(2, 3, 32, 32)
     objective = probe(phase, components, low)
     before, generator = {k: v.clone() for k, v in components.student.state_dict().items()}, torch.get_rng_state()
-    evidence(phase, components, objective, low)
+    measure_evidence(phase, components, objective, low)
     assert all(torch.equal(before[key], value) for key, value in components.student.state_dict().items())
     assert torch.equal(generator, torch.get_rng_state())
     assert all(one.grad is None for one in components.student.parameters())

@@ -4,9 +4,9 @@ import torch
 from pydantic import Field
 
 import zerokd
-from zerokd.proof.evidence import evidence
-from zerokd.proof.notes import notes
-from zerokd.proof.objective_traps import weighed
+from zerokd.proof.evidence import measure_evidence
+from zerokd.proof.notes import collect_notes
+from zerokd.proof.objective_traps import weighted_terms
 from zerokd.proof.probe import probe
 
 
@@ -27,7 +27,7 @@ class Ignoring(zerokd.Loss):
 def of(components, number=0):
     phase = components.phases[number]
     low = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    return evidence(phase, components, probe(phase, components, low), low).notes
+    return measure_evidence(phase, components, probe(phase, components, low), low).notes
 
 
 def test_the_paper_recipe_sets_no_key_in_vain(build):
@@ -70,10 +70,12 @@ def test_shares_at_their_limits(build):
     components = build()
     phase = components.phases[0]
     objective = probe(phase, components, torch.rand(2, 3, 32, 32))
-    tensors = objective.graph.compute({"low": torch.rand(2, 3, 32, 32)}, objective.graph.read_by(objective.weights))
+    tensors = objective.graph.compute(
+        {"low": torch.rand(2, 3, 32, 32)}, objective.graph.tensors_read_by(objective.weights)
+    )
 
     def told(**shares):
-        return list(notes(phase, objective.graph, tensors, shares))
+        return list(collect_notes(phase, objective.graph, tensors, shares))
 
     assert told(a=0.95, b=0.05) == []
     assert told(a=1.0) == []  # a single term is all of the gradient
@@ -84,6 +86,6 @@ def test_shares_at_their_limits(build):
 def test_one_loss_with_two_configs_is_a_note(build):
     twin = 'terms.pretraining.again={use="multi_region_exposure", patch=4}'
     components = build(twin)
-    assert len(weighed(components.phases[0])) == 4
+    assert len(weighted_terms(components.phases[0])) == 4
     (note,) = of(components)
     assert note.startswith("pretraining.exposure and pretraining.again are one loss on the same signals")

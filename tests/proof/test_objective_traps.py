@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from zerokd.errors import RecipeError
-from zerokd.plugin.host import discover
+from zerokd.plugin.host import discover_plugins
 from zerokd.proof.probe import probe
-from zerokd.recipe.build.overrides import override
-from zerokd.recipe.build.resolver import resolve
-from zerokd.recipe.schema.recipe import validate
-from zerokd.recipe.toml.extends import read_recipe
+from zerokd.recipe.build.overrides import apply_settings
+from zerokd.recipe.build.resolver import resolve_recipe
+from zerokd.recipe.schema.recipe import validate_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
 
 
 def refusals(components, number=0):
@@ -85,12 +85,12 @@ def test_what_changes_nothing_is_what_the_model_says(tmp_path, signal, refused):
     (tmp_path / "dimmer.py").write_text(DIMMER)
     (tmp_path / "dim.toml").write_text(DIMMED)
     term = f'terms.task.smooth={{use="total_variation", on={{image="student.{signal}"}}}}'
-    document = override(read_recipe(tmp_path / "dim.toml"), [term])
-    components = resolve(validate(document), document, discover([tmp_path / "dimmer.py"]))
+    document = apply_settings(read_recipe_document(tmp_path / "dim.toml"), [term])
+    components = resolve_recipe(validate_recipe(document), document, discover_plugins([tmp_path / "dimmer.py"]))
     if refused:
         assert refusals(components) == ["stage 'train': the objective is least when the student changes nothing"]
     else:
-        probe(components.phases[0], components, torch.rand(3, 3, 32, 32))
+        probe(components.stages[0], components, torch.rand(3, 3, 32, 32))
 
 
 def test_one_term_that_wants_a_change_is_enough(build):

@@ -6,7 +6,7 @@ import torch
 from zerokd import Loss, Port
 from zerokd.errors import RecipeError
 from zerokd.proof.probe import probe
-from zerokd.proof.term_traps import depends_on_batch, trapped
+from zerokd.proof.term_traps import check_batch_independence, find_trap
 
 TERM = "distillation.planted"
 PLANT = "terms.distillation.planted"
@@ -283,17 +283,17 @@ def test_a_monitored_term_may_have_any_defect(planted):
 
 def test_every_built_in_loss_is_free_of_traps(build):
     from zerokd.objective.graph import Graph
-    from zerokd.proof.trial import Trial, with_other_parameters
+    from zerokd.proof.trial import ProbeBatch, with_perturbed_parameters
 
     components = build()
     phase = components.phases[1]
     graph, labels = Graph(phase, components), [term.label for term in phase.terms]
     probe(phase, components, sample())  # tells adapters what they need
     inputs = {"low": sample()}
-    trial = Trial(
+    trial = ProbeBatch(
         graph,
-        graph.compute(inputs, graph.read_by(labels)),
-        with_other_parameters(graph, inputs, labels, components.student),
+        graph.compute(inputs, graph.tensors_read_by(labels)),
+        with_perturbed_parameters(graph, inputs, labels, components.student),
     )
-    assert {term.label: list(trapped(term, trial)) for term in phase.terms} == {label: [] for label in labels}
-    assert not any(depends_on_batch(term, trial) for term in phase.terms)
+    assert {term.label: list(find_trap(term, trial)) for term in phase.terms} == {label: [] for label in labels}
+    assert not any(check_batch_independence(term, trial) for term in phase.terms)

@@ -6,7 +6,14 @@ from torch import nn
 
 from zerokd.errors import PluginError
 from zerokd.proof.probe import probe
-from zerokd.proof.trial import Trial, equal, undisturbed, value_and_slope, value_of, with_other_parameters
+from zerokd.proof.trial import (
+    ProbeBatch,
+    equal_with_nan,
+    loss_values,
+    preserve_buffers_and_rng,
+    value_and_gradient,
+    with_perturbed_parameters,
+)
 
 
 @pytest.fixture
@@ -23,7 +30,7 @@ def test_buffers_and_the_generator_come_back_even_after_an_error():
         counted.append(int(norm.num_batches_tracked))
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), undisturbed(norm):
+    with pytest.raises(ZeroDivisionError), preserve_buffers_and_rng(norm):
         fail()
     assert counted == [1]
     assert norm.num_batches_tracked == 0
@@ -33,7 +40,7 @@ def test_buffers_and_the_generator_come_back_even_after_an_error():
 
 def test_a_slope_by_hand(term):
     prediction, target = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
-    value, slope = value_and_slope(term, {"prediction": prediction, "target": target})
+    value, slope = value_and_gradient(term, {"prediction": prediction, "target": target})
     assert value.tolist() == [1.0]
     assert slope.tolist() == [-0.5] * 4  # d/dp mean (p - t)^2 = 2 (p - t) / 4
     assert not prediction.requires_grad
@@ -41,7 +48,7 @@ def test_a_slope_by_hand(term):
 
 def test_a_failing_loss_is_named(term):
     with pytest.raises(PluginError, match="loss 'mse' failed"):
-        value_of(term, {"prediction": torch.zeros(1, 1, 2, 2), "target": torch.zeros(1, 1, 3, 3)})
+        loss_values(term, {"prediction": torch.zeros(1, 1, 2, 2), "target": torch.zeros(1, 1, 3, 3)})
 
 
 def test_every_parameter_is_another_and_its_own_again_afterwards(build):
@@ -53,9 +60,9 @@ def test_every_parameter_is_another_and_its_own_again_afterwards(build):
     hook = student.register_forward_hook(lambda *_: seen.append([one.clone() for one in student.parameters()]))
     inputs = {"low": torch.rand(2, 3, 32, 32)}
     labels = [term.label for term in phase.terms]
-    kept = graph.compute(inputs, graph.read_by(labels))
+    kept = graph.compute(inputs, graph.tensors_read_by(labels))
     generator = torch.get_rng_state()
-    other = with_other_parameters(graph, inputs, labels, student)
+    other = with_perturbed_parameters(graph, inputs, labels, student)
     hook.remove()
     assert all((one != then).all() for one, then in zip(*seen, strict=True))
     assert not torch.equal(other["student.enhanced"], kept["student.enhanced"])
@@ -63,29 +70,31 @@ def test_every_parameter_is_another_and_its_own_again_afterwards(build):
     assert all(torch.equal(before[key], value) for key, value in student.state_dict().items())
     assert torch.equal(generator, torch.get_rng_state())
     kept["student.enhanced"].sum().backward()  # the graph from before is whole
-    trial = Trial(graph, kept, other)
-    assert trial.ports(phase.terms[0])["target"] is kept["teacher.enhanced"]
+    trial = ProbeBatch(graph, kept, other)
+    assert trial.port_tensors(phase.terms[0])["target"] is kept["teacher.enhanced"]
 
 
 def test_a_value_is_computed_once(build):
     components = build()
     phase = components.phases[1]
     graph = probe(phase, components, torch.rand(2, 3, 32, 32)).graph
-    tensors = graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by([one.label for one in phase.terms]))
-    trial, term, calls = Trial(graph, tensors, {}), phase.terms[0], []
+    tensors = graph.compute(
+        {"low": torch.rand(2, 3, 32, 32)}, graph.tensors_read_by([one.label for one in phase.terms])
+    )
+    trial, term, calls = ProbeBatch(graph, tensors, {}), phase.terms[0], []
     hook = term.loss.register_forward_hook(lambda *_: calls.append(1))
     first, again = trial.value(term), trial.value(term)
     hook.remove()
     assert calls == [1]
     assert again is first
     assert not first.requires_grad
-    assert torch.equal(first, value_of(term, trial.ports(term)))
+    assert torch.equal(first, loss_values(term, trial.port_tensors(term)))
 
 
 def test_equal_is_every_number_and_nan_equals_nan():
     one = torch.tensor([1.0, float("nan"), float("inf")])
-    assert equal(one, one.clone())
+    assert equal_with_nan(one, one.clone())
     for place, number in ((0, 1.0 + 2**-23), (1, 0.0), (2, float("-inf"))):
         other = one.clone()
         other[place] = number
-        assert not equal(one, other)
+        assert not equal_with_nan(one, other)

@@ -16,15 +16,15 @@ from attrs import evolve
 import zerokd
 from tests.conftest import RECIPES, TINY
 from zerokd.errors import RecipeError
-from zerokd.files.digest import sha256
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.overrides import changed
-from zerokd.recipe.build.resolver import resolve
-from zerokd.recipe.toml.extends import read_recipe
-from zerokd.run.data_parallel import shared_out
-from zerokd.run.session import prepare
+from zerokd.files.digest import file_sha256
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.overrides import apply_options_and_validate
+from zerokd.recipe.build.resolver import resolve_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
+from zerokd.run.data_parallel import parallelize_plan
+from zerokd.run.session import prepare_run
 from zerokd.training.device import choose_device
-from zerokd.training.process_group import Group
+from zerokd.training.process_group import ProcessGroup
 
 SETTINGS = (*TINY, "data.count=12", "stages.pretrain.epochs=4", "stages.distill.epochs=18", "diagnose_every=7")
 AGGREGATED = "stages.distill.aggregate.use=sum"
@@ -72,7 +72,7 @@ def test_two_processes_train_what_one_does_and_again_to_the_bit(alone, tmp_path)
     text = ended(run(tmp_path / "two"))
     ended(run(tmp_path / "again"))
     assert apart(alone, tmp_path / "two") <= 1e-6
-    assert sha256(tmp_path / "two/student.safetensors") == sha256(tmp_path / "again/student.safetensors")
+    assert file_sha256(tmp_path / "two/student.safetensors") == file_sha256(tmp_path / "again/student.safetensors")
     assert files(tmp_path / "two") == files(alone)
     assert text.count("recipe paper, seed 0") == 1  # one process speaks
     assert json.loads((tmp_path / "two/manifest.json").read_text())["processes"] == 2
@@ -156,9 +156,11 @@ class Normalised(zerokd.Model):
 
 
 def test_a_student_that_sees_its_batch_is_not_shared_out():
-    document, recipe = changed(read_recipe(RECIPES / "fidelity.toml"), ["data.size=32", "data.count=6", "threads=1"])
-    plan = prepare(resolve(recipe, document, discover()), choose_device("cpu"))
-    assert shared_out(plan, Group()) is plan
+    document, recipe = apply_options_and_validate(
+        read_recipe_document(RECIPES / "fidelity.toml"), ["data.size=32", "data.count=6", "threads=1"]
+    )
+    plan = prepare_run(resolve_recipe(recipe, document, discover_plugins()), choose_device("cpu"))
+    assert parallelize_plan(plan, ProcessGroup()) is plan
     plan = evolve(plan, components=evolve(plan.components, models={"student": Normalised()}))
     with pytest.raises(RecipeError, match="sees its batch as a whole"):
-        shared_out(plan, Group(0, 2))
+        parallelize_plan(plan, ProcessGroup(0, 2))

@@ -26,7 +26,7 @@ def test_a_file_in_the_way_is_refused(tmp_path):
 
 
 def test_an_empty_folder_is_used(tmp_path):
-    assert RunFolder.create("paper", tmp_path).sample("pretrain").parent.is_dir()
+    assert RunFolder.create("paper", tmp_path).sample_path("pretrain").parent.is_dir()
 
 
 def test_two_runs_in_one_second_get_two_folders(tmp_path, monkeypatch):
@@ -46,14 +46,14 @@ def test_a_place_that_cannot_be_made_is_told(tmp_path):
 def test_a_place_where_no_folder_can_be_is_refused_before_the_run(tmp_path, below):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match="cannot use the run folder") as caught:
-        RunFolder.check(tmp_path / below)
+        RunFolder.check_available(tmp_path / below)
     assert caught.value.exit_code == 5
 
 
 def test_a_free_place_passes_the_check(tmp_path):
-    RunFolder.check(None)
-    RunFolder.check(tmp_path)
-    RunFolder.check(tmp_path / "not" / "yet")
+    RunFolder.check_available(None)
+    RunFolder.check_available(tmp_path)
+    RunFolder.check_available(tmp_path / "not" / "yet")
     assert not list(tmp_path.iterdir())
 
 
@@ -69,7 +69,7 @@ def test_of_two_processes_one_gets_the_folder_again_and_again(tmp_path):
     def take(path, gate):
         os.read(gate, 1)
         try:
-            with RunFolder.create("paper", path).locked():
+            with RunFolder.create("paper", path).lock():
                 time.sleep(0.05)
         except RunFolderError as fault:
             os._exit(fault.exit_code)
@@ -93,8 +93,8 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
     folder = RunFolder.create("paper", tmp_path / "run")
     child = os.fork()
     if child == 0:
-        with folder.locked():
+        with folder.lock():
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
-    with folder.locked():
+    with folder.lock():
         pass

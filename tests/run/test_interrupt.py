@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from zerokd.run.interrupt import stoppable
+from zerokd.run.interrupt import catch_stop_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -14,10 +14,10 @@ def test_the_first_signal_is_noted_and_the_second_has_its_usual_meaning(number):
     before, seen = signal.getsignal(number), []
     signal.signal(number, lambda *given: seen.append(given[0]))
     try:
-        with stoppable() as stop:
-            assert stop.asked == 0
+        with catch_stop_signals() as stop:
+            assert stop.signal_number == 0
             os.kill(os.getpid(), number)
-            assert (stop.asked, seen) == (number, [])
+            assert (stop.signal_number, seen) == (number, [])
             os.kill(os.getpid(), number)
             assert seen == [number]
     finally:
@@ -26,7 +26,7 @@ def test_the_first_signal_is_noted_and_the_second_has_its_usual_meaning(number):
 
 def test_handlers_are_given_back():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with pytest.raises(ZeroDivisionError), stoppable():
+    with pytest.raises(ZeroDivisionError), catch_stop_signals():
         _ = 1 / 0
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
@@ -35,8 +35,8 @@ def test_another_thread_leaves_signals_alone():
     found = []
 
     def work():
-        with stoppable() as stop:
-            found.append((stop.asked, signal.getsignal(signal.SIGTERM)))
+        with catch_stop_signals() as stop:
+            found.append((stop.signal_number, signal.getsignal(signal.SIGTERM)))
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -14,15 +14,15 @@ import torch
 from rich.console import Console
 
 from tests.conftest import RECIPES
-from zerokd.files.digest import sha256
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.overrides import with_options
-from zerokd.recipe.build.static_checks import checked
-from zerokd.recipe.toml.extends import read_recipe
+from zerokd.files.digest import file_sha256
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.overrides import apply_options
+from zerokd.recipe.build.static_checks import check_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.run import checkpointer, resume
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import Progress
-from zerokd.run.session import account, execute, prepare
+from zerokd.run.session import build_run_record, execute, prepare_run
 from zerokd.training import checkpoint
 
 SETTINGS = (
@@ -40,19 +40,28 @@ KILLS = 25  # in each of four tests
 
 @pytest.fixture(scope="module")
 def plan():
-    document = with_options(read_recipe(RECIPES / "paper.toml"), settings=SETTINGS, data=None, epochs=None, seed=None)
-    recipe, components = checked(document, discover())
+    document = apply_options(
+        read_recipe_document(RECIPES / "paper.toml"), settings=SETTINGS, data=None, epochs=None, seed=None
+    )
+    recipe, components = check_recipe(document, discover_plugins())
     threads = torch.get_num_threads()
-    yield prepare(components, torch.device("cpu")), recipe.model_dump(mode="json", exclude_none=True)
+    yield prepare_run(components, torch.device("cpu")), recipe.model_dump(mode="json", exclude_none=True)
     torch.set_num_threads(threads)
 
 
 def run(plan, folder):
     """One process's part: from the last checkpoint as far as it comes."""
-    found, damaged = resume.last_checkpoint(folder)
+    found, damaged = resume.load_last_checkpoint(folder)
     assert not damaged
     with folder.locked(), open(os.devnull, "w") as nowhere:
-        execute(plan[0], folder, plan[1], account(plan[0]), Progress(Console(file=nowhere)), resume.Resumed(found))
+        execute(
+            plan[0],
+            folder,
+            plan[1],
+            build_run_record(plan[0]),
+            Progress(Console(file=nowhere)),
+            resume.ResumePoint(found),
+        )
 
 
 def dying(point, draw, plan, folder):
@@ -117,7 +126,7 @@ def half_written(count):
 
 
 POINTS = {
-    "step": lambda draw: dying_at(checkpointer.Keeper, "after_step", draw.randint(1, 3), after=False),
+    "step": lambda draw: dying_at(checkpointer.Checkpointer, "after_step", draw.randint(1, 3), after=False),
     "half written": lambda draw: half_written(draw.randint(1, 3)),
     "rename": lambda draw: dying_at(checkpoint.os, "replace", draw.randint(2, 9), after=draw.random() < 0.5),
     "flush": lambda draw: dying_at(checkpoint, "_flush", draw.randint(1, 3), after=draw.random() < 0.5),
@@ -135,7 +144,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_student(plan, w
             kills, _ = kills + 1, draw.random()
         assert status == 0
         runs += 1
-        assert sha256(folder.student) == sha256(whole.student)
+        assert file_sha256(folder.student) == file_sha256(whole.student)
         assert folder.metrics.read_bytes() == whole.metrics.read_bytes()
         assert sorted(one.name for one in folder.path.iterdir()) == sorted(one.name for one in whole.path.iterdir())
     assert runs > 1
@@ -150,7 +159,7 @@ def test_a_signal_ends_the_step_keeps_a_checkpoint_and_nothing_is_lost(plan, who
         (folder.path / "samples").mkdir(parents=True)
 
         def stopped(step=step, folder=folder):
-            real, calls = checkpointer.Keeper.after_step, []
+            real, calls = checkpointer.Checkpointer.after_step, []
 
             def signalled(self, *given):
                 calls.append(given)
@@ -158,7 +167,7 @@ def test_a_signal_ends_the_step_keeps_a_checkpoint_and_nothing_is_lost(plan, who
                     os.kill(os.getpid(), number)
                 real(self, *given)
 
-            checkpointer.Keeper.after_step = signalled
+            checkpointer.Checkpointer.after_step = signalled
             try:
                 run(plan, folder)
             except StoppedError as error:
@@ -166,4 +175,4 @@ def test_a_signal_ends_the_step_keeps_a_checkpoint_and_nothing_is_lost(plan, who
 
         assert forked(stopped) == 128 + number
         assert forked(lambda folder=folder: run(plan, folder)) == 0
-        assert sha256(folder.student) == sha256(whole.student)
+        assert file_sha256(folder.student) == file_sha256(whole.student)

@@ -7,22 +7,22 @@ import torch
 from rich.console import Console
 
 from tests.conftest import RECIPES, TINY
-from zerokd.errors import RecipeError, RoomError, RunFolderError
-from zerokd.files.digest import sha256
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.overrides import with_options
-from zerokd.recipe.toml.extends import read_recipe
+from zerokd.errors import OutOfMemoryError, RecipeError, RunFolderError
+from zerokd.files.digest import file_sha256
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.overrides import apply_options
+from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.run import checkpointer
 from zerokd.run.folder import RunFolder
-from zerokd.run.launch import dry_run, go_on, start
+from zerokd.run.launch import dry_run, resume, run_recipe
 from zerokd.run.progress import Progress
 
 SMALL = (*TINY, "stages.distill.epochs=2", "checkpoint_seconds=0.0")
 
 
 def document(*more):
-    return with_options(
-        read_recipe(RECIPES / "paper.toml"), settings=(*SMALL, *more), data=None, epochs=None, seed=None
+    return apply_options(
+        read_recipe_document(RECIPES / "paper.toml"), settings=(*SMALL, *more), data=None, epochs=None, seed=None
     )
 
 
@@ -40,7 +40,7 @@ def killed(monkeypatch):
     """Ends the run after so many steps."""
 
     def killed(steps, call):
-        left, real = iter(range(steps, -1, -1)), checkpointer.Keeper.after_step
+        left, real = iter(range(steps, -1, -1)), checkpointer.Checkpointer.after_step
 
         def after_step(self, *given):
             real(self, *given)
@@ -48,7 +48,7 @@ def killed(monkeypatch):
                 raise Killed
 
         with monkeypatch.context() as patch:
-            patch.setattr(checkpointer.Keeper, "after_step", after_step)
+            patch.setattr(checkpointer.Checkpointer, "after_step", after_step)
             with pytest.raises(Killed):
                 call()
 
@@ -58,13 +58,13 @@ def killed(monkeypatch):
 def test_go_on_by_folder_or_by_recipe_ends_with_the_same_student(tmp_path, monkeypatch, screen, killed, capsys):
     monkeypatch.chdir(tmp_path)
     progress = Progress(screen)
-    start(document(), discover(), "cpu", tmp_path / "whole", False, progress)
-    killed(2, lambda: start(document(), discover(), "cpu", tmp_path / "one", False, progress))
-    go_on(tmp_path / "one", discover(), None, progress)
-    killed(1, lambda: start(document(), discover(), "cpu", None, True, progress))
-    start(document(), discover(), "cpu", None, True, progress)
+    run_recipe(document(), discover_plugins(), "cpu", tmp_path / "whole", False, progress)
+    killed(2, lambda: run_recipe(document(), discover_plugins(), "cpu", tmp_path / "one", False, progress))
+    resume(tmp_path / "one", discover_plugins(), None, progress)
+    killed(1, lambda: run_recipe(document(), discover_plugins(), "cpu", None, True, progress))
+    run_recipe(document(), discover_plugins(), "cpu", None, True, progress)
     (other,) = (tmp_path / "runs").iterdir()
-    students = {sha256(RunFolder(path).student) for path in (tmp_path / "whole", tmp_path / "one", other)}
+    students = {file_sha256(RunFolder(path).student) for path in (tmp_path / "whole", tmp_path / "one", other)}
     assert len(students) == 1
     said = screen.export_text()
     assert said.count("goes on after step") == 2
@@ -75,9 +75,9 @@ def test_go_on_by_folder_or_by_recipe_ends_with_the_same_student(tmp_path, monke
 
 
 def test_a_run_whose_memory_runs_out_says_so_and_goes_on(tmp_path, monkeypatch, screen, capsys):
-    start(document(), discover(), "cpu", tmp_path / "whole", False, Progress(screen))
+    run_recipe(document(), discover_plugins(), "cpu", tmp_path / "whole", False, Progress(screen))
     full = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-    real, steps = checkpointer.Keeper.after_step, iter([None, None, full])
+    real, steps = checkpointer.Checkpointer.after_step, iter([None, None, full])
 
     def after_step(self, *given):
         real(self, *given)
@@ -85,46 +85,48 @@ def test_a_run_whose_memory_runs_out_says_so_and_goes_on(tmp_path, monkeypatch, 
             raise fault
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpointer.Keeper, "after_step", after_step)
-        with pytest.raises(RoomError, match=r"stage '\w+': memory ran out, 2\.00 GiB more were needed") as caught:
-            start(document(), discover(), "cpu", tmp_path / "run", False, Progress(screen))
+        patch.setattr(checkpointer.Checkpointer, "after_step", after_step)
+        with pytest.raises(
+            OutOfMemoryError, match=r"stage '\w+': memory ran out, 2\.00 GiB more were needed"
+        ) as caught:
+            run_recipe(document(), discover_plugins(), "cpu", tmp_path / "run", False, Progress(screen))
     assert caught.value.exit_code == 5
-    go_on(tmp_path / "run", discover(), None, Progress(screen))
-    assert len({sha256(RunFolder(tmp_path / name).student) for name in ("whole", "run")}) == 1
+    resume(tmp_path / "run", discover_plugins(), None, Progress(screen))
+    assert len({file_sha256(RunFolder(tmp_path / name).student) for name in ("whole", "run")}) == 1
 
 
 def test_a_finished_run_is_left_alone(tmp_path, screen, capsys):
-    start(document(), discover(), "cpu", tmp_path / "run", False, Progress(screen))
+    run_recipe(document(), discover_plugins(), "cpu", tmp_path / "run", False, Progress(screen))
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
-    go_on(tmp_path / "run", discover(), None, Progress(screen))
-    start(document(), discover(), "cpu", tmp_path / "run", True, Progress(screen))
+    resume(tmp_path / "run", discover_plugins(), None, Progress(screen))
+    run_recipe(document(), discover_plugins(), "cpu", tmp_path / "run", True, Progress(screen))
     assert screen.export_text().count("is finished; nothing is left to do") == 2
     assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
 
 
 def test_another_recipe_is_not_taken_for_the_runs_own(tmp_path, screen, killed, capsys):
-    killed(1, lambda: start(document(), discover(), "cpu", tmp_path / "run", False, Progress(screen)))
+    killed(1, lambda: run_recipe(document(), discover_plugins(), "cpu", tmp_path / "run", False, Progress(screen)))
     with pytest.raises(RecipeError, match=r"params\.alpha: was 0\.35, is 0\.3"):
-        start(document("params.alpha=0.3"), discover(), "cpu", tmp_path / "run", True, Progress(screen))
+        run_recipe(document("params.alpha=0.3"), discover_plugins(), "cpu", tmp_path / "run", True, Progress(screen))
 
 
 def test_two_cannot_go_on_with_one_folder(tmp_path, screen, killed, capsys):
-    killed(1, lambda: start(document(), discover(), "cpu", tmp_path / "run", False, Progress(screen)))
-    with RunFolder(tmp_path / "run").locked(), pytest.raises(RunFolderError, match="another run is at work") as caught:
-        go_on(tmp_path / "run", discover(), None, Progress(screen))
+    killed(1, lambda: run_recipe(document(), discover_plugins(), "cpu", tmp_path / "run", False, Progress(screen)))
+    with RunFolder(tmp_path / "run").lock(), pytest.raises(RunFolderError, match="another run is at work") as caught:
+        resume(tmp_path / "run", discover_plugins(), None, Progress(screen))
     assert caught.value.exit_code == 5
 
 
 def test_metrics_that_were_cut_are_seen(tmp_path, screen, killed, capsys):
-    killed(1, lambda: start(document(), discover(), "cpu", tmp_path / "run", False, Progress(screen)))
+    killed(1, lambda: run_recipe(document(), discover_plugins(), "cpu", tmp_path / "run", False, Progress(screen)))
     (tmp_path / "run/metrics.jsonl").write_text("")
     with pytest.raises(RunFolderError, match=r"there were .* when the checkpoint was kept"):
-        go_on(tmp_path / "run", discover(), None, Progress(screen))
+        resume(tmp_path / "run", discover_plugins(), None, Progress(screen))
 
 
 def test_a_dry_run_writes_nothing(tmp_path, monkeypatch, screen, capsys):
     monkeypatch.chdir(tmp_path)
-    dry_run(document(), discover(), "cpu", Progress(screen))
+    dry_run(document(), discover_plugins(), "cpu", Progress(screen))
     assert "every term trains the student; nothing was run" in screen.export_text()
     assert not list(tmp_path.iterdir())
 
@@ -158,12 +160,14 @@ def test_what_a_loss_remembers_and_what_it_draws_go_on_too(tmp_path, screen, kil
     recipe = document('terms.task.moving={use="moving", weight=0.1}')
 
     def begin(folder):
-        start(recipe, discover([tmp_path / "moving.py"]), "cpu", tmp_path / folder, False, Progress(screen))
+        run_recipe(
+            recipe, discover_plugins([tmp_path / "moving.py"]), "cpu", tmp_path / folder, False, Progress(screen)
+        )
 
     begin("whole")
     killed(steps, lambda: begin("run"))
-    go_on(tmp_path / "run", discover([tmp_path / "moving.py"]), None, Progress(screen))
-    assert sha256(RunFolder(tmp_path / "run").student) == sha256(RunFolder(tmp_path / "whole").student)
+    resume(tmp_path / "run", discover_plugins([tmp_path / "moving.py"]), None, Progress(screen))
+    assert file_sha256(RunFolder(tmp_path / "run").student) == file_sha256(RunFolder(tmp_path / "whole").student)
 
 
 REMEMBERING = """
@@ -188,13 +192,13 @@ class Slow(Aggregator):
 
 def test_what_an_aggregator_remembers_and_draws_goes_on_too(tmp_path, screen, killed, capsys):
     (tmp_path / "slow.py").write_text(REMEMBERING)
-    catalogue = discover([tmp_path / "slow.py"])
+    catalogue = discover_plugins([tmp_path / "slow.py"])
     recipe = document('stages.distill.aggregate={use="slow"}', 'metrics.m={use="psnr", on={target="low"}}')
-    start(recipe, catalogue, "cpu", tmp_path / "whole", False, Progress(screen))
-    killed(4, lambda: start(recipe, catalogue, "cpu", tmp_path / "run", False, Progress(screen)))
-    go_on(tmp_path / "run", catalogue, None, Progress(screen))
+    run_recipe(recipe, catalogue, "cpu", tmp_path / "whole", False, Progress(screen))
+    killed(4, lambda: run_recipe(recipe, catalogue, "cpu", tmp_path / "run", False, Progress(screen)))
+    resume(tmp_path / "run", catalogue, None, Progress(screen))
     whole, run = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "run")
-    assert sha256(run.student) == sha256(whole.student)
+    assert file_sha256(run.student) == file_sha256(whole.student)
     assert run.metrics.read_text() == whole.metrics.read_text()
     results = [json.loads(one.manifest.read_text())["result"]["metrics"] for one in (run, whole)]
     assert results[0] == results[1]
@@ -204,8 +208,8 @@ def test_a_plugin_that_is_not_given_again_is_asked_for(tmp_path, monkeypatch, sc
     (tmp_path / "moving.py").write_text(STATEFUL)
     recipe = document('terms.task.moving={use="moving", weight=0.1}')
     monkeypatch.setattr("sys.argv", ["zerokd", "run", "my recipe.toml", "--plugin", "moving.py"])
-    found = discover([tmp_path / "moving.py"])
-    killed(1, lambda: start(recipe, found, "cpu", tmp_path / "run", False, Progress(screen)))
+    found = discover_plugins([tmp_path / "moving.py"])
+    killed(1, lambda: run_recipe(recipe, found, "cpu", tmp_path / "run", False, Progress(screen)))
     with pytest.raises(RecipeError, match="unknown loss 'moving'") as caught:
-        go_on(tmp_path / "run", discover(), None, Progress(screen))
+        resume(tmp_path / "run", discover_plugins(), None, Progress(screen))
     assert "it was started by: zerokd run 'my recipe.toml' --plugin moving.py" in str(caught.value)

@@ -8,13 +8,13 @@ from attrs import evolve
 from rich.console import Console
 
 from tests.conftest import RECIPES, TINY
-from zerokd.files.digest import sha256
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.overrides import with_options
-from zerokd.recipe.toml.extends import read_recipe
+from zerokd.files.digest import file_sha256
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.overrides import apply_options
+from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.run.folder import RunFolder
-from zerokd.run.launch import start
-from zerokd.run.observers import observed
+from zerokd.run.launch import run_recipe
+from zerokd.run.observers import attach_observers
 from zerokd.run.progress import Progress
 
 OBSERVERS = """
@@ -70,9 +70,11 @@ def run(tmp_path):
     (tmp_path / "watch.py").write_text(OBSERVERS)
 
     def run(name, *settings, observe=()):
-        document = with_options(read_recipe(RECIPES / "paper.toml"), [*TINY, *settings], observe=observe)
+        document = apply_options(read_recipe_document(RECIPES / "paper.toml"), [*TINY, *settings], observe=observe)
         console = Console(file=io.StringIO(), width=200)
-        start(document, discover([tmp_path / "watch.py"]), "cpu", tmp_path / name, False, Progress(console))
+        run_recipe(
+            document, discover_plugins([tmp_path / "watch.py"]), "cpu", tmp_path / name, False, Progress(console)
+        )
         return RunFolder(tmp_path / name), console.file.getvalue()
 
     return run
@@ -82,7 +84,7 @@ def test_a_run_is_the_same_to_the_byte_with_an_observer_that_touches_everything_
     settings = ("diagnose_every=2", "stages.distill.epochs=2")
     plain, _ = run("plain", *settings)
     watched, _ = run("watched", *settings, observe=["greedy"])
-    assert sha256(plain.student) == sha256(watched.student)
+    assert file_sha256(plain.student) == file_sha256(watched.student)
     assert plain.metrics.read_bytes() == watched.metrics.read_bytes()
     assert "observers" not in json.loads(plain.manifest.read_text())
     assert not plain.observers.exists()
@@ -132,11 +134,11 @@ def test_whatever_ends_a_run_is_told_and_passed_on(build, tmp_path, fault):
     noted = Noted()
     components = build()
     origins = components.origins | {"observers.noted": {"use": "mine:noted"}}
-    components = evolve(components, observers={"noted": noted}, origins=origins)
+    components = evolve(components, observers={"noted": noted}, provenance=origins)
     record = {"recipe": "paper"}
 
     def interrupted():
-        with observed(components, RunFolder(tmp_path), record, print):
+        with attach_observers(components, RunFolder(tmp_path), record, print):
             record["result"] = {"half": "done"}
             raise fault
 
@@ -154,6 +156,6 @@ def test_a_keyboard_interrupt_in_an_observer_is_the_persons(build, tmp_path):
 
     components = build()
     origins = components.origins | {"observers.noted": {"use": "mine:noted"}}
-    components = evolve(components, observers={"noted": Interrupted()}, origins=origins)
-    with pytest.raises(KeyboardInterrupt), observed(components, RunFolder(tmp_path), {}, print):
+    components = evolve(components, observers={"noted": Interrupted()}, provenance=origins)
+    with pytest.raises(KeyboardInterrupt), attach_observers(components, RunFolder(tmp_path), {}, print):
         pass

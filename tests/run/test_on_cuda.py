@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from tests.command import zerokd
 from tests.conftest import RECIPES, ROOT, TINY
-from zerokd.losses.ssim import Ssim
-from zerokd.training.device import settle
+from zerokd.losses.ssim import SsimLoss
+from zerokd.training.device import configure_determinism
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -113,19 +113,19 @@ def test_memory_that_runs_out_is_told_with_what_needs_less(tmp_path):
 
 def test_ssim_there_is_the_cpus():
     one, other = (torch.rand(2, 3, 70, 45, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
-    there = Ssim()(prediction=one.cuda(), target=other.cuda())
-    torch.testing.assert_close(there.cpu(), Ssim()(prediction=one, target=other), rtol=1e-5, atol=1e-6)
+    there = SsimLoss()(prediction=one.cuda(), target=other.cuda())
+    torch.testing.assert_close(there.cpu(), SsimLoss()(prediction=one, target=other), rtol=1e-5, atol=1e-6)
 
 
 def test_float32_is_float32_there():
-    settle(torch.device("cuda"), 1)
+    configure_determinism(torch.device("cuda"), 1)
     layer = torch.nn.Conv2d(64, 64, 3).cuda()
     image = torch.rand(1, 64, 32, 32, device="cuda")
     wanted = layer.double()(image.double())
     exact = layer.float()(image)
-    settle(torch.device("cuda"), 1, tf32=True)
+    configure_determinism(torch.device("cuda"), 1, tf32=True)
     rounded = layer(image)
-    settle(torch.device("cuda"), 1)
+    configure_determinism(torch.device("cuda"), 1)
     torch.use_deterministic_algorithms(False)
     errors = [((one - wanted).norm() / wanted.norm()).item() for one in (exact, rounded)]
     assert errors[0] < 1e-6 < errors[1] < 1e-3

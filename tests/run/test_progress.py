@@ -6,7 +6,7 @@ import math
 from rich.console import Console
 
 from zerokd.run.folder import RunFolder
-from zerokd.run.progress import LINES_A_STAGE, Progress
+from zerokd.run.progress import LINES_PER_STAGE, Progress
 
 
 def epoch(number, total=1.0):
@@ -24,18 +24,18 @@ def said(build, terminal, *settings):
     file = io.StringIO()
     progress = Progress(Console(file=file, force_terminal=terminal, width=80))
     phase = build(*settings).phases[1]
-    with progress.stage(phase) as watch:
+    with progress.track_stage(phase) as watch:
         for number in range(phase.epochs):
             watch(epoch(number))
             watch(epoch(number) | {"kind": "step"})
             watch(GRADIENTS)
-            progress.warn(GRADIENTS)
+            progress.report_nonfinite(GRADIENTS)
     return file.getvalue()
 
 
 def test_a_pipe_gets_a_few_plain_lines(build):
     lines = said(build, False, "stages.distill.epochs=100").splitlines()
-    assert len(lines) == LINES_A_STAGE + 1
+    assert len(lines) == LINES_PER_STAGE + 1
     assert lines[0].startswith("distill 1/100  objective 1  task.large 0.7  task.mid 0.2  task.next 0.05  ")
     assert lines[-1].endswith(" 0 s left")
     assert "\x1b" not in "".join(lines)
@@ -45,7 +45,7 @@ def test_a_term_that_is_not_finite_does_not_disturb_the_order_of_the_others(buil
     file, line = io.StringIO(), epoch(0)
     sick = {"value": math.nan, "weight": 0.0, "contribution": math.nan}
     line["terms"] = {"task.sick": sick} | line["terms"]
-    with Progress(Console(file=file, width=200)).stage(build("stages.distill.epochs=1").phases[1]) as watch:
+    with Progress(Console(file=file, width=200)).track_stage(build("stages.distill.epochs=1").phases[1]) as watch:
         watch(line)
     assert "objective 1  task.large 0.7  task.mid 0.2  task.next 0.05  " in file.getvalue()
 
@@ -62,7 +62,7 @@ def test_names_that_look_like_markup_stay_text(build):
     components = build()
     object.__setattr__(components, "fallbacks", ("[red]not a colour[/red]",))
     object.__setattr__(components.data, "rejected", (("<img>[b].jpg", "empty file"),))
-    progress.started(components, None)
+    progress.report_start(components, None)
     assert "FALLBACK: [red]not a colour[/red]" in file.getvalue()
     assert "left out: <img>[b].jpg: empty file" in file.getvalue()
 
@@ -75,8 +75,8 @@ def survey(dead, idle):
 def test_a_dead_channel_is_loud_and_an_open_one_is_not():
     file = io.StringIO()
     progress = Progress(Console(file=file, force_terminal=True, color_system="standard", width=80))
-    progress.surveyed("distill", survey(["e_conv1[0]"], []))
-    progress.surveyed("distill", survey([], []))
+    progress.report_capacity("distill", survey(["e_conv1[0]"], []))
+    progress.report_capacity("distill", survey([], []))
     loud, quiet = file.getvalue().splitlines()
     assert loud == "\x1b[1;33mdistill: 7 of 8 hidden channels open on 8 images; DEAD: e_conv1[0]\x1b[0m"
     assert quiet == "distill: 8 of 8 hidden channels open on 8 images"
@@ -90,6 +90,6 @@ def test_many_idle_parameters_are_counted_and_a_few_are_named(tmp_path):
         "fidelity": {"measured_on": "held-out"},
     }
     names = [f"p[{index}]" for index in range(9)]
-    Progress(Console(file=file, width=200)).finished(RunFolder(tmp_path), result | {"capacity": survey([], names)})
+    Progress(Console(file=file, width=200)).report_result(RunFolder(tmp_path), result | {"capacity": survey([], names)})
     told = "9 of 161 parameters, each set to 0 alone, change no pixel by half a level: "
     assert f"{told}p[0], p[1], p[2], p[3], ... (all in manifest.json)\n" in file.getvalue()

@@ -7,8 +7,15 @@ import pytest
 
 from zerokd.errors import DataError, RecipeError, RunFolderError, WeightsError
 from zerokd.run.folder import RunFolder
-from zerokd.run.resume import differences, last_checkpoint, read_manifest, same_recipe, same_run, unfinished
-from zerokd.training.checkpoint import Checkpoint, save
+from zerokd.run.resume import (
+    find_differences,
+    find_unfinished_run,
+    load_last_checkpoint,
+    read_manifest,
+    require_same_recipe,
+    require_same_run,
+)
+from zerokd.training.checkpoint import Checkpoint, save_checkpoint
 
 MANIFEST = {
     "recipe": "paper",
@@ -44,15 +51,15 @@ def folder(path, manifest=MANIFEST, tables=None):
 )
 def test_what_decides_the_student_must_be_the_same(key, value, told):
     with pytest.raises(DataError) as caught:
-        same_run(MANIFEST, MANIFEST | {key: value})
+        require_same_run(MANIFEST, MANIFEST | {key: value})
     assert told in str(caught.value)
     assert caught.value.exit_code == 3
 
 
 def test_what_decides_the_last_bits_is_told():
     now = MANIFEST | {"device": "cuda:0", "versions": {"torch": "2.16.0"}}
-    assert same_run(MANIFEST, MANIFEST) == []
-    assert same_run(MANIFEST, now) == [
+    assert require_same_run(MANIFEST, MANIFEST) == []
+    assert require_same_run(MANIFEST, now) == [
         'device: was "cpu", is "cuda:0"',
         'versions.torch: was "2.15.0", is "2.16.0"',
     ]
@@ -60,17 +67,19 @@ def test_what_decides_the_last_bits_is_told():
 
 def test_a_recipe_that_was_changed_is_refused_by_key(tmp_path):
     run = folder(tmp_path / "run")
-    same_recipe(run, {"name": "paper", "params": {"alpha": 0.35}})
-    same_recipe(run, {"name": "paper", "params": {"alpha": 0.35}, "on_nonfinite": "skip", "checkpoint_seconds": 1.0})
+    require_same_recipe(run, {"name": "paper", "params": {"alpha": 0.35}})
+    require_same_recipe(
+        run, {"name": "paper", "params": {"alpha": 0.35}, "on_nonfinite": "skip", "checkpoint_seconds": 1.0}
+    )
     with pytest.raises(RecipeError) as caught:
-        same_recipe(run, {"name": "paper", "params": {"alpha": 0.4, "beta": 0.1}})
+        require_same_recipe(run, {"name": "paper", "params": {"alpha": 0.4, "beta": 0.1}})
     assert "params.alpha: was 0.35, is 0.4" in str(caught.value)
     assert "params.beta: was absent, is 0.1" in str(caught.value)
     assert f"zerokd resume {run.path}" in str(caught.value)
 
 
 def test_differences_are_leaves_in_order():
-    assert list(differences({"a": {"b": 1, "c": [1]}, "d": 2}, {"a": {"b": 1, "c": [2]}, "e": 3})) == [
+    assert list(find_differences({"a": {"b": 1, "c": [1]}, "d": 2}, {"a": {"b": 1, "c": [2]}, "e": 3})) == [
         "a.c: was [1], is [2]",
         "d: was 2, is absent",
         "e: was absent, is 3",
@@ -91,7 +100,7 @@ def test_a_folder_without_a_recipe_is_no_run(tmp_path):
 
 
 def test_the_newest_unfinished_run_of_that_name_is_found(tmp_path):
-    assert unfinished(tmp_path, "paper") is None
+    assert find_unfinished_run(tmp_path, "paper") is None
     for age, (name, more) in enumerate(
         [
             ("paper-1", {}),
@@ -105,16 +114,16 @@ def test_the_newest_unfinished_run_of_that_name_is_found(tmp_path):
         os.utime(made.manifest, (1000 + age, 1000 + age))
     (tmp_path / "paper-broken").mkdir()
     (tmp_path / "paper-broken/manifest.json").write_text("{")
-    assert unfinished(tmp_path, "paper") == tmp_path / "paper-2"
+    assert find_unfinished_run(tmp_path, "paper") == tmp_path / "paper-2"
 
 
 def test_without_a_checkpoint_it_starts_at_its_first_step_and_a_damaged_one_is_never_that(tmp_path):
     run = folder(tmp_path / "run")
-    assert last_checkpoint(run) == (None, ())
-    save(run.checkpoints, Checkpoint({}, {"step": 3}))
-    found, damaged = last_checkpoint(run)
-    assert (found.facts, damaged) == ({"step": 3}, ())
+    assert load_last_checkpoint(run) == (None, ())
+    save_checkpoint(run.checkpoints, Checkpoint({}, {"step": 3}))
+    found, damaged = load_last_checkpoint(run)
+    assert (found.metadata, damaged) == ({"step": 3}, ())
     (run.checkpoints / "last.safetensors").write_bytes(b"")
     with pytest.raises(WeightsError, match="is empty"):
-        last_checkpoint(run)
+        load_last_checkpoint(run)
     assert json.loads(run.manifest.read_text()) == MANIFEST

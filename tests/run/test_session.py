@@ -13,7 +13,7 @@ import zerokd
 from zerokd.errors import RecipeError, RunFolderError
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import Progress
-from zerokd.run.session import account, execute, prepare
+from zerokd.run.session import build_run_record, execute, prepare_run
 
 CPU = torch.device("cpu")
 
@@ -22,9 +22,9 @@ CPU = torch.device("cpu")
 def finish(build, tmp_path):
     def finish(name, *settings):
         components = build("data.held_out=0.5", *settings)
-        plan, folder = prepare(components, CPU), RunFolder.create("paper", tmp_path / name)
+        plan, folder = prepare_run(components, CPU), RunFolder.create("paper", tmp_path / name)
         with (tmp_path / f"{name}.txt").open("w") as file:
-            execute(plan, folder, {"name": "paper"}, account(plan), Progress(Console(file=file)))
+            execute(plan, folder, {"name": "paper"}, build_run_record(plan), Progress(Console(file=file)))
         return folder
 
     return finish
@@ -86,12 +86,12 @@ def test_training_keeps_every_hidden_channel_alive(finish, build):
 
 
 def test_a_channel_that_dies_is_written_and_said(build, tmp_path):
-    plan = prepare(build("data.held_out=0.5"), CPU)
+    plan = prepare_run(build("data.held_out=0.5"), CPU)
     with torch.no_grad():
         plan.components.student.e_conv2.point_conv.bias[1] = -100.0  # further than two steps reach
     folder = RunFolder.create("paper", tmp_path / "run")
     console = Console(record=True, width=200, file=(tmp_path / "out").open("w"))
-    execute(plan, folder, {}, account(plan), Progress(console))
+    execute(plan, folder, {}, build_run_record(plan), Progress(console))
     record = json.loads((folder.path / "manifest.json").read_text())
     for about in (*record["stages"], record["result"]):
         channels = about["capacity"]["channels"]
@@ -131,9 +131,9 @@ def test_a_fallback_is_said_and_written(build, tmp_path, monkeypatch):
     folder = RunFolder.create("paper", tmp_path / "run")
     console = Console(record=True, width=80, file=(tmp_path / "out").open("w"))
     progress = Progress(console)
-    progress.started(components, folder)
-    plan = prepare(components, CPU)
-    execute(plan, folder, {}, account(plan), progress)
+    progress.report_start(components, folder)
+    plan = prepare_run(components, CPU)
+    execute(plan, folder, {}, build_run_record(plan), progress)
     said = console.export_text()
     assert f"FALLBACK: {told}" in said
     assert said.count("caution: pretraining.exposure, task.exposure: ") == 1
@@ -142,8 +142,8 @@ def test_a_fallback_is_said_and_written(build, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("name", "count"), [("off", 0), ("bfloat16", 0), ("float16", 1)])
 def test_what_is_slow_on_a_processor_is_said_and_written(build, name, count):
-    plan = prepare(build(f"speed.autocast={name}", 'run=["pretrain"]'), torch.device("cpu"))
-    cautions = account(plan)["cautions"]
+    plan = prepare_run(build(f"speed.autocast={name}", 'run=["pretrain"]'), torch.device("cpu"))
+    cautions = build_run_record(plan)["cautions"]
     assert sum("float16" in one for one in cautions) == count
 
 
@@ -153,12 +153,12 @@ def test_problems_of_all_stages_come_together(build):
         'terms.pretraining.exposure.on.enhanced="student.curve_map"',
     )
     with pytest.raises(RecipeError) as caught:
-        prepare(components, CPU)
+        prepare_run(components, CPU)
     assert len(caught.value.problems) == 2
 
 
 def test_a_full_disk_is_told_as_such(build, tmp_path, monkeypatch):
-    plan = prepare(build(), CPU)
+    plan = prepare_run(build(), CPU)
     folder = RunFolder.create("paper", tmp_path / "run")
 
     def full(*_):
@@ -166,7 +166,7 @@ def test_a_full_disk_is_told_as_such(build, tmp_path, monkeypatch):
 
     monkeypatch.setattr(RunFolder, "write_manifest", full)
     with pytest.raises(RunFolderError) as caught:
-        execute(plan, folder, {}, account(plan), Progress(Console(quiet=True)))
+        execute(plan, folder, {}, build_run_record(plan), Progress(Console(quiet=True)))
     assert "No space left on device" in str(caught.value)
     assert caught.value.exit_code == 5
 
@@ -189,18 +189,18 @@ def test_a_data_source_that_breaks_its_contract_is_refused(build, monkeypatch, c
     for name, function in change.items():
         monkeypatch.setattr(type(components.data), name, function)
     with pytest.raises(RecipeError) as caught:
-        prepare(components, CPU)
+        prepare_run(components, CPU)
     assert told in str(caught.value)
 
 
 def test_black_photos_do_not_refuse_a_good_recipe(build, monkeypatch):
     components = build()
     monkeypatch.setattr(type(components.data), "__getitem__", lambda self, i: torch.zeros(3, 32, 32, dtype=torch.uint8))
-    assert len(prepare(components, CPU).objectives) == 2
+    assert len(prepare_run(components, CPU).objectives) == 2
 
 
 def test_an_augmentation_that_fails_is_blamed_before_the_first_step(build, monkeypatch):
     components = build()
     monkeypatch.setattr(type(components.phases[0].augmentations[0]), "apply", lambda self, low, draws: low * 50)
     with pytest.raises(RecipeError, match="the augmented input is declared within"):
-        prepare(components, CPU)
+        prepare_run(components, CPU)

@@ -1,9 +1,9 @@
 from tests.conftest import ROOT
-from tools.site.catalogue import index_page, navigation, packages_page, path_of
-from zerokd.plugin.host import discover
+from tools.site.catalogue import index_page, build_navigation, packages_page, component_page_path
+from zerokd.plugin.host import discover_plugins
 
-ENTRIES = list(discover().entries)
-USED = {(one.spec.kind, one.qualified): [] for one in ENTRIES}
+ENTRIES = list(discover_plugins().entries)
+USED = {(one.spec.kind, one.qualified_name): [] for one in ENTRIES}
 
 
 def test_every_component_has_its_row():
@@ -17,8 +17,8 @@ def test_every_component_has_its_row():
 
 
 def test_the_navigation_has_every_page_once():
-    lines = navigation(ENTRIES, ["paper"])
-    assert all(lines.count(f"reference/components/{path_of(one)}\n") == 1 for one in ENTRIES)
+    lines = build_navigation(ENTRIES, ["paper"])
+    assert all(lines.count(f"reference/components/{component_page_path(one)}\n") == 1 for one in ENTRIES)
     assert "          - paper.toml: reference/recipes/paper.md\n" in lines
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tools.site.component import Place, component_page, sections
-from zerokd.plugin.host import discover
+from tools.site.component import Usage, component_page, split_sections
+from zerokd.plugin.host import discover_plugins
 
-CATALOGUE = discover()
+CATALOGUE = discover_plugins()
 
 
 def page(kind, name, *used, picture=""):
@@ -13,7 +13,7 @@ def page(kind, name, *used, picture=""):
 
 
 def test_a_docstring_comes_apart_at_its_sections():
-    found = sections("Rewards it.\n\nFormula: $x$, with x.\nSource: a paper: its name.\n\nExample:\n    >>> 1\n    1")
+    found = split_sections("Rewards it.\n\nFormula: $x$, with x.\nSource: a paper: its name.\n\nExample:\n    >>> 1\n    1")
     assert found == {
         "": "Rewards it.",
         "Formula": "$x$, with x.",
@@ -38,9 +38,9 @@ def test_ports_config_and_bounds():
 
 def test_where_it_is_used_a_recipe_once():
     places = (
-        Place("a.md", "a.toml", "terms.x.y"),
-        Place("a.md", "a.toml", "terms.x.z"),
-        Place("b.md", "b.toml", "data"),
+        Usage("a.md", "a.toml", "terms.x.y"),
+        Usage("a.md", "a.toml", "terms.x.z"),
+        Usage("b.md", "b.toml", "data"),
     )
     told = "Used by [a.toml](a.md) as `terms.x.y`, `terms.x.z`; [b.toml](b.md) as `data`."
     assert told in page("losses", "mse", *places)

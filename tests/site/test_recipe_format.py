@@ -5,25 +5,25 @@ import inspect
 import pytest
 from pydantic import BaseModel
 
-from tools.site.recipe_format import TABLES, recipe_format_page
-from zerokd.plugin.keys import keys_of
+from tools.site.recipe_format import TABLE_SCHEMAS, recipe_format_page
+from zerokd.plugin.keys import list_config_keys
 from zerokd.recipe.schema import recipe as schema
 
 TEXT = recipe_format_page()
 RECORDS = [
     one
     for _, one in inspect.getmembers(schema, inspect.isclass)
-    if issubclass(one, BaseModel) and one.__module__ == schema.__name__ and one not in (schema.Use, schema.Adapter)
+    if issubclass(one, BaseModel) and one.__module__ == schema.__name__ and one not in (schema.ComponentConfig, schema.AdapterConfig)
 ]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda one: one.__name__)
 def test_every_record_is_there_with_all_its_keys(record):
-    assert record is schema.Recipe or record in TABLES.values()
-    title = next((title for title, one in TABLES.items() if one is record), "Before the first table")
+    assert record is schema.Recipe or record in TABLE_SCHEMAS.values()
+    title = next((title for title, one in TABLE_SCHEMAS.items() if one is record), "Before the first table")
     section = TEXT.split(f"## {title}\n")[1].split("\n## ")[0]
     told_elsewhere = {"data", "models", "stages", "terms", "metrics", "observers", "speed"}
-    for key in keys_of(record):
+    for key in list_config_keys(record):
         if record is not schema.Recipe or key.key not in told_elsewhere:
             assert f"| `{key.key}` |" in section
             assert key.description.replace("|", "\\|") in section

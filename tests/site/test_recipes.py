@@ -1,13 +1,13 @@
 from tests.conftest import ROOT
-from tools.site.recipes import places, recipe_page, recipes_page, shipped
-from zerokd.plugin.host import discover
+from tools.site.recipes import find_usages, recipe_page, recipes_page, read_shipped_recipes
+from zerokd.plugin.host import discover_plugins
 
-RECIPES = shipped(ROOT)
-CATALOGUE = discover()
+RECIPES = read_shipped_recipes(ROOT)
+CATALOGUE = discover_plugins()
 
 
 def used(kind, name):
-    return [(one.title, one.key) for one in places(CATALOGUE.find(kind, name), RECIPES, "up")]
+    return [(one.title, one.key) for one in find_usages(CATALOGUE.find(kind, name), RECIPES, "up")]
 
 
 def test_all_recipes_the_documented_one_first():

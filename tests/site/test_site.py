@@ -4,7 +4,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tools.site import site
-from tools.site.markdown import MADE
+from tools.site.markdown import GENERATED_MARK
 from zerokd.errors import DataError
 
 
@@ -12,37 +12,37 @@ from zerokd.errors import DataError
 def all_packages(monkeypatch):
     monkeypatch.delenv("ZEROKD_PLUGINS")
     try:
-        site.first_party(ROOT)
+        site.find_first_party_entries(ROOT)
     except DataError as fault:
         pytest.skip(str(fault))
 
 
 def test_no_page_is_stale(all_packages):
-    assert site.stale(ROOT) == [], "python -m tools.site"
+    assert site.find_stale_pages(ROOT) == [], "python -m tools.site"
 
 
 def test_what_is_not_installed_is_told():
     with pytest.raises(DataError, match="zerokd-retinex") as caught:
-        site.first_party(ROOT)
+        site.find_first_party_entries(ROOT)
     assert "pip install --editable plugins/zerokd-charbonnier" in str(caught.value)
 
 
 def test_stale_pages_are_named_written_and_removed(tmp_path, monkeypatch):
     (tmp_path / "docs/old").mkdir(parents=True)
-    (tmp_path / "docs/old/gone.md").write_text(f"# gone\n\n{MADE}\n")
+    (tmp_path / "docs/old/gone.md").write_text(f"# gone\n\n{GENERATED_MARK}\n")
     (tmp_path / "docs/kept.md").write_text("# by hand\n")
     navigation = (
         "site_name: x\nsite_description: y\nnav:\n  - Reference:\n      # generated\n      # end of generated\n"
     )
     (tmp_path / "mkdocs.yml").write_text(navigation)
-    known = [one for one in site.discover().entries if one.spec.name in ("mse", "gap")]
-    monkeypatch.setattr(site, "first_party", lambda root: known)
-    told = site.write(tmp_path)
+    known = [one for one in site.discover_plugins().entries if one.spec.name in ("mse", "gap")]
+    monkeypatch.setattr(site, "find_first_party_entries", lambda root: known)
+    told = site.write_stale_pages(tmp_path)
     assert "docs/old/gone.md describes nothing that there is" in told
     assert "docs/reference/components/losses/mse.md is stale" in told
     assert not (tmp_path / "docs/old/gone.md").exists()
     assert (tmp_path / "docs/kept.md").read_text() == "# by hand\n"
     assert "- mse: reference/components/losses/mse.md\n" in (tmp_path / "mkdocs.yml").read_text()
-    assert site.stale(tmp_path) == []
+    assert site.find_stale_pages(tmp_path) == []
     (tmp_path / "docs/reference/errors.md").write_text("changed")
-    assert site.stale(tmp_path) == ["docs/reference/errors.md is stale"]
+    assert site.find_stale_pages(tmp_path) == ["docs/reference/errors.md is stale"]

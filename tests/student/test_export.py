@@ -7,15 +7,15 @@ import torch
 import zerokd
 from zerokd.errors import ExportError, OutputError, PluginError, RecipeError
 from zerokd.models.nano_dce import NanoDce
-from zerokd.plugin.host import discover
-from zerokd.student.export import SHAPES, build_exporter, compare, export
-from zerokd.student.load import Trained
+from zerokd.plugin.host import discover_plugins
+from zerokd.student.export import CHECK_SHAPES, build_exporter, compare_with_pytorch, export_model
+from zerokd.student.load import TrainedModel
 
 
 @pytest.fixture
 def trained():
     torch.manual_seed(0)
-    return Trained(NanoDce().eval(), "student.safetensors", {"recipe": "paper"})
+    return TrainedModel(NanoDce().eval(), "student.safetensors", {"recipe": "paper"})
 
 
 class Wrong(zerokd.Exporter):
@@ -44,8 +44,8 @@ def exact(model):
 
 
 def test_a_right_file_takes_its_place(tmp_path, trained):
-    made = export(trained, wrong(exact(trained.model)), tmp_path / "a.txt")
-    assert (made.difference, made.size) == (0.0, 5)
+    made = export_model(trained, wrong(exact(trained.model)), tmp_path / "a.txt")
+    assert (made.max_difference, made.size) == (0.0, 5)
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
@@ -60,26 +60,26 @@ def test_a_right_file_takes_its_place(tmp_path, trained):
 def test_a_wrong_one_is_not_kept_and_an_older_file_is(tmp_path, trained, says, reason):
     (tmp_path / "a.txt").write_text("older")
     with pytest.raises(ExportError, match=reason):
-        export(trained, wrong(says), tmp_path / "a.txt")
+        export_model(trained, wrong(says), tmp_path / "a.txt")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["older"]
 
 
 def test_one_wrong_size_among_twenty_is_found(trained):
     right = exact(trained.model)
-    assert len(SHAPES) == 20
-    for shape in SHAPES:
+    assert len(CHECK_SHAPES) == 20
+    for shape in CHECK_SHAPES:
 
         def odd(low, shape=shape):
             return right(low) + (1e-3 if low.shape == (shape[0], 3, *shape[1:]) else 0)
 
         with pytest.raises(ExportError, match=f"{shape[0]} x {shape[1]} x {shape[2]} pixels"):
-            compare(trained, odd, 1e-5)
-    assert compare(trained, right, 1e-5) == (0.0, 0.0)
+            compare_with_pytorch(trained, odd, 1e-5)
+    assert compare_with_pytorch(trained, right, 1e-5) == (0.0, 0.0)
 
 
 def test_what_it_costs_is_measured(trained):
     right = exact(trained.model)
-    worst, error = compare(trained, lambda low: right(low) + np.float32(0.01), 0.1)
+    worst, error = compare_with_pytorch(trained, lambda low: right(low) + np.float32(0.01), 0.1)
     assert worst == pytest.approx(0.01, rel=1e-3)
     assert error == pytest.approx(1e-4, rel=1e-3)
 
@@ -97,7 +97,7 @@ def test_its_faults_are_told_in_words(tmp_path, trained, fault, kind, text):
         raise fault
 
     with pytest.raises(kind, match=text):
-        export(trained, wrong(write=write), tmp_path / "a.txt")
+        export_model(trained, wrong(write=write), tmp_path / "a.txt")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -111,22 +111,22 @@ def test_a_model_that_code_cannot_hold_is_told_why(tmp_path, use):
             return {"enhanced": torch.nn.functional.silu(low)}
 
     with pytest.raises(ExportError, match="Odd cannot be written in this format: it uses silu") as caught:
-        export(Trained(Odd().eval(), "", {}), build_exporter(use, [], discover()), tmp_path / "a")
+        export_model(TrainedModel(Odd().eval(), "", {}), build_exporter(use, [], discover_plugins()), tmp_path / "a")
     assert "onnx and pt2 hold any model" in str(caught.value)
 
 
 def test_a_folder_is_no_file(tmp_path, trained):
     with pytest.raises(OutputError, match="is a folder"):
-        export(trained, wrong(), tmp_path)
+        export_model(trained, wrong(), tmp_path)
     with pytest.raises(OutputError, match="cannot write"):
-        export(trained, wrong(exact(trained.model)), tmp_path / "nowhere" / "a.txt")
+        export_model(trained, wrong(exact(trained.model)), tmp_path / "nowhere" / "a.txt")
 
 
 def test_exporters_are_found_by_name_and_configured():
-    assert build_exporter("onnx", ["precision=int8"], discover()).config.precision == "int8"
+    assert build_exporter("onnx", ["precision=int8"], discover_plugins()).config.precision == "int8"
     with pytest.raises(RecipeError, match="unknown exporter 'onxx'"):
-        build_exporter("onxx", [], discover())
+        build_exporter("onxx", [], discover_plugins())
     with pytest.raises(RecipeError) as caught:
-        build_exporter("onnx", ["precison=int8", "pixels=9"], discover())
+        build_exporter("onnx", ["precison=int8", "pixels=9"], discover_plugins())
     assert len(caught.value.problems) == 2
     assert "did you mean 'precision'" in str(caught.value)

@@ -1,19 +1,19 @@
-from zerokd.sweep.drawings import heat_map, parallel
+from zerokd.sweep.drawings import draw_heat_map, draw_parallel_coordinates
 from zerokd.sweep.goals import Goal
-from zerokd.sweep.study import Row
+from zerokd.sweep.study import PointRecord
 
 UP, DOWN = Goal("fidelity", True, "dB"), Goal("cast", False)
 ROWS = [
-    Row(1, {"params.alpha": 0.3, "params.beta": 0.1}, "done", (30.0, 0.05)),
-    Row(2, {"params.alpha": 0.3, "params.beta": 0.2}, "done", (32.0, 0.02)),
-    Row(3, {"params.alpha": 0.35, "params.beta": 0.1}, "done", (31.0, 0.03)),
-    Row(4, {"params.alpha": 0.35, "params.beta": 0.2}, "refused"),
+    PointRecord(1, {"params.alpha": 0.3, "params.beta": 0.1}, "done", (30.0, 0.05)),
+    PointRecord(2, {"params.alpha": 0.3, "params.beta": 0.2}, "done", (32.0, 0.02)),
+    PointRecord(3, {"params.alpha": 0.35, "params.beta": 0.1}, "done", (31.0, 0.03)),
+    PointRecord(4, {"params.alpha": 0.35, "params.beta": 0.2}, "refused"),
 ]
 BEST, WORST = "rgb(250,204,92)", "rgb(46,58,110)"
 
 
 def test_a_cell_a_point_coloured_by_how_good_it_is():
-    drawn = str(heat_map(ROWS, [UP, DOWN], 0))
+    drawn = str(draw_heat_map(ROWS, [UP, DOWN], 0))
     assert drawn.count("<rect") == 3
     assert drawn.count(">-</text>") == 1
     assert drawn.split(">32</text>")[0].rsplit("<rect", 1)[1].count(BEST) == 1
@@ -22,24 +22,24 @@ def test_a_cell_a_point_coloured_by_how_good_it_is():
 
 
 def test_lower_is_better_turns_the_colours_round():
-    drawn = str(heat_map(ROWS, [UP, DOWN], 1))
+    drawn = str(draw_heat_map(ROWS, [UP, DOWN], 1))
     assert drawn.split(">0.02</text>")[0].rsplit("<rect", 1)[1].count(BEST) == 1
 
 
 def test_there_is_no_heat_map_of_one_key_or_three():
-    assert heat_map([Row(1, {"a": 1}, "done", (1.0,))], [UP], 0) == ""
-    assert heat_map([Row(1, {"a": 1, "b": 2, "c": 3}, "done", (1.0,))], [UP], 0) == ""
-    assert heat_map(ROWS[3:], [UP], 0) == ""
+    assert draw_heat_map([PointRecord(1, {"a": 1}, "done", (1.0,))], [UP], 0) == ""
+    assert draw_heat_map([PointRecord(1, {"a": 1, "b": 2, "c": 3}, "done", (1.0,))], [UP], 0) == ""
+    assert draw_heat_map(ROWS[3:], [UP], 0) == ""
 
 
 def test_a_line_a_point_the_best_on_top():
-    drawn = str(parallel(ROWS, [UP, DOWN]))
+    drawn = str(draw_parallel_coordinates(ROWS, [UP, DOWN]))
     lines = drawn.split("<polyline")[1:]
     assert [line.split("<title>")[1].split("<")[0] for line in lines] == ["point 1", "point 3", "point 2"]
     assert BEST in lines[-1]
-    assert parallel(ROWS[:1], [UP]) == ""
+    assert draw_parallel_coordinates(ROWS[:1], [UP]) == ""
 
 
 def test_hostile_text_stays_text():
-    rows = [Row(n, {"a.b": "<script>", "c.d": n}, "done", (float(n),)) for n in (1, 2)]
-    assert "<script>" not in heat_map(rows, [UP], 0) + parallel(rows, [UP])
+    rows = [PointRecord(n, {"a.b": "<script>", "c.d": n}, "done", (float(n),)) for n in (1, 2)]
+    assert "<script>" not in draw_heat_map(rows, [UP], 0) + draw_parallel_coordinates(rows, [UP])

@@ -2,26 +2,26 @@ import pytest
 
 from tests.sweep.small import CATALOGUE, document
 from zerokd.errors import RecipeError
-from zerokd.recipe.build.static_checks import checked
-from zerokd.sweep.goals import Goal, front, goals_of, reached
+from zerokd.recipe.build.static_checks import check_recipe
+from zerokd.sweep.goals import Goal, objective_values, pareto_front_indices, select_goals
 
 TWO = [Goal("fidelity", True, "dB"), Goal("cast", False)]
 
 
 def components(*settings, recipe="paper.toml"):
-    return checked(document(*settings, recipe=recipe), CATALOGUE)[1]
+    return check_recipe(document(*settings, recipe=recipe), CATALOGUE)[1]
 
 
 def test_by_default_fidelity_and_all_metrics():
-    found = goals_of(components('metrics.cast={use="color_cast"}'), ())
+    found = select_goals(components('metrics.cast={use="color_cast"}'), ())
     assert found == TWO
     assert [goal.direction for goal in found] == ["maximize", "minimize"]
-    assert goals_of(components('metrics.cast={use="color_cast"}'), ("cast",)) == TWO[1:]
+    assert select_goals(components('metrics.cast={use="color_cast"}'), ("cast",)) == TWO[1:]
 
 
 def test_an_unknown_goal_is_told_with_those_that_there_are():
     with pytest.raises(RecipeError, match=r"no goal 'fidelty'.*\n.*did you mean 'fidelity'"):
-        goals_of(components(), ("fidelty",))
+        select_goals(components(), ("fidelty",))
 
 
 def test_a_recipe_without_teacher_and_metric_has_none():
@@ -31,7 +31,7 @@ def test_a_recipe_without_teacher_and_metric_has_none():
     from attrs import evolve
 
     with pytest.raises(RecipeError, match="nothing that a sweep could look for"):
-        goals_of(evolve(recipe, models={"student": recipe.models["student"]}), ())
+        select_goals(evolve(recipe, models={"student": recipe.models["student"]}), ())
 
 
 def test_numbers_of_a_finished_run():
@@ -39,13 +39,13 @@ def test_numbers_of_a_finished_run():
         "fidelity": {"measured_on": "held-out", "student to teacher": 31.5, "input to teacher": 10.0},
         "metrics": {"cast": {"value": 0.03}, "broken": {"value": None}},
     }
-    assert reached(TWO, result) == [31.5, 0.03]
-    assert reached([Goal("broken", True)], result) == [None]
+    assert objective_values(TWO, result) == [31.5, 0.03]
+    assert objective_values([Goal("broken", True)], result) == [None]
 
 
 def test_the_front_is_what_none_beats_the_best_in_the_first_goal_first():
     rows = [(30.0, 0.02), (31.0, 0.05), (29.0, 0.03), (31.0, 0.05), (28.0, 0.01)]
-    assert front(TWO, rows) == [1, 3, 0, 4]
-    assert front(TWO[:1], [(1.0,), (3.0,), (2.0,)]) == [1]
-    assert front(TWO[1:], [(1.0,), (3.0,), (0.5,)]) == [2]
-    assert front(TWO, []) == []
+    assert pareto_front_indices(TWO, rows) == [1, 3, 0, 4]
+    assert pareto_front_indices(TWO[:1], [(1.0,), (3.0,), (2.0,)]) == [1]
+    assert pareto_front_indices(TWO[1:], [(1.0,), (3.0,), (0.5,)]) == [2]
+    assert pareto_front_indices(TWO, []) == []

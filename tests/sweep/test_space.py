@@ -2,7 +2,15 @@ import pytest
 
 from tests.sweep.small import document
 from zerokd.errors import RecipeError
-from zerokd.sweep.space import Choice, Span, grid, laid, read_choice, read_span, told
+from zerokd.sweep.space import (
+    Choice,
+    NumericRange,
+    apply_point,
+    build_grid,
+    describe_point,
+    parse_choice,
+    parse_numeric_range,
+)
 
 RECIPE = document()
 
@@ -19,37 +27,37 @@ RECIPE = document()
     ],
 )
 def test_values_are_toml_and_what_is_none_is_text(text, choice):
-    assert read_choice(text, RECIPE) == choice
+    assert parse_choice(text, RECIPE) == choice
 
 
 @pytest.mark.parametrize(
     ("text", "span"),
     [
-        ("alpha=0.1:0.5", Span("params.alpha", 0.1, 0.5)),
+        ("alpha=0.1:0.5", NumericRange("params.alpha", 0.1, 0.5)),
         (
             "stages.distill.optimizer.learning_rate=1e-4:1e-2:log",
-            Span("stages.distill.optimizer.learning_rate", 1e-4, 1e-2, True),
+            NumericRange("stages.distill.optimizer.learning_rate", 1e-4, 1e-2, True),
         ),
-        ("stages.distill.batch=2:8", Span("stages.distill.batch", 2, 8)),
+        ("stages.distill.batch=2:8", NumericRange("stages.distill.batch", 2, 8)),
     ],
 )
 def test_ranges(text, span):
-    assert read_span(text, RECIPE) == span
+    assert parse_numeric_range(text, RECIPE) == span
     assert span.whole == (span.key == "stages.distill.batch")
 
 
 @pytest.mark.parametrize(
     ("read", "text", "message"),
     [
-        (read_choice, "alpha", "a key and its values are wanted"),
-        (read_choice, "alpha=", "a key and its values are wanted"),
-        (read_choice, "alpah=1,2", "no param 'alpah' .setting.\n  did you mean 'alpha'?"),
-        (read_choice, "alpha=0.3,0.30", "stands there twice"),
-        (read_span, "alpha=0.5:0.1", "not a range"),
-        (read_span, "alpha=0:1:log", "not a range"),
-        (read_span, "alpha=a:b", "not a range"),
-        (read_span, "alpha=1", "not a range"),
-        (read_span, "alpha=true:false", "not a range"),
+        (parse_choice, "alpha", "a key and its values are wanted"),
+        (parse_choice, "alpha=", "a key and its values are wanted"),
+        (parse_choice, "alpah=1,2", "no param 'alpah' .setting.\n  did you mean 'alpha'?"),
+        (parse_choice, "alpha=0.3,0.30", "stands there twice"),
+        (parse_numeric_range, "alpha=0.5:0.1", "not a range"),
+        (parse_numeric_range, "alpha=0:1:log", "not a range"),
+        (parse_numeric_range, "alpha=a:b", "not a range"),
+        (parse_numeric_range, "alpha=1", "not a range"),
+        (parse_numeric_range, "alpha=true:false", "not a range"),
     ],
 )
 def test_mistakes_say_what_is_wanted(read, text, message):
@@ -58,22 +66,22 @@ def test_mistakes_say_what_is_wanted(read, text, message):
 
 
 def test_a_grid_has_every_combination_the_last_key_fastest():
-    points = grid([Choice("a.b", (1, 2)), Choice("c.d", ("x", "y"))])
+    points = build_grid([Choice("a.b", (1, 2)), Choice("c.d", ("x", "y"))])
     assert points == [{"a.b": n, "c.d": t} for n in (1, 2) for t in ("x", "y")]
 
 
 def test_a_key_is_varied_once_and_a_grid_has_an_end():
     with pytest.raises(RecipeError, match="varied twice"):
-        grid([Choice("a.b", (1,)), Choice("a.b", (2,))])
+        build_grid([Choice("a.b", (1,)), Choice("a.b", (2,))])
     with pytest.raises(RecipeError, match="more than 100000"):
-        grid([Choice(f"a.{n}", tuple(range(100))) for n in range(3)])
+        build_grid([Choice(f"a.{n}", tuple(range(100))) for n in range(3)])
 
 
 def test_a_point_is_laid_over_the_recipe():
-    tables = laid(RECIPE, {"params.alpha": 0.4, "terms.task.color.weight": 2.0}).tables
+    tables = apply_point(RECIPE, {"params.alpha": 0.4, "terms.task.color.weight": 2.0}).tables
     assert tables["params"]["alpha"] == 0.4
     assert tables["terms"]["task"]["color"]["weight"] == 2.0
     assert RECIPE.tables["params"]["alpha"] == 0.35
-    assert told({"params.alpha": 0.4, "terms.task.spatial.padding": "zeros"}) == (
+    assert describe_point({"params.alpha": 0.4, "terms.task.spatial.padding": "zeros"}) == (
         'alpha = 0.4, terms.task.spatial.padding = "zeros"'
     )

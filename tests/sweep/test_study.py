@@ -5,8 +5,18 @@ import pytest
 
 from zerokd.errors import OutputError, RecipeError
 from zerokd.sweep.goals import Goal
-from zerokd.sweep.space import Choice, Span
-from zerokd.sweep.study import POINT, WHY, Plan, at_work, chosen, is_twin, left, open_study, rows
+from zerokd.sweep.space import Choice, NumericRange
+from zerokd.sweep.study import (
+    POINT,
+    WHY,
+    SweepPlan,
+    collect_point_records,
+    has_remaining_trials,
+    is_duplicate,
+    open_study,
+    running_trials,
+    suggest_point,
+)
 
 GOALS = [Goal("fidelity", True, "dB")]
 AXES = [Choice("params.alpha", (0.3, 1, True)), Choice("name", ("a", "1"))]
@@ -14,7 +24,7 @@ POINTS = [{"params.alpha": a, "name": n} for a in (0.3, 1, True) for n in ("a", 
 
 
 def plan(axes=AXES, points=POINTS, **more):
-    return Plan("paper", axes, GOALS, {"grid": "one"}, points, **more)
+    return SweepPlan("paper", axes, GOALS, {"grid": "one"}, points, **more)
 
 
 @pytest.fixture
@@ -24,7 +34,7 @@ def storage(tmp_path):
 
 def take(study, made):
     trial = study.ask()
-    return trial, chosen(trial, made)
+    return trial, suggest_point(trial, made)
 
 
 def test_a_grid_is_filled_in_once_and_each_point_taken_once(storage):
@@ -32,8 +42,8 @@ def test_a_grid_is_filled_in_once_and_each_point_taken_once(storage):
     taken = [take(study, plan())[1] for study in (one, other, one, other, one, other)]
     assert taken == list(enumerate(POINTS, 1))
     assert [type(point["params.alpha"]) for _, point in taken[::2]] == [float, int, bool]
-    assert not left(one, plan())
-    assert at_work(other) == 6
+    assert not has_remaining_trials(one, plan())
+    assert running_trials(other) == 6
 
 
 def test_what_came_of_each(storage):
@@ -44,7 +54,7 @@ def test_what_came_of_each(storage):
     trial.set_user_attr(WHY, "alpha + beta is 1.1")
     study.tell(trial, state=optuna.trial.TrialState.PRUNED)
     take(study, plan())
-    found = rows(study)
+    found = collect_point_records(study)
     assert [row.state for row in found] == ["done", "done", "refused", "at work", "waiting", "waiting"]
     assert [row.values for row in found[:3]] == [(30.0,), (31.0,), ()]
     assert found[2].why == "alpha + beta is 1.1"
@@ -53,7 +63,7 @@ def test_what_came_of_each(storage):
 
 def test_another_sweep_is_refused_by_name(storage):
     open_study(plan(), storage)
-    changed = Plan("paper", AXES, GOALS, {"grid": "two"}, POINTS)
+    changed = SweepPlan("paper", AXES, GOALS, {"grid": "two"}, POINTS)
     with pytest.raises(RecipeError, match="holds another sweep 'paper': grid differ"):
         open_study(changed, storage)
 
@@ -61,7 +71,7 @@ def test_another_sweep_is_refused_by_name(storage):
 def test_a_point_that_was_filled_in_twice_is_run_once(storage):
     study = open_study(plan(), storage)
     study.enqueue_trial({"params.alpha": "0.3", "name": '"a"'}, user_attrs={POINT: 1})
-    twins = [is_twin(study, take(study, plan())[0]) for _ in range(7)]
+    twins = [is_duplicate(study, take(study, plan())[0]) for _ in range(7)]
     assert twins == [False] * 6 + [True]
 
 
@@ -71,23 +81,28 @@ def test_a_point_that_failed_for_no_reason_of_its_own_is_no_twin_of_its_second_t
     study.tell(first, state=optuna.trial.TrialState.FAIL)
     study.enqueue_trial(first.params, user_attrs={POINT: 1})
     tries = [trial for trial, (number, _) in (take(study, plan()) for _ in range(6)) if number == 1]
-    assert [is_twin(study, trial) for trial in tries] == [False]
-    assert [row.state for row in rows(study)] == ["at work"] * 6
+    assert [is_duplicate(study, trial) for trial in tries] == [False]
+    assert [row.state for row in collect_point_records(study)] == ["at work"] * 6
 
 
 def test_points_chosen_one_after_another_have_an_end_and_keep_their_ranges(storage):
-    axes = [Span("params.alpha", 0.1, 0.5), Span("a.b", 2, 4), Span("c.d", 1e-4, 1e-1, True), Choice("e.f", ("x", "y"))]
+    axes = [
+        NumericRange("params.alpha", 0.1, 0.5),
+        NumericRange("a.b", 2, 4),
+        NumericRange("c.d", 1e-4, 1e-1, True),
+        Choice("e.f", ("x", "y")),
+    ]
     made = plan(axes, (), trials=8)
     study = open_study(made, storage)
     seen = []
-    while left(study, made):
+    while has_remaining_trials(study, made):
         trial, (number, point) = take(study, made)
         study.tell(trial, point["params.alpha"])
         seen.append((number, point))
     assert [number for number, _ in seen] == list(range(1, 9))
     assert all(0.1 <= point["params.alpha"] <= 0.5 and point["a.b"] in (2, 3, 4) for _, point in seen)
     assert all(1e-4 <= point["c.d"] <= 1e-1 and point["e.f"] in ("x", "y") for _, point in seen)
-    assert [row.point for row in rows(study)] == [point for _, point in seen]
+    assert [row.point for row in collect_point_records(study)] == [point for _, point in seen]
 
 
 @pytest.mark.parametrize("address", ["sqlite:////nowhere/x.db", "nonsense", "mysql+nothing://a/b"])

@@ -7,61 +7,67 @@ import pytest
 
 from tests.sweep.small import CATALOGUE, document
 from zerokd.errors import OutputError, RecipeError
-from zerokd.sweep.space import Choice, Span
-from zerokd.sweep.sweep import Asked, points_of, run, status
+from zerokd.sweep.space import Choice, NumericRange
+from zerokd.sweep.sweep import SweepOptions, enumerate_points, load_results, run_sweep
 
 
 def sweep(out, asked, *settings, **more):
     said = []
-    return run(document(*settings), CATALOGUE, asked, out, None, "cpu", said.append, **more), said
+    return run_sweep(document(*settings), CATALOGUE, asked, out, None, "cpu", said.append, **more), said
 
 
 def test_a_grid_shares_stage_one_and_writes_its_best(tmp_path):
-    found, said = sweep(tmp_path, Asked(grid=("alpha=0.3,0.4", "beta=0.1,0.65")))
+    found, said = sweep(tmp_path, SweepOptions(grid=("alpha=0.3,0.4", "beta=0.1,0.65")))
     assert "pretrain: trained once, no point changes it" in said
-    assert [row.state for row in found.rows] == ["done", "done", "done", "refused"]
-    best = max(found.done, key=lambda row: row.values)
+    assert [row.state for row in found.records] == ["done", "done", "done", "refused"]
+    best = max(found.completed, key=lambda row: row.values)
     assert json.loads((tmp_path / "sweep.json").read_text())["front"][0] == best.number
-    runs = [json.loads((tmp_path / row.folder / "manifest.json").read_text()) for row in found.done]
+    runs = [json.loads((tmp_path / row.folder / "manifest.json").read_text()) for row in found.completed]
     assert all([stage["name"] for stage in one["stages"]] == ["distill"] for one in runs)
-    again, said = sweep(tmp_path, Asked(grid=("alpha=0.3,0.4", "beta=0.1,0.65")))
+    again, said = sweep(tmp_path, SweepOptions(grid=("alpha=0.3,0.4", "beta=0.1,0.65")))
     assert again == found
     assert not [line for line in said if line.startswith("point ")]
-    assert status(tmp_path, "paper", None) == found
+    assert load_results(tmp_path, "paper", None) == found
 
 
 def test_several_goals(tmp_path):
-    found, _ = sweep(tmp_path, Asked(grid=("alpha=0.3,0.4",)), 'metrics.cast={use="color_cast"}')
+    found, _ = sweep(tmp_path, SweepOptions(grid=("alpha=0.3,0.4",)), 'metrics.cast={use="color_cast"}')
     assert [goal.name for goal in found.goals] == ["fidelity", "cast"]
-    assert all(len(row.values) == 2 for row in found.done)
+    assert all(len(row.values) == 2 for row in found.completed)
 
 
 def test_points_that_are_chosen_one_after_another(tmp_path):
-    found, _ = sweep(tmp_path, Asked(ranges=("alpha=0.1:0.5",), tpe=3))
-    assert len(found.done) == 3
-    other, _ = sweep(tmp_path / "again", Asked(ranges=("alpha=0.1:0.5",), tpe=3))
-    assert [row.point for row in other.rows] == [row.point for row in found.rows]
+    found, _ = sweep(tmp_path, SweepOptions(ranges=("alpha=0.1:0.5",), tpe=3))
+    assert len(found.completed) == 3
+    other, _ = sweep(tmp_path / "again", SweepOptions(ranges=("alpha=0.1:0.5",), tpe=3))
+    assert [row.point for row in other.records] == [row.point for row in found.records]
 
 
 def test_random_points_depend_on_the_seed_alone_and_fill_their_ranges():
-    axes = [Span("a.b", 1e-4, 1.0, True), Span("c.d", 1, 3), Choice("e.f", ("x", "y"))]
-    points = points_of(axes, Asked(random=400), 0)
-    assert points == points_of(axes, Asked(random=400), 0) != points_of(axes, Asked(random=400), 1)
+    axes = [NumericRange("a.b", 1e-4, 1.0, True), NumericRange("c.d", 1, 3), Choice("e.f", ("x", "y"))]
+    points = enumerate_points(axes, SweepOptions(random=400), 0)
+    assert (
+        points
+        == enumerate_points(axes, SweepOptions(random=400), 0)
+        != enumerate_points(axes, SweepOptions(random=400), 1)
+    )
     small = [point for point in points if point["a.b"] < 1e-2]
     assert math.isclose(len(small) / 400, 0.5, abs_tol=0.1)
     assert {point["c.d"] for point in points} == {1, 2, 3}
     assert {point["e.f"] for point in points} == {"x", "y"}
-    whole = [point["a.b"] for point in points_of([Span("a.b", 1, 1000, True)], Asked(random=50), 0)]
+    whole = [
+        point["a.b"] for point in enumerate_points([NumericRange("a.b", 1, 1000, True)], SweepOptions(random=50), 0)
+    ]
     assert all(type(one) is int and 1 <= one <= 1000 for one in whole)
 
 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (Asked(), "nothing is varied"),
-        (Asked(ranges=("alpha=0.1:0.5",)), "no end of points"),
-        (Asked(ranges=("alpha=0.1:0.5",), random=3, tpe=3), "both choose points"),
-        (Asked(grid=("alpha=0.3",), goals=("speed",)), "no goal 'speed'"),
+        (SweepOptions(), "nothing is varied"),
+        (SweepOptions(ranges=("alpha=0.1:0.5",)), "no end of points"),
+        (SweepOptions(ranges=("alpha=0.1:0.5",), random=3, tpe=3), "both choose points"),
+        (SweepOptions(grid=("alpha=0.3",), goals=("speed",)), "no goal 'speed'"),
     ],
 )
 def test_what_makes_no_sense_is_told(tmp_path, asked, message):
@@ -71,25 +77,25 @@ def test_what_makes_no_sense_is_told(tmp_path, asked, message):
 
 def test_a_recipe_with_mistakes_is_told_before_anything_is_made(tmp_path):
     with pytest.raises(RecipeError, match="unknown loss 'msee'"):
-        sweep(tmp_path / "out", Asked(grid=("alpha=0.3,0.4",)), 'terms.distillation.enhanced.use="msee"')
+        sweep(tmp_path / "out", SweepOptions(grid=("alpha=0.3,0.4",)), 'terms.distillation.enhanced.use="msee"')
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_with_another_sweep_is_left_alone(tmp_path):
-    sweep(tmp_path, Asked(grid=("alpha=0.3",)))
+    sweep(tmp_path, SweepOptions(grid=("alpha=0.3",)))
     before = (tmp_path / "sweep.json").read_bytes()
     with pytest.raises(RecipeError, match="grid differ"):
-        sweep(tmp_path, Asked(grid=("alpha=0.4",)))
+        sweep(tmp_path, SweepOptions(grid=("alpha=0.4",)))
     assert (tmp_path / "sweep.json").read_bytes() == before
 
 
 def test_a_file_where_the_folder_should_be_is_told(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(OutputError, match="cannot make the folder"):
-        sweep(tmp_path / "file", Asked(grid=("alpha=0.3",)))
+        sweep(tmp_path / "file", SweepOptions(grid=("alpha=0.3",)))
     assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_no_sweep_has_no_status(tmp_path):
     with pytest.raises(OutputError, match="there is no sweep"):
-        status(tmp_path, "paper", None)
+        load_results(tmp_path, "paper", None)

@@ -6,10 +6,10 @@ from tests.sweep.small import CATALOGUE, document
 from zerokd.errors import NumericError, OutputError, StoppedError
 from zerokd.sweep import worker
 from zerokd.sweep.goals import Goal
-from zerokd.sweep.shared import Split
+from zerokd.sweep.shared import StageSplit
 from zerokd.sweep.space import Choice
-from zerokd.sweep.study import Plan, open_study, rows
-from zerokd.sweep.worker import Worker
+from zerokd.sweep.study import SweepPlan, collect_point_records, open_study
+from zerokd.sweep.worker import SweepWorker
 
 AXES = [Choice("params.alpha", (0.3, 0.95, 0.4))]
 POINTS = [{"params.alpha": value} for value in AXES[0].values]
@@ -18,16 +18,16 @@ POINTS = [{"params.alpha": value} for value in AXES[0].values]
 @pytest.fixture
 def made(tmp_path):
     said = []
-    plan = Plan("paper", AXES, [Goal("fidelity", True, "dB")], {}, POINTS)
-    whole = Split((), ("pretrain", "distill"))
-    one = Worker(plan, document(), CATALOGUE, whole, tmp_path, "cpu", said.append)
+    plan = SweepPlan("paper", AXES, [Goal("fidelity", True, "dB")], {}, POINTS)
+    whole = StageSplit((), ("pretrain", "distill"))
+    one = SweepWorker(plan, document(), CATALOGUE, whole, tmp_path, "cpu", said.append)
     return one, open_study(plan, f"sqlite:///{tmp_path / 'x.db'}"), said
 
 
 def test_points_are_run_and_what_the_equation_does_not_allow_is_refused(made, tmp_path):
     one, study, said = made
     one.work(study)
-    found = rows(study)
+    found = collect_point_records(study)
     assert [row.state for row in found] == ["done", "refused", "done"]
     assert "coefficient of task is (1 - alpha - beta) = -0.05" in found[1].why
     assert [row.folder for row in found] == ["points/001", "", "points/003"]
@@ -38,7 +38,7 @@ def test_points_are_run_and_what_the_equation_does_not_allow_is_refused(made, tm
 
 def test_a_point_whose_training_is_not_finite_failed_and_the_others_are_run(made, monkeypatch):
     one, study, _ = made
-    whole = worker.start
+    whole = worker.run_recipe
 
     def start(given, *rest):
         if given.tables["params"]["alpha"] == 0.3:
@@ -47,13 +47,16 @@ def test_a_point_whose_training_is_not_finite_failed_and_the_others_are_run(made
 
     monkeypatch.setattr(worker, "start", start)
     one.work(study)
-    assert [(row.state, row.why) for row in rows(study)][::2] == [("failed", "not finite"), ("done", "")]
+    assert [(row.state, row.why) for row in collect_point_records(study)][::2] == [
+        ("failed", "not finite"),
+        ("done", ""),
+    ]
 
 
 @pytest.mark.parametrize("fault", [StoppedError("stopped"), OutputError("the disk is full"), KeyboardInterrupt()])
 def test_a_point_of_a_worker_that_is_stopped_is_there_again(made, monkeypatch, fault):
     one, study, _ = made
-    whole = worker.start
+    whole = worker.run_recipe
 
     def stop(*given):
         raise fault
@@ -61,14 +64,14 @@ def test_a_point_of_a_worker_that_is_stopped_is_there_again(made, monkeypatch, f
     monkeypatch.setattr(worker, "start", stop)
     with pytest.raises(type(fault)):
         one.work(study)
-    assert [row.state for row in rows(study)] == ["waiting"] * 3
+    assert [row.state for row in collect_point_records(study)] == ["waiting"] * 3
     monkeypatch.setattr(worker, "start", whole)
     one.work(study)
-    assert [row.state for row in rows(study)] == ["done", "refused", "done"]
+    assert [row.state for row in collect_point_records(study)] == ["done", "refused", "done"]
 
 
 def test_what_a_worker_left_that_was_killed_before_its_first_step_is_no_hindrance(made, tmp_path):
     one, study, _ = made
     (tmp_path / "points/001/samples").mkdir(parents=True)
     one.work(study)
-    assert rows(study)[0].state == "done"
+    assert collect_point_records(study)[0].state == "done"

@@ -8,52 +8,52 @@ import pytest
 
 from tests.conftest import ROOT
 from zerokd.errors import RecipeError, RunFolderError
-from zerokd.plugin.host import discover
+from zerokd.plugin.host import discover_plugins
 from zerokd.plugin.specs import KINDS
-from zerokd.templates.scaffold import STARTS, check_name, one_file, package, write
-from zerokd.testing.report import failed, outcomes
+from zerokd.templates.scaffold import TEMPLATES, check_component_name, render_package, render_single_file, write_files
+from zerokd.testing.report import has_failed_checks, run_checks
 
 ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 
 
 def test_there_is_a_start_for_every_kind():
-    assert {start.kind for start in STARTS.values()} == set(KINDS)
+    assert {start.kind for start in TEMPLATES.values()} == set(KINDS)
 
 
-@pytest.mark.parametrize("word", STARTS)
+@pytest.mark.parametrize("word", TEMPLATES)
 def test_the_tests_of_a_new_package_pass_at_once(tmp_path, word):
     folder = tmp_path / f"zerokd-my-{word}"
-    write(package(word, f"my_{word}"), folder)
+    write_files(render_package(word, f"my_{word}"), folder)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=ENV, timeout=240)
     assert done.returncode == 0, done.stdout
     assert "xfailed" not in done.stdout
 
 
-@pytest.mark.parametrize("word", STARTS)
+@pytest.mark.parametrize("word", TEMPLATES)
 def test_a_plugin_in_one_file_passes_the_same_checks(tmp_path, word):
-    write(one_file(word, f"lone_{word}"), tmp_path)
-    catalogue = discover([tmp_path / f"lone_{word}.py"], strict=True)
-    found = list(outcomes(f"lone_{word}", catalogue))
+    write_files(render_single_file(word, f"lone_{word}"), tmp_path)
+    catalogue = discover_plugins([tmp_path / f"lone_{word}.py"], strict=True)
+    found = list(run_checks(f"lone_{word}", catalogue))
     assert len(found) > 7
-    assert not failed(found), found
+    assert not has_failed_checks(found), found
 
 
-@pytest.mark.parametrize("word", STARTS)
+@pytest.mark.parametrize("word", TEMPLATES)
 def test_only_public_names_are_used(word):
-    for path, text in package(word, "fine").items():
+    for path, text in render_package(word, "fine").items():
         lines = [line for line in text.splitlines() if line.startswith(("from zerokd", "import zerokd"))]
         allowed = ("import zerokd", "from zerokd import ", "from zerokd.testing import ", "import zerokd_fine")
         assert all(line.startswith((*allowed, "from zerokd_fine.")) for line in lines), path
 
 
 def test_it_is_clean_for_ruff_and_mypy(tmp_path):
-    for word in STARTS:
-        write(package(word, f"my_{word}"), tmp_path / word)
+    for word in TEMPLATES:
+        write_files(render_package(word, f"my_{word}"), tmp_path / word)
     ruff = [sys.executable, "-m", "ruff"]
     subprocess.run([*ruff, "check", "."], cwd=tmp_path, check=True)
     subprocess.run([*ruff, "format", "--check", "."], cwd=tmp_path, check=True)
-    for word in STARTS:
+    for word in TEMPLATES:
         command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), f"zerokd_my_{word}"]
         done = subprocess.run(
             command, cwd=tmp_path / word, env=ENV | {"MYPYPATH": str(ROOT)}, capture_output=True, text=True
@@ -63,7 +63,7 @@ def test_it_is_clean_for_ruff_and_mypy(tmp_path):
 
 def test_the_template_package_is_what_new_writes():
     folder = ROOT / "plugins/zerokd-charbonnier"
-    wanted = package("loss", "charbonnier")
+    wanted = render_package("loss", "charbonnier")
     for path, text in wanted.items():
         assert (folder / path).read_text(encoding="utf-8") == text, f"{path}: run zerokd new loss charbonnier"
     kept = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
@@ -86,22 +86,22 @@ def test_the_template_package_is_what_new_writes():
 )
 def test_a_name_that_cannot_serve_is_refused_with_a_better_one(name, told):
     with pytest.raises(RecipeError, match=told):
-        check_name("loss", name, discover())
+        check_component_name("loss", name, discover_plugins())
 
 
 def test_nothing_that_is_there_is_touched(tmp_path):
-    contents = package("loss", "fine")
+    contents = render_package("loss", "fine")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("kept")
     with pytest.raises(RunFolderError, match="is there already"):
-        write(contents, tmp_path / "full")
+        write_files(contents, tmp_path / "full")
     assert os.listdir(tmp_path / "full") == ["mine.txt"]
     (tmp_path / "fine.py").write_text("kept")
     with pytest.raises(RunFolderError, match="is there already"):
-        write(one_file("loss", "fine"), tmp_path)
+        write_files(render_single_file("loss", "fine"), tmp_path)
     assert (tmp_path / "fine.py").read_text() == "kept"
     (tmp_path / "empty").mkdir()
-    write(contents, tmp_path / "empty")
+    write_files(contents, tmp_path / "empty")
     assert (tmp_path / "empty" / "pyproject.toml").exists()
 
 
@@ -118,5 +118,5 @@ def test_all_or_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(RunFolderError, match="No space left on device"):
-        write(package("loss", "fine"), tmp_path / "fine")
+        write_files(render_package("loss", "fine"), tmp_path / "fine")
     assert os.listdir(tmp_path) == []

@@ -2,17 +2,17 @@
 
 import warnings
 
-from zerokd.plugin.catalogue import Entry, Provider
+from zerokd.plugin.catalogue import CatalogueEntry, Provider
 from zerokd.plugin.specs import KINDS
 from zerokd.testing.check import Check, CheckError, Subject
-from zerokd.testing.kit import rules_of
+from zerokd.testing.kit import rules_for_kind
 
 
 def checks(kind, component, options=None, summary="a test component"):
     """The checks of a class that is registered nowhere."""
-    entry = Entry(KINDS[kind]("planted", target="nowhere:Planted", summary=summary), Provider("test"))
+    entry = CatalogueEntry(KINDS[kind]("planted", target="nowhere:Planted", summary=summary), Provider("test"))
     subject = Subject(entry, component, options or {})
-    return [Check(one, subject) for one in rules_of(kind) if one.applies(subject)]
+    return [Check(one, subject) for one in rules_for_kind(kind) if one.applies(subject)]
 
 
 def failing(kind, component, options=None, summary="a test component"):

@@ -7,7 +7,7 @@ from torch import nn
 
 import zerokd
 from tests.testing.planted import failing
-from zerokd.testing.kit import RULES
+from zerokd.testing.kit import RULES_BY_KIND
 
 DOC = """The mean over channels.
 
@@ -151,7 +151,7 @@ def test_a_good_adapter_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES["adapters"]} == set(PLANTED)
+    assert {one.name for one in RULES_BY_KIND["adapters"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)

@@ -5,7 +5,7 @@ import torch
 
 import zerokd
 from tests.testing.planted import failing
-from zerokd.testing.kit import RULES
+from zerokd.testing.kit import RULES_BY_KIND
 
 DOC = """The plain sum of the gradients.
 
@@ -72,7 +72,7 @@ def test_a_good_aggregator_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES["aggregators"]} == set(PLANTED)
+    assert {one.name for one in RULES_BY_KIND["aggregators"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)

@@ -5,7 +5,7 @@ import torch
 
 import zerokd
 from tests.testing.planted import failing
-from zerokd.testing.kit import RULES
+from zerokd.testing.kit import RULES_BY_KIND
 
 
 class Good(zerokd.Augmentation):
@@ -55,7 +55,7 @@ def test_a_good_augmentation_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES["augmentations"]} == set(PLANTED)
+    assert {one.name for one in RULES_BY_KIND["augmentations"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)

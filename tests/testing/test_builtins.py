@@ -3,24 +3,24 @@
 import pytest
 import torch
 
-from zerokd.plugin.host import discover
-from zerokd.testing import checks_of
-from zerokd.testing.kit import unknown_failures
+from zerokd.plugin.host import discover_plugins
+from zerokd.testing import collect_checks
+from zerokd.testing.kit import find_undefined_known_failures
 
-ENTRIES = [entry for entry in discover().entries if entry.provider.builtin]
+ENTRIES = [entry for entry in discover_plugins().entries if entry.provider.builtin]
 
 
-@pytest.mark.parametrize("check", [check for entry in ENTRIES for check in checks_of(entry)], ids=str)
+@pytest.mark.parametrize("check", [check for entry in ENTRIES for check in collect_checks(entry)], ids=str)
 def test_a_built_in_passes(check):
     check()
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.qualified)
 def test_known_failures_name_checks(entry):
-    assert unknown_failures(entry) == []
+    assert find_undefined_known_failures(entry) == []
 
 
 def test_nothing_is_excused_but_what_is_not_ours():
-    excused = [str(check) for entry in ENTRIES for check in checks_of(entry) if check.known]
+    excused = [str(check) for entry in ENTRIES for check in collect_checks(entry) if check.known_failure]
     assert excused == ["torchscript-same_bytes"]
     assert torch.get_default_dtype() == torch.float32

@@ -3,7 +3,7 @@
 import pytest
 
 import zerokd
-from zerokd.plugin.catalogue import Entry, Provider
+from zerokd.plugin.catalogue import CatalogueEntry, Provider
 from zerokd.testing.check import Check, CheckError, Subject, require, rule
 
 
@@ -21,7 +21,7 @@ def crashes(subject):
 
 def check(which, good=True, known=()):
     component = type("Thing", (zerokd.Loss,), {"known_failures": dict.fromkeys(known, "no time yet")})
-    entry = Entry(zerokd.LossSpec("thing", target="a:B", summary="a test"), Provider("mine"))
+    entry = CatalogueEntry(zerokd.LossSpec("thing", target="a:B", summary="a test"), Provider("mine"))
     return Check(which, Subject(entry, component, {"good": good}))
 
 

@@ -5,7 +5,7 @@ import torch
 
 import zerokd
 from tests.testing.planted import failing
-from zerokd.testing.kit import RULES
+from zerokd.testing.kit import RULES_BY_KIND
 
 
 class Good(zerokd.Data):
@@ -53,7 +53,7 @@ def test_a_good_source_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES["data"]} == set(PLANTED)
+    assert {one.name for one in RULES_BY_KIND["data"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)

@@ -8,8 +8,8 @@ import torch
 
 import zerokd
 from tests.testing.planted import failing
-from zerokd.testing.exporters import student
-from zerokd.testing.kit import RULES
+from zerokd.testing.exporters import make_student
+from zerokd.testing.kit import RULES_BY_KIND
 
 COUNT = itertools.count()
 
@@ -23,7 +23,7 @@ class Good(zerokd.Exporter):
         path.write_text(" ".join(str(one.item()) for weights in model.parameters() for one in weights.flatten()))
 
     def run(self, path):
-        model, numbers = student(), iter(map(float, path.read_text().split()))
+        model, numbers = make_student(), iter(map(float, path.read_text().split()))
         with torch.no_grad():
             for weights in model.parameters():
                 weights.copy_(torch.tensor([next(numbers) for _ in range(weights.numel())]).view_as(weights))
@@ -70,7 +70,7 @@ def test_a_good_exporter_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES["exporters"]} == set(PLANTED)
+    assert {one.name for one in RULES_BY_KIND["exporters"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)

@@ -3,7 +3,7 @@
 import torch
 
 import zerokd
-from zerokd.testing.inputs import asking, gradients, noise, placed, tensors
+from zerokd.testing.inputs import as_leaf_tensors, make_port_tensors, noise, scale_to_port_range, values_and_gradients
 
 
 class Two(zerokd.Loss):
@@ -20,7 +20,7 @@ class Two(zerokd.Loss):
 
 
 def test_range_channels_size_and_type():
-    made = tensors(Two(), dtype=torch.float64)
+    made = make_port_tensors(Two(), dtype=torch.float64)
     assert made["a"].shape == (3, 5, 6, 6)
     assert made["b"].shape == (3, 3, 6, 6)
     assert 2 <= made["a"].min() <= made["a"].max() <= 4
@@ -34,13 +34,13 @@ def test_noise_repeats_by_seed():
 
 
 def test_placed_moves_the_unit_interval():
-    ends = placed(torch.tensor([0.0, 0.5, 1.0]), zerokd.Port("x", (-2.0, 6.0)))
+    ends = scale_to_port_range(torch.tensor([0.0, 0.5, 1.0]), zerokd.Port("x", (-2.0, 6.0)))
     assert ends.tolist() == [-2.0, 2.0, 6.0]
 
 
 def test_only_ports_that_ask_are_leaves():
-    ports = asking(Two(), tensors(Two()))
+    ports = as_leaf_tensors(Two(), make_port_tensors(Two()))
     assert (ports["a"].requires_grad, ports["b"].requires_grad) == (True, False)
-    _, found = gradients(Two(), ports)
+    _, found = values_and_gradients(Two(), ports)
     assert set(found) == {"a"}
     assert found["a"].shape == (3, 5, 6, 6)

@@ -7,10 +7,10 @@ from pydantic import Field
 
 import zerokd
 from zerokd.errors import RecipeError
-from zerokd.plugin.catalogue import Broken, Catalogue, Entry, Provider
-from zerokd.plugin.host import discover
-from zerokd.testing import checks_of, conformance
-from zerokd.testing.kit import subjects_of, unknown_failures
+from zerokd.plugin.catalogue import BrokenPlugin, Catalogue, CatalogueEntry, Provider
+from zerokd.plugin.host import discover_plugins
+from zerokd.testing import collect_checks, conformance
+from zerokd.testing.kit import find_undefined_known_failures, make_subjects
 
 FILE = '''
 import zerokd
@@ -43,9 +43,11 @@ def module(tmp_path, monkeypatch):
 
 def test_a_module_a_record_an_entry_and_a_name_give_the_same_checks(module, tmp_path):
     (record,) = module.zerokd_losses()
-    entry = Entry(record, Provider("mine", "1.0"))
+    entry = CatalogueEntry(record, Provider("mine", "1.0"))
     catalogue = Catalogue((entry,))
-    found = [list(map(str, checks_of(one, catalogue))) for one in (module, record, entry, "mine", "flat", "mine:flat")]
+    found = [
+        list(map(str, collect_checks(one, catalogue))) for one in (module, record, entry, "mine", "flat", "mine:flat")
+    ]
     assert all(one == found[0] for one in found)
     assert "flat-batch_order" in found[0]
     assert "flat-worsening" not in found[0]  # not declared
@@ -53,22 +55,22 @@ def test_a_module_a_record_an_entry_and_a_name_give_the_same_checks(module, tmp_
 
 def test_a_one_file_plugin_is_checked_by_its_stem(tmp_path):
     (tmp_path / "mine.py").write_text(FILE)
-    catalogue = discover([tmp_path / "mine.py"])
-    assert {check.subject.entry.spec.name for check in checks_of("mine", catalogue)} == {"flat"}
+    catalogue = discover_plugins([tmp_path / "mine.py"])
+    assert {check.subject.entry.spec.name for check in collect_checks("mine", catalogue)} == {"flat"}
 
 
 def test_what_means_nothing_is_told(module):
     with pytest.raises(RecipeError, match="no plugin and no component is called 'nothing'"):
-        checks_of("nothing", Catalogue())
+        collect_checks("nothing", Catalogue())
     with pytest.raises(RecipeError, match=r"plugin bad 1\.0 is broken: ImportError: no"):
-        checks_of("bad", Catalogue(broken=(Broken(Provider("bad", "1.0"), "ImportError: no"),)))
+        collect_checks("bad", Catalogue(broken_plugins=(BrokenPlugin(Provider("bad", "1.0"), "ImportError: no"),)))
     with pytest.raises(RecipeError, match="module 'pytest' registers nothing"):
-        checks_of(pytest)
+        collect_checks(pytest)
 
 
 def test_known_failures_that_name_no_check_are_found(module):
     (record,) = module.zerokd_losses()
-    assert unknown_failures(Entry(record, Provider("mine"))) == ["misspelt"]
+    assert find_undefined_known_failures(CatalogueEntry(record, Provider("mine"))) == ["misspelt"]
 
 
 def test_a_component_is_tried_with_its_examples_or_with_what_it_requires(monkeypatch):
@@ -78,11 +80,11 @@ def test_a_component_is_tried_with_its_examples_or_with_what_it_requires(monkeyp
 
         ports = {"image": zerokd.Port("the image", grad=True)}
 
-    entry = Entry(zerokd.LossSpec("strict", target="a:B", summary="a test"), Provider("mine"))
+    entry = CatalogueEntry(zerokd.LossSpec("strict", target="a:B", summary="a test"), Provider("mine"))
     monkeypatch.setattr("zerokd.testing.kit.load_component", lambda _: Strict)
-    assert [one.options for one in subjects_of(entry)] == [{"level": 2.0}]
+    assert [one.options for one in make_subjects(entry)] == [{"level": 2.0}]
     Strict.examples = ({"level": 3.0}, {"level": 4.0})
-    assert [str(one) for one in subjects_of(entry)] == ["strict(level=3.0)", "strict(level=4.0)"]
+    assert [str(one) for one in make_subjects(entry)] == ["strict(level=3.0)", "strict(level=4.0)"]
 
 
 def test_conformance_is_one_parametrised_call(module):

@@ -7,7 +7,7 @@ from torch import nn
 
 import zerokd
 from tests.testing.planted import failing
-from zerokd.testing.kit import rules_of
+from zerokd.testing.kit import rules_for_kind
 
 DOC = """Rewards a prediction that equals its target, with a smooth absolute value.
 
@@ -282,7 +282,7 @@ def test_a_good_loss_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in rules_of("losses")} - set(PLANTED) == {"summary"}
+    assert {one.name for one in rules_for_kind("losses")} - set(PLANTED) == {"summary"}
 
 
 @pytest.mark.parametrize("name", PLANTED)

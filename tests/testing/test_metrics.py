@@ -6,7 +6,7 @@ import torch
 import zerokd
 from tests.testing.planted import failing
 from zerokd.testing import metrics
-from zerokd.testing.kit import RULES
+from zerokd.testing.kit import RULES_BY_KIND
 
 DOC = """How near an image is to another.
 
@@ -59,7 +59,7 @@ def test_a_good_metric_passes_everything():
 
 def test_every_rule_of_its_own_has_its_defect():
     assert {one.name for one in metrics.RULES} == set(PLANTED)
-    assert set(metrics.RULES) <= set(RULES["metrics"])
+    assert set(metrics.RULES) <= set(RULES_BY_KIND["metrics"])
 
 
 @pytest.mark.parametrize("name", PLANTED)

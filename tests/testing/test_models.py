@@ -6,7 +6,7 @@ from torch import nn
 
 import zerokd
 from tests.testing.planted import failing
-from zerokd.testing.kit import RULES
+from zerokd.testing.kit import RULES_BY_KIND
 
 DOC = "One layer that brightens.\n\nSource: none; for tests.\n"
 
@@ -168,7 +168,7 @@ def test_a_good_model_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES["models"]} == set(PLANTED)
+    assert {one.name for one in RULES_BY_KIND["models"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)

@@ -10,7 +10,7 @@ import torch
 
 import zerokd
 from tests.testing.planted import failing
-from zerokd.testing.kit import RULES
+from zerokd.testing.kit import RULES_BY_KIND
 
 
 class Good(zerokd.Observer):
@@ -67,7 +67,7 @@ def test_a_good_observer_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES["observers"]} == set(PLANTED)
+    assert {one.name for one in RULES_BY_KIND["observers"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)

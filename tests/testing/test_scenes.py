@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from zerokd.testing.inputs import noise
-from zerokd.testing.scenes import CORRUPTIONS, EXTREMES, SCENES, STRENGTHS
+from zerokd.testing.scenes import CORRUPTIONS, EXTREME_IMAGES, SCENES, STRENGTHS
 
 IMAGE = noise((2, 3, 8, 8))
 
 
-@pytest.mark.parametrize("make", [*SCENES.values(), *EXTREMES.values()])
+@pytest.mark.parametrize("make", [*SCENES.values(), *EXTREME_IMAGES.values()])
 def test_every_scene_is_an_image(make):
     made = make(IMAGE)
     assert made.shape == IMAGE.shape

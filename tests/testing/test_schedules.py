@@ -5,7 +5,7 @@ import pytest
 
 import zerokd
 from tests.testing.planted import failing
-from zerokd.testing.kit import RULES
+from zerokd.testing.kit import RULES_BY_KIND
 
 
 class Good(zerokd.Schedule):
@@ -36,7 +36,7 @@ def test_a_good_schedule_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES["schedules"]} == set(PLANTED)
+    assert {one.name for one in RULES_BY_KIND["schedules"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)

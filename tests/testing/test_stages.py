@@ -5,7 +5,7 @@ import torch
 
 import zerokd
 from tests.testing.planted import failing
-from zerokd.testing.kit import RULES
+from zerokd.testing.kit import RULES_BY_KIND
 
 DOC = "A test.\n\nSource: none.\n"
 
@@ -30,7 +30,7 @@ def test_a_good_stage_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES["stages"]} == set(PLANTED)
+    assert {one.name for one in RULES_BY_KIND["stages"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)

@@ -2,27 +2,34 @@
 
 import torch
 
-from zerokd.training.batches import batches, generator, seed_draws, seed_of, split, to_float
+from zerokd.training.batches import (
+    create_generator,
+    derive_seed,
+    iterate_batches,
+    seed_global_generators,
+    split_held_out,
+    to_float_batch,
+)
 
 CPU = torch.device("cpu")
 
 
 def lows(components, seed=0, number=0, indices=(0, 1, 2, 3, 4)):
     phase = components.phases[number]
-    return list(batches(components.data, list(indices), phase, seed, CPU))
+    return list(iterate_batches(components.data, list(indices), phase, seed, CPU))
 
 
 def test_a_generator_depends_on_its_key_alone():
-    first = torch.rand(3, generator=generator(1, "pretrain", 2))
+    first = torch.rand(3, generator=create_generator(1, "pretrain", 2))
     torch.rand(100)
-    assert torch.equal(first, torch.rand(3, generator=generator(1, "pretrain", 2)))
-    assert not torch.equal(first, torch.rand(3, generator=generator(1, "pretrain", 3)))
+    assert torch.equal(first, torch.rand(3, generator=create_generator(1, "pretrain", 2)))
+    assert not torch.equal(first, torch.rand(3, generator=create_generator(1, "pretrain", 3)))
 
 
 def test_draws_without_a_generator_are_those_that_pytorch_makes_of_the_seed():
-    seed_draws(CPU, 1, "pretrain", 2)
+    seed_global_generators(CPU, 1, "pretrain", 2)
     found = torch.rand(3)
-    torch.manual_seed(seed_of(1, "pretrain", 2))
+    torch.manual_seed(derive_seed(1, "pretrain", 2))
     assert torch.equal(found, torch.rand(3))
 
 
@@ -58,7 +65,7 @@ def test_gamma_is_drawn_per_image_within_its_range(build):
 def test_distillation_sees_the_images_as_they_are(build):
     components = build("stages.distill.batch=5")
     (batch,) = lows(components, number=1)
-    originals = {components.data.name(i): to_float([components.data[i]], CPU)[0] for i in range(6)}
+    originals = {components.data.name(i): to_float_batch([components.data[i]], CPU)[0] for i in range(6)}
     assert all(torch.equal(image, originals[name]) for image, name in zip(batch.low, batch.names, strict=True))
 
 
@@ -76,18 +83,18 @@ class Names:
 
 
 def test_the_split_has_the_size_asked_for_and_shares_nothing():
-    training, held_out = split(Names([f"{i}.png" for i in range(50)]), 0.1)
+    training, held_out = split_held_out(Names([f"{i}.png" for i in range(50)]), 0.1)
     assert (len(training), len(held_out)) == (45, 5)
     assert not set(training) & set(held_out)
 
 
 def test_one_photo_more_moves_at_most_one_other_across():
     names = [f"{i}.png" for i in range(50)]
-    before = {names[i] for i in split(Names(names), 0.1)[1]}
+    before = {names[i] for i in split_held_out(Names(names), 0.1)[1]}
     more = [*names, "new.png"]
-    after = {more[i] for i in split(Names(more), 0.1)[1]}
+    after = {more[i] for i in split_held_out(Names(more), 0.1)[1]}
     assert len(before & after) >= len(before) - 1
 
 
 def test_a_single_image_trains():
-    assert split(Names(["only.png"]), 0.5) == ([0], [])
+    assert split_held_out(Names(["only.png"]), 0.5) == ([0], [])

@@ -11,7 +11,7 @@ from torch import nn
 from zerokd.errors import RecipeError
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
-from zerokd.training.device import choose_device, layout
+from zerokd.training.device import choose_device, choose_memory_format
 
 FRESH = """
 import resource, sys, torch
@@ -96,7 +96,7 @@ def test_an_unknown_device_is_refused():
 
 
 def test_channels_lie_together_in_wide_networks_alone():
-    assert layout(NanoDce()) is torch.contiguous_format
-    assert layout(NanoDce(width=16)) is torch.channels_last
-    assert layout(ZeroDcePp()) is torch.channels_last
-    assert layout(nn.Linear(64, 64)) is torch.contiguous_format
+    assert choose_memory_format(NanoDce()) is torch.contiguous_format
+    assert choose_memory_format(NanoDce(width=16)) is torch.channels_last
+    assert choose_memory_format(ZeroDcePp()) is torch.channels_last
+    assert choose_memory_format(nn.Linear(64, 64)) is torch.contiguous_format

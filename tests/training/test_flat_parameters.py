@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from zerokd.training.flat_parameters import Flat, flattened
+from zerokd.training.flat_parameters import FlatParameters, flatten_parameters
 
 
 def network():
@@ -15,7 +15,7 @@ def network():
 def test_values_shapes_and_layouts_stay_and_one_tensor_holds_them_all():
     net = network().to(memory_format=torch.channels_last)
     before = {name: (one.clone(), one.stride()) for name, one in net.named_parameters()}
-    flat = Flat(list(net.parameters()))
+    flat = FlatParameters(list(net.parameters()))
     for name, one in net.named_parameters():
         assert torch.equal(one, before[name][0])
         assert one.stride() == before[name][1]
@@ -27,7 +27,7 @@ def test_values_shapes_and_layouts_stay_and_one_tensor_holds_them_all():
 
 def test_gradients_add_up_in_it_and_are_those_of_plain_parameters():
     plain, laid = network(), network()
-    flat = Flat(list(laid.parameters()))
+    flat = FlatParameters(list(laid.parameters()))
     for seed in range(2):
         x = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
         for net in (plain, laid):
@@ -39,7 +39,7 @@ def test_gradients_add_up_in_it_and_are_those_of_plain_parameters():
 @pytest.mark.parametrize("decay", [0.0, 0.1])
 def test_adam_on_it_is_adam_on_each(decay):
     plain, laid = network(), network()
-    flat = Flat(list(laid.parameters()))
+    flat = FlatParameters(list(laid.parameters()))
     optimizers = [
         torch.optim.Adam(plain.parameters(), lr=1e-2, weight_decay=decay, foreach=False),
         torch.optim.Adam([flat.values], lr=1e-2, weight_decay=decay, fused=True),
@@ -56,8 +56,8 @@ def test_adam_on_it_is_adam_on_each(decay):
 
 def test_each_type_has_its_own():
     parameters = [nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(3, dtype=torch.float64))]
-    assert [(one.values.dtype, one.values.numel()) for one in flattened(parameters)] == [
+    assert [(one.values.dtype, one.values.numel()) for one in flatten_parameters(parameters)] == [
         (torch.float32, 2),
         (torch.float64, 3),
     ]
-    assert flattened([]) == []
+    assert flatten_parameters([]) == []

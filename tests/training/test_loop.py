@@ -10,12 +10,12 @@ from attrs import evolve
 import zerokd
 from zerokd.errors import NumericError
 from zerokd.proof.probe import probe
-from zerokd.training.batches import batches
+from zerokd.training.batches import iterate_batches
 from zerokd.training.loop import train
-from zerokd.training.nonfinite_policy import Guard
-from zerokd.training.state import Training
-from zerokd.training.step import stepper
-from zerokd.training.step_log import Metrics
+from zerokd.training.nonfinite_policy import NonFinitePolicy
+from zerokd.training.state import StageState
+from zerokd.training.step import build_accumulator
+from zerokd.training.step_log import StepLog
 
 CPU = torch.device("cpu")
 INDICES = [0, 1, 2, 3]
@@ -26,9 +26,9 @@ def run(components, number=0, poison=None):
     objective = probe(phase, components, torch.rand(2, 3, 32, 32))
     if poison:
         objective.losses["pretraining/smoothness"].forward = poison
-    with Metrics(phase, objective, io.StringIO()) as metrics:
-        one = stepper(phase, objective, components, torch.rand(2, 3, 32, 32), len(INDICES))
-        train(Training(phase, objective, components), one, components, INDICES, metrics, Guard(0))
+    with StepLog(phase, objective, io.StringIO()) as metrics:
+        one = build_accumulator(phase, objective, components, torch.rand(2, 3, 32, 32), len(INDICES))
+        train(StageState(phase, objective, components), one, components, INDICES, metrics, NonFinitePolicy(0))
     return components.student
 
 
@@ -42,7 +42,7 @@ def test_two_steps_equal_adam_written_out(build):
     first = [torch.zeros_like(one) for one in parameters]
     second = [torch.zeros_like(one) for one in parameters]
     rates = [5e-3, 1e-7 + (5e-3 - 1e-7) * 0.5]  # cosine over two steps: the start, and half way
-    for step, batch in enumerate(batches(twin.data, INDICES, twin.phases[0], 0, CPU), 1):
+    for step, batch in enumerate(iterate_batches(twin.data, INDICES, twin.phases[0], 0, CPU), 1):
         gradients = torch.autograd.grad(objective({"low": batch.low}).total, parameters)
         norm = torch.cat([one.flatten() for one in gradients]).norm()
         scale = min(1.0, 0.1 / (float(norm) + 1e-6))
@@ -71,12 +71,12 @@ def test_the_average_starts_at_the_student_and_follows_it_by_its_decay(build):
     average, student = components.averages["ema"], components.student
     torch.nn.init.ones_(student.e_conv1.point_conv.bias)
     phase = components.phases[1]
-    training = Training(phase, probe(phase, components, torch.rand(2, 3, 32, 32)), components)
+    training = StageState(phase, probe(phase, components, torch.rand(2, 3, 32, 32)), components)
     assert torch.equal(average.model.e_conv1.point_conv.bias, student.e_conv1.point_conv.bias)
     torch.nn.init.constant_(student.e_conv1.point_conv.bias, 5.0)
-    training.descend(0)  # the stored gradient is 0, so the student stays
+    training.optimizer_step(0)  # the stored gradient is 0, so the student stays
     torch.testing.assert_close(average.model.e_conv1.point_conv.bias, torch.full((4,), 2.0))
-    training.descend(1)
+    training.optimizer_step(1)
     torch.testing.assert_close(average.model.e_conv1.point_conv.bias, torch.full((4,), 2.75))
 
 
@@ -124,8 +124,8 @@ class Recorded(zerokd.Aggregator):
 
 def aggregating(components, aggregator, number=0):
     phases = list(components.phases)
-    phases[number] = evolve(phases[number], aggregator=aggregator, aggregate="mine")
-    return evolve(components, phases=tuple(phases))
+    phases[number] = evolve(phases[number], aggregator=aggregator, aggregator_name="mine")
+    return evolve(components, stages=tuple(phases))
 
 
 def test_an_aggregator_gets_a_row_for_each_term_that_weighs_and_is_followed(build):

@@ -14,21 +14,21 @@ from tests import command
 from zerokd.errors import NumericError
 from zerokd.files.weights import read_weights, write_weights
 from zerokd.losses.mse import mse
-from zerokd.objective.objective import Evaluation
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.overrides import override
-from zerokd.recipe.build.resolver import resolve
-from zerokd.recipe.schema.recipe import validate
+from zerokd.objective.objective import ObjectiveResult
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.overrides import apply_settings
+from zerokd.recipe.build.resolver import resolve_recipe
+from zerokd.recipe.schema.recipe import validate_recipe
 from zerokd.recipe.toml.document import read_document
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import Progress
-from zerokd.run.session import account, execute, prepare
+from zerokd.run.session import build_run_record, execute, prepare_run
 from zerokd.training.batches import Batch
 from zerokd.training.loop import train
-from zerokd.training.nonfinite import SHOWN_IMAGES, Finding, NotFiniteError, explain
-from zerokd.training.nonfinite_policy import Guard
-from zerokd.training.state import Training
-from zerokd.training.step_log import Metrics
+from zerokd.training.nonfinite import MAX_SHOWN_IMAGES, NonFiniteValue, NotFiniteError, diagnose_nonfinite
+from zerokd.training.nonfinite_policy import NonFinitePolicy
+from zerokd.training.state import StageState
+from zerokd.training.step_log import StepLog
 
 PLUGIN = '''
 import torch
@@ -182,9 +182,11 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture
 def plan(here):
     def plan(*settings):
-        document = override(read_document(here / "fault.toml"), list(settings))
-        components = resolve(validate(document), document, discover([here / "faults.py"], strict=True))
-        return prepare(components, torch.device("cpu"))
+        document = apply_settings(read_document(here / "fault.toml"), list(settings))
+        components = resolve_recipe(
+            validate_recipe(document), document, discover_plugins([here / "faults.py"], strict=True)
+        )
+        return prepare_run(components, torch.device("cpu"))
 
     return plan
 
@@ -198,12 +200,12 @@ def states_of(plan):
         if line["kind"] == "step":
             states.append({name: value.clone() for name, value in student.state_dict().items()})
 
-    training = Training(phase, plan.objectives[0], plan.components)
+    training = StageState(phase, plan.objectives[0], plan.components)
     with (
         pytest.raises(NotFiniteError) as caught,
-        Metrics(phase, plan.objectives[0], io.StringIO(), (watch,)) as metrics,
+        StepLog(phase, plan.objectives[0], io.StringIO(), (watch,)) as metrics,
     ):
-        train(training, plan.steppers[0], plan.components, plan.training, metrics, Guard(0))
+        train(training, plan.steppers[0], plan.components, plan.training, metrics, NonFinitePolicy(0))
     return states, caught.value.failure
 
 
@@ -298,7 +300,7 @@ def test_looking_for_the_cause_changes_nothing(plan):
     stored = [one.grad.clone() for one in student.parameters()]
     before = {name: value.clone() for name, value in student.state_dict().items()}
     state = torch.get_rng_state()
-    failure = explain(phase, objective, Batch(3, low, ("a", "b")), 7, evaluation, student)
+    failure = diagnose_nonfinite(phase, objective, Batch(3, low, ("a", "b")), 7, evaluation, student)
     assert torch.equal(state, torch.get_rng_state())
     assert same(before, student.state_dict())
     assert all(torch.equal(one.grad, kept) for one, kept in zip(student.parameters(), stored, strict=True))
@@ -315,7 +317,7 @@ def test_a_sum_that_overflows_is_told_as_such(plan):
     states, failure = states_of(plan)
     assert len(states) == 1
     assert not failure.terms
-    assert "their weighted sum, or its norm, is not" in str(failure.problem())
+    assert "their weighted sum, or its norm, is not" in str(failure.to_problem())
 
 
 @pytest.mark.parametrize(
@@ -326,8 +328,10 @@ def test_a_component_that_fails_when_asked_again_does_not_hide_the_fault(plan, m
     monkeypatch.setattr("zerokd.objective.graph.Graph.compute", lambda self, *_: (_ for _ in ()).throw(fault))
     values = {"distillation.enhanced": torch.ones(2), "distillation.fault": torch.tensor([1.0, math.inf])}
     batch = Batch(0, torch.zeros(2, 3, 32, 32), ("a", "b"))
-    evaluation = Evaluation(torch.tensor(math.inf), values, dict.fromkeys(values, 1.0))
-    failure = explain(plan.components.phases[0], plan.objectives[0], batch, 1, evaluation, plan.components.student)
+    evaluation = ObjectiveResult(torch.tensor(math.inf), values, dict.fromkeys(values, 1.0))
+    failure = diagnose_nonfinite(
+        plan.components.phases[0], plan.objectives[0], batch, 1, evaluation, plan.components.student
+    )
     assert [(one.name, one.what, one.images) for one in failure.terms] == [("distillation.fault", "values", ("b",))]
     assert failure.note == f"computing the step again{told}"
     assert failure.as_json()["values"]["distillation.fault"] == [1.0, "inf"]
@@ -340,7 +344,7 @@ def test_a_folder_that_cannot_be_written_does_not_hide_the_fault(plan, tmp_path,
     plan, folder = plan(VALUE), RunFolder.create("fault", tmp_path / "run")
     monkeypatch.setattr("zerokd.training.nonfinite.write_weights", full)
     with pytest.raises(NumericError) as caught:
-        execute(plan, folder, {}, account(plan), Progress(Console(quiet=True)))
+        execute(plan, folder, {}, build_run_record(plan), Progress(Console(quiet=True)))
     assert "values not finite: distillation.fault, on night/black" in str(caught.value)
     assert "nothing could be kept" in str(caught.value)
     assert "No space left on device" in str(caught.value)
@@ -349,7 +353,7 @@ def test_a_folder_that_cannot_be_written_does_not_hide_the_fault(plan, tmp_path,
 def test_a_monitored_term_is_told_of_once_and_stops_nothing(plan, tmp_path):
     plan = plan('terms.distillation.watched={use="faulty_value", monitor=true}', "stages.distill.epochs=3")
     folder, file = RunFolder.create("fault", tmp_path / "run"), io.StringIO()
-    execute(plan, folder, {}, account(plan), Progress(Console(file=file, width=200)))
+    execute(plan, folder, {}, build_run_record(plan), Progress(Console(file=file, width=200)))
     told = f"distill: monitored term distillation.watched is not finite, first at step {STEP}; it trains nothing"
     assert file.getvalue().count("not finite") == file.getvalue().count(told) == 1
     assert folder.student.exists()
@@ -358,9 +362,9 @@ def test_a_monitored_term_is_told_of_once_and_stops_nothing(plan, tmp_path):
 
 def test_a_long_list_of_images_is_cut(plan):
     _, failure = states_of(plan(VALUE))
-    names = tuple(f"night/{number}" for number in range(SHOWN_IMAGES + 2))
-    many = evolve(failure, terms=(Finding("a.b", "values", names),))
-    assert "values not finite: a.b, on night/0, night/1, night/2, night/3 and 2 more" in str(many.problem())
+    names = tuple(f"night/{number}" for number in range(MAX_SHOWN_IMAGES + 2))
+    many = evolve(failure, terms=(NonFiniteValue("a.b", "values", names),))
+    assert "values not finite: a.b, on night/0, night/1, night/2, night/3 and 2 more" in str(many.to_problem())
 
 
 @pytest.mark.parametrize("setting", [VALUE, GRADIENT])

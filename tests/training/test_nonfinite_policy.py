@@ -9,31 +9,31 @@ from rich.console import Console
 from zerokd.errors import NumericError
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import Progress
-from zerokd.run.session import account, execute, prepare
+from zerokd.run.session import build_run_record, execute, prepare_run
 from zerokd.training.batches import Batch
-from zerokd.training.nonfinite import Failure, NotFiniteError
-from zerokd.training.nonfinite_policy import Guard
+from zerokd.training.nonfinite import NonFiniteStep, NotFiniteError
+from zerokd.training.nonfinite_policy import NonFinitePolicy
 
-FAILURE = Failure("pretrain", 1, 0, Batch(0, torch.zeros(1, 3, 8, 8), ("a",)), {})
+FAILURE = NonFiniteStep("pretrain", 1, 0, Batch(0, torch.zeros(1, 3, 8, 8), ("a",)), {})
 
 
 def test_none_may_be_left_out_by_default():
     with pytest.raises(NotFiniteError):
-        Guard(0).leave_out(FAILURE)
+        NonFinitePolicy(0).skip_step(FAILURE)
 
 
 def test_the_cap_holds():
-    guard = Guard(2)
-    guard.leave_out(FAILURE)
-    guard.leave_out(FAILURE)
-    assert guard.skipped == 2
+    guard = NonFinitePolicy(2)
+    guard.skip_step(FAILURE)
+    guard.skip_step(FAILURE)
+    assert guard.skipped_steps == 2
     with pytest.raises(NotFiniteError):
-        guard.leave_out(FAILURE)
+        guard.skip_step(FAILURE)
 
 
 def poisoned(build, *settings, steps):
     """A plan whose smoothness is NaN at some of its first stage's steps, counted from 1."""
-    plan = prepare(build("stages.pretrain.epochs=3", *settings), torch.device("cpu"))
+    plan = prepare_run(build("stages.pretrain.epochs=3", *settings), torch.device("cpu"))
     loss, calls = plan.objectives[0].losses["pretraining/smoothness"], []
     real = loss.forward
 
@@ -49,7 +49,7 @@ def poisoned(build, *settings, steps):
 
 def run(plan, path):
     folder, console = RunFolder.create("paper", path), Console(record=True, width=300)
-    execute(plan, folder, {}, account(plan), Progress(console))
+    execute(plan, folder, {}, build_run_record(plan), Progress(console))
     return folder, console.export_text()
 
 
@@ -62,7 +62,7 @@ def test_a_step_that_is_left_out_changes_nothing_is_said_and_is_written(build, t
     assert skipped["terms"] == [{"name": "pretraining.smoothness", "what": "values", "images": skipped["images"]}]
     steps = [line["step"] for line in lines if line["kind"] == "step" and line["stage"] == "pretrain"]
     assert 2 not in steps
-    assert len(steps) == plan.components.phases[0].clock.steps - 1
+    assert len(steps) == plan.components.stages[0].clock.steps - 1
     assert json.loads(folder.manifest.read_text())["result"]["skipped_steps"] == 1
     assert "pretrain: step 2 was LEFT OUT, it is not finite: pretraining.smoothness" in said
     assert all(torch.isfinite(one).all() for one in plan.components.student.parameters())

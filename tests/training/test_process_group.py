@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from zerokd.training.process_group import Group, follows, local, most_of
+from zerokd.training.process_group import ProcessGroup, is_follower, max_images_per_process, resolve_local_device
 
 TOGETHER = """
 import os, sys, torch
@@ -30,29 +30,29 @@ with Group.joined(torch.device("cpu")) as group:
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 @pytest.mark.parametrize("count", [1, 2, 4, 7])
 def test_every_image_is_one_process_s_own(count, size, monkeypatch):
-    parts = [Group(rank, size).part(count) for rank in range(size)]
+    parts = [ProcessGroup(rank, size).get_slice(count) for rank in range(size)]
     assert [n for part in parts for n in range(count)[part]] == list(range(count))
     lengths = [part.stop - part.start for part in parts]
     assert max(lengths) - min(lengths) <= 1
     assert lengths[0] >= 1
-    assert Group(0, size).part(count, size - 1) == parts[-1]
+    assert ProcessGroup(0, size).get_slice(count, size - 1) == parts[-1]
     monkeypatch.setenv("WORLD_SIZE", str(size))
-    assert most_of(count) == max(lengths)
+    assert max_images_per_process(count) == max(lengths)
 
 
 def test_a_process_alone_is_a_group_of_one(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with Group.joined(torch.device("cpu")) as group:
+    with ProcessGroup.join(torch.device("cpu")) as group:
         assert (group.rank, group.size) == (0, 1)
 
 
 def test_who_leads_and_where_it_computes(monkeypatch):
     monkeypatch.delenv("RANK", raising=False)
-    assert not follows()
+    assert not is_follower()
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("LOCAL_RANK", "3")
-    assert follows()
-    assert [local(name) for name in ("cpu", "cuda", "cuda:0")] == ["cpu", "cuda:3", "cuda:0"]
+    assert is_follower()
+    assert [resolve_local_device(name) for name in ("cpu", "cuda", "cuda:0")] == ["cpu", "cuda:3", "cuda:0"]
 
 
 def test_orders_values_and_answers_reach_each_other(tmp_path):

@@ -7,12 +7,12 @@ from torch import nn
 
 from zerokd.errors import RecipeError
 from zerokd.proof.probe import probe
-from zerokd.recipe.schema.speed import Speed
+from zerokd.recipe.schema.speed import SpeedConfig
 from zerokd.stages.distillation import Distillation
-from zerokd.training.batches import batches
-from zerokd.training.compile.compiled_step import Program
-from zerokd.training.state import Training
-from zerokd.training.step import fitting, sees_batch, stepper
+from zerokd.training.batches import iterate_batches
+from zerokd.training.compile.compiled_step import CompiledStep
+from zerokd.training.state import StageState
+from zerokd.training.step import build_accumulator, default_micro_batch_size, depends_on_batch
 
 CPU = torch.device("cpu")
 LEFT_OUT = ("distillation.perceptual", "distillation.structure", "task.saturation", "task.color", "contrastive.ema")
@@ -24,14 +24,14 @@ def backward(build, at_once, *settings, apart=False):
     settings = ("stages.distill.batch=5", f"speed.images_at_once={at_once}", *settings)
     components = build(*settings)
     phase = components.phases[1]
-    batch = next(batches(components.data, [0, 1, 2, 3, 4], phase, 0, CPU))
+    batch = next(iterate_batches(components.data, [0, 1, 2, 3, 4], phase, 0, CPU))
     objective = probe(phase, components, batch.low[:3])
-    training = Training(phase, objective, components)
-    one = stepper(phase, objective, components, batch.low[:3], 5)
-    assert one.at_once == min(at_once, 5)
-    training.forget()
+    training = StageState(phase, objective, components)
+    one = build_accumulator(phase, objective, components, batch.low[:3], 5)
+    assert one.micro_batch_size == min(at_once, 5)
+    training.zero_grad()
     evaluation, gradients = one.backward(batch, 0, apart)
-    return evaluation, training.own[0].gradient.clone(), gradients
+    return evaluation, training.flat_student[0].gradient.clone(), gradients
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5])
@@ -52,10 +52,12 @@ def test_the_gradients_of_terms_add_up_too_and_to_the_stored_one(build):
 
 
 def test_as_many_images_as_suit_the_cache():
-    assert fitting(torch.empty(1, 3, 512, 512), 8) == 1
-    assert fitting(torch.empty(1, 3, 256, 256), 8) == 1
-    assert fitting(torch.empty(1, 3, 128, 128), 8) == 4
-    assert fitting(torch.empty(1, 3, 128, 128, device="meta"), 8) == 8  # any other device takes the batch
+    assert default_micro_batch_size(torch.empty(1, 3, 512, 512), 8) == 1
+    assert default_micro_batch_size(torch.empty(1, 3, 256, 256), 8) == 1
+    assert default_micro_batch_size(torch.empty(1, 3, 128, 128), 8) == 4
+    assert (
+        default_micro_batch_size(torch.empty(1, 3, 128, 128, device="meta"), 8) == 8
+    )  # any other device takes the batch
 
 
 class Darker(Distillation):
@@ -67,16 +69,16 @@ class Darker(Distillation):
 
 def test_what_is_frozen_sees_what_its_stage_shows(build):
     components = build("stages.distill.epochs=2", "stages.distill.batch=4")
-    phase = evolve(components.phases[1], stage=Darker())
-    batch = next(batches(components.data, [0, 1, 2, 3], phase, 0, CPU))
+    phase = evolve(components.phases[1], plugin=Darker())
+    batch = next(iterate_batches(components.data, [0, 1, 2, 3], phase, 0, CPU))
     objective = probe(phase, components, batch.low[:3])
-    training = Training(phase, objective, components)
-    training.forget()
-    one = stepper(phase, objective, components, batch.low[:3], 4)
-    evaluation, _ = one.backward(batch, 0, apart=False)
+    training = StageState(phase, objective, components)
+    training.zero_grad()
+    one = build_accumulator(phase, objective, components, batch.low[:3], 4)
+    evaluation, _ = one.backward(batch, 0, per_term=False)
     plain = objective({"low": batch.low * 0.5})
     torch.testing.assert_close(evaluation.total, plain.total.detach(), rtol=1e-5, atol=0)
-    assert one.targets.bytes_held() == 0  # who knows what it shows the next time
+    assert one.frozen_cache.memory_bytes() == 0  # who knows what it shows the next time
 
 
 class Normalised(nn.Module):
@@ -102,25 +104,25 @@ def test_a_student_that_sees_its_batch_gets_it_whole(layer, sees):
     student = Normalised(layer)
     state = {name: one.clone() for name, one in student.state_dict().items()}
     drawn = torch.random.get_rng_state()
-    assert sees_batch(student, torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))) is sees
+    assert depends_on_batch(student, torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))) is sees
     assert all(torch.equal(one, state[name]) for name, one in student.state_dict().items())
     assert torch.equal(drawn, torch.random.get_rng_state())
 
 
 def test_parts_that_the_student_does_not_allow_are_refused_when_asked_for(build, monkeypatch):
-    monkeypatch.setattr("zerokd.training.step.sees_batch", lambda student, sample: True)
+    monkeypatch.setattr("zerokd.training.step.depends_on_batch", lambda student, sample: True)
     components = build("stages.distill.batch=4", "speed.images_at_once=2")
     phase = components.phases[1]
     low = torch.rand(3, 3, 32, 32)
     objective = probe(phase, components, low)
     with pytest.raises(RecipeError, match="images_at_once is 2, and the student sees its batch as a whole"):
-        stepper(phase, objective, components, low, 4)
-    assert stepper(phase, objective, evolve(components, speed=Speed()), low, 4).at_once == 4
+        build_accumulator(phase, objective, components, low, 4)
+    assert build_accumulator(phase, objective, evolve(components, speed=SpeedConfig()), low, 4).micro_batch_size == 4
 
 
 def replay(monkeypatch):
     """Record steps as for a GPU, and run on the CPU what was recorded."""
-    monkeypatch.setattr("zerokd.training.step.replays", lambda speed, sample: True)
+    monkeypatch.setattr("zerokd.training.step.uses_cuda_graph", lambda speed, sample: True)
     monkeypatch.setattr("zerokd.training.compile.compiled_step.Replayed", lambda run, given, held: run)
 
 
@@ -129,7 +131,9 @@ def test_steps_that_are_recorded_are_those_that_are_not(build, monkeypatch, at_o
     plain, gradient, each = backward(build, at_once, *FEWER, apart=apart)
     replay(monkeypatch)
     calls = []
-    monkeypatch.setattr(Program, "__call__", lambda *given, plain=Program.__call__: (calls.append(1), plain(*given))[1])
+    monkeypatch.setattr(
+        CompiledStep, "__call__", lambda *given, plain=CompiledStep.__call__: (calls.append(1), plain(*given))[1]
+    )
     found, same, terms = backward(build, at_once, *FEWER, apart=apart)
     assert len(calls) == 5 // at_once  # what is left of a batch fits no program
     torch.testing.assert_close(found.total, plain.total, rtol=1e-5, atol=0)
@@ -146,9 +150,9 @@ def test_where_terms_are_measured_at_every_step_there_is_a_program_for_that_alon
     sample = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     counts = []
     for phase in components.phases:
-        made = stepper(phase, probe(phase, components, sample), components, sample, 6)
-        counts.append([bool(one.apart) for one in made.programs])
-        assert not made.without
+        made = build_accumulator(phase, probe(phase, components, sample), components, sample, 6)
+        counts.append([bool(one.per_term) for one in made.compiled_steps])
+        assert not made.compile_failures
     assert counts == [[False, True], [True]]
 
 
@@ -157,8 +161,8 @@ def test_what_cannot_be_recorded_is_said(build, monkeypatch):
     components = build("terms.distillation.perceptual.crop=16")
     phase = components.phases[1]
     sample = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    made = stepper(phase, probe(phase, components, sample), components, sample, 6)
-    first, second = made.without
+    made = build_accumulator(phase, probe(phase, components, sample), components, sample, 6)
+    first, second = made.compile_failures
     assert first.startswith("stage 'distill' cannot be replayed: ")
     assert second.startswith("steps of stage 'distill' that measure each term cannot be replayed: ")
-    assert not made.programs
+    assert not made.compiled_steps

@@ -9,10 +9,10 @@ import torch
 
 from zerokd.proof.probe import probe
 from zerokd.training.loop import train
-from zerokd.training.nonfinite_policy import Guard
-from zerokd.training.state import Training
-from zerokd.training.step import stepper
-from zerokd.training.step_log import Metrics
+from zerokd.training.nonfinite_policy import NonFinitePolicy
+from zerokd.training.state import StageState
+from zerokd.training.step import build_accumulator
+from zerokd.training.step_log import StepLog
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def lines(build):
     phase = components.phases[1]
     objective = probe(phase, components, torch.rand(2, 3, 32, 32))
     file, seen = io.StringIO(), []
-    with Metrics(phase, objective, file, (seen.append,)) as metrics:
-        one = stepper(phase, objective, components, torch.rand(2, 3, 32, 32), 3)
-        train(Training(phase, objective, components), one, components, [0, 1, 2], metrics, Guard(0))
+    with StepLog(phase, objective, file, (seen.append,)) as metrics:
+        one = build_accumulator(phase, objective, components, torch.rand(2, 3, 32, 32), 3)
+        train(StageState(phase, objective, components), one, components, [0, 1, 2], metrics, NonFinitePolicy(0))
     lines = [json.loads(line) for line in file.getvalue().splitlines()]
     assert lines == seen
     return lines
@@ -57,9 +57,9 @@ def trained(build, *settings):
     phase, file = components.phases[1], io.StringIO()
     generator = torch.Generator().manual_seed(0)
     objective = probe(phase, components, torch.rand(2, 3, 32, 32, generator=generator))
-    with Metrics(phase, objective, file) as metrics:
-        one = stepper(phase, objective, components, torch.rand(2, 3, 32, 32), 3)
-        train(Training(phase, objective, components), one, components, [0, 1, 2], metrics, Guard(0))
+    with StepLog(phase, objective, file) as metrics:
+        one = build_accumulator(phase, objective, components, torch.rand(2, 3, 32, 32), 3)
+        train(StageState(phase, objective, components), one, components, [0, 1, 2], metrics, NonFinitePolicy(0))
     return [json.loads(line) for line in file.getvalue().splitlines()], list(components.student.parameters())
 
 

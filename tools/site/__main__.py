@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tools.site.site import stale, write
+from tools.site.site import find_stale_pages, write_stale_pages
 from zerokd.errors import ZerokdError
 
 
@@ -17,7 +17,7 @@ from zerokd.errors import ZerokdError
 def main(check: bool, root: Path) -> None:
     """Write the pages of the site that are made from the code, and their part of mkdocs.yml."""
     try:
-        told = stale(root) if check else write(root)
+        told = find_stale_pages(root) if check else write_stale_pages(root)
     except ZerokdError as error:
         sys.exit(f"{error}")
     click.echo("\n".join(told) or "all pages are as they should be")

@@ -16,27 +16,27 @@ from PIL import Image
 from torch import Tensor
 
 import zerokd
-from tools.site.site import PICTURES, first_party
+from tools.site.site import LOSS_PICTURES_FOLDER, find_first_party_entries
 from zerokd.data.dead_leaves import DeadLeaves
-from zerokd.describe.snippet import snippet
+from zerokd.describe.snippet import format_snippet
 from zerokd.objective.graph import Graph
 from zerokd.objective.objective import Objective
-from zerokd.plugin.catalogue import Catalogue, Entry
+from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
 from zerokd.plugin.loading import load_component
 from zerokd.recipe.build.components import Components
-from zerokd.recipe.build.resolver import resolve
-from zerokd.recipe.schema.recipe import validate
+from zerokd.recipe.build.resolver import resolve_recipe
+from zerokd.recipe.schema.recipe import validate_recipe
 from zerokd.recipe.toml.document import parse_document
-from zerokd.recipe.toml.format import value_text
-from zerokd.training.batches import batches, to_float
-from zerokd.training.state import Training
+from zerokd.recipe.toml.format import format_toml_value
+from zerokd.training.batches import iterate_batches, to_float_batch
+from zerokd.training.state import StageState
 
-STEPS, BATCH, SIDE = 300, 4, 128
-SHOWN, SHOWN_SEED, SHOWN_SIDE = (21, 1), 7, 176  # scenes that nothing here is trained on
-FIRST, IN_FRONT = Path("docs/pictures/before_after.webp"), (0, 21, 30, 1)  # the site's first picture
-GAP, QUALITY = 4, 75  # pixels between two pictures; of WebP
-OTHERS = ("illumination", "zerokd-retinex:retinex")  # an output that the student lacks, and a model that has it
-RECIPE = """
+STEPS, BATCH_SIZE, IMAGE_SIZE = 300, 4, 128
+SHOWN_SCENES, SHOWN_SEED, SHOWN_SIZE = (21, 1), 7, 176  # scenes that nothing here is trained on
+FRONT_PICTURE, FRONT_SCENES = Path("docs/pictures/before_after.webp"), (0, 21, 30, 1)  # the site's first picture
+SHEET_GAP, WEBP_QUALITY = 4, 75  # pixels between two pictures; of WebP
+ILLUMINATION_STUDENT = ("illumination", "zerokd-retinex:retinex")  # an output that the student lacks, and a model that has it
+RECIPE_TEMPLATE = """
 name = "alone"
 run = ["alone"]
 data = {{ use = "dead_leaves", size = {side}, count = {count}, lit = 0.3, held_out = 0.0 }}
@@ -48,63 +48,63 @@ ema = {{ average_of = "student" }}
 """
 
 
-def recipe_text(entry: Entry, student: Path, vgg: str) -> str:
+def build_recipe_text(entry: CatalogueEntry, student: Path, vgg: str) -> str:
     """A recipe of one term, the one that the component's page shows, and of a trained student to start from."""
     loss: Any = load_component(entry)
-    term = snippet(entry, loss)
+    term = format_snippet(entry, loss)
     read = " ".join([term, *(port.default or "" for port in loss.ports.values())])
     group = term.removeprefix("[terms.").split(".")[0]
-    use = {"use": "nano_dce", "weights": str(student)} if f"student.{OTHERS[0]}" not in read else {"use": OTHERS[1]}
-    head = RECIPE.format(
-        side=SIDE,
-        count=BATCH * STEPS,
-        batch=BATCH,
-        student=value_text(use),
+    use = {"use": "nano_dce", "weights": str(student)} if f"student.{ILLUMINATION_STUDENT[0]}" not in read else {"use": ILLUMINATION_STUDENT[1]}
+    head = RECIPE_TEMPLATE.format(
+        side=IMAGE_SIZE,
+        count=BATCH_SIZE * STEPS,
+        batch=BATCH_SIZE,
+        student=format_toml_value(use),
         stage="self_supervised" if group == "task" else "distillation",
         group=group,
     )
-    return head + term + (f"weights = {value_text(vgg)}\n" if entry.spec.name == "vgg_perceptual" else "")
+    return head + term + (f"weights = {format_toml_value(vgg)}\n" if entry.spec.name == "vgg_perceptual" else "")
 
 
-def train_alone(text: str, catalogue: Catalogue) -> tuple[Tensor, Tensor, Tensor]:
+def train_single_loss(text: str, catalogue: Catalogue) -> tuple[Tensor, Tensor, Tensor]:
     """Scenes (N, 3, H, W), and what the student makes of them before and after descending the recipe's only stage."""
     document = parse_document(text, "alone.toml")
-    components = resolve(validate(document), document, catalogue)
-    low = scenes(SHOWN)
-    before = _enhanced(components, low)
-    (phase,) = components.phases
-    training = Training(phase, Objective(phase, Graph(phase, components)), components)
+    components = resolve_recipe(validate_recipe(document), document, catalogue)
+    low = generate_scenes(SHOWN_SCENES)
+    before = _enhance(components, low)
+    (phase,) = components.stages
+    training = StageState(phase, Objective(phase, Graph(phase, components)), components)
     order = list(range(len(components.data)))
-    for step, batch in enumerate(batches(components.data, order, phase, components.seed, low.device)):
-        training.forget()
-        training.objective(phase.stage.inputs(batch.low), step).total.backward()
-        training.clip()
-        training.descend(step)
-    return low, before, _enhanced(components, low)
+    for step, batch in enumerate(iterate_batches(components.data, order, phase, components.seed, low.device)):
+        training.zero_grad()
+        training.objective(phase.plugin.inputs(batch.low), step).total.backward()
+        training.clip_grad_norm()
+        training.optimizer_step(step)
+    return low, before, _enhance(components, low)
 
 
-def scenes(indices: tuple[int, ...]) -> Tensor:
+def generate_scenes(indices: tuple[int, ...]) -> Tensor:
     """Generated scenes (N, 3, H, W) as they are."""
-    source = DeadLeaves(count=max(indices) + 1, size=SHOWN_SIDE, seed=SHOWN_SEED)
-    return to_float([source[index] for index in indices], torch.device("cpu"))
+    source = DeadLeaves(count=max(indices) + 1, size=SHOWN_SIZE, seed=SHOWN_SEED)
+    return to_float_batch([source[index] for index in indices], torch.device("cpu"))
 
 
 @torch.no_grad()
-def _enhanced(components: Components, low: Tensor) -> Tensor:
+def _enhance(components: Components, low: Tensor) -> Tensor:
     enhanced: Tensor = components.student.eval()(low)["enhanced"]
     components.student.train()
     return enhanced
 
 
-def sheet(columns: tuple[Tensor, ...]) -> Image.Image:
+def draw_sheet(columns: tuple[Tensor, ...]) -> Image.Image:
     """A row a scene, a column a batch, on nothing."""
     count, side = len(columns[0]), columns[0].shape[-1]
-    size = [number * (side + GAP) - GAP for number in (len(columns), count)]
+    size = [number * (side + SHEET_GAP) - SHEET_GAP for number in (len(columns), count)]
     made = Image.new("RGBA", (size[0], size[1]))
     for left, batch in enumerate(columns):
         for top, image in enumerate(batch):
             pixels = (255 * image).round().byte().permute(1, 2, 0).numpy()
-            made.paste(Image.fromarray(pixels), (left * (side + GAP), top * (side + GAP)))
+            made.paste(Image.fromarray(pixels), (left * (side + SHEET_GAP), top * (side + SHEET_GAP)))
     return made
 
 
@@ -115,18 +115,18 @@ def sheet(columns: tuple[Tensor, ...]) -> Image.Image:
 def main(names: tuple[str, ...], vgg: str, root: Path) -> None:
     """Draw the losses of these NAMES for their pages; without any, all of them and the site's first picture."""
     torch.set_num_threads(1)
-    entries = first_party(root)
-    (root / PICTURES).mkdir(parents=True, exist_ok=True)
+    entries = find_first_party_entries(root)
+    (root / LOSS_PICTURES_FOLDER).mkdir(parents=True, exist_ok=True)
     if not names:
-        low = scenes(IN_FRONT)
+        low = generate_scenes(FRONT_SCENES)
         pairs = zip(low, zerokd.load()(low), strict=True)
-        sheet(tuple(torch.stack(pair) for pair in pairs)).save(root / FIRST, quality=QUALITY, method=6)
+        draw_sheet(tuple(torch.stack(pair) for pair in pairs)).save(root / FRONT_PICTURE, quality=WEBP_QUALITY, method=6)
     with as_file(files("zerokd.assets") / "nano_dce.safetensors") as student:
         for entry in entries:
             if entry.spec.kind == "losses" and (not names or entry.spec.name in names):
-                columns = train_alone(recipe_text(entry, student, vgg), Catalogue(tuple(entries)))
-                path = root / PICTURES / f"{entry.spec.name}.webp"
-                sheet(columns).save(path, quality=QUALITY, method=6)
+                columns = train_single_loss(build_recipe_text(entry, student, vgg), Catalogue(tuple(entries)))
+                path = root / LOSS_PICTURES_FOLDER / f"{entry.spec.name}.webp"
+                draw_sheet(columns).save(path, quality=WEBP_QUALITY, method=6)
                 click.echo(f"{path}: mean {columns[1].mean():.3f} became {columns[2].mean():.3f}")
 
 

@@ -7,28 +7,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.site.markdown import code, page, table
-from zerokd.plugin.catalogue import Entry
+from tools.site.markdown import inline_code, build_page, build_table
+from zerokd.plugin.catalogue import CatalogueEntry
 from zerokd.plugin.loading import load_component
 from zerokd.plugin.specs import KINDS, SINGULAR
 
-FILTER = '<div class="filter"></div>'
+FILTER_HTML = '<div class="filter"></div>'
 
 
-def path_of(entry: Entry) -> str:
+def component_page_path(entry: CatalogueEntry) -> str:
     """A component's page, from the folder of all of them."""
     return f"{entry.spec.kind}/{entry.spec.name}.md"
 
 
-def index_page(entries: Sequence[Entry], used: dict[tuple[str, str], list[str]]) -> str:
+def index_page(entries: Sequence[CatalogueEntry], recipe_names: dict[tuple[str, str], list[str]]) -> str:
     """Every component in one table; ``used`` has the recipes of each, by its kind and qualified name."""
     rows = [
         (
-            f"[{one.spec.name}]({path_of(one)})",
+            f"[{one.spec.name}]({component_page_path(one)})",
             SINGULAR[one.spec.kind],
             one.spec.summary,
-            _reads(one),
-            ", ".join(used[one.spec.kind, one.qualified]),
+            _list_gradient_ports(one),
+            ", ".join(recipe_names[one.spec.kind, one.qualified_name]),
             one.provider.name,
         )
         for one in entries
@@ -39,48 +39,48 @@ def index_page(entries: Sequence[Entry], used: dict[tuple[str, str], list[str]])
         "like these in the terminal."
     )
     head = ("name", "kind", "summary", "gradient through", "recipes", "by")
-    return "---\nhide: [toc]\n---\n\n" + page("# Components", told, FILTER, table(head, rows))
+    return "---\nhide: [toc]\n---\n\n" + build_page("# Components", told, FILTER_HTML, build_table(head, rows))
 
 
-def packages(root: Path) -> dict[str, Any]:
+def read_packages(root: Path) -> dict[str, Any]:
     """What the pyproject.toml of each package below plugins/ says of it, by its name."""
     files = sorted(root.glob("plugins/*/pyproject.toml"))
     return {path.parent.name: tomllib.loads(path.read_text(encoding="utf-8"))["project"] for path in files}
 
 
-def packages_page(entries: Sequence[Entry], root: Path) -> str:
+def packages_page(entries: Sequence[CatalogueEntry], root: Path) -> str:
     """The packages below plugins/: what each is, by its own pyproject.toml, and brings."""
     parts = []
-    for name, project in packages(root).items():
+    for name, project in read_packages(root).items():
         brings = [
-            f"[{one.spec.name}](components/{path_of(one)}) ({SINGULAR[one.spec.kind]})"
+            f"[{one.spec.name}](components/{component_page_path(one)}) ({SINGULAR[one.spec.kind]})"
             for one in entries
             if one.provider.name == name
         ]
-        brings += [f"the command {code(script)}" for script in project.get("scripts", ())]
+        brings += [f"the command {inline_code(script)}" for script in project.get("scripts", ())]
         about = f"{project['description'][:1].upper()}{project['description'][1:]}."
         install = f"```console\n$ pip install --editable plugins/{name}\n```"
         parts.append(f"## {name}\n\n{about}\n\nBrings {', '.join(brings)}.\n\n{install}")
     about = "They install separately and are found by themselves; each has its own tests, and no privilege."
-    return page("# Packages", about, *parts)
+    return build_page("# Packages", about, *parts)
 
 
-def navigation(entries: Sequence[Entry], recipes: Sequence[str]) -> str:
+def build_navigation(entries: Sequence[CatalogueEntry], recipes: Sequence[str]) -> str:
     """The lines of mkdocs.yml that list the generated pages."""
     lines = ["      - Components:", "          - All: reference/components/index.md"]
     for kind in KINDS:
         own = [one for one in entries if one.spec.kind == kind]
         if own:
             lines.append(f"          - {kind.capitalize()}:")
-            lines += [f"              - {one.spec.name}: reference/components/{path_of(one)}" for one in own]
+            lines += [f"              - {one.spec.name}: reference/components/{component_page_path(one)}" for one in own]
     lines += ["      - Recipes:", "          - All: reference/recipes/index.md"]
     lines += [f"          - {name}.toml: reference/recipes/{name}.md" for name in recipes]
     return "\n".join(lines) + "\n"
 
 
-def _reads(entry: Entry) -> str:
+def _list_gradient_ports(entry: CatalogueEntry) -> str:
     if entry.spec.kind != "losses":
         return ""
     loss: Any = load_component(entry)
     ports = loss.ports
-    return ", ".join(code(name) for name, port in ports.items() if port.grad)
+    return ", ".join(inline_code(name) for name, port in ports.items() if port.grad)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from tools.site.markdown import code, from_docstring, page, table
+from tools.site.markdown import inline_code, docstring_to_markdown, build_page, build_table
 from zerokd.cli import COMMANDS, zerokd
 
 
@@ -19,29 +19,29 @@ def command_line_page() -> str:
         '`eval "$(_ZEROKD_COMPLETE=bash_source zerokd)"` (or `zsh_source`; fish: `fish_source | source`).'
     )
     rows = [(f"[`zerokd {name}`](#zerokd-{name})", told) for name, told in COMMANDS.items()]
-    parts = [_command(name, top) for name in COMMANDS]
-    return page("# Command line", about, table(("command", "does"), rows), "\n".join(_options(zerokd, top)), *parts)
+    parts = [_build_command_section(name, top) for name in COMMANDS]
+    return build_page("# Command line", about, build_table(("command", "does"), rows), "\n".join(_build_options_table(zerokd, top)), *parts)
 
 
-def _command(name: str, top: click.Context) -> str:
-    command = zerokd.get_command(top, name)
+def _build_command_section(name: str, parent: click.Context) -> str:
+    command = zerokd.get_command(parent, name)
     assert command is not None, "every name has a module"
-    context = click.Context(command, info_name=name, parent=top)
+    context = click.Context(command, info_name=name, parent=parent)
     usage = " ".join(["zerokd", name, *command.collect_usage_pieces(context)])
     paragraphs = (" ".join(one.split()) for one in (command.help or "").split("\n\n"))
     return "\n\n".join(
         [
             f"## zerokd {name}",
             f"```text\n{usage}\n```",
-            *(from_docstring(one) for one in paragraphs),
-            *_options(command, context),
+            *(docstring_to_markdown(one) for one in paragraphs),
+            *_build_options_table(command, context),
         ]
     )
 
 
-def _options(command: click.Command, context: click.Context) -> Iterator[str]:
+def _build_options_table(command: click.Command, context: click.Context) -> Iterator[str]:
     """Their table, as their own help tells of them."""
     records = [one.get_help_record(context) for one in command.get_params(context) if isinstance(one, click.Option)]
-    rows = [(code(names), told) for names, told in filter(None, records) if "--help" not in names]
+    rows = [(inline_code(names), told) for names, told in filter(None, records) if "--help" not in names]
     if rows:
-        yield table(("option", "does"), rows)
+        yield build_table(("option", "does"), rows)

@@ -8,20 +8,20 @@ from typing import Any
 
 from attrs import frozen
 
-from tools.site.markdown import code, fenced, from_docstring, page, table
-from zerokd.describe.component import facts, signal_cells
-from zerokd.plugin.catalogue import Entry
-from zerokd.plugin.keys import interval
+from tools.site.markdown import inline_code, code_block, docstring_to_markdown, build_page, build_table
+from zerokd.describe.component import describe_component, signal_cells
+from zerokd.plugin.catalogue import CatalogueEntry
+from zerokd.plugin.keys import format_interval
 from zerokd.plugin.specs import SINGULAR
-from zerokd.recipe.toml.format import value_text
+from zerokd.recipe.toml.format import format_toml_value
 
-SECTION = re.compile(r"^(Formula|Returns|Scale|Source|Pitfalls|Example): ?", re.M)
-TITLES = {"Returns": "Values and minimum", "Example": "In Python"}
-ORDER = ("Formula", "Returns", "Scale", "Source", "Pitfalls")
+DOCSTRING_SECTION = re.compile(r"^(Formula|Returns|Scale|Source|Pitfalls|Example): ?", re.M)
+SECTION_TITLES = {"Returns": "Values and minimum", "Example": "In Python"}
+SECTION_ORDER = ("Formula", "Returns", "Scale", "Source", "Pitfalls")
 
 
 @frozen
-class Place:
+class Usage:
     """Where a recipe uses a component: the recipe's page and title, and the dotted key."""
 
     link: str
@@ -29,38 +29,38 @@ class Place:
     key: str
 
 
-def sections(doc: str) -> dict[str, str]:
+def split_sections(doc: str) -> dict[str, str]:
     """A docstring's parts by title; "" is what stands before the first one, "Example" is code."""
-    pieces = SECTION.split(doc)
+    pieces = DOCSTRING_SECTION.split(doc)
     found = {"": pieces[0].strip()}
     for title, text in zip(pieces[1::2], pieces[2::2], strict=True):
-        found[title] = text.strip() if title != "Example" else _dedented(text)
+        found[title] = text.strip() if title != "Example" else _dedent(text)
     return found
 
 
-def component_page(entry: Entry, used: Sequence[Place], picture: str = "") -> str:
+def component_page(entry: CatalogueEntry, usages: Sequence[Usage], image_path: str = "") -> str:
     """One component on one page; ``picture`` is the path of its picture, where there is one."""
-    known = facts(entry)
-    doc = sections(known["doc"])
+    known = describe_component(entry)
+    doc = split_sections(known["doc"])
     title = "In a recipe" if known["kind"] != "exporters" else "On the command line"
     language = "toml" if known["kind"] != "exporters" else "console"
     snippet = known["snippet"] if language == "toml" else f"$ {known['snippet']}"
-    return page(
+    return build_page(
         f"# {entry.spec.name}",
-        f"{SINGULAR[known['kind']]} of {_provider(entry)} · {code(known['target'])}",
-        f"**{known['summary']}.** {from_docstring(doc[''])}",
-        *(_section(name, doc[name]) for name in ORDER[:1] if name in doc),
-        _picture(entry, picture),
+        f"{SINGULAR[known['kind']]} of {_describe_provider(entry)} · {inline_code(known['target'])}",
+        f"**{known['summary']}.** {docstring_to_markdown(doc[''])}",
+        *(_render_section(name, doc[name]) for name in SECTION_ORDER[:1] if name in doc),
+        _render_image(entry, image_path),
         f"## {title}",
-        fenced(language, snippet),
-        _used(used),
-        *_tables(known),
-        *(_section(name, doc[name]) for name in ORDER[1:] if name in doc),
-        f"## {TITLES['Example']}\n\n{fenced('pycon', doc['Example'])}" if "Example" in doc else "",
+        code_block(language, snippet),
+        _describe_usages(usages),
+        *_render_tables(known),
+        *(_render_section(name, doc[name]) for name in SECTION_ORDER[1:] if name in doc),
+        f"## {SECTION_TITLES['Example']}\n\n{code_block('pycon', doc['Example'])}" if "Example" in doc else "",
     )
 
 
-def _provider(entry: Entry) -> str:
+def _describe_provider(entry: CatalogueEntry) -> str:
     return (
         "zerokd"
         if entry.provider.builtin
@@ -68,75 +68,75 @@ def _provider(entry: Entry) -> str:
     )
 
 
-def _section(name: str, text: str) -> str:
+def _render_section(name: str, text: str) -> str:
     """A heading and its text; a formula that opens it stands by itself."""
-    text = from_docstring(text)
+    text = docstring_to_markdown(text)
     opening = re.match(r"\$([^$]+)\$[,.]?\s*", text)
     if name == "Formula" and opening:
         text = f"$$\n{' '.join(opening[1].split())}\n$$\n\n{text[opening.end() :]}".rstrip()
-    return f"## {TITLES.get(name, name)}\n\n{text}"
+    return f"## {SECTION_TITLES.get(name, name)}\n\n{text}"
 
 
-def _picture(entry: Entry, picture: str) -> str:
-    if not picture:
+def _render_image(entry: CatalogueEntry, image_path: str) -> str:
+    if not image_path:
         return ""
     told = f"Generated scenes: as they are, by the student before, and after training on `{entry.spec.name}` alone"
-    return f"## What it does alone\n\n![{told.replace('`', '')}]({picture})\n\n*{told}.*"
+    return f"## What it does alone\n\n![{told.replace('`', '')}]({image_path})\n\n*{told}.*"
 
 
-def _used(used: Sequence[Place]) -> str:
-    if not used:
+def _describe_usages(usages: Sequence[Usage]) -> str:
+    if not usages:
         return "No recipe that ships uses it."
     keys: dict[str, list[str]] = {}
-    for one in used:
-        keys.setdefault(f"[{one.title}]({one.link})", []).append(code(one.key))
+    for one in usages:
+        keys.setdefault(f"[{one.title}]({one.link})", []).append(inline_code(one.key))
     named = (f"{link} as {', '.join(some)}" for link, some in keys.items())
     return f"Used by {'; '.join(named)}."
 
 
-def _tables(known: Mapping[str, Any]) -> list[str]:
+def _render_tables(declaration: Mapping[str, Any]) -> list[str]:
     parts = []
-    if "ports" in known:
+    if "ports" in declaration:
         head = ("port", "is", "shape", "range", "gradient", "reads", "like")
-        parts.append("## Ports\n\n" + table(head, map(_port, known["ports"])))
-        unit = f" {known['unit']}" if known.get("unit") else ""
-        better = f"; {known['better']} is better" if "better" in known else ""
-        parts.append(f"Values lie in {interval(*known['bounds']) or 'any range'}{unit}{better}.")
-    if "outputs" in known:
+        parts.append("## Ports\n\n" + build_table(head, map(_port_cells, declaration["ports"])))
+        unit = f" {declaration['unit']}" if declaration.get("unit") else ""
+        better = f"; {declaration['better']} is better" if "better" in declaration else ""
+        parts.append(f"Values lie in {format_interval(*declaration['bounds']) or 'any range'}{unit}{better}.")
+    if "outputs" in declaration:
         outputs = ("output", "range", "where nothing changes", "curve iterations")
-        parts.append("## Outputs\n\n" + table(outputs, map(_signal, known["outputs"])))
-    if known["config"]:
-        parts.append("## Config\n\n" + keys_table(known["config"]))
+        parts.append("## Outputs\n\n" + build_table(outputs, map(_output_cells, declaration["outputs"])))
+    if declaration["config"]:
+        parts.append("## Config\n\n" + keys_table(declaration["config"]))
     return parts
 
 
 def keys_table(keys: Sequence[Mapping[str, Any]]) -> str:
     """The keys of a config."""
     rows = [
-        (code(one["key"]), one["type"], _default(one), code(one["bounds"]), from_docstring(one["description"]))
+        (inline_code(one["key"]), one["type"], _format_default(one), inline_code(one["bounds"]), docstring_to_markdown(one["description"]))
         for one in keys
     ]
-    return table(("key", "type", "default", "bounds", "is"), rows)
+    return build_table(("key", "type", "default", "bounds", "is"), rows)
 
 
-def _default(key: Mapping[str, Any]) -> str:
+def _format_default(key: Mapping[str, Any]) -> str:
     if key["required"]:
         return "**required**"
-    return "none" if key["default"] is None else code(value_text(key["default"]))
+    return "none" if key["default"] is None else inline_code(format_toml_value(key["default"]))
 
 
-def _port(port: Mapping[str, Any]) -> tuple[str, ...]:
-    values = (interval(*port["range"]) if port["range"] else "") or "any"
+def _port_cells(port: Mapping[str, Any]) -> tuple[str, ...]:
+    values = (format_interval(*port["range"]) if port["range"] else "") or "any"
     shape = f"(N, {port['channels'] or 'C'}, H, W)"
     gradient = "yes" if port["grad"] else "no"
-    reads = code(port["default"] or "") or "what `on` says"
-    return code(port["port"]), port["about"], shape, values, gradient, reads, code(port["like"] or "")
+    reads = inline_code(port["default"] or "") or "what `on` says"
+    return inline_code(port["port"]), port["about"], shape, values, gradient, reads, inline_code(port["like"] or "")
 
 
-def _signal(signal: Mapping[str, Any]) -> tuple[str, ...]:
+def _output_cells(signal: Mapping[str, Any]) -> tuple[str, ...]:
     name, *more = signal_cells(signal)
-    return code(name), *more
+    return inline_code(name), *more
 
 
-def _dedented(text: str) -> str:
+def _dedent(text: str) -> str:
     return "\n".join(line.removeprefix("    ") for line in text.strip("\n").splitlines())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tools.site.markdown import page, table
-from zerokd.codes import CODES
+from tools.site.markdown import build_page, build_table
+from zerokd.codes import ERROR_CODES
 
-ABOUT = """Every problem that is found before the first step is told at once, each with its place, what was got, what is
+PROBLEMS_INTRODUCTION = """Every problem that is found before the first step is told at once, each with its place, what was got, what is
 allowed, and what to do. The code in brackets after a message is its kind: `zerokd explain CODE` prints the same.
 Messages about the command line itself, such as an option that there is not, have none."""
-EXAMPLE = """```text
+PROBLEM_EXAMPLE = """```text
 recipes/x.toml:31:7: unknown loss 'multi_region_exposur' [unknown-component]
   31 | use = "multi_region_exposur"
      |       ^
@@ -18,12 +18,12 @@ recipes/x.toml:31:7: unknown loss 'multi_region_exposur' [unknown-component]
 
 def errors_page() -> str:
     """Every code under a heading of its own."""
-    rows = [(f"[`{name}`](#{name})", code.means) for name, code in CODES.items()]
-    parts = [_code(name) for name in CODES]
-    return page("# Problems", ABOUT, EXAMPLE, table(("code", "means"), rows), *parts)
+    rows = [(f"[`{name}`](#{name})", code.meaning) for name, code in ERROR_CODES.items()]
+    parts = [_build_code_section(name) for name in ERROR_CODES]
+    return build_page("# Problems", PROBLEMS_INTRODUCTION, PROBLEM_EXAMPLE, build_table(("code", "means"), rows), *parts)
 
 
-def _code(name: str) -> str:
-    one = CODES[name]
-    why = f"**Otherwise:** {one.why}\n\n" if one.why else ""
-    return f"## {name}\n\n{one.means}\n\n{why}**To do:** {one.fix}"
+def _build_code_section(name: str) -> str:
+    one = ERROR_CODES[name]
+    why = f"**Otherwise:** {one.consequence}\n\n" if one.consequence else ""
+    return f"## {name}\n\n{one.meaning}\n\n{why}**To do:** {one.fix}"

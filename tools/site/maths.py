@@ -12,7 +12,7 @@ from markdown.treeprocessors import Treeprocessor
 DELIMITERS = {"span": (r"\(", r"\)", "inline"), "div": (r"\[", r"\]", "block")}  # of arithmatex, generic = true
 
 
-class Formulas(Treeprocessor):
+class FormulaProcessor(Treeprocessor):
     """Puts MathML in the place of what ``pymdownx.arithmatex`` has found."""
 
     def run(self, root: Element) -> None:
@@ -28,7 +28,7 @@ class MathsExtension(Extension):
     """Registers it after arithmatex and before what turns the tree into text."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 -- Markdown's name
-        md.treeprocessors.register(Formulas(md), "zerokd-maths", 1)
+        md.treeprocessors.register(FormulaProcessor(md), "zerokd-maths", 1)
 
 
 def makeExtension(**options: Any) -> MathsExtension:  # noqa: N802 -- Markdown's name

@@ -5,31 +5,31 @@ from __future__ import annotations
 import inspect
 
 import zerokd
-from tools.site.markdown import from_docstring, page
+from tools.site.markdown import docstring_to_markdown, build_page
 from zerokd.plugin import hookspecs
 from zerokd.plugin.specs import KINDS
 
-USING = ("load", "load_model")
-EXTRA = ("zerokd.testing.conformance",)
-LEFT_OUT = ("__version__", "API_VERSION", "hookimpl")
+STUDENT_FUNCTIONS = ("load", "load_model")
+TESTING_MODULES = ("zerokd.testing.conformance",)
+EXCLUDED_NAMES = ("__version__", "API_VERSION", "hookimpl")
 
 
 def python_api_page() -> str:
     """Every public name of ``zerokd`` under its own heading, what one uses first, then what a plugin is made of."""
-    names = [name for name in zerokd.__all__ if name not in (*USING, *LEFT_OUT)]
+    names = [name for name in zerokd.__all__ if name not in (*STUDENT_FUNCTIONS, *EXCLUDED_NAMES)]
     contracts = [name for name in names if not name.endswith("Spec")]
-    return page(
+    return build_page(
         "# Python",
         "What `import zerokd` offers. Everything else is the inside, and may change.",
         "## Using a student",
-        *map(_reference, USING),
+        *map(_mkdocstrings_directive, STUDENT_FUNCTIONS),
         "## Writing plugins",
         "`zerokd.hookimpl` marks a [hook](hooks.md); `zerokd.API_VERSION` is the number that `ZEROKD_API` names.",
-        *map(_reference, contracts),
+        *map(_mkdocstrings_directive, contracts),
         "## Testing plugins",
-        *(f"::: {name}" for name in EXTRA),
+        *(f"::: {name}" for name in TESTING_MODULES),
         "## Registering plugins",
-        *(_reference(name) for name in names if name.endswith("Spec")),
+        *(_mkdocstrings_directive(name) for name in names if name.endswith("Spec")),
     )
 
 
@@ -41,13 +41,13 @@ def hooks_page() -> str:
         "distribution registers its module under the entry-point group `zerokd`; `--plugin FILE.py` loads one file. "
         "[Plugins](plugins.md) has the declarations and checks."
     )
-    return page("# Hooks", about, *map(_hook, KINDS))
+    return build_page("# Hooks", about, *map(_build_hook_section, KINDS))
 
 
-def _hook(kind: str) -> str:
+def _build_hook_section(kind: str) -> str:
     name, spec = f"zerokd_{kind}", KINDS[kind].__name__
     contract = spec.removesuffix("Spec")
-    told = from_docstring(inspect.getdoc(getattr(hookspecs, name)) or "")
+    told = docstring_to_markdown(inspect.getdoc(getattr(hookspecs, name)) or "")
     example = f"""```python
 @zerokd.hookimpl
 def {name}():
@@ -58,5 +58,5 @@ def {name}():
     return f"## {name}\n\n{told} {links}\n\n{example}"
 
 
-def _reference(name: str) -> str:
+def _mkdocstrings_directive(name: str) -> str:
     return f"::: zerokd.{name}"

@@ -9,11 +9,11 @@ from typing import Any
 
 from attrs import frozen
 
-from tools.site.component import Place
-from tools.site.markdown import fenced, page
-from zerokd.plugin.catalogue import Entry
+from tools.site.component import Usage
+from tools.site.markdown import code_block, build_page
+from zerokd.plugin.catalogue import CatalogueEntry
 
-KINDS_AT = {  # the kind of component that `use` names in such a table; a term's adapters are found by their key
+KIND_BY_TABLE = {  # the kind of component that `use` names in such a table; a term's adapters are found by their key
     "data": "data",
     "models": "models",
     "stages": "stages",
@@ -27,7 +27,7 @@ KINDS_AT = {  # the kind of component that `use` names in such a table; a term's
 
 
 @frozen
-class Shipped:
+class ShippedRecipe:
     """A recipe's file, its place in the project, and its text."""
 
     name: str
@@ -39,39 +39,39 @@ class Shipped:
         return tomllib.loads(self.text)
 
 
-def shipped(root: Path) -> list[Shipped]:
+def read_shipped_recipes(root: Path) -> list[ShippedRecipe]:
     """All recipes of the project and of its packages, the project's first."""
     files = [*sorted(root.glob("recipes/*.toml")), *sorted(root.glob("plugins/*/recipes/*.toml"))]
     files.sort(key=lambda file: (file.parent.parent != root, file.name != "paper.toml"))
-    return [Shipped(one.stem, str(one.relative_to(root)), one.read_text(encoding="utf-8")) for one in files]
+    return [ShippedRecipe(one.stem, str(one.relative_to(root)), one.read_text(encoding="utf-8")) for one in files]
 
 
-def places(entry: Entry, recipes: list[Shipped], up: str) -> list[Place]:
+def find_usages(entry: CatalogueEntry, recipes: list[ShippedRecipe], recipes_link: str) -> list[Usage]:
     """Where recipes use a component; ``up`` leads from its page to the folder of the recipes' pages."""
     return [
-        Place(f"{up}/{one.name}.md", f"{one.name}.toml", key)
+        Usage(f"{recipes_link}/{one.name}.md", f"{one.name}.toml", key)
         for one in recipes
-        for kind, use, key in _uses(one.tables)
-        if kind == entry.spec.kind and entry.is_called(use)
+        for kind, use, key in _iterate_uses(one.tables)
+        if kind == entry.spec.kind and entry.matches_name(use)
     ]
 
 
-def recipe_page(recipe: Shipped) -> str:
+def recipe_page(recipe: ShippedRecipe) -> str:
     """A recipe as it ships: what its head says, how to run it, all of it."""
-    return page(
+    return build_page(
         f"# {recipe.path}",
         f"```console\n$ zerokd run {recipe.path}\n```",
-        fenced("toml", recipe.text),
+        code_block("toml", recipe.text),
     )
 
 
-def recipes_page(recipes: list[Shipped]) -> str:
+def recipes_page(recipes: list[ShippedRecipe]) -> str:
     """All of them, each with the first paragraph of its head."""
-    lines = [f"* [{one.path}]({one.name}.md): {_about(one.text)}" for one in recipes]
-    return page("# Recipes that ship", "\n".join(lines))
+    lines = [f"* [{one.path}]({one.name}.md): {_extract_summary(one.text)}" for one in recipes]
+    return build_page("# Recipes that ship", "\n".join(lines))
 
 
-def _about(text: str) -> str:
+def _extract_summary(text: str) -> str:
     """The first paragraph of the comment at a recipe's head."""
     lines: list[str] = []
     for line in text.splitlines():
@@ -83,15 +83,15 @@ def _about(text: str) -> str:
     return " ".join(lines).rstrip(".") + "."
 
 
-def _uses(table: dict[str, Any], kind: str = "", path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str]]:
+def _iterate_uses(table: dict[str, Any], kind: str = "", path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str]]:
     """Every component that is named below a table: its kind, its name, the dotted key."""
     for key, value in table.items():
         here = (*path, key)
-        below = "schedules" if kind == "losses" and key == "weight" else KINDS_AT.get(key, kind)
+        below = "schedules" if kind == "losses" and key == "weight" else KIND_BY_TABLE.get(key, kind)
         if key == "adapt":
             names = [one if isinstance(one, str) else one["use"] for one in value]
             yield from (("adapters", name, ".".join(path)) for name in names)
         elif key == "use":
             yield kind, value, ".".join(path)
         elif isinstance(value, dict) and key != "on":
-            yield from _uses(value, below, here)
+            yield from _iterate_uses(value, below, here)

@@ -33,17 +33,17 @@ class AdaptivePool(Adapter):
         self._size: tuple[int, int] | None = None
 
     def describe(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
-        size = self._size = _smallest(signal.shape for signal in signals.values())
+        size = self._size = _smallest_size(signal.shape for signal in signals.values())
         return {port: attrs.evolve(signal, shape=(signal.shape[0], *size)) for port, signal in signals.items()}
 
     def forward(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        size = self._size or _smallest(tensor.shape for tensor in tensors.values())
+        size = self._size or _smallest_size(tensor.shape for tensor in tensors.values())
         return {
             port: tensor if tensor.shape[-2:] == size else adaptive_avg_pool2d(tensor, size)
             for port, tensor in tensors.items()
         }
 
 
-def _smallest(shapes: Iterable[tuple[int, ...]]) -> tuple[int, int]:
+def _smallest_size(shapes: Iterable[tuple[int, ...]]) -> tuple[int, int]:
     sizes = [shape[-2:] for shape in shapes]
     return min(height for height, _ in sizes), min(width for _, width in sizes)

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from zerokd import Adapter, Signal
 
-BRIGHTEST = -1.0  # a curve map has no smaller value
+MIN_CURVE_VALUE = -1.0  # a curve map has no smaller value
 
 
-def match_iterations(curve_map: Tensor, given: int, wanted: int) -> Tensor:
+def match_iterations(curve_map: Tensor, source_iterations: int, target_iterations: int) -> Tensor:
     """The map that brightens dark pixels in ``wanted`` iterations as ``curve_map`` does in ``given``.
 
     Args:
@@ -25,10 +25,10 @@ def match_iterations(curve_map: Tensor, given: int, wanted: int) -> Tensor:
     Returns:
         the same shape, in [-1, 1); equal to ``curve_map`` where both counts are.
     """
-    if given == wanted:
+    if source_iterations == target_iterations:
         return curve_map
     step = (1 - curve_map).clamp(min=torch.finfo(curve_map.dtype).eps)
-    return (1 - step ** (given / wanted)).clamp(min=BRIGHTEST)
+    return (1 - step ** (source_iterations / target_iterations)).clamp(min=MIN_CURVE_VALUE)
 
 
 @final
@@ -56,7 +56,7 @@ class MatchIterations(Adapter):
 
     def __init__(self, **options: object):
         super().__init__(**options)
-        self._given: dict[str, int] = {}
+        self._iterations_by_port: dict[str, int] = {}
 
     def describe(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
         given = {port: signal.iterations for port, signal in signals.items()}
@@ -65,12 +65,14 @@ class MatchIterations(Adapter):
             raise ValueError(
                 f"match_iterations needs curve maps, and {', '.join(others)} is none; bind a curve_map to it"
             )
-        self._given = {port: count for port, count in given.items() if count is not None}
-        wanted = next(iter(self._given.values()))
+        self._iterations_by_port = {port: count for port, count in given.items() if count is not None}
+        wanted = next(iter(self._iterations_by_port.values()))
         return {port: attrs.evolve(signal, iterations=wanted) for port, signal in signals.items()}
 
     def forward(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        if not self._given:
+        if not self._iterations_by_port:
             raise RuntimeError("describe() has to tell match_iterations the iteration counts before forward()")
-        wanted = next(iter(self._given.values()))
-        return {port: match_iterations(tensor, self._given[port], wanted) for port, tensor in tensors.items()}
+        wanted = next(iter(self._iterations_by_port.values()))
+        return {
+            port: match_iterations(tensor, self._iterations_by_port[port], wanted) for port, tensor in tensors.items()
+        }

@@ -16,7 +16,7 @@ import click
 from zerokd._version import __version__
 from zerokd.errors import ZerokdError
 
-TRACEBACK = "ZEROKD_TRACEBACK"
+TRACEBACK_VARIABLE = "ZEROKD_TRACEBACK"
 COMMANDS = {
     "run": "train a student as a recipe says",
     "sweep": "run a recipe at many points, and say which are best",
@@ -40,7 +40,7 @@ COMMANDS = {
 }
 
 
-class Commands(click.Group):
+class CommandGroup(click.Group):
     """Commands by name; each module ``zerokd.cli.<name>`` holds one ``command``."""
 
     def list_commands(self, context: click.Context) -> list[str]:
@@ -54,13 +54,13 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.option(
     "--traceback",
     is_flag=True,
     expose_value=False,
-    callback=lambda context, parameter, given: given and os.environ.update({TRACEBACK: "1"}),
+    callback=lambda context, parameter, given: given and os.environ.update({TRACEBACK_VARIABLE: "1"}),
     help="Show in full how an error in a plugin came about; so does ZEROKD_TRACEBACK=1.",
 )
 def zerokd() -> None:
@@ -73,7 +73,7 @@ def zerokd() -> None:
 
 
 @contextmanager
-def while_read(stream: TextIO) -> Iterator[None]:
+def ignore_broken_pipe(stream: TextIO) -> Iterator[None]:
     """Write until the reader has seen enough, as in ``zerokd list | head``; what is left goes nowhere."""
     try:
         yield
@@ -89,18 +89,18 @@ def main(command: click.Command = zerokd) -> None:
     try:
         command(prog_name=command.name, standalone_mode=False)
     except (ZerokdError, click.ClickException, click.Abort, KeyboardInterrupt) as error:
-        with while_read(sys.stderr):
+        with ignore_broken_pipe(sys.stderr):
             if getattr(error, "exit_code", 0) != 2 or os.environ.get("RANK", "0") == "0":  # what all say, one says
-                _tell(error)
+                _report_error(error)
         sys.exit(getattr(error, "exit_code", 130))
 
 
-def _tell(error: BaseException) -> None:
+def _report_error(error: BaseException) -> None:
     if isinstance(error, click.ClickException):
         error.show()
     elif isinstance(error, ZerokdError):
         for problem in error.problems:
-            if problem.cause is not None and os.environ.get(TRACEBACK):
+            if problem.cause is not None and os.environ.get(TRACEBACK_VARIABLE):
                 click.echo("".join(traceback.format_exception(problem.cause)), err=True)
             click.echo(str(problem), err=True)
         if len(error.problems) > 1:

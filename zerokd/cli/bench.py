@@ -9,26 +9,26 @@ from typing import Any
 
 import click
 
-from zerokd.cli import while_read
-from zerokd.cli.options import change_options, device_option, plugin_option
+from zerokd.cli import ignore_broken_pipe
+from zerokd.cli.options import device_option, plugin_option, recipe_options
 
 
 @click.command("bench")
 @click.argument("path", metavar="RECIPE")
-@change_options
+@recipe_options
 @device_option
 @plugin_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def command(path: str, device: str, plugins: tuple[Path, ...], as_json: bool, **changes: Any) -> None:
     """Measure a step of each stage of RECIPE here: what it costs, how a run computes it, and what else was tried."""
-    from zerokd.describe.step_cost import as_text, bench
-    from zerokd.run.launch import planned
+    from zerokd.describe.step_cost import describe_step_costs, measure_step_costs
+    from zerokd.run.launch import prepare_recipe
 
-    plan = planned(path, plugins, device, **changes)
-    with while_read(sys.stdout):
+    plan = prepare_recipe(path, plugins, device, **changes)
+    with ignore_broken_pipe(sys.stdout):
         if as_json:
-            stages = [one.as_json() for one in bench(plan)]
+            stages = [one.as_json() for one in measure_step_costs(plan)]
             click.echo(json.dumps({"recipe": plan.components.name, "stages": stages}, indent=2))
         else:
-            for line in as_text(bench(plan), device, plan.components.threads):
+            for line in describe_step_costs(measure_step_costs(plan), device, plan.components.threads):
                 click.echo(line)

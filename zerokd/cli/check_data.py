@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from zerokd.cli import while_read
+from zerokd.cli import ignore_broken_pipe
 
 
 @click.command("check-data")
@@ -18,10 +18,10 @@ from zerokd.cli import while_read
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def command(path: str, size: int, fit: str, strict: bool, as_json: bool) -> None:
     """Look at the photos in DIR as a run would: what cannot be used and why, duplicates, and how dark they are."""
-    from zerokd.describe.photo_folder import as_text, check_data
+    from zerokd.describe.photo_folder import describe_folder, survey_folder
 
-    account = check_data(path, size, fit)
-    with while_read(sys.stdout):
-        click.echo(json.dumps(account.as_json(), indent=2) if as_json else as_text(account))
-    if strict and account.images.rejected:
+    account = survey_folder(path, size, fit)
+    with ignore_broken_pipe(sys.stdout):
+        click.echo(json.dumps(account.as_json(), indent=2) if as_json else describe_folder(account))
+    if strict and account.image_statistics.rejected:
         sys.exit(3)

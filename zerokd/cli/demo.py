@@ -21,17 +21,17 @@ def command(weights: str, port: int, show: bool, out: Path | None, plugins: tupl
     Photos never leave the machine, and no network is needed. Ctrl-C ends it.
     """
     from zerokd.files.atomic import write_text
-    from zerokd.pages.demo import Server, page
-    from zerokd.plugin.host import discover
-    from zerokd.student.load import read_trained
+    from zerokd.pages.demo import DemoServer, build_demo_page
+    from zerokd.plugin.host import discover_plugins
+    from zerokd.student.load import load_trained_model
 
-    content = page(read_trained(weights, discover(plugins, strict=True)))
+    content = build_demo_page(load_trained_model(weights, discover_plugins(plugins, strict=True)))
     if out is not None:
         write_text(out, content)
         click.echo(out)
         return
-    with Server(content, port) as server:
-        click.echo(f"{server.address}  (Ctrl-C ends it)")
+    with DemoServer(content, port) as server:
+        click.echo(f"{server.url}  (Ctrl-C ends it)")
         if show:
-            click.launch(server.address)
+            click.launch(server.url)
         server.serve_forever()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from zerokd.cli import while_read
+from zerokd.cli import ignore_broken_pipe
 
 
 @click.command("diff")
@@ -16,9 +16,9 @@ from zerokd.cli import while_read
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Write a page too, with pictures side by side.")
 def command(one: Path, other: Path, out: Path | None) -> None:
     """Say what differs between two runs: equation, recipe, environment, results."""
-    from zerokd.pages.diff import as_text, difference, write_page
+    from zerokd.pages.diff import compare_runs, describe_difference, write_diff_page
     from zerokd.pages.run_facts import read_run
 
-    found = write_page(one, other, out) if out else difference(read_run(one), read_run(other))
-    with while_read(sys.stdout):
-        click.echo(as_text(found))
+    found = write_diff_page(one, other, out) if out else compare_runs(read_run(one), read_run(other))
+    with ignore_broken_pipe(sys.stdout):
+        click.echo(describe_difference(found))

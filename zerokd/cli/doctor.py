@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from zerokd.cli import while_read
+from zerokd.cli import ignore_broken_pipe
 
 
 @click.command("doctor")
@@ -20,10 +20,12 @@ def command(as_json: bool) -> None:
     """
     from zerokd.describe import doctor
     from zerokd.files.cache import cache_folder
-    from zerokd.plugin.host import discover
+    from zerokd.plugin.host import discover_plugins
 
-    findings = doctor.examine(discover(), Path.cwd(), cache_folder())
-    with while_read(sys.stdout):
-        click.echo(json.dumps(doctor.as_json(findings), indent=2) if as_json else doctor.as_text(findings))
-    if doctor.failed(findings):
+    findings = doctor.check_machine(discover_plugins(), Path.cwd(), cache_folder())
+    with ignore_broken_pipe(sys.stdout):
+        click.echo(
+            json.dumps(doctor.checks_to_json(findings), indent=2) if as_json else doctor.describe_checks(findings)
+        )
+    if doctor.has_failures(findings):
         sys.exit(5)

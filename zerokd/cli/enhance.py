@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zerokd.cli.options import Command, plugin_option, with_all
+from zerokd.cli.options import CommandFunction, add_options, plugin_option
 
 if TYPE_CHECKING:  # PIL and NumPy take longer than help does
     from zerokd.student.enhance.jobs import Task
 
 
-def _shard(context: click.Context, parameter: click.Parameter, given: str) -> tuple[int, int]:
-    part, slash, count = given.partition("/")
+def _parse_shard(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
+    part, slash, count = value.partition("/")
     if not (slash and part.isdigit() and count.isdigit() and 1 <= int(part) <= int(count)):
         raise click.BadParameter("write i/n, for example 1/4 on the first of four machines")
     return int(part), int(count)
 
 
-OPTIONS = (
+ENHANCE_OPTIONS = (
     click.argument("inputs", metavar="FILE|DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)),
     click.option(
         "-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder for the results, or one file."
@@ -41,47 +41,51 @@ OPTIONS = (
     click.option("--engine", type=click.Choice(["auto", "c", "onnx", "torch"]), default="auto", show_default=True),
     click.option("--overwrite", is_flag=True, help="Also where a file stands that zerokd did not write."),
     click.option(
-        "--shard", default="1/1", callback=_shard, metavar="I/N", help="Only the I-th of N parts, for N machines."
+        "--shard", default="1/1", callback=_parse_shard, metavar="I/N", help="Only the I-th of N parts, for N machines."
     ),
     plugin_option,
 )
 
 
-def enhance_options(command: Command) -> Command:
+def enhance_options(command: CommandFunction) -> CommandFunction:
     """What is enhanced, and how: the keywords of :func:`planned`, but for ``threads``."""
-    return with_all(OPTIONS, command)
+    return add_options(ENHANCE_OPTIONS, command)
 
 
-def planned(inputs: tuple[Path, ...], out: Path, shard: tuple[int, int], scale: int | None, **wish: Any) -> Task:
+def plan_enhancement(
+    inputs: tuple[Path, ...], out: Path, shard: tuple[int, int], scale: int | None, **options: Any
+) -> Task:
     """The task that the options ask for.
 
     Raises:
-        ZerokdError: what :func:`zerokd.student.enhance.jobs.plan` raises.
+        ZerokdError: what :func:`zerokd.student.enhance.jobs.plan_task` raises.
     """
     from zerokd.student.enhance import jobs
 
-    return jobs.plan(inputs, out, jobs.Wish(scale=scale or 0, **wish), shard)
+    return jobs.plan_task(inputs, out, jobs.EnhanceOptions(scale=scale or 0, **options), shard)
 
 
 @click.command("enhance")
 @enhance_options
 @click.option("--threads", type=click.IntRange(1, 256), help="By default one for each core.")
-def command(threads: int | None, **asked: Any) -> None:
+def command(threads: int | None, **options: Any) -> None:
     """Brighten photos, folders of photos (and all folders in them), and films.
 
     Results go into --out under their own names; originals are never written. What is done is not done again: the second
     time only what changed is enhanced. Exit code 1 when some files failed; the others are there.
     """
-    from zerokd.student.enhance.jobs import run
-    from zerokd.student.enhance.progress import Screen
+    from zerokd.student.enhance.jobs import run_task
+    from zerokd.student.enhance.progress import EnhanceProgress
 
     started = time.monotonic()
-    task = planned(threads=threads or os.cpu_count() or 1, **asked)
-    with Screen(len(task.jobs)) as screen:
-        screen.say(f"{len(task.jobs)} files -> {asked['out']}; {task.engine.about}, {task.wish.threads} threads")
+    task = plan_enhancement(threads=threads or os.cpu_count() or 1, **options)
+    with EnhanceProgress(len(task.jobs)) as screen:
+        screen.print_line(
+            f"{len(task.jobs)} files -> {options['out']}; {task.engine.description}, {task.options.threads} threads"
+        )
         for note in task.engine.notes:
-            screen.say(note)
-        summary = run(task, screen.tell, screen.watch)
-    click.echo(summary.told(time.monotonic() - started))
-    if summary.failed:
+            screen.print_line(note)
+        summary = run_task(task, screen.report, screen.report_progress)
+    click.echo(summary.describe(time.monotonic() - started))
+    if summary.failures:
         sys.exit(1)

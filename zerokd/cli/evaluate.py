@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from zerokd.cli import while_read
+from zerokd.cli import ignore_broken_pipe
 from zerokd.cli.options import plugin_option
 
 
@@ -39,24 +39,27 @@ def command(
     brightness, blown-out pixels, colour cast, and what each model costs. Exit code 1 when some photos failed.
     """
     from zerokd.files.atomic import write_text
-    from zerokd.plugin.host import discover
-    from zerokd.student.enhance.progress import Screen
+    from zerokd.plugin.host import discover_plugins
+    from zerokd.student.enhance.progress import EnhanceProgress
     from zerokd.student.evaluate import text
-    from zerokd.student.evaluate.evaluate import columns_of, evaluate, pairs_of
-    from zerokd.student.evaluate.methods import gathered
+    from zerokd.student.evaluate.evaluate import build_columns, evaluate_methods, pair_photos
+    from zerokd.student.evaluate.methods import build_methods
     from zerokd.training.device import keep_freed_memory
 
-    catalogue = discover(plugins, strict=True)
-    count = sum(map(len, pairs_of(photos, references)))
-    columns = columns_of(catalogue, references is not None, teacher is not None, metrics, settings)
-    methods, taught = gathered(weights, teacher, catalogue)
+    catalogue = discover_plugins(plugins, strict=True)
+    count = sum(map(len, pair_photos(photos, references)))
+    columns = build_columns(catalogue, references is not None, teacher is not None, metrics, settings)
+    methods, taught = build_methods(weights, teacher, catalogue)
     keep_freed_memory()  # else a wide network's time is that of getting memory, up to five times its own
-    with Screen(count) as screen:
-        found = evaluate(photos, references, methods, taught, columns, screen.tell)
-    for path, content in ((json_file, json.dumps(found.as_json(), indent=2) + "\n"), (csv_file, text.as_csv(found))):
+    with EnhanceProgress(count) as screen:
+        found = evaluate_methods(photos, references, methods, taught, columns, screen.report)
+    for path, content in (
+        (json_file, json.dumps(found.as_json(), indent=2) + "\n"),
+        (csv_file, text.evaluation_to_csv(found)),
+    ):
         if path is not None:
             write_text(path, content)
-    with while_read(sys.stdout):
-        click.echo(text.as_text(found))
-    if found.failed:
+    with ignore_broken_pipe(sys.stdout):
+        click.echo(text.describe_evaluation(found))
+    if found.failures:
         sys.exit(1)

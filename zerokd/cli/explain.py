@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from zerokd.cli import while_read
-from zerokd.cli.options import change_options, plugin_option
-from zerokd.codes import CODES, told
+from zerokd.cli import ignore_broken_pipe
+from zerokd.cli.options import plugin_option, recipe_options
+from zerokd.codes import ERROR_CODES, explain_code
 
 
 @click.command("explain")
 @click.argument("subject", metavar="RECIPE|CODE")
-@change_options
+@recipe_options
 @plugin_option
 @click.option("--latex", "as_latex", is_flag=True, help="The equations alone, as LaTeX.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
@@ -25,15 +25,15 @@ def command(subject: str, plugins: tuple[Path, ...], as_latex: bool, as_json: bo
 
     With the CODE of a message, as in [no-gradient]: what it means, what would come of going on, and what to do.
     """
-    if subject in CODES:
-        click.echo(told(subject))
+    if subject in ERROR_CODES:
+        click.echo(explain_code(subject))
         return
-    from zerokd.describe.equation_text import account_data, account_latex, account_text
-    from zerokd.run.launch import planned
+    from zerokd.describe.equation_text import describe_equations, equations_to_dict, equations_to_latex
+    from zerokd.run.launch import prepare_recipe
 
-    plan = planned(subject, plugins, **changes)
-    with while_read(sys.stdout):
+    plan = prepare_recipe(subject, plugins, **changes)
+    with ignore_broken_pipe(sys.stdout):
         if as_json:
-            click.echo(json.dumps(account_data(plan), indent=2))
+            click.echo(json.dumps(equations_to_dict(plan), indent=2))
         else:
-            click.echo(account_latex(plan) if as_latex else account_text(plan))
+            click.echo(equations_to_latex(plan) if as_latex else describe_equations(plan))

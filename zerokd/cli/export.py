@@ -8,7 +8,7 @@ import click
 
 from zerokd.cli.options import plugin_option
 
-EXACT = 100.0  # dB from which on a difference is rounding
+EXACT_PSNR = 100.0  # dB from which on a difference is rounding
 
 
 @click.command("export")
@@ -23,16 +23,16 @@ def command(weights: str, use: str, out: Path | None, settings: tuple[str, ...],
     What is written is run and held against PyTorch on 20 image sizes first; a file that differs is not kept.
     `zerokd show NAME` explains a format and its config.
     """
-    from zerokd.plugin.host import discover
-    from zerokd.student.export import SHAPES, build_exporter, export
-    from zerokd.student.load import read_trained
+    from zerokd.plugin.host import discover_plugins
+    from zerokd.student.export import CHECK_SHAPES, build_exporter, export_model
+    from zerokd.student.load import load_trained_model
 
-    catalogue = discover(plugins, strict=True)
+    catalogue = discover_plugins(plugins, strict=True)
     exporter = build_exporter(use, settings, catalogue)
-    trained = read_trained(weights, catalogue)
-    made = export(trained, exporter, out or Path(f"student{exporter.suffix}"))
+    trained = load_trained_model(weights, catalogue)
+    made = export_model(trained, exporter, out or Path(f"student{exporter.suffix}"))
     click.echo(f"{made.path}: {made.size} bytes, from {trained.source}")
     click.echo(
-        f"on {len(SHAPES)} sizes at most {made.difference:.1e} from PyTorch ({exporter.tolerance:.1e} allowed)"
-        + (f", PSNR {made.psnr:.1f} dB" if made.psnr < EXACT else "")
+        f"on {len(CHECK_SHAPES)} sizes at most {made.max_difference:.1e} from PyTorch ({exporter.tolerance:.1e} allowed)"
+        + (f", PSNR {made.psnr:.1f} dB" if made.psnr < EXACT_PSNR else "")
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zerokd.cli import while_read
+from zerokd.cli import ignore_broken_pipe
 from zerokd.cli.options import plugin_option
 from zerokd.plugin.specs import KINDS
 
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 def command(kind: str | None, as_json: bool, requirements: bool, plugins: tuple[Path, ...]) -> None:
     """Show every component that a recipe may name, and every plugin that is broken."""
     from zerokd.describe import plugins as overview
-    from zerokd.plugin.host import discover
+    from zerokd.plugin.host import discover_plugins
 
-    catalogue = discover(plugins)
+    catalogue = discover_plugins(plugins)
     kinds = [kind] if kind else list(KINDS)
-    with while_read(sys.stdout):
+    with ignore_broken_pipe(sys.stdout):
         if requirements:
-            click.echo("\n".join(overview.requirements(catalogue)))
+            click.echo("\n".join(overview.format_pip_requirements(catalogue)))
         elif as_json:
             click.echo(json.dumps(catalogue.as_json(kinds), indent=2))
         else:
-            _show(catalogue, kinds)
+            _print_components(catalogue, kinds)
 
 
-def _show(catalogue: Catalogue, kinds: list[str]) -> None:
+def _print_components(catalogue: Catalogue, kinds: list[str]) -> None:
     for one in kinds:
-        entries = catalogue.of(one)
+        entries = catalogue.for_kind(one)
         width = max((len(entry.spec.name) for entry in entries), default=0)
         click.secho(f"{one} ({len(entries)})", bold=True)
         for entry in entries:
             origin = "" if entry.provider.builtin else f"  [{entry.provider}]"
             click.echo(f"  {entry.spec.name:<{width}}  {entry.spec.summary}{origin}")
-    for ill in catalogue.broken:
+    for ill in catalogue.broken_plugins:
         click.secho(f"broken: {ill.provider}: {ill.reason}", fg="red")

@@ -6,27 +6,27 @@ from pathlib import Path
 
 import click
 
-from zerokd.templates.scaffold import STARTS
+from zerokd.templates.scaffold import TEMPLATES
 
 
 @click.command("new")
-@click.argument("kind", type=click.Choice(list(STARTS)))
+@click.argument("kind", type=click.Choice(list(TEMPLATES)))
 @click.argument("name")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to make; by default zerokd-NAME, here.")
 @click.option("--one-file", is_flag=True, help="Only NAME.py, for --plugin, into --out or here.")
 def command(kind: str, name: str, out: Path | None, one_file: bool) -> None:
     """Write a plugin to start from: a KIND called NAME that works, with its package and tests that pass."""
-    from zerokd.plugin.host import discover
+    from zerokd.plugin.host import discover_plugins
     from zerokd.templates import scaffold
 
-    scaffold.check_name(kind, name, discover())
+    scaffold.check_component_name(kind, name, discover_plugins())
     if one_file:
         folder = out or Path()
-        scaffold.write(scaffold.one_file(kind, name), folder)
+        scaffold.write_files(scaffold.render_single_file(kind, name), folder)
         path = folder / f"{name}.py"
         click.echo(f"made {path}; now\n  zerokd show {name} --plugin {path}")
         click.echo(f"  zerokd plugins --check {name} --plugin {path}")
         return
     folder = out or Path(f"zerokd-{name.replace('_', '-')}")
-    scaffold.write(scaffold.package(kind, name), folder)
+    scaffold.write_files(scaffold.render_package(kind, name), folder)
     click.echo(f"made {folder}; now\n  cd {folder}\n  pip install --editable '.[test]'\n  pytest\n  zerokd show {name}")

@@ -9,22 +9,22 @@ from typing import Any
 
 import click
 
-Command = Callable[..., Any]
+CommandFunction = Callable[..., Any]
 
 
-def _leave_out(context: click.Context, parameter: click.Parameter, given: bool) -> None:
-    if given:
+def _disable_plugins(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
         os.environ["ZEROKD_PLUGINS"] = ""
 
 
-def plugin_option(command: Command) -> Command:
+def plugin_option(command: CommandFunction) -> CommandFunction:
     """Which plugins are loaded."""
     command = click.option(
         "--no-plugins",
         is_flag=True,
         expose_value=False,
         is_eager=True,
-        callback=_leave_out,
+        callback=_disable_plugins,
         help="Leave out all installed plugins.",
     )(command)
     return click.option(
@@ -35,7 +35,7 @@ def plugin_option(command: Command) -> Command:
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, ..."
 )
-CHANGES = (
+RECIPE_OPTIONS = (
     click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value: params.alpha=0.4"),
     click.option("--data", metavar="DIR", help="Train on a folder of photos instead of the recipe's data."),
     click.option(
@@ -45,12 +45,14 @@ CHANGES = (
 )
 
 
-def change_options(command: Command) -> Command:
-    """What changes a recipe: the keywords of :func:`zerokd.recipe.build.overrides.changed`."""
-    return with_all(CHANGES, command)
+def recipe_options(command: CommandFunction) -> CommandFunction:
+    """What changes a recipe: the keywords of :func:`zerokd.recipe.build.overrides.apply_options_and_validate`."""
+    return add_options(RECIPE_OPTIONS, command)
 
 
-def with_all(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+def add_options(
+    options: Sequence[Callable[[CommandFunction], CommandFunction]], command: CommandFunction
+) -> CommandFunction:
     """A command with these options, shown in this order."""
     for option in reversed(options):
         command = option(command)

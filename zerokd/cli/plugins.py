@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from zerokd.cli import while_read
-from zerokd.cli.complete import plugin_or_component
+from zerokd.cli import ignore_broken_pipe
+from zerokd.cli.complete import complete_plugin_or_component
 from zerokd.cli.options import plugin_option
 
 
@@ -21,32 +21,40 @@ from zerokd.cli.options import plugin_option
     "--check",
     "checked",
     metavar="NAME",
-    shell_complete=plugin_or_component,
+    shell_complete=complete_plugin_or_component,
     help="Put a plugin, or one component, through the conformance checks; exit code 2 when one fails.",
 )
 def command(plugins: tuple[Path, ...], as_json: bool, requirements: bool, checked: str | None) -> None:
     """Show every plugin, what it brings, and what is wrong with it."""
     from zerokd.describe import plugins as overview
-    from zerokd.plugin.host import discover
+    from zerokd.plugin.host import discover_plugins
 
     if checked:
-        _check(checked, plugins, as_json)
+        _run_conformance_checks(checked, plugins, as_json)
         return
-    catalogue = discover(plugins)
-    with while_read(sys.stdout):
+    catalogue = discover_plugins(plugins)
+    with ignore_broken_pipe(sys.stdout):
         if requirements:
-            click.echo("\n".join(overview.requirements(catalogue)))
+            click.echo("\n".join(overview.format_pip_requirements(catalogue)))
         else:
-            shown = json.dumps(overview.as_json(catalogue), indent=2) if as_json else overview.as_text(catalogue)
+            shown = (
+                json.dumps(overview.plugins_as_json(catalogue), indent=2)
+                if as_json
+                else overview.describe_plugins(catalogue)
+            )
             click.echo(shown)
 
 
-def _check(name: str, plugins: tuple[Path, ...], as_json: bool) -> None:
-    from zerokd.plugin.host import discover
+def _run_conformance_checks(name: str, plugins: tuple[Path, ...], as_json: bool) -> None:
+    from zerokd.plugin.host import discover_plugins
     from zerokd.testing import report
 
-    found = list(report.outcomes(name, discover(plugins, strict=True)))
-    with while_read(sys.stdout):
-        click.echo(json.dumps(report.as_json(found), indent=2) if as_json else report.as_text(found))
-    if report.failed(found):
+    found = list(report.run_checks(name, discover_plugins(plugins, strict=True)))
+    with ignore_broken_pipe(sys.stdout):
+        click.echo(
+            json.dumps(report.check_outcomes_as_json(found), indent=2)
+            if as_json
+            else report.describe_check_outcomes(found)
+        )
+    if report.has_failed_checks(found):
         sys.exit(2)

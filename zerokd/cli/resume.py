@@ -15,17 +15,19 @@ from zerokd.cli.options import plugin_option
 @plugin_option
 def command(path: Path, device: str | None, plugins: tuple[Path, ...]) -> None:
     """Go on with the run in RUNDIR, which was stopped, killed, or ran out of disk."""
-    from zerokd.console import Screen
-    from zerokd.pages.report import report_of
-    from zerokd.plugin.host import discover
-    from zerokd.recipe.toml.extends import read_recipe
-    from zerokd.run.launch import follow, go_on
+    from zerokd.console import PipeSafeConsole
+    from zerokd.pages.report import try_write_report
+    from zerokd.plugin.host import discover_plugins
+    from zerokd.recipe.toml.extends import read_recipe_document
+    from zerokd.run.launch import resume, run_follower
     from zerokd.run.progress import Progress
-    from zerokd.training.process_group import follows
+    from zerokd.training.process_group import is_follower
 
-    if follows():
-        follow(read_recipe(path / "recipe.toml"), discover(plugins, strict=True), device or "cpu")
+    if is_follower():
+        run_follower(
+            read_recipe_document(path / "recipe.toml"), discover_plugins(plugins, strict=True), device or "cpu"
+        )
         return
-    progress = Progress(Screen())
-    go_on(path, discover(plugins, strict=True), device, progress)
-    progress.note(report_of(path, plugins))
+    progress = Progress(PipeSafeConsole())
+    resume(path, discover_plugins(plugins, strict=True), device, progress)
+    progress.report(try_write_report(path, plugins))

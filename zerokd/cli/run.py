@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from zerokd.cli.options import change_options, device_option, plugin_option
+from zerokd.cli.options import device_option, plugin_option, recipe_options
 
 
 @click.command("run")
 @click.argument("path", metavar="RECIPE")
-@change_options
+@recipe_options
 @device_option
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; by default runs/<name>-<time>.")
 @plugin_option
@@ -31,25 +31,25 @@ def command(
     **changes: Any,
 ) -> None:
     """Train a student as RECIPE says and leave a run folder that explains itself."""
-    from zerokd.console import Screen
+    from zerokd.console import PipeSafeConsole
     from zerokd.errors import Place
-    from zerokd.pages.report import report_of
-    from zerokd.plugin.host import discover
-    from zerokd.recipe.build.overrides import put, with_options
-    from zerokd.recipe.toml.extends import read_recipe
-    from zerokd.run.launch import dry_run, follow, start
+    from zerokd.pages.report import try_write_report
+    from zerokd.plugin.host import discover_plugins
+    from zerokd.recipe.build.overrides import apply_options, set_value
+    from zerokd.recipe.toml.extends import read_recipe_document
+    from zerokd.run.launch import dry_run, run_follower, run_recipe
     from zerokd.run.progress import Progress
-    from zerokd.training.process_group import follows
+    from zerokd.training.process_group import is_follower
 
-    document, catalogue = with_options(read_recipe(path), **changes), discover(plugins, strict=True)
+    document, catalogue = apply_options(read_recipe_document(path), **changes), discover_plugins(plugins, strict=True)
     if compiling:
-        document = put(document, ("speed", "compile"), "try", Place("--compile"))
-    if follows():
-        follow(document, catalogue, device)
+        document = set_value(document, ("speed", "compile"), "try", Place("--compile"))
+    if is_follower():
+        run_follower(document, catalogue, device)
         return
-    progress = Progress(Screen())
+    progress = Progress(PipeSafeConsole())
     if dry:
         dry_run(document, catalogue, device, progress)
     else:
-        folder = start(document, catalogue, device, out, resume, progress)
-        progress.note(report_of(folder, plugins))
+        folder = run_recipe(document, catalogue, device, out, resume, progress)
+        progress.report(try_write_report(folder, plugins))

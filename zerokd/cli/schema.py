@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from zerokd.cli import while_read
+from zerokd.cli import ignore_broken_pipe
 from zerokd.cli.options import plugin_option
 
 
@@ -19,15 +19,15 @@ def command(out: Path | None, plugins: tuple[Path, ...]) -> None:
     """Write the JSON Schema of recipes with all components in reach; an editor finds it by a recipe's first line,
     #:schema recipe.schema.json."""
     from zerokd.errors import Problem, RunFolderError
-    from zerokd.plugin.host import discover
-    from zerokd.recipe.schema.json_schema import recipe_schema
+    from zerokd.plugin.host import discover_plugins
+    from zerokd.recipe.schema.json_schema import build_recipe_json_schema
 
-    found, left_out = recipe_schema(discover(plugins, strict=True))
+    found, left_out = build_recipe_json_schema(discover_plugins(plugins, strict=True))
     text = json.dumps(found, indent=1) + "\n"
     for line in left_out:
         click.echo(line, err=True)
     if out is None:
-        with while_read(sys.stdout):
+        with ignore_broken_pipe(sys.stdout):
             click.echo(text, nl=False)
         return
     try:

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from zerokd.cli import while_read
-from zerokd.cli.options import change_options, device_option, plugin_option
+from zerokd.cli import ignore_broken_pipe
+from zerokd.cli.options import device_option, plugin_option, recipe_options
 
 
 @click.command("sweep")
@@ -25,7 +25,7 @@ from zerokd.cli.options import change_options, device_option, plugin_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the sweep; by default runs/<name>-sweep.")
 @click.option("--storage", metavar="URL", help="A database that several hosts share; by default a file in --out.")
 @click.option("--status", "only_status", is_flag=True, help="Show the points as they stand; run nothing.")
-@change_options
+@recipe_options
 @device_option
 @plugin_option
 def command(
@@ -48,9 +48,9 @@ def command(
     The same command again, here or on another host, is a second worker; killed or stopped, it goes on.
     """
     from zerokd.errors import Problem, RecipeError
-    from zerokd.plugin.host import discover
-    from zerokd.recipe.build.overrides import with_options
-    from zerokd.recipe.toml.extends import read_recipe
+    from zerokd.plugin.host import discover_plugins
+    from zerokd.recipe.build.overrides import apply_options
+    from zerokd.recipe.toml.extends import read_recipe_document
 
     try:
         from zerokd.sweep import results, sweep
@@ -58,13 +58,15 @@ def command(
         hint = "pip install 'zerokd[sweep]'"
         raise RecipeError(Problem(f"a sweep needs a package that is missing: {fault.name}", hints=(hint,))) from fault
 
-    document = with_options(read_recipe(path), **changes)
+    document = apply_options(read_recipe_document(path), **changes)
     name = str(document.tables.get("name", "unnamed"))
     folder = out or Path("runs") / f"{name}-sweep"
     if only_status:
-        found = sweep.status(folder, name, storage)
+        found = sweep.load_results(folder, name, storage)
     else:
-        asked = sweep.Asked(grid, ranges, random, tpe, goals, prune)
-        found = sweep.run(document, discover(plugins, strict=True), asked, folder, storage, device, click.echo)
-    with while_read(sys.stdout):
-        click.echo(results.table(found))
+        asked = sweep.SweepOptions(grid, ranges, random, tpe, goals, prune)
+        found = sweep.run_sweep(
+            document, discover_plugins(plugins, strict=True), asked, folder, storage, device, click.echo
+        )
+    with ignore_broken_pipe(sys.stdout):
+        click.echo(results.format_results_table(found))

@@ -10,9 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from zerokd import Data, DataConfig
-from zerokd.data.leaf_scene import leaf_scene
+from zerokd.data.leaf_scene import render_leaf_scene
 
-GAMMA = 2.2
+DISPLAY_GAMMA = 2.2
 Stops = Annotated[float, Field(ge=0.0, le=12.0)]
 
 
@@ -25,7 +25,7 @@ def expose(rng: np.random.Generator, light: np.ndarray, stops: float, noise: flo
     photon, readout = (10 ** rng.uniform((-4.3, -3.3), (-3.0, -2.5))).astype(np.float32)
     spread = np.float32(noise) * np.sqrt(photon * signal + readout**2)
     signal += spread * rng.standard_normal(light.shape, np.float32)
-    return np.rint(255 * np.clip(signal, 0, 1) ** np.float32(1 / GAMMA)).astype(np.uint8)
+    return np.rint(255 * np.clip(signal, 0, 1) ** np.float32(1 / DISPLAY_GAMMA)).astype(np.uint8)
 
 
 @final
@@ -53,31 +53,31 @@ class DeadLeaves(Data):
 
     def __init__(self, **options: object):
         super().__init__(**options)
-        self._drawn: dict[int, tuple[Tensor, Tensor]] = {}
+        self._cached_pairs: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __len__(self) -> int:
         return self.config.count
 
     def __getitem__(self, index: int) -> Tensor:
-        return self._pair(index)[0]
+        return self._get_pair(index)[0]
 
     def name(self, index: int) -> str:
         return f"dead_leaves/{index}"
 
     def reference(self, index: int) -> Tensor:
-        return self._pair(index)[1]
+        return self._get_pair(index)[1]
 
-    def _pair(self, index: int) -> tuple[Tensor, Tensor]:
+    def _get_pair(self, index: int) -> tuple[Tensor, Tensor]:
         if not 0 <= index < len(self):
             raise IndexError(f"there are {len(self)} scenes, 0 to {len(self) - 1}; got {index}")
-        if index not in self._drawn:
+        if index not in self._cached_pairs:
             rng = np.random.default_rng((self.config.seed, index))
-            light = leaf_scene(rng, self.config.size)
+            light = render_leaf_scene(rng, self.config.size)
             stops = rng.uniform(-2, 3) if rng.random() < self.config.lit else -rng.uniform(*self.config.darkness)
             low, well_lit = expose(rng, light, stops, self.config.noise), expose(rng, light, 0.0, 0.0)
-            self._drawn[index] = _planes(low), _planes(well_lit)
-        return self._drawn[index]
+            self._cached_pairs[index] = _to_tensor(low), _to_tensor(well_lit)
+        return self._cached_pairs[index]
 
 
-def _planes(image: np.ndarray) -> Tensor:
+def _to_tensor(image: np.ndarray) -> Tensor:
     return torch.from_numpy(image).permute(2, 0, 1).contiguous()

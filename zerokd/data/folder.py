@@ -14,13 +14,13 @@ from pydantic import Field
 from torch import Tensor
 
 from zerokd import Data, DataConfig
-from zerokd.data.photo import Fit, PhotoError, read_photo
+from zerokd.data.photo import FitMode, PhotoError, read_training_image
 from zerokd.errors import DataError, Problem
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-THREADS = min(4, os.cpu_count() or 1)
-SHOWN = 3  # rejected files that an error names
-Photo = tuple[str, Path, Tensor | None]  # name, path, and the image as far as memory allows
+TRAINING_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+DECODING_THREADS = min(4, os.cpu_count() or 1)
+MAX_LISTED_REJECTIONS = 3  # rejected files that an error names
+PhotoEntry = tuple[str, Path, Tensor | None]  # name, path, and the image as far as memory allows
 
 
 @final
@@ -39,20 +39,23 @@ class Folder(Data):
             description="the folder; searched with all folders in it, ~ is the home folder",
             examples=["photos"],
         )
-        fit: Fit = Field("crop", description='"crop" keeps the aspect ratio and cuts both ends, "resize" stretches')
+        fit: FitMode = Field("crop", description='"crop" keeps the aspect ratio and cuts both ends, "resize" stretches')
         strict: bool = Field(False, description="refuse the folder when any photo in it cannot be used")
         cache_gib: float = Field(4.0, ge=0.0, description="memory for decoded images, GiB")
 
     def __init__(self, **options: object):
         super().__init__(**options)
-        found = sorted(_candidates(_root(self.config.path)))
+        found = sorted(_find_candidates(_resolve_folder(self.config.path)))
         kept = int(self.config.cache_gib * 2**30) // (3 * self.config.size**2)
-        with ThreadPoolExecutor(THREADS) as pool, warnings.catch_warnings(action="ignore"):  # refusals speak instead
-            outcomes = list(pool.map(self._scan, found, (number < kept for number in range(len(found)))))
+        with (
+            ThreadPoolExecutor(DECODING_THREADS) as pool,
+            warnings.catch_warnings(action="ignore"),
+        ):  # refusals speak instead
+            outcomes = list(pool.map(self._scan_file, found, (number < kept for number in range(len(found)))))
         self._photos = [photo for photo, reason in outcomes if not reason]
         self.rejected = tuple((photo[0], reason) for photo, reason in outcomes if reason)
         if not self._photos or (self.config.strict and self.rejected):
-            raise DataError(self._refused())
+            raise DataError(self._build_rejection_problem())
 
     def __len__(self) -> int:
         return len(self._photos)
@@ -62,7 +65,7 @@ class Folder(Data):
         if image is not None:
             return image
         try:
-            return self._read(path)
+            return self._read_image(path)
         except PhotoError as fault:
             hint = "it could be read when the run started: restore it, or start again without it"
             raise DataError(Problem(f"{name!r} in {self.config.path!r}: {fault}", hints=(hint,))) from fault
@@ -70,45 +73,47 @@ class Folder(Data):
     def name(self, index: int) -> str:
         return self._photos[index][0]
 
-    def _read(self, path: Path) -> Tensor:
-        return torch.from_numpy(read_photo(path, self.config.size, self.config.fit))
+    def _read_image(self, path: Path) -> Tensor:
+        return torch.from_numpy(read_training_image(path, self.config.size, self.config.fit))
 
-    def _scan(self, candidate: tuple[str, Path, str], keep: bool) -> tuple[Photo, str]:
+    def _scan_file(self, candidate: tuple[str, Path, str], should_cache: bool) -> tuple[PhotoEntry, str]:
         """The photo and "", or the reason why there is none."""
         name, path, reason = candidate
         if reason:
             return (name, path, None), reason
         try:
-            image = self._read(path)
+            image = self._read_image(path)
         except PhotoError as fault:
             return (name, path, None), str(fault)
-        return (name, path, image if keep else None), ""
+        return (name, path, image if should_cache else None), ""
 
-    def _refused(self) -> Problem:
-        hints = [f"{name!r}: {reason}" for name, reason in self.rejected[:SHOWN]]
-        if len(self.rejected) > SHOWN:
-            hints.append(f"... and {len(self.rejected) - SHOWN} more")
+    def _build_rejection_problem(self) -> Problem:
+        hints = [f"{name!r}: {reason}" for name, reason in self.rejected[:MAX_LISTED_REJECTIONS]]
+        if len(self.rejected) > MAX_LISTED_REJECTIONS:
+            hints.append(f"... and {len(self.rejected) - MAX_LISTED_REJECTIONS} more")
         if self._photos:
             text = f"{len(self.rejected)} files in training folder {self.config.path!r} cannot be used"
             return Problem(text, hints=(*hints, "mend or remove them, or train without them: strict = false"))
-        hints.append(f"photos are files with the endings {' '.join(EXTENSIONS)}, in the folder or any folder in it")
+        hints.append(
+            f"photos are files with the endings {' '.join(TRAINING_SUFFIXES)}, in the folder or any folder in it"
+        )
         return Problem(f"no usable photo in training folder {self.config.path!r}", hints=tuple(hints))
 
 
-def _root(given: str) -> Path:
+def _resolve_folder(configured_path: str) -> Path:
     """The folder that a recipe means by its path: ``~`` is the home folder."""
     try:
-        root = Path(given).expanduser()
+        root = Path(configured_path).expanduser()
         wrong = "" if root.is_dir() else "is not a folder" if root.exists() else "does not exist"
     except (OSError, ValueError, RuntimeError) as fault:
         wrong = f"cannot be used: {getattr(fault, 'strerror', None) or fault}"
     if wrong:
         hint = f"a relative path counts from the working directory, {Path.cwd()}"
-        raise DataError(Problem(f"training folder {given!r} {wrong}", hints=(hint,)))
+        raise DataError(Problem(f"training folder {configured_path!r} {wrong}", hints=(hint,)))
     return root
 
 
-def _candidates(root: Path) -> Iterator[tuple[str, Path, str]]:
+def _find_candidates(root: Path) -> Iterator[tuple[str, Path, str]]:
     """Name, path and "" of every file that should be a photo; a reason instead of "" where it is known not to serve."""
 
     def named(path: Path) -> str:
@@ -120,7 +125,7 @@ def _candidates(root: Path) -> Iterator[tuple[str, Path, str]]:
             if os.path.islink(path):  # unlike Path's, os.path's questions never raise
                 yield named(path), path, "linked folder, not followed"
         for path in (Path(folder, name) for name in files):
-            if path.suffix.lower() in EXTENSIONS:
+            if path.suffix.lower() in TRAINING_SUFFIXES:
                 leads_out = os.path.exists(path) and not path.resolve().is_relative_to(root.resolve())
                 yield named(path), path, "link that leads out of the folder" if leads_out else ""
     for fault in closed:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 Array = np.ndarray
-KEY = 0.25  # log-average luminance of a scene; exposed as it is, it makes a well-lit picture
-LARGEST = 0.5  # radius of a leaf, as a share of the picture's side
-LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+KEY_LUMINANCE = 0.25  # log-average luminance of a scene; exposed as it is, it makes a well-lit picture
+MAX_LEAF_RADIUS = 0.5  # radius of a leaf, as a share of the picture's side
+LUMINANCE_WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)
 # linear reflectances: leaf, grass, earth, sand, stone, plaster, brick, skin, wood, asphalt, water, red, yellow, blue
 PALETTE = np.array(
     [
@@ -17,37 +17,39 @@ PALETTE = np.array(
     ],
     np.float32,
 )  # fmt: skip
-ODDS = np.array([3.0] * 11 + [1.0] * 3) / 36  # vivid colours are rare
+PALETTE_PROBABILITIES = np.array([3.0] * 11 + [1.0] * 3) / 36  # vivid colours are rare
 
 
-def leaf_scene(rng: np.random.Generator, size: int) -> Array:
+def render_leaf_scene(rng: np.random.Generator, size: int) -> Array:
     """A scene (size, size, 3), float32, in linear light: noiseless, above 0, log-average luminance ``KEY``."""
     y, x = np.meshgrid(*[np.linspace(-1, 1, size, dtype=np.float32)] * 2, indexing="ij")
-    anchors = rng.choice(PALETTE, rng.integers(3, 7), replace=False, p=ODDS)
+    anchors = rng.choice(PALETTE, rng.integers(3, 7), replace=False, p=PALETTE_PROBABILITIES)
     outdoors = rng.random() < 0.5
-    picture = _sky(rng, y) if outdoors else _wall(rng, anchors, y, x)
-    grain = _grain(rng, size)
-    radii = leaf_radii(rng, smallest=np.exp(rng.uniform(np.log(0.008), np.log(0.03))), cover=rng.uniform(0.7, 3))
+    picture = _render_sky(rng, y) if outdoors else _render_wall(rng, anchors, y, x)
+    grain = _render_grain(rng, size)
+    radii = sample_leaf_radii(
+        rng, min_radius=np.exp(rng.uniform(np.log(0.008), np.log(0.03))), coverage=rng.uniform(0.7, 3)
+    )
     centres = rng.random((len(radii), 2)) ** (0.5 if outdoors else 1.0, 1.0)  # outdoors leaves gather below the sky
     forms = rng.random((len(radii), 5))
-    for leaf in zip(centres * size, radii * size, _tones(rng, anchors, centres), forms, strict=True):
-        _paint(picture, grain, *leaf)
-    picture *= _illumination(rng, y, x)[..., None]
+    for leaf in zip(centres * size, radii * size, _sample_leaf_colours(rng, anchors, centres), forms, strict=True):
+        _paint_leaf(picture, grain, *leaf)
+    picture *= _render_illumination(rng, y, x)[..., None]
     if rng.random() < 0.3:
-        _lamps(rng, picture, y, x)
-    return picture * np.float32(KEY / np.exp(np.log(picture @ LUMA + 1e-4).mean()))
+        _add_lamps(rng, picture, y, x)
+    return picture * np.float32(KEY_LUMINANCE / np.exp(np.log(picture @ LUMINANCE_WEIGHTS + 1e-4).mean()))
 
 
-def leaf_radii(rng: np.random.Generator, smallest: float, cover: float) -> Array:
+def sample_leaf_radii(rng: np.random.Generator, min_radius: float, coverage: float) -> Array:
     """Radii of density r^-3 up to ``LARGEST``: every octave of sizes covers the same area, so no scale stands out.
 
     As many as it takes for disks of these radii to have ``cover`` times the picture's area together, on average.
     """
-    count = round(cover / (2 * np.pi * smallest**2 * np.log(LARGEST / smallest)))
-    return (smallest**-2 - rng.random(count) * (smallest**-2 - LARGEST**-2)) ** -0.5
+    count = round(coverage / (2 * np.pi * min_radius**2 * np.log(MAX_LEAF_RADIUS / min_radius)))
+    return (min_radius**-2 - rng.random(count) * (min_radius**-2 - MAX_LEAF_RADIUS**-2)) ** -0.5
 
 
-def _tones(rng: np.random.Generator, anchors: Array, centres: Array) -> Array:
+def _sample_leaf_colours(rng: np.random.Generator, anchors: Array, centres: Array) -> Array:
     """One colour per leaf. Each anchor has a home, and near it most leaves vary that anchor."""
     homes, count = rng.random((len(anchors), 2)), len(centres)
     away = np.linalg.norm(centres[:, None] - homes, axis=2) + 0.15 * rng.gumbel(size=(count, len(anchors)))
@@ -55,12 +57,14 @@ def _tones(rng: np.random.Generator, anchors: Array, centres: Array) -> Array:
     return np.clip(anchors[away.argmin(1)] * np.exp(variation), 0.02, 0.9).astype(np.float32)
 
 
-def _paint(picture: Array, grain: Array, centre: Array, radius: float, tone: Array, form: Array) -> None:
+def _paint_leaf(
+    image: Array, grain: Array, centre: Array, radius: float, colour: Array, shape_parameters: Array
+) -> None:
     """Put one opaque disk, ellipse or rectangle with a pixel-wide soft edge into the picture."""
-    kind, stretch, turn, shade, texture = form.astype(np.float32)
+    kind, stretch, turn, shade, texture = shape_parameters.astype(np.float32)
     squash = 0.25 + 0.75 * stretch if kind > 0.5 else np.float32(1)
     reach = radius * (1.5 if kind > 0.75 else 1.0) + 1
-    (top, left), (bottom, right) = np.clip([centre - reach, centre + reach + 1], 0, len(picture)).astype(int)
+    (top, left), (bottom, right) = np.clip([centre - reach, centre + reach + 1], 0, len(image)).astype(int)
     dy = (np.arange(top, bottom, dtype=np.float32)[:, None] - np.float32(centre[0])) / np.float32(radius)
     dx = (np.arange(left, right, dtype=np.float32) - np.float32(centre[1])) / np.float32(radius)
     sin, cos = np.sin(2 * np.float32(np.pi) * turn), np.cos(2 * np.float32(np.pi) * turn)
@@ -68,11 +72,11 @@ def _paint(picture: Array, grain: Array, centre: Array, radius: float, tone: Arr
     away = np.maximum(np.abs(u), np.abs(v)) if kind > 0.75 else np.sqrt(u * u + v * v)
     cover = np.clip((1 - away) * (np.float32(radius) * squash) + 0.5, 0, 1)
     light = (1 + 0.5 * shade * u) * np.exp(0.5 * texture * grain[top:bottom, left:right])
-    patch = picture[top:bottom, left:right]
-    patch += cover[..., None] * (tone * np.maximum(light, 0.1)[..., None] - patch)
+    patch = image[top:bottom, left:right]
+    patch += cover[..., None] * (colour * np.maximum(light, 0.1)[..., None] - patch)
 
 
-def _grain(rng: np.random.Generator, size: int) -> Array:
+def _render_grain(rng: np.random.Generator, size: int) -> Array:
     """Noise of unit variance with a 1/f amplitude, the texture of all leaves."""
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size))
     frequency[0, 0] = np.inf
@@ -80,18 +84,18 @@ def _grain(rng: np.random.Generator, size: int) -> Array:
     return (field / field.std()).astype(np.float32)
 
 
-def _sky(rng: np.random.Generator, y: Array) -> Array:
+def _render_sky(rng: np.random.Generator, y: Array) -> Array:
     zenith, horizon = np.array([[0.30, 0.42, 0.65], [0.85, 0.80, 0.75]], np.float32)
     zenith = zenith + np.float32(rng.random()) * (np.float32(0.6) - zenith)  # blue to overcast
     return (zenith + (horizon - zenith) * (0.5 + 0.5 * y[..., None])) * np.float32(np.exp(rng.uniform(-0.7, 0.9)))
 
 
-def _wall(rng: np.random.Generator, anchors: Array, y: Array, x: Array) -> Array:
+def _render_wall(rng: np.random.Generator, anchors: Array, y: Array, x: Array) -> Array:
     down, across = rng.uniform(-0.3, 0.3, 2).astype(np.float32)
     return rng.choice(anchors) * (1 + down * y + across * x)[..., None]
 
 
-def _illumination(rng: np.random.Generator, y: Array, x: Array) -> Array:
+def _render_illumination(rng: np.random.Generator, y: Array, x: Array) -> Array:
     """Smooth falloff to the sides, and in half of the scenes a soft-edged shadow."""
     down, across = 0.4 * rng.standard_normal(2, np.float32)
     light = np.exp(down * y + across * x - np.float32(rng.uniform(0, 0.3)) * (x * x + y * y))
@@ -102,11 +106,11 @@ def _illumination(rng: np.random.Generator, y: Array, x: Array) -> Array:
     return light
 
 
-def _lamps(rng: np.random.Generator, picture: Array, y: Array, x: Array) -> None:
+def _add_lamps(rng: np.random.Generator, image: Array, y: Array, x: Array) -> None:
     """Small sources that light what is near them and are seen themselves, far brighter than the rest."""
     for _ in range(rng.integers(1, 5)):
         row, column, radius = rng.uniform((-0.9, -0.9, 0.02), (0.9, 0.9, 0.08)).astype(np.float32)
         power, glare, warmth = rng.uniform((1, 2, 0), (6, 8, 1.5)).astype(np.float32)
         hue, away = np.array([1.0, 0.85, 0.6], np.float32) ** warmth, np.hypot(y - row, x - column)[..., None]
-        picture *= 1 + power * hue / (1 + (away / (4 * radius)) ** 2)
-        picture += glare * hue * np.clip((radius - away) * np.float32(len(picture) / 2) + 0.5, 0, 1)
+        image *= 1 + power * hue / (1 + (away / (4 * radius)) ** 2)
+        image += glare * hue * np.clip((radius - away) * np.float32(len(image) / 2) + 0.5, 0, 1)

@@ -6,15 +6,15 @@ import io
 
 from PIL import Image, ImageCms
 
-SPACES = {"RGB": "RGB ", "CMYK": "CMYK", "L": "GRAY"}  # Pillow's pixel types, and the ICC's words for them
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+ICC_COLOUR_SPACES = {"RGB": "RGB ", "CMYK": "CMYK", "L": "GRAY"}  # Pillow's pixel types, and the ICC's words for them
+SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
 class ProfileError(Exception):
     """Why a colour profile cannot be used, in a few words."""
 
 
-def to_srgb(image: Image.Image) -> Image.Image:
+def convert_to_srgb(image: Image.Image) -> Image.Image:
     """The image in sRGB, where it carries a profile of its own; transparency is kept.
 
     Palettes and pixels of more than 8 bits have no conversion here: their numbers are taken for sRGB.
@@ -24,16 +24,16 @@ def to_srgb(image: Image.Image) -> Image.Image:
     """
     data = image.info.get("icc_profile")
     mode = image.mode.removesuffix("A").replace("a", "")
-    if not data or mode not in SPACES:
+    if not data or mode not in ICC_COLOUR_SPACES:
         return image
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
-        if profile.profile.xcolor_space != SPACES[mode]:
+        if profile.profile.xcolor_space != ICC_COLOUR_SPACES[mode]:
             raise ProfileError(f"colour profile for {profile.profile.xcolor_space.strip()} in an image of {mode}")
         if mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(profile):
             return image
         colours = image.convert(mode) if image.mode != mode else image
-        rgb = ImageCms.profileToProfile(colours, profile, SRGB, outputMode="RGB")
+        rgb = ImageCms.profileToProfile(colours, profile, SRGB_PROFILE, outputMode="RGB")
     except (OSError, ImageCms.PyCMSError) as fault:
         raise ProfileError("damaged colour profile") from fault
     assert rgb is not None  # only an image that is changed in place gives none

@@ -20,21 +20,24 @@ from typing import Any, Literal
 from attrs import asdict, frozen
 from packaging.requirements import Requirement
 
-from zerokd.exporters.c_library import compiler
+from zerokd.exporters.c_library import find_compiler
 from zerokd.plugin.catalogue import Catalogue
 
-ROOM, LITTLE_ROOM = 1 << 30, 100 << 20  # bytes free that a run may want, and below which it will not fit
-PATIENCE = 120  # seconds that an import may take
-TRY_TORCH = (
+RECOMMENDED_FREE_BYTES, MIN_FREE_BYTES = (
+    1 << 30,
+    100 << 20,
+)  # bytes free that a run may want, and below which it will not fit
+IMPORT_TIMEOUT = 120  # seconds that an import may take
+TORCH_PROBE_CODE = (
     "import json, torch\n"
     "names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]\n"
     "print(json.dumps([torch.__version__, torch.get_num_threads(), names]))"
 )
-TRY_TORCHVISION = "import torchvision.models\nprint(torchvision.__version__)"
+TORCHVISION_PROBE_CODE = "import torchvision.models\nprint(torchvision.__version__)"
 
 
 @frozen
-class Finding:
+class HealthCheck:
     """One thing that was looked at. ``FAIL`` keeps every run from working, ``warn`` only some."""
 
     state: Literal["ok", "warn", "FAIL"]
@@ -43,53 +46,55 @@ class Finding:
     fix: str = ""
 
 
-def examine(catalogue: Catalogue, here: Path, cache: Path) -> list[Finding]:
+def check_machine(catalogue: Catalogue, working_folder: Path, weights_cache: Path) -> list[HealthCheck]:
     """Look at everything: ``here`` is where runs would be written, ``cache`` where downloaded weights are kept."""
     return [
-        Finding("ok", "Python", f"{platform.python_version()}, {platform.platform()}"),
-        *_installed(),
-        _torch(),
-        _torchvision(),
-        _room(here),
-        _writable("working folder", here),
-        _writable("temporary folder", Path(tempfile.gettempdir())),
-        _writable("cache folder", cache),
-        _perceptual_weights(cache),
-        _compiler(),
-        *_plugins(catalogue),
+        HealthCheck("ok", "Python", f"{platform.python_version()}, {platform.platform()}"),
+        *_check_installation(),
+        _check_torch(),
+        _check_torchvision(),
+        _check_disk_space(working_folder),
+        _check_writable("working folder", working_folder),
+        _check_writable("temporary folder", Path(tempfile.gettempdir())),
+        _check_writable("cache folder", weights_cache),
+        _check_perceptual_weights(weights_cache),
+        _check_compiler(),
+        *_check_plugins(catalogue),
     ]
 
 
-def _installed() -> Iterator[Finding]:
+def _check_installation() -> Iterator[HealthCheck]:
     try:
         asked = requires("zerokd") or ()
     except PackageNotFoundError:
         text = "runs from its source, not installed: what it asks for, and plugins beside it, are not known"
-        yield Finding("warn", "package zerokd", text, "pip install .")
+        yield HealthCheck("warn", "package zerokd", text, "pip install .")
         return
-    yield from _packages(asked)
+    yield from _check_requirements(asked)
 
 
-def _packages(requirements: Iterable[str]) -> Iterator[Finding]:
+def _check_requirements(requirements: Iterable[str]) -> Iterator[HealthCheck]:
     """The packages that zerokd, and each of its extras, ask for."""
     extras: dict[str, list[str]] = {}
     for one in map(Requirement, requirements):
-        fault = _unmet(one)
+        fault = _describe_unmet_requirement(one)
         if one.marker is not None and "extra" in str(one.marker):
             extra = str(one.marker).rpartition("==")[2].strip(" '\"")
             extras.setdefault(extra, []).extend([fault] if fault else [])
         elif fault:
-            yield Finding("FAIL", one.name, fault, f"pip install '{one.name}{one.specifier}'")
+            yield HealthCheck("FAIL", one.name, fault, f"pip install '{one.name}{one.specifier}'")
         else:
-            yield Finding("ok", one.name, version(one.name))
+            yield HealthCheck("ok", one.name, version(one.name))
     for extra, faults in extras.items():
         if faults:
-            yield Finding("warn", f"extra [{extra}]", ", ".join(faults), f"pip install 'zerokd[{extra}]', if wanted")
+            yield HealthCheck(
+                "warn", f"extra [{extra}]", ", ".join(faults), f"pip install 'zerokd[{extra}]', if wanted"
+            )
         else:
-            yield Finding("ok", f"extra [{extra}]", "installed")
+            yield HealthCheck("ok", f"extra [{extra}]", "installed")
 
 
-def _unmet(requirement: Requirement) -> str:
+def _describe_unmet_requirement(requirement: Requirement) -> str:
     try:
         found = version(requirement.name)
     except PackageNotFoundError:
@@ -99,45 +104,45 @@ def _unmet(requirement: Requirement) -> str:
     return f"{requirement.name} {found} is installed, wanted {requirement.specifier}"
 
 
-def _tried(code: str) -> tuple[bool, str]:
+def _run_in_subprocess(code: str) -> tuple[bool, str]:
     """Whether another process runs the code, and what it prints: the last line of its error where it fails."""
     try:
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=IMPORT_TIMEOUT)
     except subprocess.TimeoutExpired:
-        return False, f"no answer in {PATIENCE} s"
+        return False, f"no answer in {IMPORT_TIMEOUT} s"
     if done.returncode == 0:
         return True, done.stdout.strip()
     lines = done.stderr.strip().splitlines()
     return False, lines[-1][:200] if lines else f"its process ended with {done.returncode}"
 
 
-def _torch() -> Finding:
-    works, told = _tried(TRY_TORCH)
+def _check_torch() -> HealthCheck:
+    works, told = _run_in_subprocess(TORCH_PROBE_CODE)
     if not works:
-        return Finding("FAIL", "import torch", told, "pip install --force-reinstall torch torchvision")
+        return HealthCheck("FAIL", "import torch", told, "pip install --force-reinstall torch torchvision")
     found, threads, devices = json.loads(told.splitlines()[-1])
     where = f"{threads} threads on {os.cpu_count()} cores; CUDA: {', '.join(devices) or 'no device'}"
-    return Finding("ok", "import torch", f"{found}, {where}")
+    return HealthCheck("ok", "import torch", f"{found}, {where}")
 
 
-def _torchvision() -> Finding:
-    works, told = _tried(TRY_TORCHVISION)
+def _check_torchvision() -> HealthCheck:
+    works, told = _run_in_subprocess(TORCHVISION_PROBE_CODE)
     if works:
-        return Finding("ok", "import torchvision", told)
+        return HealthCheck("ok", "import torchvision", told)
     fix = "pip install --force-reinstall torch torchvision, together and from one place, so that they belong together"
-    return Finding("warn", "import torchvision", f"{told} (only VGG's ImageNet weights need it)", fix)
+    return HealthCheck("warn", "import torchvision", f"{told} (only VGG's ImageNet weights need it)", fix)
 
 
-def _room(here: Path) -> Finding:
-    free = shutil.disk_usage(here).free
+def _check_disk_space(folder: Path) -> HealthCheck:
+    free = shutil.disk_usage(folder).free
     told = f"{free / (1 << 30):.1f} GiB free"
-    if free < LITTLE_ROOM:
-        return Finding("FAIL", "disk", told, "make room: a run ends with exit code 5 where the disk is full")
+    if free < MIN_FREE_BYTES:
+        return HealthCheck("FAIL", "disk", told, "make room: a run ends with exit code 5 where the disk is full")
     fix = "make room, or write elsewhere with --out"
-    return Finding("warn", "disk", told, fix) if free < ROOM else Finding("ok", "disk", told)
+    return HealthCheck("warn", "disk", told, fix) if free < RECOMMENDED_FREE_BYTES else HealthCheck("ok", "disk", told)
 
 
-def _writable(what: str, folder: Path) -> Finding:
+def _check_writable(what: str, folder: Path) -> HealthCheck:
     nearest = next(one for one in (folder, *folder.absolute().parents) if one.exists())  # nothing is made here
     try:
         with tempfile.TemporaryFile(dir=nearest) as file:
@@ -146,48 +151,48 @@ def _writable(what: str, folder: Path) -> Finding:
         fixes = {"cache folder": "set ZEROKD_CACHE to a folder that can be written", "temporary folder": "set TMPDIR"}
         state: Literal["warn", "FAIL"] = "warn" if what == "cache folder" else "FAIL"
         fix = fixes.get(what, "go to a folder that you may write, or give one with --out")
-        return Finding(state, what, f"{folder}: {fault.strerror or fault}", fix)
-    return Finding("ok", what, str(folder))
+        return HealthCheck(state, what, f"{folder}: {fault.strerror or fault}", fix)
+    return HealthCheck("ok", what, str(folder))
 
 
-def _perceptual_weights(cache: Path) -> Finding:
-    found = sorted(path.name for path in cache.glob("vgg19-*.safetensors"))
+def _check_perceptual_weights(weights_cache: Path) -> HealthCheck:
+    found = sorted(path.name for path in weights_cache.glob("vgg19-*.safetensors"))
     if found:
-        return Finding("ok", "VGG-19 weights", ", ".join(found))
+        return HealthCheck("ok", "VGG-19 weights", ", ".join(found))
     fix = 'they are fetched on first use (548 MB); offline, give weights = "FILE" or allow fallback = "random"'
-    return Finding("warn", "VGG-19 weights", f"not in {cache}", fix)
+    return HealthCheck("warn", "VGG-19 weights", f"not in {weights_cache}", fix)
 
 
-def _compiler() -> Finding:
-    command = compiler()
+def _check_compiler() -> HealthCheck:
+    command = find_compiler()
     if command is None:
         fix = "install one, or name it in CC: without it `zerokd enhance` is slower, and there is no export to C"
-        return Finding("warn", "C compiler", "none", fix)
-    return Finding("ok", "C compiler", " ".join(command))
+        return HealthCheck("warn", "C compiler", "none", fix)
+    return HealthCheck("ok", "C compiler", " ".join(command))
 
 
-def _plugins(catalogue: Catalogue) -> Iterator[Finding]:
-    for ill in catalogue.broken:
+def _check_plugins(catalogue: Catalogue) -> Iterator[HealthCheck]:
+    for ill in catalogue.broken_plugins:
         fix = "update or remove it; recipes that do not use it still run"
-        yield Finding("warn", f"plugin {ill.provider}", ill.reason, fix)
+        yield HealthCheck("warn", f"plugin {ill.provider}", ill.reason, fix)
 
 
-def failed(findings: Iterable[Finding]) -> bool:
+def has_failures(checks: Iterable[HealthCheck]) -> bool:
     """Whether no run can work."""
-    return any(one.state == "FAIL" for one in findings)
+    return any(one.state == "FAIL" for one in checks)
 
 
-def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+def checks_to_json(checks: Iterable[HealthCheck]) -> list[dict[str, Any]]:
     """The same as plain data."""
-    return [asdict(one) for one in findings]
+    return [asdict(one) for one in checks]
 
 
-def as_text(findings: list[Finding]) -> str:
+def describe_checks(checks: list[HealthCheck]) -> str:
     """A line for each, and one more for what to do."""
-    width = max(len(one.what) for one in findings)
+    width = max(len(one.what) for one in checks)
     lines = []
-    for one in findings:
+    for one in checks:
         lines.append(f"{one.state:<5} {one.what:<{width}}  {one.told}")
         lines += [f"{'':<5} {'':<{width}}  fix: {one.fix}"] if one.fix else []
-    counts = {state: sum(one.state == state for one in findings) for state in ("ok", "warn", "FAIL")}
+    counts = {state: sum(one.state == state for one in checks) for state in ("ok", "warn", "FAIL")}
     return "\n".join([*lines, f"{counts['ok']} ok, {counts['warn']} warnings, {counts['FAIL']} failures"])

@@ -9,11 +9,11 @@ import numpy as np
 from attrs import asdict, frozen
 
 from zerokd.describe import latex
-from zerokd.equation.expression import Series, show
+from zerokd.equation.expression import Series, format_expression
 from zerokd.objective.graph import Adaptation
 from zerokd.objective.objective import Objective
 from zerokd.objective.signals import SignalName
-from zerokd.objective.stage_plan import Phase
+from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import Term
 from zerokd.recipe.build.components import Components
 
@@ -21,7 +21,7 @@ Range = tuple[float, float]  # a number's least and greatest over the stage; bot
 
 
 @frozen
-class TermAccount:
+class TermExplanation:
     """``effective`` = ``coefficient`` of the group x ``weight`` of the term x ``factor`` of the loss; each is a range
     over the steps at which the term is computed. ``steps`` counts these."""
 
@@ -38,7 +38,7 @@ class TermAccount:
 
 
 @frozen
-class ForwardAccount:
+class ForwardPassExplanation:
     """A model's forward pass: at how many steps it runs, and at how many more it would without sharing."""
 
     owner: str
@@ -49,7 +49,7 @@ class ForwardAccount:
 
 
 @frozen
-class Explanation:
+class StageExplanation:
     """One stage. ``signals`` says of each signal where it comes from and which terms read it; ``idle`` are terms of
     weight 0, of which nothing is computed."""
 
@@ -59,9 +59,9 @@ class Explanation:
     latex: str
     epochs: int
     steps: int
-    terms: tuple[TermAccount, ...]
+    terms: tuple[TermExplanation, ...]
     signals: dict[str, tuple[str, tuple[str, ...]]]
-    forwards: tuple[ForwardAccount, ...]
+    forwards: tuple[ForwardPassExplanation, ...]
     adaptations: tuple[str, ...]
     idle: tuple[str, ...]
     aggregator: str = ""
@@ -71,101 +71,105 @@ class Explanation:
         return asdict(self)
 
 
-def explain(phase: Phase, components: Components, objective: Objective) -> Explanation:
+def explain_stage(stage: StagePlan, components: Components, objective: Objective) -> StageExplanation:
     """Account for a stage that has passed its probe."""
-    computed = {term.label: objective.computed(term.label, phase.clock.steps) for term in phase.terms}
-    accounts = tuple(_account(term, phase, objective, computed[term.label]) for term in phase.terms)
-    return Explanation(
-        stage=phase.name,
-        equation=phase.equation.text,
-        groups={group: show(one) for group, one in phase.equation.coefficients.items()},
-        latex=_latex(phase, accounts),
-        epochs=phase.epochs,
-        steps=phase.clock.steps,
+    computed = {term.label: objective.computed_mask(term.label, stage.clock.steps) for term in stage.terms}
+    accounts = tuple(_explain_term(term, stage, objective, computed[term.label]) for term in stage.terms)
+    return StageExplanation(
+        stage=stage.name,
+        equation=stage.equation.text,
+        groups={group: format_expression(one) for group, one in stage.equation.coefficients.items()},
+        latex=_stage_to_latex(stage, accounts),
+        epochs=stage.epochs,
+        steps=stage.clock.steps,
         terms=accounts,
-        signals=_signals(phase.terms),
-        forwards=tuple(_forwards(phase, components, objective, computed)),
+        signals=_collect_signals(stage.terms),
+        forwards=tuple(_explain_forward_passes(stage, components, objective, computed)),
         adaptations=tuple(call.key for call in objective.graph.calls if isinstance(call, Adaptation)),
-        idle=phase.idle,
-        aggregator=phase.aggregate,
+        idle=stage.idle_terms,
+        aggregator=stage.aggregator_name,
     )
 
 
-def _account(term: Term, phase: Phase, objective: Objective, computed: np.ndarray) -> TermAccount:
+def _explain_term(term: Term, stage: StagePlan, objective: Objective, mask: np.ndarray) -> TermExplanation:
     factor = term.loss.factor
-    return TermAccount(
+    return TermExplanation(
         label=term.label,
         loss=term.use,
-        coefficient=_range(phase.coefficients[term.group], computed),
-        weight=_range(phase.weights[term.label], computed),
+        coefficient=_value_range(stage.coefficients[term.group], mask),
+        weight=_value_range(stage.weights[term.label], mask),
         factor=factor,
-        effective=_range(objective.weights[term.label] * factor, computed),
-        steps=int(computed.sum()),
+        effective=_value_range(objective.weights[term.label] * factor, mask),
+        steps=int(mask.sum()),
         monitored=term.monitor,
-        on=term.on,
+        on=term.bindings,
         adapters=term.adapter_names,
     )
 
 
-def _range(series: Series, computed: np.ndarray) -> Range:
-    values = np.broadcast_to(series, computed.shape)[computed]
+def _value_range(series: Series, mask: np.ndarray) -> Range:
+    values = np.broadcast_to(series, mask.shape)[mask]
     return float(values.min()), float(values.max())
 
 
-def _signals(terms: Iterable[Term]) -> dict[str, tuple[str, tuple[str, ...]]]:
+def _collect_signals(terms: Iterable[Term]) -> dict[str, tuple[str, tuple[str, ...]]]:
     readers: dict[str, list[str]] = {}
     for term in terms:
-        for text in term.on.values():
+        for text in term.bindings.values():
             readers.setdefault(text, []).append(term.label)
-    return {text: (_origin(SignalName.read(text)), tuple(labels)) for text, labels in readers.items()}
+    return {text: (_describe_origin(SignalName.parse(text)), tuple(labels)) for text, labels in readers.items()}
 
 
-def _origin(name: SignalName) -> str:
+def _describe_origin(name: SignalName) -> str:
     if not name.owner:
         return "input of the step, augmented"
     return f"the own output of a layer of {name.owner}" if name.layer else f"an output of {name.owner}"
 
 
-def _model(owner: str, components: Components) -> str:
+def _describe_model(owner: str, components: Components) -> str:
     if owner in components.averages:
         average = components.averages[owner]
-        return f"the moving average of {average.of}, decay {average.decay:g}"
-    origin = components.origins[f"models.{owner}"]
+        return f"the moving average of {average.source_name}, decay {average.decay:g}"
+    origin = components.provenance[f"models.{owner}"]
     return f"{origin['use'].rpartition(':')[2]}, weights {origin['weights']}"
 
 
-def _forwards(
-    phase: Phase, components: Components, objective: Objective, computed: dict[str, np.ndarray]
-) -> Iterable[ForwardAccount]:
-    for call in objective.graph.forwards():
+def _explain_forward_passes(
+    stage: StagePlan, components: Components, objective: Objective, masks: dict[str, np.ndarray]
+) -> Iterable[ForwardPassExplanation]:
+    for call in objective.graph.forward_passes():
         readers = [
-            term.label for term in phase.terms if call in objective.graph.live(objective.graph.read_by([term.label]))
+            term.label
+            for term in stage.terms
+            if call in objective.graph.live_calls(objective.graph.tensors_read_by([term.label]))
         ]
-        steps = int(np.any([computed[label] for label in readers], axis=0).sum())
-        alone = sum(int(computed[label].sum()) for label in readers)
-        role = components.role(call.owner)
-        yield ForwardAccount(call.owner, _model(call.owner, components), role == "student", steps, alone - steps)
+        steps = int(np.any([masks[label] for label in readers], axis=0).sum())
+        alone = sum(int(masks[label].sum()) for label in readers)
+        role = components.get_role(call.owner)
+        yield ForwardPassExplanation(
+            call.owner, _describe_model(call.owner, components), role == "student", steps, alone - steps
+        )
 
 
-def _symbol(term: TermAccount) -> str:
+def _weight_to_latex(term: TermExplanation) -> str:
     """A weight before its loss: nothing for 1, a function of time where it changes."""
     least, most = term.weight
     if least != most:
-        return f"w_{{{latex.name(term.label)}}}(t) \\, "
-    return "" if least == 1 else f"{latex.number(least)} \\, "
+        return f"w_{{{latex.name_to_latex(term.label)}}}(t) \\, "
+    return "" if least == 1 else f"{latex.number_to_latex(least)} \\, "
 
 
-def _latex(phase: Phase, accounts: Iterable[TermAccount]) -> str:
+def _stage_to_latex(stage: StagePlan, terms: Iterable[TermExplanation]) -> str:
     """The equation over groups, and below it every group's sum over its terms."""
-    groups = phase.equation.coefficients
-    total = " + ".join(latex.factor(one) + latex.loss(group) for group, one in groups.items())
-    lines = [f"{latex.loss(phase.name)} &= {total}"]
+    groups = stage.equation.coefficients
+    total = " + ".join(latex.coefficient_to_latex(one) + latex.loss_to_latex(group) for group, one in groups.items())
+    lines = [f"{latex.loss_to_latex(stage.name)} &= {total}"]
     for group in groups:
         parts = [
-            _symbol(one) + latex.loss(one.label.partition(".")[2])
-            for one in accounts
+            _weight_to_latex(one) + latex.loss_to_latex(one.label.partition(".")[2])
+            for one in terms
             if one.label.partition(".")[0] == group and not one.monitored
         ]
         if parts:
-            lines.append(f"{latex.loss(group)} &= {' + '.join(parts)}")
+            lines.append(f"{latex.loss_to_latex(group)} &= {' + '.join(parts)}")
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"

@@ -5,96 +5,103 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from zerokd.describe.equation import Explanation, Range, TermAccount, explain
-from zerokd.describe.evidence_text import wrapped
-from zerokd.run.session import Plan
+from zerokd.describe.equation import Range, StageExplanation, TermExplanation, explain_stage
+from zerokd.describe.evidence_text import wrap_text
+from zerokd.run.session import RunPlan
 
-COLUMNS = ("group", "x weight", "x loss", "= total")
+COEFFICIENT_COLUMNS = ("group", "x weight", "x loss", "= total")
 
 
-def explanations(plan: Plan) -> list[Explanation]:
+def explain_stages(plan: RunPlan) -> list[StageExplanation]:
     """One for every stage, in the order of the run."""
-    pairs = zip(plan.components.phases, plan.objectives, strict=True)
-    return [explain(phase, plan.components, objective) for phase, objective in pairs]
+    pairs = zip(plan.components.stages, plan.objectives, strict=True)
+    return [explain_stage(phase, plan.components, objective) for phase, objective in pairs]
 
 
-def account_data(plan: Plan) -> dict[str, Any]:
+def equations_to_dict(plan: RunPlan) -> dict[str, Any]:
     """Everything, as plain data."""
-    return {"recipe": plan.components.name, "stages": [one.as_json() for one in explanations(plan)]}
+    return {"recipe": plan.components.name, "stages": [one.as_json() for one in explain_stages(plan)]}
 
 
-def account_latex(plan: Plan) -> str:
+def equations_to_latex(plan: RunPlan) -> str:
     """One display equation a stage."""
-    return "\n".join(f"% {one.stage}\n\\[\n{one.latex}\n\\]" for one in explanations(plan))
+    return "\n".join(f"% {one.stage}\n\\[\n{one.latex}\n\\]" for one in explain_stages(plan))
 
 
-def account_text(plan: Plan) -> str:
+def describe_equations(plan: RunPlan) -> str:
     """A section for each stage, no line wider than 80 columns but for long names."""
-    return "\n\n".join("\n".join(_stage(one)) for one in explanations(plan))
+    return "\n\n".join("\n".join(_describe_stage(one)) for one in explain_stages(plan))
 
 
-def _stage(one: Explanation) -> Iterator[str]:
-    yield f"{one.stage}: {one.epochs} epochs, {one.steps} steps"
-    yield from wrapped(f"objective = {one.equation}", "      ", "  ")
-    trained = [term for term in one.terms if not term.monitored]
-    expanded = " + ".join(f"{_range(term.effective)}*{term.label}" for term in trained)
-    yield from wrapped(f"= {expanded}", "      ", "    ")
-    if one.aggregator:
-        text = f"this sum is reported and not descended: aggregator {one.aggregator!r} combines its terms' gradients"
-        yield from wrapped(text, "      ", "  ")
+def _describe_stage(explanation: StageExplanation) -> Iterator[str]:
+    yield f"{explanation.stage}: {explanation.epochs} epochs, {explanation.steps} steps"
+    yield from wrap_text(f"objective = {explanation.equation}", "      ", "  ")
+    trained = [term for term in explanation.terms if not term.monitored]
+    expanded = " + ".join(f"{_format_range(term.effective)}*{term.label}" for term in trained)
+    yield from wrap_text(f"= {expanded}", "      ", "    ")
+    if explanation.aggregator:
+        text = f"this sum is reported and not descended: aggregator {explanation.aggregator!r} combines its terms' gradients"
+        yield from wrap_text(text, "      ", "  ")
     yield ""
-    yield from _table(one)
+    yield from _format_coefficients(explanation)
     yield ""
-    yield from _signals(one)
+    yield from _describe_signals(explanation)
     yield ""
-    yield from _forwards(one)
+    yield from _describe_forwards(explanation)
 
 
-def _table(one: Explanation) -> Iterator[str]:
-    width = max(len("coefficients"), *(len(term.label) for term in one.terms))
-    rows = [_row(term) for term in one.terms]
-    sizes = [max(len(row[column]) for row in [*rows, COLUMNS]) for column in range(len(COLUMNS))]
-    yield _line("coefficients", COLUMNS, "loss", width, sizes)
-    for term, row in zip(one.terms, rows, strict=True):
-        yield _line(term.label, row, term.loss, width, sizes)
+def _format_coefficients(explanation: StageExplanation) -> Iterator[str]:
+    width = max(len("coefficients"), *(len(term.label) for term in explanation.terms))
+    rows = [_format_cells(term) for term in explanation.terms]
+    sizes = [
+        max(len(row[column]) for row in [*rows, COEFFICIENT_COLUMNS]) for column in range(len(COEFFICIENT_COLUMNS))
+    ]
+    yield _format_row("coefficients", COEFFICIENT_COLUMNS, "loss", width, sizes)
+    for term, row in zip(explanation.terms, rows, strict=True):
+        yield _format_row(term.label, row, term.loss, width, sizes)
         notes = [f"after {', '.join(term.adapters)}"] if term.adapters else []
-        notes += [f"at {term.steps} of {one.steps} steps"] if term.steps < one.steps else []
+        notes += [f"at {term.steps} of {explanation.steps} steps"] if term.steps < explanation.steps else []
         if notes:
             yield f"      {'; '.join(notes)}"
-    for label in one.idle:
+    for label in explanation.idle:
         yield f"  {label:<{width}}  weight 0 at every step: not computed"
 
 
-def _line(label: str, cells: Sequence[str], note: str, width: int, sizes: Sequence[int]) -> str:
+def _format_row(label: str, cells: Sequence[str], note: str, width: int, sizes: Sequence[int]) -> str:
     shown = " ".join(f"{cell:>{size}}" for cell, size in zip(cells, sizes, strict=True))
     return f"  {label:<{width}} {shown}  {note}"
 
 
-def _row(term: TermAccount) -> tuple[str, ...]:
+def _format_cells(term: TermExplanation) -> tuple[str, ...]:
     if term.monitored:
         return "monitored", "", "", "0"
-    return _range(term.coefficient), _range(term.weight), f"{term.factor:g}", _range(term.effective)
+    return (
+        _format_range(term.coefficient),
+        _format_range(term.weight),
+        f"{term.factor:g}",
+        _format_range(term.effective),
+    )
 
 
-def _signals(one: Explanation) -> Iterator[str]:
+def _describe_signals(explanation: StageExplanation) -> Iterator[str]:
     yield "  signals"
-    for name, (origin, readers) in one.signals.items():
+    for name, (origin, readers) in explanation.signals.items():
         count = readers[0] if len(readers) == 1 else f"{len(readers)} terms"
-        yield from wrapped(f"{name}: {origin}, read by {count}", "      ", "    ")
+        yield from wrap_text(f"{name}: {origin}, read by {count}", "      ", "    ")
 
 
-def _forwards(one: Explanation) -> Iterator[str]:
+def _describe_forwards(explanation: StageExplanation) -> Iterator[str]:
     yield "  forwards"
-    for call in one.forwards:
+    for call in explanation.forwards:
         kind = "with gradient" if call.gradient else "no gradient"
-        when = "every step" if call.steps == one.steps else f"{call.steps} of {one.steps} steps"
-        left = one.steps - call.steps
+        when = "every step" if call.steps == explanation.steps else f"{call.steps} of {explanation.steps} steps"
+        left = explanation.steps - call.steps
         saved = f"; {call.shared} saved by sharing them" if call.shared else ""
         saved += f"; {left} steps need none" if left else ""
-        yield from wrapped(f"{call.owner}: {call.source}", "      ", "    ")
-        yield from wrapped(f"{when}, {kind}{saved}", "        ", "      ")
+        yield from wrap_text(f"{call.owner}: {call.source}", "      ", "    ")
+        yield from wrap_text(f"{when}, {kind}{saved}", "        ", "      ")
 
 
-def _range(values: Range) -> str:
+def _format_range(values: Range) -> str:
     least, most = values
     return f"{least:.4g}" if least == most else f"{least:.4g}..{most:.4g}"

@@ -8,45 +8,45 @@ from typing import Any
 
 from attrs import asdict
 
-from zerokd.measure.held_out import told
+from zerokd.measure.held_out import metrics_record
 from zerokd.proof.evidence import Evidence
-from zerokd.run.session import UNTRAINED, Plan
+from zerokd.run.session import UNTRAINED, RunPlan
 
-WIDTH = 80
-SHOWN_CONFLICTS = 5
-COLUMNS = ("value", "weight", "contrib", "|g| out", "|g| par", "share")
+TEXT_WIDTH = 80
+MAX_SHOWN_CONFLICTS = 5
+EVIDENCE_COLUMNS = ("value", "weight", "contrib", "|g| out", "|g| par", "share")
 
 
-def as_data(plan: Plan) -> dict[str, Any]:
+def evidence_to_dict(plan: RunPlan) -> dict[str, Any]:
     """Everything, as plain data."""
     components = plan.components
-    first = {name: asdict(one) for name, one in plan.untrained.items()}
+    first = {name: asdict(one) for name, one in plan.untrained_results.items()}
     return {
         "recipe": components.name,
         "seed": components.seed,
         "fallbacks": list(components.fallbacks),
         "cautions": list(components.cautions),
         "stages": [one.as_json() for one in plan.evidences],
-        "metrics": told(plan.gauge.measures, {UNTRAINED: first}, plan.measured_on),
+        "metrics": metrics_record(plan.metric_evaluator.metrics, {UNTRAINED: first}, plan.measured_on),
     }
 
 
-def as_text(plan: Plan) -> str:
+def describe_evidence(plan: RunPlan) -> str:
     """A table for each stage, no line wider than 80 columns but for long names."""
     components = plan.components
     lines = [f"recipe {components.name}, seed {components.seed}, {len(components.data)} images"]
     for name, texts in (("FALLBACK", components.fallbacks), ("caution", components.cautions)):
         for text in texts:
-            lines += wrapped(f"{name}: {text}", "  ")
-    for phase, measured in zip(components.phases, plan.evidences, strict=True):
-        lines += ["", *wrapped(f"{phase.name}: {phase.equation.text}", "  "), *_table(measured)]
-        if phase.idle:
-            lines += wrapped(f"not computed, weight 0 at every step: {', '.join(phase.idle)}", "    ", "  ")
-    for name, about in as_data(plan)["metrics"].items():
+            lines += wrap_text(f"{name}: {text}", "  ")
+    for phase, measured in zip(components.stages, plan.evidences, strict=True):
+        lines += ["", *wrap_text(f"{phase.name}: {phase.equation.text}", "  "), *_format_terms(measured)]
+        if phase.idle_terms:
+            lines += wrap_text(f"not computed, weight 0 at every step: {', '.join(phase.idle_terms)}", "    ", "  ")
+    for name, about in evidence_to_dict(plan)["metrics"].items():
         value = f"{about['value']:.4g} {about['unit']}".rstrip()
         text = f"metric {name}: {about['use']} is {value} on {about['images']} {about['measured_on']} images"
-        lines += wrapped(f"{text}, of the untrained student; {about['better']} is better", "  ")
-    which = "every term above" if any(phase.idle for phase in components.phases) else "every term"
+        lines += wrap_text(f"{text}, of the untrained student; {about['better']} is better", "  ")
+    which = "every term above" if any(phase.idle_terms for phase in components.stages) else "every term"
     legend = (
         f"{which} trains the student; |g|: norm of the contribution's gradient,",
         "out: at what the student gives, par: at its parameters, share: of the sum of par",
@@ -54,33 +54,42 @@ def as_text(plan: Plan) -> str:
     return "\n".join([*lines, "", *legend])
 
 
-def _table(measured: Evidence) -> Iterator[str]:
-    width = max(len(term.label) for term in measured.terms)
-    yield f"  {'term':<{width}}" + "".join(f"{name:>9}" for name in COLUMNS[:-1]) + f"{COLUMNS[-1]:>7}"
-    for term in measured.terms:
+def _format_terms(evidence: Evidence) -> Iterator[str]:
+    width = max(len(term.label) for term in evidence.terms)
+    yield (
+        f"  {'term':<{width}}" + "".join(f"{name:>9}" for name in EVIDENCE_COLUMNS[:-1]) + f"{EVIDENCE_COLUMNS[-1]:>7}"
+    )
+    for term in evidence.terms:
         numbers = (term.value, term.weight, term.contribution, term.at_outputs, term.at_parameters)
         yield (
-            f"  {term.label:<{width}}" + "".join(f"{_short(one):>9}" for one in numbers) + f"{_percent(term.share):>7}"
+            f"  {term.label:<{width}}"
+            + "".join(f"{_format_number(one):>9}" for one in numbers)
+            + f"{_format_percent(term.share):>7}"
         )
-    worst = measured.conflicts()
-    for cosine, one, other in worst[:SHOWN_CONFLICTS]:
+    worst = evidence.find_conflicts()
+    for cosine, one, other in worst[:MAX_SHOWN_CONFLICTS]:
         yield f"  conflict {cosine:.2f}: {one} and {other}"
-    if len(worst) > SHOWN_CONFLICTS:
-        yield f"  and {len(worst) - SHOWN_CONFLICTS} lesser conflicts; --json has every pair"
-    for text in measured.notes:
-        yield from wrapped(f"note: {text}", "    ", "  ")
+    if len(worst) > MAX_SHOWN_CONFLICTS:
+        yield f"  and {len(worst) - MAX_SHOWN_CONFLICTS} lesser conflicts; --json has every pair"
+    for text in evidence.notes:
+        yield from wrap_text(f"note: {text}", "    ", "  ")
 
 
-def _short(number: float) -> str:
+def _format_number(number: float) -> str:
     """Three significant digits in at most eight characters."""
     return f"{number:.3g}" if 1e-3 <= abs(number) < 1e4 or number == 0 else f"{number:.1e}"
 
 
-def _percent(share: float) -> str:
+def _format_percent(share: float) -> str:
     return f"{share:.1%}" if share >= 5e-4 or share == 0 else "<0.1%"
 
 
-def wrapped(text: str, later: str, first: str = "") -> list[str]:
+def wrap_text(text: str, indent: str, first_indent: str = "") -> list[str]:
     return wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
+        text,
+        TEXT_WIDTH,
+        initial_indent=first_indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )

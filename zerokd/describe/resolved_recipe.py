@@ -7,17 +7,17 @@ from typing import Any
 
 from zerokd.errors import KeyPath, Problem, RecipeError
 from zerokd.plugin.catalogue import Catalogue
-from zerokd.recipe.build.configure import configure, uses
-from zerokd.recipe.schema.recipe import Metric, Recipe, Term
+from zerokd.recipe.build.configure import resolve_component, walk_component_configs
+from zerokd.recipe.schema.recipe import MetricConfig, Recipe, TermConfig
 from zerokd.recipe.toml.document import Document
-from zerokd.recipe.toml.format import header_text, key_text, value_text
+from zerokd.recipe.toml.format import format_toml_header, format_toml_key, format_toml_value
 
-DEFAULT = "default"
-WIDEST = 44  # a longer line does not push the comments of all others to the right
-Line = tuple[str, str]  # TOML, and the origin of what it says
+DEFAULT_ORIGIN = "default"
+MAX_ALIGNED_WIDTH = 44  # a longer line does not push the comments of all others to the right
+AnnotatedLine = tuple[str, str]  # TOML, and the origin of what it says
 
 
-def resolved(recipe: Recipe, document: Document, catalogue: Catalogue) -> dict[str, Any]:
+def fill_defaults(recipe: Recipe, document: Document, catalogue: Catalogue) -> dict[str, Any]:
     """The tables of a recipe with the defaults of its components and of their ports. Nothing is built.
 
     Raises:
@@ -25,17 +25,17 @@ def resolved(recipe: Recipe, document: Document, catalogue: Catalogue) -> dict[s
     """
     tables = recipe.model_dump(exclude_none=True, by_alias=True)
     problems: list[Problem] = []
-    for path, table in uses(recipe):
+    for path, table in walk_component_configs(recipe):
         try:
-            _, component, config = configure(table, path, document, catalogue)
+            _, component, config = resolve_component(table, path, document, catalogue)
         except RecipeError as error:
-            problems += error.at(document.value_place((*path, "use"))).problems
+            problems += error.with_place(document.value_place((*path, "use"))).problems
             continue
         filled: Any = tables
         for part in path:
             filled = filled[part]
         filled.update(config.model_dump(exclude_none=True, by_alias=True))
-        if isinstance(table, Term | Metric):
+        if isinstance(table, TermConfig | MetricConfig):
             defaults = {name: port.default for name, port in component.ports.items() if port.default is not None}
             filled["on"] = {**defaults, **table.on}
     if problems:
@@ -43,33 +43,33 @@ def resolved(recipe: Recipe, document: Document, catalogue: Catalogue) -> dict[s
     return tables
 
 
-def annotated(tables: dict[str, Any], document: Document) -> str:
+def format_annotated_toml(tables: dict[str, Any], document: Document) -> str:
     """The tables as TOML, each value with its origin as a comment: a file and line, an option, or ``default``."""
-    lines = list(_lines(tables, (), document))
-    width = max((len(text) for text, origin in lines if origin and len(text) <= WIDEST), default=0)
+    lines = list(_format_lines(tables, (), document))
+    width = max((len(text) for text, origin in lines if origin and len(text) <= MAX_ALIGNED_WIDTH), default=0)
     return "".join(f"{text:<{width}}  # {origin}\n" if origin else f"{text}\n" for text, origin in lines)
 
 
-def _lines(table: dict[str, Any], path: KeyPath, document: Document) -> Iterator[Line]:
+def _format_lines(table: dict[str, Any], path: KeyPath, document: Document) -> Iterator[AnnotatedLine]:
     """A table's own values first, for what follows a header belongs to it; then the tables inside it."""
     for key, value in table.items():
         if not _has_header(value):
-            yield f"{key_text(key)} = {value_text(value)}", origin(document, (*path, key))
+            yield f"{format_toml_key(key)} = {format_toml_value(value)}", describe_origin(document, (*path, key))
     for key, value in table.items():
         if not _has_header(value):
             continue
-        inner, name = (*path, key), header_text((*path, key))
+        inner, name = (*path, key), format_toml_header((*path, key))
         if isinstance(value, dict):
             if not all(_has_header(one) for one in value.values()):
                 yield from (("", ""), (f"[{name}]", ""))
-            yield from _lines(value, inner, document)
+            yield from _format_lines(value, inner, document)
             continue
         for index, one in enumerate(value):
             yield from (("", ""), (f"[[{name}]]", ""))
-            yield from _lines(one, (*inner, index), document)
+            yield from _format_lines(one, (*inner, index), document)
 
 
-def origin(document: Document, path: KeyPath) -> str:
+def describe_origin(document: Document, path: KeyPath) -> str:
     """Where the value at a path of the resolved tables was written."""
     written: Any = document.tables
     for depth, part in enumerate(path):
@@ -78,7 +78,7 @@ def origin(document: Document, path: KeyPath) -> str:
         try:
             written = written[part]
         except (KeyError, IndexError, TypeError):
-            return DEFAULT
+            return DEFAULT_ORIGIN
     place = document.value_place(path)
     told = f"{place.file}:{place.line}" if place.line else place.file
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in told)

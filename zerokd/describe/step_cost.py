@@ -14,28 +14,28 @@ import torch
 from attrs import asdict, evolve, frozen
 from torch import Tensor
 
-from zerokd.describe.evidence_text import wrapped
-from zerokd.objective.graph import Forward
-from zerokd.objective.objective import Objective, Prepared
-from zerokd.run.session import Plan
-from zerokd.training.batches import batches
-from zerokd.training.device import layout
-from zerokd.training.frozen_cache.cache import Targets
-from zerokd.training.loop import take
-from zerokd.training.nonfinite_policy import Guard
-from zerokd.training.state import Training
-from zerokd.training.step import Stepper
-from zerokd.training.step_log import Metrics
+from zerokd.describe.evidence_text import wrap_text
+from zerokd.objective.graph import ForwardPass
+from zerokd.objective.objective import Objective, PreparedTensors
+from zerokd.run.session import RunPlan
+from zerokd.training.batches import iterate_batches
+from zerokd.training.device import choose_memory_format
+from zerokd.training.frozen_cache.cache import FrozenCache
+from zerokd.training.loop import train_step
+from zerokd.training.nonfinite_policy import NonFinitePolicy
+from zerokd.training.state import StageState
+from zerokd.training.step import GradientAccumulator
+from zerokd.training.step_log import StepLog
 
-SEEN = 2  # batches that are stepped on in turn
-WARM_UP, ROUNDS = 3, 7
-NEVER = 2**31
+BATCH_COUNT = 2  # batches that are stepped on in turn
+WARM_UP_ROUNDS, TIMED_ROUNDS = 3, 7
+NEVER_DIAGNOSE = 2**31
 MIB = 2**20
-SHOWN = 42  # characters of a name
+NAME_WIDTH = 42  # characters of a name
 
 
 @frozen
-class Part:
+class PartCost:
     """A model or a term, alone: milliseconds for one batch, with its gradient where it has one."""
 
     name: str
@@ -43,7 +43,7 @@ class Part:
 
 
 @frozen
-class Way:
+class StepVariant:
     """A way to compute a step; ``chosen`` is the one that a run takes."""
 
     name: str
@@ -52,14 +52,14 @@ class Way:
 
 
 @frozen
-class Bench:
+class StageCost:
     """A stage: ways to step, its parts, and of each thing that can be kept: name, bytes an image, images with room."""
 
     stage: str
     images: int
     batch: int
-    ways: tuple[Way, ...]
-    parts: tuple[Part, ...]
+    ways: tuple[StepVariant, ...]
+    parts: tuple[PartCost, ...]
     layouts: dict[str, str]
     kept: tuple[tuple[str, int, int], ...]
 
@@ -68,95 +68,117 @@ class Bench:
         return asdict(self)
 
 
-def bench(plan: Plan) -> Iterator[Bench]:
+def measure_step_costs(plan: RunPlan) -> Iterator[StageCost]:
     """Measure every stage of a plan in turn; what training changes is put back."""
-    for stepper in plan.steppers:
-        yield _Stage(plan, stepper).measured()
+    for stepper in plan.accumulators:
+        yield _StageBenchmark(plan, stepper).measure()
 
 
-class _Stage:
-    def __init__(self, plan: Plan, stepper: Stepper):
-        self.plan, self.stepper, self.phase = plan, stepper, stepper.phase
-        found = batches(plan.components.data, plan.training, stepper.phase, plan.components.seed, plan.device)
-        self.batches = [batch for batch, _ in zip(found, range(SEEN), strict=False)]
+class _StageBenchmark:
+    def __init__(self, plan: RunPlan, accumulator: GradientAccumulator):
+        self.plan, self.accumulator, self.stage = plan, accumulator, accumulator.stage
+        found = iterate_batches(
+            plan.components.data, plan.training_indices, accumulator.stage, plan.components.seed, plan.device
+        )
+        self.batches = [batch for batch, _ in zip(found, range(BATCH_COUNT), strict=False)]
 
-    def measured(self) -> Bench:
+    def measure(self) -> StageCost:
         student = self.plan.components.student
         state = {name: one.clone() for name, one in student.state_dict().items()}
-        ways = tuple(self._ways())
+        ways = tuple(self._measure_variants())
         student.load_state_dict(state)
-        parts = tuple(sorted(self._parts(), key=lambda part: -part.milliseconds))
-        layouts = {call.owner: _layout(call) for call in self.stepper.objective.graph.forwards()}
-        kept = tuple((one.name, one.bytes, one.images) for one in self.stepper.targets.shares)
-        return Bench(self.phase.name, len(self.plan.training), self.phase.batch, ways, parts, layouts, kept)
+        parts = tuple(sorted(self._measure_parts(), key=lambda part: -part.milliseconds))
+        layouts = {call.owner: _describe_layout(call) for call in self.accumulator.objective.graph.forward_passes()}
+        kept = tuple(
+            (one.name, one.bytes_per_image, one.image_count) for one in self.accumulator.frozen_cache.allotments
+        )
+        return StageCost(
+            self.stage.name, len(self.plan.training_indices), self.stage.batch_size, ways, parts, layouts, kept
+        )
 
-    def _ways(self) -> Iterator[Way]:
-        chosen, batch = self.stepper, self.phase.batch
-        how = f", {chosen.programs[0].how}" if chosen.programs else ""
-        yield Way(f"{chosen.at_once} at once{how}", self._step(chosen), True)
-        plain = evolve(chosen, programs=())
-        if chosen.programs:
-            yield Way(f"{chosen.at_once} at once", self._step(plain), False)
-        for count in sorted({1, 2, batch} - {chosen.at_once}):
+    def _measure_variants(self) -> Iterator[StepVariant]:
+        chosen, batch = self.accumulator, self.stage.batch_size
+        how = f", {chosen.compiled_steps[0].mode}" if chosen.compiled_steps else ""
+        yield StepVariant(f"{chosen.micro_batch_size} at once{how}", self._time_step(chosen), True)
+        plain = evolve(chosen, compiled_steps=())
+        if chosen.compiled_steps:
+            yield StepVariant(f"{chosen.micro_batch_size} at once", self._time_step(plain), False)
+        for count in sorted({1, 2, batch} - {chosen.micro_batch_size}):
             if count <= batch:
-                yield Way(f"{count} at once", self._step(evolve(plain, at_once=count)), False)
-        if chosen.targets.shares:
+                yield StepVariant(f"{count} at once", self._time_step(evolve(plain, micro_batch_size=count)), False)
+        if chosen.frozen_cache.allotments:
             none = self.plan.components.speed.model_copy(update={"cache": "off"})
-            afresh = Targets(self.phase, chosen.objective, len(self.plan.training), none, self.plan.device)
-            yield Way(f"{chosen.at_once} at once, none kept", self._step(evolve(plain, targets=afresh)), False)
+            afresh = FrozenCache(self.stage, chosen.objective, len(self.plan.training_indices), none, self.plan.device)
+            yield StepVariant(
+                f"{chosen.micro_batch_size} at once, none kept",
+                self._time_step(evolve(plain, frozen_cache=afresh)),
+                False,
+            )
 
-    def _step(self, stepper: Stepper) -> float:
+    def _time_step(self, accumulator: GradientAccumulator) -> float:
         """Milliseconds of a step on images that came before."""
-        components = evolve(self.plan.components, diagnose_every=NEVER)
-        training, turns = Training(self.phase, stepper.objective, components), cycle(self.batches)
-        metrics, guard = Metrics(self.phase, stepper.objective, io.StringIO()), Guard(0)
-        return self._timed(lambda: take(training, stepper, components, next(turns), metrics, guard))
+        components = evolve(self.plan.components, diagnose_every=NEVER_DIAGNOSE)
+        training, turns = StageState(self.stage, accumulator.objective, components), cycle(self.batches)
+        metrics, guard = StepLog(self.stage, accumulator.objective, io.StringIO()), NonFinitePolicy(0)
+        return self._time_median(lambda: train_step(training, accumulator, components, next(turns), metrics, guard))
 
-    def _parts(self) -> Iterator[Part]:
-        objective, batch = self.stepper.objective, self.batches[0]
-        kept, inputs = self.stepper.targets.of(batch.low, batch.names), self.phase.stage.inputs(batch.low)
-        for call in objective.graph.forwards():
-            once = call.frozen and bool(self.stepper.targets.shares)
+    def _measure_parts(self) -> Iterator[PartCost]:
+        objective, batch = self.accumulator.objective, self.batches[0]
+        kept, inputs = (
+            self.accumulator.frozen_cache.get_or_compute(batch.low, batch.names),
+            self.stage.plugin.inputs(batch.low),
+        )
+        for call in objective.graph.forward_passes():
+            once = call.frozen and bool(self.accumulator.frozen_cache.allotments)
             name = f"model {call.owner}" + (" (once an image)" if once else "")
-            yield Part(name, self._timed(partial(_forward, call, inputs)))
+            yield PartCost(name, self._time_median(partial(_run_forward_backward, call, inputs)))
         labels = list(objective.weights_at(0))
-        tensors = objective.graph.compute({**inputs, **kept.tensors}, objective.graph.read_by(labels, kept.prepared))
+        tensors = objective.graph.compute(
+            {**inputs, **kept.tensors}, objective.graph.tensors_read_by(labels, kept.prepared_ports)
+        )
         held = {name: one.detach().requires_grad_(one.requires_grad) for name, one in tensors.items()}
         for label in labels:
-            yield Part(label, self._timed(partial(_term, objective, label, held, kept.prepared.get(label))))
+            yield PartCost(
+                label,
+                self._time_median(
+                    partial(_run_term_forward_backward, objective, label, held, kept.prepared_ports.get(label))
+                ),
+            )
 
-    def _timed(self, work: Callable[[], object]) -> float:
+    def _time_median(self, function: Callable[[], object]) -> float:
         """Milliseconds, the median of some rounds."""
         times = []
-        for _ in range(WARM_UP + ROUNDS):
+        for _ in range(WARM_UP_ROUNDS + TIMED_ROUNDS):
             started = time.perf_counter()
-            work()
+            function()
             if self.plan.device.type == "cuda":
                 torch.cuda.synchronize(self.plan.device)
             times.append(time.perf_counter() - started)
-        return 1000 * statistics.median(times[WARM_UP:])
+        return 1000 * statistics.median(times[WARM_UP_ROUNDS:])
 
 
-def _layout(call: Forward) -> str:
-    return "channels last" if layout(call.network) is torch.channels_last else "channel by channel"
+def _describe_layout(call: ForwardPass) -> str:
+    return "channels last" if choose_memory_format(call.network) is torch.channels_last else "channel by channel"
 
 
-def _forward(call: Forward, inputs: Mapping[str, Tensor]) -> None:
+def _run_forward_backward(call: ForwardPass, inputs: Mapping[str, Tensor]) -> None:
     made = [one.sum() for one in call.compute(inputs).values() if one.requires_grad]
     if made:
         torch.autograd.grad(torch.stack(made).sum(), [one for one in call.network.parameters() if one.requires_grad])
 
 
-def _term(objective: Objective, label: str, held: Mapping[str, Tensor], prepared: Sequence[Prepared] | None) -> None:
-    value = objective.value(label, held, prepared)
-    read = [held[name] for name in objective.graph.bindings[label].values() if name in held]
+def _run_term_forward_backward(
+    objective: Objective, label: str, tensors: Mapping[str, Tensor], prepared: Sequence[PreparedTensors] | None
+) -> None:
+    value = objective.value(label, tensors, prepared)
+    read = [tensors[name] for name in objective.graph.bindings[label].values() if name in tensors]
     if value.requires_grad:
         torch.autograd.grad(value.sum(), [one for one in read if one.requires_grad])
 
 
-def as_text(benches: Iterable[Bench], device: str, threads: int) -> Iterator[str]:
+def describe_step_costs(costs: Iterable[StageCost], device: str, threads: int) -> Iterator[str]:
     """Lines for a person, stage by stage."""
-    for one in benches:
+    for one in costs:
         yield f"{one.stage}: {one.images} images, batch {one.batch}, on {device}, {threads} threads"
         best = min(way.milliseconds for way in one.ways)
         for way in one.ways:
@@ -167,17 +189,17 @@ def as_text(benches: Iterable[Bench], device: str, threads: int) -> Iterator[str
         for part in one.parts:
             yield f"    {part.name:<38}{part.milliseconds:9.2f} ms"
         layouts = "; ".join(f"{owner}, {how}" for owner, how in one.layouts.items())
-        yield from wrapped(f"  how tensors lie in memory: {layouts}", "    ")
-        yield from _room(one)
+        yield from wrap_text(f"  how tensors lie in memory: {layouts}", "    ")
+        yield from _describe_cache(one)
         yield ""
 
 
-def _room(one: Bench) -> Iterator[str]:
-    if not one.kept:
+def _describe_cache(cost: StageCost) -> Iterator[str]:
+    if not cost.kept:
         yield "  nothing is kept of an image: nothing is frozen, or no image comes again"
         return
-    total = sum(size * images for _, size, images in one.kept)
+    total = sum(size * images for _, size, images in cost.kept)
     yield f"  kept of images that come again: {total / MIB:.0f} MiB"
-    for name, size, images in one.kept:
-        shown = name if len(name) <= SHOWN else f"{name[: SHOWN - 3]}..."
-        yield f"    {shown:<{SHOWN}}{size / MIB:9.2f} MiB each, {images} of {one.images}"
+    for name, size, images in cost.kept:
+        shown = name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH - 3]}..."
+        yield f"    {shown:<{NAME_WIDTH}}{size / MIB:9.2f} MiB each, {images} of {cost.images}"

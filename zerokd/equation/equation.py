@@ -21,34 +21,34 @@ from zerokd.equation.expression import (
     Operation,
     Param,
     Series,
-    add,
-    evaluate,
-    names,
-    negate,
-    scale,
-    short,
-    show,
+    add_expressions,
+    evaluate_expression,
+    format_expression,
+    negate_expression,
+    param_names,
+    scale_expression,
+    shorten,
 )
 from zerokd.equation.polynomial import is_zero
 
-LONGEST = 20_000  # characters
-LONGEST_PRODUCT = 100  # factors; each nests the expression one deeper
-DEEPEST = 64  # nested parentheses
-TOKEN = re.compile(
+MAX_EQUATION_LENGTH = 20_000  # characters
+MAX_FACTORS = 100  # factors; each nests the expression one deeper
+MAX_PARENTHESES_DEPTH = 64  # nested parentheses
+EQUATION_TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d]\w*)|(?P<sign>\S))"
 )
 
 
-class UnknownName(EquationError):  # noqa: N818 -- reads as what happened
+class UnknownNameError(EquationError):
     """A name that is neither a param nor a group."""
 
     def __init__(self, name: str, column: int):
-        super().__init__(f"unknown name {short(name)!r}", column)
+        super().__init__(f"unknown name {shorten(name)!r}", column)
         self.name = name
 
 
 @frozen
-class Linear:
+class LinearCombination:
     """A sum of groups with a coefficient each, and a remainder that belongs to no group."""
 
     groups: dict[str, Expression]
@@ -63,7 +63,9 @@ class Equation:
     text: str
     coefficients: dict[str, Expression]
 
-    def at(self, params: Mapping[str, Series], tell: Callable[[int], str] = str) -> dict[str, Series]:
+    def evaluate_coefficients(
+        self, params: Mapping[str, Series], format_step: Callable[[int], str] = str
+    ) -> dict[str, Series]:
         """The coefficient of every group for these params: a number, or one for every step where a param changes.
 
         ``tell`` says a step in words.
@@ -71,48 +73,57 @@ class Equation:
         Raises:
             EquationError: a coefficient is negative or not finite at some step, or something is divided by zero.
         """
-        found = {group: evaluate(expression, params) for group, expression in self.coefficients.items()}
+        found = {group: evaluate_expression(expression, params) for group, expression in self.coefficients.items()}
         for group, series in found.items():
             values = np.atleast_1d(series)
             bad = np.flatnonzero(~((values >= 0) & np.isfinite(values)))
             if bad.size:
-                raise self._refusal(group, int(bad[0]), values, params, tell if values.size > 1 else None)
+                raise self._coefficient_error(
+                    group, int(bad[0]), values, params, format_step if values.size > 1 else None
+                )
         return found
 
-    def _refusal(
-        self, group: str, step: int, values: np.ndarray, params: Mapping[str, Series], tell: Callable[[int], str] | None
+    def _coefficient_error(
+        self,
+        group: str,
+        step: int,
+        values: np.ndarray,
+        params: Mapping[str, Series],
+        format_step: Callable[[int], str] | None,
     ) -> EquationError:
         expression = self.coefficients[group]
-        given = ", ".join(f"{name} = {at(params[name], step):g}" for name in sorted(set(names(expression))))
-        text = f"the coefficient of {group} is {short(show(expression))} = {values[step]:g}"
-        text += (f" with {given}" if given else "") + (f" at {tell(step)}" if tell else "")
+        given = ", ".join(
+            f"{name} = {value_at_step(params[name], step):g}" for name in sorted(set(param_names(expression)))
+        )
+        text = f"the coefficient of {group} is {shorten(format_expression(expression))} = {values[step]:g}"
+        text += (f" with {given}" if given else "") + (f" at {format_step(step)}" if format_step else "")
         return EquationError(text, expression.column, "coefficients must be finite and at least 0")
 
-    def params(self) -> set[str]:
+    def read_params(self) -> set[str]:
         """The params that it reads."""
-        return {name for expression in self.coefficients.values() for name in names(expression)}
+        return {name for expression in self.coefficients.values() for name in param_names(expression)}
 
-    def cancelled(self) -> dict[str, Expression]:
+    def zero_coefficients(self) -> dict[str, Expression]:
         """The groups whose coefficient is 0 whatever the params are."""
         return {group: expression for group, expression in self.coefficients.items() if is_zero(expression)}
 
 
-def at(series: Series, step: int) -> float:
+def value_at_step(series: Series, step: int) -> float:
     """A series' number at one step."""
     return float(series[step]) if isinstance(series, np.ndarray) else series
 
 
-def parse(text: str, params: frozenset[str], groups: frozenset[str]) -> Equation:
+def parse_equation(text: str, params: frozenset[str], groups: frozenset[str]) -> Equation:
     """Read an equation over known params and groups.
 
     Raises:
         EquationError: it is no equation, names something unknown, or is not linear in groups.
     """
-    linear = _read(text, params, groups)
+    linear = _parse_linear(text, params, groups)
     if not linear.groups:
         raise EquationError("the equation names no group of terms", 0, f"groups: {', '.join(sorted(groups)) or 'none'}")
     if not is_zero(linear.remainder):
-        text_left = short(show(linear.remainder))
+        text_left = shorten(format_expression(linear.remainder))
         raise EquationError(f"{text_left} belongs to no group: it would train nothing", linear.remainder.column)
     return Equation(text, linear.groups)
 
@@ -123,16 +134,16 @@ def parse_scalar(text: str, params: frozenset[str]) -> Expression:
     Raises:
         EquationError: it is none.
     """
-    return _read(text, params, frozenset()).remainder
+    return _parse_linear(text, params, frozenset()).remainder
 
 
-def _read(text: str, params: frozenset[str], groups: frozenset[str]) -> Linear:
-    if len(text) > LONGEST:
-        raise EquationError(f"the equation has {len(text)} characters, at most {LONGEST} are read", 0)
+def _parse_linear(text: str, params: frozenset[str], groups: frozenset[str]) -> LinearCombination:
+    if len(text) > MAX_EQUATION_LENGTH:
+        raise EquationError(f"the equation has {len(text)} characters, at most {MAX_EQUATION_LENGTH} are read", 0)
     parser = _Parser(text, params, groups)
-    linear = parser.sum(0)
+    linear = parser.parse_sum(0)
     if parser.kind != "end":
-        raise parser.error(f"unexpected {short(parser.token)!r}")
+        raise parser.error(f"unexpected {shorten(parser.token)!r}")
     return linear
 
 
@@ -145,7 +156,7 @@ class _Parser:
         self.advance()
 
     def advance(self) -> None:
-        match = TOKEN.match(self.text, self.end)
+        match = EQUATION_TOKEN.match(self.text, self.end)
         if match is None:
             self.kind, self.token, self.column = "end", "", len(self.text)
             return
@@ -162,98 +173,102 @@ class _Parser:
             return token
         return None
 
-    def sum(self, depth: int) -> Linear:
-        terms = [self.product(depth)]
+    def parse_sum(self, depth: int) -> LinearCombination:
+        terms = [self.parse_product(depth)]
         while sign := self.accept("+", "-"):
-            term = self.product(depth)
-            terms.append(_negated(term) if sign == "-" else term)
-        return _added(terms)
+            term = self.parse_product(depth)
+            terms.append(_negate_linear(term) if sign == "-" else term)
+        return _add_linear(terms)
 
-    def product(self, depth: int) -> Linear:
-        left = self.factor(depth)
-        for _ in range(LONGEST_PRODUCT):
+    def parse_product(self, depth: int) -> LinearCombination:
+        left = self.parse_factor(depth)
+        for _ in range(MAX_FACTORS):
             column = self.column
             sign = self.accept("*", "/")
             if sign is None:
                 return left
-            left = _scaled(left, sign, self.factor(depth), column)
-        raise self.error(f"a product has more than {LONGEST_PRODUCT} factors")
+            left = _scale_linear(left, sign, self.parse_factor(depth), column)
+        raise self.error(f"a product has more than {MAX_FACTORS} factors")
 
-    def factor(self, depth: int) -> Linear:
+    def parse_factor(self, depth: int) -> LinearCombination:
         column, negative = self.column, False
         while sign := self.accept("-", "+"):
             negative ^= sign == "-"
-        atom = self.atom(depth, column)
-        return _negated(atom) if negative else atom
+        atom = self.parse_atom(depth, column)
+        return _negate_linear(atom) if negative else atom
 
-    def atom(self, depth: int, column: int) -> Linear:
+    def parse_atom(self, depth: int, column: int) -> LinearCombination:
         token, column, kind = self.token, self.column, self.kind
-        if depth > DEEPEST:
-            raise self.error(f"parentheses nest deeper than {DEEPEST}")
+        if depth > MAX_PARENTHESES_DEPTH:
+            raise self.error(f"parentheses nest deeper than {MAX_PARENTHESES_DEPTH}")
         if kind == "number":
             self.advance()
             if math.isinf(float(token)):
-                raise EquationError(f"{short(token)} is not a finite number", column)
-            return Linear({}, Number(float(token), column), column)
+                raise EquationError(f"{shorten(token)} is not a finite number", column)
+            return LinearCombination({}, Number(float(token), column), column)
         if self.accept("("):
-            inner = self.sum(depth + 1)
-            self.close()
+            inner = self.parse_sum(depth + 1)
+            self.expect_closing_parenthesis()
             return inner
         if kind == "name":
             self.advance()
-            return self.call(token, depth, column) if token in ("min", "max") else self.named(token, column)
+            return self.parse_call(token, depth, column) if token in ("min", "max") else self.parse_name(token, column)
         raise self.error(
-            f"expected a number, a param, a group or '(', got {short(token)!r}"
+            f"expected a number, a param, a group or '(', got {shorten(token)!r}"
             if token
             else "the equation ends too early"
         )
 
-    def named(self, name: str, column: int) -> Linear:
+    def parse_name(self, name: str, column: int) -> LinearCombination:
         if name in self.groups:
-            return Linear({name: Number(1.0, column)}, column=column)
+            return LinearCombination({name: Number(1.0, column)}, column=column)
         if name in self.params:
-            return Linear({}, Param(name, column), column)
-        raise UnknownName(name, column)
+            return LinearCombination({}, Param(name, column), column)
+        raise UnknownNameError(name, column)
 
-    def call(self, name: str, depth: int, column: int) -> Linear:
+    def parse_call(self, name: str, depth: int, column: int) -> LinearCombination:
         if not self.accept("("):
             raise self.error(f"{name} needs parentheses: {name}(a, b)")
-        found = [self.sum(depth + 1)]
+        found = [self.parse_sum(depth + 1)]
         while self.accept(","):
-            found.append(self.sum(depth + 1))
-        self.close()
+            found.append(self.parse_sum(depth + 1))
+        self.expect_closing_parenthesis()
         if any(one.groups for one in found):
             raise EquationError(f"{name} of a group is not linear in groups", column)
-        return Linear({}, Operation(name, tuple(one.remainder for one in found), column), column)
+        return LinearCombination({}, Operation(name, tuple(one.remainder for one in found), column), column)
 
-    def close(self) -> None:
+    def expect_closing_parenthesis(self) -> None:
         if not self.accept(")"):
             raise self.error(
-                f"expected ')', got {short(self.token)!r}" if self.token else "a parenthesis is never closed"
+                f"expected ')', got {shorten(self.token)!r}" if self.token else "a parenthesis is never closed"
             )
 
 
-def _added(terms: list[Linear]) -> Linear:
+def _add_linear(terms: list[LinearCombination]) -> LinearCombination:
     if len(terms) == 1:
         return terms[0]
     parts: dict[str, list[Expression]] = {}
     for term in terms:
         for group, expression in term.groups.items():
             parts.setdefault(group, []).append(expression)
-    groups = {group: add(expressions) for group, expressions in parts.items()}
-    return Linear(groups, add([term.remainder for term in terms]), terms[0].column)
+    groups = {group: add_expressions(expressions) for group, expressions in parts.items()}
+    return LinearCombination(groups, add_expressions([term.remainder for term in terms]), terms[0].column)
 
 
-def _negated(term: Linear) -> Linear:
-    return Linear({group: negate(one) for group, one in term.groups.items()}, negate(term.remainder), term.column)
+def _negate_linear(term: LinearCombination) -> LinearCombination:
+    return LinearCombination(
+        {group: negate_expression(one) for group, one in term.groups.items()},
+        negate_expression(term.remainder),
+        term.column,
+    )
 
 
-def _scaled(left: Linear, sign: str, right: Linear, column: int) -> Linear:
-    if right.groups and (left.groups or sign == "/"):
-        what = "a product of groups" if sign == "*" else "division by a group"
+def _scale_linear(left: LinearCombination, operator: str, right: LinearCombination, column: int) -> LinearCombination:
+    if right.groups and (left.groups or operator == "/"):
+        what = "a product of groups" if operator == "*" else "division by a group"
         raise EquationError(f"{what} is not linear in groups", column, "each group may be scaled by params and numbers")
     if right.groups:
         left, right = right, left
     by = right.remainder
-    groups = {group: scale(one, sign, by) for group, one in left.groups.items()}
-    return Linear(groups, scale(left.remainder, sign, by), left.column)
+    groups = {group: scale_expression(one, operator, by) for group, one in left.groups.items()}
+    return LinearCombination(groups, scale_expression(left.remainder, operator, by), left.column)

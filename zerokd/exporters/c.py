@@ -12,10 +12,10 @@ from pydantic import Field
 
 import zerokd
 from zerokd import Exporter, Model
-from zerokd.exporters.c_code import header
-from zerokd.exporters.c_library import compile_header, load_rows
-from zerokd.exporters.program import trace
-from zerokd.exporters.words import about
+from zerokd.exporters.c_code import generate_header
+from zerokd.exporters.c_library import compile_header, load_rows_function
+from zerokd.exporters.program import trace_model
+from zerokd.exporters.words import describe_model
 
 
 @final
@@ -38,13 +38,13 @@ class C(Exporter):
 
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
         name = self.config.name
-        path.write_text(header(trace(model), name, about(model, facts)), encoding="utf-8")
+        path.write_text(generate_header(trace_model(model), name, describe_model(model, facts)), encoding="utf-8")
 
     def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
         folder = TemporaryDirectory()
         library = Path(folder.name) / "student.so"
         compile_header(path.read_text(encoding="utf-8"), self.config.name, library)
-        rows = load_rows(library, self.config.name)
+        rows = load_rows_function(library, self.config.name)
         folder.cleanup()
 
         def enhance(low: np.ndarray) -> np.ndarray:

@@ -9,12 +9,12 @@ from string import Template
 import numpy as np
 from attrs import field, frozen
 
-from zerokd.exporters.program import Node, Program
+from zerokd.exporters.program import Node, TracedProgram
 
-BUFFER = 32 << 10  # bytes of rows that a first-level cache holds
-NARROWEST, WIDEST = 32, 512  # columns of a strip
-FUSED = 8  # channels up to which a value stays in registers; a wider one gets rows of its own
-FORMULAS = {
+CACHE_BYTES = 32 << 10  # bytes of rows that a first-level cache holds
+MIN_STRIP_WIDTH, MAX_STRIP_WIDTH = 32, 512  # columns of a strip
+MAX_REGISTER_CHANNELS = 8  # channels up to which a value stays in registers; a wider one gets rows of its own
+C_FORMULAS = {
     "relu": "{0} > 0.0f ? {0} : 0.0f",
     "tanh": "${{name}}_tanh({0})",
     "sigmoid": "0.5f + 0.5f*${{name}}_tanh(0.5f*{0})",
@@ -24,7 +24,7 @@ FORMULAS = {
     "mul": "{0}*{1}",
     "strength": "${{name}}_clamp({0}*strength, -1.0f, 1.0f)",
 }
-ROW = """\
+ROW_TEMPLATE = """\
         { /* $node */
             const int y = row + $lag;
             if (y >= first - $lag && y < last + $lag) {
@@ -43,7 +43,7 @@ INDENT = " " * 20
 
 
 @frozen
-class Kept:
+class RowBuffer:
     """A value whose rows are kept: ``depth`` of them, computed ``lag`` rows ahead of the output."""
 
     node: Node
@@ -51,14 +51,14 @@ class Kept:
     depth: int
 
 
-def header(program: Program, name: str, about: str) -> str:
+def generate_header(program: TracedProgram, name: str, description: str) -> str:
     """A header of C99; ``name`` prefixes everything in it, ``about`` stands in its first comment."""
-    kept = _rows(program)
+    kept = _plan_row_buffers(program)
     low, result = kept[program.low], kept[program.enhanced]
     floats = sum(one.depth * one.node.channels for one in kept.values())
-    width = max(NARROWEST, min(WIDEST, BUFFER // (4 * floats) // 16 * 16))
+    width = max(MIN_STRIP_WIDTH, min(MAX_STRIP_WIDTH, CACHE_BYTES // (4 * floats) // 16 * 16))
     facts = {
-        "about": about.replace("*/", "* /"),
+        "about": description.replace("*/", "* /"),
         "lag": low.lag,
         "width": width,
         "kilobytes": -(-4 * floats * (width + 2 * low.lag + 2) // 1024),
@@ -68,106 +68,113 @@ def header(program: Program, name: str, about: str) -> str:
         "buffers": "\n".join(
             f"    float {one.node.name}_rows[{one.depth}][{one.node.channels}][STRIDE];" for one in kept.values()
         ),
-        "rows": "\n".join(_row(program, kept, one) for one in kept.values() if one is not low),
+        "rows": "\n".join(_generate_row(program, kept, one) for one in kept.values() if one is not low),
     }
     text = files("zerokd.exporters").joinpath("c_header.txt").read_text(encoding="utf-8")
     return Template(Template(text).safe_substitute(facts)).substitute(name=name, NAME=name.upper())
 
 
-def _rows(program: Program) -> dict[str, Kept]:
+def _plan_row_buffers(program: TracedProgram) -> dict[str, RowBuffer]:
     """Kept are the input, the result, what a 3x3 reads, and what is too wide for registers."""
     names = {program.low, program.enhanced}
     for node in program.nodes.values():
-        names |= set(node.sources) if node.reach else set()
-        names |= {node.name} if node.channels > FUSED else set()
+        names |= set(node.source_names) if node.kernel_radius else set()
+        names |= {node.name} if node.channels > MAX_REGISTER_CHANNELS else set()
     for node in reversed(list(program.nodes.values())):
         if node.name in names and node.op == "cat":
-            names |= set(node.sources)
-    lags = program.reaches()
+            names |= set(node.source_names)
+    lags = program.receptive_radii()
     oldest = dict(lags)
     for node in program.nodes.values():
-        for source in _parts(program, node):
-            oldest[source] = min(oldest[source], lags[node.name] - node.reach)
+        for source in _expand_sources(program, node):
+            oldest[source] = min(oldest[source], lags[node.name] - node.kernel_radius)
     found = [node for node in program.nodes.values() if node.name in names and node.op != "cat"]
-    return {node.name: Kept(node, lags[node.name], lags[node.name] - oldest[node.name] + 1) for node in found}
+    return {node.name: RowBuffer(node, lags[node.name], lags[node.name] - oldest[node.name] + 1) for node in found}
 
 
-def _parts(program: Program, node: Node) -> Iterator[str]:
+def _expand_sources(program: TracedProgram, node: Node) -> Iterator[str]:
     """What a node reads, through concatenations too."""
-    for source in node.sources:
+    for source in node.source_names:
         one = program.nodes[source]
-        yield from _parts(program, one) if one.op == "cat" else (source,)
+        yield from _expand_sources(program, one) if one.op == "cat" else (source,)
 
 
-def _row(program: Program, kept: Mapping[str, Kept], one: Kept) -> str:
+def _generate_row(program: TracedProgram, row_buffers: Mapping[str, RowBuffer], buffer: RowBuffer) -> str:
     """The statements that compute a row of a kept value, a few channels at a time."""
-    channels = one.node.channels
-    parts = [range(start, min(channels, start + FUSED)) for start in range(0, channels, FUSED)]
-    body = "\n".join(Loop(program, kept, one.lag).text(one.node, part) for part in parts)
-    facts = {"node": one.node.name, "lag": one.lag, "depth": one.depth, "channels": channels, "body": body}
-    return Template(ROW).safe_substitute(facts)
+    channels = buffer.node.channels
+    parts = [
+        range(start, min(channels, start + MAX_REGISTER_CHANNELS))
+        for start in range(0, channels, MAX_REGISTER_CHANNELS)
+    ]
+    body = "\n".join(ColumnLoop(program, row_buffers, buffer.lag).generate(buffer.node, part) for part in parts)
+    facts = {"node": buffer.node.name, "lag": buffer.lag, "depth": buffer.depth, "channels": channels, "body": body}
+    return Template(ROW_TEMPLATE).safe_substitute(facts)
 
 
 @frozen(eq=False)
-class Loop:
+class ColumnLoop:
     """One loop over the columns of a row, ``lag`` rows ahead of the output; what it needs is declared as it is met."""
 
-    program: Program
-    kept: Mapping[str, Kept]
+    program: TracedProgram
+    row_buffers: Mapping[str, RowBuffer]
     lag: int
     pointers: dict[str, str] = field(factory=dict)
     values: dict[str, str] = field(factory=dict)
 
-    def text(self, node: Node, channels: range) -> str:
-        stores = [f"to[{channel}][x] = {self._value(node, channel)};" for channel in channels]
+    def generate(self, node: Node, channels: range) -> str:
+        stores = [f"to[{channel}][x] = {self._declare_value(node, channel)};" for channel in channels]
         before = [f"const float *const {pointer} = {place};" for pointer, place in self.pointers.items()]
         inside = [f"const float {name} = {value};" for name, value in self.values.items()] + stores
         lines = ["{", *(f"    {one}" for one in before), "    for (int x = lo; x < hi; x++) {"]
         lines += [*(f"        {one}" for one in inside), "    }", "}"]
         return "\n".join(INDENT + line for line in lines)
 
-    def _value(self, node: Node, channel: int) -> str:
+    def _declare_value(self, node: Node, channel: int) -> str:
         name = f"{node.name}_{channel}"
         if name not in self.values:
-            value = " + ".join(self._products(node, channel)) if node.op == "conv" else self._pointwise(node, channel)
+            value = (
+                " + ".join(self._convolution_products(node, channel))
+                if node.op == "conv"
+                else self._pointwise_expression(node, channel)
+            )
             self.values[name] = value
         return name
 
-    def _products(self, node: Node, channel: int) -> Iterator[str]:
-        yield number(node.bias[channel])
+    def _convolution_products(self, node: Node, channel: int) -> Iterator[str]:
+        yield format_float32(node.bias[channel])
         for place, source in enumerate([channel] if node.groups > 1 else range(node.weight.shape[1])):
             for (i, j), weight in np.ndenumerate(node.weight[channel][place]):
-                yield f"{number(weight)}*{self._read(node.inputs[0], source, i - node.reach, j - node.reach)}"
+                yield f"{format_float32(weight)}*{self._read_channel(node.inputs[0], source, i - node.kernel_radius, j - node.kernel_radius)}"
 
-    def _pointwise(self, node: Node, channel: int) -> str:
-        return FORMULAS[node.op].format(*(self._read(one, channel) for one in node.inputs))
+    def _pointwise_expression(self, node: Node, channel: int) -> str:
+        return C_FORMULAS[node.op].format(*(self._read_channel(one, channel) for one in node.inputs))
 
-    def _read(self, given: str | float, channel: int, down: int = 0, right: int = 0) -> str:
+    def _read_channel(self, operand: str | float, channel: int, down: int = 0, right: int = 0) -> str:
         """A channel of a value, from its kept row or as computed in this loop."""
-        if isinstance(given, float):
-            return number(given)
-        node, channel = _resolve(self.program, given, channel)
-        if node.name not in self.kept:
-            return self._value(node, channel)
-        pointer = f"{node.name}_{channel}_at_{self.lag + down + self.kept[node.name].lag}"
-        depth, ahead = self.kept[node.name].depth, self.lag + down
+        if isinstance(operand, float):
+            return format_float32(operand)
+        node, channel = _resolve_channel(self.program, operand, channel)
+        if node.name not in self.row_buffers:
+            return self._declare_value(node, channel)
+        pointer = f"{node.name}_{channel}_at_{self.lag + down + self.row_buffers[node.name].lag}"
+        depth, ahead = self.row_buffers[node.name].depth, self.lag + down
         self.pointers[pointer] = f"{node.name}_rows[SLOT(row + {ahead}, {depth})][{channel}]"
         return f"{pointer}[x{right:+d}]" if right else f"{pointer}[x]"
 
 
-def _resolve(program: Program, source: str, channel: int) -> tuple[Node, int]:
+def _resolve_channel(program: TracedProgram, source: str, channel: int) -> tuple[Node, int]:
     """The node, and its channel, that a channel of a concatenation is."""
     node = program.nodes[source]
     if node.op != "cat":
         return node, channel
-    for part in node.sources:
+    for part in node.source_names:
         if channel < program.nodes[part].channels:
-            return _resolve(program, part, channel)
+            return _resolve_channel(program, part, channel)
         channel -= program.nodes[part].channels
     raise IndexError(channel)
 
 
-def number(value: float) -> str:
+def format_float32(value: float) -> str:
     """A float32 as C and GLSL write it, to the last bit."""
     text = f"{np.float32(value):.9g}"
     return f"{text if set(text) & set('.en') else text + '.0'}f"

@@ -12,14 +12,14 @@ from pydantic import Field
 
 import zerokd
 from zerokd import Exporter, Model
-from zerokd.exporters.glsl_code import Pass, passes
+from zerokd.exporters.glsl_code import ShaderPass, build_passes
 from zerokd.exporters.glsl_run import run_passes
-from zerokd.exporters.program import trace
-from zerokd.exporters.words import about
+from zerokd.exporters.program import trace_model
+from zerokd.exporters.words import describe_model
 
-HOOK = "MAIN"  # the picture after conversion to RGB, before it is scaled
-INPUT = "HOOKED"
-INSIDE = """\
+HOOK_POINT = "MAIN"  # the picture after conversion to RGB, before it is scaled
+INPUT_TEXTURE = "HOOKED"
+INSIDE_FUNCTION = """\
 float inside(vec2 p) {
     return p.x > 0.0 && p.y > 0.0 && p.x < 1.0 && p.y < 1.0 ? 1.0 : 0.0;
 }
@@ -43,39 +43,43 @@ class Glsl(Exporter):
     suffix = ".glsl"
 
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
-        program = trace(model)
-        order = passes(program)
+        program = trace_model(model)
+        order = build_passes(program)
         first = f"{program.low}_0"
         strength = f"const float strength = {self.config.strength!r};\n"
-        blocks = [_block(one, number, order, first, strength) for number, one in enumerate(order)]
-        path.write_text(f"// {about(model, facts)}\n\n" + "\n".join(blocks), encoding="utf-8")
+        blocks = [_generate_block(one, number, order, first, strength) for number, one in enumerate(order)]
+        path.write_text(f"// {describe_model(model, facts)}\n\n" + "\n".join(blocks), encoding="utf-8")
 
     def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
-        order, first, strength = read_shader(path.read_text(encoding="utf-8"))
+        order, first, strength = parse_shader(path.read_text(encoding="utf-8"))
         return lambda low: np.stack([run_passes(order, image, first, strength) for image in low])
 
 
-def _block(one: Pass, number: int, order: tuple[Pass, ...], first: str, strength: str) -> str:
-    last = number == len(order) - 1
-    lines = [f"//!DESC zerokd {number + 1}/{len(order)}", f"//!HOOK {HOOK}", f"//!BIND {INPUT}"]
-    lines += [f"//!BIND {_texture(name, first)}" for name in one.reads if name != first]
-    lines += [] if last else [f"//!SAVE {_texture(one.saves, first)}", "//!COMPONENTS 4"]
-    lines += [_access(name, _texture(name, first)) for name in one.reads]
-    body = "".join(f"    {line}\n" for line in one.lines)
-    return "\n".join(lines) + f"\n{strength}{INSIDE}vec4 hook() {{\n{body}    return {one.result};\n}}\n"
+def _generate_block(
+    shader_pass: ShaderPass, number: int, shader_passes: tuple[ShaderPass, ...], input_name: str, strength: str
+) -> str:
+    last = number == len(shader_passes) - 1
+    lines = [f"//!DESC zerokd {number + 1}/{len(shader_passes)}", f"//!HOOK {HOOK_POINT}", f"//!BIND {INPUT_TEXTURE}"]
+    lines += [f"//!BIND {_texture_name(name, input_name)}" for name in shader_pass.input_textures if name != input_name]
+    lines += [] if last else [f"//!SAVE {_texture_name(shader_pass.output_texture, input_name)}", "//!COMPONENTS 4"]
+    lines += [_access_macro(name, _texture_name(name, input_name)) for name in shader_pass.input_textures]
+    body = "".join(f"    {line}\n" for line in shader_pass.statements)
+    return (
+        "\n".join(lines) + f"\n{strength}{INSIDE_FUNCTION}vec4 hook() {{\n{body}    return {shader_pass.result};\n}}\n"
+    )
 
 
-def _texture(name: str, first: str) -> str:
-    return INPUT if name == first else f"ZEROKD_{name.upper()}"
+def _texture_name(name: str, input_name: str) -> str:
+    return INPUT_TEXTURE if name == input_name else f"ZEROKD_{name.upper()}"
 
 
-def _access(name: str, texture: str) -> str:
+def _access_macro(name: str, texture: str) -> str:
     offset = "vec2(float(x), float(y))"
     place = f"{texture}_pos + {offset} * {texture}_pt"
     return f"#define {name}(x, y) (inside({place}) * {texture}_texOff({offset}))"
 
 
-def read_shader(text: str) -> tuple[list[Pass], str, float]:
+def parse_shader(text: str) -> tuple[list[ShaderPass], str, float]:
     """The passes of a written file, the name of the input in them, and the strength."""
     names: dict[str, str] = {}
     order = []
@@ -86,6 +90,6 @@ def read_shader(text: str) -> tuple[list[Pass], str, float]:
         body = block.partition("vec4 hook() {\n")[2]
         lines = tuple(line.strip() for line in body.splitlines() if line.strip().startswith("vec4 "))
         result = body.partition("return ")[2].partition(";")[0]
-        order.append(Pass(saved[1].lower() if saved else "result", reads, lines, result))
+        order.append(ShaderPass(saved[1].lower() if saved else "result", reads, lines, result))
     strength = float(text.partition("const float strength = ")[2].partition(";")[0])
-    return order, names[INPUT], strength
+    return order, names[INPUT_TEXTURE], strength

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 from attrs import field, frozen
 
-from zerokd.exporters.c_code import number
-from zerokd.exporters.program import Node, Program, UntraceableError
+from zerokd.exporters.c_code import format_float32
+from zerokd.exporters.program import Node, TracedProgram, UntraceableError
 
-LANES = 4  # channels of a texture
-MOST = 16  # textures that a pass can read, in WebGL 2 and everywhere else
-SATURATED = "9.0"  # from here on tanh is 1 in float32; some drivers give NaN far beyond
-FORMULAS = {
+CHANNELS_PER_TEXTURE = 4  # channels of a texture
+MAX_TEXTURES = 16  # textures that a pass can read, in WebGL 2 and everywhere else
+TANH_LIMIT = "9.0"  # from here on tanh is 1 in float32; some drivers give NaN far beyond
+GLSL_FORMULAS = {
     "relu": "max({0}, vec4(0.0))",
-    "tanh": f"tanh(clamp({{0}}, vec4(-{SATURATED}), vec4({SATURATED})))",
-    "sigmoid": f"vec4(0.5) + 0.5 * tanh(clamp(0.5 * {{0}}, vec4(-{SATURATED}), vec4({SATURATED})))",
+    "tanh": f"tanh(clamp({{0}}, vec4(-{TANH_LIMIT}), vec4({TANH_LIMIT})))",
+    "sigmoid": f"vec4(0.5) + 0.5 * tanh(clamp(0.5 * {{0}}, vec4(-{TANH_LIMIT}), vec4({TANH_LIMIT})))",
     "neg": "-{0}",
     "add": "{0} + {1}",
     "sub": "{0} - {1}",
@@ -26,117 +26,128 @@ FORMULAS = {
 
 
 @frozen
-class Pass:
+class ShaderPass:
     """Computes texture ``saves`` from the textures in ``reads``.
 
     ``lines`` are declarations ``vec4 name = expression;`` and ``result`` is an expression. A texture is read as
     ``name(x, y)``, x and y pixels away; beyond the image lie zeros.
     """
 
-    saves: str
-    reads: tuple[str, ...]
-    lines: tuple[str, ...]
+    output_texture: str
+    input_textures: tuple[str, ...]
+    statements: tuple[str, ...]
     result: str
 
 
-def passes(program: Program) -> tuple[Pass, ...]:
+def build_passes(program: TracedProgram) -> tuple[ShaderPass, ...]:
     """The passes in order; the first texture is the input (``low_0`` by its node's name), the last one the result.
 
     Raises:
         UntraceableError: it concatenates within a texture, or a pass reads too many.
     """
-    names = {program.enhanced} | {one for node in program.nodes.values() if node.reach for one in node.sources}
+    names = {program.enhanced} | {
+        one for node in program.nodes.values() if node.kernel_radius for one in node.source_names
+    }
     for node in program.nodes.values():
-        if node.op == "cat" and any(program.nodes[one].channels % LANES for one in node.sources[:-1]):
-            raise UntraceableError(f"it concatenates tensors whose channels are no multiple of {LANES}")
-    kept = {program.low} | {part for name in names for part in _parts(program, name)}
+        if node.op == "cat" and any(
+            program.nodes[one].channels % CHANNELS_PER_TEXTURE for one in node.source_names[:-1]
+        ):
+            raise UntraceableError(f"it concatenates tensors whose channels are no multiple of {CHANNELS_PER_TEXTURE}")
+    kept = {program.low} | {part for name in names for part in _expand_concatenation(program, name)}
     found = []
     for name, node in program.nodes.items():
         if name in kept and name != program.low:
-            found += [_pass(program, kept, node, group) for group in range(_groups(node))]
+            found += [_build_pass(program, kept, node, group) for group in range(_count_textures(node))]
     return tuple(found)
 
 
-def _parts(program: Program, name: str) -> Iterator[str]:
+def _expand_concatenation(program: TracedProgram, name: str) -> Iterator[str]:
     node = program.nodes[name]
     if node.op != "cat":
         yield name
     else:
-        for one in node.sources:
-            yield from _parts(program, one)
+        for one in node.source_names:
+            yield from _expand_concatenation(program, one)
 
 
-def _groups(node: Node) -> int:
-    return -(-node.channels // LANES)
+def _count_textures(node: Node) -> int:
+    return -(-node.channels // CHANNELS_PER_TEXTURE)
 
 
-def _pass(program: Program, kept: set[str], node: Node, group: int) -> Pass:
-    writer = Shader(program, kept - {node.name})
-    result = writer.value(node, group)
-    if len(writer.reads) > MOST:
-        raise UntraceableError(f"a pass of it reads {len(writer.reads)} textures; {MOST} are possible")
-    return Pass(f"{node.name}_{group}", tuple(writer.reads), tuple(writer.lines), result)
+def _build_pass(program: TracedProgram, stored_names: set[str], node: Node, texture_index: int) -> ShaderPass:
+    writer = PassWriter(program, stored_names - {node.name})
+    result = writer.declare_value(node, texture_index)
+    if len(writer.input_textures) > MAX_TEXTURES:
+        raise UntraceableError(f"a pass of it reads {len(writer.input_textures)} textures; {MAX_TEXTURES} are possible")
+    return ShaderPass(f"{node.name}_{texture_index}", tuple(writer.input_textures), tuple(writer.statements), result)
 
 
 @frozen(eq=False)
-class Shader:
+class PassWriter:
     """The statements of one pass; values are declared as they are met."""
 
-    program: Program
-    kept: set[str]
-    reads: dict[str, None] = field(factory=dict)
-    lines: list[str] = field(factory=list)
-    known: dict[tuple[str, int], str] = field(factory=dict)
+    program: TracedProgram
+    stored_names: set[str]
+    input_textures: dict[str, None] = field(factory=dict)
+    statements: list[str] = field(factory=list)
+    variables: dict[tuple[str, int], str] = field(factory=dict)
 
-    def value(self, node: Node, group: int) -> str:
+    def declare_value(self, node: Node, texture_index: int) -> str:
         """A name for four channels of a node."""
-        if (node.name, group) not in self.known:
-            text = " + ".join(self._products(node, group)) if node.op == "conv" else self._pointwise(node, group)
-            self.known[node.name, group] = f"v{len(self.known)}"
-            self.lines.append(f"vec4 {self.known[node.name, group]} = {text};")
-        return self.known[node.name, group]
+        if (node.name, texture_index) not in self.variables:
+            text = (
+                " + ".join(self._convolution_products(node, texture_index))
+                if node.op == "conv"
+                else self._pointwise_expression(node, texture_index)
+            )
+            self.variables[node.name, texture_index] = f"v{len(self.variables)}"
+            self.statements.append(f"vec4 {self.variables[node.name, texture_index]} = {text};")
+        return self.variables[node.name, texture_index]
 
-    def _products(self, node: Node, group: int) -> Iterator[str]:
-        yield _vector(node.bias[group * LANES :][:LANES])
+    def _convolution_products(self, node: Node, texture_index: int) -> Iterator[str]:
+        yield _format_vec4(node.bias[texture_index * CHANNELS_PER_TEXTURE :][:CHANNELS_PER_TEXTURE])
         source = str(node.inputs[0])
         if node.groups > 1:
-            kernel = node.weight[group * LANES :][:LANES, 0]
+            kernel = node.weight[texture_index * CHANNELS_PER_TEXTURE :][:CHANNELS_PER_TEXTURE, 0]
             for i, j in np.ndindex(kernel.shape[1:]):
-                yield f"{_vector(kernel[:, i, j])} * {self._read(source, group, i - node.reach, j - node.reach)}"
+                yield f"{_format_vec4(kernel[:, i, j])} * {self._read_texture(source, texture_index, i - node.kernel_radius, j - node.kernel_radius)}"
             return
-        rows = node.weight[group * LANES :][:LANES]
-        for number_of in range(-(-rows.shape[1] // LANES)):
-            block = rows[:, number_of * LANES :][:, :LANES]
+        rows = node.weight[texture_index * CHANNELS_PER_TEXTURE :][:CHANNELS_PER_TEXTURE]
+        for number_of in range(-(-rows.shape[1] // CHANNELS_PER_TEXTURE)):
+            block = rows[:, number_of * CHANNELS_PER_TEXTURE :][:, :CHANNELS_PER_TEXTURE]
             for i, j in np.ndindex(block.shape[2:]):
-                read = self._read(source, number_of, i - node.reach, j - node.reach)
-                yield f"{_matrix(block[:, :, i, j])} * {read}"
+                read = self._read_texture(source, number_of, i - node.kernel_radius, j - node.kernel_radius)
+                yield f"{_format_mat4(block[:, :, i, j])} * {read}"
 
-    def _pointwise(self, node: Node, group: int) -> str:
-        given = [self._read(one, group) if isinstance(one, str) else number(one)[:-1] for one in node.inputs]
-        return FORMULAS[node.op].format(*given)
+    def _pointwise_expression(self, node: Node, texture_index: int) -> str:
+        given = [
+            self._read_texture(one, texture_index) if isinstance(one, str) else format_float32(one)[:-1]
+            for one in node.inputs
+        ]
+        return GLSL_FORMULAS[node.op].format(*given)
 
-    def _read(self, source: str, group: int, down: int = 0, right: int = 0) -> str:
+    def _read_texture(self, source: str, texture_index: int, down: int = 0, right: int = 0) -> str:
         node = self.program.nodes[source]
         while node.op == "cat":
-            for part in node.sources:
+            for part in node.source_names:
                 node = self.program.nodes[part]
-                if group < _groups(node):
+                if texture_index < _count_textures(node):
                     break
-                group -= _groups(node)
-        if node.name not in self.kept:
-            return self.value(node, group)
-        self.reads[f"{node.name}_{group}"] = None
-        return f"{node.name}_{group}({right}, {down})"
+                texture_index -= _count_textures(node)
+        if node.name not in self.stored_names:
+            return self.declare_value(node, texture_index)
+        self.input_textures[f"{node.name}_{texture_index}"] = None
+        return f"{node.name}_{texture_index}({right}, {down})"
 
 
-def _vector(values: np.ndarray) -> str:
-    return f"vec4({', '.join(number(one)[:-1] for one in _padded(values, (LANES,)))})"
+def _format_vec4(values: np.ndarray) -> str:
+    return f"vec4({', '.join(format_float32(one)[:-1] for one in _pad_to_shape(values, (CHANNELS_PER_TEXTURE,)))})"
 
 
-def _matrix(values: np.ndarray) -> str:
+def _format_mat4(values: np.ndarray) -> str:
     """Of (outputs, inputs); GLSL writes matrices column by column."""
-    return f"mat4({', '.join(number(one)[:-1] for one in _padded(values, (LANES, LANES)).T.ravel())})"
+    return f"mat4({', '.join(format_float32(one)[:-1] for one in _pad_to_shape(values, (CHANNELS_PER_TEXTURE, CHANNELS_PER_TEXTURE)).T.ravel())})"
 
 
-def _padded(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _pad_to_shape(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.pad(values, [(0, full - had) for full, had in zip(shape, values.shape, strict=True)])

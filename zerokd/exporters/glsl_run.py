@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from zerokd.exporters.glsl_code import LANES, Pass
+from zerokd.exporters.glsl_code import CHANNELS_PER_TEXTURE, ShaderPass
 
 OPERATORS: Mapping[type, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     ast.Add: operator.add,
@@ -16,26 +16,28 @@ OPERATORS: Mapping[type, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }
 
 
-def run_passes(order: Iterable[Pass], low: np.ndarray, first: str, strength: float) -> np.ndarray:
+def run_passes(shader_passes: Iterable[ShaderPass], low: np.ndarray, input_name: str, strength: float) -> np.ndarray:
     """The result of the last pass, (3, H, W), for an image (3, H, W), float32, that is called ``first``."""
     alpha = np.ones((1, *low.shape[1:]), np.float32)
-    textures = {first: np.concatenate([low, alpha])}
-    made = textures[first]
-    for one in order:
+    textures = {input_name: np.concatenate([low, alpha])}
+    made = textures[input_name]
+    for one in shader_passes:
         values: dict[str, np.ndarray] = {"strength": np.float32(strength).reshape(1, 1, 1)}
-        for line in one.lines:
+        for line in one.statements:
             name, _, text = line.removeprefix("vec4 ").removesuffix(";").partition(" = ")
-            values[name] = _evaluate(ast.parse(text, mode="eval").body, values, textures)
-        made = _evaluate(ast.parse(one.result, mode="eval").body, values, textures)
-        textures[one.saves] = np.broadcast_to(made, (LANES, *low.shape[1:]))
+            values[name] = _evaluate_expression(ast.parse(text, mode="eval").body, values, textures)
+        made = _evaluate_expression(ast.parse(one.result, mode="eval").body, values, textures)
+        textures[one.output_texture] = np.broadcast_to(made, (CHANNELS_PER_TEXTURE, *low.shape[1:]))
     return made[:3]
 
 
-def _evaluate(node: ast.expr, values: Mapping[str, np.ndarray], textures: Mapping[str, np.ndarray]) -> np.ndarray:
+def _evaluate_expression(
+    node: ast.expr, values: Mapping[str, np.ndarray], textures: Mapping[str, np.ndarray]
+) -> np.ndarray:
     """Of what a GLSL expression and a Python expression have in common; the grammar is the same for both."""
 
     def of(one: ast.expr) -> np.ndarray:
-        return _evaluate(one, values, textures)
+        return _evaluate_expression(one, values, textures)
 
     match node:
         case ast.Constant(value=int() | float() as value):
@@ -45,7 +47,9 @@ def _evaluate(node: ast.expr, values: Mapping[str, np.ndarray], textures: Mappin
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -of(operand)
         case ast.BinOp(left=ast.Call(func=ast.Name(id="mat4"), args=entries), op=ast.Mult(), right=right):
-            columns = np.array([of(one).item() for one in entries], np.float32).reshape(LANES, LANES)
+            columns = np.array([of(one).item() for one in entries], np.float32).reshape(
+                CHANNELS_PER_TEXTURE, CHANNELS_PER_TEXTURE
+            )
             return np.einsum("io,ihw->ohw", columns, of(right))
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
             return of(left) * of(right)
@@ -53,26 +57,26 @@ def _evaluate(node: ast.expr, values: Mapping[str, np.ndarray], textures: Mappin
             return OPERATORS[type(kind)](of(left), of(right))
         case ast.Call(func=ast.Name(id=name), args=given) if name in textures:
             across, down = (int(of(one).item()) for one in given)
-            return _shifted(textures[name], down, across)
+            return _shift_texture(textures[name], down, across)
         case ast.Call(func=ast.Name(id=name), args=given):
-            return _call(name, [of(one) for one in given])
+            return _call_function(name, [of(one) for one in given])
     raise ValueError(f"no GLSL of ours: {ast.unparse(node)}")
 
 
-def _call(name: str, given: list[np.ndarray]) -> np.ndarray:
+def _call_function(name: str, arguments: list[np.ndarray]) -> np.ndarray:
     if name == "vec4":
-        parts = given * LANES if len(given) == 1 else given
+        parts = arguments * CHANNELS_PER_TEXTURE if len(arguments) == 1 else arguments
         return np.concatenate([np.broadcast_to(one, (1, *one.shape[1:])) for one in parts])
     if name == "clamp":
-        return np.minimum(np.maximum(given[0], given[1]), given[2])
+        return np.minimum(np.maximum(arguments[0], arguments[1]), arguments[2])
     if name == "max":
-        return np.maximum(*given)
+        return np.maximum(*arguments)
     if name == "tanh":
-        return np.tanh(given[0])
+        return np.tanh(arguments[0])
     raise ValueError(f"no GLSL function of ours: {name}")
 
 
-def _shifted(texture: np.ndarray, down: int, right: int) -> np.ndarray:
+def _shift_texture(texture: np.ndarray, down: int, right: int) -> np.ndarray:
     reach = max(abs(down), abs(right))
     padded = np.pad(texture, ((0, 0), (reach, reach), (reach, reach)))
     height, width = texture.shape[1:]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from zerokd.exporters.glsl_code import Pass
+from zerokd.exporters.glsl_code import ShaderPass
 
-HEAD = """#version 300 es
+SHADER_HEADER = """#version 300 es
 precision highp float;
 precision highp int;
 precision highp sampler2D;
@@ -22,14 +22,17 @@ vec4 tap(sampler2D image, int x, int y) {
 """
 
 
-def web_passes(order: Iterable[Pass]) -> list[dict[str, Any]]:
+def build_web_passes(shader_passes: Iterable[ShaderPass]) -> list[dict[str, Any]]:
     """For each pass the texture that it ``saves``, those that it ``reads`` as samplers ``<name>_texture``, and its
     ``source``."""
-    return [{"saves": one.saves, "reads": list(one.reads), "source": _source(one)} for one in order]
+    return [
+        {"saves": one.output_texture, "reads": list(one.input_textures), "source": _generate_source(one)}
+        for one in shader_passes
+    ]
 
 
-def _source(one: Pass) -> str:
-    access = [f"uniform sampler2D {name}_texture;" for name in one.reads]
-    access += [f"#define {name}(x, y) tap({name}_texture, x, y)" for name in one.reads]
-    body = [f"    {line}" for line in one.lines] + [f"    result = {one.result};"]
-    return HEAD + "\n".join([*access, "void main() {", *body, "}", ""])
+def _generate_source(shader_pass: ShaderPass) -> str:
+    access = [f"uniform sampler2D {name}_texture;" for name in shader_pass.input_textures]
+    access += [f"#define {name}(x, y) tap({name}_texture, x, y)" for name in shader_pass.input_textures]
+    body = [f"    {line}" for line in shader_pass.statements] + [f"    result = {shader_pass.result};"]
+    return SHADER_HEADER + "\n".join([*access, "void main() {", *body, "}", ""])

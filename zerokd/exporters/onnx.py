@@ -18,11 +18,11 @@ from torch import Tensor, nn
 import zerokd
 from zerokd import Exporter, Model
 from zerokd.data.dead_leaves import DeadLeaves
-from zerokd.exporters.words import metadata
+from zerokd.exporters.words import build_metadata
 
 OPSET = 20
-SIDES = (32, 48)  # of the example that it is traced with
-SCENES = 16  # generated images that ranges of 8-bit values are read from
+EXAMPLE_SIZE = (32, 48)  # of the example that it is traced with
+CALIBRATION_SCENES = 16  # generated images that ranges of 8-bit values are read from
 LEVEL = 1 / 255
 TOLERANCES = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}
 
@@ -52,15 +52,17 @@ class Onnx(Exporter):
         import onnx
 
         if self.config.pixels == "uint8":
-            example = torch.zeros(2, *SIDES, 3, dtype=torch.uint8)
-            made = _traced(_Bytes(model), example, (1, 2), ["enhanced"])
+            example = torch.zeros(2, *EXAMPLE_SIZE, 3, dtype=torch.uint8)
+            made = _export_onnx(_Uint8Model(model), example, (1, 2), ["enhanced"])
         else:
-            made = _traced(model, torch.zeros(2, 3, *SIDES), (2, 3), list(model.outputs()))
-        lower = {"float32": lambda one: one, "float16": _half, "int8": self._quantised}[self.config.precision]
+            made = _export_onnx(model, torch.zeros(2, 3, *EXAMPLE_SIZE), (2, 3), list(model.outputs()))
+        lower = {"float32": lambda one: one, "float16": _convert_to_float16, "int8": self._quantise}[
+            self.config.precision
+        ]
         ready = lower(made)
         for told in (ready, *ready.graph.node, *ready.graph.value_info):  # PyTorch notes where it found each
             del told.metadata_props[:]
-        onnx.helper.set_model_props(ready, metadata(model, facts))
+        onnx.helper.set_model_props(ready, build_metadata(model, facts))
         onnx.checker.check_model(ready, full_check=True)
         onnx.save(ready, path)
 
@@ -69,32 +71,33 @@ class Onnx(Exporter):
         if self.config.pixels == "float":
             return lambda low: np.asarray(session.run(["enhanced"], {"low": low})[0])
         return lambda low: (
-            np.asarray(session.run(["enhanced"], {"low": _bytes(low)})[0]).transpose(0, 3, 1, 2) * (np.float32(LEVEL))
+            np.asarray(session.run(["enhanced"], {"low": _to_uint8(low)})[0]).transpose(0, 3, 1, 2)
+            * (np.float32(LEVEL))
         )
 
-    def _quantised(self, made: Any) -> Any:
+    def _quantise(self, onnx_model: Any) -> Any:
         from onnxruntime import quantization as q
 
-        scenes = DeadLeaves(size=96, count=SCENES)
-        images = [scenes[index][None].numpy() for index in range(SCENES)]
-        feeds = iter([{"low": self._as_input(image)} for image in images])
+        scenes = DeadLeaves(size=96, count=CALIBRATION_SCENES)
+        images = [scenes[index][None].numpy() for index in range(CALIBRATION_SCENES)]
+        feeds = iter([{"low": self._to_model_input(image)} for image in images])
 
         class Reader(q.CalibrationDataReader):
             def get_next(self) -> dict[str, np.ndarray] | None:
                 return next(feeds, None)
 
-        return _through_file(
-            made,
+        return _convert_through_file(
+            onnx_model,
             lambda source, to: q.quantize_static(
                 source, to, Reader(), op_types_to_quantize=["Conv"], per_channel=True, quant_format=q.QuantFormat.QDQ
             ),
         )
 
-    def _as_input(self, image: np.ndarray) -> np.ndarray:
+    def _to_model_input(self, image: np.ndarray) -> np.ndarray:
         return image.transpose(0, 2, 3, 1) if self.config.pixels == "uint8" else image.astype(np.float32) / 255
 
 
-class _Bytes(nn.Module):
+class _Uint8Model(nn.Module):
     """The model on interleaved 8-bit pixels."""
 
     def __init__(self, model: Model):
@@ -120,13 +123,13 @@ def open_session(path: Path, threads: int = 0) -> Any:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def _bytes(low: np.ndarray) -> np.ndarray:
+def _to_uint8(low: np.ndarray) -> np.ndarray:
     return np.rint(low.transpose(0, 2, 3, 1) * 255).astype(np.uint8)
 
 
-def _traced(module: nn.Module, example: Tensor, sides: tuple[int, int], outputs: list[str]) -> Any:
-    axes = {0: torch.export.Dim.DYNAMIC, **dict.fromkeys(sides, torch.export.Dim.DYNAMIC)}
-    with quiet():
+def _export_onnx(module: nn.Module, example: Tensor, dynamic_axes: tuple[int, int], outputs: list[str]) -> Any:
+    axes = {0: torch.export.Dim.DYNAMIC, **dict.fromkeys(dynamic_axes, torch.export.Dim.DYNAMIC)}
+    with silence_exporters():
         made = torch.onnx.export(
             module, (example,), dynamo=True, opset_version=OPSET, dynamic_shapes=(axes,), verbose=False,
             input_names=["low"], output_names=outputs,
@@ -135,30 +138,30 @@ def _traced(module: nn.Module, example: Tensor, sides: tuple[int, int], outputs:
     return made.model_proto
 
 
-def _half(made: Any) -> Any:
+def _convert_to_float16(onnx_model: Any) -> Any:
     from onnxruntime.transformers.float16 import convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
-    with quiet():
-        halved = OnnxModel(convert_float_to_float16(made, keep_io_types=True))
+    with silence_exporters():
+        halved = OnnxModel(convert_float_to_float16(onnx_model, keep_io_types=True))
         halved.topological_sort()  # the casts that it adds come last
     return halved.model
 
 
-def _through_file(made: Any, change: Callable[[str, str], None]) -> Any:
+def _convert_through_file(onnx_model: Any, convert: Callable[[str, str], None]) -> Any:
     from tempfile import TemporaryDirectory
 
     import onnx
 
-    with TemporaryDirectory() as folder, quiet():
+    with TemporaryDirectory() as folder, silence_exporters():
         source, to = f"{folder}/from.onnx", f"{folder}/to.onnx"
-        onnx.save(made, source)
-        change(source, to)
+        onnx.save(onnx_model, source)
+        convert(source, to)
         return onnx.load(to)
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def silence_exporters() -> Iterator[None]:
     """Without the words of exporters, which are for their own authors."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

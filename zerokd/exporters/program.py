@@ -11,8 +11,8 @@ from attrs import evolve, field, frozen
 
 from zerokd import Model
 
-SIDE = 16  # of the image that the model is traced with; nothing it does may depend on it
-POINTWISE = {  # of PyTorch, and our word for it
+TRACE_SIDE = 16  # of the image that the model is traced with; nothing it does may depend on it
+ATEN_OPERATIONS = {  # of PyTorch, and our word for it
     "aten.relu.default": "relu",
     "aten.tanh.default": "tanh",
     "aten.sigmoid.default": "sigmoid",
@@ -22,7 +22,7 @@ POINTWISE = {  # of PyTorch, and our word for it
     "aten.mul.Tensor": "mul",
     "aten.cat.default": "cat",
 }
-SCALED = "scaled"  # the curve map after `strength`
+SCALED_CURVE_MAP = "scaled"  # the curve map after `strength`
 
 Operand = str | float
 
@@ -49,17 +49,17 @@ class Node:
     groups: int = 1
 
     @property
-    def reach(self) -> int:
+    def kernel_radius(self) -> int:
         """How many pixels to each side it reads."""
         return self.weight.shape[-1] // 2 if self.op == "conv" else 0
 
     @property
-    def sources(self) -> tuple[str, ...]:
+    def source_names(self) -> tuple[str, ...]:
         return tuple(one for one in self.inputs if isinstance(one, str))
 
 
 @frozen(eq=False)
-class Program:
+class TracedProgram:
     """Nodes in an order in which they can be computed, the first one being the low-light image.
 
     ``enhanced`` names the result. Where the model applies a curve map, ``strength`` acts on that map (``on_map``),
@@ -68,30 +68,30 @@ class Program:
 
     nodes: Mapping[str, Node]
     enhanced: str
-    on_map: bool
+    scales_curve_map: bool
 
     @property
     def low(self) -> str:
         return next(iter(self.nodes))
 
-    def reaches(self) -> dict[str, int]:
+    def receptive_radii(self) -> dict[str, int]:
         """By node, how many pixels to each side of an output pixel are read of it."""
         found = dict.fromkeys(self.nodes, 0)
         for node in reversed(list(self.nodes.values())):
-            for source in node.sources:
-                found[source] = max(found[source], found[node.name] + node.reach)
+            for source in node.source_names:
+                found[source] = max(found[source], found[node.name] + node.kernel_radius)
         return found
 
 
 @torch.no_grad()
-def trace(model: Model) -> Program:
+def trace_model(model: Model) -> TracedProgram:
     """The program of a model in eval mode on the CPU: made of convolutions of 1x1 and 3x3 and of pointwise arithmetic.
 
     Raises:
         UntraceableError: it does something else, or reads more of the image than its surroundings.
     """
     try:
-        exported = torch.export.export(model, (torch.zeros(1, 3, SIDE, SIDE),), strict=False)
+        exported = torch.export.export(model, (torch.zeros(1, 3, TRACE_SIDE, TRACE_SIDE),), strict=False)
     except Exception as fault:  # torch raises almost anything for what it cannot follow
         raise UntraceableError(f"torch cannot follow it: {str(fault).splitlines()[0][:160]}") from fault
     names = exported.graph_signature.inputs_to_parameters | exported.graph_signature.inputs_to_buffers
@@ -102,46 +102,48 @@ def trace(model: Model) -> Program:
         if one.op == "output":
             results = [str(result) for result in one.args[0]]
         elif one.op == "call_function":
-            nodes[one.name] = _checked(_node(one, weights), nodes)
+            nodes[one.name] = _check_node(_convert_node(one, weights), nodes)
         elif one.name in exported.graph_signature.user_inputs:
             nodes[one.name] = Node(one.name, "low", (), 3)
     outputs = dict(zip(exported.call_spec.out_spec.context, results, strict=True))
-    return _with_strength(_live(nodes, outputs["enhanced"]), outputs, model)
+    return _insert_strength(_remove_dead_nodes(nodes, outputs["enhanced"]), outputs, model)
 
 
-def _node(one: Any, weights: Mapping[str, np.ndarray]) -> Node:
-    kind, shape = str(one.target), tuple(getattr(one.meta["val"], "shape", ()))
+def _convert_node(fx_node: Any, weights: Mapping[str, np.ndarray]) -> Node:
+    kind, shape = str(fx_node.target), tuple(getattr(fx_node.meta["val"], "shape", ()))
     if len(shape) != 4:
-        raise UntraceableError(f"it uses {_short(kind)}, which gives no image")
+        raise UntraceableError(f"it uses {_operation_name(kind)}, which gives no image")
     channels = shape[1]
     if kind == "aten.conv2d.default":
-        return _conv(one, channels, weights)
-    if kind not in POINTWISE or one.kwargs:
-        raise UntraceableError(f"it uses {_short(kind)}")
-    inputs = tuple(one.args[0] if kind == "aten.cat.default" else one.args)
-    if kind == "aten.cat.default" and one.args[1:] != (1,):
+        return _convert_convolution(fx_node, channels, weights)
+    if kind not in ATEN_OPERATIONS or fx_node.kwargs:
+        raise UntraceableError(f"it uses {_operation_name(kind)}")
+    inputs = tuple(fx_node.args[0] if kind == "aten.cat.default" else fx_node.args)
+    if kind == "aten.cat.default" and fx_node.args[1:] != (1,):
         raise UntraceableError("it concatenates along another axis than channels")
-    return Node(one.name, POINTWISE[kind], tuple(_operand(each) for each in inputs), channels)
+    return Node(fx_node.name, ATEN_OPERATIONS[kind], tuple(_to_operand(each) for each in inputs), channels)
 
 
-def _short(kind: str) -> str:
-    return kind.removeprefix("aten.").split(".")[0]
+def _operation_name(target: str) -> str:
+    return target.removeprefix("aten.").split(".")[0]
 
 
-def _checked(node: Node, known: Mapping[str, Node]) -> Node:
-    if any(source not in known for source in node.sources):
+def _check_node(node: Node, known_nodes: Mapping[str, Node]) -> Node:
+    if any(source not in known_nodes for source in node.source_names):
         raise UntraceableError("it uses a weight outside of a convolution")
-    if node.op not in ("conv", "cat") and any(known[source].channels != node.channels for source in node.sources):
+    if node.op not in ("conv", "cat") and any(
+        known_nodes[source].channels != node.channels for source in node.source_names
+    ):
         raise UntraceableError("it combines tensors of different channels")
     return node
 
 
-def _operand(given: Any) -> Operand:
-    return float(given) if isinstance(given, int | float) else str(given)
+def _to_operand(value: Any) -> Operand:
+    return float(value) if isinstance(value, int | float) else str(value)
 
 
-def _conv(one: Any, channels: int, weights: Mapping[str, np.ndarray]) -> Node:
-    source, weight, *more = tuple(one.args)
+def _convert_convolution(fx_node: Any, channels: int, weights: Mapping[str, np.ndarray]) -> Node:
+    source, weight, *more = tuple(fx_node.args)
     rest: tuple[Any, ...] = (None, [1, 1], [0, 0], [1, 1], 1)
     bias, stride, padding, dilation, groups = (*tuple(more), *rest[len(more) :])
     kernel = weights[str(weight)]
@@ -151,26 +153,28 @@ def _conv(one: Any, channels: int, weights: Mapping[str, np.ndarray]) -> Node:
     if not (plain and whole and list(padding) == [side // 2, side // 2]):
         raise UntraceableError("it has a convolution that is not 1x1 or 3x3, full or depthwise, with zero padding")
     shift = weights[str(bias)] if bias is not None else np.zeros(channels, np.float32)
-    return Node(one.name, "conv", (str(source),), channels, kernel, shift, groups)
+    return Node(fx_node.name, "conv", (str(source),), channels, kernel, shift, groups)
 
 
-def _live(nodes: Mapping[str, Node], result: str) -> dict[str, Node]:
+def _remove_dead_nodes(nodes: Mapping[str, Node], result: str) -> dict[str, Node]:
     """The input, and what the result needs."""
     needed = {result, next(iter(nodes))}
     for node in reversed(list(nodes.values())):
         if node.name in needed:
-            needed.update(node.sources)
+            needed.update(node.source_names)
     return {name: node for name, node in nodes.items() if name in needed}
 
 
-def _with_strength(nodes: Mapping[str, Node], outputs: Mapping[str, str], model: Model) -> Program:
+def _insert_strength(nodes: Mapping[str, Node], outputs: Mapping[str, str], model: Model) -> TracedProgram:
     """Everything that reads the curve map reads it scaled by the strength."""
     maps = [outputs[name] for name, signal in model.outputs().items() if signal.iterations]
     if not maps or maps[0] not in nodes:
-        return Program(nodes, outputs["enhanced"], False)
+        return TracedProgram(nodes, outputs["enhanced"], False)
     found: dict[str, Node] = {}
     for node in nodes.values():
-        found[node.name] = evolve(node, inputs=tuple(SCALED if one == maps[0] else one for one in node.inputs))
+        found[node.name] = evolve(
+            node, inputs=tuple(SCALED_CURVE_MAP if one == maps[0] else one for one in node.inputs)
+        )
         if node.name == maps[0]:
-            found[SCALED] = Node(SCALED, "strength", (node.name,), node.channels)
-    return Program(found, outputs["enhanced"], True)
+            found[SCALED_CURVE_MAP] = Node(SCALED_CURVE_MAP, "strength", (node.name,), node.channels)
+    return TracedProgram(found, outputs["enhanced"], True)

@@ -12,10 +12,10 @@ import torch
 from torch.export import Dim
 
 from zerokd import Exporter, Model
-from zerokd.exporters.onnx import SIDES, quiet
-from zerokd.exporters.words import metadata
+from zerokd.exporters.onnx import EXAMPLE_SIZE, silence_exporters
+from zerokd.exporters.words import build_metadata
 
-EXTRA = "zerokd.json"
+PT2_METADATA_FILE = "zerokd.json"
 
 
 @final
@@ -30,11 +30,13 @@ class Pt2(Exporter):
 
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
         axes = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-        with quiet(), torch.no_grad():
-            made = torch.export.export(model, (torch.zeros(2, 3, *SIDES),), dynamic_shapes=(axes,), strict=False)
-            torch.export.save(made, path, extra_files={EXTRA: json.dumps(metadata(model, facts), sort_keys=True)})
+        with silence_exporters(), torch.no_grad():
+            made = torch.export.export(model, (torch.zeros(2, 3, *EXAMPLE_SIZE),), dynamic_shapes=(axes,), strict=False)
+            torch.export.save(
+                made, path, extra_files={PT2_METADATA_FILE: json.dumps(build_metadata(model, facts), sort_keys=True)}
+            )
 
     def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
-        with quiet():
+        with silence_exporters():
             module = torch.export.load(path).module()
         return lambda low: module(torch.from_numpy(low))["enhanced"].detach().numpy()

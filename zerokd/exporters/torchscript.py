@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from zerokd import Exporter, Model
-from zerokd.exporters.onnx import SIDES, quiet
-from zerokd.exporters.words import metadata
+from zerokd.exporters.onnx import EXAMPLE_SIZE, silence_exporters
+from zerokd.exporters.words import build_metadata
 
-EXTRA = "zerokd.json"
+TORCHSCRIPT_METADATA_FILE = "zerokd.json"
 
 
 @final
@@ -32,17 +32,21 @@ class TorchScript(Exporter):
     known_failures = {"same_bytes": "PyTorch numbers the classes in it anew for each file that one process writes"}
 
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
-        with quiet(), torch.no_grad():
-            made = torch.jit.trace(_Enhanced(model).eval(), torch.zeros(2, 3, *SIDES), check_trace=False)
-            torch.jit.save(made, path, _extra_files={EXTRA: json.dumps(metadata(model, facts), sort_keys=True)})
+        with silence_exporters(), torch.no_grad():
+            made = torch.jit.trace(_EnhancedOnly(model).eval(), torch.zeros(2, 3, *EXAMPLE_SIZE), check_trace=False)
+            torch.jit.save(
+                made,
+                path,
+                _extra_files={TORCHSCRIPT_METADATA_FILE: json.dumps(build_metadata(model, facts), sort_keys=True)},
+            )
 
     def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
-        with quiet():
+        with silence_exporters():
             module = torch.jit.load(path)
         return lambda low: module(torch.from_numpy(low)).detach().numpy()
 
 
-class _Enhanced(nn.Module):
+class _EnhancedOnly(nn.Module):
     def __init__(self, model: Model):
         super().__init__()
         self.model = model

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 
-def sha256(path: str | Path) -> str:
+def file_sha256(path: str | Path) -> str:
     """The file's SHA-256, in hex."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

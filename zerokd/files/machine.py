@@ -6,7 +6,7 @@ import platform
 from pathlib import Path
 
 
-def processor() -> str:
+def processor_name() -> str:
     """The processor's name, as far as the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -19,22 +19,22 @@ from torch import Tensor, nn
 
 from zerokd.errors import Problem, WeightsError
 
-FACTS = "zerokd"  # the one metadata key of our files: a JSON object
-SHOWN_KEYS = 4  # differing keys named in an error
-PLAIN = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
-PLAIN |= {torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool}
+METADATA_KEY = "zerokd"  # the one metadata key of our files: a JSON object
+MAX_SHOWN_KEYS = 4  # differing keys named in an error
+SUPPORTED_DTYPES = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
+SUPPORTED_DTYPES |= {torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool}
 
 
-def weights_path(given: str | Path) -> Path:
+def expand_weights_path(path: str | Path) -> Path:
     """The path that a user means by ``given``: ``~`` is the home folder.
 
     Raises:
         WeightsError: it is the home of a user who is not known.
     """
     try:
-        return Path(given).expanduser()
+        return Path(path).expanduser()
     except RuntimeError as fault:
-        raise WeightsError(_unreadable(Path(given), fault)) from fault
+        raise WeightsError(_unreadable_weights_problem(Path(path), fault)) from fault
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -48,12 +48,12 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         if not path.is_file():
             wrong = "is a folder" if path.is_dir() else "does not exist"
-            raise WeightsError(Problem(f"weights file {str(path)!r} {wrong}", hints=(_where(path),)))
+            raise WeightsError(Problem(f"weights file {str(path)!r} {wrong}", hints=(_search_location_hint(path),)))
         if path.stat().st_size == 0:
             raise WeightsError(f"weights file {str(path)!r} is empty")
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
-                facts = json.loads((file.metadata() or {}).get(FACTS, "{}"))
+                facts = json.loads((file.metadata() or {}).get(METADATA_KEY, "{}"))
                 if not isinstance(facts, dict):
                     raise ValueError("what it says of itself is not a JSON object")
                 return {key: file.get_tensor(key) for key in file.keys()}, facts  # noqa: SIM118
@@ -61,22 +61,24 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except WeightsError:
         raise
     except Exception as fault:  # a malformed pickle raises almost anything, struct.error and AssertionError included
-        raise WeightsError(_unreadable(path, fault)) from fault
+        raise WeightsError(_unreadable_weights_problem(path, fault)) from fault
     if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
         hint = "save the network's state_dict() alone, or convert it to .safetensors"
         raise WeightsError(Problem(f"{str(path)!r} is not a state dict of named tensors", hints=(hint,)))
     return {str(key): value for key, value in loaded.items()}, {}
 
 
-def load_into(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+def load_model_state(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     """Copy ``state`` into ``model``, by name, whole or not at all.
 
     Raises:
         WeightsError: keys or shapes differ (the first ones are named), or values are not real, dense and finite.
     """
-    odd = [key for key, value in state.items() if not _is_plain(value)]
+    odd = [key for key, value in state.items() if not _is_supported(value)]
     if odd:
-        raise WeightsError(f"{source} holds tensors that are not real, dense numbers: {', '.join(odd[:SHOWN_KEYS])}")
+        raise WeightsError(
+            f"{source} holds tensors that are not real, dense numbers: {', '.join(odd[:MAX_SHOWN_KEYS])}"
+        )
     wanted = model.state_dict()
     differing = [f"missing {key} {tuple(wanted[key].shape)}" for key in wanted if key not in state]
     differing += [f"unexpected {key} {tuple(state[key].shape)}" for key in state if key not in wanted]
@@ -86,19 +88,19 @@ def load_into(model: nn.Module, state: Mapping[str, Tensor], source: str) -> Non
         if key in state and state[key].shape != wanted[key].shape
     ]
     if differing:
-        more = f" ... and {len(differing) - SHOWN_KEYS} more" if len(differing) > SHOWN_KEYS else ""
-        text = f"{source} does not fit {type(model).__name__}: {'; '.join(differing[:SHOWN_KEYS])}{more}"
+        more = f" ... and {len(differing) - MAX_SHOWN_KEYS} more" if len(differing) > MAX_SHOWN_KEYS else ""
+        text = f"{source} does not fit {type(model).__name__}: {'; '.join(differing[:MAX_SHOWN_KEYS])}{more}"
         raise WeightsError(Problem(text, hints=("the weights are of another architecture or configuration",)))
     bad = [key for key, value in state.items() if not torch.isfinite(value).all()]
     if bad:
-        raise WeightsError(f"{source} holds NaN or infinity in {', '.join(bad[:SHOWN_KEYS])}")
+        raise WeightsError(f"{source} holds NaN or infinity in {', '.join(bad[:MAX_SHOWN_KEYS])}")
     model.load_state_dict(dict(state))
 
 
-def write_weights(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+def write_weights(path: Path, state: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
     """Write a safetensors file that describes itself: to a temporary file beside it, flushed to disk, then renamed."""
     # safetensors orders metadata keys anew in every process; a single key keeps a seed's bytes the same
-    metadata = {FACTS: json.dumps(facts, sort_keys=True)}
+    metadata = {METADATA_KEY: json.dumps(description, sort_keys=True)}
     data = safetensors.torch.save({key: value.detach().cpu().contiguous() for key, value in state.items()}, metadata)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -112,15 +114,17 @@ def write_weights(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, A
         raise
 
 
-def _is_plain(value: Tensor) -> bool:
-    return value.dtype in PLAIN and value.layout is torch.strided and not value.is_meta and not value.is_nested
+def _is_supported(value: Tensor) -> bool:
+    return (
+        value.dtype in SUPPORTED_DTYPES and value.layout is torch.strided and not value.is_meta and not value.is_nested
+    )
 
 
-def _where(path: Path) -> str:
+def _search_location_hint(path: Path) -> str:
     return f"looked in {path.absolute().parent}; a relative path counts from the working directory"
 
 
-def _unreadable(path: Path, fault: BaseException) -> Problem:
+def _unreadable_weights_problem(path: Path, fault: BaseException) -> Problem:
     first = str(fault).strip().splitlines()[0][:160] if str(fault).strip() else type(fault).__name__
     if isinstance(fault, pickle.UnpicklingError | LookupError):  # "101", or the advice to run what is in the file
         first = "it is not a pickle of tensors alone"

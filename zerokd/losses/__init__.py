@@ -34,7 +34,7 @@ def zerokd_losses() -> list[LossSpec]:
             target="zerokd.losses.spatial_consistency:SpatialConsistency",
             summary="differences between neighbouring regions, kept",
         ),
-        LossSpec("ssim", target="zerokd.losses.ssim:Ssim", summary="1 - structural similarity"),
+        LossSpec("ssim", target="zerokd.losses.ssim:SsimLoss", summary="1 - structural similarity"),
         LossSpec("total_variation", target="zerokd.losses.total_variation:TotalVariation", summary="smooth curve maps"),
         LossSpec(
             "vgg_perceptual", target="zerokd.losses.vgg_perceptual:VggPerceptual", summary="MSE of VGG-19 features"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 
-def image_by_image(function: Callable[..., Tensor], moving: Tensor, *fixed: Tensor) -> Tensor:
+def evaluate_per_image(function: Callable[..., Tensor], input_images: Tensor, *constants: Tensor) -> Tensor:
     """``function(moving, *fixed)``, values (N,), for one image after the other.
 
     Where gradient is asked for, the slope at ``moving`` is computed with the value, and the tensors in between are let
@@ -22,35 +22,35 @@ def image_by_image(function: Callable[..., Tensor], moving: Tensor, *fixed: Tens
         moving: (N, ...), what the gradient is taken at.
         fixed: (N, ...), what else the function reads.
     """
-    if _at_once(moving):
-        return function(moving, *fixed)
-    if not (torch.is_grad_enabled() and moving.requires_grad):
-        return torch.cat([function(*images) for images in _rows(moving, *fixed)])
-    value: Tensor = _OneByOne.apply(function, moving, *fixed)
+    if _runs_as_batch(input_images):
+        return function(input_images, *constants)
+    if not (torch.is_grad_enabled() and input_images.requires_grad):
+        return torch.cat([function(*images) for images in _split_images(input_images, *constants)])
+    value: Tensor = _PerImageFunction.apply(function, input_images, *constants)
     return value
 
 
-def each_alone(function: Callable[[Tensor], Iterable[Tensor]], images: Tensor) -> tuple[Tensor, ...]:
+def map_per_image(function: Callable[[Tensor], Iterable[Tensor]], images: Tensor) -> tuple[Tensor, ...]:
     """The tensors (N, ...) that a function makes of images (N, ...), with the bits that it gives each alone."""
-    if len(images) == 1 or _at_once(images):
+    if len(images) == 1 or _runs_as_batch(images):
         return tuple(function(images))
     return tuple(map(torch.cat, zip(*(tuple(function(one)) for one in images.split(1)), strict=True)))
 
 
-def _at_once(images: Tensor) -> bool:
+def _runs_as_batch(images: Tensor) -> bool:
     return images.device.type != "cpu" or torch.compiler.is_compiling()
 
 
-def _rows(*batches: Tensor) -> Iterator[tuple[Tensor, ...]]:
+def _split_images(*batches: Tensor) -> Iterator[tuple[Tensor, ...]]:
     return zip(*(one.split(1) for one in batches), strict=True)
 
 
-class _OneByOne(torch.autograd.Function):
+class _PerImageFunction(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, function: Callable[..., Tensor], moving: Tensor, *fixed: Tensor) -> Tensor:
+    def forward(ctx: Any, function: Callable[..., Tensor], input_images: Tensor, *constants: Tensor) -> Tensor:
         values: list[Tensor] = []
         slopes: list[Tensor] = []
-        for one, *others in _rows(moving, *fixed):
+        for one, *others in _split_images(input_images, *constants):
             with torch.enable_grad():
                 image = one.detach().requires_grad_()
                 value = function(image, *others)
@@ -60,6 +60,6 @@ class _OneByOne(torch.autograd.Function):
         return torch.cat(values)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         (slopes,) = ctx.saved_tensors
-        return None, slope.view(-1, *[1] * (slopes.ndim - 1)) * slopes, *[None] * (len(ctx.needs_input_grad) - 2)
+        return None, grad_output.view(-1, *[1] * (slopes.ndim - 1)) * slopes, *[None] * (len(ctx.needs_input_grad) - 2)

@@ -20,27 +20,29 @@ def mse(prediction: Tensor, target: Tensor) -> Tensor:
     Returns:
         (N,), in [0, inf); exactly 0 when both are equal.
     """
-    value: Tensor = _MeanSquare.apply(prediction, target)
+    value: Tensor = _MeanSquaredError.apply(prediction, target)
     return value
 
 
-class _MeanSquare(torch.autograd.Function):
+class _MeanSquaredError(torch.autograd.Function):
     """PyTorch's own takes three more tensors of that size for the gradient, in another memory layout; this none."""
 
     @staticmethod
     def forward(ctx: Any, prediction: Tensor, target: Tensor) -> Tensor:
         ctx.save_for_backward(prediction, target)
-        return _difference(prediction, target).square_().mean(dim=tuple(range(1, prediction.ndim)))
+        return _wide_difference(prediction, target).square_().mean(dim=tuple(range(1, prediction.ndim)))
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         prediction, target = ctx.saved_tensors
-        scale = 2 * slope * len(prediction) / prediction.numel()
-        found = _difference(prediction, target).mul_(scale.view(-1, *[1] * (prediction.ndim - 1))).to(prediction.dtype)
+        scale = 2 * grad_output * len(prediction) / prediction.numel()
+        found = (
+            _wide_difference(prediction, target).mul_(scale.view(-1, *[1] * (prediction.ndim - 1))).to(prediction.dtype)
+        )
         return found if ctx.needs_input_grad[0] else None, -found if ctx.needs_input_grad[1] else None
 
 
-def _difference(prediction: Tensor, target: Tensor) -> Tensor:
+def _wide_difference(prediction: Tensor, target: Tensor) -> Tensor:
     """Wide, since a square or a sum soon overflows half precision."""
     difference = prediction - target
     return difference.to(torch.promote_types(difference.dtype, torch.float32))

@@ -30,12 +30,12 @@ def multi_region_exposure(
     Returns:
         (N,), in [0, 1 + contrast_weight]; without the contrast term 0 when every patch has its wanted brightness.
     """
-    return _compared(enhanced, target(patch_brightness(low, patch)), patch, contrast_weight)
+    return _exposure_error(enhanced, target(patch_brightness(low, patch)), patch, contrast_weight)
 
 
-def _compared(enhanced: Tensor, wanted: Tensor, patch: int, contrast_weight: float) -> Tensor:
+def _exposure_error(enhanced: Tensor, target: Tensor, patch: int, contrast_weight: float) -> Tensor:
     reached = patch_brightness(enhanced, patch)
-    value = (reached - wanted).square().mean(dim=(1, 2, 3))
+    value = (reached - target).square().mean(dim=(1, 2, 3))
     if contrast_weight == 0:
         return value
     flat = F.interpolate(reached, size=enhanced.shape[-2:], mode="bilinear", align_corners=False)
@@ -124,7 +124,7 @@ class MultiRegionExposure(Loss):
             return self.dark_width, self.mid_width, self.bright_width
 
         @model_validator(mode="after")
-        def _in_order(self) -> MultiRegionExposure.Config:
+        def _require_ascending(self) -> MultiRegionExposure.Config:
             if self.target == "regions" and list(self.thresholds) != sorted(self.thresholds):
                 names = "dark_threshold <= mid_threshold <= bright_threshold"
                 raise ValueError(f"the regions need {names}, got {self.thresholds}")
@@ -145,7 +145,7 @@ class MultiRegionExposure(Loss):
             self.cautions += (
                 "the released contrast term is inverted: a flat grey picture scores better than the input",
             )
-        asked = self.target(torch.linspace(0, 1, 11)).tolist()
+        asked = self.target_brightness(torch.linspace(0, 1, 11)).tolist()
         falls = {(i, j): asked[i] - asked[j] for j in range(11) for i in range(j)}
         dark, bright = max(falls, key=lambda pair: round(falls[pair], 1))  # the nearest pair of those that fall as far
         if falls[dark, bright] > 0.005:
@@ -155,7 +155,7 @@ class MultiRegionExposure(Loss):
     def min_size(self) -> int:
         return self.config.patch
 
-    def target(self, brightness: Tensor) -> Tensor:
+    def target_brightness(self, brightness: Tensor) -> Tensor:
         """The brightness wanted of patches that are this bright in the input."""
         config = self.config
         if config.target == "monotone":
@@ -167,9 +167,9 @@ class MultiRegionExposure(Loss):
 
     def prepare(self, *, low: Tensor) -> tuple[Tensor, ...]:
         """The wanted brightness of each patch."""
-        return (self.target(patch_brightness(low, self.config.patch)),)
+        return (self.target_brightness(patch_brightness(low, self.config.patch)),)
 
     def compare(self, *low: Tensor, enhanced: Tensor) -> Tensor:
         """The value per image, from the wanted brightness of each patch."""
         (wanted,) = low
-        return _compared(enhanced, wanted, self.config.patch, self.config.contrast_weight)
+        return _exposure_error(enhanced, wanted, self.config.patch, self.config.contrast_weight)

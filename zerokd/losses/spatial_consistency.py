@@ -13,7 +13,7 @@ import zerokd
 from zerokd import Loss, Port
 from zerokd.losses.exposure_control import patch_brightness
 
-CELL = 4  # side of a region, pixels; the published value
+CELL_SIDE = 4  # side of a region, pixels; the published value
 
 Padding = Literal["zeros", "replicate"]
 
@@ -29,12 +29,12 @@ def spatial_consistency(low: Tensor, enhanced: Tensor, padding: Padding = "zeros
     Returns:
         (N,), in [0, 16]; 0 when both are equal, and with ``padding="replicate"`` also when they differ by a constant.
     """
-    return _changed(patch_brightness(low, CELL), enhanced, padding)
+    return _compare_cells(patch_brightness(low, CELL_SIDE), enhanced, padding)
 
 
-def _changed(cells: Tensor, enhanced: Tensor, padding: Padding) -> Tensor:
+def _compare_cells(cells: Tensor, enhanced: Tensor, padding: Padding) -> Tensor:
     # a difference of differences: the change of each cell, compared with the change of its neighbours
-    change = patch_brightness(enhanced, CELL) - cells
+    change = patch_brightness(enhanced, CELL_SIDE) - cells
     beyond = F.pad(change, (1, 1, 1, 1), mode="constant" if padding == "zeros" else padding)
     up, down, left, right = beyond[..., :-2, 1:-1], beyond[..., 2:, 1:-1], beyond[..., 1:-1, :-2], beyond[..., 1:-1, 2:]
     neighbours = torch.cat([up, down, left, right], dim=1)
@@ -78,16 +78,16 @@ class SpatialConsistency(Loss):
     examples = ({}, {"padding": "replicate"})
 
     def min_size(self) -> int:
-        return CELL if self.config.padding == "zeros" else 2 * CELL
+        return CELL_SIDE if self.config.padding == "zeros" else 2 * CELL_SIDE
 
     def forward(self, *, low: Tensor, enhanced: Tensor) -> Tensor:
         return spatial_consistency(low, enhanced, self.config.padding)
 
     def prepare(self, *, low: Tensor) -> tuple[Tensor, ...]:
         """The brightness of each cell of the input."""
-        return (patch_brightness(low, CELL),)
+        return (patch_brightness(low, CELL_SIDE),)
 
     def compare(self, *low: Tensor, enhanced: Tensor) -> Tensor:
         """The value per image, from the brightness of each cell of the input."""
         (cells,) = low
-        return _changed(cells, enhanced, self.config.padding)
+        return _compare_cells(cells, enhanced, self.config.padding)

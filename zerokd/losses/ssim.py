@@ -12,11 +12,14 @@ from torch import Tensor
 import zerokd
 from zerokd import Loss, Port
 
-BLOCK, ON_GPU = 32, 128  # rows of a band matrix that are multiplied at once: fewer launches are worth a GPU's zeros
-MATRICES = 8  # that are remembered
+CPU_BLOCK_ROWS, GPU_BLOCK_ROWS = (
+    32,
+    128,
+)  # rows of a band matrix that are multiplied at once: fewer launches are worth a GPU's zeros
+MAX_CACHED_MATRICES = 8  # that are remembered
 K1, K2 = 0.01, 0.03  # the paper's stabilising constants, as shares of the data range
 
-_MADE: dict[tuple[object, ...], Tensor] = {}
+_MATRIX_CACHE: dict[tuple[object, ...], Tensor] = {}
 
 
 def ssim(prediction: Tensor, target: Tensor, window: int = 11, sigma: float = 1.5, data_range: float = 1.0) -> Tensor:
@@ -32,10 +35,10 @@ def ssim(prediction: Tensor, target: Tensor, window: int = 11, sigma: float = 1.
     Returns:
         (N,), in [-1, 1]; 1 when both are equal.
     """
-    return _compared(prediction, local(target, window, sigma), window, sigma, data_range)
+    return _ssim_from_statistics(prediction, local_statistics(target, window, sigma), window, sigma, data_range)
 
 
-def local(image: Tensor, window: int, sigma: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def local_statistics(image: Tensor, window: int, sigma: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """An image without its mean, that mean, and the local mean and variance of the former: (N, C, 1, 1) and 3 times the
     shape of ``image``.
 
@@ -44,13 +47,18 @@ def local(image: Tensor, window: int, sigma: float) -> tuple[Tensor, Tensor, Ten
     wide = image.to(torch.promote_types(image.dtype, torch.float32))  # a variance leaves few digits in half precision
     shift = wide.mean(dim=(2, 3), keepdim=True).detach()
     rest = wide - shift
-    mean = _blurred(rest, window, sigma)
-    return rest, shift, mean, _blurred(rest * rest, window, sigma) - mean.square()
+    mean = _blur(rest, window, sigma)
+    return rest, shift, mean, _blur(rest * rest, window, sigma) - mean.square()
 
 
-def _compared(prediction: Tensor, target: Sequence[Tensor], window: int, sigma: float, data_range: float) -> Tensor:
-    (x, shift_x, mean_x, variance_x), (y, shift_y, mean_y, variance_y) = local(prediction, window, sigma), target
-    covariance = _blurred(x * y, window, sigma) - mean_x * mean_y
+def _ssim_from_statistics(
+    prediction: Tensor, target: Sequence[Tensor], window: int, sigma: float, data_range: float
+) -> Tensor:
+    (x, shift_x, mean_x, variance_x), (y, shift_y, mean_y, variance_y) = (
+        local_statistics(prediction, window, sigma),
+        target,
+    )
+    covariance = _blur(x * y, window, sigma) - mean_x * mean_y
     mean_x, mean_y = mean_x + shift_x, mean_y + shift_y
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     brightness = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
@@ -58,15 +66,15 @@ def _compared(prediction: Tensor, target: Sequence[Tensor], window: int, sigma: 
     return (brightness * structure).mean(dim=(1, 2, 3))
 
 
-def _blurred(image: Tensor, window: int, sigma: float) -> Tensor:
+def _blur(image: Tensor, window: int, sigma: float) -> Tensor:
     """The Gaussian mean around every pixel."""
-    rows, columns = (_weights(size, window, sigma, image) for size in image.shape[2:])
+    rows, columns = (_blur_matrix(size, window, sigma, image) for size in image.shape[2:])
     # transposed: of a square image both are one matrix, which a compiler wants to see once
-    blurred: Tensor = _Banded.apply(image, rows, columns.T, window // 2)
+    blurred: Tensor = _BandedProduct.apply(image, rows, columns.T, window // 2)
     return blurred
 
 
-class _Banded(torch.autograd.Function):
+class _BandedProduct(torch.autograd.Function):
     """rows @ image @ columns, both matrices 0 at more than ``reach`` from their diagonal: multiplied in blocks along
     it, the blocks' product costs what the band costs, forwards and backwards."""
 
@@ -74,35 +82,37 @@ class _Banded(torch.autograd.Function):
     def forward(ctx: Any, image: Tensor, rows: Tensor, columns: Tensor, reach: int) -> Tensor:
         ctx.save_for_backward(rows, columns)
         ctx.reach = reach
-        (height, width), block = image.shape[2:], BLOCK if image.device.type == "cpu" else ON_GPU
+        (height, width), block = image.shape[2:], CPU_BLOCK_ROWS if image.device.type == "cpu" else GPU_BLOCK_ROWS
         lines = image.reshape(-1, width)
-        across = torch.cat([lines[:, a:b] @ columns[a:b, i:j] for i, j, a, b in _blocks(width, reach, block)], dim=1)
+        across = torch.cat(
+            [lines[:, a:b] @ columns[a:b, i:j] for i, j, a, b in _band_blocks(width, reach, block)], dim=1
+        )
         across = across.view(-1, height, width)
-        down = [rows[i:j, a:b] @ across[:, a:b] for i, j, a, b in _blocks(height, reach, block)]
+        down = [rows[i:j, a:b] @ across[:, a:b] for i, j, a, b in _band_blocks(height, reach, block)]
         return torch.cat(down, dim=1).view(image.shape)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         rows, columns = ctx.saved_tensors
-        return _Banded.apply(slope, rows.T, columns.T, ctx.reach), None, None, None
+        return _BandedProduct.apply(grad_output, rows.T, columns.T, ctx.reach), None, None, None
 
 
-def _blocks(size: int, reach: int, block: int) -> Iterator[tuple[int, int, int, int]]:
+def _band_blocks(size: int, reach: int, block: int) -> Iterator[tuple[int, int, int, int]]:
     """First and last row of each block, and of the columns that are not 0 in it."""
     for start in range(0, size, block):
         end = min(size, start + block)
         yield start, end, max(0, start - reach), min(size, end + reach)
 
 
-def _weights(size: int, window: int, sigma: float, like: Tensor) -> Tensor:
+def _blur_matrix(size: int, window: int, sigma: float, like: Tensor) -> Tensor:
     """(size, size): row i holds the Gaussian weights of the window around pixel i, folded back at the border.
 
     As a matrix product the blur is several times faster than as a convolution, and never rounded to TF32. A matrix is
     made once, since on small images that takes as long as the products.
     """
     key = size, window, sigma, like.dtype, like.device
-    if key in _MADE:
-        return _MADE[key]
+    if key in _MATRIX_CACHE:
+        return _MATRIX_CACHE[key]
     with torch.inference_mode(False):
         offset = torch.arange(window, device=like.device) - window // 2
         weights = torch.softmax(-(offset.to(like.dtype) / sigma).square() / 2, dim=0)
@@ -111,14 +121,14 @@ def _weights(size: int, window: int, sigma: float, like: Tensor) -> Tensor:
         zeros = torch.zeros(size, size, dtype=like.dtype, device=like.device)
         made = zeros.scatter_add_(1, sources, weights.expand(size, -1))
     if type(made) is Tensor:  # whoever only traces has others, which mean nothing later
-        while len(_MADE) >= MATRICES:
-            del _MADE[next(iter(_MADE))]
-        _MADE[key] = made
+        while len(_MATRIX_CACHE) >= MAX_CACHED_MATRICES:
+            del _MATRIX_CACHE[next(iter(_MATRIX_CACHE))]
+        _MATRIX_CACHE[key] = made
     return made
 
 
 @final
-class Ssim(Loss):
+class SsimLoss(Loss):
     r"""Rewards the target's local structure (mean, contrast, correlation), against blur that a pixel error forgives.
 
     Formula: $1 - \mathrm{mean}\,\frac{(2\mu_x\mu_y + c_1)(2\sigma_{xy} + c_2)}{(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 +
@@ -144,7 +154,7 @@ class Ssim(Loss):
 
         @field_validator("window")
         @classmethod
-        def _odd(cls, window: int) -> int:
+        def _require_odd(cls, window: int) -> int:
             if window % 2 == 0:
                 raise ValueError(f"must be odd, so that the window has a centre: {window - 1} or {window + 1}")
             return window
@@ -165,9 +175,9 @@ class Ssim(Loss):
 
     def prepare(self, *, target: Tensor) -> tuple[Tensor, ...]:
         """What is local in the target."""
-        return local(target, self.config.window, self.config.sigma)
+        return local_statistics(target, self.config.window, self.config.sigma)
 
     def compare(self, *target: Tensor, prediction: Tensor) -> Tensor:
         """The value per image, from what is local in the target."""
         config = self.config
-        return 1 - _compared(prediction, target, config.window, config.sigma, config.data_range)
+        return 1 - _ssim_from_statistics(prediction, target, config.window, config.sigma, config.data_range)

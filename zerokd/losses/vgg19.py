@@ -7,19 +7,28 @@ from torch import nn
 
 from zerokd.errors import Problem, WeightsError
 
-BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels and convolutions of VGG-19 (configuration E)
+VGG19_BLOCKS = (
+    (64, 2),
+    (128, 2),
+    (256, 4),
+    (512, 4),
+    (512, 4),
+)  # channels and convolutions of VGG-19 (configuration E)
 # every ReLU, and where it stands in ``features``: two layers a convolution, one a pooling after each block
-NAMES = [f"relu{block}_{i}" for block, (_, count) in enumerate(BLOCKS, 1) for i in range(1, count + 1)]
-RELUS = dict(zip(NAMES, (1, 3, 6, 8, 11, 13, 15, 17, 20, 22, 24, 26, 29, 31, 33, 35), strict=True))
-MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's channels; the weights expect them removed
+RELU_NAMES = [f"relu{block}_{i}" for block, (_, count) in enumerate(VGG19_BLOCKS, 1) for i in range(1, count + 1)]
+RELU_INDICES = dict(zip(RELU_NAMES, (1, 3, 6, 8, 11, 13, 15, 17, 20, 22, 24, 26, 29, 31, 33, 35), strict=True))
+IMAGENET_MEAN, IMAGENET_STD = (
+    (0.485, 0.456, 0.406),
+    (0.229, 0.224, 0.225),
+)  # of ImageNet's channels; the weights expect them removed
 
 
-def layers(count: int) -> nn.Sequential:
+def build_layers(count: int) -> nn.Sequential:
     """The first ``count`` layers, their weights not yet set."""
     found: list[nn.Module] = []
     before = 3
     with torch.device("meta"):  # a layer's own initialisation would draw from the global generator
-        for channels, convolutions in BLOCKS:
+        for channels, convolutions in VGG19_BLOCKS:
             for _ in range(convolutions):
                 found += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU(inplace=True)]
                 before = channels
@@ -27,7 +36,7 @@ def layers(count: int) -> nn.Sequential:
         return nn.Sequential(*found[:count]).to_empty(device="cpu")
 
 
-def randomise(layers: nn.Sequential, seed: int) -> None:
+def randomize_weights(layers: nn.Sequential, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     for name, weight in layers.named_parameters():
         if name.endswith("bias"):
@@ -36,7 +45,7 @@ def randomise(layers: nn.Sequential, seed: int) -> None:
             nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
 
 
-def imagenet_address() -> str:
+def imagenet_weights_url() -> str:
     """Where torchvision has the weights."""
     try:
         from torchvision.models import VGG19_Weights  # type: ignore[import-untyped]

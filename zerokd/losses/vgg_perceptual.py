@@ -15,14 +15,21 @@ import zerokd
 from zerokd import Loss, Port
 from zerokd.errors import WeightsError, did_you_mean
 from zerokd.files.cache import cache_folder
-from zerokd.files.digest import sha256
+from zerokd.files.digest import file_sha256
 from zerokd.files.download import fetch_tensors
-from zerokd.files.weights import load_into, read_weights, weights_path
-from zerokd.losses.image_by_image import each_alone, image_by_image
+from zerokd.files.weights import expand_weights_path, load_model_state, read_weights
+from zerokd.losses.image_by_image import evaluate_per_image, map_per_image
 from zerokd.losses.mse import mse
-from zerokd.losses.vgg19 import MEAN, RELUS, SPREAD, imagenet_address, layers, randomise
+from zerokd.losses.vgg19 import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    RELU_INDICES,
+    build_layers,
+    imagenet_weights_url,
+    randomize_weights,
+)
 
-IMAGE = (0.0, 1.0)
+IMAGE_RANGE = (0.0, 1.0)
 
 
 def vgg_perceptual(prediction: Iterable[Tensor], target: Sequence[Tensor]) -> Tensor:
@@ -40,7 +47,7 @@ def vgg_perceptual(prediction: Iterable[Tensor], target: Sequence[Tensor]) -> Te
     return torch.stack([mse(*pair) for pair in pairs]).mean(dim=0)
 
 
-def _cropped(side: int, *images: Tensor) -> tuple[Tensor, ...]:
+def _random_crop(side: int, *images: Tensor) -> tuple[Tensor, ...]:
     """The same square of each, anywhere with equal probability; whole where it is larger than they are."""
     height, width = images[0].shape[2:]
     top, left = (int(torch.randint(max(0, size - side) + 1, ())) for size in (height, width))
@@ -88,31 +95,33 @@ class VggPerceptual(Loss):
 
         @field_validator("layers")
         @classmethod
-        def _known(cls, layers: tuple[str, ...]) -> tuple[str, ...]:
+        def _require_known_layers(cls, layers: tuple[str, ...]) -> tuple[str, ...]:
             for layer in layers:
-                if layer not in RELUS:
-                    raise ValueError(f"VGG-19 has no layer {layer!r}; {did_you_mean(layer, RELUS)[0]}")
+                if layer not in RELU_INDICES:
+                    raise ValueError(f"VGG-19 has no layer {layer!r}; {did_you_mean(layer, RELU_INDICES)[0]}")
             if len(set(layers)) < len(layers):
                 raise ValueError("a layer is named twice")
             return layers
 
     ports = {
-        "prediction": Port("the student's image", IMAGE, grad=True, default="student.enhanced", channels=3),
-        "target": Port("what it should look like", IMAGE, default="teacher.enhanced", like="prediction", channels=3),
+        "prediction": Port("the student's image", IMAGE_RANGE, grad=True, default="student.enhanced", channels=3),
+        "target": Port(
+            "what it should look like", IMAGE_RANGE, default="teacher.enhanced", like="prediction", channels=3
+        ),
     }
     best_on = ("identical",)
     worsens_with = ("noise", "darkening")
     examples = ({"weights": "random"}, {"weights": "random", "layers": ["relu2_2"]})
 
     mean: Tensor
-    spread: Tensor
+    std: Tensor
 
     def __init__(self, **options: Any):
         super().__init__(**options)
-        self.features = layers(1 + max(RELUS[layer] for layer in self.config.layers))
-        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("spread", torch.tensor(SPREAD).view(3, 1, 1), persistent=False)
-        self._fill(self.config.weights, self.config.seed)
+        self.features = build_layers(1 + max(RELU_INDICES[layer] for layer in self.config.layers))
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("spread", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+        self._load_weights(self.config.weights, self.config.seed)
         if self.config.precision == "bfloat16":
             self.features.to(torch.bfloat16)
         if self.config.crop:
@@ -128,39 +137,43 @@ class VggPerceptual(Loss):
 
     def forward(self, *, prediction: Tensor, target: Tensor) -> Tensor:
         if self.config.crop:
-            prediction, target = _cropped(self.config.crop, prediction, target)
-        return image_by_image(lambda a, b: vgg_perceptual(self.maps(a), self._wanted(b)), prediction, target)
+            prediction, target = _random_crop(self.config.crop, prediction, target)
+        return evaluate_per_image(
+            lambda a, b: vgg_perceptual(self.feature_maps(a), self._target_maps(b)), prediction, target
+        )
 
     def prepare(self, *, target: Tensor) -> tuple[Tensor, ...]:
         """The target's feature maps, in the order of the network."""
-        return self._wanted(target)
+        return self._target_maps(target)
 
     @torch.no_grad()
-    def _wanted(self, target: Tensor) -> tuple[Tensor, ...]:
-        return each_alone(self.maps, target)
+    def _target_maps(self, target: Tensor) -> tuple[Tensor, ...]:
+        return map_per_image(self.feature_maps, target)
 
     def compare(self, *target: Tensor, prediction: Tensor) -> Tensor:
         """The value per image, from the target's feature maps."""
-        return image_by_image(lambda image, *wanted: vgg_perceptual(self.maps(image), wanted), prediction, *target)
+        return evaluate_per_image(
+            lambda image, *wanted: vgg_perceptual(self.feature_maps(image), wanted), prediction, *target
+        )
 
-    def maps(self, image: Tensor) -> Iterator[Tensor]:
-        wanted = {RELUS[layer] for layer in self.config.layers}
+    def feature_maps(self, image: Tensor) -> Iterator[Tensor]:
+        wanted = {RELU_INDICES[layer] for layer in self.config.layers}
         dtype = next(self.features.parameters()).dtype
-        image = ((image - self.mean) / self.spread).to(dtype, memory_format=torch.channels_last)
+        image = ((image - self.mean) / self.std).to(dtype, memory_format=torch.channels_last)
         for index, layer in enumerate(self.features):
             image = layer(image)
             if index in wanted:
                 yield image
 
-    def _fill(self, weights: str, seed: int) -> None:
-        randomise(self.features, seed)
+    def _load_weights(self, weights: str, seed: int) -> None:
+        randomize_weights(self.features, seed)
         self.sources = {"weights": f"random, seed {seed}"}
         try:
             if weights == "imagenet":
-                self._fetch()
+                self._load_imagenet()
             elif weights != "random":
-                path = weights_path(weights)
-                self._take(read_weights(path)[0], str(path), path)
+                path = expand_weights_path(weights)
+                self._load_tensors(read_weights(path)[0], str(path), path)
         except WeightsError as fault:
             if weights != "imagenet":  # a file that was named is never replaced
                 raise
@@ -169,12 +182,12 @@ class VggPerceptual(Loss):
                 raise WeightsError(*(evolve(one, hints=(*one.hints, remedy)) for one in fault.problems)) from fault
             self.fallbacks = (f"vgg_perceptual: random weights (seed {seed}), since {fault.problems[0].message}",)
 
-    def _fetch(self) -> None:
-        url = imagenet_address()
+    def _load_imagenet(self) -> None:
+        url = imagenet_weights_url()
         stem = Path(url).stem  # ends in the first digits of the file's SHA-256
         path = cache_folder() / f"{stem}-{len(self.features)}.safetensors"
-        self._take(fetch_tensors(url, stem.rpartition("-")[2], self.state_dict().__contains__, path), url, path)
+        self._load_tensors(fetch_tensors(url, stem.rpartition("-")[2], self.state_dict().__contains__, path), url, path)
 
-    def _take(self, tensors: dict[str, Tensor], source: str, path: Path) -> None:
-        load_into(self, {name: tensors[name] for name in self.state_dict() if name in tensors}, repr(source))
-        self.sources = {"weights": source, "sha256": sha256(path)}
+    def _load_tensors(self, tensors: dict[str, Tensor], source: str, path: Path) -> None:
+        load_model_state(self, {name: tensors[name] for name in self.state_dict() if name in tensors}, repr(source))
+        self.sources = {"weights": source, "sha256": file_sha256(path)}

@@ -16,7 +16,7 @@ from zerokd.errors import PluginError, Problem, did_you_mean
 from zerokd.plugin.contracts import Model
 
 HALF_LEVEL = 0.5 / 255  # the least change that can show in an 8-bit image
-TRIED = 2000  # parameters beyond which they are not tried one by one: each costs a pass over the images
+MAX_TESTED_PARAMETERS = 2000  # parameters beyond which they are not tried one by one: each costs a pass over the images
 
 
 @frozen
@@ -29,31 +29,39 @@ class Capacity:
     """
 
     images: int
-    open: dict[str, tuple[float, ...]]
-    parameters: int
-    idle: tuple[str, ...] = ()
-    not_tried: str = ""
+    open_shares: dict[str, tuple[float, ...]]
+    parameter_count: int
+    idle_parameters: tuple[str, ...] = ()
+    skip_reason: str = ""
 
     @property
-    def dead(self) -> tuple[str, ...]:
+    def dead_channels(self) -> tuple[str, ...]:
         """The channels that never open."""
         return tuple(
             f"{layer}[{channel}]"
-            for layer, shares in self.open.items()
+            for layer, shares in self.open_shares.items()
             for channel, share in enumerate(shares)
             if share == 0
         )
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain data, with counts."""
-        channels = {"count": sum(map(len, self.open.values())), "dead": len(self.dead), "names": list(self.dead)}
-        tried = {"not_tried": self.not_tried} if self.not_tried else {"idle": len(self.idle), "names": list(self.idle)}
-        shares = {layer: list(shares) for layer, shares in self.open.items()}
-        parameters = {"count": self.parameters, **tried}
+        channels = {
+            "count": sum(map(len, self.open_shares.values())),
+            "dead": len(self.dead_channels),
+            "names": list(self.dead_channels),
+        }
+        tried = (
+            {"not_tried": self.skip_reason}
+            if self.skip_reason
+            else {"idle": len(self.idle_parameters), "names": list(self.idle_parameters)}
+        )
+        shares = {layer: list(shares) for layer, shares in self.open_shares.items()}
+        parameters = {"count": self.parameter_count, **tried}
         return {"images": self.images, "channels": channels | {"open": shares}, "parameters": parameters}
 
 
-def capacity(model: Model, images: Tensor, not_tried: str = "") -> Capacity:
+def measure_capacity(model: Model, images: Tensor, skip_reason: str = "") -> Capacity:
     """Measure a model on ``images`` (N, 3, H, W); nothing of it or of the global random generator is different after.
 
     Parameters are left out where ``not_tried`` gives a reason, and in a large model.
@@ -62,16 +70,16 @@ def capacity(model: Model, images: Tensor, not_tried: str = "") -> Capacity:
         PluginError: the model's ``gated`` is wrong.
     """
     count = model.parameter_count()
-    if count > TRIED and not not_tried:
-        not_tried = f"{count} parameters are more than the {TRIED} that are tried one by one"
-    with _at_rest(model):
-        shares = _open(model, images)
-        idle = () if not_tried else tuple(_idle(model, images))
-    return Capacity(len(images), shares, count, idle, not_tried)
+    if count > MAX_TESTED_PARAMETERS and not skip_reason:
+        skip_reason = f"{count} parameters are more than the {MAX_TESTED_PARAMETERS} that are tried one by one"
+    with _eval_mode(model):
+        shares = _measure_open_shares(model, images)
+        idle = () if skip_reason else tuple(_find_idle_parameters(model, images))
+    return Capacity(len(images), shares, count, idle, skip_reason)
 
 
 @contextmanager
-def _at_rest(model: Model) -> Iterator[None]:
+def _eval_mode(model: Model) -> Iterator[None]:
     """Eval mode and no gradient; afterwards every module is in the mode it was in."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
@@ -83,33 +91,37 @@ def _at_rest(model: Model) -> Iterator[None]:
             module.training = training
 
 
-def _open(model: Model, images: Tensor) -> dict[str, tuple[float, ...]]:
+def _measure_open_shares(model: Model, images: Tensor) -> dict[str, tuple[float, ...]]:
     seen: dict[str, list[Tensor]] = {name: [] for name in model.gated}
 
     def keep(name: str) -> Callable[..., None]:
         # measured as it leaves the layer: a ReLU in place would change it afterwards
         return lambda module, args, output: seen[name].append((output > 0).transpose(0, 1).flatten(1).float().mean(1))
 
-    hooks = [layer.register_forward_hook(keep(name)) for name, layer in _gated_layers(model).items()]
+    hooks = [layer.register_forward_hook(keep(name)) for name, layer in _find_gated_layers(model).items()]
     try:
         for image in images.split(1):
             model(image)
     finally:
         for hook in hooks:
             hook.remove()
-    unused = [Problem(f"{_declares(model, name)}, which it never runs") for name, shares in seen.items() if not shares]
+    unused = [
+        Problem(f"{_describe_declaration(model, name)}, which it never runs")
+        for name, shares in seen.items()
+        if not shares
+    ]
     if unused:
         raise PluginError(*unused)
     return {name: tuple(torch.stack(shares).mean(0).tolist()) for name, shares in seen.items()}
 
 
-def _gated_layers(model: Model) -> dict[str, nn.Module]:
+def _find_gated_layers(model: Model) -> dict[str, nn.Module]:
     if isinstance(model.gated, str):
         text = f"{type(model).__name__}.gated must be a tuple of layer names, got {model.gated!r}"
         raise PluginError(Problem(text, hints=(f"write gated = ({model.gated!r},)",)))
     layers = {name: layer for name, layer in model.named_modules() if name}
     wrong = [
-        Problem(f"{_declares(model, name)}: no such layer", hints=did_you_mean(name, layers))
+        Problem(f"{_describe_declaration(model, name)}: no such layer", hints=did_you_mean(name, layers))
         for name in model.gated
         if name not in layers
     ]
@@ -118,11 +130,11 @@ def _gated_layers(model: Model) -> dict[str, nn.Module]:
     return {name: layers[name] for name in model.gated}
 
 
-def _declares(model: Model, name: str) -> str:
+def _describe_declaration(model: Model, name: str) -> str:
     return f"{type(model).__name__} declares the gated layer {name!r}"
 
 
-def _idle(model: Model, images: Tensor) -> Iterator[str]:
+def _find_idle_parameters(model: Model, images: Tensor) -> Iterator[str]:
     """Names of parameters that change nothing. The model itself is never written to, so nothing can stay changed."""
     whole = [(image, model(image)["enhanced"]) for image in images.split(1)]
     for name, parameter in model.named_parameters():

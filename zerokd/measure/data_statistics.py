@@ -16,36 +16,36 @@ from torch.nn import functional as F
 
 from zerokd.plugin.contracts import Data
 
-BINS = 10  # of the brightness histogram
-DARK = 0.3  # mean brightness below which a photo counts as dark
-LOW_LIGHT, MIXED = 0.75, 0.25  # shares of dark photos
-ROWS, COLUMNS = 8, 9  # of the thumbnails that near duplicates are found by
-NEAR_BITS, NEAR_LIKENESS = 3, 0.98  # of 64 bits that may differ, and the least correlation of two thumbnails
-BANDS = 4  # of 16 bits: two hashes that differ in 3 bits agree in one of them
-LARGEST_BAND = 200  # photos that share a band; more share it because they are flat, not because they are alike
-LUMA = torch.tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)  # ITU-R BT.601
+HISTOGRAM_BINS = 10  # of the brightness histogram
+DARK_THRESHOLD = 0.3  # mean brightness below which a photo counts as dark
+LOW_LIGHT_SHARE, MIXED_SHARE = 0.75, 0.25  # shares of dark photos
+HASH_ROWS, HASH_COLUMNS = 8, 9  # of the thumbnails that near duplicates are found by
+MAX_DIFFERENT_BITS, MIN_CORRELATION = 3, 0.98  # of 64 bits that may differ, and the least correlation of two thumbnails
+HASH_BANDS = 4  # of 16 bits: two hashes that differ in 3 bits agree in one of them
+MAX_BAND_SIZE = 200  # photos that share a band; more share it because they are flat, not because they are alike
+LUMA_WEIGHTS = torch.tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)  # ITU-R BT.601
 
 
 @frozen(eq=False)
-class DataAccount:
+class DataStatistics:
     """``duplicates`` are groups of names whose pixels are equal, ``near`` pairs of names that look alike; ``levels`` is
     each image's mean brightness in [0, 1]."""
 
     names: tuple[str, ...]
     rejected: tuple[tuple[str, str], ...]
     duplicates: tuple[tuple[str, ...], ...]
-    near: tuple[tuple[str, str], ...]
-    levels: np.ndarray
+    near_duplicates: tuple[tuple[str, str], ...]
+    brightness: np.ndarray
 
     @property
-    def dark(self) -> float:
+    def dark_share(self) -> float:
         """Share of the images that are dark."""
-        return float((self.levels < DARK).mean())
+        return float((self.brightness < DARK_THRESHOLD).mean())
 
     @property
     def histogram(self) -> list[int]:
         """Images by mean brightness, in ten equal steps from black to white."""
-        return np.histogram(self.levels, BINS, (0.0, 1.0))[0].tolist()
+        return np.histogram(self.brightness, HISTOGRAM_BINS, (0.0, 1.0))[0].tolist()
 
     @property
     def verdict(self) -> str:
@@ -54,29 +54,29 @@ class DataAccount:
         For comparison, the share of dark photos in known sets: LOL's low half 98 %, LIME 89 %, DICM 44 %, the
         multi-exposure set that Zero-DCE was trained on 41 %, LOL's well-lit half 2 %.
         """
-        share = f"{self.dark:.0%} of the images are darker than {DARK:g} on average"
-        if self.dark >= LOW_LIGHT:
+        share = f"{self.dark_share:.0%} of the images are darker than {DARK_THRESHOLD:g} on average"
+        if self.dark_share >= LOW_LIGHT_SHARE:
             return f"this is low-light data: {share}"
-        if self.dark >= MIXED:
+        if self.dark_share >= MIXED_SHARE:
             return f"this is data of mixed exposure: {share}"
         return f"this is NOT low-light data: only {share}; a student learns from it to leave photos alone"
 
-    def as_json(self, named: bool = True) -> dict[str, Any]:
+    def as_json(self, with_names: bool = True) -> dict[str, Any]:
         """The same as plain data; without the names, how many there are of each."""
-        twins, near = [list(group) for group in self.duplicates], [list(pair) for pair in self.near]
+        twins, near = [list(group) for group in self.duplicates], [list(pair) for pair in self.near_duplicates]
         return {
-            "duplicates": twins if named else sum(len(group) - 1 for group in twins),
-            "near_duplicates": near if named else len(near),
+            "duplicates": twins if with_names else sum(len(group) - 1 for group in twins),
+            "near_duplicates": near if with_names else len(near),
             "brightness": {
-                "mean": round(float(self.levels.mean()), 4),
-                "dark_share": round(self.dark, 4),
+                "mean": round(float(self.brightness.mean()), 4),
+                "dark_share": round(self.dark_share, 4),
                 "histogram": self.histogram,
             },
             "verdict": self.verdict,
         }
 
 
-def data_account(data: Data) -> DataAccount:
+def compute_data_statistics(data: Data) -> DataStatistics:
     """Look at every image of a data source."""
     names = tuple(data.name(index) for index in range(len(data)))
     groups: dict[bytes, list[int]] = defaultdict(list)
@@ -84,25 +84,25 @@ def data_account(data: Data) -> DataAccount:
     for index in range(len(names)):
         image = data[index]
         groups[hashlib.sha256(image.numpy().tobytes()).digest()].append(index)
-        grey = (image.unsqueeze(0).float() / 255 * LUMA).sum(1, keepdim=True)
-        thumbs.append(F.adaptive_avg_pool2d(grey, (ROWS, COLUMNS)).flatten())
+        grey = (image.unsqueeze(0).float() / 255 * LUMA_WEIGHTS).sum(1, keepdim=True)
+        thumbs.append(F.adaptive_avg_pool2d(grey, (HASH_ROWS, HASH_COLUMNS)).flatten())
         levels.append(float(grey.mean()))
     twins = tuple(tuple(names[index] for index in group) for group in groups.values() if len(group) > 1)
-    near = _alike(torch.stack(thumbs), [group[0] for group in groups.values()])
+    near = _find_near_duplicates(torch.stack(thumbs), [group[0] for group in groups.values()])
     pairs = tuple((names[a], names[b]) for a, b in near)
-    return DataAccount(names, data.rejected, twins, pairs, np.array(levels))
+    return DataStatistics(names, data.rejected, twins, pairs, np.array(levels))
 
 
-def _alike(thumbs: Tensor, chosen: list[int]) -> Iterator[tuple[int, int]]:
+def _find_near_duplicates(thumbnails: Tensor, indices: list[int]) -> Iterator[tuple[int, int]]:
     """Pairs that look alike: a difference hash (rows of brighter or darker) finds them, a correlation decides."""
-    bits = thumbs.view(-1, ROWS, COLUMNS).diff(dim=2).gt(0).flatten(1)
+    bits = thumbnails.view(-1, HASH_ROWS, HASH_COLUMNS).diff(dim=2).gt(0).flatten(1)
     bands: dict[tuple[int, bytes], list[int]] = defaultdict(list)
-    for index in chosen:
-        for band, part in enumerate(bits[index].numpy().reshape(BANDS, -1)):
+    for index in indices:
+        for band, part in enumerate(bits[index].numpy().reshape(HASH_BANDS, -1)):
             bands[band, part.tobytes()].append(index)
-    centred = thumbs - thumbs.mean(1, keepdim=True)
+    centred = thumbnails - thumbnails.mean(1, keepdim=True)
     units = centred / centred.norm(dim=1, keepdim=True).clamp_min(1e-3)  # a flat photo is like no other
-    groups = (sorted(group) for group in bands.values() if 1 < len(group) <= LARGEST_BAND)
+    groups = (sorted(group) for group in bands.values() if 1 < len(group) <= MAX_BAND_SIZE)
     for a, b in sorted({pair for group in groups for pair in combinations(group, 2)}):
-        if (bits[a] != bits[b]).sum() <= NEAR_BITS and units[a] @ units[b] >= NEAR_LIKENESS:
+        if (bits[a] != bits[b]).sum() <= MAX_DIFFERENT_BITS and units[a] @ units[b] >= MIN_CORRELATION:
             yield a, b

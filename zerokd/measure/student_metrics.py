@@ -9,20 +9,20 @@ from attrs import frozen
 from torch import Tensor
 
 from zerokd.errors import PluginError, Problem, ZerokdError
-from zerokd.objective.graph import Forward, trace
-from zerokd.objective.signals import features_of, owners_of
-from zerokd.objective.term import Measure
-from zerokd.plugin.aside import aside
-from zerokd.plugin.blame import blame
+from zerokd.objective.graph import ForwardPass, trace_call
+from zerokd.objective.signals import signal_owners, tapped_layers
+from zerokd.objective.term import BoundMetric
+from zerokd.plugin.aside import preserve_global_state
+from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.specs import Signal
-from zerokd.proof.probe import mismatched
+from zerokd.proof.probe import find_port_mismatches
 from zerokd.recipe.build.components import Components
 
-Inputs = Mapping[str, Tensor]
+MetricInputs = Mapping[str, Tensor]
 
 
 @frozen
-class Reading:
+class MetricResult:
     """A metric's ``value``, its mean over ``images`` images; or why there is none (``fault``)."""
 
     images: int
@@ -30,79 +30,81 @@ class Reading:
     fault: str = ""
 
 
-class Gauge:
+class MetricEvaluator:
     """The metrics of a recipe and the models that they read, all of them in eval mode."""
 
     def __init__(self, components: Components, device: torch.device):
-        measures = self.measures = components.measures
-        self.forwards = [
-            Forward(owner, components.network(owner), features_of(owner, measures), at_rest=True)
-            for owner in owners_of(measures)
+        measures = self.metrics = components.metrics
+        self.forward_passes = [
+            ForwardPass(owner, components.get_model(owner), tapped_layers(owner, measures), eval_only=True)
+            for owner in signal_owners(measures)
         ]
         for measure in measures:
             measure.metric.to(device).eval()
 
     @torch.no_grad()
-    def misfits(self, inputs: Inputs) -> list[Problem]:
+    def find_port_problems(self, inputs: MetricInputs) -> list[Problem]:
         """Every port whose tensors are not what its metric takes."""
         tensors = dict(inputs)
         signals = {name: Signal(tuple(value.shape[1:]), (0.0, 1.0)) for name, value in inputs.items()}
-        with aside():
-            for forward in self.forwards:
-                with blame(forward.name):
-                    trace(forward, tensors, signals)
+        with preserve_global_state():
+            for forward in self.forward_passes:
+                with attribute_errors(forward.name):
+                    trace_call(forward, tensors, signals)
         return [
             problem
-            for one in self.measures
-            for problem in mismatched(one, one.metric, {port: signals[name] for port, name in one.on.items()})
+            for one in self.metrics
+            for problem in find_port_mismatches(
+                one, one.metric, {port: signals[name] for port, name in one.bindings.items()}
+            )
         ]
 
     @torch.no_grad()
-    def read(self, parts: list[dict[str, Tensor]]) -> dict[str, Reading]:
+    def evaluate(self, batches: list[dict[str, Tensor]]) -> dict[str, MetricResult]:
         """Every metric on images (N, 3, H, W) in [0, 1], part by part. One that fails does not stop the others."""
-        found: dict[str, list[Tensor]] = {measure.name: [] for measure in self.measures}
+        found: dict[str, list[Tensor]] = {measure.name: [] for measure in self.metrics}
         faults: dict[str, str] = {}
-        with aside():
-            for inputs in parts:
+        with preserve_global_state():
+            for inputs in batches:
                 tensors = dict(inputs)
-                for forward in self.forwards:
+                for forward in self.forward_passes:
                     tensors |= forward.compute(tensors)
-                for measure in self.measures:
+                for measure in self.metrics:
                     try:
-                        found[measure.name].append(_values(measure, tensors))
+                        found[measure.name].append(_values_per_image(measure, tensors))
                     except ZerokdError as fault:
                         faults.setdefault(measure.name, fault.problems[0].message)
-        return {name: _reading(values, faults.get(name, "")) for name, values in found.items()}
+        return {name: _mean_result(values, faults.get(name, "")) for name, values in found.items()}
 
-    def faults(self, readings: Mapping[str, Reading]) -> Iterator[Problem]:
+    def find_failures(self, results: Mapping[str, MetricResult]) -> Iterator[Problem]:
         """The metrics that cannot be used, each at its place."""
-        for measure in self.measures:
-            fault = readings[measure.name].fault
+        for measure in self.metrics:
+            fault = results[measure.name].fault
             if fault:
                 yield Problem(f"{measure.label}: {fault}", measure.place, code="shapes-differ")
 
 
-def _reading(values: list[Tensor], fault: str) -> Reading:
+def _mean_result(values: list[Tensor], fault: str) -> MetricResult:
     if fault:
-        return Reading(0, None, fault)
+        return MetricResult(0, None, fault)
     whole = torch.cat(values).cpu().double()
-    return Reading(len(whole), whole.mean().item())
+    return MetricResult(len(whole), whole.mean().item())
 
 
-def _values(measure: Measure, tensors: Mapping[str, Tensor]) -> Tensor:
+def _values_per_image(bound_metric: BoundMetric, tensors: Mapping[str, Tensor]) -> Tensor:
     """A metric's value per image; it has tensors of its own, so that what it does to them is nobody else's."""
-    ports = {port: tensors[name].clone() for port, name in measure.on.items()}
+    ports = {port: tensors[name].clone() for port, name in bound_metric.bindings.items()}
     count = len(tensors["low"])
-    with blame(f"metric {measure.use!r}"):
-        values = measure.metric(**ports)
+    with attribute_errors(f"metric {bound_metric.use!r}"):
+        values = bound_metric.metric(**ports)
     if not isinstance(values, Tensor) or values.shape != (count,):
         got = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else type(values).__name__
-        raise PluginError(f"{measure.use} must return one value per image, shape (N,), got {got}")
+        raise PluginError(f"{bound_metric.use} must return one value per image, shape (N,), got {got}")
     if not values.is_floating_point() or values.element_size() < 4:
-        raise PluginError(f"{measure.use} must return float32 or wider, got {values.dtype}")
+        raise PluginError(f"{bound_metric.use} must return float32 or wider, got {values.dtype}")
     if not torch.isfinite(values).all():
-        raise PluginError(f"{measure.use} is not finite: {values.tolist()}")
-    least, most = measure.metric.bounds
+        raise PluginError(f"{bound_metric.use} is not finite: {values.tolist()}")
+    least, most = bound_metric.metric.bounds
     if not bool(((values >= least - 1e-4) & (values <= most + 1e-4)).all()):
-        raise PluginError(f"{measure.use} is declared within [{least:g}, {most:g}] and gives {values.tolist()}")
+        raise PluginError(f"{bound_metric.use} is declared within [{least:g}, {most:g}] and gives {values.tolist()}")
     return values

@@ -14,5 +14,5 @@ def zerokd_metrics() -> list[MetricSpec]:
             "gt_mean_psnr", target="zerokd.metrics.gt_mean_psnr:GtMeanPsnr", summary="PSNR at the target's brightness"
         ),
         MetricSpec("psnr", target="zerokd.metrics.psnr:Psnr", summary="peak signal-to-noise ratio, in dB"),
-        MetricSpec("ssim", target="zerokd.metrics.ssim:Ssim", summary="structural similarity"),
+        MetricSpec("ssim", target="zerokd.metrics.ssim:SsimMetric", summary="structural similarity"),
     ]

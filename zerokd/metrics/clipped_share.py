@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zerokd import Metric, Port
 
-BLOWN = 254.5 / 255  # written as 255 in 8 bits
+CLIPPED_LEVEL = 254.5 / 255  # written as 255 in 8 bits
 
 
 def clipped_share(image: Tensor) -> Tensor:
@@ -20,7 +20,7 @@ def clipped_share(image: Tensor) -> Tensor:
     Returns:
         (N,), in [0, 1].
     """
-    return (image >= BLOWN).any(dim=1).to(image).mean(dim=(1, 2))
+    return (image >= CLIPPED_LEVEL).any(dim=1).to(image).mean(dim=(1, 2))
 
 
 @final

@@ -9,7 +9,7 @@ from torch import Tensor
 from zerokd import Metric, Port
 from zerokd.metrics.psnr import psnr
 
-DARKEST = 1e-6  # a mean brightness below is taken to be this one
+MIN_MEAN_BRIGHTNESS = 1e-6  # a mean brightness below is taken to be this one
 
 
 def gt_mean_psnr(image: Tensor, target: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ def gt_mean_psnr(image: Tensor, target: Tensor) -> Tensor:
         (N,), in [0, 120].
     """
     means = [one.mean(dim=(1, 2, 3), keepdim=True) for one in (target, image)]
-    return psnr((image * (means[0] / means[1].clamp_min(DARKEST))).clamp(0, 1), target)
+    return psnr((image * (means[0] / means[1].clamp_min(MIN_MEAN_BRIGHTNESS))).clamp(0, 1), target)
 
 
 @final

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zerokd import Metric, Port
 
-LEAST = 1e-12  # a smaller mean squared error is taken to be this one
+MIN_SQUARED_ERROR = 1e-12  # a smaller mean squared error is taken to be this one
 
 
 def psnr(image: Tensor, target: Tensor) -> Tensor:
@@ -21,7 +21,7 @@ def psnr(image: Tensor, target: Tensor) -> Tensor:
     Returns:
         (N,), in [0, 120]; 120 when both are equal.
     """
-    errors = (image - target).square().mean(dim=(1, 2, 3)).clamp_min(LEAST)
+    errors = (image - target).square().mean(dim=(1, 2, 3)).clamp_min(MIN_SQUARED_ERROR)
     return -10 * errors.log10()
 
 

@@ -7,12 +7,12 @@ from typing import final
 from torch import Tensor
 
 from zerokd import Metric, Port
-from zerokd.losses.ssim import Ssim as Loss
+from zerokd.losses.ssim import SsimLoss as Loss
 from zerokd.losses.ssim import ssim
 
 
 @final
-class Ssim(Metric):
+class SsimMetric(Metric):
     r"""Measures how much of its target's local structure (mean, contrast, correlation) an image has; higher is better.
 
     Formula: $1 - \mathrm{ssim}$, the loss of that name, computed by the same function.

@@ -14,8 +14,8 @@ from zerokd import Model, Signal
 from zerokd.models.le_curve import le_curve
 from zerokd.models.nano_dce import NanoDce
 
-SAMPLES = 64  # rows and columns of pixels that brightness is measured on
-HALVINGS = 12  # of the interval in which the strength is sought
+SAMPLE_SIDE = 64  # rows and columns of pixels that brightness is measured on
+BISECTION_STEPS = 12  # of the interval in which the strength is sought
 
 
 @final
@@ -64,17 +64,17 @@ class AutoExposureDce(Model):
     def forward(self, low: Tensor) -> dict[str, Tensor]:
         made = self.dce(low)
         config = self.config
-        spread = spread_out(made["curve_map"], config.spread)
-        strength = strength_of(low, spread, config.iterations, config.exposure, config.strongest)
+        spread = smooth_curve_map(made["curve_map"], config.spread)
+        strength = find_strength(low, spread, config.iterations, config.exposure, config.strongest)
         curve_map = (strength * spread).clamp(-1.0, 1.0)
         x = low
         if config.smoothing > 0:
-            share = torch.tanh(0.3 * torch.relu(slope(low, curve_map, config.iterations) - 1.0))
-            x = low + share * small_differences(low, config.smoothing)
+            share = torch.tanh(0.3 * torch.relu(curve_derivative(low, curve_map, config.iterations) - 1.0))
+            x = low + share * mean_bounded_difference(low, config.smoothing)
         return {"enhanced": le_curve(x, curve_map, config.iterations), "plain": made["enhanced"]}
 
 
-def spread_out(curve_map: Tensor, radius: int) -> Tensor:
+def smooth_curve_map(curve_map: Tensor, radius: int) -> Tensor:
     """(N, 1, H, W): the mean over channels and over the square around each pixel, as far as it lies in the picture."""
     grey = curve_map.mean(dim=1, keepdim=True)
     for along in ((2 * radius + 1, 1), (1, 2 * radius + 1)):
@@ -84,13 +84,13 @@ def spread_out(curve_map: Tensor, radius: int) -> Tensor:
 
 
 @torch.no_grad()
-def strength_of(low: Tensor, curve_map: Tensor, iterations: int, exposure: float, strongest: float) -> Tensor:
+def find_strength(low: Tensor, curve_map: Tensor, iterations: int, exposure: float, max_strength: float) -> Tensor:
     """(N, 1, 1, 1): what to multiply each map (N, 1 or 3, H, W) by for a mean brightness of ``exposure``; at most
     ``strongest``, and 0 for pictures that are as bright without. Found by bisection on 64x64 of the pixels."""
-    x, a = (F.interpolate(one, size=(SAMPLES, SAMPLES), mode="nearest") for one in (low, curve_map))
+    x, a = (F.interpolate(one, size=(SAMPLE_SIDE, SAMPLE_SIDE), mode="nearest") for one in (low, curve_map))
     least = torch.zeros_like(x[:, :1, :1, :1])
-    most = torch.full_like(least, strongest)
-    for _ in range(HALVINGS):
+    most = torch.full_like(least, max_strength)
+    for _ in range(BISECTION_STEPS):
         middle = (least + most) / 2
         made = le_curve(x, (middle * a).clamp(-1.0, 1.0), iterations)
         is_dark = (made.mean(dim=(1, 2, 3), keepdim=True) < exposure).to(x.dtype)
@@ -99,16 +99,16 @@ def strength_of(low: Tensor, curve_map: Tensor, iterations: int, exposure: float
     return (1 - as_bright) * least
 
 
-def slope(x: Tensor, a: Tensor, iterations: int) -> Tensor:
+def curve_derivative(x: Tensor, curve_map: Tensor, iterations: int) -> Tensor:
     """How much a small difference in ``x`` grows under the curve: its derivative, 0 or more."""
     found = torch.ones_like(x)
     for _ in range(iterations):
-        found = found * (1.0 + a * (2.0 * x - 1.0))
-        x = x + a * (x * x - x)
+        found = found * (1.0 + curve_map * (2.0 * x - 1.0))
+        x = x + curve_map * (x * x - x)
     return found
 
 
-def small_differences(x: Tensor, most: Tensor | float) -> Tensor:
+def mean_bounded_difference(x: Tensor, bound: Tensor | float) -> Tensor:
     """The mean over the 3x3 surroundings of the difference to each pixel, every one bounded by ``most``."""
     height, width = x.shape[-2:]
     padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
@@ -118,4 +118,4 @@ def small_differences(x: Tensor, most: Tensor | float) -> Tensor:
         for right in range(3)
         if (down, right) != (1, 1)
     ]
-    return sum((most * torch.tanh((one - x) / most) for one in moved), torch.zeros_like(x)) / 9
+    return sum((bound * torch.tanh((one - x) / bound) for one in moved), torch.zeros_like(x)) / 9

@@ -13,7 +13,7 @@ from zerokd import Model, Signal
 from zerokd.models.le_curve import le_curve
 from zerokd.models.separable_conv import SeparableConv
 
-MARGIN = 0.01  # how far above 0 every hidden pre-activation starts, at least
+ACTIVATION_MARGIN = 0.01  # how far above 0 every hidden pre-activation starts, at least
 
 
 @final
@@ -44,7 +44,7 @@ class NanoDce(Model):
         self.e_conv1 = SeparableConv(3, width)
         self.e_conv2 = SeparableConv(width, width)
         self.e_conv3 = SeparableConv(width, 3)
-        self._initialise()
+        self._initialize_weights()
 
     def outputs(self) -> dict[str, Signal]:
         return {
@@ -59,11 +59,11 @@ class NanoDce(Model):
         return {"enhanced": le_curve(low, curve_map, self.config.iterations), "curve_map": curve_map}
 
     @torch.no_grad()
-    def _initialise(self) -> None:
+    def _initialize_weights(self) -> None:
         self.e_conv3.point_conv.weight *= 0.1  # the map starts near 0, and the image nearly unchanged
         lower, upper = torch.zeros(3), torch.ones(3)
         for layer in (self.e_conv1, self.e_conv2):
-            layer.point_conv.get_parameter("bias").add_(MARGIN - layer.bounds(lower, upper)[0])
-            lower, upper = layer.bounds(lower, upper)
-        least, most = self.e_conv3.bounds(lower, upper)
+            layer.point_conv.get_parameter("bias").add_(ACTIVATION_MARGIN - layer.output_bounds(lower, upper)[0])
+            lower, upper = layer.output_bounds(lower, upper)
+        least, most = self.e_conv3.output_bounds(lower, upper)
         self.e_conv3.point_conv.get_parameter("bias").sub_((least + most) / 2)

@@ -11,15 +11,15 @@ class SeparableConv(nn.Module):
     The names of both are those of the released Zero-DCE++ checkpoints.
     """
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
-        self.depth_conv = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs)
-        self.point_conv = nn.Conv2d(inputs, outputs, 1)
+        self.depth_conv = nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels)
+        self.point_conv = nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.point_conv(self.depth_conv(x))
 
-    def bounds(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+    def output_bounds(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
         """The least and greatest value of each output channel when input channel c lies in [lower[c], upper[c]].
 
         The zeros of the padding count as inputs. Attained, since no input pixel reaches an output on two paths.

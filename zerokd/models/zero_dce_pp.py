@@ -51,7 +51,7 @@ class ZeroDcePp(Model):
         self.e_conv5 = SeparableConv(2 * width, width)
         self.e_conv6 = SeparableConv(2 * width, width)
         self.e_conv7 = SeparableConv(2 * width, 3)
-        self._initialise()
+        self._initialize_weights()
 
     def outputs(self) -> dict[str, Signal]:
         return {
@@ -62,14 +62,14 @@ class ZeroDcePp(Model):
     def forward(self, low: Tensor) -> dict[str, Tensor]:
         size, scale = low.shape[-2:], self.config.scale_factor
         if scale == 1:
-            curve_map = self._estimate(low)
+            curve_map = self._estimate_curve_map(low)
         else:
             interior = [max(1, side // scale) for side in size]
             small = F.interpolate(low, size=interior, mode="bilinear", align_corners=False)
-            curve_map = F.interpolate(self._estimate(small), size=size, mode="bilinear", align_corners=True)
+            curve_map = F.interpolate(self._estimate_curve_map(small), size=size, mode="bilinear", align_corners=True)
         return {"enhanced": le_curve(low, curve_map, self.config.iterations), "curve_map": curve_map}
 
-    def _initialise(self) -> None:
+    def _initialize_weights(self) -> None:
         for layer in (module for module in self.modules() if isinstance(module, SeparableConv)):
             nn.init.kaiming_normal_(layer.depth_conv.weight, nonlinearity="linear")
             nn.init.kaiming_normal_(layer.point_conv.weight, nonlinearity="relu")
@@ -77,7 +77,7 @@ class ZeroDcePp(Model):
             nn.init.zeros_(layer.point_conv.get_parameter("bias"))
         nn.init.normal_(self.e_conv7.point_conv.weight, 0.0, 0.02)
 
-    def _estimate(self, x: Tensor) -> Tensor:
+    def _estimate_curve_map(self, x: Tensor) -> Tensor:
         x1 = torch.relu(self.e_conv1(x))
         x2 = torch.relu(self.e_conv2(x1))
         x = torch.relu(self.e_conv3(x2))

@@ -21,38 +21,38 @@ def term_gradients(
     for label, weight in weights.items():
         if weight == 0:
             continue
-        found[label] = gradient(weight * values[label].mean(), leaves, keep=True)
+        found[label] = flat_gradient(weight * values[label].mean(), leaves, retain_graph=True)
     return found
 
 
-def gradient(value: Tensor, leaves: Sequence[Tensor], keep: bool = False) -> Tensor:
+def flat_gradient(value: Tensor, leaves: Sequence[Tensor], retain_graph: bool = False) -> Tensor:
     """The gradient of a number at ``leaves``, flat, 0 where none reaches; its graph is kept if asked for."""
-    found = torch.autograd.grad(value, leaves, retain_graph=keep, allow_unused=True, materialize_grads=True)
-    return _flat(found)
+    found = torch.autograd.grad(value, leaves, retain_graph=retain_graph, allow_unused=True, materialize_grads=True)
+    return _flatten(found)
 
 
-def gradients_in_turn(
-    value: Tensor, middle: Mapping[str, tuple[Tensor, Tensor]], leaves: Sequence[Tensor]
+def gradients_through_intermediates(
+    value: Tensor, intermediates: Mapping[str, tuple[Tensor, Tensor]], leaves: Sequence[Tensor]
 ) -> tuple[Tensor, Tensor]:
     """The gradient of a number at what it is made of, and from there at ``leaves``, each flat.
 
     ``middle`` holds what the leaves make, and a stand-in of each, a leaf itself, that ``value`` was made of. All graphs
     are kept.
     """
-    made, stand_ins = zip(*middle.values(), strict=True)
+    made, stand_ins = zip(*intermediates.values(), strict=True)
     found = torch.autograd.grad(value, stand_ins, retain_graph=True, allow_unused=True)
     reached = [(one, slope) for one, slope in zip(made, found, strict=True) if slope is not None]
     outputs, slopes = [one for one, _ in reached], [slope for _, slope in reached]
     walked = torch.autograd.grad(outputs, leaves, slopes, retain_graph=True, allow_unused=True, materialize_grads=True)
-    return _flat(slopes), _flat(walked)
+    return _flatten(slopes), _flatten(walked)
 
 
-def _flat(parts: Sequence[Tensor]) -> Tensor:
+def _flatten(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat([one.reshape(-1) for one in parts])
 
 
 @frozen
-class Shares:
+class GradientComparison:
     """Gradients compared: the L2 norm of each, its share of the sum of norms, and the cosine of every pair."""
 
     labels: tuple[str, ...]
@@ -69,7 +69,7 @@ class Shares:
         return {"terms": terms, "labels": list(self.labels), "cosines": [list(row) for row in self.cosines]}
 
 
-def compare(gradients: Mapping[str, Tensor]) -> Shares:
+def compare_gradients(gradients: Mapping[str, Tensor]) -> GradientComparison:
     """Norms, shares and cosines, in double precision; a gradient of 0 has the cosine 0 with all."""
     rows = torch.stack(list(gradients.values())).cpu().double()  # one wait for the device, which may have no float64
     norms = rows.norm(dim=1)
@@ -80,4 +80,4 @@ def compare(gradients: Mapping[str, Tensor]) -> Shares:
     packed = torch.cat([norms, shares, cosines.flatten()]).tolist()
     count = len(rows)
     matrix = [tuple(packed[start : start + count]) for start in range(2 * count, len(packed), count)]
-    return Shares(tuple(gradients), tuple(packed[:count]), tuple(packed[count : 2 * count]), tuple(matrix))
+    return GradientComparison(tuple(gradients), tuple(packed[:count]), tuple(packed[count : 2 * count]), tuple(matrix))

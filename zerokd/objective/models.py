@@ -7,14 +7,14 @@ from attrs import field, frozen
 
 from zerokd.plugin.contracts import Model
 
-TRAINED = "student"  # the model that is trained; all others are frozen
+STUDENT = "student"  # the model that is trained; all others are frozen
 
 
 @frozen(eq=False)
 class Average:
     """A model's exponential moving average: same architecture, ``decay`` kept at each step."""
 
-    of: str
+    source_name: str
     model: Model
     decay: float
 
@@ -30,12 +30,12 @@ class ModelSet:
 
     @property
     def student(self) -> Model:
-        return self.models[TRAINED]
+        return self.models[STUDENT]
 
-    def role(self, owner: str) -> str:
+    def get_role(self, owner: str) -> str:
         """``student``, ``ema`` for an average, ``teacher`` for any other model."""
-        return TRAINED if owner == TRAINED else "ema" if owner in self.averages else "teacher"
+        return STUDENT if owner == STUDENT else "ema" if owner in self.averages else "teacher"
 
-    def network(self, owner: str) -> Model:
+    def get_model(self, owner: str) -> Model:
         """The model or average of that name, to be run."""
         return self.averages[owner].model if owner in self.averages else self.models[owner]

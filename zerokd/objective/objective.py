@@ -10,17 +10,17 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
-from zerokd.equation.equation import at
+from zerokd.equation.equation import value_at_step
 from zerokd.equation.expression import Series
 from zerokd.objective.graph import Adaptation, Graph
-from zerokd.objective.stage_plan import Phase
+from zerokd.objective.stage_plan import StagePlan
 from zerokd.plugin.contracts import Loss
 
-Numbers = tuple[float, float, dict[str, float]]  # total, norm of its gradient, mean value of each term
+StepNumbers = tuple[float, float, dict[str, float]]  # total, norm of its gradient, mean value of each term
 
 
 @frozen(eq=False)
-class Evaluation:
+class ObjectiveResult:
     """One step's objective: ``total`` to descend on, and every computed term's value per image, shape (N,), by label.
 
     ``weights`` are the effective ones of that step, for the same labels.
@@ -30,46 +30,46 @@ class Evaluation:
     values: dict[str, Tensor]
     weights: dict[str, float]
 
-    def detached(self) -> Evaluation:
+    def detach(self) -> ObjectiveResult:
         """The same without its graph."""
         values = {label: value.detach() for label, value in self.values.items()}
-        return Evaluation(self.total.detach(), values, self.weights)
+        return ObjectiveResult(self.total.detach(), values, self.weights)
 
-    def numbers(self, norm: Tensor) -> Numbers:
+    def to_numbers(self, norm: Tensor) -> StepNumbers:
         """Total, its gradient's ``norm`` and each term's mean over the batch: the device is waited for once."""
         means = torch.stack([*self.values.values()]).mean(dim=1)
         total, size, *values = torch.cat([self.total.view(1), norm.view(1), means]).tolist()
         return total, size, dict(zip(self.values, values, strict=True))
 
 
-def vector(numbers: Iterable[float], like: Tensor) -> Tensor:
+def to_tensor_like(numbers: Iterable[float], like: Tensor) -> Tensor:
     """Numbers as a tensor of the type of another one, where that is."""
     return torch.tensor([*numbers], dtype=like.dtype).to(like.device)
 
 
-def joined(parts: Sequence[Evaluation]) -> Evaluation:
+def merge_micro_batches(parts: Sequence[ObjectiveResult]) -> ObjectiveResult:
     """One evaluation of those of the parts of a batch."""
     if len(parts) == 1:
         return parts[0]
     values = {label: torch.cat([one.values[label] for one in parts]) for label in parts[0].values}
     sizes = [len(next(iter(one.values.values()))) for one in parts]
     total = torch.stack([size * one.total for size, one in zip(sizes, parts, strict=True)]).sum() / sum(sizes)
-    return Evaluation(total, values, parts[0].weights)
+    return ObjectiveResult(total, values, parts[0].weights)
 
 
-Prepared = tuple[Tensor, ...]
+PreparedTensors = tuple[Tensor, ...]
 
 
 @frozen(eq=False)
-class Kept:
+class CachedTensors:
     """What an objective computes of its images alone, whatever is trained: fixed tensors of its graph by name, and what
     losses have prepared of their fixed ports by label, for one part of the images after the other."""
 
     tensors: Mapping[str, Tensor] = MappingProxyType({})
-    prepared: Mapping[str, tuple[Prepared, ...]] = MappingProxyType({})
+    prepared_ports: Mapping[str, tuple[PreparedTensors, ...]] = MappingProxyType({})
 
 
-NOTHING = Kept()
+NOTHING_CACHED = CachedTensors()
 
 
 class Objective(nn.Module):
@@ -79,35 +79,41 @@ class Objective(nn.Module):
     without gradient and weighs nothing.
     """
 
-    def __init__(self, phase: Phase, graph: Graph):
+    def __init__(self, stage: StagePlan, graph: Graph):
         super().__init__()
         self.graph = graph
-        self.losses = nn.ModuleDict({term.label.replace(".", "/"): term.loss for term in phase.terms})
+        self.losses = nn.ModuleDict({term.label.replace(".", "/"): term.loss for term in stage.terms})
         self.adapters = nn.ModuleList([call.adapter for call in graph.calls if isinstance(call, Adaptation)])
-        self.monitored = frozenset(term.label for term in phase.terms if term.monitor)
-        self._loss = {term.label: term.loss for term in phase.terms}
+        self.monitored_labels = frozenset(term.label for term in stage.terms if term.monitor)
+        self._loss_by_label = {term.label: term.loss for term in stage.terms}
         self.weights: dict[str, Series] = {
-            term.label: 0.0 if term.monitor else phase.coefficients[term.group] * phase.weights[term.label]
-            for term in phase.terms
+            term.label: 0.0 if term.monitor else stage.coefficients[term.group] * stage.weights[term.label]
+            for term in stage.terms
         }
-        self.active = phase.active
+        self.active = stage.step_masks
 
-    def forward(self, inputs: Mapping[str, Tensor], step: int = 0, kept: Kept = NOTHING) -> Evaluation:
+    def forward(
+        self, inputs: Mapping[str, Tensor], step: int = 0, cached: CachedTensors = NOTHING_CACHED
+    ) -> ObjectiveResult:
         """``step`` counts from 0 at the stage's start; ``kept`` is what is known of these images already."""
         weights = self.weights_at(step)
-        values = self.values(inputs, weights, kept)
+        values = self.values(inputs, weights, cached)
         one = next(iter(values.values()))
-        return Evaluation(self.total(values, vector(weights.values(), one)), values, weights)
+        return ObjectiveResult(self.total(values, to_tensor_like(weights.values(), one)), values, weights)
 
-    def values(self, inputs: Mapping[str, Tensor], labels: Collection[str], kept: Kept = NOTHING) -> dict[str, Tensor]:
+    def values(
+        self, inputs: Mapping[str, Tensor], labels: Collection[str], cached: CachedTensors = NOTHING_CACHED
+    ) -> dict[str, Tensor]:
         """The terms' values per image, shape (N,)."""
-        tensors = self.graph.compute({**inputs, **kept.tensors}, self.graph.read_by(labels, kept.prepared))
-        return {label: self.value(label, tensors, kept.prepared.get(label)) for label in labels}
+        tensors = self.graph.compute(
+            {**inputs, **cached.tensors}, self.graph.tensors_read_by(labels, cached.prepared_ports)
+        )
+        return {label: self.value(label, tensors, cached.prepared_ports.get(label)) for label in labels}
 
     def total(self, values: Mapping[str, Tensor], weights: Tensor) -> Tensor:
         """The objective of terms' values and their weights in the same order; a monitored term is no part of it."""
-        counted = [place for place, label in enumerate(values) if label not in self.monitored]
-        means = torch.stack([one for label, one in values.items() if label not in self.monitored]).mean(dim=1)
+        counted = [place for place, label in enumerate(values) if label not in self.monitored_labels]
+        means = torch.stack([one for label, one in values.items() if label not in self.monitored_labels]).mean(dim=1)
         return means @ (weights if len(counted) == len(values) else weights[counted]).to(means.dtype)
 
     def weights_at(self, step: int) -> dict[str, float]:
@@ -116,24 +122,26 @@ class Objective(nn.Module):
         for label, series in self.weights.items():
             mask = self.active[label]
             if mask is None or mask[step]:
-                weight = at(series, step)
-                if weight > 0 or label in self.monitored:
+                weight = value_at_step(series, step)
+                if weight > 0 or label in self.monitored_labels:
                     found[label] = weight
         return found
 
-    def computed(self, label: str, steps: int) -> np.ndarray:
+    def computed_mask(self, label: str, step_count: int) -> np.ndarray:
         """At which of a stage's steps a term is computed, as :meth:`weights_at` has it."""
-        weighs = np.asarray(self.weights[label]) > 0 if label not in self.monitored else np.True_
+        weighs = np.asarray(self.weights[label]) > 0 if label not in self.monitored_labels else np.True_
         mask = self.active[label]
-        return np.broadcast_to(weighs & (np.True_ if mask is None else mask), steps)
+        return np.broadcast_to(weighs & (np.True_ if mask is None else mask), step_count)
 
-    def peaks(self) -> dict[str, float]:
+    def peak_weights(self) -> dict[str, float]:
         """The largest effective weight of every term that trains."""
-        return {label: float(np.max(one)) for label, one in self.weights.items() if label not in self.monitored}
+        return {label: float(np.max(one)) for label, one in self.weights.items() if label not in self.monitored_labels}
 
-    def value(self, label: str, tensors: Mapping[str, Tensor], prepared: Sequence[Prepared] | None = None) -> Tensor:
+    def value(
+        self, label: str, tensors: Mapping[str, Tensor], prepared: Sequence[PreparedTensors] | None = None
+    ) -> Tensor:
         """One term's value per image, from what was prepared of its fixed ports where that is given."""
-        if label in self.monitored and torch.is_grad_enabled():
+        if label in self.monitored_labels and torch.is_grad_enabled():
             with torch.no_grad():
                 return self.value(label, tensors, prepared)
         loss, bound = self.loss(label), self.graph.bindings[label]
@@ -149,4 +157,4 @@ class Objective(nn.Module):
 
     def loss(self, label: str) -> Loss:
         """The loss of a term."""
-        return self._loss[label]
+        return self._loss_by_label[label]

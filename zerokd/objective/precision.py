@@ -13,26 +13,30 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
-TF32 = 2.0**-10  # the eps of what a GPU's convolutions multiply where that is asked for: float16's
-ROOM = 2.0**10  # the sum of a scaled gradient: no weight's exceeds it by much, and 65504 is the largest number there
+AUTOCAST_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+TF32_EPS = 2.0**-10  # the eps of what a GPU's convolutions multiply where that is asked for: float16's
+SCALED_GRADIENT_SUM = (
+    2.0**10
+)  # the sum of a scaled gradient: no weight's exceeds it by much, and 65504 is the largest number there
 
 
-def narrow(network: nn.Module, low: Tensor, dtype: torch.dtype, tapped: dict[str, Tensor]) -> dict[str, Tensor]:
+def run_autocast(
+    network: nn.Module, low: Tensor, dtype: torch.dtype, tapped_features: dict[str, Tensor]
+) -> dict[str, Tensor]:
     """The outputs of a network whose layers compute in ``dtype``, in the type of ``low`` (N, 3, H, W); so is then what
     hooks have ``tapped`` while it ran."""
     scaled = dtype == torch.float16  # bfloat16 has the range of float32
     scale: list[Tensor] = []
-    own = {name: _Entry.apply(one, scale) for name, one in network.named_parameters()} if scaled else {}
+    own = {name: _UnscaleGradient.apply(one, scale) for name, one in network.named_parameters()} if scaled else {}
     with torch.autocast(low.device.type, dtype):
         outputs = functional_call(network, own, (low,))
-    left = [*outputs.values(), *tapped.values()]
-    made = _Exit.apply(scale, low.dtype, *left) if scaled else tuple(one.to(low.dtype) for one in left)
-    tapped.update(zip(tapped, made[len(outputs) :], strict=True))
+    left = [*outputs.values(), *tapped_features.values()]
+    made = _ScaleGradients.apply(scale, low.dtype, *left) if scaled else tuple(one.to(low.dtype) for one in left)
+    tapped_features.update(zip(tapped_features, made[len(outputs) :], strict=True))
     return dict(zip(outputs, made, strict=False))
 
 
-class _Exit(torch.autograd.Function):
+class _ScaleGradients(torch.autograd.Function):
     """Outputs as they leave; backwards, their gradients times a power of two."""
 
     @staticmethod
@@ -43,13 +47,15 @@ class _Exit(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
         size = torch.stack([one.abs().sum() for one in gradients]).sum()
-        power = torch.floor(torch.log2(ROOM / size)).clamp(max=100.0)  # beyond, it would not be finite itself
+        power = torch.floor(torch.log2(SCALED_GRADIENT_SUM / size)).clamp(
+            max=100.0
+        )  # beyond, it would not be finite itself
         chosen = torch.where(size > 0, torch.exp2(power), 1.0)
         ctx.scale[:] = [chosen]
         return None, None, *((chosen * one).to(to) for one, to in zip(gradients, ctx.dtypes, strict=True))
 
 
-class _Entry(torch.autograd.Function):
+class _UnscaleGradient(torch.autograd.Function):
     """A parameter as it enters; backwards, its gradient divided by what the outputs' were multiplied with."""
 
     @staticmethod

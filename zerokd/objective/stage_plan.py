@@ -24,7 +24,7 @@ class OptimizerSettings:
 
 
 @frozen(eq=False)
-class Phase:
+class StagePlan:
     """One stage, ready: its equation with the coefficient of each group, and the terms of those groups.
 
     ``weights`` are those of the terms inside their groups, ``active`` the steps at which each is computed (None: all),
@@ -34,22 +34,22 @@ class Phase:
     """
 
     name: str
-    stage: Stage
+    plugin: Stage
     equation: Equation
     clock: Clock
     coefficients: dict[str, Series]
     weights: dict[str, Series]
-    active: dict[str, np.ndarray | None]
+    step_masks: dict[str, np.ndarray | None]
     terms: tuple[Term, ...]
     epochs: int
-    batch: int
+    batch_size: int
     optimizer: OptimizerSettings
     augmentations: tuple[Augmentation, ...]
-    idle: tuple[str, ...]
+    idle_terms: tuple[str, ...]
     place: Place
     aggregator: Aggregator | None = None
-    aggregate: str = ""
+    aggregator_name: str = ""
 
 
-class Unbuilt(Stage):
+class PlaceholderStage(Stage):
     """Stands for a stage that could not be built: its terms are looked at all the same."""

@@ -31,14 +31,14 @@ class Term:
     use: str
     loss: Loss
     weight: float | Schedule
-    on: dict[str, str]
+    bindings: dict[str, str]
     adapters: tuple[Adapter, ...]
     adapter_names: tuple[str, ...]
     when: ActiveSteps | None
     monitor: bool
     place: Place
-    places: dict[str, Place]
-    written: tuple[str, ...] = ()
+    port_places: dict[str, Place]
+    explicit_keys: tuple[str, ...] = ()
 
     def with_loss(self, loss: Loss) -> Term:
         """The same term with another loss."""
@@ -50,19 +50,19 @@ class Term:
 
 
 @frozen(eq=False)
-class Measure:
+class BoundMetric:
     """One metric, bound: which signal each port reads. ``places`` says where each port is bound."""
 
     name: str
     use: str
     metric: Metric
-    on: dict[str, str]
+    bindings: dict[str, str]
     place: Place
-    places: dict[str, Place]
+    port_places: dict[str, Place]
 
     @property
     def label(self) -> str:
         return f"metrics.{self.name}"
 
 
-Reader = Term | Measure
+SignalReader = Term | BoundMetric

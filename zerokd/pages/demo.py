@@ -9,39 +9,39 @@ from PIL import Image
 
 from zerokd.data.dead_leaves import DeadLeaves
 from zerokd.errors import ExportError, OutputError, Problem
-from zerokd.exporters.glsl_code import passes
-from zerokd.exporters.glsl_web import web_passes
-from zerokd.exporters.program import UntraceableError, trace
-from zerokd.exporters.words import about
-from zerokd.pages.report import rendered
-from zerokd.pages.run_facts import uri
-from zerokd.student.load import Trained
+from zerokd.exporters.glsl_code import build_passes
+from zerokd.exporters.glsl_web import build_web_passes
+from zerokd.exporters.program import UntraceableError, trace_model
+from zerokd.exporters.words import describe_model
+from zerokd.pages.report import render_template
+from zerokd.pages.run_facts import to_data_uri
+from zerokd.student.load import TrainedModel
 
 HOST = "127.0.0.1"
-SCENE = 480  # side of the generated scene that is there at first
+SCENE_SIZE = 480  # side of the generated scene that is there at first
 
 
-def page(trained: Trained) -> str:
+def build_demo_page(student: TrainedModel) -> str:
     """The page, whole: the student as shaders, a generated scene, and no address to anywhere.
 
     Raises:
         ExportError: such a model cannot be written as shaders.
     """
     try:
-        program = trace(trained.model)
-        shaders = web_passes(passes(program))
+        program = trace_model(student.model)
+        shaders = build_web_passes(build_passes(program))
     except UntraceableError as fault:
-        name = type(trained.model).__name__
+        name = type(student.model).__name__
         raise ExportError(Problem(f"{name} cannot run in a page: {fault}", hints=("use `zerokd enhance`",))) from fault
-    scene = DeadLeaves(size=SCENE, count=1)[0].permute(1, 2, 0).numpy()
-    facts = {"passes": shaders, "first": f"{program.low}_0", "sample": uri(Image.fromarray(scene))}
-    words = about(trained.model, trained.facts)
-    return rendered(
-        "demo.html", "demo_script.html", program=facts, about=words, parameters=trained.model.parameter_count()
+    scene = DeadLeaves(size=SCENE_SIZE, count=1)[0].permute(1, 2, 0).numpy()
+    facts = {"passes": shaders, "first": f"{program.low}_0", "sample": to_data_uri(Image.fromarray(scene))}
+    words = describe_model(student.model, student.facts)
+    return render_template(
+        "demo.html", "demo_script.html", program=facts, about=words, parameters=student.model.parameter_count()
     )
 
 
-class Server(ThreadingHTTPServer):
+class DemoServer(ThreadingHTTPServer):
     """Serves one page to this machine alone."""
 
     daemon_threads = True
@@ -55,12 +55,12 @@ class Server(ThreadingHTTPServer):
             raise OutputError(Problem(text, hints=("choose another --port, or 0 for any",))) from fault
 
     @property
-    def address(self) -> str:
+    def url(self) -> str:
         return f"http://{HOST}:{self.server_address[1]}/"
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Server
+    server: DemoServer
 
     def do_GET(self) -> None:
         found = self.path.partition("?")[0] == "/"

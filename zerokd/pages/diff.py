@@ -10,117 +10,130 @@ from typing import Any
 
 from attrs import frozen
 
-from zerokd.describe.evidence_text import WIDTH, wrapped
-from zerokd.errors import printable
+from zerokd.describe.evidence_text import TEXT_WIDTH, wrap_text
+from zerokd.errors import escape_unprintable
 from zerokd.files.atomic import write_text
-from zerokd.pages.report import rendered
-from zerokd.pages.run_facts import Run, accounted, read_run
+from zerokd.pages.report import render_template
+from zerokd.pages.run_facts import RunRecord, attribute_damage, read_run
 
 ABSENT = "-"
 
 
 @frozen
-class Row:
+class ComparisonRow:
     """One thing that both runs say something of; ``change`` is their difference where both are numbers."""
 
     name: str
-    one: str
-    other: str
+    value_a: str
+    value_b: str
     change: str = ""
 
     @property
     def differs(self) -> bool:
-        return self.one != self.other
+        return self.value_a != self.value_b
 
 
 @frozen(eq=False)
-class Difference:
+class RunDifference:
     """Rows of what was asked for and where it ran, only where they differ; all rows of what came out."""
 
     names: tuple[str, str]
-    equations: tuple[Row, ...]
-    recipe: tuple[Row, ...]
-    environment: tuple[Row, ...]
-    results: tuple[Row, ...]
+    equations: tuple[ComparisonRow, ...]
+    recipe: tuple[ComparisonRow, ...]
+    environment: tuple[ComparisonRow, ...]
+    results: tuple[ComparisonRow, ...]
 
     @property
-    def nothing(self) -> bool:
+    def is_empty(self) -> bool:
         rows = (*self.equations, *self.recipe, *self.environment, *self.results)
         return not any(row.differs for row in rows if row.name != "seconds")
 
 
-def difference(one: Run, other: Run) -> Difference:
+def compare_runs(run_a: RunRecord, run_b: RunRecord) -> RunDifference:
     """Compare two runs by their own accounts.
 
     Raises:
         RunFolderError: an account is damaged.
     """
-    with accounted(one, other):
-        return _difference(one, other)
+    with attribute_damage(run_a, run_b):
+        return _compare_run_records(run_a, run_b)
 
 
-def _difference(one: Run, other: Run) -> Difference:
-    names = (one.name, other.name) if one.name != other.name else (f"{one.name} (1)", f"{other.name} (2)")
-    recipes = tuple(dict(_leaves(_tables(run.recipe))) for run in (one, other))
+def _compare_run_records(run_a: RunRecord, run_b: RunRecord) -> RunDifference:
+    names = (run_a.name, run_b.name) if run_a.name != run_b.name else (f"{run_a.name} (1)", f"{run_b.name} (2)")
+    recipes = tuple(dict(_flatten(_parse_recipe(run.recipe))) for run in (run_a, run_b))
     equations = tuple(
-        {str(about["name"]): str(about["objective"]) for about in r.manifest["stages"]} for r in (one, other)
+        {str(about["name"]): str(about["objective"]) for about in r.manifest["stages"]} for r in (run_a, run_b)
     )
-    return Difference(
+    return RunDifference(
         names,
-        tuple(_rows(*equations)),
-        tuple(row for row in _rows(*recipes) if row.differs),
-        tuple(row for row in _rows(_environment(one.manifest), _environment(other.manifest)) if row.differs),
-        tuple(_rows(_results(one.manifest), _results(other.manifest))),
+        tuple(_compare_values(*equations)),
+        tuple(row for row in _compare_values(*recipes) if row.differs),
+        tuple(
+            row
+            for row in _compare_values(_collect_environment(run_a.manifest), _collect_environment(run_b.manifest))
+            if row.differs
+        ),
+        tuple(_compare_values(_collect_results(run_a.manifest), _collect_results(run_b.manifest))),
     )
 
 
-def as_text(found: Difference) -> str:
+def describe_difference(difference: RunDifference) -> str:
     """For a terminal, 80 columns."""
-    lines = [f"A  {found.names[0]}", f"B  {found.names[1]}"]
-    for row in found.equations:
+    lines = [f"A  {difference.names[0]}", f"B  {difference.names[1]}"]
+    for row in difference.equations:
         lines += ["", row.name]
-        for sign, text in (("A", row.one), ("B", row.other)) if row.differs else (("=", row.one),):
-            lines += wrapped(text, " " * 5, f"  {sign}  ")
-    for title, rows in (("recipe", found.recipe), ("environment", found.environment)):
+        for sign, text in (("A", row.value_a), ("B", row.value_b)) if row.differs else (("=", row.value_a),):
+            lines += wrap_text(text, " " * 5, f"  {sign}  ")
+    for title, rows in (("recipe", difference.recipe), ("environment", difference.environment)):
         lines += ["", title]
         for row in rows:
-            lines += [*_filled(row.name, "  "), *_filled(row.one, "    A  "), *_filled(row.other, "    B  ")]
+            lines += [
+                *_wrap_value(row.name, "  "),
+                *_wrap_value(row.value_a, "    A  "),
+                *_wrap_value(row.value_b, "    B  "),
+            ]
         lines += [] if rows else ["  no difference"]
     lines += ["", f"{'results':<34}{'A':>14}{'B':>14}{'B - A':>14}"]
-    lines += [f"  {row.name[:32]:<32}{row.one[:13]:>14}{row.other[:13]:>14}{row.change:>14}" for row in found.results]
-    lines = [printable(line).rstrip() for line in lines]
-    return "\n".join([*lines, *(["", "nothing differs but the time it took"] if found.nothing else [])])
+    lines += [
+        f"  {row.name[:32]:<32}{row.value_a[:13]:>14}{row.value_b[:13]:>14}{row.change:>14}"
+        for row in difference.results
+    ]
+    lines = [escape_unprintable(line).rstrip() for line in lines]
+    return "\n".join([*lines, *(["", "nothing differs but the time it took"] if difference.is_empty else [])])
 
 
-def _filled(text: str, first: str) -> list[str]:
+def _wrap_value(text: str, first_indent: str) -> list[str]:
     """A value in full, since what differs may stand at its end."""
-    return wrap(printable(text), WIDTH, initial_indent=first, subsequent_indent=" " * len(first)) or [first]
+    return wrap(
+        escape_unprintable(text), TEXT_WIDTH, initial_indent=first_indent, subsequent_indent=" " * len(first_indent)
+    ) or [first_indent]
 
 
-def write_page(one: Path, other: Path, target: Path) -> Difference:
+def write_diff_page(path_a: Path, path_b: Path, target: Path) -> RunDifference:
     """Write a page with pictures side by side.
 
     Raises:
         RunFolderError: one of them is not the folder of a run.
         OutputError: the page cannot be written.
     """
-    runs = (read_run(one), read_run(other))
-    found = difference(*runs)
-    with accounted(*runs):
-        pictures = list(_pictures(runs, found.names))
+    runs = (read_run(path_a), read_run(path_b))
+    found = compare_runs(*runs)
+    with attribute_damage(*runs):
+        pictures = list(_pair_sample_images(runs, found.names))
         missing = [
             f"{sign}: {text}" for sign, run in zip("AB", runs, strict=True) for text in dict.fromkeys(run.missing)
         ]
-        text = rendered("diff.html", found=found, pictures=pictures, missing=missing)
+        text = render_template("diff.html", found=found, pictures=pictures, missing=missing)
     write_text(target, text)
     return found
 
 
-def _pictures(runs: tuple[Run, Run], names: tuple[str, str]) -> Iterator[dict[str, Any]]:
+def _pair_sample_images(runs: tuple[RunRecord, RunRecord], names: tuple[str, str]) -> Iterator[dict[str, Any]]:
     """The samples of each stage that both have, the student of A against that of B first."""
     stages = [str(about["name"]) for about in runs[0].manifest["stages"]]
     for stage in reversed(stages):
-        both = [run.samples(stage) for run in runs]
+        both = [run.load_sample_images(stage) for run in runs]
         rows = [
             {f"{caption}, {'AB'[number]}": uri for number, images in enumerate(pair) for caption, uri in images.items()}
             for pair in zip(*both, strict=False)
@@ -129,43 +142,43 @@ def _pictures(runs: tuple[Run, Run], names: tuple[str, str]) -> Iterator[dict[st
             yield {"stage": stage, "rows": rows, "captions": list(rows[0]), "names": names}
 
 
-def _rows(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Row]:
-    for name in dict.fromkeys((*one, *other)):
-        pair = one.get(name), other.get(name)
-        shown = [_shown(value) for value in pair]
+def _compare_values(values_a: Mapping[str, Any], values_b: Mapping[str, Any]) -> Iterator[ComparisonRow]:
+    for name in dict.fromkeys((*values_a, *values_b)):
+        pair = values_a.get(name), values_b.get(name)
+        shown = [_format_value(value) for value in pair]
         if pair[0] != pair[1] and shown[0] == shown[1]:  # they part in later digits
             shown = [repr(value) for value in pair]
-        yield Row(name, shown[0], shown[1], _change(*pair))
+        yield ComparisonRow(name, shown[0], shown[1], _format_change(*pair))
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None:
         return ABSENT
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _change(one: Any, other: Any) -> str:
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (one, other))
-    return f"{other - one:+.4g}" if numbers and one != other else ""
+def _format_change(value_a: Any, value_b: Any) -> str:
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (value_a, value_b))
+    return f"{value_b - value_a:+.4g}" if numbers and value_a != value_b else ""
 
 
-def _tables(recipe: str) -> dict[str, Any]:
+def _parse_recipe(recipe: str) -> dict[str, Any]:
     try:
         return tomllib.loads(recipe)
     except tomllib.TOMLDecodeError:
         return {"recipe": "cannot be read"}
 
 
-def _leaves(tables: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in tables.items():
-        path = f"{at}.{key}" if at else str(key)
+        path = f"{prefix}.{key}" if prefix else str(key)
         if isinstance(value, Mapping):
-            yield from _leaves(value, path)
+            yield from _flatten(value, path)
         else:
             yield path, value
 
 
-def _environment(manifest: dict[str, Any]) -> dict[str, Any]:
+def _collect_environment(manifest: dict[str, Any]) -> dict[str, Any]:
     found = {name: manifest.get(name) for name in ("device", "threads", "platform")}
     found |= {f"{name} version": version for name, version in manifest.get("versions", {}).items()}
     found |= {f"plugin {name}": provider for name, provider in manifest.get("plugins", {}).items()}
@@ -173,7 +186,7 @@ def _environment(manifest: dict[str, Any]) -> dict[str, Any]:
     return found | {"images": data.get("images"), "data sha256": data.get("sha256")}
 
 
-def _results(manifest: dict[str, Any]) -> dict[str, Any]:
+def _collect_results(manifest: dict[str, Any]) -> dict[str, Any]:
     result = manifest.get("result") or {}
     found = {name: one for name, one in result.get("fidelity", {}).items() if name != "measured_on"}
     found |= {name: told.get("value") for name, told in (result.get("metrics") or {}).items()}

@@ -11,7 +11,7 @@ import torch
 
 
 @contextmanager
-def aside() -> Iterator[None]:
+def preserve_global_state() -> Iterator[None]:
     """The global random generators of Python, numpy and torch, and the settings of torch that decide a run's bits, are
     afterwards as they were."""
     drawn, numbers, tensors = random.getstate(), np.random.get_state(), torch.get_rng_state()

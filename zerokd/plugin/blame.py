@@ -7,33 +7,35 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from zerokd.errors import PluginError, Problem, RoomError, ZerokdError
-from zerokd.plugin.isolation import told
+from zerokd.errors import OutOfMemoryError, PluginError, Problem, ZerokdError
+from zerokd.plugin.isolation import error_message
 
-CPUS = "DefaultCPUAllocator: can't allocate memory"  # of PyTorch, which has a class of its own for GPUs alone
-REMEDIES = (
+CPU_OUT_OF_MEMORY_TEXT = (
+    "DefaultCPUAllocator: can't allocate memory"  # of PyTorch, which has a class of its own for GPUs alone
+)
+OUT_OF_MEMORY_HINTS = (
     "in training, a batch in parts needs less: [speed] images_at_once = 1; so do fewer pixels: [data] size",
     "what is kept of images that come again needs up to [speed] cache_gib, 4 if nothing else is said",
 )
 
 
 @contextmanager
-def blame(what: str, *expected: type[Exception]) -> Iterator[None]:
+def attribute_errors(operation: str, *expected_errors: type[Exception]) -> Iterator[None]:
     """Turn whatever ``what`` raises into a message that names it; ``expected`` errors pass.
 
     Raises:
         PluginError: anything else than ours was raised, an exit included.
         RoomError: memory ran out.
     """
-    passed: tuple[type[Exception], ...] = (ZerokdError, *expected)
+    passed: tuple[type[Exception], ...] = (ZerokdError, *expected_errors)
     try:
-        with room_for(what):
+        with report_out_of_memory(operation):
             yield
     except passed:
         raise
     except (Exception, SystemExit) as fault:
-        lines = told(fault).strip().splitlines()
-        text = f"{what} failed: {type(fault).__name__}" + (f": {lines[0][:160]}" if lines else "")
+        lines = error_message(fault).strip().splitlines()
+        text = f"{operation} failed: {type(fault).__name__}" + (f": {lines[0][:160]}" if lines else "")
         where = traceback.extract_tb(fault.__traceback__)[-1]
         hints = (
             "this is a fault of that component, not of the recipe",
@@ -43,7 +45,7 @@ def blame(what: str, *expected: type[Exception]) -> Iterator[None]:
 
 
 @contextmanager
-def room_for(what: str) -> Iterator[None]:
+def report_out_of_memory(operation: str) -> Iterator[None]:
     """Say of memory that runs out for ``what`` how much more was needed, and what needs less.
 
     Raises:
@@ -52,12 +54,18 @@ def room_for(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as fault:
-        if isinstance(fault, MemoryError) or type(fault).__name__ == "OutOfMemoryError" or CPUS in str(fault):
-            raise RoomError(Problem(f"{what}: {_asked(fault)}", hints=REMEDIES, cause=fault)) from fault
+        if (
+            isinstance(fault, MemoryError)
+            or type(fault).__name__ == "OutOfMemoryError"
+            or CPU_OUT_OF_MEMORY_TEXT in str(fault)
+        ):
+            raise OutOfMemoryError(
+                Problem(f"{operation}: {_describe_failed_allocation(fault)}", hints=OUT_OF_MEMORY_HINTS, cause=fault)
+            ) from fault
         raise
 
 
-def _asked(fault: BaseException) -> str:
+def _describe_failed_allocation(fault: BaseException) -> str:
     """How much more was asked for, as the library that tried to has it."""
     found = re.search(r"allocate ([\d.]+) ?([A-Za-z]+)", str(fault))
     if not found:

@@ -9,16 +9,16 @@ import numpy as np
 from attrs import frozen
 from pydantic import AfterValidator, Field
 
-UNITS = r"^(\d{1,9}(?:\.\d{1,9})?) (steps?|epochs?)$"
+DURATION_PATTERN = r"^(\d{1,9}(?:\.\d{1,9})?) (steps?|epochs?)$"
 
 
-def _known(text: str) -> str:
-    if not re.fullmatch(UNITS, text):
+def _validate_duration(text: str) -> str:
+    if not re.fullmatch(DURATION_PATTERN, text):
         raise ValueError('a duration has a unit, as in "500 steps" or "20 epochs"')
     return text
 
 
-Duration = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"pattern": UNITS})]
+Duration = Annotated[str, AfterValidator(_validate_duration), Field(json_schema_extra={"pattern": DURATION_PATTERN})]
 
 
 @frozen
@@ -28,9 +28,9 @@ class Clock:
     steps: int
     steps_per_epoch: int
 
-    def count(self, duration: str) -> int:
+    def to_steps(self, duration: str) -> int:
         """A duration in steps, rounded to the nearest."""
-        number, unit = _known(duration).split()
+        number, unit = _validate_duration(duration).split()
         return round(float(number) * (self.steps_per_epoch if unit.startswith("epoch") else 1))
 
     def progress(self, steps: np.ndarray, start: str, end: str | None) -> np.ndarray:
@@ -39,13 +39,13 @@ class Clock:
         Raises:
             ValueError: the end is not after the start.
         """
-        first = self.count(start)
-        last = self.count(end) if end is not None else max(self.steps - 1, first + 1)
+        first = self.to_steps(start)
+        last = self.to_steps(end) if end is not None else max(self.steps - 1, first + 1)
         if last <= first:
             raise ValueError(f"it ends at step {last}, and starts at step {first}")
         return np.clip((steps - first) / (last - first), 0.0, 1.0)
 
-    def tell(self, step: int) -> str:
+    def describe_step(self, step: int) -> str:
         """A step in words, counted from 1 as in the metrics."""
         epochs = -(-self.steps // self.steps_per_epoch)
         return f"step {step + 1} of {self.steps} (epoch {step // self.steps_per_epoch + 1} of {epochs})"

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from zerokd.plugin.config import Config
 
-NONE: Mapping[str, Any] = MappingProxyType({})
+EMPTY_MAPPING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Component:
@@ -27,11 +27,11 @@ class Component:
 
     Config: ClassVar[type[BaseModel]] = Config
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
-    known_failures: ClassVar[Mapping[str, str]] = NONE
+    known_failures: ClassVar[Mapping[str, str]] = EMPTY_MAPPING
     config: Any
     fallbacks: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
-    sources: Mapping[str, str] = NONE
+    sources: Mapping[str, str] = EMPTY_MAPPING
 
     def __init__(self, **options: Any):
         super().__init__()

@@ -22,7 +22,7 @@ class Config(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _array_as_tuple(cls, value: Any, info: Any) -> Any:
+    def _convert_list_to_tuple(cls, value: Any, info: Any) -> Any:
         """TOML has arrays, frozen records have tuples; everything else stays strict."""
         wanted = cls.model_fields[info.field_name].annotation
         return tuple(value) if isinstance(value, list) and get_origin(wanted) is tuple else value

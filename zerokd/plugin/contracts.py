@@ -140,7 +140,7 @@ class Data(Component):
         return None
 
 
-def held_out_count(images: int, share: float) -> int:
+def count_held_out(images: int, share: float) -> int:
     """How many images are held out: the share, rounded, but at least one is left to train on."""
     return min(round(images * share), images - 1)
 

@@ -20,9 +20,9 @@ from zerokd.plugin.specs import (
     StageSpec,
 )
 
-PROJECT = "zerokd"
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+HOOK_PROJECT_NAME = "zerokd"
+hookspec = pluggy.HookspecMarker(HOOK_PROJECT_NAME)
+hookimpl = pluggy.HookimplMarker(HOOK_PROJECT_NAME)
 
 
 @hookspec

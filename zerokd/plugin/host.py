@@ -17,17 +17,17 @@ import pluggy
 from zerokd._version import API_VERSION, __version__
 from zerokd.errors import Problem, RecipeError, did_you_mean
 from zerokd.plugin import hookspecs
-from zerokd.plugin.catalogue import Broken, Catalogue, Entry, Note
-from zerokd.plugin.found import Candidate, candidates
-from zerokd.plugin.isolation import isolated
+from zerokd.plugin.catalogue import BrokenPlugin, Catalogue, CatalogueEntry, PluginNote
+from zerokd.plugin.found import PluginCandidate, find_candidates
+from zerokd.plugin.isolation import isolate_plugin_code
 from zerokd.plugin.specs import KINDS, SINGULAR, Spec
 
-HOOKS = {f"zerokd_{kind}": kind for kind in KINDS}
-MOST = 1000  # records of one hook; a generator may have no end
-MARK = f"{hookspecs.PROJECT}_impl"  # what pluggy's marker leaves on a hook
+KIND_BY_HOOK = {f"zerokd_{kind}": kind for kind in KINDS}
+MAX_RECORDS_PER_HOOK = 1000  # records of one hook; a generator may have no end
+HOOK_MARKER_ATTRIBUTE = f"{hookspecs.HOOK_PROJECT_NAME}_impl"  # what pluggy's marker leaves on a hook
 
 
-def discover(files: Iterable[str | Path] = (), *, strict: bool = False) -> Catalogue:
+def discover_plugins(plugin_files: Iterable[str | Path] = (), *, strict: bool = False) -> Catalogue:
     """Every component in reach: built-in, installed (entry points of group ``zerokd``), and from one-file plugins.
 
     ``ZEROKD_PLUGINS`` unset means all installed plugins, ``""`` none, ``"a,b"`` only those distributions.
@@ -35,22 +35,24 @@ def discover(files: Iterable[str | Path] = (), *, strict: bool = False) -> Catal
     Raises:
         RecipeError: ``strict``, and one of ``files`` is broken.
     """
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager = pluggy.PluginManager(hookspecs.HOOK_PROJECT_NAME)
     manager.add_hookspecs(hookspecs)
-    entries: list[Entry] = []
-    broken: list[Broken] = []
-    notes: list[Note] = []
+    entries: list[CatalogueEntry] = []
+    broken: list[BrokenPlugin] = []
+    notes: list[PluginNote] = []
     asked_for = []
-    for number, one in enumerate(candidates(list(files))):
-        ills: list[str] = [one.ill] if one.ill else []
+    for number, one in enumerate(find_candidates(list(plugin_files))):
+        ills: list[str] = [one.skip_reason] if one.skip_reason else []
         told: list[str] = []
-        found = [] if one.ill else list(_records(manager, f"{one.provider.name}#{number}", one, ills, told))
-        entries += [Entry(record, one.provider) for record in found]
+        found = (
+            [] if one.skip_reason else list(_collect_records(manager, f"{one.provider.name}#{number}", one, ills, told))
+        )
+        entries += [CatalogueEntry(record, one.provider) for record in found]
         if not (found or ills or one.provider.builtin):
-            told.append(f"registers nothing: no hook of it ({', '.join(HOOKS)}) returns a record")
-        broken += [Broken(one.provider, ill) for ill in ills]
-        notes += [Note(one.provider, text) for text in told]
-        asked_for += [Broken(one.provider, ill) for ill in ills if one.provider.path]
+            told.append(f"registers nothing: no hook of it ({', '.join(KIND_BY_HOOK)}) returns a record")
+        broken += [BrokenPlugin(one.provider, ill) for ill in ills]
+        notes += [PluginNote(one.provider, text) for text in told]
+        asked_for += [BrokenPlugin(one.provider, ill) for ill in ills if one.provider.path]
     if strict and asked_for:
         raise RecipeError(
             *(Problem(f"plugin {ill.provider} is broken: {ill.reason}", code="plugin-broken") for ill in asked_for)
@@ -58,22 +60,22 @@ def discover(files: Iterable[str | Path] = (), *, strict: bool = False) -> Catal
     return Catalogue(tuple(entries), tuple(broken), tuple(notes))
 
 
-def _records(
-    manager: pluggy.PluginManager, key: str, one: Candidate, ills: list[str], notes: list[str]
+def _collect_records(
+    manager: pluggy.PluginManager, plugin_name: str, candidate: PluginCandidate, reasons: list[str], notes: list[str]
 ) -> Iterator[Spec]:
     """What a plugin registers. A hook that fails, or returns one wrong record, gives none; the other hooks stay."""
-    with isolated(ills, notes):
-        plugin = one.load()
+    with isolate_plugin_code(reasons, notes):
+        plugin = candidate.load()
         _check_module(plugin)
-        manager.register(plugin, key)
-    if ills or not manager.has_plugin(key):
+        manager.register(plugin, plugin_name)
+    if reasons or not manager.has_plugin(plugin_name):
         return
-    for hook, kind in HOOKS.items():
+    for hook, kind in KIND_BY_HOOK.items():
         for implementation in getattr(manager.hook, hook).get_hookimpls():
-            if implementation.plugin_name == key:
+            if implementation.plugin_name == plugin_name:
                 found: list[Spec] = []
-                with isolated(ills, notes, f"{hook}: "):
-                    found = _checked(implementation.function(), kind)
+                with isolate_plugin_code(reasons, notes, f"{hook}: "):
+                    found = _validate_records(implementation.function(), kind)
                 yield from found
 
 
@@ -86,26 +88,31 @@ def _check_module(plugin: Any) -> None:
         raise ImportError(f"written for plugin API {wanted}; zerokd {__version__} has {API_VERSION}: upgrade zerokd")
     for name in dir(plugin):
         thing = getattr(plugin, name, None)
-        options = getattr(thing, MARK, None) if callable(thing) else None
+        options = getattr(thing, HOOK_MARKER_ATTRIBUTE, None) if callable(thing) else None
         marked = isinstance(options, dict)
         hook = options.get("specname") or name if isinstance(options, dict) else name
-        if isinstance(options, dict) and hook not in HOOKS and not options.get("optionalhook"):
-            raise LookupError(f"unknown hook {hook!r}; {did_you_mean(hook, HOOKS)[0]}")
-        if not marked and callable(thing) and name in HOOKS and getattr(thing, "__module__", None) == _name(plugin):
+        if isinstance(options, dict) and hook not in KIND_BY_HOOK and not options.get("optionalhook"):
+            raise LookupError(f"unknown hook {hook!r}; {did_you_mean(hook, KIND_BY_HOOK)[0]}")
+        if (
+            not marked
+            and callable(thing)
+            and name in KIND_BY_HOOK
+            and getattr(thing, "__module__", None) == _module_name(plugin)
+        ):
             raise LookupError(f"{name} is not marked as a hook: write @zerokd.hookimpl above it")
 
 
-def _name(plugin: Any) -> str | None:
+def _module_name(plugin: Any) -> str | None:
     return getattr(plugin, "__name__", None)
 
 
-def _checked(records: Any, kind: str) -> list[Spec]:
+def _validate_records(records: Any, kind: str) -> list[Spec]:
     wanted = KINDS[kind]
     if records is None or isinstance(records, str | Spec):
         raise TypeError(f"returned {type(records).__name__}, expected a list of {wanted.__name__}")
-    found = list(islice(records, MOST + 1))
-    if len(found) > MOST:
-        raise ValueError(f"returned more than {MOST} records")
+    found = list(islice(records, MAX_RECORDS_PER_HOOK + 1))
+    if len(found) > MAX_RECORDS_PER_HOOK:
+        raise ValueError(f"returned more than {MAX_RECORDS_PER_HOOK} records")
     for record in found:
         if not isinstance(record, wanted):
             raise TypeError(f"returned {type(record).__name__}, expected {wanted.__name__}")

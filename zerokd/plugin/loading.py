@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from zerokd.errors import Problem, RecipeError
-from zerokd.plugin.blame import blame
-from zerokd.plugin.catalogue import Entry
+from zerokd.plugin.blame import attribute_errors
+from zerokd.plugin.catalogue import CatalogueEntry
 from zerokd.plugin.contracts import (
     Adapter,
     Aggregator,
@@ -37,21 +37,21 @@ CONTRACTS: dict[str, type[Component]] = {
     "observers": Observer,
     "exporters": Exporter,
 }
-RESERVED = {  # keys of a recipe's table that no component may call its own
+RESERVED_KEYS = {  # keys of a recipe's table that no component may call its own
     "losses": ("use", "weight", "on", "adapt", "when", "monitor"),
     "metrics": ("use", "on"),
 }
-PORTED = ("losses", "metrics")
+KINDS_WITH_PORTS = ("losses", "metrics")
 
 
-def load_component(entry: Entry) -> type[Component]:
+def load_component(entry: CatalogueEntry) -> type[Component]:
     """The class behind a record, checked against its contract.
 
     Raises:
         RecipeError: it cannot be imported, or is not what its kind promises.
     """
     kind = entry.spec.kind
-    with blame(f"the import of {SINGULAR[kind]} {entry.spec.name!r} of {entry.provider}"):
+    with attribute_errors(f"the import of {SINGULAR[kind]} {entry.spec.name!r} of {entry.provider}"):
         component = entry.spec.load()
     if not (isinstance(component, type) and issubclass(component, CONTRACTS[kind])):
         text = f"{entry.spec.target} of {entry.provider} is not a zerokd.{CONTRACTS[kind].__name__}"
@@ -60,22 +60,24 @@ def load_component(entry: Entry) -> type[Component]:
         isinstance(getattr(component, "Config", None), type) and issubclass(component.Config, CONTRACTS[kind].Config)
     ):
         raise RecipeError(
-            Problem(f"the Config of {entry.qualified} is not a {CONTRACTS[kind].Config.__name__}", code="plugin-broken")
+            Problem(
+                f"the Config of {entry.qualified_name} is not a {CONTRACTS[kind].Config.__name__}", code="plugin-broken"
+            )
         )
-    wrong = list(_misdeclared(component, kind))
+    wrong = list(_find_declaration_errors(component, kind))
     if wrong:
-        raise RecipeError(*(Problem(f"{entry.qualified} {text}", code="plugin-broken") for text in wrong))
+        raise RecipeError(*(Problem(f"{entry.qualified_name} {text}", code="plugin-broken") for text in wrong))
     return component
 
 
-def _misdeclared(component: Any, kind: str) -> Iterator[str]:
+def _find_declaration_errors(component: Any, kind: str) -> Iterator[str]:
     """Declarations that are not of the type that everything else relies on."""
-    ports = getattr(component, "ports", None) if kind in PORTED else {}
+    ports = getattr(component, "ports", None) if kind in KINDS_WITH_PORTS else {}
     if not isinstance(ports, Mapping) or not all(isinstance(one, Port) for one in ports.values()):
         yield "must declare its ports: a dict of name to zerokd.Port"
     elif any(one.like not in (None, *ports) for one in ports.values()):
         yield "has a port that is `like` one that it does not declare"
-    clash = sorted(set(component.Config.model_fields) & set(RESERVED.get(kind, ())))
+    clash = sorted(set(component.Config.model_fields) & set(RESERVED_KEYS.get(kind, ())))
     if clash:
         yield f"has config keys that belong to the recipe: {', '.join(clash)}"
     examples, failures = component.examples, component.known_failures

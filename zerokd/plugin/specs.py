@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from attrs import field, frozen, validators
 
 
-def _one_line(record: Any, attribute: Any, value: Any) -> None:
+def _validate_summary(record: Any, attribute: Any, value: Any) -> None:
     """Nothing that moves a cursor or changes a colour where it is listed."""
     if not isinstance(value, str) or not value.isprintable():
         raise ValueError(f"summary is {value!r}, not one line of printable text")
@@ -22,7 +22,7 @@ class Spec:
 
     name: str = field(validator=validators.matches_re(r"[a-z][a-z0-9_]*"))
     target: str = field(kw_only=True, validator=validators.matches_re(r"[\w.]+:\w+"))
-    summary: str = field(kw_only=True, validator=_one_line)
+    summary: str = field(kw_only=True, validator=_validate_summary)
 
     def load(self) -> Any:
         """Import the class; the first moment at which the plugin's own imports (torch, ...) are paid for."""

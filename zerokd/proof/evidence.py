@@ -8,15 +8,15 @@ import torch
 from attrs import asdict, frozen
 from torch import Tensor
 
-from zerokd.objective.aggregation import tried
-from zerokd.objective.gradients import compare, gradients_in_turn
-from zerokd.objective.models import TRAINED, ModelSet
+from zerokd.objective.aggregation import describe_aggregator
+from zerokd.objective.gradients import compare_gradients, gradients_through_intermediates
+from zerokd.objective.models import STUDENT, ModelSet
 from zerokd.objective.objective import Objective
-from zerokd.objective.stage_plan import Phase
-from zerokd.proof.notes import notes
-from zerokd.proof.trial import undisturbed
+from zerokd.objective.stage_plan import StagePlan
+from zerokd.proof.notes import collect_notes
+from zerokd.proof.trial import preserve_buffers_and_rng
 
-CONFLICT = -0.1  # the cosine of two gradients below which their terms oppose each other
+OPPOSING_COSINE = -0.1  # the cosine of two gradients below which their terms oppose each other
 
 
 @frozen
@@ -45,7 +45,7 @@ class Evidence:
     cosines: tuple[tuple[float, ...], ...]
     notes: tuple[str, ...]
 
-    def conflicts(self) -> list[tuple[float, str, str]]:
+    def find_conflicts(self) -> list[tuple[float, str, str]]:
         """The pairs of terms that oppose each other, the worst first."""
         labels = [term.label for term in self.terms]
         pairs = [
@@ -53,7 +53,7 @@ class Evidence:
             for row in range(len(labels))
             for column in range(row + 1, len(labels))
         ]
-        return sorted(pair for pair in pairs if pair[0] < CONFLICT)
+        return sorted(pair for pair in pairs if pair[0] < OPPOSING_COSINE)
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain data."""
@@ -67,30 +67,30 @@ class Evidence:
         }
 
 
-def evidence(phase: Phase, models: ModelSet, objective: Objective, sample: Tensor) -> Evidence:
+def measure_evidence(stage: StagePlan, models: ModelSet, objective: Objective, sample: Tensor) -> Evidence:
     """Measure a stage that has passed its probe, on the same images. Nothing is different afterwards."""
     student = models.student
     parameters = [one for one in student.parameters() if one.requires_grad]
-    with undisturbed(student, objective), torch.enable_grad():
-        graph, weights = objective.graph, objective.peaks()
-        tensors = graph.compute(phase.stage.inputs(sample), graph.read_by(weights))
+    with preserve_buffers_and_rng(student, objective), torch.enable_grad():
+        graph, weights = objective.graph, objective.peak_weights()
+        tensors = graph.compute(stage.plugin.inputs(sample), graph.tensors_read_by(weights))
         # each tensor of the student stands for itself: what flows from one through another is not counted twice
-        middle = {name: (one, one.detach().requires_grad_()) for name, one in tensors.items() if _trained(name, one)}
-        read = graph.adapt(tensors | {name: stand_in for name, (_, stand_in) in middle.items()}, weights)
+        middle = {name: (one, one.detach().requires_grad_()) for name, one in tensors.items() if _is_trained(name, one)}
+        read = graph.run_adapters(tensors | {name: stand_in for name, (_, stand_in) in middle.items()}, weights)
         means, outputs, gradients = {}, {}, {}
         for label, weight in weights.items():  # one after the other: a term's own graph may be large
             value = objective.value(label, read).mean()
-            at_outputs, gradients[label] = gradients_in_turn(weight * value, middle, parameters)
+            at_outputs, gradients[label] = gradients_through_intermediates(weight * value, middle, parameters)
             means[label], outputs[label] = value.item(), at_outputs.cpu().double().norm().item()
-        shares = compare(gradients)
-        followed = [tried(phase.aggregator, phase.aggregate, gradients)] if phase.aggregator else []
+        shares = compare_gradients(gradients)
+        followed = [describe_aggregator(stage.aggregator, stage.aggregator_name, gradients)] if stage.aggregator else []
         terms = tuple(
             TermEvidence(label, means[label], weight, weight * means[label], outputs[label], norm, share)
             for (label, weight), norm, share in zip(weights.items(), shares.norms, shares.shares, strict=True)
         )
-        noted = notes(phase, graph, tensors, dict(zip(weights, shares.shares, strict=True)))
-    return Evidence(phase.name, len(sample), terms, shares.cosines, (*followed, *noted))
+        noted = collect_notes(stage, graph, tensors, dict(zip(weights, shares.shares, strict=True)))
+    return Evidence(stage.name, len(sample), terms, shares.cosines, (*followed, *noted))
 
 
-def _trained(name: str, tensor: Tensor) -> bool:
-    return name.startswith(f"{TRAINED}.") and tensor.requires_grad
+def _is_trained(name: str, tensor: Tensor) -> bool:
+    return name.startswith(f"{STUDENT}.") and tensor.requires_grad

@@ -10,29 +10,29 @@ from torch import Tensor
 
 from zerokd.errors import Problem
 from zerokd.objective.graph import Graph
-from zerokd.objective.models import TRAINED
-from zerokd.objective.stage_plan import Phase
+from zerokd.objective.models import STUDENT
+from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import Term
-from zerokd.proof.trial import Trial, value_of
+from zerokd.proof.trial import ProbeBatch, loss_values
 
-UNCHANGED = 1e-12  # above its least value, where a term is still at its least
+MINIMUM_TOLERANCE = 1e-12  # above its least value, where a term is still at its least
 
 
-def weighed(phase: Phase) -> list[Term]:
+def weighted_terms(stage: StagePlan) -> list[Term]:
     """The terms that train."""
-    return [term for term in phase.terms if not term.monitor]
+    return [term for term in stage.terms if not term.monitor]
 
 
-def alike(phase: Phase, graph: Graph) -> Iterator[tuple[Term, Term]]:
+def find_similar_terms(stage: StagePlan, graph: Graph) -> Iterator[tuple[Term, Term]]:
     """Weighed terms of one loss on the same tensors, after the same adapters."""
-    for one, other in combinations(weighed(phase), 2):
+    for one, other in combinations(weighted_terms(stage), 2):
         if type(one.loss) is type(other.loss) and graph.bindings[one.label] == graph.bindings[other.label]:
             yield one, other
 
 
-def twice(phase: Phase, graph: Graph) -> Iterator[Problem]:
+def find_duplicate_terms(stage: StagePlan, graph: Graph) -> Iterator[Problem]:
     """The same term under two names."""
-    for one, other in alike(phase, graph):
+    for one, other in find_similar_terms(stage, graph):
         if one.loss.config == other.loss.config:
             text = f"{other.label}: the same as {one.label}: {one.use} on the same signals with the same config"
             yield Problem(
@@ -41,28 +41,28 @@ def twice(phase: Phase, graph: Graph) -> Iterator[Problem]:
 
 
 @torch.no_grad()
-def standstill(phase: Phase, trial: Trial) -> Iterator[Problem]:
+def rewards_identity(stage: StagePlan, probe_batch: ProbeBatch) -> Iterator[Problem]:
     """An objective that a student which changes nothing has already reached: its image is the input, a curve map 0."""
-    terms, unchanged = weighed(phase), _unchanged(trial)
-    read = {name for term in terms for name in term.on.values() if name.startswith(f"{TRAINED}.")}
-    if not read <= unchanged.keys() or any(trial.tensors[name].shape != unchanged[name].shape for name in read):
+    terms, unchanged = weighted_terms(stage), _identity_outputs(probe_batch)
+    read = {name for term in terms for name in term.bindings.values() if name.startswith(f"{STUDENT}.")}
+    if not read <= unchanged.keys() or any(probe_batch.tensors[name].shape != unchanged[name].shape for name in read):
         return
     labels = [term.label for term in terms]
-    tensors = trial.graph.adapt({**trial.tensors, **unchanged}, labels)
+    tensors = probe_batch.graph.run_adapters({**probe_batch.tensors, **unchanged}, labels)
     for term in terms:
-        value = value_of(term, trial.ports(term, tensors))
-        if not bool((value - term.loss.bounds[0] <= UNCHANGED).all()):
+        value = loss_values(term, probe_batch.port_tensors(term, tensors))
+        if not bool((value - term.loss.bounds[0] <= MINIMUM_TOLERANCE).all()):
             return
-    text = f"stage {phase.name!r}: the objective is least when the student changes nothing"
+    text = f"stage {stage.name!r}: the objective is least when the student changes nothing"
     told = f"every term is at its least value where the output is the input: {', '.join(labels)}"
-    yield Problem(text, phase.place, (told,), code="rewards-nothing")
+    yield Problem(text, stage.place, (told,), code="rewards-nothing")
 
 
-def _unchanged(trial: Trial) -> dict[str, Tensor]:
+def _identity_outputs(probe_batch: ProbeBatch) -> dict[str, Tensor]:
     """The outputs of a student that changes nothing, as far as the student declares them."""
-    known = {f"{TRAINED}.enhanced": trial.tensors["low"]}
-    for forward in trial.graph.forwards():
-        for name, signal in forward.describe({}).items() if forward.owner == TRAINED else ():
-            if signal.unchanged is not None and name in trial.tensors:
-                known[name] = torch.full_like(trial.tensors[name], signal.unchanged)
+    known = {f"{STUDENT}.enhanced": probe_batch.tensors["low"]}
+    for forward in probe_batch.graph.forward_passes():
+        for name, signal in forward.describe({}).items() if forward.owner == STUDENT else ():
+            if signal.unchanged is not None and name in probe_batch.tensors:
+                known[name] = torch.full_like(probe_batch.tensors[name], signal.unchanged)
     return known

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from zerokd.objective.graph import Graph, Tensors
 from zerokd.objective.term import Term
-from zerokd.plugin.blame import blame
+from zerokd.plugin.blame import attribute_errors
 
-STEP = 0.05  # by which each parameter of the other student differs, relative to 1 + its size
+PERTURBATION_SIZE = 0.05  # by which each parameter of the other student differs, relative to 1 + its size
 
 
 @contextmanager
-def undisturbed(*modules: nn.Module) -> Iterator[None]:
+def preserve_buffers_and_rng(*modules: nn.Module) -> Iterator[None]:
     """Buffers and the global random generator are afterwards as they were."""
     buffers = [buffer for module in modules for buffer in module.buffers()]
     kept = [buffer.clone() for buffer in buffers]
@@ -31,29 +31,29 @@ def undisturbed(*modules: nn.Module) -> Iterator[None]:
 
 
 @frozen(eq=False)
-class Trial:
+class ProbeBatch:
     """Every tensor that the terms of a stage read on some images, and the same of a student with other parameters."""
 
     graph: Graph
     tensors: Tensors
-    elsewhere: Tensors
-    _values: dict[str, Tensor] = field(factory=dict)
+    perturbed: Tensors
+    _value_cache: dict[str, Tensor] = field(factory=dict)
 
     @torch.no_grad()
     def value(self, term: Term) -> Tensor:
         """A term's value per image, computed once."""
-        if term.label not in self._values:
-            self._values[term.label] = value_of(term, self.ports(term))
-        return self._values[term.label]
+        if term.label not in self._value_cache:
+            self._value_cache[term.label] = loss_values(term, self.port_tensors(term))
+        return self._value_cache[term.label]
 
-    def ports(self, term: Term, tensors: Tensors | None = None) -> dict[str, Tensor]:
+    def port_tensors(self, term: Term, tensors: Tensors | None = None) -> dict[str, Tensor]:
         """What a term's ports hold, after its adapters."""
         held = self.tensors if tensors is None else tensors
         return {port: held[name] for port, name in self.graph.bindings[term.label].items()}
 
 
 @torch.no_grad()
-def with_other_parameters(graph: Graph, inputs: Tensors, labels: Iterable[str], student: nn.Module) -> Tensors:
+def with_perturbed_parameters(graph: Graph, inputs: Tensors, labels: Iterable[str], student: nn.Module) -> Tensors:
     """What the terms read of a student whose every parameter is a little different; it has its own back afterwards."""
     generator = torch.Generator().manual_seed(0)
     parameters = [one.data for one in student.parameters()]  # a graph made before may still be walked back
@@ -61,34 +61,34 @@ def with_other_parameters(graph: Graph, inputs: Tensors, labels: Iterable[str], 
     try:
         for one in parameters:
             noise = torch.rand(one.shape, generator=generator).to(one) * 2 - 1
-            one.add_(STEP * noise * (1 + one.abs()))
-        return graph.compute(inputs, graph.read_by(labels))
+            one.add_(PERTURBATION_SIZE * noise * (1 + one.abs()))
+        return graph.compute(inputs, graph.tensors_read_by(labels))
     finally:
         for one, before in zip(parameters, kept, strict=True):
             one.copy_(before)
 
 
-def equal(one: Tensor, other: Tensor) -> bool:
+def equal_with_nan(first: Tensor, second: Tensor) -> bool:
     """Whether both hold the same numbers; NaN equals NaN, which takes eight times as long to find out."""
-    return torch.equal(one, other) or torch.allclose(one, other, 0.0, 0.0, equal_nan=True)
+    return torch.equal(first, second) or torch.allclose(first, second, 0.0, 0.0, equal_nan=True)
 
 
-def value_of(term: Term, ports: Mapping[str, Tensor]) -> Tensor:
+def loss_values(term: Term, ports: Mapping[str, Tensor]) -> Tensor:
     """A term's value per image on any tensors.
 
     Raises:
         PluginError: the loss failed.
     """
-    with blame(f"loss {term.use!r}"):
+    with attribute_errors(f"loss {term.use!r}"):
         return term.loss(**ports)
 
 
-def value_and_slope(term: Term, ports: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+def value_and_gradient(term: Term, ports: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """A term's value per image, and its gradient at the ports that carry one, flat."""
     held = {port: tensor.detach().clone() for port, tensor in ports.items()}
     leaves = [held[port].requires_grad_() for port, declared in term.loss.ports.items() if declared.grad]
     with torch.enable_grad():
-        value = value_of(term, held)
+        value = loss_values(term, held)
         if not value.requires_grad or not leaves:
             return value.detach(), value.new_zeros(1)
         gradients = torch.autograd.grad(value.sum(), leaves, allow_unused=True)

@@ -9,15 +9,15 @@ from typing import Any
 from attrs import define, field
 
 from zerokd.errors import Problem, StoppedError
-from zerokd.run.interrupt import Stop
-from zerokd.training.checkpoint import Checkpoint, save
-from zerokd.training.nonfinite_policy import Guard
-from zerokd.training.state import Training
-from zerokd.training.step_log import Metrics
+from zerokd.run.interrupt import StopRequest
+from zerokd.training.checkpoint import Checkpoint, save_checkpoint
+from zerokd.training.nonfinite_policy import NonFinitePolicy
+from zerokd.training.state import StageState
+from zerokd.training.step_log import StepLog
 
 
 @define(eq=False)
-class Keeper:
+class Checkpointer:
     """Keeps a checkpoint every so many seconds, at the end of each stage, and when the run is asked to stop.
 
     ``found`` is the checkpoint that the run goes on from, ``done`` the finished stages, each with the capacity of the
@@ -25,59 +25,63 @@ class Keeper:
     """
 
     folder: Path
-    every: float
-    stop: Stop
-    guard: Guard
-    found: Checkpoint | None = None
-    done: dict[str, dict[str, Any]] = field(factory=dict)
-    spent: float = 0.0
-    _started: float = field(factory=time.monotonic)
-    _saved: float = field(factory=time.monotonic)
+    interval_seconds: float
+    stop_request: StopRequest
+    nonfinite_policy: NonFinitePolicy
+    checkpoint: Checkpoint | None = None
+    finished_stages: dict[str, dict[str, Any]] = field(factory=dict)
+    previous_seconds: float = 0.0
+    _started_at: float = field(factory=time.monotonic)
+    _saved_at: float = field(factory=time.monotonic)
 
     def __attrs_post_init__(self) -> None:
-        if self.found:
-            facts = self.found.facts
-            self.done, self.spent, self.guard.skipped = dict(facts["done"]), facts["seconds"], facts["skipped"]
+        if self.checkpoint:
+            facts = self.checkpoint.metadata
+            self.finished_stages, self.previous_seconds, self.nonfinite_policy.skipped_steps = (
+                dict(facts["done"]),
+                facts["seconds"],
+                facts["skipped"],
+            )
 
     @property
-    def seconds(self) -> float:
+    def training_seconds(self) -> float:
         """How long the run has trained, in all its processes."""
-        return self.spent + time.monotonic() - self._started
+        return self.previous_seconds + time.monotonic() - self._started_at
 
     @property
     def metrics_length(self) -> int:
         """Bytes of metrics.jsonl that the checkpoint knows of; what was written after it is computed again."""
-        return int(self.found.facts["metrics"]) if self.found else 0
+        return int(self.checkpoint.metadata["metrics"]) if self.checkpoint else 0
 
-    def begin(self, training: Training, metrics: Metrics) -> None:
+    def restore_stage(self, state: StageState, step_log: StepLog) -> None:
         """Give a stage what the checkpoint holds of it, if this is the stage that it was kept in."""
-        if self.found and self.found.facts["stage"] == training.phase.name:
-            training.restore(self.found.tensors)
-            metrics.go_on(self.found.facts["step"])
-            self.found = None
+        if self.checkpoint and self.checkpoint.metadata["stage"] == state.stage.name:
+            state.load_state_dict(self.checkpoint.tensors)
+            step_log.resume(self.checkpoint.metadata["step"])
+            self.checkpoint = None
 
-    def after_step(self, training: Training, metrics: Metrics) -> None:
+    def after_step(self, state: StageState, step_log: StepLog) -> None:
         """Keep a checkpoint where it is time for one.
 
         Raises:
             StoppedError: the run was asked to stop; all that it has done is kept.
         """
-        if self.stop.asked or time.monotonic() - self._saved >= self.every:
-            self.keep(training, metrics)
-        if self.stop.asked:
-            where = f"stopped in stage {training.phase.name!r} after step {metrics.step}; nothing is lost"
+        if self.stop_request.signal_number or time.monotonic() - self._saved_at >= self.interval_seconds:
+            self.save(state, step_log)
+        if self.stop_request.signal_number:
+            where = f"stopped in stage {state.stage.name!r} after step {step_log.step}; nothing is lost"
             hint = f"go on with: zerokd resume {self.folder.parent}"
-            raise StoppedError(Problem(where, hints=(hint,))).by(self.stop.asked)
+            raise StoppedError(Problem(where, hints=(hint,))).with_signal(self.stop_request.signal_number)
 
-    def keep(self, training: Training, metrics: Metrics) -> None:
+    def save(self, state: StageState, step_log: StepLog) -> None:
         """Keep a checkpoint now."""
         facts = {
-            "stage": training.phase.name,
-            "step": metrics.step,
-            "metrics": metrics.flushed(),
-            "done": self.done,
-            "skipped": self.guard.skipped,
-            "seconds": round(self.seconds, 3),
+            "stage": state.stage.name,
+            "step": step_log.step,
+            "metrics": step_log.flush(),
+            "done": self.finished_stages,
+            "skipped": self.nonfinite_policy.skipped_steps,
+            "seconds": round(self.training_seconds, 3),
         }
-        save(self.folder, Checkpoint(training.state(), facts))
-        self._saved = time.monotonic()
+        save_checkpoint(self.folder, Checkpoint(state.state_dict(), facts))
+        self._saved_at = time.monotonic()

@@ -12,30 +12,32 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-GAP, CAPTION = 6, 22  # pixels
-SMALLEST = 160  # sample images are enlarged to this many pixels a side, without smoothing, to be worth looking at
-LAYOUT = "zerokd"  # the text chunk in which a sheet says how it is laid out
-INK, PAPER = (40, 40, 40), (255, 255, 255)
+SHEET_GAP, CAPTION_HEIGHT = 6, 22  # pixels
+MIN_SAMPLE_SIZE = (
+    160  # sample images are enlarged to this many pixels a side, without smoothing, to be worth looking at
+)
+LAYOUT_KEY = "zerokd"  # the text chunk in which a sheet says how it is laid out
+TEXT_COLOR, BACKGROUND_COLOR = (40, 40, 40), (255, 255, 255)
 
 
 def draw_samples(path: Path, columns: Mapping[str, Tensor]) -> None:
     """One row an image, one captioned column a batch (N, 3, H, W) in [0, 1]; :func:`read_samples` takes it apart."""
     batches = {caption: _to_pixels(batch) for caption, batch in columns.items()}
     rows, height, width = next(iter(batches.values())).shape[:3]
-    times = max(1, -(-SMALLEST // min(height, width)))
+    times = max(1, -(-MIN_SAMPLE_SIZE // min(height, width)))
     height, width = height * times, width * times
-    size = (len(batches) * (width + GAP) + GAP, CAPTION + rows * (height + GAP))
-    sheet = Image.new("RGB", size, PAPER)
+    size = (len(batches) * (width + SHEET_GAP) + SHEET_GAP, CAPTION_HEIGHT + rows * (height + SHEET_GAP))
+    sheet = Image.new("RGB", size, BACKGROUND_COLOR)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
     for column, (caption, batch) in enumerate(batches.items()):
-        left = GAP + column * (width + GAP)
-        draw.text((left, 3), caption, fill=INK, font=font)
+        left = SHEET_GAP + column * (width + SHEET_GAP)
+        draw.text((left, 3), caption, fill=TEXT_COLOR, font=font)
         for row, pixels in enumerate(batch):
             image = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
-            sheet.paste(image, (left, CAPTION + row * (height + GAP)))
+            sheet.paste(image, (left, CAPTION_HEIGHT + row * (height + SHEET_GAP)))
     layout = {"captions": list(batches), "rows": rows, "times": times, "size": [width, height]}
     facts = PngInfo()
-    facts.add_text(LAYOUT, json.dumps(layout))
+    facts.add_text(LAYOUT_KEY, json.dumps(layout))
     sheet.save(path, pnginfo=facts)
 
 
@@ -48,15 +50,15 @@ def read_samples(path: Path) -> dict[str, list[Image.Image]]:
     """
     with Image.open(path, formats=("PNG",)) as sheet:
         try:
-            layout = json.loads(sheet.text[LAYOUT])  # type: ignore[attr-defined]
+            layout = json.loads(sheet.text[LAYOUT_KEY])  # type: ignore[attr-defined]
             (width, height), times = layout["size"], layout["times"]
             captions, rows = [str(one) for one in layout["captions"]], range(int(layout["rows"]))
         except (KeyError, TypeError) as fault:
             raise ValueError(f"{str(path)!r} has no layout of samples in it") from fault
         found = {}
         for column, caption in enumerate(captions):
-            left = GAP + column * (width + GAP)
-            tops = [CAPTION + row * (height + GAP) for row in rows]
+            left = SHEET_GAP + column * (width + SHEET_GAP)
+            tops = [CAPTION_HEIGHT + row * (height + SHEET_GAP) for row in rows]
             tiles = [sheet.crop((left, top, left + width, top + height)) for top in tops]
             found[caption] = [one.resize((width // times, height // times), Image.Resampling.NEAREST) for one in tiles]
         return found

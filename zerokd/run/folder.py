@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from zerokd.errors import Problem, RunFolderError
 
-LOCK = ".lock"  # stays, empty: taking it away would let two runs hold it
+LOCK_FILE = ".lock"  # stays, empty: taking it away would let two runs hold it
 
 
 @frozen
@@ -26,7 +26,7 @@ class RunFolder:
     path: Path
 
     @staticmethod
-    def check(out: Path | None) -> None:
+    def check_available(out: Path | None) -> None:
         """Refuse a place that holds something, or where no folder can be.
 
         Raises:
@@ -35,13 +35,13 @@ class RunFolder:
         if out is None:
             return
         try:
-            if not any(entry.name != LOCK for entry in out.iterdir()):
+            if not any(entry.name != LOCK_FILE for entry in out.iterdir()):
                 return
         except FileNotFoundError:
             return
         except (OSError, ValueError) as fault:
             if not os.path.isfile(out):  # unlike Path's, never raises
-                raise RunFolderError(_unusable(out, fault)) from fault
+                raise RunFolderError(_describe_unusable(out, fault)) from fault
         hint = "choose another --out; nothing in it was touched"
         raise RunFolderError(Problem(f"{str(out)!r} exists and is not an empty folder", hints=(hint,)))
 
@@ -54,28 +54,28 @@ class RunFolder:
         """
         path = out or Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
         try:
-            path = out or _fresh(path)
-            cls.check(path)
+            path = out or _find_unused_path(path)
+            cls.check_available(path)
             (path / "samples").mkdir(parents=True)
         except (OSError, ValueError) as fault:
-            raise RunFolderError(_unusable(path, fault)) from fault
+            raise RunFolderError(_describe_unusable(path, fault)) from fault
         return cls(path)
 
     @contextmanager
-    def locked(self) -> Iterator[Self]:
+    def lock(self) -> Iterator[Self]:
         """Keep every other run out. A process that dies gives the folder free.
 
         Raises:
             RunFolderError: another run is at work in it, or it cannot be written.
         """
-        lock = FileLock(self.path / LOCK, timeout=0)
+        lock = FileLock(self.path / LOCK_FILE, timeout=0)
         try:
             lock.acquire()
         except Timeout:
             hint = "wait until it ends, or choose another --out"
             raise RunFolderError(Problem(f"another run is at work in {str(self.path)!r}", hints=(hint,))) from None
         except OSError as fault:
-            raise RunFolderError(_unusable(self.path, fault)) from fault
+            raise RunFolderError(_describe_unusable(self.path, fault)) from fault
         try:
             yield self
         finally:
@@ -116,7 +116,7 @@ class RunFolder:
         """Where the observers of a run that has some may write."""
         return self.path / "observers"
 
-    def sample(self, stage: str) -> Path:
+    def sample_path(self, stage: str) -> Path:
         return self.path / "samples" / f"{stage}.png"
 
     def write_recipe(self, tables: dict[str, Any]) -> None:
@@ -130,11 +130,11 @@ class RunFolder:
         os.replace(fresh, self.manifest)
 
 
-def _fresh(path: Path) -> Path:
+def _find_unused_path(path: Path) -> Path:
     """The path, or the first of path-2, path-3, ... that is not there: two runs may start in one second."""
     candidates = [path, *(path.with_name(f"{path.name}-{number}") for number in range(2, 1000))]
     return next((one for one in candidates if not one.exists()), path)
 
 
-def _unusable(path: Path, fault: Exception) -> Problem:
+def _describe_unusable(path: Path, fault: Exception) -> Problem:
     return Problem(f"cannot use the run folder {str(path)!r}: {getattr(fault, 'strerror', None) or fault}")

@@ -8,37 +8,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Stop:
+class StopRequest:
     """``asked`` is the number of the signal that asked for an end; 0 while none did."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.signal_number = 0
 
 
 @contextmanager
-def stoppable() -> Iterator[Stop]:
+def catch_stop_signals() -> Iterator[StopRequest]:
     """Note the first signal instead of dying of it; the usual handlers stand again for the second one, and afterwards.
 
     Only a process's main thread can do so; in any other the signals keep their meaning.
     """
-    stop = Stop()
+    stop = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
 
     def give_back() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
 
     def note(number: int, frame: FrameType | None) -> None:
-        stop.asked = number
+        stop.signal_number = number
         give_back()
 
-    for number in SIGNALS:
+    for number in STOP_SIGNALS:
         signal.signal(number, note)
     try:
         yield stop

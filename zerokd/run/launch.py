@@ -11,25 +11,33 @@ from typing import Any
 
 from zerokd.errors import Problem, RecipeError
 from zerokd.plugin.catalogue import Catalogue
-from zerokd.plugin.host import discover
+from zerokd.plugin.host import discover_plugins
 from zerokd.recipe.build.components import Components
-from zerokd.recipe.build.overrides import with_options
-from zerokd.recipe.build.static_checks import checked
+from zerokd.recipe.build.overrides import apply_options
+from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.recipe.schema.recipe import Recipe
 from zerokd.recipe.toml.document import Document
-from zerokd.recipe.toml.extends import read_recipe
-from zerokd.run.data_parallel import serve, shared_out
+from zerokd.recipe.toml.extends import read_recipe_document
+from zerokd.run.data_parallel import follow_leader, parallelize_plan
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import Progress
-from zerokd.run.resume import Resumed, is_finished, last_checkpoint, read_manifest, same_recipe, same_run, unfinished
-from zerokd.run.session import Plan, account, execute, prepare
+from zerokd.run.resume import (
+    ResumePoint,
+    find_unfinished_run,
+    is_finished,
+    load_last_checkpoint,
+    read_manifest,
+    require_same_recipe,
+    require_same_run,
+)
+from zerokd.run.session import RunPlan, build_run_record, execute, prepare_run
 from zerokd.training.device import choose_device
-from zerokd.training.process_group import Group, local
+from zerokd.training.process_group import ProcessGroup, resolve_local_device
 
-RUNS = Path("runs")
+RUNS_FOLDER = Path("runs")
 
 
-def start(
+def run_recipe(
     document: Document, catalogue: Catalogue, device: str, out: Path | None, resume: bool, progress: Progress
 ) -> Path:
     """Run a recipe; with ``resume``, go on with its run in ``out``, or with its newest unfinished one, if there is any.
@@ -37,28 +45,31 @@ def start(
     Returns the run folder.
 
     Raises:
-        ZerokdError: see :func:`zerokd.run.session.prepare`, :func:`zerokd.run.session.execute` and :func:`go_on`.
+        ZerokdError: see :func:`zerokd.run.session.prepare_run`, :func:`zerokd.run.session.execute` and :func:`go_on`.
     """
     begun = out if resume and out and (out / "manifest.json").exists() else None
     if begun is None and not (resume and out is None):
-        RunFolder.check(out)
-    recipe, components = checked(document, catalogue)
+        RunFolder.check_available(out)
+    recipe, components = check_recipe(document, catalogue)
     if resume and out is None:
-        begun = unfinished(RUNS, components.name)
+        begun = find_unfinished_run(RUNS_FOLDER, components.name)
     if begun is not None:
-        _go_on(RunFolder(begun), recipe, components, device, progress)
+        _resume_run(RunFolder(begun), recipe, components, device, progress)
         return begun
     if resume:
-        progress.note("there is no unfinished run of this recipe: it starts anew")
-    with _leading(components, device, progress) as plan, RunFolder.create(components.name, out).locked() as folder:
-        record = account(plan)
-        progress.started(plan.components, folder)
-        progress.data(record["data"])
-        execute(plan, folder, _tables(recipe), record, progress)
+        progress.report("there is no unfinished run of this recipe: it starts anew")
+    with (
+        _prepare_as_leader(components, device, progress) as plan,
+        RunFolder.create(components.name, out).lock() as folder,
+    ):
+        record = build_run_record(plan)
+        progress.report_start(plan.components, folder)
+        progress.report_data(record["data"])
+        execute(plan, folder, _recipe_to_tables(recipe), record, progress)
         return folder.path
 
 
-def go_on(path: Path, catalogue: Catalogue, device: str | None, progress: Progress) -> None:
+def resume(path: Path, catalogue: Catalogue, device: str | None, progress: Progress) -> None:
     """Go on with the run in a folder, on the device it ran on unless another one is named.
 
     Raises:
@@ -69,10 +80,10 @@ def go_on(path: Path, catalogue: Catalogue, device: str | None, progress: Progre
     folder = RunFolder(path)
     before = read_manifest(folder)
     if is_finished(before):
-        progress.note(f"{path} is finished; nothing is left to do")
+        progress.report(f"{path} is finished; nothing is left to do")
         return
     try:
-        recipe, components = checked(read_recipe(folder.recipe), catalogue)
+        recipe, components = check_recipe(read_recipe_document(folder.recipe), catalogue)
     except RecipeError as fault:
         command = [str(word) for word in before.get("command", ())]
         if "--plugin" not in command:
@@ -81,67 +92,69 @@ def go_on(path: Path, catalogue: Catalogue, device: str | None, progress: Progre
         raise RecipeError(
             *fault.problems, Problem("the run had plugins of its own: --plugin", hints=(hint,))
         ) from fault
-    _go_on(folder, recipe, components, device or str(before.get("device", "cpu")).split()[0], progress)
+    _resume_run(folder, recipe, components, device or str(before.get("device", "cpu")).split()[0], progress)
 
 
-def planned(path: str | Path, plugins: Iterable[Path] = (), device: str = "cpu", **changes: Any) -> Plan:
+def prepare_recipe(path: str | Path, plugins: Iterable[Path] = (), device: str = "cpu", **overrides: Any) -> RunPlan:
     """A recipe with what the command line changes, checked and ready for its first step."""
-    _, components = checked(with_options(read_recipe(path), **changes), discover(plugins, strict=True))
-    return prepare(components, choose_device(device))
+    _, components = check_recipe(
+        apply_options(read_recipe_document(path), **overrides), discover_plugins(plugins, strict=True)
+    )
+    return prepare_run(components, choose_device(device))
 
 
 def dry_run(document: Document, catalogue: Catalogue, device: str, progress: Progress) -> None:
     """Check all that a run checks before its first step, and write nothing."""
-    _, components = checked(document, catalogue)
-    plan = _prepared(components, device, progress)
-    progress.started(plan.components, None)
-    progress.checked()
+    _, components = check_recipe(document, catalogue)
+    plan = _prepare_plan(components, device, progress)
+    progress.report_start(plan.components, None)
+    progress.report_dry_run()
 
 
-def _go_on(folder: RunFolder, recipe: Recipe, components: Components, device: str, progress: Progress) -> None:
-    with folder.locked():
+def _resume_run(folder: RunFolder, recipe: Recipe, components: Components, device: str, progress: Progress) -> None:
+    with folder.lock():
         before = read_manifest(folder)
         if is_finished(before):
-            progress.note(f"{folder.path} is finished; nothing is left to do")
+            progress.report(f"{folder.path} is finished; nothing is left to do")
             return
-        same_recipe(folder, _tables(recipe))
-        with _leading(components, device, progress) as plan:
-            record = account(plan)
-            differing = same_run(before, record)
-            checkpoint, damaged = last_checkpoint(folder)
-            progress.started(plan.components, folder)
-            progress.resumed(checkpoint.facts if checkpoint else None, damaged, differing)
-            at = {"stage": checkpoint.facts["stage"], "step": checkpoint.facts["step"]} if checkpoint else {}
+        require_same_recipe(folder, _recipe_to_tables(recipe))
+        with _prepare_as_leader(components, device, progress) as plan:
+            record = build_run_record(plan)
+            differing = require_same_run(before, record)
+            checkpoint, damaged = load_last_checkpoint(folder)
+            progress.report_start(plan.components, folder)
+            progress.report_resume(checkpoint.metadata if checkpoint else None, damaged, differing)
+            at = {"stage": checkpoint.metadata["stage"], "step": checkpoint.metadata["step"]} if checkpoint else {}
             now = {**at, "command": sys.argv[1:], "damaged": list(damaged), "differences": differing}
             record["command"] = before.get("command", record["command"])
-            resumed = Resumed(checkpoint, (*before.get("resumed", ()), now))
-            execute(plan, folder, _tables(recipe), record, progress, resumed)
+            resumed = ResumePoint(checkpoint, (*before.get("resumed", ()), now))
+            execute(plan, folder, _recipe_to_tables(recipe), record, progress, resumed)
 
 
-def follow(document: Document, catalogue: Catalogue, device: str) -> None:
+def run_follower(document: Document, catalogue: Catalogue, device: str) -> None:
     """Be one of the processes that compute parts of a run's steps, and leave all else to the one that leads.
 
     Raises:
         ZerokdError: see :func:`start`.
     """
-    _, components = checked(document, catalogue)
-    plan = prepare(components, choose_device(local(device)))
-    with Group.joined(plan.device) as group:
-        serve(shared_out(plan, group), group)
+    _, components = check_recipe(document, catalogue)
+    plan = prepare_run(components, choose_device(resolve_local_device(device)))
+    with ProcessGroup.join(plan.device) as group:
+        follow_leader(parallelize_plan(plan, group), group)
 
 
 @contextmanager
-def _leading(components: Components, device: str, progress: Progress) -> Iterator[Plan]:
-    plan = _prepared(components, local(device), progress)
-    with Group.joined(plan.device) as group:
-        yield shared_out(plan, group)
+def _prepare_as_leader(components: Components, device: str, progress: Progress) -> Iterator[RunPlan]:
+    plan = _prepare_plan(components, resolve_local_device(device), progress)
+    with ProcessGroup.join(plan.device) as group:
+        yield parallelize_plan(plan, group)
 
 
-def _prepared(components: Components, device: str, progress: Progress) -> Plan:
+def _prepare_plan(components: Components, device: str, progress: Progress) -> RunPlan:
     if components.speed.compile != "off":
-        progress.note("compiling each stage: a minute or two, less where that was done before")
-    return prepare(components, choose_device(device))
+        progress.report("compiling each stage: a minute or two, less where that was done before")
+    return prepare_run(components, choose_device(device))
 
 
-def _tables(recipe: Recipe) -> dict[str, Any]:
+def _recipe_to_tables(recipe: Recipe) -> dict[str, Any]:
     return recipe.model_dump(mode="json", exclude_none=True)

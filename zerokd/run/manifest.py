@@ -14,82 +14,82 @@ import torch
 
 from zerokd._version import __version__
 from zerokd.equation.expression import Series
-from zerokd.files.digest import sha256
-from zerokd.measure.data_statistics import data_account
+from zerokd.files.digest import file_sha256
+from zerokd.measure.data_statistics import compute_data_statistics
 from zerokd.plugin.catalogue import Provider
 from zerokd.plugin.contracts import Data
 from zerokd.recipe.build.components import Components
-from zerokd.training.step import Stepper
+from zerokd.training.step import GradientAccumulator
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "pydantic", "pluggy", "attrs", "safetensors")
 
 
-def manifest(
+def build_manifest(
     components: Components,
-    steppers: Sequence[Stepper],
-    parts: tuple[list[int], list[int]],
+    accumulators: Sequence[GradientAccumulator],
+    split_indices: tuple[list[int], list[int]],
     device: torch.device,
     arguments: Sequence[str],
 ) -> dict[str, Any]:
     """Everything that decides the run's bytes, as plain JSON."""
-    data, (training, held_out) = components.data, parts
+    data, (training, held_out) = components.data, split_indices
     return {
         "recipe": components.name,
         "command": list(arguments),
         "seed": components.seed,
-        "device": _device(device),
+        "device": _describe_device(device),
         "threads": components.threads,
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
-        "versions": {"zerokd": __version__, "python": platform.python_version(), **_versions()},
+        "versions": {"zerokd": __version__, "python": platform.python_version(), **_read_package_versions()},
         "platform": platform.platform(),
-        "plugins": {entry.qualified: _provider(entry.provider) for entry in components.used},
-        "models": {name: components.origins[f"models.{name}"] for name in components.models},
-        "components": components.origins,
+        "plugins": {entry.qualified_name: _describe_provider(entry.provider) for entry in components.used_entries},
+        "models": {name: components.provenance[f"models.{name}"] for name in components.models},
+        "components": components.provenance,
         "data": {
-            "source": components.origins["data"],
+            "source": components.provenance["data"],
             "images": len(data),
             "training": len(training),
             "held_out": [data.name(index) for index in held_out],
-            "sha256": fingerprint(data),
-            "account": data_account(data).as_json(named=False),
+            "sha256": compute_data_digest(data),
+            "account": compute_data_statistics(data).as_json(with_names=False),
             "rejected": [{"name": name, "reason": reason} for name, reason in data.rejected],
         },
-        "stages": [_stage(one) for one in steppers],
+        "stages": [_stage_to_dict(one) for one in accumulators],
         "fallbacks": list(components.fallbacks),
         "cautions": list(components.cautions),
     }
 
 
-def _provider(provider: Provider) -> str:
-    return f"{provider} sha256:{sha256(provider.path)}" if provider.path else str(provider)
+def _describe_provider(provider: Provider) -> str:
+    return f"{provider} sha256:{file_sha256(provider.path)}" if provider.path else str(provider)
 
 
-def _stage(stepper: Stepper) -> dict[str, Any]:
-    phase, objective = stepper.phase, stepper.objective
+def _stage_to_dict(accumulator: GradientAccumulator) -> dict[str, Any]:
+    phase, objective = accumulator.stage, accumulator.objective
     return {
         "name": phase.name,
         "objective": phase.equation.text,
-        "coefficients": {group: _told(one) for group, one in phase.coefficients.items()},
-        "weights": {label: _told(one) for label, one in objective.weights.items()},
-        "idle": list(phase.idle),
-        **({"aggregator": phase.aggregate} if phase.aggregate else {}),
+        "coefficients": {group: _summarize_series(one) for group, one in phase.coefficients.items()},
+        "weights": {label: _summarize_series(one) for label, one in objective.weights.items()},
+        "idle": list(phase.idle_terms),
+        **({"aggregator": phase.aggregator_name} if phase.aggregator_name else {}),
         "epochs": phase.epochs,
         "steps": phase.clock.steps,
-        "images_at_once": stepper.at_once,
-        "compiled": any("compiled" in one.how for one in stepper.programs),
-        "replayed": any("replayed" in one.how for one in stepper.programs),
-        "forwards": [call.owner for call in objective.graph.forwards()],
+        "images_at_once": accumulator.micro_batch_size,
+        "compiled": any("compiled" in one.mode for one in accumulator.compiled_steps),
+        "replayed": any("replayed" in one.mode for one in accumulator.compiled_steps),
+        "forwards": [call.owner for call in objective.graph.forward_passes()],
     }
 
 
-def _told(series: Series) -> Any:
+def _summarize_series(series: Series) -> Any:
     """A number, or what a schedule starts and ends with."""
     if not isinstance(series, np.ndarray):
         return series
     return {"first": series[0], "last": series[-1], "least": series.min(), "most": series.max()}
 
 
-def fingerprint(data: Data) -> str:
+def compute_data_digest(data: Data) -> str:
     """SHA-256 over every image's name and pixels, in order."""
     digest = hashlib.sha256()
     for index in range(len(data)):
@@ -98,11 +98,11 @@ def fingerprint(data: Data) -> str:
     return digest.hexdigest()
 
 
-def _device(device: torch.device) -> str:
+def _describe_device(device: torch.device) -> str:
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
-def _versions() -> dict[str, str]:
+def _read_package_versions() -> dict[str, str]:
     found = {}
     for package in PACKAGES:
         try:

@@ -15,13 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextCol
 from rich.progress import Progress as Bar
 from rich.table import Column
 
-from zerokd.objective.stage_plan import Phase
+from zerokd.objective.stage_plan import StagePlan
 from zerokd.recipe.build.components import Components
 from zerokd.run.folder import RunFolder
 
-MAIN_TERMS = 3  # terms shown while training: the largest contributions
-SHOWN_NAMES = 4  # dead channels and idle parameters that are named on the screen
-LINES_A_STAGE = 10  # lines a stage prints when nobody watches a bar
+MAX_SHOWN_TERMS = 3  # terms shown while training: the largest contributions
+MAX_SHOWN_NAMES = 4  # dead channels and idle parameters that are named on the screen
+LINES_PER_STAGE = 10  # lines a stage prints when nobody watches a bar
 
 
 class Progress:
@@ -31,137 +31,141 @@ class Progress:
         self.console = console
         self._warned: set[tuple[str, str]] = set()
 
-    def started(self, components: Components, folder: RunFolder | None) -> None:
+    def report_start(self, components: Components, folder: RunFolder | None) -> None:
         """What is about to run, every fallback that was taken, and every known pitfall."""
-        self._say(
+        self._print(
             f"recipe {components.name}, seed {components.seed}, {len(components.data)} images"
             + (f" -> {folder.path}" if folder else "")
         )
         for name, reason in components.data.rejected:
-            self._say(f"left out: {name}: {reason}", "yellow")
+            self._print(f"left out: {name}: {reason}", "yellow")
         for fallback in components.fallbacks:
-            self._say(f"FALLBACK: {fallback}", "bold yellow")
+            self._print(f"FALLBACK: {fallback}", "bold yellow")
         for caution in components.cautions:
-            self._say(f"caution: {caution}", "yellow")
-        for phase in components.phases:
-            self._say(f"{phase.name}: {phase.epochs} epochs of {phase.equation.text}")
-            if phase.aggregate:
-                self._say(f"{phase.name}: aggregator {phase.aggregate} is followed in place of the sum", "yellow")
-            if phase.idle:
-                self._say(f"not computed, weight 0: {', '.join(phase.idle)}", "yellow")
+            self._print(f"caution: {caution}", "yellow")
+        for phase in components.stages:
+            self._print(f"{phase.name}: {phase.epochs} epochs of {phase.equation.text}")
+            if phase.aggregator_name:
+                self._print(
+                    f"{phase.name}: aggregator {phase.aggregator_name} is followed in place of the sum", "yellow"
+                )
+            if phase.idle_terms:
+                self._print(f"not computed, weight 0: {', '.join(phase.idle_terms)}", "yellow")
 
-    def resumed(self, at: dict[str, Any] | None, damaged: Iterable[str], differing: Iterable[str]) -> None:
+    def report_resume(
+        self, checkpoint_metadata: dict[str, Any] | None, damaged: Iterable[str], differences: Iterable[str]
+    ) -> None:
         """Where a run goes on, and what is not as it was."""
         for text in damaged:
-            self._say(f"{text}; the one before it is used", "bold yellow")
-        for text in differing:
-            self._say(f"not as it was: {text}; the last bits may differ for it", "bold yellow")
-        if at:
-            self._say(f"goes on after step {at['step']} of stage {at['stage']}")
+            self._print(f"{text}; the one before it is used", "bold yellow")
+        for text in differences:
+            self._print(f"not as it was: {text}; the last bits may differ for it", "bold yellow")
+        if checkpoint_metadata:
+            self._print(f"goes on after step {checkpoint_metadata['step']} of stage {checkpoint_metadata['stage']}")
         else:
-            self._say("it was stopped before its first checkpoint, and starts at its first step", "yellow")
+            self._print("it was stopped before its first checkpoint, and starts at its first step", "yellow")
 
-    def note(self, text: str) -> None:
+    def report(self, text: str) -> None:
         """Anything else that a person should know."""
-        self._say(text)
+        self._print(text)
 
-    def aloud(self, text: str) -> None:
+    def report_warning(self, text: str) -> None:
         """Something that went wrong and does not stop the run."""
-        self._say(text, "bold yellow")
+        self._print(text, "bold yellow")
 
-    def measured(self, when: str, metrics: dict[str, Any]) -> None:
+    def report_metrics(self, when: str, metrics: dict[str, Any]) -> None:
         """What the recipe's metrics say of the student; a metric that failed, out loud."""
         for name, told in metrics.items():
             text = f"{when}: {name} {told['use']} on {told['images']} {told['measured_on']} images"
             if told["value"] is None:
-                self.aloud(f"{when}: metric {name} FAILED: {told['failed'][when]}")
+                self.report_warning(f"{when}: metric {name} FAILED: {told['failed'][when]}")
             else:
-                self._say(f"{text}: {told['value']:.4g} {told['unit']}".rstrip() + f" ({told['better']} is better)")
+                self._print(f"{text}: {told['value']:.4g} {told['unit']}".rstrip() + f" ({told['better']} is better)")
 
-    def data(self, data: dict[str, Any]) -> None:
+    def report_data(self, data: dict[str, Any]) -> None:
         """What the training images are worth; aloud where they are not what a student should learn from."""
         told = data["account"]
         counted = f"{told['duplicates']} exact duplicates, {told['near_duplicates']} pairs that look alike"
-        self._say(f"data: {counted}; {told['verdict']}", "yellow" if "NOT" in told["verdict"] else "")
+        self._print(f"data: {counted}; {told['verdict']}", "yellow" if "NOT" in told["verdict"] else "")
 
-    def checked(self) -> None:
+    def report_dry_run(self) -> None:
         """The end of a run that was only to be checked."""
-        self._say("every term trains the student; nothing was run")
+        self._print("every term trains the student; nothing was run")
 
     @contextmanager
-    def stage(self, phase: Phase) -> Iterator[Callable[[dict[str, Any]], None]]:
+    def track_stage(self, stage: StagePlan) -> Iterator[Callable[[dict[str, Any]], None]]:
         """Watch one stage's metrics lines."""
         if not self.console.is_terminal:
-            yield partial(self._line, phase, time.monotonic())
+            yield partial(self._print_epoch, stage, time.monotonic())
             return
-        with Bar(*_columns(), console=self.console, expand=True) as bar:
-            task = bar.add_task(phase.name, total=phase.epochs, now="")
+        with Bar(*_create_columns(), console=self.console, expand=True) as bar:
+            task = bar.add_task(stage.name, total=stage.epochs, now="")
 
             def advance(line: dict[str, Any]) -> None:
                 if line["kind"] == "epoch":
-                    bar.update(task, completed=line["epoch"] + 1, now=_summary(line))
+                    bar.update(task, completed=line["epoch"] + 1, now=_summarize_line(line))
 
             yield advance
 
-    def _line(self, phase: Phase, started: float, line: dict[str, Any]) -> None:
-        done, every = line["epoch"] + 1, max(1, phase.epochs // LINES_A_STAGE)
-        if line["kind"] == "epoch" and (done % every == 0 or done in (1, phase.epochs)):
-            left = (time.monotonic() - started) / done * (phase.epochs - done)
-            self._say(f"{phase.name} {done}/{phase.epochs}  {_summary(line)}  {left:.0f} s left")
+    def _print_epoch(self, stage: StagePlan, started: float, line: dict[str, Any]) -> None:
+        done, every = line["epoch"] + 1, max(1, stage.epochs // LINES_PER_STAGE)
+        if line["kind"] == "epoch" and (done % every == 0 or done in (1, stage.epochs)):
+            left = (time.monotonic() - started) / done * (stage.epochs - done)
+            self._print(f"{stage.name} {done}/{stage.epochs}  {_summarize_line(line)}  {left:.0f} s left")
 
-    def warn(self, line: dict[str, Any]) -> None:
+    def report_nonfinite(self, line: dict[str, Any]) -> None:
         """Tell of steps that were left out, and once a stage of monitored terms that are not finite."""
         if line["kind"] == "skipped":
             names = ", ".join(term["name"] for term in line["terms"]) or line["note"]
-            self._say(f"{line['stage']}: step {line['step']} was LEFT OUT, it is not finite: {names}", "bold yellow")
+            self._print(f"{line['stage']}: step {line['step']} was LEFT OUT, it is not finite: {names}", "bold yellow")
         terms = line["terms"] if line["kind"] == "step" else {}
         ill = [label for label, term in terms.items() if not math.isfinite(term["value"])]
         for label in ill:
             if (line["stage"], label) not in self._warned:
                 text = f"{line['stage']}: monitored term {label} is not finite, first at step {line['step']}"
-                self._say(f"{text}; it trains nothing, so the run goes on", "yellow")
+                self._print(f"{text}; it trains nothing, so the run goes on", "yellow")
                 self._warned.add((line["stage"], label))
 
-    def surveyed(self, when: str, capacity: dict[str, Any]) -> None:
+    def report_capacity(self, when: str, capacity: dict[str, Any]) -> None:
         """How many hidden channels ever open; a dead one, out loud."""
         channels, images = capacity["channels"], capacity["images"]
         count, dead = channels["count"], channels["dead"]
         text = f"{when}: {count - dead} of {count} hidden channels open on {images} images"
         if dead:
-            self._say(f"{text}; DEAD: {_some(channels['names'])}", "bold yellow")
+            self._print(f"{text}; DEAD: {_format_names(channels['names'])}", "bold yellow")
         elif count:
-            self._say(text)
+            self._print(text)
 
-    def _tried(self, parameters: dict[str, Any]) -> None:
+    def _report_idle_parameters(self, parameters: dict[str, Any]) -> None:
         if "not_tried" in parameters:
-            self._say(f"idle parameters are not known: {parameters['not_tried']}")
+            self._print(f"idle parameters are not known: {parameters['not_tried']}")
             return
         idle, count, names = parameters["idle"], parameters["count"], parameters["names"]
         text = f"{idle} of {count} parameters, each set to 0 alone, change no pixel by half a level"
-        self._say(f"{text}: {_some(names)}" if names else text)
+        self._print(f"{text}: {_format_names(names)}" if names else text)
 
-    def finished(self, folder: RunFolder, result: dict[str, Any]) -> None:
+    def report_result(self, folder: RunFolder, result: dict[str, Any]) -> None:
         """What the run left, and what it is worth."""
         student = result["student"]
-        self._say(f"student: {folder.student}  {student['parameters']} parameters, sha256 {student['sha256'][:12]}")
+        self._print(f"student: {folder.student}  {student['parameters']} parameters, sha256 {student['sha256'][:12]}")
         fidelity = dict(result["fidelity"])
         images = fidelity.pop("measured_on")
         for what, value in fidelity.items():
-            self._say(f"PSNR on {images} images, {what}: {value:.2f} dB")
-        self.surveyed("student", result["capacity"])
-        self._tried(result["capacity"]["parameters"])
-        self._say(f"done in {result['seconds']:.0f} s; look at {folder.path / 'samples'} and {folder.curves}")
+            self._print(f"PSNR on {images} images, {what}: {value:.2f} dB")
+        self.report_capacity("student", result["capacity"])
+        self._report_idle_parameters(result["capacity"]["parameters"])
+        self._print(f"done in {result['seconds']:.0f} s; look at {folder.path / 'samples'} and {folder.curves}")
 
-    def _say(self, text: str, style: str = "") -> None:
+    def _print(self, text: str, style: str = "") -> None:
         self.console.print(escape(text), style=style, highlight=False, soft_wrap=not self.console.is_terminal)
 
 
-def _some(names: list[str]) -> str:
-    more = ", ... (all in manifest.json)" if len(names) > SHOWN_NAMES else ""
-    return ", ".join(names[:SHOWN_NAMES]) + more
+def _format_names(names: list[str]) -> str:
+    more = ", ... (all in manifest.json)" if len(names) > MAX_SHOWN_NAMES else ""
+    return ", ".join(names[:MAX_SHOWN_NAMES]) + more
 
 
-def _columns() -> tuple[ProgressColumn, ...]:
+def _create_columns() -> tuple[ProgressColumn, ...]:
     """Stage, bar, epochs, time left, and as much of the terms as the terminal is wide."""
     return (
         TextColumn("{task.description}", table_column=Column(no_wrap=True)),
@@ -172,10 +176,10 @@ def _columns() -> tuple[ProgressColumn, ...]:
     )
 
 
-def _summary(line: dict[str, Any]) -> str:
+def _summarize_line(line: dict[str, Any]) -> str:
     """The objective and its largest terms."""
     sizes = {label: abs(term["contribution"]) for label, term in line["terms"].items()}
-    main = sorted(sizes, key=lambda label: -sizes[label] if math.isfinite(sizes[label]) else 0.0)[:MAIN_TERMS]
+    main = sorted(sizes, key=lambda label: -sizes[label] if math.isfinite(sizes[label]) else 0.0)[:MAX_SHOWN_TERMS]
     return "  ".join(
         [f"objective {line['total']:.3g}", *(f"{label} {line['terms'][label]['contribution']:.3g}" for label in main)]
     )

@@ -12,16 +12,16 @@ from attrs import frozen
 
 from zerokd.errors import DataError, Problem, RecipeError, RunFolderError, WeightsError
 from zerokd.run.folder import RunFolder
-from zerokd.training.checkpoint import LAST, NEXT, PREVIOUS, Checkpoint, load
+from zerokd.training.checkpoint import LAST_FILE, NEXT_FILE, PREVIOUS_FILE, Checkpoint, load_checkpoint
 
-SAME = ("seed", "plugins", "models", "components", "data")  # of a manifest: what decides the student
-FREE = ("checkpoint_seconds", "on_nonfinite", "skip_at_most")  # of a recipe: what may change on the way
-TOLD = ("device", "processes", "versions", "platform")  # what decides its last bits
-SHOWN = 6  # differences that an error names
+FIXED_KEYS = ("seed", "plugins", "models", "components", "data")  # of a manifest: what decides the student
+CHANGEABLE_KEYS = ("checkpoint_seconds", "on_nonfinite", "skip_at_most")  # of a recipe: what may change on the way
+REPORTED_KEYS = ("device", "processes", "versions", "platform")  # what decides its last bits
+MAX_SHOWN_DIFFERENCES = 6  # differences that an error names
 
 
 @frozen(eq=False)
-class Resumed:
+class ResumePoint:
     """Where a run goes on from: a checkpoint (None: from its first step), and what is said of this and earlier times it
     did."""
 
@@ -29,7 +29,7 @@ class Resumed:
     history: tuple[dict[str, Any], ...] = ()
 
 
-FRESH = Resumed()
+NEW_RUN = ResumePoint()
 
 
 def read_manifest(folder: RunFolder) -> dict[str, Any]:
@@ -55,10 +55,10 @@ def is_finished(manifest: Mapping[str, Any]) -> bool:
     return "result" in manifest
 
 
-def unfinished(runs: Path, name: str) -> Path | None:
+def find_unfinished_run(runs_folder: Path, name: str) -> Path | None:
     """The newest unfinished run of a recipe below ``runs``."""
     found = []
-    for manifest in runs.glob(f"{name}-*/manifest.json"):
+    for manifest in runs_folder.glob(f"{name}-*/manifest.json"):
         try:
             told = read_manifest(RunFolder(manifest.parent))
         except RunFolderError:
@@ -68,7 +68,7 @@ def unfinished(runs: Path, name: str) -> Path | None:
     return max(found)[1] if found else None
 
 
-def same_recipe(folder: RunFolder, tables: Mapping[str, Any]) -> None:
+def require_same_recipe(folder: RunFolder, tables: Mapping[str, Any]) -> None:
     """Hold a recipe to the one that a run started with; what is to be done when something goes wrong may be another.
 
     Raises:
@@ -77,55 +77,59 @@ def same_recipe(folder: RunFolder, tables: Mapping[str, Any]) -> None:
     with folder.recipe.open("rb") as file:
         before = tomllib.load(file)
     now = json.loads(json.dumps(tables))
-    kept = [{key: value for key, value in one.items() if key not in FREE} for one in (before, now)]
-    told = list(differences(kept[0], kept[1]))
+    kept = [{key: value for key, value in one.items() if key not in CHANGEABLE_KEYS} for one in (before, now)]
+    told = list(find_differences(kept[0], kept[1]))
     if told:
         hint = f"go on as it started, by: zerokd resume {folder.path}; or start anew in another folder"
         text = f"the recipe is not the one that {str(folder.path)!r} was started with"
-        raise RecipeError(Problem(text, hints=(*_some(told), hint)))
+        raise RecipeError(Problem(text, hints=(*_format_differences(told), hint)))
 
 
-def same_run(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def require_same_run(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
     """Hold a run's manifest to the one it started with; returns what differs and only changes the last bits.
 
     Raises:
         DataError: a plugin, weights file, or the data are not what they were.
     """
-    told = [line for key in SAME for line in differences(before.get(key), now.get(key), key)]
+    told = [line for key in FIXED_KEYS for line in find_differences(previous.get(key), current.get(key), key)]
     if told:
         hint = "bring back what was there, or start anew in another folder"
-        raise DataError(Problem("the run cannot go on as it started", hints=(*_some(told), hint)))
-    return [line for key in TOLD for line in differences(before.get(key), now.get(key), key)]
+        raise DataError(Problem("the run cannot go on as it started", hints=(*_format_differences(told), hint)))
+    return [line for key in REPORTED_KEYS for line in find_differences(previous.get(key), current.get(key), key)]
 
 
-def last_checkpoint(folder: RunFolder) -> tuple[Checkpoint | None, tuple[str, ...]]:
+def load_last_checkpoint(folder: RunFolder) -> tuple[Checkpoint | None, tuple[str, ...]]:
     """The checkpoint to go on from (None: the run was stopped before its first one), and warnings.
 
     Raises:
         WeightsError: every checkpoint that is there is damaged.
     """
-    if not any((folder.checkpoints / name).exists() for name in (LAST, PREVIOUS, NEXT)):
+    if not any((folder.checkpoints / name).exists() for name in (LAST_FILE, PREVIOUS_FILE, NEXT_FILE)):
         return None, ()
     try:
-        return load(folder.checkpoints)
+        return load_checkpoint(folder.checkpoints)
     except OSError as fault:
         raise WeightsError(Problem(f"cannot read {str(folder.checkpoints)!r}: {fault.strerror}")) from fault
 
 
-def differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
+def find_differences(previous: Any, current: Any, path: str = "") -> Iterator[str]:
     """Every leaf in which two trees of plain data differ."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for key in dict.fromkeys((*before, *now)):
-            yield from differences(before.get(key), now.get(key), f"{path}.{key}" if path else str(key))
-    elif before != now:
-        yield f"{path}: was {_short(before)}, is {_short(now)}"
+    if isinstance(previous, Mapping) and isinstance(current, Mapping):
+        for key in dict.fromkeys((*previous, *current)):
+            yield from find_differences(previous.get(key), current.get(key), f"{path}.{key}" if path else str(key))
+    elif previous != current:
+        yield f"{path}: was {_format_value(previous)}, is {_format_value(current)}"
 
 
-def _short(value: Any) -> str:
+def _format_value(value: Any) -> str:
     text = "absent" if value is None else json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _some(told: list[str]) -> tuple[str, ...]:
-    more = (f"... and {len(told) - SHOWN} more",) if len(told) > SHOWN else ()
-    return (*told[:SHOWN], *more)
+def _format_differences(differences: list[str]) -> tuple[str, ...]:
+    more = (
+        (f"... and {len(differences) - MAX_SHOWN_DIFFERENCES} more",)
+        if len(differences) > MAX_SHOWN_DIFFERENCES
+        else ()
+    )
+    return (*differences[:MAX_SHOWN_DIFFERENCES], *more)

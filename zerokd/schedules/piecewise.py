@@ -36,13 +36,13 @@ class Piecewise(Schedule):
         between: Literal["steps", "lines"] = Field("steps", description="keep each number, or go to the next in a line")
 
         @model_validator(mode="after")
-        def _paired(self) -> Piecewise.Config:
+        def _require_equal_lengths(self) -> Piecewise.Config:
             if len(self.at) != len(self.values):
                 raise ValueError(f"at has {len(self.at)} moments and values has {len(self.values)} numbers")
             return self
 
     def values(self, steps: np.ndarray, clock: Clock) -> np.ndarray:
-        moments, values = [clock.count(one) for one in self.config.at], np.array(self.config.values)
+        moments, values = [clock.to_steps(one) for one in self.config.at], np.array(self.config.values)
         if any(later <= earlier for earlier, later in pairwise(moments)):
             raise ValueError(f"its moments do not rise: steps {', '.join(map(str, moments))}")
         if self.config.between == "lines":

@@ -12,38 +12,38 @@ import torch
 from attrs import frozen
 
 from zerokd.errors import ExportError, OutputError, Place, Problem
-from zerokd.plugin.blame import blame
+from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.contracts import Exporter
-from zerokd.recipe.build.configure import configure
-from zerokd.recipe.build.overrides import override
-from zerokd.recipe.schema.recipe import Use
+from zerokd.recipe.build.configure import resolve_component
+from zerokd.recipe.build.overrides import apply_settings
+from zerokd.recipe.schema.recipe import ComponentConfig
 from zerokd.recipe.toml.document import parse_document
-from zerokd.student.load import Trained
+from zerokd.student.load import TrainedModel
 
-SHAPES = (
+CHECK_SHAPES = (
     *((1, height, width) for height, width in ((1, 1), (1, 7), (9, 1), (2, 2), (3, 5), (5, 3), (8, 8), (13, 17))),
     *((1, height, width) for height, width in ((32, 32), (31, 33), (64, 48), (48, 65), (100, 7), (7, 300), (128, 257))),
     *((2, height, width) for height, width in ((4, 4), (16, 24), (33, 31))),
     *((3, height, width) for height, width in ((6, 11), (40, 40))),
 )  # (N, H, W) that every file is tried on
-SEED = 0
-LEVELS = 255
+CHECK_SEED = 0
+MAX_LEVEL = 255
 
 
-class Format(Use):
+class ExporterConfig(ComponentConfig):
     """What an export is written with: the name of an exporter, and its config."""
 
     kind: ClassVar[str] = "exporters"
 
 
 @frozen
-class Exported:
+class ExportResult:
     """A file that was written, and how far it is from PyTorch: largest difference, and PSNR in dB, over all shapes."""
 
     path: Path
     size: int
-    difference: float
+    max_difference: float
     psnr: float
 
 
@@ -53,68 +53,70 @@ def build_exporter(use: str, settings: Iterable[str], catalogue: Catalogue) -> E
     Raises:
         RecipeError: there is no such exporter, or a setting is none of its own.
     """
-    document = override(parse_document("", f"--format {use}"), [f"use={use}", *settings])
-    table = Format(**document.tables)
+    document = apply_settings(parse_document("", f"--format {use}"), [f"use={use}", *settings])
+    table = ExporterConfig(**document.tables)
     try:
-        entry, component, config = configure(table, (), document, catalogue)
+        entry, component, config = resolve_component(table, (), document, catalogue)
     except Exception as fault:
         raise fault.at(Place(f"--format {use}")) if hasattr(fault, "at") else fault from None
-    with blame(f"exporter {entry.spec.name!r} of {entry.provider}"):
+    with attribute_errors(f"exporter {entry.spec.name!r} of {entry.provider}"):
         return component(**dict(config))
 
 
-def export(trained: Trained, exporter: Exporter, path: Path) -> Exported:
+def export_model(trained_model: TrainedModel, exporter: Exporter, target: Path) -> ExportResult:
     """Write the model to ``path`` when what is written gives PyTorch's pixels, and nothing otherwise.
 
     Raises:
         ExportError: the format cannot hold such a model, the file differs, or a package is not installed.
         OutputError: the file cannot be written.
     """
-    if path.is_dir():
-        raise OutputError(Problem(f"{str(path)!r} is a folder", hints=("name the file: -o FILE",)))
-    fresh = path.with_name(f".{path.stem}.{os.getpid()}{exporter.suffix}")
+    if target.is_dir():
+        raise OutputError(Problem(f"{str(target)!r} is a folder", hints=("name the file: -o FILE",)))
+    fresh = target.with_name(f".{target.stem}.{os.getpid()}{exporter.suffix}")
     try:
-        difference, error = _checked(trained, exporter, fresh)
+        difference, error = _write_and_compare(trained_model, exporter, fresh)
         size = fresh.stat().st_size
-        os.replace(fresh, path)
+        os.replace(fresh, target)
     except OSError as fault:
-        raise OutputError(f"cannot write {str(path)!r}: {fault.strerror or fault}") from fault
+        raise OutputError(f"cannot write {str(target)!r}: {fault.strerror or fault}") from fault
     finally:
         fresh.unlink(missing_ok=True)
-    return Exported(path, size, difference, -10 * float(np.log10(max(error, 1e-12))))
+    return ExportResult(target, size, difference, -10 * float(np.log10(max(error, 1e-12))))
 
 
-def _checked(trained: Trained, exporter: Exporter, fresh: Path) -> tuple[float, float]:
+def _write_and_compare(trained_model: TrainedModel, exporter: Exporter, output: Path) -> tuple[float, float]:
     """Write, and run what was written; the largest and the mean square difference."""
     name = type(exporter).__name__
     try:
-        with blame(f"exporter {name}", ValueError, ImportError, OSError):
-            exporter.write(trained.model, fresh, trained.facts)
-            enhance = exporter.run(fresh)
+        with attribute_errors(f"exporter {name}", ValueError, ImportError, OSError):
+            exporter.write(trained_model.model, output, trained_model.facts)
+            enhance = exporter.run(output)
     except ImportError as fault:
-        hint = f"pip install 'zerokd[{fresh.suffix[1:]}]', or {fault.name or 'that package'} alone"
+        hint = f"pip install 'zerokd[{output.suffix[1:]}]', or {fault.name or 'that package'} alone"
         raise ExportError(Problem(f"this format needs a package that is missing: {fault}", hints=(hint,))) from fault
     except ValueError as fault:
         told = str(fault).splitlines()[0][:300]
-        text = f"{type(trained.model).__name__} cannot be written in this format: {told}"
+        text = f"{type(trained_model.model).__name__} cannot be written in this format: {told}"
         raise ExportError(Problem(text, hints=("onnx and pt2 hold any model",))) from fault
-    with blame(f"exporter {name}"):
-        return compare(trained, enhance, exporter.tolerance)
+    with attribute_errors(f"exporter {name}"):
+        return compare_with_pytorch(trained_model, enhance, exporter.tolerance)
 
 
 @torch.no_grad()
-def compare(trained: Trained, enhance: Callable[[np.ndarray], np.ndarray], tolerance: float) -> tuple[float, float]:
+def compare_with_pytorch(
+    trained_model: TrainedModel, enhance: Callable[[np.ndarray], np.ndarray], tolerance: float
+) -> tuple[float, float]:
     """How far a function is from the model on images of many shapes, dark ones and noise: largest and mean square.
 
     Raises:
         ExportError: it differs by more than ``tolerance``, is not finite, or has another size.
     """
-    generator = np.random.default_rng(SEED)
+    generator = np.random.default_rng(CHECK_SEED)
     worst, squares, count = 0.0, 0.0, 0
-    for number, height, width in SHAPES:
+    for number, height, width in CHECK_SHAPES:
         levels = generator.random((number, 3, height, width)) * generator.choice([0.1, 0.4, 1.0])
-        low = (np.rint(levels * LEVELS) / LEVELS).astype(np.float32)
-        wanted = trained.model(torch.from_numpy(low))["enhanced"].numpy()
+        low = (np.rint(levels * MAX_LEVEL) / MAX_LEVEL).astype(np.float32)
+        wanted = trained_model.model(torch.from_numpy(low))["enhanced"].numpy()
         made: Any = np.asarray(enhance(low))
         if made.shape != wanted.shape:
             raise ExportError(

@@ -9,15 +9,15 @@ from typing import Any
 from attrs import evolve, frozen
 
 from zerokd.errors import Problem, RecipeError, WeightsError
-from zerokd.files.weights import load_into, read_weights
+from zerokd.files.weights import load_model_state, read_weights
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.contracts import Model
-from zerokd.plugin.host import discover
-from zerokd.student.location import student_file
+from zerokd.plugin.host import discover_plugins
+from zerokd.student.location import resolve_student_file
 
 
 @frozen(eq=False)
-class Trained:
+class TrainedModel:
     """A model in eval mode on the CPU, where it came from, and what its file says of it."""
 
     model: Model
@@ -34,28 +34,28 @@ def load_model(path: str | Path, plugins: Iterable[str | Path] = ()) -> Model:
         WeightsError: the file is damaged, does not say what it holds, or holds something else.
         RecipeError: its model's plugin is not installed, or one of ``plugins`` is broken.
     """
-    return read_trained(path, discover(plugins, strict=True)).model
+    return load_trained_model(path, discover_plugins(plugins, strict=True)).model
 
 
-def read_trained(path: str | Path, catalogue: Catalogue) -> Trained:
+def load_trained_model(path: str | Path, catalogue: Catalogue) -> TrainedModel:
     """The same, with what the file says of it.
 
     Raises:
         WeightsError, RecipeError: as :func:`load_model`.
     """
-    file = student_file(path)
+    file = resolve_student_file(path)
     state, facts = read_weights(file)
     match facts.get("architecture"):
         case {"use": str(use), "config": dict(config)}:
-            model = _build(use, config, catalogue, str(path))
+            model = _build_model(use, config, catalogue, str(path))
         case _:
             hint = "load files that `zerokd run` wrote; others go into a recipe as models.<name>.weights"
             raise WeightsError(Problem(f"{str(path)!r} does not say which model it is for", hints=(hint,)))
-    load_into(model, state, str(path))
-    return Trained(model.eval(), str(file), facts)
+    load_model_state(model, state, str(path))
+    return TrainedModel(model.eval(), str(file), facts)
 
 
-def _build(use: str, config: dict[str, object], catalogue: Catalogue, source: str) -> Model:
+def _build_model(use: str, config: dict[str, object], catalogue: Catalogue, source: str) -> Model:
     try:
         spec = catalogue.find("models", use).spec
     except RecipeError as fault:

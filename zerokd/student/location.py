@@ -9,20 +9,20 @@ from pathlib import Path
 from zerokd.errors import WeightsError
 
 BUNDLED = "bundled"
-NAME = "nano_dce.safetensors"
+BUNDLED_FILE_NAME = "nano_dce.safetensors"
 
 
-def student_file(given: str | Path) -> Path:
+def resolve_student_file(location: str | Path) -> Path:
     """``"bundled"`` is the student that ships in the package; a run folder means the student in it; ``~`` is the home.
 
     Raises:
         WeightsError: it is the home of a user who is not known.
     """
-    if given == BUNDLED:
-        return Path(str(files("zerokd.assets").joinpath(NAME)))
+    if location == BUNDLED:
+        return Path(str(files("zerokd.assets").joinpath(BUNDLED_FILE_NAME)))
     try:
-        path = Path(given).expanduser()
+        path = Path(location).expanduser()
     except RuntimeError as fault:
-        raise WeightsError(f"cannot find {str(given)!r}: {fault}") from fault
+        raise WeightsError(f"cannot find {str(location)!r}: {fault}") from fault
     inside = path / "student.safetensors"
     return inside if os.path.isfile(inside) else path  # unlike Path.is_file, never raises

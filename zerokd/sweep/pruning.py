@@ -14,20 +14,20 @@ import optuna
 from rich.console import Console
 
 from zerokd.errors import Problem, RecipeError, StoppedError, did_you_mean
-from zerokd.objective.stage_plan import Phase
+from zerokd.objective.stage_plan import StagePlan
 from zerokd.recipe.build.components import Components
 from zerokd.run.progress import Progress
 from zerokd.sweep.goals import Goal
 
-FIRST = 3  # points that are trained to their end before any is given up
-WARM = 4  # the part of a stage's epochs, one in so many, after which a point may be given up
+STARTUP_TRIALS = 3  # points that are trained to their end before any is given up
+WARMUP_DIVISOR = 4  # the part of a stage's epochs, one in so many, after which a point may be given up
 
 
-class HopelessError(StoppedError):
+class PointPrunedError(StoppedError):
     """A point is worse than the median of the others."""
 
 
-def pruner(components: Components, goals: list[Goal], label: str | None) -> optuna.pruners.BasePruner:
+def build_pruner(components: Components, goals: list[Goal], label: str | None) -> optuna.pruners.BasePruner:
     """How points are given up, by the term of that label in the recipe's last stage; without a label, never.
 
     Raises:
@@ -35,7 +35,7 @@ def pruner(components: Components, goals: list[Goal], label: str | None) -> optu
     """
     if label is None:
         return optuna.pruners.NopPruner()
-    last = components.phases[-1]
+    last = components.stages[-1]
     labels = [term.label for term in last.terms]
     if label not in labels:
         text = f"stage {last.name!r} has no term {label!r}"
@@ -43,31 +43,31 @@ def pruner(components: Components, goals: list[Goal], label: str | None) -> optu
     if len(goals) > 1:
         hint = "name one: --goal fidelity"
         raise RecipeError(Problem("points are pruned for one goal; there are several", hints=(hint,), code="setting"))
-    return optuna.pruners.MedianPruner(n_startup_trials=FIRST, n_warmup_steps=last.epochs // WARM)
+    return optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=last.epochs // WARMUP_DIVISOR)
 
 
-class Watched(Progress):
+class PruningProgress(Progress):
     """A run's silent progress that gives it up where its last stage looks hopeless. ``higher`` is the goal's way."""
 
-    def __init__(self, trial: optuna.Trial, stage: str, label: str, higher: bool):
+    def __init__(self, trial: optuna.Trial, last_stage: str, label: str, higher_is_better: bool):
         super().__init__(Console(file=io.StringIO()))
-        self.trial, self.last, self.label, self.sign = trial, stage, label, -1.0 if higher else 1.0
+        self.trial, self.last_stage, self.label, self.sign = trial, last_stage, label, -1.0 if higher_is_better else 1.0
 
     @contextmanager
-    def stage(self, phase: Phase) -> Iterator[Callable[[dict[str, Any]], None]]:
-        with super().stage(phase) as watch:
+    def stage(self, stage: StagePlan) -> Iterator[Callable[[dict[str, Any]], None]]:
+        with super().track_stage(stage) as watch:
 
             def both(line: dict[str, Any]) -> None:
                 watch(line)
-                if line["kind"] == "epoch" and phase.name == self.last and line["epoch"] + 1 < phase.epochs:
-                    self._judge(line["epoch"], line["terms"][self.label]["value"])
+                if line["kind"] == "epoch" and stage.name == self.last_stage and line["epoch"] + 1 < stage.epochs:
+                    self._prune_if_worse(line["epoch"], line["terms"][self.label]["value"])
 
             yield both
 
-    def _judge(self, epoch: int, value: float | None) -> None:
+    def _prune_if_worse(self, epoch: int, value: float | None) -> None:
         """A loss is better where it is less, whatever the way of the goal."""
         if value is None:
             return
         self.trial.report(self.sign * value, epoch)
         if self.trial.should_prune():
-            raise HopelessError(f"{self.label} is {value:.3g} after epoch {epoch + 1}, worse than the median")
+            raise PointPrunedError(f"{self.label} is {value:.3g} after epoch {epoch + 1}, worse than the median")

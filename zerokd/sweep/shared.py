@@ -9,56 +9,56 @@ from attrs import frozen
 from filelock import FileLock
 
 from zerokd.errors import Place
-from zerokd.objective.models import TRAINED
-from zerokd.objective.stage_plan import Phase
+from zerokd.objective.models import STUDENT
+from zerokd.objective.stage_plan import StagePlan
 from zerokd.recipe.build.components import Components
-from zerokd.recipe.build.overrides import put
+from zerokd.recipe.build.overrides import set_value
 from zerokd.recipe.toml.document import Document
 from zerokd.run.folder import RunFolder
 from zerokd.run.resume import is_finished, read_manifest
 
-SHARED = Place("shared by all points")
-Train = Callable[[Document, Path], Path]  # a run, gone on with where it was begun
+SHARED_PLACE = Place("shared by all points")
+TrainFunction = Callable[[Document, Path], Path]  # a run, gone on with where it was begun
 
 
 @frozen
-class Split:
+class StageSplit:
     """The stages that all points share, and those that each trains itself."""
 
     shared: tuple[str, ...]
-    own: tuple[str, ...]
+    per_point: tuple[str, ...]
 
 
-def split(components: Components, document: Document, keys: Iterable[str]) -> Split:
+def split_stages(components: Components, document: Document, keys: Iterable[str]) -> StageSplit:
     """Stages in order, up to the first one that some varied key may change. At least one is each point's own."""
     params = document.tables.get("params", {})
     derived = {name for name, value in params.items() if isinstance(value, dict) and "equals" in value}
-    order, count = components.phases, 0
-    while count < len(order) - 1 and not any(_changes(key, order[count], derived) for key in keys):
+    order, count = components.stages, 0
+    while count < len(order) - 1 and not any(_may_affect_stage(key, order[count], derived) for key in keys):
         count += 1
     names = tuple(phase.name for phase in order)
-    return Split(names[:count], names[count:])
+    return StageSplit(names[:count], names[count:])
 
 
-def _changes(key: str, phase: Phase, derived: set[str]) -> bool:
+def _may_affect_stage(key: str, stage: StagePlan, derived: set[str]) -> bool:
     """Whether a key of the recipe may change what a stage does; what is not known to leave it alone, may."""
     head, _, rest = key.partition(".")
     inner = rest.partition(".")[0]
     if head == "params":
-        return bool(phase.equation.params() & {inner, *derived})
+        return bool(stage.equation.read_params() & {inner, *derived})
     if head == "terms":
-        return inner in phase.equation.coefficients
-    return inner == phase.name if head == "stages" else head not in ("metrics", "observers")
+        return inner in stage.equation.coefficients
+    return inner == stage.name if head == "stages" else head not in ("metrics", "observers")
 
 
-def trained_once(document: Document, parts: Split, folder: Path, train: Train) -> Document:
+def train_shared_stages(document: Document, stage_split: StageSplit, folder: Path, train: TrainFunction) -> Document:
     """The recipe of the stages that are left, from the student of the shared ones; whoever comes first trains it."""
-    if not parts.shared:
+    if not stage_split.shared:
         return document
     with FileLock(folder.with_suffix(".lock")):
         done = RunFolder(folder)
         if not (done.manifest.exists() and is_finished(read_manifest(done))):
-            train(put(document, ("run",), list(parts.shared), SHARED), folder)
+            train(set_value(document, ("run",), list(stage_split.shared), SHARED_PLACE), folder)
     weights = str(RunFolder(folder).student)
-    document = put(document, ("models", TRAINED, "weights"), weights, SHARED)
-    return put(document, ("run",), list(parts.own), SHARED)
+    document = set_value(document, ("models", STUDENT, "weights"), weights, SHARED_PLACE)
+    return set_value(document, ("run",), list(stage_split.per_point), SHARED_PLACE)

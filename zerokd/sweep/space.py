@@ -10,12 +10,12 @@ from typing import Any
 from attrs import frozen
 
 from zerokd.errors import Place, Problem, RecipeError, did_you_mean
-from zerokd.recipe.build.overrides import put
+from zerokd.recipe.build.overrides import set_value
 from zerokd.recipe.schema.recipe import Recipe
 from zerokd.recipe.toml.document import Document
-from zerokd.recipe.toml.format import value_text
+from zerokd.recipe.toml.format import format_toml_value
 
-MOST = 100_000  # points of a grid
+MAX_GRID_POINTS = 100_000  # points of a grid
 Point = Mapping[str, Any]  # a value for each key
 
 
@@ -28,7 +28,7 @@ class Choice:
 
 
 @frozen
-class Span:
+class NumericRange:
     """A key and the closed interval of numbers that are drawn from; whole numbers where both ends are."""
 
     key: str
@@ -37,37 +37,37 @@ class Span:
     log: bool = False
 
     @property
-    def whole(self) -> bool:
+    def is_integer(self) -> bool:
         return isinstance(self.low, int) and isinstance(self.high, int)
 
 
-Axis = Choice | Span
+SearchAxis = Choice | NumericRange
 
 
-def read_choice(text: str, document: Document) -> Choice:
+def parse_choice(text: str, document: Document) -> Choice:
     """``KEY=V1,V2,...`` with values as TOML writes them; what is no TOML is text.
 
     Raises:
         RecipeError: there is no such key, or no value.
     """
-    key, values = _split(text, "--grid", "--grid alpha=0.3,0.35,0.4", document)
+    key, values = _split_option(text, "--grid", "--grid alpha=0.3,0.35,0.4", document)
     try:
         found = tomllib.loads(f"x = [{values}]")["x"]
     except tomllib.TOMLDecodeError:
         found = [part.strip() for part in values.split(",")]
-    if len({value_text(one) for one in found}) < len(found):
-        raise _wrong(f"--grid {text}", "a value stands there twice", "each point is run once")
+    if len({format_toml_value(one) for one in found}) < len(found):
+        raise _setting_error(f"--grid {text}", "a value stands there twice", "each point is run once")
     return Choice(key, tuple(found))
 
 
-def read_span(text: str, document: Document) -> Span:
+def parse_numeric_range(text: str, document: Document) -> NumericRange:
     """``KEY=LOW:HIGH``, or ``KEY=LOW:HIGH:log`` for a range of magnitudes.
 
     Raises:
         RecipeError: there is no such key, or no such interval.
     """
     example = "--range alpha=0.1:0.5, or learning_rate=1e-4:1e-2:log"
-    key, values = _split(text, "--range", example, document)
+    key, values = _split_option(text, "--range", example, document)
     ends, log = values.removesuffix(":log").split(":"), values.endswith(":log")
     try:
         low, high = (tomllib.loads(f"x = {end}")["x"] for end in ends)
@@ -75,11 +75,11 @@ def read_span(text: str, document: Document) -> Span:
     except ValueError:
         good = False
     if not good:
-        raise _wrong(f"--range {text}", "not a range of numbers from low to high", example)
-    return Span(key, low, high, log)
+        raise _setting_error(f"--range {text}", "not a range of numbers from low to high", example)
+    return NumericRange(key, low, high, log)
 
 
-def grid(choices: Sequence[Choice]) -> list[dict[str, Any]]:
+def build_grid(choices: Sequence[Choice]) -> list[dict[str, Any]]:
     """Every combination; the last key varies fastest.
 
     Raises:
@@ -88,40 +88,42 @@ def grid(choices: Sequence[Choice]) -> list[dict[str, Any]]:
     keys = [one.key for one in choices]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice:
-        raise _wrong(f"--grid {twice}", "the key is varied twice", "give all its values to one --grid")
+        raise _setting_error(f"--grid {twice}", "the key is varied twice", "give all its values to one --grid")
     count = 1
     for one in choices:
         count *= len(one.values)
-    if count > MOST:
-        raise _wrong("--grid", f"{count} points, more than {MOST}", "draw some of them: --random N with --range")
+    if count > MAX_GRID_POINTS:
+        raise _setting_error(
+            "--grid", f"{count} points, more than {MAX_GRID_POINTS}", "draw some of them: --random N with --range"
+        )
     return [dict(zip(keys, values, strict=True)) for values in itertools.product(*(one.values for one in choices))]
 
 
-def laid(document: Document, point: Point) -> Document:
+def apply_point(document: Document, point: Point) -> Document:
     """The recipe at a point."""
     for key, value in point.items():
-        place = Place(f"{key} = {value_text(value)}")
-        document = put(document, tuple(key.split(".")), value, place)
+        place = Place(f"{key} = {format_toml_value(value)}")
+        document = set_value(document, tuple(key.split(".")), value, place)
     return document
 
 
-def told(point: Point) -> str:
+def describe_point(point: Point) -> str:
     """A point in a line, params by their bare names."""
-    return ", ".join(f"{short_key(key)} = {value_text(value)}" for key, value in point.items())
+    return ", ".join(f"{shorten_key(key)} = {format_toml_value(value)}" for key, value in point.items())
 
 
-def short_key(key: str) -> str:
+def shorten_key(key: str) -> str:
     return key.removeprefix("params.")
 
 
-def _split(text: str, option: str, example: str, document: Document) -> tuple[str, str]:
+def _split_option(text: str, option: str, example: str, document: Document) -> tuple[str, str]:
     key, equals, values = text.partition("=")
     if not equals or not key.strip() or not values.strip():
-        raise _wrong(f"{option} {text}", "a key and its values are wanted", f"write {example}")
+        raise _setting_error(f"{option} {text}", "a key and its values are wanted", f"write {example}")
     return _full_key(key.strip(), f"{option} {text}", document), values.strip()
 
 
-def _full_key(key: str, given: str, document: Document) -> str:
+def _full_key(key: str, argument: str, document: Document) -> str:
     """A param by its bare name, any other key with its dots, as `--set` has it."""
     params = document.tables.get("params", {})
     if key in params:
@@ -131,8 +133,8 @@ def _full_key(key: str, given: str, document: Document) -> str:
     hints = did_you_mean(
         key, [*params, *Recipe.model_fields], "other keys are written with dots: terms.task.color.weight"
     )
-    raise RecipeError(Problem(f"the recipe has no param {key!r}", Place(given), hints, code="setting"))
+    raise RecipeError(Problem(f"the recipe has no param {key!r}", Place(argument), hints, code="setting"))
 
 
-def _wrong(given: str, message: str, hint: str) -> RecipeError:
-    return RecipeError(Problem(message, Place(given), (hint,), code="setting"))
+def _setting_error(argument: str, message: str, hint: str) -> RecipeError:
+    return RecipeError(Problem(message, Place(argument), (hint,), code="setting"))

@@ -18,57 +18,57 @@ from zerokd.errors import Problem, RecipeError, RunFolderError
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.specs import KINDS
 
-LONGEST = 40  # characters of a name
+MAX_NAME_LENGTH = 40  # characters of a name
 
 
 @frozen
-class Start:
+class TemplateInfo:
     """What a kind's template does before its author changes it."""
 
     kind: str
     summary: str
-    imports: str = "import torch\n\n"  # of its test
+    test_imports: str = "import torch\n\n"  # of its test
 
 
-STARTS = {
-    "loss": Start("losses", "a smooth absolute difference"),
-    "adapter": Start("adapters", "tensors without their brightness"),
-    "stage": Start("stages", "the student alone, with its photos brightened beside them"),
-    "model": Start("models", "one layer that says how much each pixel is brightened"),
-    "augmentation": Start("augmentations", "left and right exchanged"),
-    "metric": Start("metrics", "mean absolute error"),
-    "data": Start("data", "dark ramps of colour", ""),
-    "schedule": Start("schedules", "a number that falls by a factor", "import numpy as np\n\nimport zerokd\n"),
-    "aggregator": Start("aggregators", "the sum of gradients of which none is longer than their mean"),
-    "observer": Start("observers", "the objective of every step, as CSV", ""),
-    "exporter": Start("exporters", "a program for PyTorch", "import numpy as np\n\nimport zerokd\n"),
+TEMPLATES = {
+    "loss": TemplateInfo("losses", "a smooth absolute difference"),
+    "adapter": TemplateInfo("adapters", "tensors without their brightness"),
+    "stage": TemplateInfo("stages", "the student alone, with its photos brightened beside them"),
+    "model": TemplateInfo("models", "one layer that says how much each pixel is brightened"),
+    "augmentation": TemplateInfo("augmentations", "left and right exchanged"),
+    "metric": TemplateInfo("metrics", "mean absolute error"),
+    "data": TemplateInfo("data", "dark ramps of colour", ""),
+    "schedule": TemplateInfo("schedules", "a number that falls by a factor", "import numpy as np\n\nimport zerokd\n"),
+    "aggregator": TemplateInfo("aggregators", "the sum of gradients of which none is longer than their mean"),
+    "observer": TemplateInfo("observers", "the objective of every step, as CSV", ""),
+    "exporter": TemplateInfo("exporters", "a program for PyTorch", "import numpy as np\n\nimport zerokd\n"),
 }
 
 
-def package(word: str, name: str) -> dict[str, str]:
+def render_package(kind_name: str, name: str) -> dict[str, str]:
     """The files of a package by their paths in it."""
     module = f"zerokd_{name}"
-    facts = _facts(word, name)
+    facts = _template_values(kind_name, name)
     return {
-        "pyproject.toml": _filled("pyproject", facts),
-        "README.md": _filled("readme", facts),
-        f"{module}/__init__.py": _filled("init", facts),
-        f"{module}/{name}.py": _filled(word, facts),
+        "pyproject.toml": _fill_template("pyproject", facts),
+        "README.md": _fill_template("readme", facts),
+        f"{module}/__init__.py": _fill_template("init", facts),
+        f"{module}/{name}.py": _fill_template(kind_name, facts),
         f"{module}/py.typed": "",
-        f"tests/test_{name}.py": _filled("conformance", facts) + _filled(f"{word}_test", facts),
+        f"tests/test_{name}.py": _fill_template("conformance", facts) + _fill_template(f"{kind_name}_test", facts),
     }
 
 
-def one_file(word: str, name: str) -> dict[str, str]:
+def render_single_file(kind_name: str, name: str) -> dict[str, str]:
     """A plugin in one file, for ``--plugin``."""
-    facts = _facts(word, name)
-    text = _filled(word, facts)
+    facts = _template_values(kind_name, name)
+    text = _fill_template(kind_name, facts)
     if "\nimport zerokd\n" not in text:  # the hook needs it
         text = text.replace("\nfrom zerokd import ", "\nimport zerokd\nfrom zerokd import ", 1)
-    return {f"{name}.py": text + _filled("hook", facts)}
+    return {f"{name}.py": text + _fill_template("hook", facts)}
 
 
-def check_name(word: str, name: str, catalogue: Catalogue) -> None:
+def check_component_name(kind_name: str, name: str, catalogue: Catalogue) -> None:
     """Refuse a name that cannot serve.
 
     Raises:
@@ -79,17 +79,17 @@ def check_name(word: str, name: str, catalogue: Catalogue) -> None:
         better = re.sub(r"[^a-z0-9]+", "_", better.lower()).strip("_").lstrip("0123456789_")
         hint = f"write {better}" if better else "write something like smooth_colour"
         raise RecipeError(Problem(f"{name!r} is no name of a component: small letters, digits and _", hints=(hint,)))
-    if len(name) > LONGEST:
-        raise RecipeError(Problem(f"{name!r} is longer than {LONGEST} characters"))
+    if len(name) > MAX_NAME_LENGTH:
+        raise RecipeError(Problem(f"{name!r} is longer than {MAX_NAME_LENGTH} characters"))
     if keyword.iskeyword(name) or name in sys.builtin_module_names:
         raise RecipeError(Problem(f"{name!r} is a word of Python", hints=(f"write my_{name}",)))
-    kind = STARTS[word].kind
-    if any(entry.provider.builtin and entry.spec.name == name for entry in catalogue.of(kind)):
+    kind = TEMPLATES[kind_name].kind
+    if any(entry.provider.builtin and entry.spec.name == name for entry in catalogue.for_kind(kind)):
         hints = ("built-in names are never shadowed; choose another one",)
-        raise RecipeError(Problem(f"there is a built-in {word} {name!r}", hints=hints))
+        raise RecipeError(Problem(f"there is a built-in {kind_name} {name!r}", hints=hints))
 
 
-def write(contents: dict[str, str], folder: Path) -> None:
+def write_files(contents: dict[str, str], folder: Path) -> None:
     """Write all files or none; nothing that is there is touched.
 
     Raises:
@@ -114,10 +114,10 @@ def write(contents: dict[str, str], folder: Path) -> None:
         raise RunFolderError(Problem(f"cannot write {str(target)!r}: {fault.strerror or fault}")) from fault
 
 
-def _facts(word: str, name: str) -> dict[str, str]:
-    start = STARTS[word]
+def _template_values(kind_name: str, name: str) -> dict[str, str]:
+    start = TEMPLATES[kind_name]
     return {
-        "word": word,
+        "word": kind_name,
         "name": name,
         "Class": "".join(part.capitalize() for part in name.split("_")),
         "package": f"zerokd-{name.replace('_', '-')}",
@@ -125,12 +125,12 @@ def _facts(word: str, name: str) -> dict[str, str]:
         "kind": start.kind,
         "Kind": KINDS[start.kind].__name__.removesuffix("Spec"),
         "summary": start.summary,
-        "imports": start.imports,
+        "imports": start.test_imports,
         "version": __version__,
         "api": str(API_VERSION),
     }
 
 
-def _filled(template: str, facts: dict[str, str]) -> str:
+def _fill_template(template: str, values: dict[str, str]) -> str:
     text = (files("zerokd.templates") / f"{template}.txt").read_text(encoding="utf-8")
-    return Template(text).substitute(facts)
+    return Template(text).substitute(values)

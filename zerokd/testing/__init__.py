@@ -16,16 +16,16 @@ from collections.abc import Callable
 from typing import Any
 
 from zerokd.testing.check import Check, CheckError
-from zerokd.testing.kit import Plugin, checks_of
+from zerokd.testing.kit import PluginReference, collect_checks
 
-__all__ = ["Check", "CheckError", "checks_of", "conformance"]
+__all__ = ["Check", "CheckError", "collect_checks", "conformance"]
 
 
-def conformance(plugin: Plugin) -> Callable[[Callable[..., Any]], Any]:
+def conformance(plugin: PluginReference) -> Callable[[Callable[..., Any]], Any]:
     """Run a test once for each check of a plugin, by the argument ``check``.
 
     ``plugin`` is the plugin's module, one of its records, or the name of an installed distribution or component.
     """
     import pytest
 
-    return pytest.mark.parametrize("check", checks_of(plugin), ids=str)
+    return pytest.mark.parametrize("check", collect_checks(plugin), ids=str)

@@ -7,17 +7,17 @@ from torch import Tensor
 
 from zerokd.testing.check import Subject, require, rule
 from zerokd.testing.inputs import noise
-from zerokd.testing.measures import brief, same
+from zerokd.testing.measures import format_tensor, require_close
 from zerokd.testing.modules import RULES as ALIKE
-from zerokd.testing.modules import seeded
+from zerokd.testing.modules import build_seeded
 
-ROW = noise((1, 50)) - 0.5
-HARD: dict[str, Tensor] = {
+GRADIENT_ROW = noise((1, 50)) - 0.5
+HARD_GRADIENTS: dict[str, Tensor] = {
     "rows of zeros": torch.zeros(3, 50),
-    "one row of zeros": torch.cat([ROW, torch.zeros(1, 50)]),
-    "equal rows": ROW.repeat(3, 1),
-    "opposite rows": torch.cat([ROW, -ROW]),
-    "a tiny and a huge row": torch.cat([1e-12 * ROW, -1e6 * ROW.flip(1)]),
+    "one row of zeros": torch.cat([GRADIENT_ROW, torch.zeros(1, 50)]),
+    "equal rows": GRADIENT_ROW.repeat(3, 1),
+    "opposite rows": torch.cat([GRADIENT_ROW, -GRADIENT_ROW]),
+    "a tiny and a huge row": torch.cat([1e-12 * GRADIENT_ROW, -1e6 * GRADIENT_ROW.flip(1)]),
     "tiny rows": 1e-20 * (noise((3, 50), 3) - 0.5),
     "more rows than parameters": noise((9, 2), 4) - 0.5,
 }
@@ -28,7 +28,7 @@ def one_gradient(subject: Subject) -> None:
     """(T, P) becomes (P,), of the same type"""
     for dtype in (torch.float32, torch.float64):
         for rows in (1, 2, 5):
-            found = seeded(subject).to(dtype)((noise((rows, 50)) - 0.5).to(dtype))
+            found = build_seeded(subject).to(dtype)((noise((rows, 50)) - 0.5).to(dtype))
             require(tuple(found.shape) == (50,), f"{rows} rows of 50 become {tuple(found.shape)}")
             require(found.dtype == dtype, f"{dtype} becomes {found.dtype}")
 
@@ -36,26 +36,26 @@ def one_gradient(subject: Subject) -> None:
 @rule()
 def single_term(subject: Subject) -> None:
     """the gradient of a single term is followed as it is"""
-    found = seeded(subject).double()(ROW)
-    same(found, ROW[0], "one row becomes another", 1e-4)
+    found = build_seeded(subject).double()(GRADIENT_ROW)
+    require_close(found, GRADIENT_ROW[0], "one row becomes another", 1e-4)
 
 
 @rule()
 def finite(subject: Subject) -> None:
     """finite on zeros, equal, opposite, tiny and huge rows"""
-    for name, rows in HARD.items():
+    for name, rows in HARD_GRADIENTS.items():
         for dtype in (torch.float32, torch.float64):
-            found = seeded(subject).to(dtype)(rows.to(dtype))
-            require(torch.isfinite(found).all(), f"{name} ({dtype}) become {brief(found)}")
+            found = build_seeded(subject).to(dtype)(rows.to(dtype))
+            require(torch.isfinite(found).all(), f"{name} ({dtype}) become {format_tensor(found)}")
 
 
 @rule()
 def same_scale(subject: Subject) -> None:
     """where terms do not conflict it is of the size of their sum, so that learning rates keep their meaning"""
     rows = torch.eye(4, 50, dtype=torch.float64)
-    ratio = float(seeded(subject).double()(rows).norm() / rows.sum(0).norm())
+    ratio = float(build_seeded(subject).double()(rows).norm() / rows.sum(0).norm())
     require(0.5 <= ratio <= 2.0, f"four orthogonal rows become {ratio:.3g} times their sum")
 
 
-ON_A_DEVICE = ("compiles", "autocast", "moves", "no_host_sync")  # solvers of small problems may work on the CPU
-RULES = (one_gradient, single_term, finite, same_scale, *(one for one in ALIKE if one.name not in ON_A_DEVICE))
+DEVICE_CHECK_NAMES = ("compiles", "autocast", "moves", "no_host_sync")  # solvers of small problems may work on the CPU
+RULES = (one_gradient, single_term, finite, same_scale, *(one for one in ALIKE if one.name not in DEVICE_CHECK_NAMES))

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from zerokd.testing.check import Subject, require, rule
 from zerokd.testing.inputs import noise
-from zerokd.testing.measures import same
-from zerokd.testing.scenes import EXTREMES
+from zerokd.testing.measures import require_close
+from zerokd.testing.scenes import EXTREME_IMAGES
 
 
-def drawn(augmentation: Any, count: int) -> Tensor:
+def draw_batch(augmentation: Any, count: int) -> Tensor:
     """Draws of so many images, each from a generator of its own."""
     return torch.stack([augmentation.draw(torch.Generator().manual_seed(i)) for i in range(count)])
 
@@ -36,9 +36,9 @@ def draws(subject: Subject) -> None:
 def keeps_images(subject: Subject) -> None:
     """apply gives the same shape, in [0, 1], on extreme images too"""
     one = subject.build()
-    for name, make in {"noise": lambda image: image, **EXTREMES}.items():
+    for name, make in {"noise": lambda image: image, **EXTREME_IMAGES}.items():
         low = make(noise((4, 3, 12, 10))).float()
-        found = one.apply(low, drawn(one, 4))
+        found = one.apply(low, draw_batch(one, 4))
         require(found.shape == low.shape, f"{tuple(low.shape)} becomes {tuple(found.shape)}")
         inside = torch.isfinite(found).all() and (found >= 0).all() and (found <= 1).all()
         require(inside, f"{name} leaves [0, 1]: {float(found.min()):.4g} to {float(found.max()):.4g}")
@@ -48,35 +48,37 @@ def keeps_images(subject: Subject) -> None:
 def changes_something(subject: Subject) -> None:
     """some draw changes an image of noise"""
     one, low = subject.build(), noise((8, 3, 12, 10)).float()
-    require(not torch.equal(one.apply(low.clone(), drawn(one, 8)), low), "eight draws leave eight images as they are")
+    require(
+        not torch.equal(one.apply(low.clone(), draw_batch(one, 8)), low), "eight draws leave eight images as they are"
+    )
 
 
 @rule()
 def image_alone(subject: Subject) -> None:
     """an image's change depends on it and its own draw alone"""
     one, low = subject.build(), noise((4, 3, 12, 10)).float()
-    given = drawn(one, 4)
+    given = draw_batch(one, 4)
     together = one.apply(low.clone(), given)
     alone = torch.cat([one.apply(low[i : i + 1].clone(), given[i : i + 1]) for i in range(4)])
-    same(alone, together, "images one by one and together", 1e-6)
+    require_close(alone, together, "images one by one and together", 1e-6)
 
 
 @rule()
 def deterministic(subject: Subject) -> None:
     """the same draw makes the same change again, and no random number is drawn for it"""
     one, low = subject.build(), noise((4, 3, 12, 10)).float()
-    given = drawn(one, 4)
+    given = draw_batch(one, 4)
     before = torch.random.get_rng_state()
     found = one.apply(low.clone(), given)
     require(torch.equal(before, torch.random.get_rng_state()), "apply draws from the global random generator")
-    same(one.apply(low.clone(), given), found, "another change when asked again", 0.0)
+    require_close(one.apply(low.clone(), given), found, "another change when asked again", 0.0)
 
 
 @rule()
 def inputs_unchanged(subject: Subject) -> None:
     """the images and draws that it is given stay as they are"""
     one, low = subject.build(), noise((4, 3, 12, 10)).float()
-    given = drawn(one, 4)
+    given = draw_batch(one, 4)
     before = low.clone(), given.clone()
     one.apply(low, given)
     require(torch.equal(low, before[0]) and torch.equal(given, before[1]), "apply writes to its inputs")
@@ -86,7 +88,7 @@ def inputs_unchanged(subject: Subject) -> None:
 def any_device(subject: Subject) -> None:
     """apply computes where the images are"""
     one = subject.build()
-    found = one.apply(noise((4, 3, 12, 10)).float().to("meta"), drawn(one, 4).to("meta"))
+    found = one.apply(noise((4, 3, 12, 10)).float().to("meta"), draw_batch(one, 4).to("meta"))
     require(found.device.type == "meta", f"images on another device come back on {found.device}")
 
 

@@ -10,29 +10,35 @@ import torch
 from torch import Tensor
 
 from zerokd.testing.check import CheckError, Subject, require, rule
-from zerokd.testing.inputs import noise, placed, side
-from zerokd.testing.measures import same, value
+from zerokd.testing.inputs import input_side, noise, scale_to_port_range
+from zerokd.testing.measures import compute_values, require_close
 from zerokd.testing.scenes import CORRUPTIONS, SCENES, STRENGTHS
 
 
-def scene(measure: Any, word: str | float) -> dict[str, Tensor]:
+def make_scene(measure: Any, scene_name: str | float) -> dict[str, Tensor]:
     """A scene in all ports, float64, in [0, 1] where it is a word."""
-    if isinstance(word, str) and word not in SCENES:
-        raise CheckError(f"best_on says {word!r}, which is no scene: {', '.join(SCENES)}, or a number")
+    if isinstance(scene_name, str) and scene_name not in SCENES:
+        raise CheckError(f"best_on says {scene_name!r}, which is no scene: {', '.join(SCENES)}, or a number")
     pictures = {}
     for name, port in measure.ports.items():
-        picture = noise((4, port.channels or 3, side(measure), side(measure)))
-        pictures[name] = torch.full_like(picture, word) if not isinstance(word, str) else SCENES[word](picture)
+        picture = noise((4, port.channels or 3, input_side(measure), input_side(measure)))
+        pictures[name] = (
+            torch.full_like(picture, scene_name) if not isinstance(scene_name, str) else SCENES[scene_name](picture)
+        )
     return pictures
 
 
-def shown(measure: Any, pictures: Mapping[str, Tensor], word: str | float) -> Tensor:
+def compute_scene_values(measure: Any, images: Mapping[str, Tensor], scene_name: str | float) -> Tensor:
     """The value on pictures in [0, 1], or on a flat level as it is."""
-    moved = pictures if not isinstance(word, str) else {n: placed(p, measure.ports[n]) for n, p in pictures.items()}
-    return value(measure, moved)
+    moved = (
+        images
+        if not isinstance(scene_name, str)
+        else {n: scale_to_port_range(p, measure.ports[n]) for n, p in images.items()}
+    )
+    return compute_values(measure, moved)
 
 
-def best(measure: Any) -> float:
+def best_possible_value(measure: Any) -> float:
     """The best value that the bounds allow."""
     return float(measure.bounds[1] if getattr(measure, "better", "lower") == "higher" else measure.bounds[0])
 
@@ -42,8 +48,10 @@ def best_value(subject: Subject) -> None:
     """the best of the bounds is reached on the scenes of best_on"""
     measure = subject.build().double()
     for word in measure.best_on:
-        found = shown(measure, scene(measure, word), word)
-        same(found, torch.full_like(found, best(measure)), f"not the best value on {word!r}", 1e-6)
+        found = compute_scene_values(measure, make_scene(measure, word), word)
+        require_close(
+            found, torch.full_like(found, best_possible_value(measure)), f"not the best value on {word!r}", 1e-6
+        )
 
 
 @rule(lambda subject: bool(subject.component.worsens_with))
@@ -58,9 +66,9 @@ def worsening(subject: Subject) -> None:
         require(word in CORRUPTIONS, f"worsens_with says {word!r}, which is none of: {', '.join(CORRUPTIONS)}")
         levels = []
         for strength in STRENGTHS:
-            pictures = scene(measure, start)
+            pictures = make_scene(measure, start)
             pictures |= {name: CORRUPTIONS[word](pictures[name], strength) for name in changed}
-            levels.append(float(sign * shown(measure, pictures, start).mean()))
+            levels.append(float(sign * compute_scene_values(measure, pictures, start).mean()))
         rising = all(one <= other for one, other in pairwise(levels)) and levels[0] < levels[-1]
         told = ", ".join(f"{sign * level:.4g}" for level in levels)
         require(rising, f"growing {word} of the scene {start!r} gives {told}")

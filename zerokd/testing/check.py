@@ -7,17 +7,17 @@ from typing import Any
 
 from attrs import frozen
 
-from zerokd.plugin.catalogue import Entry
-from zerokd.plugin.isolation import told
+from zerokd.plugin.catalogue import CatalogueEntry
+from zerokd.plugin.isolation import error_message
 
 
 class CheckError(AssertionError):
     """A component breaks a rule; the message says what was got and what is promised."""
 
 
-def require(holds: Any, message: str) -> None:
+def require(condition: Any, message: str) -> None:
     """Raise what a check found."""
-    if not holds:
+    if not condition:
         raise CheckError(message)
 
 
@@ -25,7 +25,7 @@ def require(holds: Any, message: str) -> None:
 class Subject:
     """A component with a config to try it with."""
 
-    entry: Entry
+    entry: CatalogueEntry
     component: type[Any]
     options: Mapping[str, Any]
 
@@ -44,7 +44,7 @@ class Rule:
 
     name: str
     about: str
-    prove: Callable[[Subject], None]
+    verify: Callable[[Subject], None]
     applies: Callable[[Subject], bool]
 
 
@@ -73,7 +73,7 @@ class Check:
         return self.rule.name
 
     @property
-    def known(self) -> str:
+    def known_failure(self) -> str:
         declared: Mapping[str, str] = getattr(self.subject.component, "known_failures", {})
         return declared.get(self.name, "")
 
@@ -82,19 +82,21 @@ class Check:
 
     def __call__(self) -> None:
         try:
-            self.rule.prove(self.subject)
+            self.rule.verify(self.subject)
         except Exception as fault:
-            if self.known:
+            if self.known_failure:
                 return
-            raise CheckError(f"{self.subject} breaks {self.name} ({self.rule.about}): {_told(fault)}") from fault
-        if self.known:
-            text = f"{self.name} is declared as a known failure of {self.subject} ({self.known}), but it passes"
+            raise CheckError(
+                f"{self.subject} breaks {self.name} ({self.rule.about}): {_describe_check_error(fault)}"
+            ) from fault
+        if self.known_failure:
+            text = f"{self.name} is declared as a known failure of {self.subject} ({self.known_failure}), but it passes"
             raise CheckError(f"{text}: take it out of known_failures")
 
-    def reason(self, fault: CheckError) -> str:
+    def failure_reason(self, fault: CheckError) -> str:
         """What a failure found, without saying again whose and which check it is."""
-        return _told(fault.__cause__) if fault.__cause__ else str(fault)
+        return _describe_check_error(fault.__cause__) if fault.__cause__ else str(fault)
 
 
-def _told(fault: BaseException) -> str:
-    return str(fault) if isinstance(fault, CheckError) else f"{type(fault).__name__}: {told(fault)}"
+def _describe_check_error(fault: BaseException) -> str:
+    return str(fault) if isinstance(fault, CheckError) else f"{type(fault).__name__}: {error_message(fault)}"

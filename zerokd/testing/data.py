@@ -15,28 +15,28 @@ from PIL import Image
 
 from zerokd.testing.check import CheckError, Subject, require, rule
 
-SIZE = 32
-PHOTOS = 5
+IMAGE_SIZE = 32
+PHOTO_COUNT = 5
 
 
 @contextmanager
-def photos(subject: Subject) -> Iterator[Subject]:
+def with_photo_folder(subject: Subject) -> Iterator[Subject]:
     """The subject; one that requires a ``path`` gets that of a folder with some photos."""
     path = subject.component.Config.model_fields.get("path")
     if path is None or not path.is_required():
         yield subject
         return
     with TemporaryDirectory() as folder:
-        for number in range(PHOTOS):
+        for number in range(PHOTO_COUNT):
             picture = np.random.default_rng(number).integers(0, 99, (50, 40, 3), np.uint8)
             Image.fromarray(picture).save(Path(folder) / f"{number}.png")
         yield evolve(subject, options={**subject.options, "path": folder})
 
 
 @contextmanager
-def opened(subject: Subject, size: int = SIZE) -> Iterator[Any]:
+def open_data(subject: Subject, size: int = IMAGE_SIZE) -> Iterator[Any]:
     """A source of images of that size."""
-    with photos(subject) as ready:
+    with with_photo_folder(subject) as ready:
         yield evolve(ready, options={**ready.options, "size": size}).build()
 
 
@@ -44,7 +44,7 @@ def opened(subject: Subject, size: int = SIZE) -> Iterator[Any]:
 def images(subject: Subject) -> None:
     """every image is uint8 RGB, (3, size, size), for any size"""
     for size in (16, 33):
-        with opened(subject, size) as data:
+        with open_data(subject, size) as data:
             require(len(data) > 0, "there is no image")
             for index in (0, len(data) - 1):
                 image = data[index]
@@ -55,7 +55,7 @@ def images(subject: Subject) -> None:
 @rule()
 def names(subject: Subject) -> None:
     """every image has a name of its own, the same every time, that leads nowhere else"""
-    with opened(subject) as data:
+    with open_data(subject) as data:
         found = [data.name(index) for index in range(len(data))]
         again = [data.name(index) for index in range(len(data))]
     require(all(isinstance(name, str) and name for name in found), "a name is empty or no text")
@@ -68,7 +68,7 @@ def names(subject: Subject) -> None:
 def deterministic(subject: Subject) -> None:
     """an image is the same again, in another order, of another instance, and no global random number is drawn"""
     before = torch.random.get_rng_state()
-    with photos(subject) as ready, opened(ready) as data, opened(ready) as other:
+    with with_photo_folder(subject) as ready, open_data(ready) as data, open_data(ready) as other:
         chosen = sorted({0, len(data) // 2, len(data) - 1})
         first = [data[index].clone() for index in chosen]
         for told, source in (("again", data), ("of a second instance", other)):
@@ -80,7 +80,7 @@ def deterministic(subject: Subject) -> None:
 @rule()
 def ends(subject: Subject) -> None:
     """an index past the end raises IndexError, so that a loop over the images ends"""
-    with opened(subject) as data:
+    with open_data(subject) as data:
         try:
             data[len(data)]
         except IndexError:
@@ -93,7 +93,7 @@ def ends(subject: Subject) -> None:
 @rule()
 def references(subject: Subject) -> None:
     """a well-lit version is of the image's type and shape, or None"""
-    with opened(subject) as data:
+    with open_data(subject) as data:
         found = data.reference(0)
         fits = found is None or (found.dtype == torch.uint8 and found.shape == data[0].shape)
         require(fits, f"reference 0 is {getattr(found, 'dtype', type(found))} {getattr(found, 'shape', '')}")

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from torch import nn
 
 from zerokd.testing.check import CheckError, Subject, require, rule
-from zerokd.testing.data import photos
+from zerokd.testing.data import with_photo_folder
 
-PARTS: Mapping[str, tuple[str, ...]] = {  # of the docstring, in this order, by kind
+DOCSTRING_SECTIONS: Mapping[str, tuple[str, ...]] = {  # of the docstring, in this order, by kind
     "losses": ("Formula:", "Returns:", "Scale:", "Source:", "Pitfalls:", "Example:"),
     "metrics": ("Formula:", "Returns:", "Source:", "Pitfalls:", "Example:"),
     "adapters": ("Source:", "Example:"),
@@ -24,23 +24,23 @@ PARTS: Mapping[str, tuple[str, ...]] = {  # of the docstring, in this order, by 
     "models": ("Source:",),
     "stages": ("Source:",),
 }
-LONGEST = 80  # characters of a summary
-FEWEST = 10  # characters that describe something
-SURE_TO_BE_UNKNOWN = "no_such_key_at_all"
+MAX_SUMMARY_LENGTH = 80  # characters of a summary
+MIN_DESCRIPTION_LENGTH = 10  # characters that describe something
+UNKNOWN_KEY = "no_such_key_at_all"
 
 
 @rule()
 def summary(subject: Subject) -> None:
     """the record's summary is one short line"""
     text = subject.entry.spec.summary
-    short = 0 < len(text) <= LONGEST and "\n" not in text and not text.endswith(".")
-    require(short, f"{text!r} is not one line of at most {LONGEST} characters without a full stop")
+    short = 0 < len(text) <= MAX_SUMMARY_LENGTH and "\n" not in text and not text.endswith(".")
+    require(short, f"{text!r} is not one line of at most {MAX_SUMMARY_LENGTH} characters without a full stop")
 
 
 @rule()
 def docstring(subject: Subject) -> None:
     """the docstring has every part that a page about it needs"""
-    text, parts = inspect.cleandoc(subject.component.__doc__ or ""), PARTS.get(subject.entry.spec.kind, ())
+    text, parts = inspect.cleandoc(subject.component.__doc__ or ""), DOCSTRING_SECTIONS.get(subject.entry.spec.kind, ())
     own = "__doc__" in vars(subject.component) and text
     require(own, f"{subject.component.__name__} has no docstring of its own")
     places = [text.find(part) for part in parts]
@@ -53,7 +53,9 @@ def docstring(subject: Subject) -> None:
 
 
 @rule(
-    lambda subject: "Example:" in PARTS.get(subject.entry.spec.kind, ()) or ">>>" in (subject.component.__doc__ or "")
+    lambda subject: (
+        "Example:" in DOCSTRING_SECTIONS.get(subject.entry.spec.kind, ()) or ">>>" in (subject.component.__doc__ or "")
+    )
 )
 def example(subject: Subject) -> None:
     """the docstring's example runs and gives what it shows"""
@@ -71,7 +73,7 @@ def example(subject: Subject) -> None:
 def config_described(subject: Subject) -> None:
     """every key of the config says what it is"""
     fields = subject.component.Config.model_fields
-    silent = [name for name, field in fields.items() if len(field.description or "") < FEWEST]
+    silent = [name for name, field in fields.items() if len(field.description or "") < MIN_DESCRIPTION_LENGTH]
     require(not silent, f"without a description: {', '.join(silent)}")
 
 
@@ -79,10 +81,10 @@ def config_described(subject: Subject) -> None:
 def config_strict(subject: Subject) -> None:
     """the config refuses keys that it does not know"""
     try:
-        subject.component.Config(**subject.options, **{SURE_TO_BE_UNKNOWN: 1})
+        subject.component.Config(**subject.options, **{UNKNOWN_KEY: 1})
     except ValidationError:
         return
-    raise CheckError(f"the key {SURE_TO_BE_UNKNOWN!r} was accepted: derive Config from zerokd.Config")
+    raise CheckError(f"the key {UNKNOWN_KEY!r} was accepted: derive Config from zerokd.Config")
 
 
 @rule()
@@ -101,7 +103,7 @@ def config_round_trip(subject: Subject) -> None:
 def construction(subject: Subject) -> None:
     """two instances are equal, and making one leaves torch's random generator, default type and threads alone"""
     before = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
-    with photos(subject) as ready:
+    with with_photo_folder(subject) as ready:
         first, options = ready.build(), ready.options
     after = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
     models = subject.entry.spec.kind in ("models", "adapters")  # their first weights are drawn, from the run's seed
@@ -119,7 +121,7 @@ def ports_declared(subject: Subject) -> None:
     """forward takes exactly the declared ports, by keyword, and each is described"""
     ports: Mapping[str, Any] = subject.component.ports
     require(ports, "no port is declared")
-    silent = [name for name, port in ports.items() if len(port.about) < FEWEST]
+    silent = [name for name, port in ports.items() if len(port.about) < MIN_DESCRIPTION_LENGTH]
     require(not silent, f"ports without a description: {', '.join(silent)}")
     taken = [one for name, one in inspect.signature(subject.component.forward).parameters.items() if name != "self"]
     names = [one.name for one in taken]

@@ -11,27 +11,27 @@ from typing import Any
 import torch
 
 from zerokd.models.nano_dce import NanoDce
-from zerokd.student.export import compare
-from zerokd.student.load import Trained
+from zerokd.student.export import compare_with_pytorch
+from zerokd.student.load import TrainedModel
 from zerokd.testing.check import Subject, require, rule
 
-FACTS: dict[str, Any] = {"recipe": "paper", "seed": 0, "architecture": {"use": "zerokd:nano_dce", "config": {}}}
-LOUDER = 8.0  # the student's map, made strong enough that a lost layer shows
+STUDENT_FACTS: dict[str, Any] = {"recipe": "paper", "seed": 0, "architecture": {"use": "zerokd:nano_dce", "config": {}}}
+CURVE_MAP_GAIN = 8.0  # the student's map, made strong enough that a lost layer shows
 
 
-def student() -> NanoDce:
+def make_student() -> NanoDce:
     """A student whose curve map is far from 0."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = NanoDce().eval()
     with torch.no_grad():
-        model.e_conv3.point_conv.weight.mul_(LOUDER)
+        model.e_conv3.point_conv.weight.mul_(CURVE_MAP_GAIN)
     return model
 
 
-def written(exporter: Any, folder: str, model: NanoDce) -> Path:
+def write_student(exporter: Any, folder: str, model: NanoDce) -> Path:
     path = Path(folder) / f"student{exporter.suffix}"
-    exporter.write(model, path, dict(FACTS))
+    exporter.write(model, path, dict(STUDENT_FACTS))
     return path
 
 
@@ -45,11 +45,11 @@ def suffix(subject: Subject) -> None:
 @rule()
 def same_pixels(subject: Subject) -> None:
     """what it writes gives the model's pixels within its tolerance, for any number of images of any size"""
-    exporter, model = subject.build(), student()
+    exporter, model = subject.build(), make_student()
     require(0 <= exporter.tolerance < 1, f"tolerance is {exporter.tolerance}, not in [0, 1)")
     with TemporaryDirectory() as folder:
-        enhance = exporter.run(written(exporter, folder, model))
-        compare(Trained(model, "", {}), enhance, exporter.tolerance)
+        enhance = exporter.run(write_student(exporter, folder, model))
+        compare_with_pytorch(TrainedModel(model, "", {}), enhance, exporter.tolerance)
 
 
 @rule()
@@ -60,7 +60,7 @@ def one_file(subject: Subject) -> None:
         before = os.getcwd()
         os.chdir(here)
         try:
-            path = written(exporter, folder, student())
+            path = write_student(exporter, folder, make_student())
         finally:
             os.chdir(before)
         found = sorted({*os.listdir(folder), *os.listdir(here)})
@@ -71,17 +71,17 @@ def one_file(subject: Subject) -> None:
 def same_bytes(subject: Subject) -> None:
     """the same model gives the same bytes"""
     with TemporaryDirectory() as one, TemporaryDirectory() as other:
-        files = [written(subject.build(), folder, student()) for folder in (one, other)]
+        files = [write_student(subject.build(), folder, make_student()) for folder in (one, other)]
         require(files[0].read_bytes() == files[1].read_bytes(), "two files of the same model differ")
 
 
 @rule()
 def leaves_the_model(subject: Subject) -> None:
     """it changes nothing in the model, and draws no global random number"""
-    model, exporter = student(), subject.build()
+    model, exporter = make_student(), subject.build()
     before, drawn = {name: one.clone() for name, one in model.state_dict().items()}, torch.random.get_rng_state()
     with TemporaryDirectory() as folder:
-        written(exporter, folder, model)
+        write_student(exporter, folder, model)
     after = model.state_dict()
     kept = all(torch.equal(one, after[name]) and one.dtype == after[name].dtype for name, one in before.items())
     require(kept and not model.training, "the model is not what it was")

@@ -7,10 +7,10 @@ from types import ModuleType
 from typing import Any
 
 from zerokd.errors import Problem, RecipeError, did_you_mean
-from zerokd.plugin.blame import blame
-from zerokd.plugin.catalogue import Catalogue, Entry, Provider
-from zerokd.plugin.host import discover
-from zerokd.plugin.keys import keys_of
+from zerokd.plugin.blame import attribute_errors
+from zerokd.plugin.catalogue import Catalogue, CatalogueEntry, Provider
+from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.keys import list_config_keys
 from zerokd.plugin.loading import load_component
 from zerokd.plugin.specs import KINDS, Spec
 from zerokd.testing import (
@@ -31,7 +31,7 @@ from zerokd.testing import (
 )
 from zerokd.testing.check import Check, Rule, Subject
 
-RULES: Mapping[str, tuple[Rule, ...]] = {
+RULES_BY_KIND: Mapping[str, tuple[Rule, ...]] = {
     "losses": (*measures.RULES, *best.RULES, *losses.RULES),
     "metrics": (*measures.RULES, *best.RULES, *metrics.RULES),
     "adapters": adapters.RULES,
@@ -45,15 +45,15 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "exporters": exporters.RULES,
 }
 
-Plugin = ModuleType | Spec | Entry | str
+PluginReference = ModuleType | Spec | CatalogueEntry | str
 
 
-def rules_of(kind: str) -> tuple[Rule, ...]:
+def rules_for_kind(kind: str) -> tuple[Rule, ...]:
     """Every rule that a component of a kind may have to keep."""
-    return (*every.RULES, *RULES[kind])
+    return (*every.RULES, *RULES_BY_KIND[kind])
 
 
-def checks_of(plugin: Plugin, catalogue: Catalogue | None = None) -> list[Check]:
+def collect_checks(plugin: PluginReference, catalogue: Catalogue | None = None) -> list[Check]:
     """The checks of a plugin's module, of one record, or of an installed distribution or component by its name.
 
     Raises:
@@ -61,33 +61,33 @@ def checks_of(plugin: Plugin, catalogue: Catalogue | None = None) -> list[Check]
     """
     return [
         Check(one, subject)
-        for entry in entries_of(plugin, catalogue)
-        for subject in subjects_of(entry)
-        for one in rules_of(entry.spec.kind)
+        for entry in find_entries(plugin, catalogue)
+        for subject in make_subjects(entry)
+        for one in rules_for_kind(entry.spec.kind)
         if one.applies(subject)
     ]
 
 
-def entries_of(plugin: Plugin, catalogue: Catalogue | None = None) -> list[Entry]:
+def find_entries(plugin: PluginReference, catalogue: Catalogue | None = None) -> list[CatalogueEntry]:
     """The components that ``plugin`` stands for.
 
     Raises:
         RecipeError: nothing has that name, or the plugin of that name is broken.
     """
-    if isinstance(plugin, Entry):
+    if isinstance(plugin, CatalogueEntry):
         return [plugin]
     if isinstance(plugin, Spec):
-        return [Entry(plugin, Provider("this plugin"))]
+        return [CatalogueEntry(plugin, Provider("this plugin"))]
     if isinstance(plugin, ModuleType):
-        return [Entry(record, Provider(plugin.__name__)) for record in _records(plugin)]
-    known = catalogue or discover()
-    ills = [ill for ill in known.broken if ill.provider.name == plugin]
+        return [CatalogueEntry(record, Provider(plugin.__name__)) for record in _module_records(plugin)]
+    known = catalogue or discover_plugins()
+    ills = [ill for ill in known.broken_plugins if ill.provider.name == plugin]
     if ills:
         raise RecipeError(
             *(Problem(f"plugin {ill.provider} is broken: {ill.reason}", code="plugin-broken") for ill in ills)
         )
     own = [entry for entry in known.entries if entry.provider.name == plugin]
-    found = own or [entry for entry in known.entries if entry.is_called(plugin)]
+    found = own or [entry for entry in known.entries if entry.matches_name(plugin)]
     if not found:
         names = {name for entry in known.entries for name in (entry.spec.name, entry.provider.name)}
         hints = did_you_mean(plugin, names, "`zerokd plugins` and `zerokd list` show all")
@@ -97,7 +97,7 @@ def entries_of(plugin: Plugin, catalogue: Catalogue | None = None) -> list[Entry
     return [entry for entry in found if entry.provider.builtin] or found  # a bare name is the built-in's own
 
 
-def _records(module: ModuleType) -> Iterable[Spec]:
+def _module_records(module: ModuleType) -> Iterable[Spec]:
     found = [record for kind in KINDS for record in getattr(module, f"zerokd_{kind}", tuple)()]
     if not found:
         raise RecipeError(
@@ -109,16 +109,16 @@ def _records(module: ModuleType) -> Iterable[Spec]:
     return found
 
 
-def subjects_of(entry: Entry) -> list[Subject]:
+def make_subjects(entry: CatalogueEntry) -> list[Subject]:
     """A component with each of its ``examples``; one that declares none, with what its config requires."""
     component: Any = load_component(entry)
-    with blame(f"the config of {entry.qualified}"):
-        required = {key.key: key.example for key in keys_of(component.Config) if key.required}
+    with attribute_errors(f"the config of {entry.qualified_name}"):
+        required = {key.key: key.example for key in list_config_keys(component.Config) if key.required}
     return [Subject(entry, component, dict(one)) for one in component.examples or (required,)]
 
 
-def unknown_failures(entry: Entry) -> list[str]:
+def find_undefined_known_failures(entry: CatalogueEntry) -> list[str]:
     """Names in ``known_failures`` that no check has: a misspelt one would excuse nothing."""
     component: Any = load_component(entry)
-    names = {one.name for one in rules_of(entry.spec.kind)}
+    names = {one.name for one in rules_for_kind(entry.spec.kind)}
     return [name for name in component.known_failures if name not in names]

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from zerokd.testing.check import CheckError, Subject, require, rule
-from zerokd.testing.inputs import asking, gradients, tensors
-from zerokd.testing.measures import brief, extremes, same, value
+from zerokd.testing.inputs import as_leaf_tensors, make_port_tensors, values_and_gradients
+from zerokd.testing.measures import compute_values, extreme_inputs, format_tensor, require_close
 
 
 @rule()
@@ -20,9 +20,9 @@ def asks_for_gradient(subject: Subject) -> None:
 def gradient_reaches(subject: Subject) -> None:
     """gradient reaches every port that asks for it, from every image, and no other port"""
     measure = subject.build()
-    ports = asking(measure, tensors(measure), every=True)
-    value(measure, ports)
-    _, found = gradients(measure, ports)
+    ports = as_leaf_tensors(measure, make_port_tensors(measure), require_all=True)
+    compute_values(measure, ports)
+    _, found = values_and_gradients(measure, ports)
     for name, port in measure.ports.items():
         gradient = found[name]
         if not port.grad:
@@ -39,8 +39,8 @@ def gradient_reaches(subject: Subject) -> None:
 def finite_gradients(subject: Subject) -> None:
     """the gradient is finite on black, white, grey and other extreme images"""
     measure = subject.build()
-    for scene, ports in extremes(measure):
-        _, found = gradients(measure, asking(measure, ports))
+    for scene, ports in extreme_inputs(measure):
+        _, found = values_and_gradients(measure, as_leaf_tensors(measure, ports))
         for name, gradient in found.items():
             bad = gradient is not None and not torch.isfinite(gradient).all()
             require(not bad, f"the gradient at port {name!r} is not finite on {scene}")
@@ -50,7 +50,7 @@ def finite_gradients(subject: Subject) -> None:
 def gradient_is_slope(subject: Subject) -> None:
     """the gradient is the slope of the value, in float64 (torch.autograd.gradcheck)"""
     measure = subject.build().double()
-    ports = asking(measure, tensors(measure, 1, dtype=torch.float64))
+    ports = as_leaf_tensors(measure, make_port_tensors(measure, 1, dtype=torch.float64))
     leaves = [name for name, one in ports.items() if one.requires_grad]
 
     def at(*given: Tensor) -> Tensor:
@@ -67,13 +67,13 @@ def gradient_is_slope(subject: Subject) -> None:
 def deterministic(subject: Subject) -> None:
     """the same inputs give the same value and gradient, again and in a new instance, and no random number is drawn"""
     first, second = subject.build(), subject.build()
-    ports = tensors(first)
+    ports = make_port_tensors(first)
     before = torch.random.get_rng_state()
-    once = gradients(first, asking(first, ports))
+    once = values_and_gradients(first, as_leaf_tensors(first, ports))
     require(torch.equal(before, torch.random.get_rng_state()), "it draws from the global random generator")
     for told, measure in (("asked again", first), ("of a new instance", second)):
-        again = gradients(measure, asking(measure, ports))
-        same(again[0], once[0], f"another value {told}", 0.0)
+        again = values_and_gradients(measure, as_leaf_tensors(measure, ports))
+        require_close(again[0], once[0], f"another value {told}", 0.0)
         for name, gradient in once[1].items():
             other = again[1][name]
             equal = gradient is None or (other is not None and torch.equal(other, gradient))
@@ -84,12 +84,12 @@ def deterministic(subject: Subject) -> None:
 def compiles(subject: Subject) -> None:
     """torch.compile takes it whole (fullgraph) and gives the same value and gradient"""
     measure = subject.build()
-    ports = tensors(measure)
-    plain = gradients(measure, asking(measure, ports))
+    ports = make_port_tensors(measure)
+    plain = values_and_gradients(measure, as_leaf_tensors(measure, ports))
     torch.compiler.reset()
     try:
         compiled = torch.compile(measure, fullgraph=True, backend="aot_eager", dynamic=False)
-        leaves = asking(measure, ports)
+        leaves = as_leaf_tensors(measure, ports)
         found = compiled(**leaves)
         found.sum().backward()
     except Exception as fault:
@@ -97,35 +97,40 @@ def compiles(subject: Subject) -> None:
         raise CheckError(f"{type(fault).__name__}: {lines[0][:200] if lines else ''}") from fault
     finally:
         torch.compiler.reset()
-    same(found, plain[0], "another value when compiled", 1e-4)
+    require_close(found, plain[0], "another value when compiled", 1e-4)
     for name, gradient in plain[1].items():
         other = leaves[name].grad
         if gradient is not None and other is not None:
             close = torch.allclose(other, gradient, rtol=1e-3, atol=1e-6)
-            require(close, f"another gradient at port {name!r} when compiled: {brief(other)}, not {brief(gradient)}")
+            require(
+                close,
+                f"another gradient at port {name!r} when compiled: {format_tensor(other)}, not {format_tensor(gradient)}",
+            )
 
 
 @rule(applies=lambda subject: subject.component.prepare is not None)
 def prepared_alike(subject: Subject) -> None:
     """what it prepares of its other ports gives compare() the value and gradient of forward, for each image alone"""
     measure = subject.build()
-    ports = tensors(measure)
-    leaves, again = asking(measure, ports), asking(measure, ports)
+    ports = make_port_tensors(measure)
+    leaves, again = as_leaf_tensors(measure, ports), as_leaf_tensors(measure, ports)
     fixed = {name: one for name, one in ports.items() if not measure.ports[name].grad}
     whole = measure.prepare(**fixed)
     alone = [measure.prepare(**{name: one[row : row + 1] for name, one in fixed.items()}) for row in range(3)]
     for index, one in enumerate(whole):
         require(len(one) == 3, f"prepared tensor {index} has a first axis of {len(one)} for 3 images")
-        same(torch.cat([each[index] for each in alone]), one, f"prepared tensor {index}, one by one and together", 1e-5)
-    value, found = gradients(measure, leaves)
+        require_close(
+            torch.cat([each[index] for each in alone]), one, f"prepared tensor {index}, one by one and together", 1e-5
+        )
+    value, found = values_and_gradients(measure, leaves)
     moving = {name: one for name, one in again.items() if measure.ports[name].grad}
     compared = measure.compare(*whole, **moving)
-    same(compared, value, "another value from what is prepared", 0.0)
+    require_close(compared, value, "another value from what is prepared", 0.0)
     slopes = torch.autograd.grad(compared.sum(), list(moving.values()))
     for name, slope in zip(moving, slopes, strict=True):
         gradient = found[name]
         assert gradient is not None
-        same(slope, gradient, f"another gradient at port {name!r} from what is prepared", 0.0)
+        require_close(slope, gradient, f"another gradient at port {name!r} from what is prepared", 0.0)
 
 
 RULES = (

@@ -7,20 +7,20 @@ from torch import Tensor
 
 from zerokd.testing.check import CheckError, Subject, require, rule
 from zerokd.testing.inputs import noise
-from zerokd.testing.measures import brief, same
+from zerokd.testing.measures import format_tensor, require_close
 from zerokd.testing.modules import RULES as ALIKE
-from zerokd.testing.modules import seeded, trial
-from zerokd.testing.scenes import EXTREMES
+from zerokd.testing.modules import build_seeded, make_module_case
+from zerokd.testing.scenes import EXTREME_IMAGES
 
-SIZES = ((1, 1), (1, 7), (5, 3), (16, 16), (17, 31))
-SLACK = 1e-5
+IMAGE_SIZES = ((1, 1), (1, 7), (5, 3), (16, 16), (17, 31))
+RANGE_TOLERANCE = 1e-5
 
 
 @rule()
 def outputs_declared(subject: Subject) -> None:
     """forward returns exactly what outputs() declares, the enhanced image among it"""
-    one = trial(subject)
-    found, declared = set(one.outputs()), set(one.module.outputs())  # type: ignore[operator]
+    one = make_module_case(subject)
+    found, declared = set(one.run()), set(one.module.outputs())  # type: ignore[operator]
     require(found == declared, f"forward returns {sorted(found)}, outputs() declares {sorted(declared)}")
     require("enhanced" in found, "there is no output called enhanced")
 
@@ -28,15 +28,15 @@ def outputs_declared(subject: Subject) -> None:
 @rule()
 def output_ranges(subject: Subject) -> None:
     """every output lies in its declared range, on black, white and other extreme images too"""
-    model = seeded(subject).eval()
+    model = build_seeded(subject).eval()
     declared = model.outputs()
     require(declared.get("enhanced") and declared["enhanced"].range == (0.0, 1.0), "enhanced is to lie in (0.0, 1.0)")
-    for name, make in {"noise": lambda image: image, **EXTREMES}.items():
+    for name, make in {"noise": lambda image: image, **EXTREME_IMAGES}.items():
         for output, tensor in model(make(noise((2, 3, 12, 10))).float()).items():
-            require(torch.isfinite(tensor).all(), f"{output} is {brief(tensor)} on {name}")
+            require(torch.isfinite(tensor).all(), f"{output} is {format_tensor(tensor)} on {name}")
             least, most = declared[output].range or (-torch.inf, torch.inf)
             low, high = float(tensor.detach().min()), float(tensor.detach().max())
-            inside = least - SLACK <= low and high <= most + SLACK
+            inside = least - RANGE_TOLERANCE <= low and high <= most + RANGE_TOLERANCE
             require(
                 inside, f"{output} goes from {low:.4g} to {high:.4g} on {name}, declared is {declared[output].range}"
             )
@@ -45,8 +45,8 @@ def output_ranges(subject: Subject) -> None:
 @rule()
 def any_size(subject: Subject) -> None:
     """images of any size give an enhanced image of that size: one pixel, odd and oblong ones too"""
-    model = seeded(subject).eval()
-    for height, width in SIZES:
+    model = build_seeded(subject).eval()
+    for height, width in IMAGE_SIZES:
         try:
             shape = tuple(model(noise((2, 3, height, width)).float())["enhanced"].shape)
         except Exception as fault:
@@ -58,19 +58,21 @@ def any_size(subject: Subject) -> None:
 def image_alone(subject: Subject) -> None:
     """an image's outputs do not depend on the others of its batch, in training and in evaluation"""
     for training in (True, False):
-        model = seeded(subject).double().train(training)
+        model = build_seeded(subject).double().train(training)
         low = noise((3, 3, 12, 10))
         together = {name: tensor.detach() for name, tensor in model(low).items()}
         for name, tensor in together.items():
             one_by_one = torch.cat([model(low[i : i + 1])[name] for i in range(3)])
-            same(one_by_one, tensor, f"{name} of images one by one and together ({'train' if training else 'eval'})")
+            require_close(
+                one_by_one, tensor, f"{name} of images one by one and together ({'train' if training else 'eval'})"
+            )
 
 
 @rule()
 def gradient_reaches(subject: Subject) -> None:
     """every parameter gets a gradient that is finite, on extreme images too, and not 0 on noise"""
-    model = seeded(subject).train()
-    for scene, make in {"noise": lambda image: image, **EXTREMES}.items():
+    model = build_seeded(subject).train()
+    for scene, make in {"noise": lambda image: image, **EXTREME_IMAGES}.items():
         model.zero_grad()
         outputs = model(make(noise((4, 3, 12, 10))).float())
         torch.stack(
@@ -86,7 +88,7 @@ def gradient_reaches(subject: Subject) -> None:
 @rule()
 def gradient_is_slope(subject: Subject) -> None:
     """the gradient is the slope of the enhanced image, in float64 (torch.autograd.gradcheck)"""
-    model = seeded(subject).double()
+    model = build_seeded(subject).double()
     parameters = [one for one in model.parameters() if one.requires_grad]
     low = 0.2 + 0.6 * noise((1, 3, 5, 4))
 
@@ -103,7 +105,7 @@ def gradient_is_slope(subject: Subject) -> None:
 @rule()
 def gated_exist(subject: Subject) -> None:
     """`gated` names layers that there are"""
-    names = dict(seeded(subject).named_modules())
+    names = dict(build_seeded(subject).named_modules())
     unknown = [name for name in subject.component.gated if name not in names]
     require(not unknown, f"gated names {', '.join(unknown)}; there are {', '.join(filter(None, names))}")
 
@@ -111,10 +113,10 @@ def gated_exist(subject: Subject) -> None:
 @rule()
 def channels_last(subject: Subject) -> None:
     """the memory layout of its inputs changes nothing"""
-    model, low = seeded(subject).eval(), noise((2, 3, 12, 10)).float()
+    model, low = build_seeded(subject).eval(), noise((2, 3, 12, 10)).float()
     other = model.to(memory_format=torch.channels_last)(low.to(memory_format=torch.channels_last))
-    for name, tensor in seeded(subject).eval()(low).items():
-        same(other[name], tensor, f"another {name} with channels last", 1e-4)
+    for name, tensor in build_seeded(subject).eval()(low).items():
+        require_close(other[name], tensor, f"another {name} with channels last", 1e-4)
 
 
 RULES = (

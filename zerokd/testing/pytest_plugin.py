@@ -10,7 +10,7 @@ import pytest
 
 from zerokd.errors import ZerokdError
 from zerokd.testing.check import Check, CheckError
-from zerokd.testing.kit import checks_of
+from zerokd.testing.kit import collect_checks
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,32 +21,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection(session: pytest.Session) -> None:
     """Names that mean nothing are a mistake of usage."""
     try:
-        session.config.stash[CHECKS] = [one for name in session.config.option.conformance for one in checks_of(name)]
+        session.config.stash[CHECKS_KEY] = [
+            one for name in session.config.option.conformance for one in collect_checks(name)
+        ]
     except ZerokdError as fault:
         raise pytest.UsageError(str(fault)) from None
 
 
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Add the checks to whatever else was collected."""
-    root = Checks.from_parent(session, name="conformance", path=Path("conformance"))
+    root = ConformanceFile.from_parent(session, name="conformance", path=Path("conformance"))
     items += root.collect()
 
 
-CHECKS = pytest.StashKey[list[Check]]()
+CHECKS_KEY = pytest.StashKey[list[Check]]()
 
 
-class Checks(pytest.File):
+class ConformanceFile(pytest.File):
     """All checks that were asked for."""
 
     def collect(self) -> list[Any]:
-        return [CheckItem.from_parent(self, name=str(one), check=one) for one in self.config.stash[CHECKS]]
+        return [CheckItem.from_parent(self, name=str(one), check=one) for one in self.config.stash[CHECKS_KEY]]
 
 
 class CheckItem(pytest.Item):
     """One check."""
 
-    def __init__(self, *, check: Check, **more: Any):
-        super().__init__(**more)
+    def __init__(self, *, check: Check, **kwargs: Any):
+        super().__init__(**kwargs)
         self.check = check
 
     def runtest(self) -> None:

@@ -13,30 +13,30 @@ from torch import Tensor
 from torch.nn import functional as F
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a growing corruption
-MIDDLE = (0.3, 0.7)  # what flat scenes lie in, so that a corruption can go both ways
+FLAT_LEVEL_RANGE = (0.3, 0.7)  # what flat scenes lie in, so that a corruption can go both ways
 
 
-def _flat(noise: Tensor) -> Tensor:
-    low, high = MIDDLE
+def _make_flat(noise: Tensor) -> Tensor:
+    low, high = FLAT_LEVEL_RANGE
     return (low + (high - low) * noise[:, :, :1, :1]).expand_as(noise)
 
 
 SCENES: dict[str, Callable[[Tensor], Tensor]] = {
     "identical": lambda noise: noise,  # all ports hold the same picture; so they do in every other scene
-    "constant": _flat,  # one colour
-    "grey": lambda noise: _flat(noise[:, :1]).expand_as(noise),  # one level in all channels
+    "constant": _make_flat,  # one colour
+    "grey": lambda noise: _make_flat(noise[:, :1]).expand_as(noise),  # one level in all channels
     "black": torch.zeros_like,
     "white": torch.ones_like,
 }
 
 
-def _noise(image: Tensor, strength: float) -> Tensor:
+def _add_noise(image: Tensor, strength: float) -> Tensor:
     generator = torch.Generator().manual_seed(1)
     grain = torch.rand(image.shape, generator=generator, dtype=torch.float64).to(image) - 0.5
     return (image + strength * 0.5 * grain).clamp(0, 1)
 
 
-def _cast(image: Tensor, strength: float) -> Tensor:
+def _add_colour_cast(image: Tensor, strength: float) -> Tensor:
     tint = torch.ones(image.shape[1]).to(image)
     tint[1:] -= 0.6 * strength  # the first channel stays, the others fade
     return image * tint.view(1, -1, 1, 1)
@@ -48,15 +48,15 @@ def _blur(image: Tensor, strength: float) -> Tensor:
 
 
 CORRUPTIONS: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "noise": _noise,
+    "noise": _add_noise,
     "blur": _blur,
-    "cast": _cast,
+    "cast": _add_colour_cast,
     "darkening": lambda image, strength: image * (1 - 0.6 * strength),
     "brightening": lambda image, strength: image + (1 - image) * 0.6 * strength,
     "flattening": lambda image, strength: torch.lerp(image, image.mean(dim=(2, 3), keepdim=True), 0.9 * strength),
 }
 
-EXTREMES: dict[str, Callable[[Tensor], Tensor]] = {
+EXTREME_IMAGES: dict[str, Callable[[Tensor], Tensor]] = {
     "black": torch.zeros_like,
     "white": torch.ones_like,
     "grey": lambda noise: torch.full_like(noise, 0.3),

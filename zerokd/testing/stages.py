@@ -7,7 +7,7 @@ from torch import Tensor
 
 from zerokd.testing.check import Subject, require, rule
 from zerokd.testing.inputs import noise
-from zerokd.testing.measures import same
+from zerokd.testing.measures import require_close
 
 ROLES = ("student", "teacher", "ema")
 
@@ -35,7 +35,7 @@ def inputs(subject: Subject) -> None:
     for name, tensor in found.items():
         require(isinstance(tensor, Tensor) and len(tensor) == 3, f"{name} is no tensor of the batch's length")
         require(torch.isfinite(tensor).all(), f"{name} is not finite")
-        same(again[name], tensor, f"another {name} when asked again", 0.0)
+        require_close(again[name], tensor, f"another {name} when asked again", 0.0)
 
 
 @rule()
@@ -44,7 +44,7 @@ def image_alone(subject: Subject) -> None:
     low = noise((3, 3, 12, 10))
     for name, tensor in subject.build().inputs(low).items():
         alone = torch.cat([subject.build().inputs(low[i : i + 1])[name] for i in range(3)])
-        same(alone, tensor, f"{name} of images one by one and together")
+        require_close(alone, tensor, f"{name} of images one by one and together")
 
 
 RULES = (roles, inputs, image_alone)

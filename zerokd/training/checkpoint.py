@@ -21,8 +21,8 @@ from torch import Tensor
 from zerokd.errors import Problem, WeightsError
 from zerokd.files.weights import read_weights, write_weights
 
-LAST, PREVIOUS, NEXT = "last.safetensors", "prev.safetensors", "next.safetensors"
-DIGEST = "digest"
+LAST_FILE, PREVIOUS_FILE, NEXT_FILE = "last.safetensors", "prev.safetensors", "next.safetensors"
+DIGEST_KEY = "digest"
 
 
 @frozen(eq=False)
@@ -30,29 +30,31 @@ class Checkpoint:
     """Tensors by name, and plain data that JSON can hold."""
 
     tensors: dict[str, Tensor]
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
 
-def save(folder: Path, checkpoint: Checkpoint) -> None:
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; the one before it stays as ``prev``.
 
     Raises:
         OSError: the disk is full or cannot be written; the files that stood there still do.
     """
     folder.mkdir(exist_ok=True)
-    fresh, last = folder / NEXT, folder / LAST
+    fresh, last = folder / NEXT_FILE, folder / LAST_FILE
     try:
-        write_weights(fresh, checkpoint.tensors, {**checkpoint.facts, DIGEST: digest(checkpoint)})
+        write_weights(
+            fresh, checkpoint.tensors, {**checkpoint.metadata, DIGEST_KEY: compute_checkpoint_digest(checkpoint)}
+        )
         if last.exists():
-            os.replace(last, folder / PREVIOUS)
+            os.replace(last, folder / PREVIOUS_FILE)
         os.replace(fresh, last)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
-    _flush(folder)
+    _fsync_folder(folder)
 
 
-def load(folder: Path) -> tuple[Checkpoint, tuple[str, ...]]:
+def load_checkpoint(folder: Path) -> tuple[Checkpoint, tuple[str, ...]]:
     """The newest whole checkpoint, and a line for each file that is damaged and was passed over. Leftovers of a write
     that was cut off are removed.
 
@@ -63,10 +65,10 @@ def load(folder: Path) -> tuple[Checkpoint, tuple[str, ...]]:
         leftover.unlink(missing_ok=True)
     damaged: list[str] = []
     # one that was written and not yet renamed is as good as the last one, and newer
-    for name in (NEXT, LAST, PREVIOUS):
+    for name in (NEXT_FILE, LAST_FILE, PREVIOUS_FILE):
         try:
             if (folder / name).exists():
-                return _read(folder / name), tuple(damaged)
+                return _read_checkpoint(folder / name), tuple(damaged)
         except WeightsError as fault:
             damaged.append(fault.problems[0].message)
     if damaged:
@@ -75,16 +77,16 @@ def load(folder: Path) -> tuple[Checkpoint, tuple[str, ...]]:
     raise WeightsError(Problem(f"{str(folder)!r} holds no checkpoint"))
 
 
-def remove(folder: Path) -> None:
+def delete_checkpoints(folder: Path) -> None:
     """Take a finished run's checkpoints away."""
-    for name in (NEXT, PREVIOUS, LAST):
+    for name in (NEXT_FILE, PREVIOUS_FILE, LAST_FILE):
         (folder / name).unlink(missing_ok=True)
     folder.rmdir()
 
 
-def digest(checkpoint: Checkpoint) -> str:
+def compute_checkpoint_digest(checkpoint: Checkpoint) -> str:
     """SHA-256 over the facts, and every tensor's name, type, shape and bytes."""
-    found = hashlib.sha256(json.dumps(checkpoint.facts, sort_keys=True).encode())
+    found = hashlib.sha256(json.dumps(checkpoint.metadata, sort_keys=True).encode())
     for name, tensor in sorted(checkpoint.tensors.items()):
         plain = tensor.detach().cpu().contiguous()
         found.update(f"\0{name}\0{plain.dtype}\0{tuple(plain.shape)}\0".encode())
@@ -92,15 +94,15 @@ def digest(checkpoint: Checkpoint) -> str:
     return found.hexdigest()
 
 
-def _read(path: Path) -> Checkpoint:
+def _read_checkpoint(path: Path) -> Checkpoint:
     tensors, facts = read_weights(path)
-    checkpoint = Checkpoint(tensors, {key: value for key, value in facts.items() if key != DIGEST})
-    if facts.get(DIGEST) != digest(checkpoint):
+    checkpoint = Checkpoint(tensors, {key: value for key, value in facts.items() if key != DIGEST_KEY})
+    if facts.get(DIGEST_KEY) != compute_checkpoint_digest(checkpoint):
         raise WeightsError(Problem(f"checkpoint {str(path)!r} is damaged: its digest does not match"))
     return checkpoint
 
 
-def _flush(folder: Path) -> None:
+def _fsync_folder(folder: Path) -> None:
     """Make the renames themselves last: on most systems a folder is flushed like a file."""
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -109,11 +111,11 @@ def _flush(folder: Path) -> None:
         os.close(handle)
 
 
-def owned(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def add_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Tensors under a name of their owner: ``student`` -> ``student/e_conv1.weight``."""
     return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
 
 
-def part(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def select_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of one owner, under their own names."""
     return {name.removeprefix(f"{prefix}/"): one for name, one in tensors.items() if name.startswith(f"{prefix}/")}

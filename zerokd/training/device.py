@@ -11,9 +11,9 @@ from torch import nn
 
 from zerokd.errors import Problem, RecipeError
 
-TRIM_THRESHOLD, MMAP_MAX = -1, -4  # of glibc's mallopt
-NEVER = 2**31 - 1
-WIDE = 16  # channels
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt
+NEVER_TRIM = 2**31 - 1
+WIDE_CHANNELS = 16  # channels
 
 
 def choose_device(name: str) -> torch.device:
@@ -33,7 +33,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def settle(device: torch.device, threads: int, tf32: bool = False) -> None:
+def configure_determinism(device: torch.device, threads: int, tf32: bool = False) -> None:
     """Pin what decides a run's bits, and keep freed memory for the next tensor of its size. ``tf32``: on GPUs, what
     convolutions multiply keeps 10 of 23 bits."""
     torch.set_num_threads(threads)
@@ -48,27 +48,27 @@ def settle(device: torch.device, threads: int, tf32: bool = False) -> None:
     keep_freed_memory()
 
 
-def layout(network: nn.Module) -> torch.memory_format:
+def choose_memory_format(network: nn.Module) -> torch.memory_format:
     """How a network's tensors lie in memory: with their channels together where it has many. A pointwise layer of four
     channels takes eight times as long so, a depthwise one of 32 a third (benchmarks/layouts.py)."""
     widest = max((one.out_channels for one in network.modules() if isinstance(one, nn.Conv2d)), default=0)
-    return torch.channels_last if widest >= WIDE else torch.contiguous_format
+    return torch.channels_last if widest >= WIDE_CHANNELS else torch.contiguous_format
 
 
 def keep_freed_memory() -> bool:
     """Ask the C library not to give large buffers back: the pages of a new one cost more than many a layer that fills
     it. Whether it could be asked; only glibc can."""
-    mallopt = _of_glibc("mallopt")
-    return mallopt is not None and bool(mallopt(MMAP_MAX, 0)) and bool(mallopt(TRIM_THRESHOLD, NEVER))
+    mallopt = _find_glibc_function("mallopt")
+    return mallopt is not None and bool(mallopt(M_MMAP_MAX, 0)) and bool(mallopt(M_TRIM_THRESHOLD, NEVER_TRIM))
 
 
-def give_back_freed_memory() -> bool:
+def release_freed_memory() -> bool:
     """Let the system have what has been kept until now: what comes next needs less. Whether there was any."""
-    trim = _of_glibc("malloc_trim")
+    trim = _find_glibc_function("malloc_trim")
     return trim is not None and bool(trim(0))
 
 
-def _of_glibc(name: str) -> Callable[..., int] | None:
+def _find_glibc_function(name: str) -> Callable[..., int] | None:
     """A function that only this C library has."""
     try:
         found: Callable[..., int] = getattr(ctypes.CDLL(None), name)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Flat:
+class FlatParameters:
     """Parameters of one type and device laid out in one tensor. Each keeps its name and shape and is a part of
     ``values``; what a backward pass adds to its gradient is added to that part of ``values.grad``.
 
@@ -22,7 +22,7 @@ class Flat:
         self.values.grad = torch.zeros_like(self.values)
         start = 0
         for one in parameters:
-            place = one.shape, _strides(one), start
+            place = one.shape, _choose_strides(one), start
             part = self.values.data.as_strided(*place)
             part.copy_(one.data)
             one.data, one.grad = part, self.values.grad.as_strided(*place)
@@ -35,15 +35,15 @@ class Flat:
         return self.values.grad
 
 
-def flattened(parameters: Iterable[nn.Parameter]) -> list[Flat]:
+def flatten_parameters(parameters: Iterable[nn.Parameter]) -> list[FlatParameters]:
     """One for each type and device among the parameters."""
     groups: dict[tuple[torch.dtype, torch.device], list[nn.Parameter]] = {}
     for one in parameters:
         groups.setdefault((one.dtype, one.device), []).append(one)
-    return [Flat(each) for each in groups.values()]
+    return [FlatParameters(each) for each in groups.values()]
 
 
-def _strides(one: Tensor) -> tuple[int, ...]:
+def _choose_strides(tensor: Tensor) -> tuple[int, ...]:
     """Channels last stays so: a memory layout may be chosen for speed."""
-    channels_last = one.ndim == 4 and one.is_contiguous(memory_format=torch.channels_last)
-    return one.stride() if channels_last else one.new_empty(one.shape).stride()
+    channels_last = tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
+    return tensor.stride() if channels_last else tensor.new_empty(tensor.shape).stride()

@@ -6,29 +6,29 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from zerokd.objective.aggregation import aggregated
-from zerokd.objective.gradients import compare
+from zerokd.objective.aggregation import aggregate_gradients
+from zerokd.objective.gradients import compare_gradients
 from zerokd.recipe.build.components import Components
-from zerokd.training.batches import Batch, batches, seed_draws
-from zerokd.training.nonfinite import explain, restore
-from zerokd.training.nonfinite_policy import Guard
-from zerokd.training.state import Training
-from zerokd.training.step import Stepper
-from zerokd.training.step_log import Metrics
+from zerokd.training.batches import Batch, iterate_batches, seed_global_generators
+from zerokd.training.nonfinite import diagnose_nonfinite, restore_buffers
+from zerokd.training.nonfinite_policy import NonFinitePolicy
+from zerokd.training.state import StageState
+from zerokd.training.step import GradientAccumulator
+from zerokd.training.step_log import StepLog
 
 
-def nothing() -> None:
+def no_op() -> None:
     """What is to be done where there is nothing to do."""
 
 
 def train(
-    training: Training,
-    stepper: Stepper,
+    state: StageState,
+    accumulator: GradientAccumulator,
     components: Components,
     indices: list[int],
-    metrics: Metrics,
-    guard: Guard,
-    after_step: Callable[[], None] = nothing,
+    step_log: StepLog,
+    nonfinite_policy: NonFinitePolicy,
+    after_step: Callable[[], None] = no_op,
 ) -> None:
     """Train the student through one stage, from the step that the metrics stand at.
 
@@ -36,65 +36,73 @@ def train(
         NotFiniteError: the objective or its gradient is not finite; the student is as it was before that step.
         Exception: whatever ``after_step`` raises ends the training after that step.
     """
-    device = training.parameters[0].device
-    made = batches(components.data, indices, training.phase, components.seed, device, metrics.step)
-    ahead = Ahead(made)
+    device = state.parameters[0].device
+    made = iterate_batches(components.data, indices, state.stage, components.seed, device, step_log.step)
+    ahead = Prefetcher(made)
     for batch in ahead:
-        take(training, stepper, components, batch, metrics, guard, ahead.fetch if device.type != "cpu" else nothing)
+        train_step(
+            state,
+            accumulator,
+            components,
+            batch,
+            step_log,
+            nonfinite_policy,
+            ahead.fetch if device.type != "cpu" else no_op,
+        )
         after_step()
 
 
-class Ahead(Iterator[Batch]):
+class Prefetcher(Iterator[Batch]):
     """Batches, each of which is made when it is asked for, or already while a device computes the one before."""
 
-    def __init__(self, made: Iterator[Batch]):
-        self._made = made
-        self._fetched: deque[Batch | None] = deque()
+    def __init__(self, batches: Iterator[Batch]):
+        self._batches = batches
+        self._queue: deque[Batch | None] = deque()
 
     def fetch(self) -> None:
         """Make the next one."""
-        self._fetched.append(next(self._made, None))
+        self._queue.append(next(self._batches, None))
 
     def __next__(self) -> Batch:
-        if not self._fetched:
+        if not self._queue:
             self.fetch()
-        batch = self._fetched.popleft()
+        batch = self._queue.popleft()
         if batch is None:
             raise StopIteration
         return batch
 
 
-def take(
-    training: Training,
-    stepper: Stepper,
+def train_step(
+    state: StageState,
+    accumulator: GradientAccumulator,
     components: Components,
     batch: Batch,
-    metrics: Metrics,
-    guard: Guard,
-    meanwhile: Callable[[], None] = nothing,
+    step_log: StepLog,
+    nonfinite_policy: NonFinitePolicy,
+    prefetch: Callable[[], None] = no_op,
 ) -> None:
     """One step on one batch; ``meanwhile`` is what can be done while a device computes it.
 
     Raises:
         NotFiniteError: see :func:`train`.
     """
-    phase, step, buffers = training.phase, metrics.step, training.buffers()
-    seed_draws(batch.low.device, components.seed, phase.name, step)  # a term that draws can be repeated
+    phase, step, buffers = state.stage, step_log.step, state.buffers()
+    seed_global_generators(batch.low.device, components.seed, phase.name, step)  # a term that draws can be repeated
     kept = [one.clone() for one in buffers]  # a forward may move them
     diagnosed = (step + 1) % components.diagnose_every == 0
-    training.forget()
-    evaluation, gradients = stepper.backward(batch, step, diagnosed or phase.aggregator is not None)
-    shares = compare(gradients) if diagnosed else None
+    state.zero_grad()
+    evaluation, gradients = accumulator.backward(batch, step, diagnosed or phase.aggregator is not None)
+    shares = compare_gradients(gradients) if diagnosed else None
     if phase.aggregator is not None:
-        training.follow(aggregated(phase.aggregator, phase.aggregate, gradients))
-    norm = training.clip()
-    meanwhile()
-    numbers = evaluation.numbers(norm)
+        state.set_gradient(aggregate_gradients(phase.aggregator, phase.aggregator_name, gradients))
+    norm = state.clip_grad_norm()
+    prefetch()
+    numbers = evaluation.to_numbers(norm)
     if all(map(math.isfinite, numbers[:2])):
-        rate = training.descend(step)
-        metrics.record(batch.epoch, rate, numbers, evaluation.weights, shares)
+        rate = state.optimizer_step(step)
+        step_log.record_step(batch.epoch, rate, numbers, evaluation.weights, shares)
     else:
-        restore(buffers, kept)
-        failure = explain(phase, training.objective, batch, step + 1, evaluation, training.student)
-        guard.leave_out(failure)
-        metrics.skip(failure)
+        restore_buffers(buffers, kept)
+        failure = diagnose_nonfinite(phase, state.objective, batch, step + 1, evaluation, state.student)
+        nonfinite_policy.skip_step(failure)
+        step_log.record_skipped_step(failure)

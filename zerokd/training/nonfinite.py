@@ -15,16 +15,16 @@ from torch import Tensor, nn
 
 from zerokd.errors import NumericError, Problem, ZerokdError
 from zerokd.files.weights import write_weights
-from zerokd.objective.objective import Evaluation, Objective
-from zerokd.objective.stage_plan import Phase
-from zerokd.plugin.blame import blame
+from zerokd.objective.objective import Objective, ObjectiveResult
+from zerokd.objective.stage_plan import StagePlan
+from zerokd.plugin.blame import attribute_errors
 from zerokd.training.batches import Batch
 
-SHOWN_IMAGES = 4  # images that a line of the message names
+MAX_SHOWN_IMAGES = 4  # images that a line of the message names
 
 
 @frozen
-class Finding:
+class NonFiniteValue:
     """What is not finite: the ``values`` of a signal or term, or the ``gradient`` of a term at what is trained."""
 
     name: str
@@ -33,7 +33,7 @@ class Finding:
 
 
 @frozen(eq=False)
-class Failure:
+class NonFiniteStep:
     """One step that was not taken. ``values`` are the terms' values per image; ``signals`` and ``terms`` are those that
     are not finite, signals in the order they are computed; ``note`` is what else there is to say."""
 
@@ -42,19 +42,25 @@ class Failure:
     epoch: int
     batch: Batch
     values: dict[str, list[float]]
-    signals: tuple[Finding, ...] = ()
-    terms: tuple[Finding, ...] = ()
+    signals: tuple[NonFiniteValue, ...] = ()
+    terms: tuple[NonFiniteValue, ...] = ()
     note: str = ""
 
-    def problem(self, *more: str) -> Problem:
+    def to_problem(self, *extra_hints: str) -> Problem:
         """The same for a person."""
-        hints = [f"the first signal that is not finite: {one.name}, on {_some(one.images)}" for one in self.signals[:1]]
+        hints = [
+            f"the first signal that is not finite: {one.name}, on {_format_image_names(one.images)}"
+            for one in self.signals[:1]
+        ]
         alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         for one in self.terms:
             alike.setdefault((one.what, one.images), []).append(one.name)
-        hints += [f"{what} not finite: {', '.join(same)}, on {_some(images)}" for (what, images), same in alike.items()]
+        hints += [
+            f"{what} not finite: {', '.join(same)}, on {_format_image_names(images)}"
+            for (what, images), same in alike.items()
+        ]
         text = f"stage {self.stage!r}, step {self.step}: training stopped being finite; no parameter was changed"
-        return Problem(text, hints=(*hints, *filter(None, [self.note]), *more))
+        return Problem(text, hints=(*hints, *filter(None, [self.note]), *extra_hints))
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain data. JSON has no NaN and no infinity; they are written as text."""
@@ -70,50 +76,52 @@ class Failure:
 class NotFiniteError(NumericError):
     """Training stopped at a step that is not finite; ``failure`` is what is known of it."""
 
-    def __init__(self, failure: Failure):
-        super().__init__(failure.problem())
+    def __init__(self, failure: NonFiniteStep):
+        super().__init__(failure.to_problem())
         self.failure = failure
 
 
-def explain(
-    phase: Phase, objective: Objective, batch: Batch, step: int, evaluation: Evaluation, student: nn.Module
-) -> Failure:
+def diagnose_nonfinite(
+    stage: StagePlan, objective: Objective, batch: Batch, step: int, evaluation: ObjectiveResult, student: nn.Module
+) -> NonFiniteStep:
     """Find out what is not finite by computing a step's ``evaluation`` again.
 
     Parameters, buffers, stored gradients and the global random generator stay as they are.
     """
-    labels = [label for label in evaluation.values if label not in objective.monitored]
+    labels = [label for label in evaluation.values if label not in objective.monitored_labels]
     values = {label: each.detach() for label, each in evaluation.values.items()}
-    terms = list(_not_finite({label: values[label] for label in labels}, batch.names))
-    signals: list[Finding] = []
+    terms = list(_find_nonfinite_values({label: values[label] for label in labels}, batch.names))
+    signals: list[NonFiniteValue] = []
     note = ""
     buffers = [*student.buffers(), *objective.buffers()]
     kept = [one.clone() for one in buffers]
     try:
-        with torch.random.fork_rng(devices=[]), blame("computing the step again"):
-            inputs = phase.stage.inputs(batch.low)
-            signals += _not_finite(objective.graph.compute(inputs, objective.graph.read_by(labels)), batch.names)
-            terms = terms or list(_steep(objective, inputs, labels, batch.names, student))
+        with torch.random.fork_rng(devices=[]), attribute_errors("computing the step again"):
+            inputs = stage.plugin.inputs(batch.low)
+            signals += _find_nonfinite_values(
+                objective.graph.compute(inputs, objective.graph.tensors_read_by(labels)), batch.names
+            )
+            terms = terms or list(_find_nonfinite_gradients(objective, inputs, labels, batch.names, student))
     except ZerokdError as fault:
         note = fault.problems[0].message
     finally:
-        restore(buffers, kept)
+        restore_buffers(buffers, kept)
     if not terms and not note:
-        made = f"what aggregator {phase.aggregate!r} makes of them" if phase.aggregator else "their weighted sum"
+        made = f"what aggregator {stage.aggregator_name!r} makes of them" if stage.aggregator else "their weighted sum"
         note = f"every term's value and gradient is finite by itself; {made}, or its norm, is not"
     shown = {label: each.tolist() for label, each in values.items()}
-    return Failure(phase.name, step, batch.epoch, batch, shown, tuple(signals), tuple(terms), note)
+    return NonFiniteStep(stage.name, step, batch.epoch, batch, shown, tuple(signals), tuple(terms), note)
 
 
 @torch.no_grad()
-def restore(buffers: Sequence[Tensor], kept: Sequence[Tensor]) -> None:
+def restore_buffers(buffers: Sequence[Tensor], saved_values: Sequence[Tensor]) -> None:
     """Give buffers the values they had."""
-    for buffer, before in zip(buffers, kept, strict=True):
+    for buffer, before in zip(buffers, saved_values, strict=True):
         buffer.copy_(before)
 
 
 @contextmanager
-def kept_in(path: Path, student: nn.Module, facts: Mapping[str, Any]) -> Iterator[None]:
+def dump_on_failure(path: Path, student: nn.Module, metadata: Mapping[str, Any]) -> Iterator[None]:
     """Leave a folder that explains a step that is not finite: its batch, the student before it, and a report.
 
     Raises:
@@ -127,17 +135,17 @@ def kept_in(path: Path, student: nn.Module, facts: Mapping[str, Any]) -> Iterato
             path.mkdir(exist_ok=True)  # a run that went on may stop here again
             names = {"stage": failure.stage, "step": failure.step, "images": failure.batch.names}
             write_weights(path / "batch.safetensors", {"low": failure.batch.low}, names)
-            write_weights(path / "student.safetensors", student.state_dict(), facts)
+            write_weights(path / "student.safetensors", student.state_dict(), metadata)
             (path / "report.json").write_text(json.dumps(failure.as_json(), indent=2) + "\n", encoding="utf-8")
             left = (
                 f"kept in {path}: report.json, batch.safetensors (this step's images), student.safetensors (before it)"
             )
         except OSError as fault:
             left = f"nothing could be kept in {path}: {fault.strerror}"
-        raise NumericError(failure.problem(left)) from None
+        raise NumericError(failure.to_problem(left)) from None
 
 
-def _not_finite(tensors: Mapping[str, Tensor], images: Sequence[str]) -> Iterator[Finding]:
+def _find_nonfinite_values(tensors: Mapping[str, Tensor], images: Sequence[str]) -> Iterator[NonFiniteValue]:
     for name, tensor in tensors.items():
         bad = ~torch.isfinite(tensor)
         if bad.any():
@@ -145,12 +153,12 @@ def _not_finite(tensors: Mapping[str, Tensor], images: Sequence[str]) -> Iterato
             told = (
                 [image for image, one in zip(images, each, strict=True) if one] if len(each) == len(images) else images
             )
-            yield Finding(name, "values", tuple(told))
+            yield NonFiniteValue(name, "values", tuple(told))
 
 
-def _steep(
+def _find_nonfinite_gradients(
     objective: Objective, inputs: Mapping[str, Tensor], labels: Sequence[str], images: Sequence[str], student: nn.Module
-) -> Iterator[Finding]:
+) -> Iterator[NonFiniteValue]:
     """Terms whose gradient is not finite, and the images on which it is so.
 
     Each image is computed alone: in a batch, one infinite slope makes the gradients of the others' values NaN too.
@@ -159,7 +167,7 @@ def _steep(
 
     def is_steep(label: str, part: Mapping[str, Tensor]) -> bool:
         graph = objective.graph
-        value = objective.value(label, graph.compute(part, graph.read_by([label]))).mean()
+        value = objective.value(label, graph.compute(part, graph.tensors_read_by([label]))).mean()
         gradients = torch.autograd.grad(value, trained, allow_unused=True)
         return not all(torch.isfinite(one).all() for one in gradients if one is not None)
 
@@ -167,9 +175,9 @@ def _steep(
         if is_steep(label, inputs):
             alone = [{name: tensor[row : row + 1] for name, tensor in inputs.items()} for row in range(len(images))]
             guilty = [image for image, part in zip(images, alone, strict=True) if is_steep(label, part)]
-            yield Finding(label, "gradient", tuple(guilty or images))
+            yield NonFiniteValue(label, "gradient", tuple(guilty or images))
 
 
-def _some(images: Sequence[str]) -> str:
-    more = f" and {len(images) - SHOWN_IMAGES} more" if len(images) > SHOWN_IMAGES else ""
-    return ", ".join(images[:SHOWN_IMAGES]) + more
+def _format_image_names(images: Sequence[str]) -> str:
+    more = f" and {len(images) - MAX_SHOWN_IMAGES} more" if len(images) > MAX_SHOWN_IMAGES else ""
+    return ", ".join(images[:MAX_SHOWN_IMAGES]) + more

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from attrs import define
 
-from zerokd.training.nonfinite import Failure, NotFiniteError
+from zerokd.training.nonfinite import NonFiniteStep, NotFiniteError
 
 
 @define
-class Guard:
+class NonFinitePolicy:
     """``skip`` is how many steps of the run may be left out; ``skipped`` how many have been."""
 
-    skip: int
-    skipped: int = 0
+    max_skipped_steps: int
+    skipped_steps: int = 0
 
-    def leave_out(self, failure: Failure) -> None:
+    def skip_step(self, failure: NonFiniteStep) -> None:
         """Count a step that is not taken.
 
         Raises:
             NotFiniteError: no more may be left out.
         """
-        if self.skipped >= self.skip:
+        if self.skipped_steps >= self.max_skipped_steps:
             raise NotFiniteError(failure)
-        self.skipped += 1
+        self.skipped_steps += 1

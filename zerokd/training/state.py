@@ -10,117 +10,122 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zerokd.objective.models import TRAINED, Average
+from zerokd.objective.models import STUDENT, Average
 from zerokd.objective.objective import Objective
-from zerokd.objective.stage_plan import Phase
+from zerokd.objective.stage_plan import StagePlan
 from zerokd.recipe.build.components import Components
-from zerokd.training.checkpoint import owned, part
-from zerokd.training.flat_parameters import Flat, flattened
+from zerokd.training.checkpoint import add_prefix, select_prefix
+from zerokd.training.flat_parameters import FlatParameters, flatten_parameters
 
 OBJECTIVE, OPTIMIZER, AGGREGATOR = ".objective", ".optimizer", ".aggregator"  # no model's name starts with a dot
 
 
-class Training:
+class StageState:
     """One stage's networks, averages and optimizer at their start."""
 
-    def __init__(self, phase: Phase, objective: Objective, components: Components):
-        self.phase, self.objective, self.student = phase, objective, components.student
-        read = {call.owner for call in objective.graph.forwards()}
+    def __init__(self, stage: StagePlan, objective: Objective, components: Components):
+        self.stage, self.objective, self.student = stage, objective, components.student
+        read = {call.owner for call in objective.graph.forward_passes()}
         self.averages = {owner: one for owner, one in components.averages.items() if owner in read}
         for average in self.averages.values():  # restarted, so that it never remembers weights from before its stage
             average.model.load_state_dict(self.student.state_dict())
         self.parameters = [one for one in self.student.parameters() if one.requires_grad]
         self.has_buffers = any(True for _ in self.student.buffers())
         device = self.parameters[0].device
-        self.aggregator = phase.aggregator.to(device) if phase.aggregator else None
-        self.own = flattened(self.parameters)
-        self.flats = [*self.own, *flattened(one for one in objective.parameters() if one.requires_grad)]
-        self.followers = {owner: self._follower(average) for owner, average in self.averages.items()}
-        settings = phase.optimizer
+        self.aggregator = stage.aggregator.to(device) if stage.aggregator else None
+        self.flat_student = flatten_parameters(self.parameters)
+        self.flat_parameters = [
+            *self.flat_student,
+            *flatten_parameters(one for one in objective.parameters() if one.requires_grad),
+        ]
+        self.flat_averages = {owner: self._flatten_average(average) for owner, average in self.averages.items()}
+        settings = stage.optimizer
         self.optimizer = torch.optim.Adam(
-            [one.values for one in self.flats],
+            [one.values for one in self.flat_parameters],
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
             fused=device.type in ("cpu", "cuda"),
         )
 
-    def _follower(self, average: Average) -> list[Flat]:
+    def _flatten_average(self, average: Average) -> list[FlatParameters]:
         """An average's parameters, laid out as the student's that it follows; others never change."""
         pairs = zip(average.model.parameters(), self.student.parameters(), strict=True)
-        return flattened(kept for kept, new in pairs if new.requires_grad)
+        return flatten_parameters(kept for kept, new in pairs if new.requires_grad)
 
     def buffers(self) -> list[Tensor]:
         """The student's, as they are now: a module may put another tensor in the place of one."""
         return [*self.student.buffers()] if self.has_buffers else []
 
-    def forget(self) -> None:
+    def zero_grad(self) -> None:
         """Set the stored gradient to 0."""
-        for one in self.flats:
+        for one in self.flat_parameters:
             one.gradient.zero_()
 
-    def follow(self, gradient: Tensor) -> None:
+    def set_gradient(self, gradient: Tensor) -> None:
         """Give the student's parameters another gradient (P,) than the stored one."""
-        for one, its in zip(self.own, gradient.split([one.values.numel() for one in self.own]), strict=True):
+        for one, its in zip(
+            self.flat_student, gradient.split([one.values.numel() for one in self.flat_student]), strict=True
+        ):
             one.gradient.copy_(its)
 
-    def clip(self) -> Tensor:
+    def clip_grad_norm(self) -> Tensor:
         """Limit the norm of the stored gradient as a whole; returns what it was before."""
-        norms = [torch.linalg.vector_norm(one.gradient) for one in self.flats]
+        norms = [torch.linalg.vector_norm(one.gradient) for one in self.flat_parameters]
         norm = norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
-        scale = (self.phase.optimizer.clip_norm / (norm + 1e-6)).clamp(max=1.0)
-        for one in self.flats:
+        scale = (self.stage.optimizer.clip_norm / (norm + 1e-6)).clamp(max=1.0)
+        for one in self.flat_parameters:
             one.gradient.mul_(scale)
         return norm
 
-    def rate(self, step: int) -> float:
+    def learning_rate(self, step: int) -> float:
         """The learning rate of a step, from 0: a cosine from the first to the final one."""
-        first, final = self.phase.optimizer.learning_rate, self.phase.optimizer.final_learning_rate
-        return final + (first - final) * (1 + math.cos(math.pi * step / self.phase.clock.steps)) / 2
+        first, final = self.stage.optimizer.learning_rate, self.stage.optimizer.final_learning_rate
+        return final + (first - final) * (1 + math.cos(math.pi * step / self.stage.clock.steps)) / 2
 
-    def descend(self, step: int) -> float:
+    def optimizer_step(self, step: int) -> float:
         """Take the step that the stored gradients ask for; returns its learning rate."""
-        rate = self.rate(step)
+        rate = self.learning_rate(step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
-        self._average()
+        self._update_averages()
         return rate
 
     @torch.no_grad()
-    def _average(self) -> None:
+    def _update_averages(self) -> None:
         """Move the averages one step towards the student: after the optimizer's step, every step."""
         for owner, average in self.averages.items():
-            for kept, new in zip(self.followers[owner], self.own, strict=True):
+            for kept, new in zip(self.flat_averages[owner], self.flat_student, strict=True):
                 kept.values.lerp_(new.values, 1 - average.decay)
             if self.has_buffers:
                 for stored, current in zip(average.model.buffers(), self.student.buffers(), strict=True):
                     stored.copy_(current)
 
-    def state(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Tensor]:
         """Every tensor that training may have changed, under the name of its owner."""
         found: dict[str, Tensor] = {}
-        for owner, tensors in self._changing().items():
-            found |= owned(owner, tensors)
+        for owner, tensors in self._collect_changing_tensors().items():
+            found |= add_prefix(owner, tensors)
         for index, kept in self.optimizer.state_dict()["state"].items():
-            found |= owned(f"{OPTIMIZER}/{index}", kept)
+            found |= add_prefix(f"{OPTIMIZER}/{index}", kept)
         return found
 
     @torch.no_grad()
-    def restore(self, state: Mapping[str, Tensor]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None:
         """Give everything the values of :meth:`state`."""
-        for owner, tensors in self._changing().items():
-            kept = part(owner, state)
+        for owner, tensors in self._collect_changing_tensors().items():
+            kept = select_prefix(owner, state_dict)
             for name, tensor in tensors.items():
                 tensor.copy_(kept[name])
         moments: dict[int, dict[str, Any]] = {}
-        for name, tensor in part(OPTIMIZER, state).items():
+        for name, tensor in select_prefix(OPTIMIZER, state_dict).items():
             index, _, key = name.partition("/")
             moments.setdefault(int(index), {})[key] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
 
-    def _changing(self) -> dict[str, dict[str, Tensor]]:
+    def _collect_changing_tensors(self) -> dict[str, dict[str, Tensor]]:
         """Tensors by owner. A frozen network inside a loss is left out: its weights are read from their file again."""
-        networks = {TRAINED: self.student, **{owner: average.model for owner, average in self.averages.items()}}
+        networks = {STUDENT: self.student, **{owner: average.model for owner, average in self.averages.items()}}
         found = {owner: dict([*one.named_parameters(), *one.named_buffers()]) for owner, one in networks.items()}
         if self.aggregator is not None:
             found[AGGREGATOR] = dict([*self.aggregator.named_parameters(), *self.aggregator.named_buffers()])

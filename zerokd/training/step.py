@@ -10,113 +10,124 @@ from torch import Tensor, nn
 
 from zerokd.errors import Problem, RecipeError
 from zerokd.objective.gradients import term_gradients
-from zerokd.objective.objective import Evaluation, Objective, joined
-from zerokd.objective.precision import DTYPES, TF32
-from zerokd.objective.stage_plan import Phase
+from zerokd.objective.objective import Objective, ObjectiveResult, merge_micro_batches
+from zerokd.objective.precision import AUTOCAST_DTYPES, TF32_EPS
+from zerokd.objective.stage_plan import StagePlan
 from zerokd.plugin.contracts import Model
-from zerokd.proof.trial import undisturbed
+from zerokd.proof.trial import preserve_buffers_and_rng
 from zerokd.recipe.build.components import Components
-from zerokd.recipe.schema.speed import Speed
+from zerokd.recipe.schema.speed import SpeedConfig
 from zerokd.training.batches import Batch
-from zerokd.training.compile.compiled_step import CLOSE, NotCompiledError, Program, compiled
-from zerokd.training.frozen_cache.cache import Targets
-from zerokd.training.process_group import most_of
+from zerokd.training.compile.compiled_step import GRADIENT_TOLERANCE, CompiledStep, NotCompiledError, compile_step
+from zerokd.training.frozen_cache.cache import FrozenCache
+from zerokd.training.process_group import max_images_per_process
 
-PIXELS = 2**16  # computed at once on a CPU: more no longer fit its caches, fewer are not worth the calls
-ALONE = 1e-4  # by how much an image's output may depend on its batch, relative
+MICRO_BATCH_PIXELS = 2**16  # computed at once on a CPU: more no longer fit its caches, fewer are not worth the calls
+BATCH_TOLERANCE = 1e-4  # by how much an image's output may depend on its batch, relative
 
 
 @frozen(eq=False)
-class Stepper:
+class GradientAccumulator:
     """Computes a batch in parts of ``at_once`` images. Every value of an objective is one image's own, so the parts'
     gradients add up to that of the batch, and a step needs the memory of its largest part. Parts that one of the
     ``programs`` fits are computed by it; ``without`` says why one that was wanted is not there."""
 
-    phase: Phase
+    stage: StagePlan
     objective: Objective
-    targets: Targets
-    own: list[nn.Parameter]
+    frozen_cache: FrozenCache
+    student_parameters: list[nn.Parameter]
     parameters: list[nn.Parameter]
-    at_once: int
-    programs: tuple[Program, ...] = ()
-    without: tuple[str, ...] = ()
+    micro_batch_size: int
+    compiled_steps: tuple[CompiledStep, ...] = ()
+    compile_failures: tuple[str, ...] = ()
 
-    def backward(self, batch: Batch, step: int, apart: bool) -> tuple[Evaluation, dict[str, Tensor]]:
+    def backward(self, batch: Batch, step: int, per_term: bool) -> tuple[ObjectiveResult, dict[str, Tensor]]:
         """Add a batch's gradient to what is stored. Returns its evaluation without graph, and where ``apart`` is asked
         for the gradient of each term."""
-        parts: list[Evaluation] = []
+        parts: list[ObjectiveResult] = []
         gradients: dict[str, Tensor] = {}
-        count, weights = len(batch.names), self.objective.weights_at(step) if self.programs else {}
-        for start in range(0, count, self.at_once):
-            low, names = batch.low[start : start + self.at_once], batch.names[start : start + self.at_once]
-            inputs, share = self.phase.stage.inputs(low), len(names) / count
-            kept = self.targets.of(inputs["low"], names, keep=inputs["low"] is low)  # a stage may change it
-            program = next((one for one in self.programs if one.fits(len(names), weights, apart)), None)
+        count, weights = len(batch.names), self.objective.weights_at(step) if self.compiled_steps else {}
+        for start in range(0, count, self.micro_batch_size):
+            low, names = (
+                batch.low[start : start + self.micro_batch_size],
+                batch.names[start : start + self.micro_batch_size],
+            )
+            inputs, share = self.stage.plugin.inputs(low), len(names) / count
+            kept = self.frozen_cache.get_or_compute(
+                inputs["low"], names, use_store=inputs["low"] is low
+            )  # a stage may change it
+            program = next((one for one in self.compiled_steps if one.fits(len(names), weights, per_term)), None)
             if program:
                 evaluation, gradient, each = program(inputs, weights, kept)
-                gradients = _added(gradients, each, share)
-                self._add(share * gradient)
+                gradients = _add_scaled(gradients, each, share)
+                self._add_gradient(share * gradient)
                 parts.append(evaluation)
                 continue
             evaluation = self.objective(inputs, step, kept)
-            if apart:
-                one = term_gradients(evaluation.weights, evaluation.values, self.own)
-                gradients = _added(gradients, one, share)
+            if per_term:
+                one = term_gradients(evaluation.weights, evaluation.values, self.student_parameters)
+                gradients = _add_scaled(gradients, one, share)
             (evaluation.total if share == 1 else share * evaluation.total).backward()
             parts.append(evaluation.detached())
-        return joined(parts), gradients
+        return merge_micro_batches(parts), gradients
 
-    def _add(self, gradient: Tensor) -> None:
+    def _add_gradient(self, gradient: Tensor) -> None:
         """Add a gradient at all that is trained to the stored ones."""
         pieces = gradient.split([one.numel() for one in self.parameters])
         stored = [one.grad for one in self.parameters if one.grad is not None]
         torch._foreach_add_(stored, [piece.view_as(one) for one, piece in zip(stored, pieces, strict=True)])
 
 
-def trained(student: Model, objective: Objective) -> list[nn.Parameter]:
+def collect_trained_parameters(student: Model, objective: Objective) -> list[nn.Parameter]:
     """All that a stage trains."""
     return [one for one in (*student.parameters(), *objective.parameters()) if one.requires_grad]
 
 
-def _added(sums: Mapping[str, Tensor], more: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
-    return {label: sums.get(label, 0) + share * one for label, one in more.items()}
+def _add_scaled(sums: Mapping[str, Tensor], gradients: Mapping[str, Tensor], scale: float) -> dict[str, Tensor]:
+    return {label: sums.get(label, 0) + scale * one for label, one in gradients.items()}
 
 
-def stepper(phase: Phase, objective: Objective, components: Components, sample: Tensor, images: int) -> Stepper:
+def build_accumulator(
+    stage: StagePlan, objective: Objective, components: Components, sample: Tensor, image_count: int
+) -> GradientAccumulator:
     """How a stage of that many images steps, decided on a batch like its own (N, 3, H, W).
 
     Raises:
         RecipeError: the recipe asks for what the student does not allow, or for a program that cannot be made.
     """
-    targets = Targets(phase, objective, images, components.speed, sample.device)
-    asked, most = components.speed.images_at_once, most_of(phase.batch)
-    at_once = min(asked or fitting(sample, most), most)
-    if at_once < phase.batch and sees_batch(components.student, sample):
-        if asked and asked < phase.batch:
+    targets = FrozenCache(stage, objective, image_count, components.speed, sample.device)
+    asked, most = components.speed.images_at_once, max_images_per_process(stage.batch_size)
+    at_once = min(asked or default_micro_batch_size(sample, most), most)
+    if at_once < stage.batch_size and depends_on_batch(components.student, sample):
+        if asked and asked < stage.batch_size:
             text = f"speed.images_at_once is {asked}, and the student sees its batch as a whole (batch normalisation?)"
-            raise RecipeError(Problem(text, phase.place, ("leave it out, or give it the size of the batch",)))
-        at_once = phase.batch
+            raise RecipeError(Problem(text, stage.place, ("leave it out, or give it the size of the batch",)))
+        at_once = stage.batch_size
     own = [one for one in components.student.parameters() if one.requires_grad]
-    made = Stepper(phase, objective, targets, own, trained(components.student, objective), at_once)
-    return with_programs(made, components, sample)
+    made = GradientAccumulator(
+        stage, objective, targets, own, collect_trained_parameters(components.student, objective), at_once
+    )
+    return attach_compiled_steps(made, components, sample)
 
 
-def with_programs(stepper: Stepper, components: Components, sample: Tensor) -> Stepper:
+def attach_compiled_steps(
+    accumulator: GradientAccumulator, components: Components, sample: Tensor
+) -> GradientAccumulator:
     """The same with the programs that the recipe asks for and those that suit a GPU, or with the reason why there are
     none; steps are then taken one operation after the other.
 
     Raises:
         RecipeError: one cannot be made, and the recipe wants it.
     """
-    phase, asked, replay = stepper.phase, components.speed.compile, replays(components.speed, sample)
-    programs: list[Program] = []
+    phase, asked, replay = accumulator.stage, components.speed.compile, uses_cuda_graph(components.speed, sample)
+    programs: list[CompiledStep] = []
     without: list[str] = []
     for apart in (False, True):
         machine_code = asked != "off" and not apart
         if not (machine_code or (replay and (apart or not phase.aggregator))):
             continue
         try:
-            programs.append(_program(stepper, components, sample, apart, machine_code))
+            programs.append(_compile_step(accumulator, components, sample, apart, machine_code))
         except NotCompiledError as fault:
             which = "steps of stage {!r} that measure each term" if apart else "stage {!r}"
             text = f"{which.format(phase.name)} cannot be {'compiled' if machine_code else 'replayed'}: {fault}"
@@ -124,51 +135,57 @@ def with_programs(stepper: Stepper, components: Components, sample: Tensor) -> S
                 hint = '[speed] compile = "try" goes on without, and says so'
                 raise RecipeError(Problem(text, phase.place, (hint,))) from fault
             without.append(text)
-    return evolve(stepper, programs=tuple(programs), without=tuple(without))
+    return evolve(accumulator, compiled_steps=tuple(programs), compile_failures=tuple(without))
 
 
-def replays(speed: Speed, sample: Tensor) -> bool:
+def uses_cuda_graph(speed: SpeedConfig, sample: Tensor) -> bool:
     """Whether steps on images like these are recorded and replayed."""
     return speed.replay and sample.device.type == "cuda"
 
 
-def _program(stepper: Stepper, components: Components, sample: Tensor, apart: bool, machine_code: bool) -> Program:
+def _compile_step(
+    accumulator: GradientAccumulator, components: Components, sample: Tensor, per_term: bool, use_torch_compile: bool
+) -> CompiledStep:
     """A program for a stage's steps, or for those in which each term's gradient is computed ``apart``."""
     if [*components.student.buffers()]:
         raise NotCompiledError("the student has buffers, which training moves")
-    if stepper.phase.aggregator and not apart:
+    if accumulator.stage.aggregator and not per_term:
         raise NotCompiledError("its aggregator asks for each term's gradient")
-    low = sample.repeat(-(-stepper.at_once // len(sample)), 1, 1, 1)[: stepper.at_once].contiguous()
-    kept = stepper.targets.of(low, [""] * len(low), keep=False)
-    speed, dtype = components.speed, DTYPES.get(components.speed.autocast)
-    coarsest = torch.finfo(dtype).eps if dtype else TF32 if speed.tf32 and low.is_cuda else 0.0
-    return compiled(
-        stepper.objective,
-        stepper.phase.stage.inputs(low),
+    low = sample.repeat(-(-accumulator.micro_batch_size // len(sample)), 1, 1, 1)[
+        : accumulator.micro_batch_size
+    ].contiguous()
+    kept = accumulator.frozen_cache.get_or_compute(low, [""] * len(low), use_store=False)
+    speed, dtype = components.speed, AUTOCAST_DTYPES.get(components.speed.autocast)
+    coarsest = torch.finfo(dtype).eps if dtype else TF32_EPS if speed.tf32 and low.is_cuda else 0.0
+    return compile_step(
+        accumulator.objective,
+        accumulator.stage.plugin.inputs(low),
         kept,
-        stepper.parameters,
-        stepper.own if apart else (),
-        steps=stepper.phase.clock.steps,
+        accumulator.parameters,
+        accumulator.student_parameters if per_term else (),
+        steps=accumulator.stage.clock.steps,
         # in fewer bits a program rounds less often than the step, so they agree to a few of the last ones
-        close=max(CLOSE, 4 * coarsest),
-        machine_code=machine_code,
-        replay=replays(speed, sample),
+        tolerance=max(GRADIENT_TOLERANCE, 4 * coarsest),
+        use_torch_compile=use_torch_compile,
+        use_cuda_graph=uses_cuda_graph(speed, sample),
     )
 
 
-def fitting(sample: Tensor, batch: int) -> int:
+def default_micro_batch_size(sample: Tensor, batch_size: int) -> int:
     """How many images of that size, of a batch of so many, a device computes best at once."""
-    return max(1, PIXELS // (sample.shape[2] * sample.shape[3])) if sample.device.type == "cpu" else batch
+    return (
+        max(1, MICRO_BATCH_PIXELS // (sample.shape[2] * sample.shape[3])) if sample.device.type == "cpu" else batch_size
+    )
 
 
 @torch.no_grad()
-def sees_batch(student: Model, sample: Tensor) -> bool:
+def depends_on_batch(student: Model, sample: Tensor) -> bool:
     """Whether a student in training gives an image another output alone than among others (batch normalisation?), or
     no output twice."""
-    with undisturbed(student):
+    with preserve_buffers_and_rng(student):
         student.train()
         together, alone = student(sample), [student(one) for one in sample.split(1)]
     return not all(
-        torch.allclose(torch.cat([one[name] for one in alone]), value, rtol=ALONE, atol=ALONE)
+        torch.allclose(torch.cat([one[name] for one in alone]), value, rtol=BATCH_TOLERANCE, atol=BATCH_TOLERANCE)
         for name, value in together.items()
     )

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from zerokd.errors import Problem, RunFolderError
-from zerokd.objective.gradients import Shares
-from zerokd.objective.objective import Numbers, Objective
-from zerokd.objective.stage_plan import Phase
-from zerokd.training.nonfinite import Failure
+from zerokd.objective.gradients import GradientComparison
+from zerokd.objective.objective import Objective, StepNumbers
+from zerokd.objective.stage_plan import StagePlan
+from zerokd.training.nonfinite import NonFiniteStep
 
 Watcher = Callable[[dict[str, Any]], None]
-STRICT = json.JSONEncoder(allow_nan=False)
-TOGETHER = 16  # lines of steps that are encoded at once: one by one, each finds the caches cold and takes thrice that
+STRICT_ENCODER = json.JSONEncoder(allow_nan=False)
+LINES_PER_WRITE = (
+    16  # lines of steps that are encoded at once: one by one, each finds the caches cold and takes thrice that
+)
 
 
 def open_metrics(path: Path, length: int) -> TextIO:
@@ -39,15 +41,15 @@ def write_lines(file: TextIO, *lines: dict[str, Any]) -> None:
     """Each object as a line of JSON; those of steps wait for the next of another kind to reach the disk."""
     for line in lines:
         try:
-            text = STRICT.encode(line)
+            text = STRICT_ENCODER.encode(line)
         except ValueError:
-            text = json.dumps(finite(line))
+            text = json.dumps(replace_nonfinite(line))
         file.write(text + "\n")
         if line["kind"] in ("epoch", "metric"):
             file.flush()
 
 
-class Metrics:
+class StepLog:
     """The metrics of one stage. Each line is one object; ``kind`` is ``step``, ``gradients``, ``epoch``, ``skipped`` or
     ``metric``.
 
@@ -59,45 +61,50 @@ class Metrics:
     Whoever watches gets those with the step, under ``gradients``. A stage ends with a line for each metric.
     """
 
-    def __init__(self, phase: Phase, objective: Objective, file: TextIO, watchers: tuple[Watcher, ...] = ()):
-        self.phase, self.labels, self.file, self.watchers = phase, tuple(objective.weights), file, watchers
+    def __init__(self, stage: StagePlan, objective: Objective, file: TextIO, watchers: tuple[Watcher, ...] = ()):
+        self.stage, self.labels, self.file, self.watchers = stage, tuple(objective.weights), file, watchers
         self.step = 0
-        self._epoch: list[dict[str, Any]] = []
-        self._waiting: list[dict[str, Any]] = []
+        self._epoch_lines: list[dict[str, Any]] = []
+        self._pending_lines: list[dict[str, Any]] = []
 
-    def __enter__(self) -> Metrics:
+    def __enter__(self) -> StepLog:
         return self
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
         if kind is None:
             self._close_epoch()
-        self._write_waiting()
+        self._write_pending_lines()
 
-    def skip(self, failure: Failure) -> None:
+    def record_skipped_step(self, failure: NonFiniteStep) -> None:
         """Note a step that was left out, and why."""
         self.step += 1
         told = failure.as_json()
         where = {key: told[key] for key in ("stage", "epoch", "step", "images", "terms", "note")}
-        self._write({"kind": "skipped", **where})
+        self._write_line({"kind": "skipped", **where})
 
-    def go_on(self, step: int) -> None:
+    def resume(self, step: int) -> None:
         """Go on after ``step``: the open epoch's lines are read from the file, whose end they are."""
         self.step = step
         for line in map(json.loads, Path(self.file.name).read_text(encoding="utf-8").splitlines()):
-            if line["stage"] == self.phase.name and line["kind"] == "epoch":
-                self._epoch = []
-            elif line["stage"] == self.phase.name and line["kind"] == "step":
-                self._epoch.append(_with_nan(line))
+            if line["stage"] == self.stage.name and line["kind"] == "epoch":
+                self._epoch_lines = []
+            elif line["stage"] == self.stage.name and line["kind"] == "step":
+                self._epoch_lines.append(_restore_nan(line))
 
-    def flushed(self) -> int:
+    def flush(self) -> int:
         """Write all lines to disk; returns the file's length in bytes."""
-        self._write_waiting()
+        self._write_pending_lines()
         self.file.flush()
         os.fsync(self.file.fileno())
         return self.file.tell()
 
-    def record(
-        self, epoch: int, rate: float, numbers: Numbers, weights: Mapping[str, float], gradients: Shares | None = None
+    def record_step(
+        self,
+        epoch: int,
+        learning_rate: float,
+        numbers: StepNumbers,
+        weights: Mapping[str, float],
+        gradients: GradientComparison | None = None,
     ) -> None:
         """Note one step, and the gradients of its terms where they were measured."""
         total, size, values = numbers
@@ -105,53 +112,53 @@ class Metrics:
             label: {"value": value, "weight": weights[label], "contribution": weights[label] * value}
             for label, value in values.items()
         }
-        if self._epoch and self._epoch[-1]["epoch"] != epoch:
+        if self._epoch_lines and self._epoch_lines[-1]["epoch"] != epoch:
             self._close_epoch()
         self.step += 1
-        line = {"kind": "step", "stage": self.phase.name, "epoch": epoch, "step": self.step, "total": total}
-        line |= {"learning_rate": rate, "gradient_norm": size, "terms": terms}
-        self._epoch.append(line)
-        self._waiting.append(line)
+        line = {"kind": "step", "stage": self.stage.name, "epoch": epoch, "step": self.step, "total": total}
+        line |= {"learning_rate": learning_rate, "gradient_norm": size, "terms": terms}
+        self._epoch_lines.append(line)
+        self._pending_lines.append(line)
         if gradients:
-            where = {"kind": "gradients", "stage": self.phase.name, "epoch": epoch, "step": self.step}
-            self._waiting.append(where | gradients.as_json())
-        if len(self._waiting) >= TOGETHER:
-            self._write_waiting()
-        self._tell(line | {"gradients": gradients.as_json()} if gradients else line)
+            where = {"kind": "gradients", "stage": self.stage.name, "epoch": epoch, "step": self.step}
+            self._pending_lines.append(where | gradients.as_json())
+        if len(self._pending_lines) >= LINES_PER_WRITE:
+            self._write_pending_lines()
+        self._notify_watchers(line | {"gradients": gradients.as_json()} if gradients else line)
 
     def _close_epoch(self) -> None:
-        if not self._epoch:
+        if not self._epoch_lines:
             return
-        lines, count = self._epoch, len(self._epoch)
-        terms = {label: _mean([line["terms"].get(label) for line in lines]) for label in self.labels}
+        lines, count = self._epoch_lines, len(self._epoch_lines)
+        terms = {label: _average_term([line["terms"].get(label) for line in lines]) for label in self.labels}
         total = sum(line["total"] for line in lines) / count
-        epoch = {"kind": "epoch", "stage": self.phase.name, "epoch": lines[-1]["epoch"], "steps": count}
-        self._write(epoch | {"total": total, "terms": terms})
-        self._epoch = []
+        epoch = {"kind": "epoch", "stage": self.stage.name, "epoch": lines[-1]["epoch"], "steps": count}
+        self._write_line(epoch | {"total": total, "terms": terms})
+        self._epoch_lines = []
 
-    def _write(self, line: dict[str, Any]) -> None:
-        self._waiting.append(line)
-        self._write_waiting()
-        self._tell(line)
+    def _write_line(self, line: dict[str, Any]) -> None:
+        self._pending_lines.append(line)
+        self._write_pending_lines()
+        self._notify_watchers(line)
 
-    def _write_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, []  # so that none is written twice where the disk is full
+    def _write_pending_lines(self) -> None:
+        waiting, self._pending_lines = self._pending_lines, []  # so that none is written twice where the disk is full
         write_lines(self.file, *waiting)
 
-    def _tell(self, line: dict[str, Any]) -> None:
+    def _notify_watchers(self, line: dict[str, Any]) -> None:
         for watcher in self.watchers:
             watcher(line)
 
 
-def _mean(found: list[dict[str, float] | None]) -> dict[str, float | None]:
+def _average_term(steps: list[dict[str, float] | None]) -> dict[str, float | None]:
     """A term over an epoch: its value where it was computed, its weight and contribution over all steps."""
-    computed = [one for one in found if one is not None]
+    computed = [one for one in steps if one is not None]
     value = sum(one["value"] for one in computed) / len(computed) if computed else None
-    sums = {key: sum(one[key] for one in computed) / len(found) for key in ("weight", "contribution")}
+    sums = {key: sum(one[key] for one in computed) / len(steps) for key in ("weight", "contribution")}
     return {"value": value, **sums}
 
 
-def _with_nan(line: dict[str, Any]) -> dict[str, Any]:
+def _restore_nan(line: dict[str, Any]) -> dict[str, Any]:
     """A line as it was before it was written: only a value that was not finite is null."""
     terms = {
         label: {key: math.nan if one is None else one for key, one in term.items()}
@@ -160,10 +167,10 @@ def _with_nan(line: dict[str, Any]) -> dict[str, Any]:
     return line | {"terms": terms}
 
 
-def finite(value: Any) -> Any:
+def replace_nonfinite(value: Any) -> Any:
     """A copy that JSON can hold: it has no NaN and no infinity; a monitored term may have both."""
     if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
+        return {key: replace_nonfinite(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [finite(one) for one in value]
+        return [replace_nonfinite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -11,7 +11,7 @@ from zerokd_pyiqa import lpips
 from zerokd_pyiqa.lpips import Lpips
 
 from zerokd.errors import WeightsError
-from zerokd.testing import checks_of
+from zerokd.testing import collect_checks
 
 
 def test_weights_that_cannot_be_fetched_are_told(monkeypatch):
@@ -67,5 +67,5 @@ def test_it_agrees_with_torchmetrics(without_imagenet):
 
 
 def test_it_does_what_every_metric_must(without_imagenet):
-    for check in checks_of(next(one for one in zerokd_pyiqa.zerokd_metrics() if one.name == "lpips")):
+    for check in collect_checks(next(one for one in zerokd_pyiqa.zerokd_metrics() if one.name == "lpips")):
         check()

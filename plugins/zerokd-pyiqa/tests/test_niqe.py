@@ -10,7 +10,7 @@ import zerokd_pyiqa
 from zerokd_pyiqa.niqe import Niqe
 
 from zerokd.errors import RecipeError, WeightsError
-from zerokd.testing import checks_of
+from zerokd.testing import collect_checks
 
 
 @pytest.fixture
@@ -71,5 +71,5 @@ def test_a_flat_picture_has_none(statistics):
 def test_it_does_what_every_metric_must(statistics, monkeypatch):
     pytest.importorskip("pyiqa", reason="pyiqa is not installed")
     monkeypatch.setattr(Niqe, "examples", ({"weights": statistics},))
-    for check in checks_of(next(one for one in zerokd_pyiqa.zerokd_metrics() if one.name == "niqe")):
+    for check in collect_checks(next(one for one in zerokd_pyiqa.zerokd_metrics() if one.name == "niqe")):
         check()

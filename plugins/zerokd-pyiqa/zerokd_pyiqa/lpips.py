@@ -12,9 +12,11 @@ from torch import Tensor
 
 import zerokd
 from zerokd import Metric, Port
-from zerokd_pyiqa.network import network
+from zerokd_pyiqa.network import create_pyiqa_metric
 
-HINT = "it fetches ImageNet's weights and its own once: run it with a network, or copy both caches (torch, pyiqa)"
+LPIPS_WEIGHTS_HINT = (
+    "it fetches ImageNet's weights and its own once: run it with a network, or copy both caches (torch, pyiqa)"
+)
 
 
 @final
@@ -58,7 +60,9 @@ class Lpips(Metric):
 
     def __init__(self, **options: object):
         super().__init__(**options)
-        self._measure = (network("lpips", HINT, net=self.config.net),)  # in a tuple: it stays in its own precision
+        self._pyiqa_metric = (
+            create_pyiqa_metric("lpips", LPIPS_WEIGHTS_HINT, net=self.config.net),
+        )  # in a tuple: it stays in its own precision
 
     def min_size(self) -> int:
         return 64
@@ -66,5 +70,5 @@ class Lpips(Metric):
     def forward(self, *, image: Tensor, target: Tensor) -> Tensor:
         pairs = zip(image.float(), target.float(), strict=True)
         with warnings.catch_warnings(action="ignore"):
-            values = [self._measure[0](one[None], other[None]).reshape(()) for one, other in pairs]
+            values = [self._pyiqa_metric[0](one[None], other[None]).reshape(()) for one, other in pairs]
         return torch.stack(values).to(image)

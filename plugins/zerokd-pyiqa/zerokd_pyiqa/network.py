@@ -10,7 +10,7 @@ from typing import Any
 from zerokd.errors import Problem, RecipeError, WeightsError
 
 
-def network(name: str, hint: str, **given: Any) -> Any:
+def create_pyiqa_metric(name: str, hint: str, **options: Any) -> Any:
     """A measure of pyiqa on the processor.
 
     Raises:
@@ -27,7 +27,7 @@ def network(name: str, hint: str, **given: Any) -> Any:
     try:
         # what it says of files goes where progress goes: tables may be on their way into another program
         with warnings.catch_warnings(action="ignore"), redirect_stdout(sys.stderr):
-            return pyiqa.create_metric(name, device="cpu", **given)
+            return pyiqa.create_metric(name, device="cpu", **options)
     except Exception as fault:  # of the network, the file, or its contents
         told = (str(fault) or type(fault).__name__).splitlines()[0][:160]
         text = f"the weights of {name} are not there: {told}"

@@ -13,10 +13,10 @@ from torch import Tensor
 
 import zerokd
 from zerokd import Metric, Port
-from zerokd_pyiqa.network import network
+from zerokd_pyiqa.network import create_pyiqa_metric
 
-HINT = 'give its file: weights = "niqe_modelparameters.mat", with mu_prisparam and cov_prisparam in it'
-BLOCK = 96  # pixels on a side of the blocks whose statistics are taken
+NIQE_WEIGHTS_HINT = 'give its file: weights = "niqe_modelparameters.mat", with mu_prisparam and cov_prisparam in it'
+BLOCK_SIZE = 96  # pixels on a side of the blocks whose statistics are taken
 
 
 @final
@@ -60,18 +60,20 @@ class Niqe(Metric):
         super().__init__(**options)
         weights = self.config.weights
         given = {} if weights == "pyiqa" else {"pretrained_model_path": str(Path(weights).expanduser())}
-        self._measure = (network("niqe", HINT, **given),)  # in a tuple: it stays in its own precision
+        self._pyiqa_metric = (
+            create_pyiqa_metric("niqe", NIQE_WEIGHTS_HINT, **given),
+        )  # in a tuple: it stays in its own precision
 
     def min_size(self) -> int:
-        return BLOCK
+        return BLOCK_SIZE
 
     def forward(self, *, image: Tensor) -> Tensor:
         with warnings.catch_warnings(action="ignore"):
-            return torch.stack([self._of(one[None].float()) for one in image]).to(image)
+            return torch.stack([self._measure_image(one[None].float()) for one in image]).to(image)
 
-    def _of(self, image: Tensor) -> Tensor:
+    def _measure_image(self, image: Tensor) -> Tensor:
         try:
-            found: Tensor = self._measure[0](image).reshape(())
+            found: Tensor = self._pyiqa_metric[0](image).reshape(())
         except torch.linalg.LinAlgError:  # no block has any contrast
             return image.new_tensor(math.nan)
         return found

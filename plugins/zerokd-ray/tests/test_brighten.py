@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import ray
 from conftest import ENGINE
-from zerokd_ray import Brighten
+from zerokd_ray import RowEnhancer
 
 import zerokd
 
@@ -13,7 +13,7 @@ def test_a_dataset_is_mapped(cluster):
     dark = np.random.default_rng(0).integers(0, 90, (4, 8, 9, 3), np.uint8)
     photos = ray.data.from_items([{"number": number, "image": image} for number, image in enumerate(dark)])
     made = photos.map(
-        Brighten,
+        RowEnhancer,
         fn_constructor_kwargs={"to": "bright", "engine": ENGINE, "strength": 0.5},
         compute=ray.data.ActorPoolStrategy(size=1),
     )
@@ -26,4 +26,4 @@ def test_a_dataset_is_mapped(cluster):
 
 def test_what_is_no_image_is_refused():
     with pytest.raises(ValueError, match=r"\(H, W, 3\) or \(H, W, 4\), not \(2, 2\)"):
-        Brighten(engine=ENGINE)({"image": np.zeros((2, 2), np.uint8)})
+        RowEnhancer(engine=ENGINE)({"image": np.zeros((2, 2), np.uint8)})

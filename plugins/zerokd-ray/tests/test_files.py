@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 import ray
 from conftest import ENGINE
-from zerokd_ray.files import TRIES, FileWorker, enhance_files
+from zerokd_ray.files import MAX_ATTEMPTS, FileWorker, enhance_files
 
 from zerokd.errors import OutputError
-from zerokd.student.enhance.jobs import Wish, plan, run
+from zerokd.student.enhance.jobs import EnhanceOptions, plan_task, run_task
 
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 def planned(photos, out="out"):
-    return plan([photos], photos.parent / out, Wish(engine=ENGINE))
+    return plan_task([photos], photos.parent / out, EnhanceOptions(engine=ENGINE))
 
 
 def contents(folder):
@@ -41,23 +41,23 @@ class Mortal(FileWorker):
 def test_two_workers_do_what_one_machine_does_and_the_second_time_nothing(cluster, photos):
     told = []
     summary, shares = enhance_files(planned(photos), 2, lambda *line: told.append(line))
-    run(planned(photos, "wanted"))
+    run_task(planned(photos, "wanted"))
     assert contents(photos.parent / "out") == contents(photos.parent / "wanted")
-    assert len(contents(photos.parent / "out")) == len(summary.done) == 9
-    assert sorted(name for name, _ in told) == sorted(summary.done)
+    assert len(contents(photos.parent / "out")) == len(summary.enhanced_files) == 9
+    assert sorted(name for name, _ in told) == sorted(summary.enhanced_files)
     assert sum(share.files for share in shares.values()) == 9
     assert all(share.seconds > 0 for share in shares.values())
     again, _ = enhance_files(planned(photos), 2, lambda *line: None)
-    assert (again.done, len(again.before)) == ([], 9)
-    assert len(run(planned(photos)).before) == 9  # its records are those of `zerokd enhance`
+    assert (again.enhanced_files, len(again.up_to_date_files)) == ([], 9)
+    assert len(run_task(planned(photos)).up_to_date_files) == 9  # its records are those of `zerokd enhance`
 
 
 def test_a_photo_that_fails_stops_no_other(cluster, photos):
     (photos / "1/bad.png").write_text("no photo")
     told = {}
     summary, _ = enhance_files(planned(photos), 1, told.__setitem__)
-    assert len(summary.done) == 9
-    assert summary.failed == {"1/bad.png": "not an image, or damaged at its start"}
+    assert len(summary.enhanced_files) == 9
+    assert summary.failures == {"1/bad.png": "not an image, or damaged at its start"}
     assert told["1/bad.png"] == "FAILED: not an image, or damaged at its start"
 
 
@@ -65,12 +65,12 @@ def test_what_a_lost_worker_had_is_done_by_another_and_what_ends_each_is_given_u
     for name in ("once", "always"):
         (photos / f"0/{name}.png").write_bytes((photos / "0/a.png").read_bytes())
     summary, _ = enhance_files(planned(photos), 2, lambda *line: None, Mortal)
-    assert list(summary.failed) == ["0/always.png"]
-    assert "ended its worker 2 times" in summary.failed["0/always.png"]
-    assert len(summary.done) + len(summary.before) == 10
+    assert list(summary.failures) == ["0/always.png"]
+    assert "ended its worker 2 times" in summary.failures["0/always.png"]
+    assert len(summary.enhanced_files) + len(summary.up_to_date_files) == 10
     assert len(contents(photos.parent / "out")) == 10
     died = {path.stem: len(path.read_text()) for path in (photos.parent / "out").glob("*.died")}
-    assert died == {"once": 1, "always": 1 + TRIES}
+    assert died == {"once": 1, "always": 1 + MAX_ATTEMPTS}
 
 
 def test_a_worker_that_cannot_write_ends_it(cluster, photos):
@@ -90,5 +90,5 @@ def test_a_worker_with_another_student_or_zerokd_ends_it(cluster, photos):
 
 
 def test_nothing_to_do_is_no_fault(cluster, photos):
-    none = plan([photos], photos.parent / "out", Wish(engine=ENGINE), shard=(1, 10**9))
+    none = plan_task([photos], photos.parent / "out", EnhanceOptions(engine=ENGINE), shard=(1, 10**9))
     assert enhance_files(none, 1, lambda *line: None)[1] == {}

@@ -1,5 +1,5 @@
 """zerokd on a Ray cluster: folders of photos by the command ``zerokd-ray``, images of a dataset by ``Brighten``."""
 
-from zerokd_ray.brighten import Brighten
+from zerokd_ray.brighten import RowEnhancer
 
-__all__ = ["Brighten"]
+__all__ = ["RowEnhancer"]

@@ -7,7 +7,7 @@ from typing import Any
 import zerokd
 
 
-class Brighten:
+class RowEnhancer:
     """What ``Dataset.map`` calls: a row in, the row with its image brightened out.
 
     The column ``image`` holds arrays (H, W, 3 or 4) of uint8, uint16 or float32 in [0, 1]; the column ``to``, by
@@ -30,13 +30,13 @@ class Brighten:
         self,
         weights: str = "bundled",
         strength: float = 1.0,
-        image: str = "image",
-        to: str | None = None,
+        input_column: str = "image",
+        output_column: str | None = None,
         engine: str = "auto",
         threads: int = 1,
     ):
         self.student = zerokd.load(weights, engine=engine, threads=threads)
-        self.strength, self.image, self.to = strength, image, to or image
+        self.strength, self.input_column, self.output_column = strength, input_column, output_column or input_column
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        return {**row, self.to: self.student(row[self.image], self.strength)}
+        return {**row, self.output_column: self.student(row[self.input_column], self.strength)}

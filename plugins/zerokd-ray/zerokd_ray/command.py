@@ -15,14 +15,14 @@ from typing import Any
 import click
 
 from zerokd.cli import main as run_command
-from zerokd.cli.enhance import enhance_options, planned
+from zerokd.cli.enhance import enhance_options, plan_enhancement
 from zerokd.errors import Problem, RecipeError
-from zerokd.student.enhance.progress import Screen
+from zerokd.student.enhance.progress import EnhanceProgress
 from zerokd.student.location import BUNDLED
 
-SHARED = 2**30  # bytes of memory that a cluster of this machine shares: names, no pixels
-PATIENCE = 10.0  # seconds for a cluster to answer
-TOLD = {  # to Ray, unless the user tells it something else: nothing is sent away, and only what matters is printed
+OBJECT_STORE_BYTES = 2**30  # bytes of memory that a cluster of this machine shares: names, no pixels
+CONNECT_TIMEOUT = 10.0  # seconds for a cluster to answer
+RAY_ENVIRONMENT = {  # to Ray, unless the user tells it something else: nothing is sent away, and only what matters is printed
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
@@ -43,48 +43,50 @@ def command(
     address: str | None,
     weights: str,
     plugins: tuple[Path, ...],
-    **asked: Any,
+    **options: Any,
 ) -> None:
     """Brighten photos, folders of photos, and films, as `zerokd enhance` does, on a Ray cluster.
 
     All machines see FILE|DIR and --out under the same paths. What is done is not done again, whoever did it; what a
     worker that is lost had in hand goes to another. Exit code 1 when some files failed; the others are there.
     """
-    for name, value in TOLD.items():
+    for name, value in RAY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from zerokd_ray.files import enhance_files
 
     started = time.monotonic()
     files, modules = (tuple(path.absolute() for path in paths) for paths in (inputs, plugins))
     student = weights if weights == BUNDLED else Path(weights).absolute()
-    task = planned(files, out.absolute(), weights=student, plugins=modules, threads=threads, **asked)
-    with _cluster(address) as cores, Screen(len(task.jobs)) as screen:
+    task = plan_enhancement(files, out.absolute(), weights=student, plugins=modules, threads=threads, **options)
+    with _connect_cluster(address) as cores, EnhanceProgress(len(task.jobs)) as screen:
         count = workers or max(1, int(cores) // threads)
-        screen.say(f"{len(task.jobs)} files -> {out}; {task.engine.about}, {count} workers of {threads} threads")
+        screen.print_line(
+            f"{len(task.jobs)} files -> {out}; {task.engine.description}, {count} workers of {threads} threads"
+        )
         for note in task.engine.notes:
-            screen.say(note)
-        summary, shares = enhance_files(task, count, screen.tell)
-    click.echo(summary.told(time.monotonic() - started))
+            screen.print_line(note)
+        summary, shares = enhance_files(task, count, screen.report)
+    click.echo(summary.describe(time.monotonic() - started))
     for name, share in sorted(shares.items()):
         click.echo(
             f"  {name}  {share.files} files in {share.seconds:.1f} s, {share.files / share.seconds:.1f} a second"
         )
-    if summary.failed:
+    if summary.failures:
         sys.exit(1)
 
 
 @contextmanager
-def _cluster(address: str | None) -> Iterator[float]:
+def _connect_cluster(address: str | None) -> Iterator[float]:
     """A cluster that is there, or one of this machine; its cores."""
     import ray
 
     wanted = address or os.environ.get("RAY_ADDRESS")
-    own: dict[str, Any] = {} if wanted else {"object_store_memory": SHARED, "include_dashboard": False}
+    own: dict[str, Any] = {} if wanted else {"object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
     try:
         if wanted and wanted != "auto":  # Ray itself tries for many minutes
             host, _, port = wanted.rpartition(":")
-            socket.create_connection((host.removeprefix("ray://").strip("[]"), int(port)), PATIENCE).close()
-        with _unheard():
+            socket.create_connection((host.removeprefix("ray://").strip("[]"), int(port)), CONNECT_TIMEOUT).close()
+        with _silence_stderr():
             ray.init(wanted, logging_level=logging.ERROR, log_to_driver=False, **own)
     except (OSError, ValueError) as fault:
         hint = "start one with `ray start --head`, or leave --address and RAY_ADDRESS out"
@@ -96,7 +98,7 @@ def _cluster(address: str | None) -> Iterator[float]:
 
 
 @contextmanager
-def _unheard() -> Iterator[None]:
+def _silence_stderr() -> Iterator[None]:
     """Standard error shut: Ray's native part says there that it was told to say little. Its faults are raised."""
     before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -19,21 +19,21 @@ from ray.exceptions import RayError, RayTaskError
 
 from zerokd.errors import OutputError, Problem, WeightsError, ZerokdError
 from zerokd.student.enhance.inputs import Job
-from zerokd.student.enhance.jobs import AGAIN, Summary, Task, Wish, ready, run
+from zerokd.student.enhance.jobs import RERUN_HINT, EnhanceOptions, Summary, Task, create_empty_task, run_task
 
-AT_ONCE = 64  # files that a worker is handed, at most
-TRIES = 2  # of a file that may have ended the worker that had it
+MAX_FILES_PER_BATCH = 64  # files that a worker is handed, at most
+MAX_ATTEMPTS = 2  # of a file that may have ended the worker that had it
 
 
 @define
-class Share:
+class WorkerStatistics:
     """What one worker did: how many files it was handed, and for how many seconds it was busy with them."""
 
     files: int = 0
     seconds: float = 0.0
 
 
-class Tries:
+class AttemptCounter:
     """How often something was begun since it was last ended: an actor that all workers ask."""
 
     def __init__(self) -> None:
@@ -55,23 +55,23 @@ class FileWorker:
     file is counted, and one that is begun too often is given up.
     """
 
-    def __init__(self, wish: Wish, records: str, settings: dict[str, Any], tries: Any):
+    def __init__(self, options: EnhanceOptions, ledger_folder: str, settings: dict[str, Any], attempt_counter: Any):
         self.name = f"{ray.util.get_node_ip_address()}:{os.getpid()}"
-        self.tries, self.fault = tries, ""
+        self.attempt_counter, self.setup_error = attempt_counter, ""
         try:
-            self.task = ready(wish, Path(records))
+            self.task = create_empty_task(options, Path(ledger_folder))
             if self.task.ledger.settings != settings:
-                raise WeightsError(f"{str(wish.weights)!r} or zerokd is another one on this machine")
+                raise WeightsError(f"{str(options.weights)!r} or zerokd is another one on this machine")
         except ZerokdError as fault:  # raised here, it would have the actor made again and again
-            self.fault = _said(fault)
+            self.setup_error = _join_messages(fault)
 
     def __call__(self, batch: dict[str, Iterable[bytes]]) -> dict[str, list[Any]]:
         names = [*batch["name"]]
         places = [map(Path, map(os.fsdecode, batch[key])) for key in ("source", "target")]
         jobs = [*map(Job, map(os.fsdecode, names), *places)]
         begun = time.monotonic()
-        if ray.get(self.tries.begin.remote(b"batch of " + names[0])) > 1:
-            became = [self._counted(*one) for one in zip(names, jobs, strict=True)]
+        if ray.get(self.attempt_counter.begin.remote(b"batch of " + names[0])) > 1:
+            became = [self._enhance_counted(*one) for one in zip(names, jobs, strict=True)]
         else:
             became = self.enhance(jobs)
         seconds = (time.monotonic() - begun) / len(jobs)
@@ -82,12 +82,12 @@ class FileWorker:
         }
         return rows | {"worker": [self.name] * len(jobs), "seconds": [seconds] * len(jobs)}
 
-    def _counted(self, name: bytes, job: Job) -> tuple[str, str]:
-        if ray.get(self.tries.begin.remote(name)) > TRIES:
-            became = "failed", f"FAILED: it ended its worker {TRIES} times (not enough memory?)"
+    def _enhance_counted(self, name: bytes, job: Job) -> tuple[str, str]:
+        if ray.get(self.attempt_counter.begin.remote(name)) > MAX_ATTEMPTS:
+            became = "failed", f"FAILED: it ended its worker {MAX_ATTEMPTS} times (not enough memory?)"
         else:
             (became,) = self.enhance([job])
-        self.tries.end.remote(name)
+        self.attempt_counter.end.remote(name)
         return became
 
     def enhance(self, jobs: list[Job]) -> list[tuple[str, str]]:
@@ -95,12 +95,12 @@ class FileWorker:
         are "stopped", where nothing can go on."""
         told: dict[str, str] = {}
         try:
-            if self.fault:
-                raise OutputError(self.fault)
-            summary = run(evolve(self.task, jobs=tuple(jobs)), told.__setitem__)
+            if self.setup_error:
+                raise OutputError(self.setup_error)
+            summary = run_task(evolve(self.task, jobs=tuple(jobs)), told.__setitem__)
         except OutputError as fault:
-            return [("stopped", _said(fault))] * len(jobs)
-        states = dict.fromkeys(summary.done, "done") | dict.fromkeys(summary.before, "before")
+            return [("stopped", _join_messages(fault))] * len(jobs)
+        states = dict.fromkeys(summary.enhanced_files, "done") | dict.fromkeys(summary.up_to_date_files, "before")
         return [
             (states.get(job.name, "failed"), told[job.name].encode("utf-8", "backslashreplace").decode())
             for job in jobs
@@ -108,50 +108,50 @@ class FileWorker:
 
 
 def enhance_files(
-    task: Task, workers: int, tell: Callable[[str, str], None], worker: type[FileWorker] = FileWorker
-) -> tuple[Summary, dict[str, Share]]:
+    task: Task, workers: int, report: Callable[[str, str], None], worker: type[FileWorker] = FileWorker
+) -> tuple[Summary, dict[str, WorkerStatistics]]:
     """Enhance the files of ``task`` that are not done; ``tell`` hears of each one. What each worker did, by its name.
 
     Raises:
         OutputError: a worker cannot write, has another student or zerokd, or lacks the engine of ``task``.
     """
-    summary, shares = Summary(), dict[str, Share]()
-    for row in _rows(task, workers, worker) if task.jobs else ():
+    summary, shares = Summary(), dict[str, WorkerStatistics]()
+    for row in _iterate_results(task, workers, worker) if task.jobs else ():
         name, became, told = os.fsdecode(row["name"]), row["became"], row["told"]
         if became == "stopped":
-            raise OutputError(Problem(f"worker {row['worker']}: {told}", hints=(AGAIN,)))
+            raise OutputError(Problem(f"worker {row['worker']}: {told}", hints=(RERUN_HINT,)))
         if became == "failed":
-            summary.failed[name] = told.removeprefix("FAILED: ")
+            summary.failures[name] = told.removeprefix("FAILED: ")
         else:
-            (summary.done if became == "done" else summary.before).append(name)
-        share = shares.setdefault(row["worker"], Share())
+            (summary.enhanced_files if became == "done" else summary.up_to_date_files).append(name)
+        share = shares.setdefault(row["worker"], WorkerStatistics())
         share.files, share.seconds = share.files + 1, share.seconds + row["seconds"]
-        tell(name, told)
+        report(name, told)
     return summary, shares
 
 
-def _rows(task: Task, workers: int, worker: type[FileWorker]) -> Iterator[dict[str, Any]]:
+def _iterate_results(task: Task, workers: int, worker: type[FileWorker]) -> Iterator[dict[str, Any]]:
     """A row for each file, as they are done."""
     ray.data.DataContext.get_current().enable_progress_bars = False
-    tries = ray.remote(num_cpus=0)(Tries).remote()
-    wish, records = evolve(task.wish, engine=task.engine.name), str(task.ledger.root)
+    tries = ray.remote(num_cpus=0)(AttemptCounter).remote()
+    wish, records = evolve(task.options, engine=task.engine.name), str(task.ledger.root)
     # bytes, since a path may be no text, and Arrow takes text for UTF-8
     files = [{key: os.fsencode(getattr(job, key)) for key in ("name", "source", "target")} for job in task.jobs]
-    batches = min(len(files), max(-(-len(files) // AT_ONCE), 4 * workers))
+    batches = min(len(files), max(-(-len(files) // MAX_FILES_PER_BATCH), 4 * workers))
     done = ray.data.from_items(files, override_num_blocks=batches).map_batches(
         worker,
         batch_size=None,
         fn_constructor_args=(wish, records, task.ledger.settings, tries),
         compute=ray.data.ActorPoolStrategy(size=workers),
-        num_cpus=task.wish.threads,
+        num_cpus=task.options.threads,
     )
     try:
         yield from done.iter_rows()
     except RayTaskError:  # a worker raised what it should not
         raise
     except RayError as fault:
-        raise OutputError(Problem(f"the cluster failed: {str(fault).splitlines()[0]}", hints=(AGAIN,))) from fault
+        raise OutputError(Problem(f"the cluster failed: {str(fault).splitlines()[0]}", hints=(RERUN_HINT,))) from fault
 
 
-def _said(fault: ZerokdError) -> str:
+def _join_messages(fault: ZerokdError) -> str:
     return "; ".join(one.message for one in fault.problems)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from zerokd_retinex.illumination_smoothness import (
     IlluminationSmoothness,
-    half_window,
+    half_window_offsets,
     illumination_smoothness,
 )
 
@@ -67,7 +67,7 @@ def test_hue_is_an_edge_too():
 
 @pytest.mark.parametrize("radius", [1, 2, 5])
 def test_half_a_window_and_its_mirror_image_are_the_window(radius):
-    half = list(half_window(radius))
+    half = list(half_window_offsets(radius))
     window = {(i, j) for i in range(-radius, radius + 1) for j in range(-radius, radius + 1)} - {(0, 0)}
     assert {*half, *((-i, -j) for i, j in half)} == window
     assert 2 * len(half) == len(window)

@@ -28,32 +28,32 @@ def illumination_smoothness(illumination: Tensor, low: Tensor, radius: int = 2, 
     Returns:
         (N,), in [0, 1]; 0 when every channel is constant.
     """
-    colors = yuv(low)
+    colors = rgb_to_yuv(low)
     total, pairs = illumination.new_zeros(len(low)), 0
-    for down, right in half_window(radius):
-        here, there = neighbours(colors, down, right)
+    for down, right in half_window_offsets(radius):
+        here, there = neighbour_pairs(colors, down, right)
         alike = torch.exp((here - there).square().sum(dim=1) / (-2 * sigma**2))
-        here, there = neighbours(illumination, down, right)
+        here, there = neighbour_pairs(illumination, down, right)
         total = total + (alike * (here - there).abs().mean(dim=1)).sum(dim=(1, 2))
         pairs += alike[0].numel()
     return total / pairs
 
 
-def yuv(image: Tensor) -> Tensor:
+def rgb_to_yuv(image: Tensor) -> Tensor:
     """RGB (N, 3, H, W) in [0, 1] as luma and two colour differences, which are 0 where it is grey."""
     red, green, blue = image.unbind(dim=1)
     luma = RED * red + GREEN * green + BLUE * blue
     return torch.stack([luma, U * (blue - luma), V * (red - luma)], dim=1)
 
 
-def half_window(radius: int) -> Iterator[tuple[int, int]]:
+def half_window_offsets(radius: int) -> Iterator[tuple[int, int]]:
     """The offsets to half of a square window: with the pairs both ways round, every pair would count twice."""
     for down in range(radius + 1):
         for right in range(-radius if down else 1, radius + 1):
             yield down, right
 
 
-def neighbours(image: Tensor, down: int, right: int) -> tuple[Tensor, Tensor]:
+def neighbour_pairs(image: Tensor, down: int, right: int) -> tuple[Tensor, Tensor]:
     """The image without the pixels that have no such neighbour, and the neighbours."""
     height, width = image.shape[-2:]
     rows, columns = max(height - down, 0), max(width - abs(right), 0)

@@ -47,10 +47,10 @@ class Retinex(Model):
     def __init__(self, **options: object):
         super().__init__(**options)
         width = self.config.width
-        self.enter = _conv(3, width)
-        self.near = _conv(width, width, dilation=2)
-        self.far = _conv(width, width, dilation=4)
-        self.leave = _conv(width, self.config.channels)
+        self.enter = _make_convolution(3, width)
+        self.near = _make_convolution(width, width, dilation=2)
+        self.far = _make_convolution(width, width, dilation=4)
+        self.leave = _make_convolution(width, self.config.channels)
         with torch.no_grad():
             self.leave.weight *= 0.1  # every sigmoid starts near its middle, where its slope is greatest
 
@@ -62,14 +62,14 @@ class Retinex(Model):
         }
 
     def forward(self, low: Tensor) -> dict[str, Tensor]:
-        illumination = self._light(low)
+        illumination = self._estimate_illumination(low)
         return {
             "enhanced": low / illumination**self.config.strength,
             "illumination": illumination,
             "reflectance": low / illumination,
         }
 
-    def _light(self, low: Tensor) -> Tensor:
+    def _estimate_illumination(self, low: Tensor) -> Tensor:
         x = F.silu(self.enter(low))
         x = x + F.silu(self.near(x))
         x = x + F.silu(self.far(x))
@@ -78,6 +78,6 @@ class Retinex(Model):
         return (self.config.floor + (1 - self.config.floor) * light).expand_as(low)
 
 
-def _conv(inputs: int, outputs: int, dilation: int = 1) -> nn.Conv2d:
+def _make_convolution(inputs: int, outputs: int, dilation: int = 1) -> nn.Conv2d:
     """3x3; beyond the border lies the border pixel again: black there would be a shadow along the frame."""
     return nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation, padding_mode="replicate")

@@ -15,7 +15,16 @@ from torch.utils.tensorboard import SummaryWriter
 import zerokd
 from zerokd import Observer
 
-SHOWN = ("recipe", "seed", "device", "versions", "plugins", "models", "fallbacks", "cautions")  # of the manifest
+MANIFEST_KEYS = (
+    "recipe",
+    "seed",
+    "device",
+    "versions",
+    "plugins",
+    "models",
+    "fallbacks",
+    "cautions",
+)  # of the manifest
 
 
 @final
@@ -35,31 +44,31 @@ class Tensorboard(Observer):
 
     def __init__(self, **options: object):
         super().__init__(**options)
-        self.before: dict[str, int] = {}  # steps of all earlier stages
+        self.stage_offsets: dict[str, int] = {}  # steps of all earlier stages
 
     def run_start(self, folder: Path, manifest: Mapping[str, Any]) -> None:
         self.folder = folder
         self.writer = SummaryWriter(str(folder / "observers" / "tensorboard"))
         before = 0
         for stage in manifest["stages"]:
-            self.before[stage["name"]] = before
+            self.stage_offsets[stage["name"]] = before
             before += stage["steps"]
             self.writer.add_text(f"{stage['name']}/objective", f"`{stage['objective']}`")
-        kept = {key: manifest[key] for key in SHOWN if key in manifest}
+        kept = {key: manifest[key] for key in MANIFEST_KEYS if key in manifest}
         self.writer.add_text("manifest", f"```json\n{json.dumps(kept, indent=1)}\n```")
 
     def step_end(self, step: Mapping[str, Any]) -> None:
-        self.step = self.before[step["stage"]] + step["step"]
+        self.step = self.stage_offsets[step["stage"]] + step["step"]
         if self.writer is None or (self.step % self.config.every and "gradients" not in step):
             return
         stage = step["stage"]
         for name in ("total", "learning_rate", "gradient_norm"):
-            self._write(f"{stage}/{name}", step[name])
+            self._write_scalar(f"{stage}/{name}", step[name])
         for label, term in step["terms"].items():
-            self._write(f"{stage}.value/{label}", term["value"])
-            self._write(f"{stage}.contribution/{label}", term["contribution"])
+            self._write_scalar(f"{stage}.value/{label}", term["value"])
+            self._write_scalar(f"{stage}.contribution/{label}", term["contribution"])
         for label, term in step.get("gradients", {}).get("terms", {}).items():
-            self._write(f"{stage}.gradient_share/{label}", term["share"])
+            self._write_scalar(f"{stage}.gradient_share/{label}", term["share"])
 
     def run_end(self, result: Mapping[str, Any] | None, error: str | None) -> None:
         if self.writer is None:
@@ -73,6 +82,6 @@ class Tensorboard(Observer):
         self.writer.add_text("error" if error is not None else "result", f"```\n{told}\n```", self.step)
         self.writer.close()
 
-    def _write(self, tag: str, value: float | None) -> None:
+    def _write_scalar(self, tag: str, value: float | None) -> None:
         assert self.writer is not None
         self.writer.add_scalar(tag, float("nan") if value is None else value, self.step)

@@ -4,15 +4,15 @@ import pytest
 
 from tests.conftest import RECIPES
 from zerokd.errors import RecipeError
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.static_checks import checked
-from zerokd.recipe.toml.extends import read_recipe
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.static_checks import check_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
 
 
 def told(tmp_path, lines):
     (tmp_path / "mine.toml").write_text(f"extends = '{RECIPES / 'paper.toml'}'\n{lines}")
     with pytest.raises(RecipeError) as caught:
-        checked(read_recipe(tmp_path / "mine.toml"), discover())
+        check_recipe(read_recipe_document(tmp_path / "mine.toml"), discover_plugins())
     return [(problem.place.line, problem.message, problem.hints) for problem in caught.value.problems]
 
 

@@ -1,8 +1,8 @@
 """Mistakes are collected, and a part that failed is left out."""
 
-from zerokd.plugin.host import discover
+from zerokd.plugin.host import discover_plugins
 from zerokd.recipe.build.builder import Builder
-from zerokd.recipe.schema.recipe import Term
+from zerokd.recipe.schema.recipe import TermConfig
 from zerokd.recipe.toml.document import parse_document
 
 TEXT = (
@@ -12,12 +12,12 @@ TEXT = (
 
 def test_what_can_be_built_is_and_the_rest_is_told_at_its_place():
     document = parse_document(TEXT, "x.toml")
-    builder = Builder(document, discover())
+    builder = Builder(document, discover_plugins())
     tables = document.tables["terms"]["a"]
-    built = [builder.build(Term(**table), ("terms", "a", name)) for name, table in tables.items()]
+    built = [builder.build(TermConfig(**table), ("terms", "a", name)) for name, table in tables.items()]
     assert built[0].config.window == 7
     assert built[1:] == [None, None]
-    assert [str(fault.problems[0].place) for fault in builder.faults] == ["x.toml:5:7", "x.toml:8:10"]
-    assert builder.unbuilt == {("terms", "a", "two"), ("terms", "a", "three")}
-    assert list(builder.used) == ["zerokd:ssim"]
-    assert builder.origins["terms.a.one"]["config"]["window"] == 7
+    assert [str(fault.problems[0].place) for fault in builder.errors] == ["x.toml:5:7", "x.toml:8:10"]
+    assert builder.failed_paths == {("terms", "a", "two"), ("terms", "a", "three")}
+    assert list(builder.used_entries) == ["zerokd:ssim"]
+    assert builder.provenance["terms.a.one"]["config"]["window"] == 7

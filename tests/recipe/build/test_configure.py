@@ -4,9 +4,9 @@ import pytest
 
 from zerokd.errors import RecipeError
 from zerokd.losses.exposure_control import ExposureControl
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.configure import configure, uses
-from zerokd.recipe.schema.recipe import Term, validate
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.configure import resolve_component, walk_component_configs
+from zerokd.recipe.schema.recipe import TermConfig, validate_recipe
 from zerokd.recipe.toml.document import parse_document
 
 PATH = ("terms", "task", "one")
@@ -14,12 +14,12 @@ PATH = ("terms", "task", "one")
 
 def configured(lines):
     document = parse_document(f"[terms.task.one]\n{lines}", "x.toml")
-    return configure(Term(**document.tables["terms"]["task"]["one"]), PATH, document, discover())
+    return resolve_component(TermConfig(**document.tables["terms"]["task"]["one"]), PATH, document, discover_plugins())
 
 
 def test_a_table_gives_a_class_and_its_config():
     entry, component, config = configured("use = 'exposure_control'\nweight = 2.0\npatch = 4")
-    assert entry.qualified == "zerokd:exposure_control"
+    assert entry.qualified_name == "zerokd:exposure_control"
     assert component is ExposureControl
     assert config == ExposureControl.Config(patch=4)
 
@@ -66,8 +66,8 @@ use = "mine:board"
 
 
 def test_every_component_that_a_recipe_names_has_its_path_and_kind():
-    recipe = validate(parse_document(NAMED, "x"))
-    assert sorted((".".join(map(str, path)), one.kind, one.use) for path, one in uses(recipe)) == [
+    recipe = validate_recipe(parse_document(NAMED, "x"))
+    assert sorted((".".join(map(str, path)), one.kind, one.use) for path, one in walk_component_configs(recipe)) == [
         ("data", "data", "dead_leaves"),
         ("metrics.fidelity", "metrics", "psnr"),
         ("models.student", "models", "nano_dce"),

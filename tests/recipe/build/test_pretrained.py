@@ -5,7 +5,7 @@ import torch
 
 from zerokd import ModelSpec
 from zerokd.errors import RecipeError, WeightsError
-from zerokd.files.digest import sha256
+from zerokd.files.digest import file_sha256
 from zerokd.files.weights import read_weights, write_weights
 from zerokd.models.zero_dce_pp import ZeroDcePp
 from zerokd.recipe.build.pretrained import install_weights
@@ -28,7 +28,7 @@ def test_the_bundled_teacher_was_made_by_our_own_recipe():
     told = install_weights(model, "bundled", spec, 0)
     with as_file(files("zerokd.assets") / "zero_dce_pp.safetensors") as path:
         state, facts = read_weights(path)
-        assert told["sha256"] == sha256(path)
+        assert told["sha256"] == file_sha256(path)
         assert path.stat().st_size < 60_000
     assert torch.equal(model.e_conv7.point_conv.weight, state["e_conv7.point_conv.weight"])
     assert facts["recipe"] == "teacher"

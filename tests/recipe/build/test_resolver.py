@@ -145,9 +145,9 @@ def test_problems_of_every_part_come_together(build):
 
 def test_an_equation_is_blamed_at_its_character():
     """Column 13 of the line is the objective's opening quote; the unknown group starts 8 characters into it."""
-    from zerokd.plugin.host import discover
-    from zerokd.recipe.build.resolver import resolve
-    from zerokd.recipe.schema.recipe import validate
+    from zerokd.plugin.host import discover_plugins
+    from zerokd.recipe.build.resolver import resolve_recipe
+    from zerokd.recipe.schema.recipe import validate_recipe
     from zerokd.recipe.toml.document import parse_document
 
     text = (
@@ -157,7 +157,7 @@ def test_an_equation_is_blamed_at_its_character():
     )
     document = parse_document(text, "x.toml")
     with pytest.raises(RecipeError) as caught:
-        resolve(validate(document), document, discover())
+        resolve_recipe(validate_recipe(document), document, discover_plugins())
     (problem,) = caught.value.problems
     assert (problem.place.line, problem.place.column) == (10, 13 + 1 + 9)
     assert problem.place.text[problem.place.column - 1 :].startswith("tusk")

@@ -7,8 +7,15 @@ from zerokd import Clock
 from zerokd.equation.equation import parse_scalar
 from zerokd.errors import Place, PluginError, RecipeError
 from zerokd.plugin.contracts import Schedule
-from zerokd.recipe.build.schedules import active, circular, overruns, param_series, series, weight_series
-from zerokd.recipe.schema.recipe import When
+from zerokd.recipe.build.schedules import (
+    compute_step_mask,
+    describe_overruns,
+    evaluate_params,
+    evaluate_schedule,
+    evaluate_weight,
+    find_param_cycle,
+)
+from zerokd.recipe.schema.recipe import WhenConfig
 from zerokd.schedules.linear import Linear
 
 CLOCK = Clock(steps=6, steps_per_epoch=2)
@@ -20,23 +27,23 @@ def expressions(**texts):
 
 
 def test_a_number_stays_one_and_a_schedule_is_one_number_a_step():
-    assert series("alpha", 0.5, CLOCK) == 0.5
-    assert series("alpha", RAMP, CLOCK).tolist() == [0, 0.25, 0.5, 0.75, 1, 1]
+    assert evaluate_schedule("alpha", 0.5, CLOCK) == 0.5
+    assert evaluate_schedule("alpha", RAMP, CLOCK).tolist() == [0, 0.25, 0.5, 0.75, 1, 1]
 
 
 def test_params_made_of_others_follow_them():
     params = {"rest": None, "alpha": RAMP, "beta": 0.25}
     params |= expressions(rest="1 - both", both="alpha + beta")
-    found = param_series(params, ["rest"], CLOCK, Place)
+    found = evaluate_params(params, ["rest"], CLOCK, Place)
     assert found["rest"].tolist() == [0.75, 0.5, 0.25, 0, -0.25, -0.25]
     assert found["beta"] == 0.25
 
 
 def test_a_circle_is_found_and_a_chain_is_none():
-    assert circular(expressions(a="b", b="c + 1", c="2*a"))[:1] in (["a"], ["b"], ["c"])
-    assert len(circular(expressions(a="b", b="c + 1", c="2*a"))) == 4
-    assert circular(expressions(a="a")) == ["a", "a"]
-    assert circular(expressions(a="b", b="c", c="alpha") | {"alpha": 1.0}) == []
+    assert find_param_cycle(expressions(a="b", b="c + 1", c="2*a"))[:1] in (["a"], ["b"], ["c"])
+    assert len(find_param_cycle(expressions(a="b", b="c + 1", c="2*a"))) == 4
+    assert find_param_cycle(expressions(a="a")) == ["a", "a"]
+    assert find_param_cycle(expressions(a="b", b="c", c="alpha") | {"alpha": 1.0}) == []
 
 
 @pytest.mark.parametrize(
@@ -52,7 +59,7 @@ def test_what_a_schedule_gives_is_checked(result, told):
             return result
 
     with pytest.raises(RecipeError, match=told):
-        series("alpha", Odd(), CLOCK)
+        evaluate_schedule("alpha", Odd(), CLOCK)
 
 
 def test_a_schedule_that_fails_is_blamed():
@@ -61,12 +68,12 @@ def test_a_schedule_that_fails_is_blamed():
             raise ZeroDivisionError("boom")
 
     with pytest.raises(PluginError, match="the schedule of alpha failed: ZeroDivisionError: boom"):
-        series("alpha", Odd(), CLOCK)
+        evaluate_schedule("alpha", Odd(), CLOCK)
 
 
 def test_a_weight_is_never_negative():
     with pytest.raises(RecipeError, match=r"w is -0.2 at step 2 of 6 \(epoch 1 of 3\)"):
-        weight_series("w", Linear(**{"from": 0.0, "to": -1.0}), CLOCK)
+        evaluate_weight("w", Linear(**{"from": 0.0, "to": -1.0}), CLOCK)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +87,7 @@ def test_a_weight_is_never_negative():
     ],
 )
 def test_when_by_hand(keys, steps):
-    assert np.flatnonzero(active(When(**keys), CLOCK)).tolist() == steps
+    assert np.flatnonzero(compute_step_mask(WhenConfig(**keys), CLOCK)).tolist() == steps
 
 
 @pytest.mark.parametrize(
@@ -93,18 +100,18 @@ def test_when_by_hand(keys, steps):
 )
 def test_a_when_that_is_never_is_refused(keys, told):
     with pytest.raises(RecipeError, match=told):
-        active(When(**keys), CLOCK)
+        compute_step_mask(WhenConfig(**keys), CLOCK)
 
 
 def test_only_what_is_wanted_is_evaluated_and_faults_name_their_param():
     params = {"beta": 0.0} | expressions(odd="1/beta", alpha="beta + 1")
-    assert param_series(params, ["alpha"], CLOCK, Place) == {"alpha": 1.0, "beta": 0.0}
+    assert evaluate_params(params, ["alpha"], CLOCK, Place) == {"alpha": 1.0, "beta": 0.0}
     with pytest.raises(RecipeError, match=r"odd: params.odd: 1 / beta divides by zero"):
-        param_series(params, ["odd"], CLOCK, Place)
+        evaluate_params(params, ["odd"], CLOCK, Place)
 
 
 def test_moments_after_the_last_step_are_told():
-    assert overruns("w", 0.5, CLOCK) == []
-    assert overruns("w", Linear(**{"from": 0.0, "to": 1.0, "end": "3 epochs"}), CLOCK) == []
-    (text,) = overruns("w", Linear(**{"from": 0.0, "to": 1.0, "end": "4 epochs"}), CLOCK)
+    assert describe_overruns("w", 0.5, CLOCK) == []
+    assert describe_overruns("w", Linear(**{"from": 0.0, "to": 1.0, "end": "3 epochs"}), CLOCK) == []
+    (text,) = describe_overruns("w", Linear(**{"from": 0.0, "to": 1.0, "end": "4 epochs"}), CLOCK)
     assert text == "w: end = '4 epochs' is step 8, and a stage that uses it has 6"

@@ -5,11 +5,11 @@ import torch
 
 from tests.conftest import RECIPES, TINY
 from zerokd.errors import RecipeError, WeightsError, ZerokdError
-from zerokd.plugin.host import discover
-from zerokd.recipe.build.overrides import override
-from zerokd.recipe.build.static_checks import checked
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.build.overrides import apply_settings
+from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.recipe.toml.document import parse_document
-from zerokd.recipe.toml.extends import read_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
 
 HEAD, START, REST = (RECIPES / "paper.toml").read_text().partition('name = "paper"')  # the head quotes the equation
 PAPER = START + REST.replace('"imagenet"', '"random"')
@@ -24,15 +24,15 @@ def told(*replacements, settings=()):
         assert old in text, old
         text = text.replace(old, new, 1)
     with pytest.raises(ZerokdError) as caught:
-        checked(override(parse_document(text, "x.toml"), settings), discover())
+        check_recipe(apply_settings(parse_document(text, "x.toml"), settings), discover_plugins())
     return [problem.message for problem in caught.value.problems]
 
 
 def test_a_recipe_without_mistakes_is_built():
-    document = override(read_recipe(RECIPES / "paper.toml"), TINY)
-    recipe, components = checked(document, discover())
+    document = apply_settings(read_recipe_document(RECIPES / "paper.toml"), TINY)
+    recipe, components = check_recipe(document, discover_plugins())
     assert recipe.name == components.name == "paper"
-    assert [phase.name for phase in components.phases] == ["pretrain", "distill"]
+    assert [phase.name for phase in components.stages] == ["pretrain", "distill"]
 
 
 def test_mistakes_of_every_kind_come_together_in_the_order_of_the_text():
@@ -98,9 +98,12 @@ def test_a_group_with_nothing_left_is_known():
 
 def test_a_mistake_in_the_recipe_decides_the_exit_code():
     with pytest.raises(WeightsError):
-        checked(override(parse_document(PAPER, "x"), ["models.teacher.weights=no.pth"]), discover())
+        check_recipe(apply_settings(parse_document(PAPER, "x"), ["models.teacher.weights=no.pth"]), discover_plugins())
     with pytest.raises(RecipeError) as caught:
-        checked(override(parse_document(PAPER, "x"), ["models.teacher.weights=no.pth", "params.alpha=2.0"]), discover())
+        check_recipe(
+            apply_settings(parse_document(PAPER, "x"), ["models.teacher.weights=no.pth", "params.alpha=2.0"]),
+            discover_plugins(),
+        )
     assert len(caught.value.problems) == 2
 
 
@@ -112,7 +115,7 @@ def test_a_stage_that_cannot_name_its_inputs_is_blamed(monkeypatch):
 
 
 def test_checking_leaves_the_random_numbers_of_the_student_alone():
-    first = checked(override(parse_document(PAPER, "x"), TINY), discover())[1].student.state_dict()
+    first = check_recipe(apply_settings(parse_document(PAPER, "x"), TINY), discover_plugins())[1].student.state_dict()
     torch.manual_seed(5)
-    again = checked(override(parse_document(PAPER, "x"), TINY), discover())[1].student.state_dict()
+    again = check_recipe(apply_settings(parse_document(PAPER, "x"), TINY), discover_plugins())[1].student.state_dict()
     assert all(torch.equal(first[key], again[key]) for key in first)

@@ -8,8 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.conftest import RECIPES, ROOT
-from zerokd.plugin.host import discover
-from zerokd.recipe.schema.json_schema import recipe_schema
+from zerokd.plugin.host import discover_plugins
+from zerokd.recipe.schema.json_schema import build_recipe_json_schema
 
 PAPER = tomllib.loads((RECIPES / "paper.toml").read_text())
 
@@ -18,7 +18,7 @@ PAPER = tomllib.loads((RECIPES / "paper.toml").read_text())
 def schema():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZEROKD_PLUGINS", "")
-        found, left_out = recipe_schema(discover())
+        found, left_out = build_recipe_json_schema(discover_plugins())
     assert left_out == []
     return found
 
@@ -129,7 +129,7 @@ def test_a_component_that_cannot_be_imported_is_left_out(tmp_path):
         "import zerokd\n@zerokd.hookimpl\ndef zerokd_losses():\n"
         "    return [zerokd.LossSpec('lost', target='nowhere.at_all:Lost', summary='gone')]\n"
     )
-    found, left_out = recipe_schema(discover([tmp_path / "mine.py"]))
+    found, left_out = build_recipe_json_schema(discover_plugins([tmp_path / "mine.py"]))
     assert "loss_lost" not in found["$defs"]
     assert len(left_out) == 1
     assert left_out[0].startswith("mine:lost is left out: ")

@@ -4,9 +4,9 @@ import pytest
 
 from tests.conftest import RECIPES
 from zerokd.errors import RecipeError
-from zerokd.recipe.schema.recipe import Average, Network, understood, validate
+from zerokd.recipe.schema.recipe import AverageConfig, ModelConfig, validate_recipe, validate_recipe_partially
 from zerokd.recipe.toml.document import parse_document
-from zerokd.recipe.toml.extends import read_recipe
+from zerokd.recipe.toml.extends import read_recipe_document
 
 TEXT = """\
 name = "small"
@@ -40,14 +40,14 @@ def mistakes(*replacements):
         assert old in text
         text = text.replace(old, new)
     with pytest.raises(RecipeError) as caught:
-        validate(parse_document(text, "x.toml"))
+        validate_recipe(parse_document(text, "x.toml"))
     return caught.value.problems
 
 
 def test_a_recipe_becomes_records():
-    recipe = validate(parse_document(TEXT, "x.toml"))
-    assert isinstance(recipe.models["student"], Network)
-    assert isinstance(recipe.models["ema"], Average)
+    recipe = validate_recipe(parse_document(TEXT, "x.toml"))
+    assert isinstance(recipe.models["student"], ModelConfig)
+    assert isinstance(recipe.models["ema"], AverageConfig)
     term = recipe.terms["task"]["color"]
     assert [one.use for one in term.adapt] == ["gap", "adaptive_pool"]
     assert term.options == {"extra": "is the plugin's business"}
@@ -59,15 +59,15 @@ def test_a_recipe_becomes_records():
 def test_what_was_understood_can_be_written_and_read_again():
     import tomli_w
 
-    recipe = validate(parse_document(TEXT, "x.toml"))
+    recipe = validate_recipe(parse_document(TEXT, "x.toml"))
     text = tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
     assert "threads = 2" in text
-    assert validate(parse_document(text, "y.toml")) == recipe
+    assert validate_recipe(parse_document(text, "y.toml")) == recipe
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
 def test_shipped_recipes_are_valid(path):
-    assert validate(read_recipe(path)).name == path.stem
+    assert validate_recipe(read_recipe_document(path)).name == path.stem
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_what_is_wrong_gives_way_to_its_default_a_stand_in_or_the_table_around_i
         .replace('use = "nano_dce"', "use = 3")
         .replace("weight = 2", "weight = 2\n[terms.task.other]\nuse = 3\n[terms]\nempty = 3")
     )
-    recipe, found = understood(parse_document(text, "x.toml"))
+    recipe, found = validate_recipe_partially(parse_document(text, "x.toml"))
     assert len(found) == 8
     assert recipe.params == {}
     stage = recipe.stages["only"]
@@ -155,6 +155,6 @@ def test_what_is_wrong_gives_way_to_its_default_a_stand_in_or_the_table_around_i
 
 @pytest.mark.parametrize("text", ["", "data = 3\nrun = [3]\nname = 7", "stages = []\nterms = 1\nmodels = ''"])
 def test_a_recipe_that_lacks_nearly_everything_is_understood_in_part(text):
-    recipe, found = understood(parse_document(text, "x.toml"))
+    recipe, found = validate_recipe_partially(parse_document(text, "x.toml"))
     assert (recipe.data, recipe.run, recipe.stages, recipe.terms) == (None, (), {}, {})
     assert len(found) == 6

@@ -3,14 +3,14 @@
 import pytest
 
 from zerokd.errors import RecipeError
-from zerokd.recipe.schema.speed import Speed
+from zerokd.recipe.schema.speed import SpeedConfig
 
 
 def test_memory_is_told_in_gib_and_off_means_none():
-    assert Speed().room == 4 * 2**30
-    assert Speed(cache_gib=0.5).room == 2**29
-    assert Speed(cache="disk", cache_gib=0.5).room == 2**29
-    assert Speed(cache="off").room == 0
+    assert SpeedConfig().cache_bytes == 4 * 2**30
+    assert SpeedConfig(cache_gib=0.5).cache_bytes == 2**29
+    assert SpeedConfig(cache="disk", cache_gib=0.5).cache_bytes == 2**29
+    assert SpeedConfig(cache="off").cache_bytes == 0
 
 
 @pytest.mark.parametrize(

@@ -2,28 +2,28 @@
 
 from pydantic import ValidationError
 
-from zerokd.recipe.schema.recipe import Optimizer, Recipe
-from zerokd.recipe.schema.validation import fields_of, path_of, problems
+from zerokd.recipe.schema.recipe import OptimizerConfig, Recipe
+from zerokd.recipe.schema.validation import fields_at_path, location_to_path, translate_validation_error
 from zerokd.recipe.toml.document import parse_document
 
 
 def test_a_path_has_no_notes_of_pydantic():
-    assert path_of(("models", "student", "<network>", "use")) == ("models", "student", "use")
-    assert path_of(("terms", "task", "[key]")) == ("terms", "task")
+    assert location_to_path(("models", "student", "<network>", "use")) == ("models", "student", "use")
+    assert location_to_path(("terms", "task", "[key]")) == ("terms", "task")
 
 
 def test_the_fields_of_a_record_are_found_through_mappings_and_unions():
-    assert set(fields_of(Recipe, ("stages", "any", "optimizer"))) == set(Optimizer.model_fields)
-    assert {"use", "weights", "average_of", "decay"} <= set(fields_of(Recipe, ("models", "any")))
-    assert not fields_of(Recipe, ("params",))
+    assert set(fields_at_path(Recipe, ("stages", "any", "optimizer"))) == set(OptimizerConfig.model_fields)
+    assert {"use", "weights", "average_of", "decay"} <= set(fields_at_path(Recipe, ("models", "any")))
+    assert not fields_at_path(Recipe, ("params",))
 
 
 def test_problems_are_told_below_the_path_of_their_table():
     document = parse_document("[stages.a.optimizer]\nlearning_rat = 1.0\nclip_norm = true\n", "x.toml")
     try:
-        Optimizer.model_validate(document.tables["stages"]["a"]["optimizer"])
+        OptimizerConfig.model_validate(document.tables["stages"]["a"]["optimizer"])
     except ValidationError as error:
-        found = list(problems(error, document, ("stages", "a", "optimizer"), Optimizer))
+        found = list(translate_validation_error(error, document, ("stages", "a", "optimizer"), OptimizerConfig))
     assert [(str(one.place), one.message) for one in found] == [
         ("x.toml:3:13", "stages.a.optimizer.clip_norm: input should be a valid number, got True"),
         ("x.toml:2:1", "unknown key 'stages.a.optimizer.learning_rat'"),

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zerokd.errors import Place, RecipeError
-from zerokd.recipe.toml.document import LARGEST, Document, parse_document, read_document
-from zerokd.recipe.toml.positions import DEEPEST
+from zerokd.recipe.toml.document import MAX_RECIPE_BYTES, Document, parse_document, read_document
+from zerokd.recipe.toml.positions import MAX_NESTING
 
 TEXT = """\
 name = "paper"  # é
@@ -79,7 +79,9 @@ def test_a_change_is_named_in_place_of_the_text_that_it_covers():
     use, on = ("terms", "task", "smooth", "use"), ("terms", "task", "smooth", "on")
     new = ("terms", "task", "sharp", "weight")
     document = parse_document(TEXT, "x.toml")
-    document = evolve(document, places={(*on, "image"): one, on: two, new: three}, opened=frozenset({new[:-1]}))
+    document = evolve(
+        document, override_places={(*on, "image"): one, on: two, new: three}, implicit_tables=frozenset({new[:-1]})
+    )
     assert document.value_place((*on, "image")) == two  # the later change holds the earlier one's value, too
     assert document.key_place(on) == two
     assert document.value_place(new) == three
@@ -95,8 +97,12 @@ def test_line_ends_and_a_byte_order_mark_move_nothing(text, tmp_path):
     document = read_document(tmp_path / "x.toml")
     assert document.tables == plain.tables
     (source,), (expected,) = document.sources, plain.sources
-    assert (source.text, source.keys, source.values) == (expected.text, expected.keys, expected.values)
-    assert parse_document("\ufeff" + text, "x.toml").sources[0].keys == expected.keys
+    assert (source.text, source.key_offsets, source.value_offsets) == (
+        expected.text,
+        expected.key_offsets,
+        expected.value_offsets,
+    )
+    assert parse_document("\ufeff" + text, "x.toml").sources[0].key_offsets == expected.key_offsets
 
 
 def test_columns_count_characters_and_only_line_feeds_end_a_line():
@@ -139,16 +145,16 @@ def test_a_caret_stands_under_the_mistake():
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("x = 1\na" + ".a" * 20_000 + " = 1", (2, 2 * (DEEPEST + 1))),
-        ("[a" + ".a" * 20_000 + "]", (1, 1 + 2 * DEEPEST)),
-        ("x = " + "[" * 100_000, (1, 5 + DEEPEST)),
-        ("x = " + "{a=" * 80_000, (1, 5 + 3 * DEEPEST)),
+        ("x = 1\na" + ".a" * 20_000 + " = 1", (2, 2 * (MAX_NESTING + 1))),
+        ("[a" + ".a" * 20_000 + "]", (1, 1 + 2 * MAX_NESTING)),
+        ("x = " + "[" * 100_000, (1, 5 + MAX_NESTING)),
+        ("x = " + "{a=" * 80_000, (1, 5 + 3 * MAX_NESTING)),
     ],
 )
 def test_deep_nesting_is_refused_before_tomllib_sees_it(text, place, monkeypatch):
     monkeypatch.setattr(tomllib, "loads", lambda text: pytest.fail("tomllib was given it"))
     problem = refused(text)
-    assert problem.message == f"tables and arrays inside each other, more than {DEEPEST} deep"
+    assert problem.message == f"tables and arrays inside each other, more than {MAX_NESTING} deep"
     assert at(problem.place) == place
     assert len(str(problem)) < 400
 
@@ -222,11 +228,11 @@ def test_an_unreadable_file_is_told_with_the_reason(name, reason, tmp_path):
 def test_a_file_as_large_as_allowed_is_read_and_a_larger_one_is_not(tmp_path):
     term = "[terms.task.t{}]\nuse = 'mse'\non = {{ prediction = 'a', target = [1, 2.5] }}\n"
     path, text = tmp_path / "x.toml", "".join(map(term.format, range(3000)))
-    path.write_text(text + "#" * (LARGEST - len(text)))
+    path.write_text(text + "#" * (MAX_RECIPE_BYTES - len(text)))
     document = read_document(path)
     assert len(document.tables["terms"]["task"]) == 3000
     assert at(document.value_place(("terms", "task", "t2999", "on", "target", 1))) == (9000, 39)
-    path.write_text(text + "#" * (LARGEST - len(text) + 1))
+    path.write_text(text + "#" * (MAX_RECIPE_BYTES - len(text) + 1))
     problem = refused(path)
     assert problem.message == "the file is larger than 256 KiB"
     assert at(problem.place) == (0, 0)
@@ -234,21 +240,21 @@ def test_a_file_as_large_as_allowed_is_read_and_a_larger_one_is_not(tmp_path):
 
 def filled(line):
     """As many lines as a recipe may have."""
-    return "".join(line.format(i=number) for number in range(LARGEST // len(line.format(i=99_999))))
+    return "".join(line.format(i=number) for number in range(MAX_RECIPE_BYTES // len(line.format(i=99_999))))
 
 
-SHORT = ".".join("a" * (DEEPEST - 1))
+SHORT = ".".join("a" * (MAX_NESTING - 1))
 EDGES = [
     'x = """' + '\\"""' * 60_000,
     'x = """' + '" ' * 120_000,
     'x = "' + "\\n" * 120_000,
     "x = '''" + "''a" * 80_000,
     "\"'" * 130_000,
-    '"' * LARGEST,
-    "\\" * LARGEST,
-    "\0" * LARGEST,
-    "\n" * LARGEST,
-    "#\n" * (LARGEST // 2),
+    '"' * MAX_RECIPE_BYTES,
+    "\\" * MAX_RECIPE_BYTES,
+    "\0" * MAX_RECIPE_BYTES,
+    "\n" * MAX_RECIPE_BYTES,
+    "#\n" * (MAX_RECIPE_BYTES // 2),
     "x = [" + "#\n" * 130_000,
     "x = [" + "[]," * 80_000 + "]",
     "x = 0x" + "f" * 250_000,
@@ -256,7 +262,7 @@ EDGES = [
     filled("[[a]]\n"),
     filled('"\\n{i}" = 1\n'),
     filled("x{i}." + SHORT + " = 1\n"),
-    filled("x{i} = " + "[" * DEEPEST + "]" * DEEPEST + "\n"),
+    filled("x{i} = " + "[" * MAX_NESTING + "]" * MAX_NESTING + "\n"),
 ]
 
 
@@ -281,7 +287,7 @@ def test_any_text_is_a_document_or_a_recipe_error_with_a_place_inside(text):
         assert 1 <= place.column <= len(lines[place.line - 1]) + 1
     else:
         assert found.tables == tomllib.loads(read)
-        assert {path[0] for path in found.sources[0].keys} == set(found.tables)
+        assert {path[0] for path in found.sources[0].key_offsets} == set(found.tables)
 
 
 @settings(max_examples=100, deadline=None)

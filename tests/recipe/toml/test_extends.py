@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tests.recipe.toml.test_positions import SCALARS, TABLES, Renderer, leaves
 from zerokd.errors import RecipeError
-from zerokd.recipe.build.overrides import override
-from zerokd.recipe.schema.recipe import validate
-from zerokd.recipe.toml.document import LARGEST
-from zerokd.recipe.toml.extends import LONGEST, read_recipe
+from zerokd.recipe.build.overrides import apply_settings
+from zerokd.recipe.schema.recipe import validate_recipe
+from zerokd.recipe.toml.document import MAX_RECIPE_BYTES
+from zerokd.recipe.toml.extends import MAX_EXTENDS_CHAIN, read_recipe_document
 
 BASE = """\
 name = "base"
@@ -76,14 +76,14 @@ def folder(tmp_path, monkeypatch):
 
 def refused(path):
     with pytest.raises(RecipeError) as caught:
-        read_recipe(path)
+        read_recipe_document(path)
     (problem,) = caught.value.problems
     return problem
 
 
 def test_a_recipe_is_laid_over_what_it_extends(folder):
     folder(base=BASE, child=CHILD)
-    assert read_recipe("child.toml").tables == {
+    assert read_recipe_document("child.toml").tables == {
         "name": "child",
         "run": ["only"],
         "params": {"alpha": 0.4, "beta": 0.25},
@@ -102,7 +102,7 @@ def test_a_recipe_is_laid_over_what_it_extends(folder):
 
 def test_the_order_is_that_of_the_base_then_that_of_the_recipe(folder):
     folder(base="a = 1\n[t.x]\n[t.y]\n[t.z]", child="extends = 'base.toml'\nb = 1\na = 2\n[t.new]\n[t.y]\nuse = 'y'")
-    tables = read_recipe("child.toml").tables
+    tables = read_recipe_document("child.toml").tables
     assert list(tables) == ["a", "t", "b"]
     assert list(tables["t"]) == ["x", "y", "z", "new"]
 
@@ -131,7 +131,7 @@ def test_the_order_is_that_of_the_base_then_that_of_the_recipe(folder):
 )
 def test_places_name_the_file_of_each_key_and_value(folder, path, key, value):
     folder(base=BASE, child=CHILD)
-    document = read_recipe("child.toml")
+    document = read_recipe_document("child.toml")
     assert (str(document.key_place(path)), str(document.value_place(path))) == (key, value)
 
 
@@ -153,9 +153,9 @@ def test_places_name_the_file_of_each_key_and_value(folder, path, key, value):
 )
 def test_tables_merge_and_all_else_is_replaced(folder, old, new, merged):
     folder(base=old, child=f"extends = 'base.toml'\n{new}")
-    document = read_recipe("child.toml")
+    document = read_recipe_document("child.toml")
     assert document.tables == {"x": merged}
-    known = {path for source in document.sources for path in source.keys}
+    known = {path for source in document.sources for path in source.key_offsets}
     assert known >= set(leaves(document.tables))
     for path in known:  # nothing that was replaced has kept its place
         value = document.tables
@@ -169,7 +169,7 @@ def test_a_chain_is_laid_from_its_end_and_each_path_counts_from_its_file(folder)
     (here / "lib/b.toml").write_text("extends = '../c.toml'\nx = 2\ny = 2")
     (here / "c.toml").write_text(f"extends = {str(here / 'lib' / 'd.toml')!r}\nx = 3\ny = 3\nz = 3")
     (here / "lib/d.toml").write_text("x = 4\ny = 4\nz = 4\nw = 4")
-    document = read_recipe("a.toml")
+    document = read_recipe_document("a.toml")
     assert document.tables == {"x": 1, "y": 2, "z": 3, "w": 4}
     files = [document.value_place((key,)).file for key in "xyzw"]
     assert files == ["a.toml", "lib/b.toml", "lib/../c.toml", str(here / "lib/d.toml")]
@@ -177,7 +177,7 @@ def test_a_chain_is_laid_from_its_end_and_each_path_counts_from_its_file(folder)
 
 def test_settings_lie_over_everything_and_are_blamed_for_themselves(folder):
     folder(base=BASE, child=CHILD)
-    document = override(read_recipe("child.toml"), ["params.beta=0.1", "terms.task.new.weight=2"])
+    document = apply_settings(read_recipe_document("child.toml"), ["params.beta=0.1", "terms.task.new.weight=2"])
     assert document.tables["params"] == {"alpha": 0.4, "beta": 0.1}
     assert str(document.value_place(("params", "beta"))) == "--set params.beta=0.1"
     assert str(document.value_place(("params", "alpha"))) == "child.toml:4:9"
@@ -191,7 +191,7 @@ def test_mistakes_are_told_in_the_file_that_makes_them(folder):
         + "[stages.only]\nuse = 'distillation'\n[stages.only.optimizr]",
     )
     with pytest.raises(RecipeError) as caught:
-        validate(read_recipe("child.toml"))
+        validate_recipe(read_recipe_document("child.toml"))
     told = [str(problem).splitlines()[:3] for problem in caught.value.problems]
     assert [lines[:2] for lines in told] == [
         ["base.toml:5:8: params.beta: input should be a valid number, got False [wrong-value]", "  5 | beta = false"],
@@ -223,12 +223,12 @@ def test_a_circle_through_a_link_is_seen(folder):
 
 
 def test_a_chain_as_long_as_allowed_is_read_and_a_longer_one_is_not(folder):
-    texts = {f"r{number}": f"extends = 'r{number + 1}.toml'\nx{number} = 1" for number in range(LONGEST)}
-    folder(**texts, **{f"r{LONGEST}": "x = 1"})
-    assert len(read_recipe("r1.toml").tables) == LONGEST
+    texts = {f"r{number}": f"extends = 'r{number + 1}.toml'\nx{number} = 1" for number in range(MAX_EXTENDS_CHAIN)}
+    folder(**texts, **{f"r{MAX_EXTENDS_CHAIN}": "x = 1"})
+    assert len(read_recipe_document("r1.toml").tables) == MAX_EXTENDS_CHAIN
     problem = refused("r0.toml")
-    assert str(problem.place) == f"r{LONGEST - 1}.toml:1:11"
-    assert problem.message == f"more than {LONGEST} recipes extend one another"
+    assert str(problem.place) == f"r{MAX_EXTENDS_CHAIN - 1}.toml:1:11"
+    assert problem.message == f"more than {MAX_EXTENDS_CHAIN} recipes extend one another"
     assert problem.hints[0].startswith("the chain is r0.toml -> r1.toml -> ")
 
 
@@ -257,7 +257,11 @@ def test_extends_is_one_path_in_quotes(folder, text, place):
             ["paper.toml:2:5: not valid TOML: Invalid value [invalid-toml]", "  2 | y = mse"],
         ),
         ("paper.toml", b"\xef\xbb\xbfx = '\xff'", ["paper.toml:1:6: byte 0xff is not UTF-8 [unreadable-recipe]"]),
-        ("paper.toml", b"#" * (LARGEST + 1), ["paper.toml: the file is larger than 256 KiB [unreadable-recipe]"]),
+        (
+            "paper.toml",
+            b"#" * (MAX_RECIPE_BYTES + 1),
+            ["paper.toml: the file is larger than 256 KiB [unreadable-recipe]"],
+        ),
     ],
 )
 def test_a_base_that_cannot_be_used_is_told_at_both_places(folder, name, data, told):
@@ -271,7 +275,7 @@ def test_a_base_that_cannot_be_used_is_told_at_both_places(folder, name, data, t
 def test_every_file_may_have_its_own_line_ends_and_byte_order_mark(folder):
     here = folder(child="extends = 'base.toml'\ny = 2")
     (here / "base.toml").write_bytes(b"\xef\xbb\xbfx = 1\r\nz = 'a'\r\n")
-    document = read_recipe("child.toml")
+    document = read_recipe_document("child.toml")
     assert document.tables == {"x": 1, "z": "a", "y": 2}
     assert [str(document.value_place((key,))) for key in "xyz"] == ["base.toml:1:5", "child.toml:2:5", "base.toml:2:5"]
 
@@ -300,7 +304,7 @@ def test_every_leaf_of_any_two_files_stands_where_its_place_says(tmp_path_factor
         first = 'extends = "base.toml"\n' if name == "child" else ""
         (folder / f"{name}.toml").write_text(first + renderer.text, encoding="utf-8", newline="")
         written[name] = renderer.written
-    document = read_recipe(folder / "child.toml")
+    document = read_recipe_document(folder / "child.toml")
     covering = {path for path in paths(new) if covers(old, new, path)}
     expected = {path: ("child", value) for path, value in leaves(new).items()} | {
         path: ("base", value)

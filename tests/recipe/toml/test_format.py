@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.recipe.toml.test_positions import TABLES, TEXTS, VALUES
-from zerokd.recipe.toml.format import header_text, key_text, value_text
+from zerokd.recipe.toml.format import format_toml_header, format_toml_key, format_toml_value
 
 
 @pytest.mark.parametrize(
@@ -23,17 +23,17 @@ from zerokd.recipe.toml.format import header_text, key_text, value_text
     ],
 )
 def test_values_are_written_as_people_write_them(value, text):
-    assert value_text(value) == text
+    assert format_toml_value(value) == text
 
 
 def test_a_header_names_tables_and_no_index():
-    assert header_text(("terms", "task", "a b", "adapt", 0)) == 'terms.task."a b".adapt'
+    assert format_toml_header(("terms", "task", "a b", "adapt", 0)) == 'terms.task."a b".adapt'
 
 
 @settings(max_examples=100, deadline=None)
 @given(TEXTS, VALUES, TABLES)
 def test_any_pair_is_one_line_and_reads_back(key, value, table):
     for one in (value, table):
-        line = f"{key_text(key)} = {value_text(one)}"
+        line = f"{format_toml_key(key)} = {format_toml_value(one)}"
         assert "\n" not in line
         assert tomllib.loads(line) == {key: one}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zerokd.recipe.toml.positions import DEEPEST, LONGEST_WORD, positions, refusal
+from zerokd.recipe.toml.positions import MAX_NESTING, MAX_WORD_LENGTH, find_limit_violation, locate_keys_and_values
 
 EVERYTHING = r'''# [no.table] = "here"
 title = "a \"quoted\" # title"   # comment
@@ -118,7 +118,7 @@ def offset_of(text, place):
 
 def test_a_document_with_everything_in_it():
     assert set(leaves(tomllib.loads(EVERYTHING))) <= {path for path, _, _ in PLACES}
-    keys, values = positions(EVERYTHING)
+    keys, values = locate_keys_and_values(EVERYTHING)
     assert keys == {path: offset_of(EVERYTHING, key) for path, key, _ in PLACES}
     assert values == {path: offset_of(EVERYTHING, value) for path, _, value in PLACES if value}
 
@@ -339,8 +339,8 @@ def test_any_rendering_of_any_data(data, seed):
     text = renderer.text
     tables = tomllib.loads(text)
     assert tables == data  # the renderer writes what it was given
-    assert refusal(text) is None
-    keys, values = positions(text)
+    assert find_limit_violation(text) is None
+    keys, values = locate_keys_and_values(text)
     assert keys == renderer.keys
     assert values == renderer.values
     found = leaves(tables)
@@ -356,30 +356,30 @@ def test_any_rendering_of_any_data(data, seed):
 def test_a_key_is_unescaped_as_tomllib_does(key, seed):
     text = f"{Renderer(Random(seed)).key(key)} = 1"
     assert tomllib.loads(text) == {key: 1}
-    assert positions(text)[0] == {(key,): 0}
+    assert locate_keys_and_values(text)[0] == {(key,): 0}
 
 
 @pytest.mark.parametrize(
     ("text", "offset"),
     [
-        (".".join("a" * (DEEPEST + 1)) + ".a = 1", 2 * DEEPEST + 1),
-        ("x = " + "[" * (DEEPEST + 1), 4 + DEEPEST),
-        ("x = " + "{a=" * (DEEPEST + 1), 4 + 3 * DEEPEST),
-        ("x = [" + ".".join("a" * (DEEPEST + 1)), 4 + 2 * DEEPEST),
-        ("x = " + "[\n[ # ]\n" * DEEPEST, 4 + 8 * DEEPEST // 2),
+        (".".join("a" * (MAX_NESTING + 1)) + ".a = 1", 2 * MAX_NESTING + 1),
+        ("x = " + "[" * (MAX_NESTING + 1), 4 + MAX_NESTING),
+        ("x = " + "{a=" * (MAX_NESTING + 1), 4 + 3 * MAX_NESTING),
+        ("x = [" + ".".join("a" * (MAX_NESTING + 1)), 4 + 2 * MAX_NESTING),
+        ("x = " + "[\n[ # ]\n" * MAX_NESTING, 4 + 8 * MAX_NESTING // 2),
     ],
 )
 def test_what_is_nested_too_deep_is_refused_where_it_gets_so(text, offset):
-    message, found = refusal(text)
-    assert message == f"tables and arrays inside each other, more than {DEEPEST} deep"
+    message, found = find_limit_violation(text)
+    assert message == f"tables and arrays inside each other, more than {MAX_NESTING} deep"
     assert found == offset
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        ".".join("a" * (DEEPEST + 1)) + " = 1",
-        "x = " + "[" * DEEPEST + "]" * DEEPEST,
+        ".".join("a" * (MAX_NESTING + 1)) + " = 1",
+        "x = " + "[" * MAX_NESTING + "]" * MAX_NESTING,
         "x = [" + "1.5, " * 1000 + "]",
         "x = 1.5\n" * 1000,
         "[a.b]\n" * 1000,
@@ -392,13 +392,13 @@ def test_what_is_nested_too_deep_is_refused_where_it_gets_so(text, offset):
     ],
 )
 def test_what_is_not_nested_deep_is_not_refused(text):
-    assert refusal(text) is None
+    assert find_limit_violation(text) is None
 
 
 def test_a_long_bare_word_is_refused_and_a_long_string_is_not():
-    assert refusal("x = " + "1" * LONGEST_WORD) is None
-    assert refusal("x = 'a' #" + "1" * 9999) is None
-    assert refusal(f"x = '{'1' * 9999}'") is None
-    message = f"a key or number of {LONGEST_WORD + 1} characters, at most {LONGEST_WORD} are read"
-    assert refusal("x = [0,\n  " + "1" * (LONGEST_WORD + 1)) == (message, 10)
-    assert refusal("\nk" + "_" * LONGEST_WORD) == (message, 1)
+    assert find_limit_violation("x = " + "1" * MAX_WORD_LENGTH) is None
+    assert find_limit_violation("x = 'a' #" + "1" * 9999) is None
+    assert find_limit_violation(f"x = '{'1' * 9999}'") is None
+    message = f"a key or number of {MAX_WORD_LENGTH + 1} characters, at most {MAX_WORD_LENGTH} are read"
+    assert find_limit_violation("x = [0,\n  " + "1" * (MAX_WORD_LENGTH + 1)) == (message, 10)
+    assert find_limit_violation("\nk" + "_" * MAX_WORD_LENGTH) == (message, 1)

@@ -13,11 +13,11 @@ from zerokd.files.weights import write_weights
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 from zerokd.student.enhance import engines
-from zerokd.student.enhance.engines import choose
-from zerokd.student.enhance.jobs import enhanced
-from zerokd.student.location import student_file
+from zerokd.student.enhance.engines import choose_engine
+from zerokd.student.enhance.jobs import enhance_pixels
+from zerokd.student.location import resolve_student_file
 
-needs_compiler = pytest.mark.skipif(c_library.compiler() is None, reason="no C compiler")
+needs_compiler = pytest.mark.skipif(c_library.find_compiler() is None, reason="no C compiler")
 
 
 @pytest.fixture(scope="module")
@@ -46,26 +46,32 @@ def dark(kind, height=61, width=77):
 @pytest.mark.parametrize("strength", [0.4, 1.0, 1.7])
 def test_all_engines_agree(strength):
     pytest.importorskip("onnxruntime")
-    made = [enhanced(dark(np.uint8), choose(student_file("bundled"), name), strength, 1) for name in engines.NAMES]
+    made = [
+        enhance_pixels(dark(np.uint8), choose_engine(resolve_student_file("bundled"), name), strength, 1)
+        for name in engines.ENGINE_NAMES
+    ]
     assert all(np.abs(made[0].astype(int) - one).max() <= 1 for one in made[1:])
-    made = [enhanced(dark(np.float32), choose(student_file("bundled"), name), strength, 1) for name in engines.NAMES]
+    made = [
+        enhance_pixels(dark(np.float32), choose_engine(resolve_student_file("bundled"), name), strength, 1)
+        for name in engines.ENGINE_NAMES
+    ]
     assert all(np.abs(made[0] - one).max() <= 1e-5 for one in made[1:])
     assert made[0].mean() > dark(np.float32).mean()
 
 
 @needs_compiler
 def test_c_is_taken_first_and_made_once(cache):
-    first = choose(student_file("bundled"))
-    assert (first.name, first.parallel, first.notes) == ("c", True, ())
+    first = choose_engine(resolve_student_file("bundled"))
+    assert (first.name, first.allows_parallel_bands, first.notes) == ("c", True, ())
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.so")}
-    choose(student_file("bundled"))
+    choose_engine(resolve_student_file("bundled"))
     assert before == {path: path.stat().st_mtime_ns for path in cache.rglob("*.so")}
     assert before
 
 
 @needs_compiler
 def test_enhancing_takes_no_torch_when_the_student_is_compiled():
-    choose(student_file("bundled"))
+    choose_engine(resolve_student_file("bundled"))
     code = (
         "import sys, numpy\nfrom zerokd.student.enhance.jobs import enhanced, choose\n"
         "from zerokd.student.location import student_file\n"
@@ -78,15 +84,15 @@ def test_enhancing_takes_no_torch_when_the_student_is_compiled():
 
 def test_without_a_compiler_the_next_one_is_taken_and_the_reason_told(monkeypatch):
     monkeypatch.setattr(engines, "compiler", lambda: None)
-    one = choose(student_file("bundled"))
+    one = choose_engine(resolve_student_file("bundled"))
     assert one.name in ("onnx", "torch")
     assert one.notes[0] == "c is not used: there is no C compiler"
     with pytest.raises(ExportError, match="there is no C compiler"):
-        choose(student_file("bundled"), "c")
+        choose_engine(resolve_student_file("bundled"), "c")
 
 
 def test_a_wide_network_is_not_compiled(tmp_path):
-    one = choose(saved(tmp_path / "a.safetensors", ZeroDcePp()), "auto")
+    one = choose_engine(saved(tmp_path / "a.safetensors", ZeroDcePp()), "auto")
     assert one.name in ("onnx", "torch")
     assert "10561 parameters are more than 2000" in one.notes[0]
 
@@ -96,26 +102,26 @@ def test_what_a_child_process_says_is_the_reason(tmp_path, monkeypatch):
     odd = saved(tmp_path / "a.safetensors", NanoDce(width=5), width=5)
     monkeypatch.setattr(engines.sys, "executable", "/bin/false")
     with pytest.raises(ExportError, match="its export ended with exit code 1"):
-        choose(odd, "c")
+        choose_engine(odd, "c")
 
 
 @torch.no_grad()
 def test_a_model_with_a_scale_of_its_own_is_computed_in_bands(tmp_path):
     torch.manual_seed(0)
     model = ZeroDcePp(width=4, scale_factor=4).eval()
-    one = choose(saved(tmp_path / "a.safetensors", model, width=4, scale_factor=4), "auto")
-    assert (one.name, one.whole) == ("torch", False)
-    assert one.about.endswith("curve map at 1/4")
+    one = choose_engine(saved(tmp_path / "a.safetensors", model, width=4, scale_factor=4), "auto")
+    assert (one.name, one.needs_whole_image) == ("torch", False)
+    assert one.description.endswith("curve map at 1/4")
     image = dark(np.float32, 300, 41)
     exact = model(torch.from_numpy(image.transpose(2, 0, 1)[None].copy()))["enhanced"][0].permute(1, 2, 0).numpy()
-    assert np.abs(enhanced(image, one, 1.0, 1) - exact).max() < 1e-4
+    assert np.abs(enhance_pixels(image, one, 1.0, 1) - exact).max() < 1e-4
 
 
 def test_every_size_and_scale_keeps_the_size():
-    one = choose(student_file("bundled"), "torch", scale=12)
+    one = choose_engine(resolve_student_file("bundled"), "torch", scale=12)
     for height in range(1, 41, 3):
         for width in range(1, 41):
-            assert np.isfinite(enhanced(dark(np.float32, height, width), one, 1.0, 1)).all()
+            assert np.isfinite(enhance_pixels(dark(np.float32, height, width), one, 1.0, 1)).all()
 
 
 @pytest.mark.parametrize(
@@ -129,4 +135,4 @@ def test_other_files_are_refused(tmp_path, content, reason):
     elif content is not None:
         path.write_bytes(content)
     with pytest.raises(WeightsError, match=reason):
-        choose(path)
+        choose_engine(path)

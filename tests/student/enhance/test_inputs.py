@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from zerokd.errors import DataError, OutputError, RecipeError
-from zerokd.student.enhance.inputs import jobs_of
+from zerokd.student.enhance.inputs import collect_jobs
 
 KINDS = (".jpg", ".png")
 
@@ -23,7 +23,8 @@ def photos(tmp_path, monkeypatch):
 
 def targets(*given, out="out", **options):
     return [
-        (job.name, job.target.as_posix()) for job in jobs_of([Path(one) for one in given], Path(out), KINDS, **options)
+        (job.name, job.target.as_posix())
+        for job in collect_jobs([Path(one) for one in given], Path(out), KINDS, **options)
     ]
 
 

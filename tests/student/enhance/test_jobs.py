@@ -12,7 +12,7 @@ from tests.data import zoo
 from zerokd.errors import OutputError, RecipeError
 from zerokd.student.enhance import engines, jobs
 from zerokd.student.enhance.engines import Engine
-from zerokd.student.enhance.jobs import Wish, enhanced, plan, run
+from zerokd.student.enhance.jobs import EnhanceOptions, enhance_pixels, plan_task, run_task
 
 
 def start(image, strength):
@@ -35,7 +35,7 @@ def photos(tmp_path, monkeypatch):
 
 
 def made(photos, wish=None, out="out", **options):
-    return run(plan([photos], photos.parent / out, wish or Wish(), **options))
+    return run_task(plan_task([photos], photos.parent / out, wish or EnhanceOptions(), **options))
 
 
 def level(path):
@@ -45,8 +45,8 @@ def level(path):
 
 def test_all_are_enhanced_and_the_second_time_none(photos):
     first, second = made(photos), made(photos)
-    assert (len(first.done), first.before, first.failed) == (5, [], {})
-    assert (second.done, len(second.before)) == ([], 5)
+    assert (len(first.enhanced_files), first.up_to_date_files, first.failures) == (5, [], {})
+    assert (second.enhanced_files, len(second.up_to_date_files)) == ([], 5)
     assert [level(photos.parent / f"out/{n % 2}/{n}.png") for n in range(5)] == [10, 11, 12, 13, 14]
     assert [level(photos / f"{n % 2}/{n}.png") for n in range(5)] == [0, 1, 2, 3, 4]
 
@@ -54,44 +54,44 @@ def test_all_are_enhanced_and_the_second_time_none(photos):
 def test_only_what_changed_is_done_again(photos):
     made(photos)
     Image.new("RGB", (7, 5), (99,) * 3).save(photos / "1/3.png")
-    assert made(photos).done == ["1/3.png"]
+    assert made(photos).enhanced_files == ["1/3.png"]
     assert level(photos.parent / "out/1/3.png") == 109
-    assert len(made(photos, Wish(strength=2.0)).done) == 5
+    assert len(made(photos, EnhanceOptions(strength=2.0)).enhanced_files) == 5
     assert level(photos.parent / "out/1/3.png") == 119
 
 
 def test_a_bad_file_stops_no_other(photos):
     (photos / "1/3.png").write_bytes(b"broken")
     told = []
-    summary = run(plan([photos], photos.parent / "out", Wish()), lambda *line: told.append(line))
-    assert summary.failed == {"1/3.png": "not an image, or damaged at its start"}
-    assert len(summary.done) == 4
+    summary = run_task(plan_task([photos], photos.parent / "out", EnhanceOptions()), lambda *line: told.append(line))
+    assert summary.failures == {"1/3.png": "not an image, or damaged at its start"}
+    assert len(summary.enhanced_files) == 4
     assert ("1/3.png", "FAILED: not an image, or damaged at its start") in told
-    assert summary.told(1.25) == "4 enhanced in 1.2 s, 1 FAILED"
+    assert summary.describe(1.25) == "4 enhanced in 1.2 s, 1 FAILED"
 
 
 def test_a_file_of_somebody_else_is_not_written_over(photos):
     (photos.parent / "out/1").mkdir(parents=True)
     (photos.parent / "out/1/1.png").write_bytes(b"precious")
     summary = made(photos)
-    assert "is not what zerokd wrote" in summary.failed["1/1.png"]
+    assert "is not what zerokd wrote" in summary.failures["1/1.png"]
     assert (photos.parent / "out/1/1.png").read_bytes() == b"precious"
-    assert made(photos, Wish(overwrite=True)).done == ["1/1.png"]
+    assert made(photos, EnhanceOptions(overwrite=True)).enhanced_files == ["1/1.png"]
     assert level(photos.parent / "out/1/1.png") == 11
 
 
 def test_an_output_that_its_owner_edited_is_not_written_over(photos):
     made(photos)
     Image.new("RGB", (7, 5), "red").save(photos.parent / "out/0/0.png")
-    assert list(made(photos).failed) == ["0/0.png"]
+    assert list(made(photos).failures) == ["0/0.png"]
 
 
 def test_before_and_after_stand_side_by_side(photos):
-    made(photos, Wish(compare=True))
+    made(photos, EnhanceOptions(compare=True))
     with Image.open(photos.parent / "out/1/1.compare.png") as image:
-        assert image.size == (7 + jobs.GAP + 7, 5)
-        assert [image.getpixel((x, 2))[0] for x in (0, 7, 7 + jobs.GAP)] == [1, 255, 11]
-    assert len(made(photos, Wish(compare=True)).before) == 5
+        assert image.size == (7 + jobs.COMPARISON_GAP + 7, 5)
+        assert [image.getpixel((x, 2))[0] for x in (0, 7, 7 + jobs.COMPARISON_GAP)] == [1, 255, 11]
+    assert len(made(photos, EnhanceOptions(compare=True)).up_to_date_files) == 5
 
 
 def test_nothing_hidden_is_left_and_what_a_dead_process_left_goes(photos):
@@ -113,11 +113,13 @@ def test_photos_are_enhanced_side_by_side_where_the_engine_allows(photos, monkey
         together.wait()
         return start(image, strength)
 
-    monkeypatch.setattr(jobs, "choose", lambda *_: Engine("c", "a test", meeting, parallel=True))
+    monkeypatch.setattr(jobs, "choose", lambda *_: Engine("c", "a test", meeting, allows_parallel_bands=True))
     Image.new("RGB", (7, 5)).save(photos / "1/5.png")  # six: each meets another one
     told = []
-    summary = run(plan([photos], photos.parent / "out", Wish(threads=2)), lambda name, _: told.append(name))
-    assert told == summary.done == sorted(told)
+    summary = run_task(
+        plan_task([photos], photos.parent / "out", EnhanceOptions(threads=2)), lambda name, _: told.append(name)
+    )
+    assert told == summary.enhanced_files == sorted(told)
     assert len(told) == 6
 
 
@@ -129,11 +131,11 @@ def test_large_photos_take_turns(photos, monkeypatch):
         most.append(len(busy))
         return lambda *given: (time.sleep(0.01), start(image, strength)(*given), busy.pop())[1]
 
-    monkeypatch.setattr(jobs, "choose", lambda *_: Engine("c", "a test", counted, parallel=True))
-    monkeypatch.setattr(jobs, "PIXELS", 40)  # a photo has 35
-    plain = jobs.enhanced
-    monkeypatch.setattr(jobs, "enhanced", lambda *given: threads.append(given[-1]) or plain(*given))
-    assert len(made(photos, Wish(threads=4)).done) == 5
+    monkeypatch.setattr(jobs, "choose", lambda *_: Engine("c", "a test", counted, allows_parallel_bands=True))
+    monkeypatch.setattr(jobs, "MAX_PIXELS_IN_FLIGHT", 40)  # a photo has 35
+    plain = jobs.enhance_pixels
+    monkeypatch.setattr(jobs, "enhance_pixels", lambda *given: threads.append(given[-1]) or plain(*given))
+    assert len(made(photos, EnhanceOptions(threads=4)).enhanced_files) == 5
     assert set(most) == {1}
     assert set(threads) == {4}
 
@@ -147,7 +149,7 @@ def test_a_failing_engine_leaves_no_file(photos, monkeypatch, fault, more):
         raise fault
 
     monkeypatch.setattr(jobs, "choose", lambda *_: Engine("torch", "a test", broken))
-    for told in made(photos).failed.values():
+    for told in made(photos).failures.values():
         assert told.startswith(f"enhancing it: memory ran out{more}")
     assert [path for path in (photos.parent / "out").rglob("*") if path.is_file()] == []
 
@@ -168,12 +170,12 @@ def test_a_full_disk_ends_it_with_what_was_done(photos, monkeypatch):
             raise OSError(28, "No space left on device")
         return enhance_write(path, pixels, like)
 
-    enhance_write = jobs.write_picture
+    enhance_write = jobs.save_photo
     monkeypatch.setattr(jobs, "write_picture", full)
     with pytest.raises(OutputError, match="No space left"):
         made(photos)
     monkeypatch.setattr(jobs, "write_picture", enhance_write)
-    assert len(made(photos).before) == 2
+    assert len(made(photos).up_to_date_files) == 2
 
 
 def test_bands_are_computed_side_by_side_or_at_once(monkeypatch):
@@ -184,31 +186,31 @@ def test_bands_are_computed_side_by_side_or_at_once(monkeypatch):
 
     monkeypatch.setattr(jobs, "ROWS", 4)
     pixels = np.zeros((10, 3, 3), np.uint8)
-    enhanced(pixels, Engine("c", "", watched, parallel=True), 1.0, 2)
+    enhance_pixels(pixels, Engine("c", "", watched, allows_parallel_bands=True), 1.0, 2)
     assert sorted(seen) == [(0, 4), (4, 8), (8, 10)]
     seen.clear()
-    enhanced(pixels, Engine("torch", "", watched, whole=True), 1.0, 2)
+    enhance_pixels(pixels, Engine("torch", "", watched, needs_whole_image=True), 1.0, 2)
     assert seen == [(0, 10)]
 
 
 def test_the_plan_asks_for_the_engine_it_is_told_to(photos, monkeypatch):
     asked = []
     monkeypatch.setattr(jobs, "choose", lambda *given: asked.append(given) or Engine("torch", "", start))
-    plan([photos], photos.parent / "out", Wish(scale=4, engine="onnx", threads=3))
+    plan_task([photos], photos.parent / "out", EnhanceOptions(scale=4, engine="onnx", threads=3))
     assert asked[0][1:4] == ("onnx", 4, 3)
-    assert engines.NAMES == ("c", "onnx", "torch")
+    assert engines.ENGINE_NAMES == ("c", "onnx", "torch")
 
 
 def test_before_and_after_never_take_the_place_of_a_photo(photos):
     Image.new("RGB", (7, 5)).save(photos / "1/1.compare.png")
     with pytest.raises(RecipeError, match="would be a photo, and before and after"):
-        made(photos, Wish(compare=True))
+        made(photos, EnhanceOptions(compare=True))
     assert not (photos.parent / "out").exists()
 
 
 def test_records_lie_beside_the_results(photos):
     made(photos, out="bright.v2")
-    run(plan([photos / "1/1.png"], photos.parent / "one.png", Wish()))
+    run_task(plan_task([photos / "1/1.png"], photos.parent / "one.png", EnhanceOptions()))
     found = {path.parent.relative_to(photos.parent).as_posix() for path in photos.parent.rglob("*.json")}
     assert found == {"bright.v2/.zerokd", ".zerokd"}
 
@@ -218,16 +220,18 @@ def test_a_whole_zoo_is_enhanced_or_named(tmp_path, monkeypatch):
     folder = tmp_path / "zoo"
     folder.mkdir()
     zoo.build(folder)
-    summary = run(plan([folder], tmp_path / "out", Wish()))
-    assert set(zoo.GOOD) <= set(summary.done)
-    assert {"dot.png", "thread.png"} <= set(summary.done)  # too small to train on, not to enhance
-    assert {"zero.jpg", "text.jpg", "cut.jpg", "cut.png", "moving.png", "float.tif", "noise.bmp"} <= set(summary.failed)
-    assert summary.failed["pipe.jpg"] == "not a regular file"
-    assert summary.failed["broken_link.png"] == "broken link"
-    assert not set(zoo.NO_PHOTOS) & (set(summary.done) | set(summary.failed))
-    assert "leads_out.png" not in summary.done
+    summary = run_task(plan_task([folder], tmp_path / "out", EnhanceOptions()))
+    assert set(zoo.GOOD) <= set(summary.enhanced_files)
+    assert {"dot.png", "thread.png"} <= set(summary.enhanced_files)  # too small to train on, not to enhance
+    assert {"zero.jpg", "text.jpg", "cut.jpg", "cut.png", "moving.png", "float.tif", "noise.bmp"} <= set(
+        summary.failures
+    )
+    assert summary.failures["pipe.jpg"] == "not a regular file"
+    assert summary.failures["broken_link.png"] == "broken link"
+    assert not set(zoo.NO_PHOTOS) & (set(summary.enhanced_files) | set(summary.failures))
+    assert "leads_out.png" not in summary.enhanced_files
     made = {path.name for path in (tmp_path / "out").iterdir() if path.is_file()}
-    assert made == set(summary.done)
+    assert made == set(summary.enhanced_files)
 
 
 def deep_start(image, strength):

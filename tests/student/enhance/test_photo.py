@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from tests.data.zoo import BAD, GOOD
 from zerokd.student.enhance import photo
-from zerokd.student.enhance.photo import PictureError, read_picture, write_picture
+from zerokd.student.enhance.photo import MediaError, load_photo, save_photo
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 MAKER, TIME, ORIENTATION = 0x010F, 0x9003, 0x0112
@@ -32,7 +32,7 @@ def deep(path, bands, interpretation):
 @pytest.mark.parametrize("name", GOOD)
 def test_the_head_tells_how_many_pixels_there_are(tmp_path, name):
     (tmp_path / name).write_bytes(GOOD[name][0])
-    assert photo.pixels_of(tmp_path / name) == (0 if GOOD[name][0][:2] == b"BM" else 32 * 40)  # libvips reads no BMP
+    assert photo.count_pixels(tmp_path / name) == (0 if GOOD[name][0][:2] == b"BM" else 32 * 40)  # libvips reads no BMP
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -40,46 +40,50 @@ def test_every_good_photo_of_the_zoo_is_read_and_written(tmp_path, name):
     content, colour = GOOD[name]
     path = tmp_path / name
     path.write_bytes(content)
-    one = read_picture(path)
+    one = load_photo(path)
     assert one.pixels.shape in ((32, 40, 3), (32, 40, 4))
     most = np.iinfo(one.pixels.dtype).max
     if colour and name not in ("clear.png", "cmyk.jpg"):  # whose colour is not seen, or depends on its inks
         assert np.abs(one.pixels[..., :3] * (255 / most) - colour).max() <= 3
     out = tmp_path / f"out{path.suffix}"
     if path.suffix == ".bmp" or content[:2] != b"BM":
-        write_picture(out, one.pixels, one)
-        again = read_picture(out)
+        save_photo(out, one.pixels, one)
+        again = load_photo(out)
         assert np.abs(again.pixels.astype(int) - one.pixels).max() <= most * 0.03
-        assert (again.pixels.dtype, again.pixels.shape, again.grey) == (one.pixels.dtype, one.pixels.shape, one.grey)
+        assert (again.pixels.dtype, again.pixels.shape, again.is_grey) == (
+            one.pixels.dtype,
+            one.pixels.shape,
+            one.is_grey,
+        )
 
 
-@pytest.mark.parametrize("suffix", sorted(photo.SUFFIXES))
+@pytest.mark.parametrize("suffix", sorted(photo.PHOTO_SUFFIXES))
 def test_a_name_need_be_no_text(tmp_path, suffix):
     path = tmp_path / os.fsdecode(b"\xe9t\xe9[page=2]" + suffix.encode())
     colours().save(tmp_path / f"a{suffix}")
     (tmp_path / f"a{suffix}").rename(path)
-    one = read_picture(path)
-    write_picture(path.with_stem(path.stem + "2"), one.pixels, one)
-    assert read_picture(path.with_stem(path.stem + "2")).pixels.shape == (8, 12, 3)
+    one = load_photo(path)
+    save_photo(path.with_stem(path.stem + "2"), one.pixels, one)
+    assert load_photo(path.with_stem(path.stem + "2")).pixels.shape == (8, 12, 3)
 
 
 @pytest.mark.parametrize("name", [name for name in BAD if name not in FINE])
 def test_every_bad_one_is_refused_in_a_line(tmp_path, name):
     (tmp_path / name).write_bytes(BAD[name][0])
     if name in ("bomb_in_text.png", "bomb_in_profile.png", "broken_profile.png"):  # beside a photo that is whole
-        with suppress(PictureError):
-            assert read_picture(tmp_path / name).pixels.shape == (32, 40, 3)
+        with suppress(MediaError):
+            assert load_photo(tmp_path / name).pixels.shape == (32, 40, 3)
         return
-    with pytest.raises(PictureError) as caught:
-        read_picture(tmp_path / name)
+    with pytest.raises(MediaError) as caught:
+        load_photo(tmp_path / name)
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
     colours().save(tmp_path / "a.png")
-    monkeypatch.setattr(photo, "MOST", 95)
-    with pytest.raises(PictureError, match="12x8 pixels, more than"):
-        read_picture(tmp_path / "a.png")
+    monkeypatch.setattr(photo, "MAX_PHOTO_PIXELS", 95)
+    with pytest.raises(MediaError, match="12x8 pixels, more than"):
+        load_photo(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize(("ending", "lossy"), [("jpg", True), ("png", False), ("webp", False), ("tif", False)])
@@ -89,9 +93,9 @@ def test_exif_and_profile_are_kept_and_the_photo_is_upright(tmp_path, ending, lo
     exif.get_ifd(0x8769)[TIME] = "2026:01:02 03:04:05"
     path, out = tmp_path / f"a.{ending}", tmp_path / f"b.{ending}"
     colours().save(path, exif=exif, icc_profile=PROFILE, **({"lossless": True} if ending == "webp" else {}))
-    one = read_picture(path)
+    one = load_photo(path)
     assert one.pixels.shape == (12, 8, 3)
-    write_picture(out, one.pixels, one)
+    save_photo(out, one.pixels, one)
     with Image.open(out) as made:
         facts = made.getexif()
         assert facts.get(ORIENTATION, 1) == 1
@@ -110,19 +114,19 @@ def test_exif_and_profile_are_kept_and_the_photo_is_upright(tmp_path, ending, lo
 @pytest.mark.parametrize("ending", ["png", "tif"])
 def test_sixteen_bits_stay_sixteen_bits(tmp_path, bands, meaning, ending):
     levels = deep(tmp_path / f"a.{ending}", bands, meaning)
-    one = read_picture(tmp_path / f"a.{ending}")
+    one = load_photo(tmp_path / f"a.{ending}")
     assert one.pixels.dtype == np.uint16
-    write_picture(tmp_path / f"b.{ending}", one.pixels, one)
+    save_photo(tmp_path / f"b.{ending}", one.pixels, one)
     again = pyvips.Image.new_from_file(str(tmp_path / f"b.{ending}")).numpy().reshape(levels.shape)
     assert np.abs(again.astype(int) - levels).max() <= 1  # grey goes through three channels
 
 
 def test_grey_is_the_luma_of_what_its_colours_became(tmp_path):
     Image.new("L", (4, 4), 50).save(tmp_path / "a.png")
-    one = read_picture(tmp_path / "a.png")
-    assert one.grey
+    one = load_photo(tmp_path / "a.png")
+    assert one.is_grey
     bright = np.full((4, 4, 3), (100, 200, 50), np.uint8)
-    write_picture(tmp_path / "b.png", bright, one)
+    save_photo(tmp_path / "b.png", bright, one)
     with Image.open(tmp_path / "b.png") as made:
         assert made.mode == "L"
         assert made.getpixel((0, 0)) == round(0.2126 * 100 + 0.7152 * 200 + 0.0722 * 50)
@@ -130,9 +134,9 @@ def test_grey_is_the_luma_of_what_its_colours_became(tmp_path):
 
 def test_cmyk_becomes_srgb_and_says_so(tmp_path):
     colours().convert("CMYK").save(tmp_path / "a.tif")
-    one = read_picture(tmp_path / "a.tif")
+    one = load_photo(tmp_path / "a.tif")
     assert one.notes == ("CMYK became RGB, in sRGB",)
-    write_picture(tmp_path / "b.tif", one.pixels, one)
+    save_photo(tmp_path / "b.tif", one.pixels, one)
     with Image.open(tmp_path / "b.tif") as made:
         assert made.mode == "RGB"
 
@@ -143,29 +147,29 @@ def test_what_is_transparent_is_laid_over_black_where_a_format_has_no_alpha(tmp_
     photo = Image.new("RGB", (16, 16), (200, 200, 200)).convert(mode)
     photo.putalpha(Image.linear_gradient("L").resize((16, 16)))
     photo.save(tmp_path / "a.png")
-    one = read_picture(tmp_path / "a.png")
+    one = load_photo(tmp_path / "a.png")
     made = tmp_path / f"b.{ending}"
-    assert write_picture(made, one.pixels, one) == (f"{ending.upper()} has no alpha: it is laid over black",)
+    assert save_photo(made, one.pixels, one) == (f"{ending.upper()} has no alpha: it is laid over black",)
     with Image.open(made) as again:
         assert again.mode == mode[:-1]
         levels = np.asarray(again.convert("L"), np.float32)
     wanted = 200 * np.asarray(photo)[..., -1].astype(np.float32) / 255
     assert np.abs(levels - wanted).max() <= 4
-    assert write_picture(tmp_path / "b.png", one.pixels, one) == ()
+    assert save_photo(tmp_path / "b.png", one.pixels, one) == ()
 
 
 @pytest.mark.parametrize("ending", ["jpg", "webp"])
 def test_sixteen_bits_that_become_eight_are_told(tmp_path, ending):
     deep(tmp_path / "a.png", 3, "rgb16")
-    one = read_picture(tmp_path / "a.png")
-    assert write_picture(tmp_path / f"b.{ending}", one.pixels, one) == (f"{ending.upper()} has 8 bits, the photo 16",)
-    assert write_picture(tmp_path / "b.tif", one.pixels, one) == ()
+    one = load_photo(tmp_path / "a.png")
+    assert save_photo(tmp_path / f"b.{ending}", one.pixels, one) == (f"{ending.upper()} has 8 bits, the photo 16",)
+    assert save_photo(tmp_path / "b.tif", one.pixels, one) == ()
 
 
 def test_further_pages_are_told(tmp_path):
     pages = [colours(), Image.new("RGB", (12, 8))]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
-    assert read_picture(tmp_path / "a.tif").notes == ("it holds 2 images; the first one is enhanced",)
+    assert load_photo(tmp_path / "a.tif").notes == ("it holds 2 images; the first one is enhanced",)
 
 
 def test_no_other_kind_of_file_is_tried(tmp_path):
@@ -175,11 +179,11 @@ def test_no_other_kind_of_file_is_tried(tmp_path):
     colours().save(file, "GIF")
     (tmp_path / "c.png").write_bytes(file.getvalue())
     for name in "abc":
-        with pytest.raises(PictureError, match="not an image"):
-            read_picture(tmp_path / f"{name}.png")
+        with pytest.raises(MediaError, match="not an image"):
+            load_photo(tmp_path / f"{name}.png")
 
 
 def test_a_format_that_cannot_hold_it(tmp_path):
     deep(tmp_path / "a.png", 3, "rgb16")
-    with pytest.raises(PictureError, match="BMP has 8 bits"):
-        write_picture(tmp_path / "b.bmp", read_picture(tmp_path / "a.png").pixels, read_picture(tmp_path / "a.png"))
+    with pytest.raises(MediaError, match="BMP has 8 bits"):
+        save_photo(tmp_path / "b.bmp", load_photo(tmp_path / "a.png").pixels, load_photo(tmp_path / "a.png"))

@@ -10,11 +10,11 @@ from zerokd.student.enhance import progress
 def shown(monkeypatch, terminal=False):
     file = io.StringIO()
     monkeypatch.setattr(progress, "Quiet", lambda: Console(file=file, force_terminal=terminal, width=80))
-    with progress.Screen(2) as one:
-        one.say("2 files [bold]x[/bold]")
-        one.watch("clip.mp4", 0.35)
-        one.tell("a.png", "")
-        one.tell("b\x1b[31m.png", "FAILED: empty file")
+    with progress.EnhanceProgress(2) as one:
+        one.print_line("2 files [bold]x[/bold]")
+        one.report_progress("clip.mp4", 0.35)
+        one.report("a.png", "")
+        one.report("b\x1b[31m.png", "FAILED: empty file")
     return file.getvalue()
 
 

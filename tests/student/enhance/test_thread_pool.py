@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from zerokd.student.enhance.thread_pool import AHEAD, Room, outcomes
+from zerokd.student.enhance.thread_pool import QUEUED_PER_THREAD, PixelBudget, map_in_order
 
 
 def never(item):
@@ -22,7 +22,7 @@ def test_outcomes_come_in_the_order_of_the_items(threads):
         return 10 * item
 
     made = {}
-    for item, outcome in outcomes(work, range(20), threads, never):
+    for item, outcome in map_in_order(work, range(20), threads, never):
         try:
             made[item] = outcome()
         except ValueError as fault:
@@ -33,7 +33,7 @@ def test_outcomes_come_in_the_order_of_the_items(threads):
 
 def test_as_many_are_worked_on_as_there_are_threads():
     together = threading.Barrier(3, timeout=20)
-    made = outcomes(lambda item: together.wait() >= 0, range(6), 3, never)
+    made = map_in_order(lambda item: together.wait() >= 0, range(6), 3, never)
     assert all(outcome() for _, outcome in made)
 
 
@@ -41,25 +41,25 @@ def test_one_that_belongs_here_is_done_by_the_one_that_asks():
     def who(item):
         return threading.current_thread() is threading.main_thread()
 
-    made = {item: outcome() for item, outcome in outcomes(who, range(4), 2, lambda item: item == 2)}
+    made = {item: outcome() for item, outcome in map_in_order(who, range(4), 2, lambda item: item == 2)}
     assert made == {0: False, 1: False, 2: True, 3: False}
 
 
 def test_what_is_not_begun_when_it_is_closed_is_not_done():
     begun = []
-    with closing(outcomes(begun.append, range(1000), 2, never)) as made:
+    with closing(map_in_order(begun.append, range(1000), 2, never)) as made:
         next(made)
-    assert len(begun) <= 2 * AHEAD
+    assert len(begun) <= 2 * QUEUED_PER_THREAD
     count = len(begun)
     time.sleep(0.05)
     assert len(begun) == count
 
 
 def test_room_is_never_exceeded_and_the_largest_has_it_alone():
-    room, now, most, lock = Room(10), {}, [], threading.Lock()
+    room, now, most, lock = PixelBudget(10), {}, [], threading.Lock()
 
     def work(pixels):
-        with room.taken(pixels):
+        with room.reserve(pixels):
             with lock:
                 now[threading.get_ident()] = pixels
                 most.append((sum(now.values()), len(now)))
@@ -67,7 +67,7 @@ def test_room_is_never_exceeded_and_the_largest_has_it_alone():
             with lock:
                 del now[threading.get_ident()]
 
-    for _, outcome in outcomes(work, [3, 3, 3, 25, 4, 6, 10, 1] * 5, 4, never):
+    for _, outcome in map_in_order(work, [3, 3, 3, 25, 4, 6, 10, 1] * 5, 4, never):
         outcome()
     assert all(total <= 10 or count == 1 for total, count in most)
     assert max(count for _, count in most) > 1

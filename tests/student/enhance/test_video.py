@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from zerokd.student.enhance.photo import PictureError
-from zerokd.student.enhance.video import enhance_film
+from zerokd.student.enhance.photo import MediaError
+from zerokd.student.enhance.video import enhance_video
 
 av = pytest.importorskip("av")
 
@@ -52,7 +52,7 @@ def brighter(pixels):
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "mov"])
 def test_frames_times_and_sound(tmp_path, ending):
     source, to = film(tmp_path / f"a.{ending}"), tmp_path / f"b.{ending}"
-    assert enhance_film(source, to, brighter) == ()
+    assert enhance_video(source, to, brighter) == ()
     before, after = seen(source), seen(to)
     assert len(after) == len(before) == 9
     assert np.allclose([time for time, _ in after], [time for time, _ in before], atol=2e-3)
@@ -73,7 +73,7 @@ def test_colours_stay_whatever_the_film_calls_them(tmp_path, standard):
         frame.pts = 0
         made.mux(picture.encode(frame))
         made.mux(picture.encode(None))
-    enhance_film(tmp_path / "a.mp4", tmp_path / "b.mp4", lambda one: one)
+    enhance_video(tmp_path / "a.mp4", tmp_path / "b.mp4", lambda one: one)
     with av.open(str(tmp_path / "b.mp4")) as one:
         frame = next(one.decode(video=0))
     assert frame.colorspace == standard
@@ -87,7 +87,7 @@ def test_what_was_filmed_on_its_side_is_written_upright(tmp_path):
     at = data.index(b"tkhd") + 4 + 40
     data[at : at + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 48 << 16, 0, 1 << 30)  # a quarter clockwise
     source.write_bytes(data)
-    enhance_film(source, tmp_path / "b.mp4", lambda one: one)
+    enhance_video(source, tmp_path / "b.mp4", lambda one: one)
     frame = seen(tmp_path / "b.mp4")[0][1]
     assert frame.shape == (64, 48, 3)
     assert frame[:, 36:].mean() < frame[:, :12].mean() - 5  # what was above is on the right
@@ -95,7 +95,7 @@ def test_what_was_filmed_on_its_side_is_written_upright(tmp_path):
 
 def test_how_much_is_done_is_told(tmp_path):
     shares = []
-    enhance_film(film(tmp_path / "a.mp4"), tmp_path / "b.mp4", lambda one: one, shares.append)
+    enhance_video(film(tmp_path / "a.mp4"), tmp_path / "b.mp4", lambda one: one, shares.append)
     assert shares == sorted(shares)
     assert len(shares) == 9
     assert shares[-1] <= 1
@@ -103,7 +103,9 @@ def test_how_much_is_done_is_told(tmp_path):
 
 def test_frames_go_in_pixels_of_rgb(tmp_path):
     shapes = []
-    enhance_film(film(tmp_path / "a.mp4", sound=False), tmp_path / "b.mp4", lambda one: shapes.append(one.shape) or one)
+    enhance_video(
+        film(tmp_path / "a.mp4", sound=False), tmp_path / "b.mp4", lambda one: shapes.append(one.shape) or one
+    )
     assert shapes == [(48, 64, 3)] * 9
 
 
@@ -119,5 +121,5 @@ def test_no_frames_no_picture_and_damage_are_told(tmp_path):
         made.mux(audio.encode(one))
         made.mux(audio.encode(None))
     for name in ("text", "empty", "cut", "sound"):
-        with pytest.raises(PictureError, match=r"damaged|no frames"):
-            enhance_film(tmp_path / f"{name}.mp4", tmp_path / "b.mp4", brighter)
+        with pytest.raises(MediaError, match=r"damaged|no frames"):
+            enhance_video(tmp_path / f"{name}.mp4", tmp_path / "b.mp4", brighter)

@@ -7,17 +7,17 @@ from PIL import Image
 
 import zerokd
 from zerokd.errors import DataError, RecipeError
-from zerokd.plugin.catalogue import Catalogue, Entry, Provider
-from zerokd.plugin.host import discover
+from zerokd.plugin.catalogue import Catalogue, CatalogueEntry, Provider
+from zerokd.plugin.host import discover_plugins
 from zerokd.student.evaluate import cost
-from zerokd.student.evaluate.evaluate import columns_of, evaluate, pairs_of
-from zerokd.student.evaluate.methods import Method, baselines, gathered
+from zerokd.student.evaluate.evaluate import build_columns, evaluate_methods, pair_photos
+from zerokd.student.evaluate.methods import Method, build_baselines, build_methods
 
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
     """Three dark photos, and what they should be."""
-    monkeypatch.setattr(cost, "TIMED_ON", (16, 16))
+    monkeypatch.setattr(cost, "TIMING_SIZE", (16, 16))
     generator = np.random.default_rng(0)
     for name in ("a", "deep/b", "c"):
         bright = generator.integers(40, 250, (24, 31, 3)).astype(np.uint8)
@@ -36,9 +36,9 @@ def pixels(path):
 def test_it_agrees_with_torchmetrics_on_every_photo(folders):
     from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
-    catalogue = discover()
-    methods, teacher = gathered((), "bundled", catalogue)
-    found = evaluate(*folders, methods, teacher, columns_of(catalogue, True, True))
+    catalogue = discover_plugins()
+    methods, teacher = build_methods((), "bundled", catalogue)
+    found = evaluate_methods(*folders, methods, teacher, build_columns(catalogue, True, True))
     assert set(found.values) == {"a.png", "c.png", "deep/b.png"}
     for name, rows in found.values.items():
         low, high = (pixels(folder / name) for folder in folders)
@@ -56,9 +56,9 @@ def test_it_agrees_with_torchmetrics_on_every_photo(folders):
 
 
 def test_means_are_over_photos_and_costs_are_of_models(folders):
-    catalogue = discover()
-    methods, _ = gathered((), None, catalogue)
-    found = evaluate(*folders, methods, None, columns_of(catalogue, True, False))
+    catalogue = discover_plugins()
+    methods, _ = build_methods((), None, catalogue)
+    found = evaluate_methods(*folders, methods, None, build_columns(catalogue, True, False))
     column = next(one for one in found.columns if one.key == "reference.psnr")
     assert found.mean("gamma", column) == pytest.approx(
         sum(rows["gamma"]["reference.psnr"] for rows in found.values.values()) / 3
@@ -71,7 +71,7 @@ def test_means_are_over_photos_and_costs_are_of_models(folders):
 
 
 def test_without_references_and_teacher_each_picture_stands_alone(folders):
-    found = evaluate(folders[0], None, baselines(), None, columns_of(discover(), False, False))
+    found = evaluate_methods(folders[0], None, build_baselines(), None, build_columns(discover_plugins(), False, False))
     assert [one.key for one in found.columns] == ["alone.brightness", "alone.clipped_share", "alone.color_cast"]
 
 
@@ -82,9 +82,16 @@ def test_what_cannot_be_measured_is_named(folders):
     (high / "c.png").unlink()
     Image.new("RGB", (24, 31)).save(high / "a.png")
     told = []
-    found = evaluate(low, high, baselines(), None, columns_of(discover(), True, False), lambda *line: told.append(line))
+    found = evaluate_methods(
+        low,
+        high,
+        build_baselines(),
+        None,
+        build_columns(discover_plugins(), True, False),
+        lambda *line: told.append(line),
+    )
     assert list(found.values) == ["deep/b.png"]
-    assert found.failed == {
+    assert found.failures == {
         "c.png": f"there is no reference c.* in {str(high)!r}",
         "a.png": "the reference is 24x31, the photo 31x24",
         "broken.png": "not an image, or damaged at its start",
@@ -95,23 +102,23 @@ def test_what_cannot_be_measured_is_named(folders):
 def test_a_photo_that_is_too_small_for_a_measure(folders):
     Image.new("RGB", (9, 40)).save(folders[0] / "s.png")
     Image.new("RGB", (9, 40)).save(folders[1] / "s.png")
-    found = evaluate(*folders, baselines(), None, columns_of(discover(), True, False))
+    found = evaluate_methods(*folders, build_baselines(), None, build_columns(discover_plugins(), True, False))
     assert found.failed == {"s.png": "9x40 pixels; 11 on a side are the least"}
 
 
 def test_one_photo_and_its_reference(folders):
     low, high = folders[0] / "a.png", folders[1] / "c.png"  # of whatever name
-    assert pairs_of(low, high) == ([("a.png", low, high)], {})
+    assert pair_photos(low, high) == ([("a.png", low, high)], {})
 
 
 def test_nothing_to_measure(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
-        pairs_of(tmp_path / "nowhere", None)
+        pair_photos(tmp_path / "nowhere", None)
     with pytest.raises(DataError, match="no photo in"):
-        pairs_of(tmp_path, None)
+        pair_photos(tmp_path, None)
     (tmp_path / "a.png").write_text("no")
     with pytest.raises(DataError, match=r"no photo of .* could be measured"):
-        evaluate(tmp_path, None, baselines(), None, columns_of(discover(), False, False))
+        evaluate_methods(tmp_path, None, build_baselines(), None, build_columns(discover_plugins(), False, False))
 
 
 class Darkness(zerokd.Metric):
@@ -134,28 +141,30 @@ def stranger(monkeypatch, component):
     spec = zerokd.MetricSpec("mine", target="nowhere:Mine", summary="a test")
     monkeypatch.setattr(type(spec), "load", lambda self: component if self.name == "mine" else real(self))
     real = zerokd.ModelSpec.load
-    return Catalogue((*discover().entries, Entry(spec, Provider("mine", "1"))))
+    return Catalogue((*discover_plugins().entries, CatalogueEntry(spec, Provider("mine", "1"))))
 
 
 def test_metrics_of_plugins_are_put_where_their_ports_belong(monkeypatch, folders):
     catalogue = stranger(monkeypatch, Darkness)
-    found = evaluate(folders[0], None, baselines(), None, columns_of(catalogue, False, False, ["mine"]))
+    found = evaluate_methods(
+        folders[0], None, build_baselines(), None, build_columns(catalogue, False, False, ["mine"])
+    )
     rows = found.values["a.png"]["gamma"]
     assert rows["alone.mine"] == pytest.approx(1 - rows["alone.brightness"], abs=1e-6)
     catalogue = stranger(monkeypatch, Distance)
     with pytest.raises(RecipeError, match="compares with something"):
-        columns_of(catalogue, False, False, ["mine"])
-    assert columns_of(catalogue, True, True, ["mine"])[-1].key == "reference.mine"
-    assert columns_of(catalogue, False, True, ["mine"])[-1].key == "teacher.mine"
+        build_columns(catalogue, False, False, ["mine"])
+    assert build_columns(catalogue, True, True, ["mine"])[-1].key == "reference.mine"
+    assert build_columns(catalogue, False, True, ["mine"])[-1].key == "teacher.mine"
 
 
 def test_metrics_are_configured(folders):
-    columns = columns_of(discover(), True, False, ["ssim"], ["ssim.window=7"])
-    assert [one.least for one in columns if one.key == "reference.ssim"] == [7]
+    columns = build_columns(discover_plugins(), True, False, ["ssim"], ["ssim.window=7"])
+    assert [one.min_size for one in columns if one.key == "reference.ssim"] == [7]
     with pytest.raises(RecipeError, match="no --metric psnr is asked for"):
-        columns_of(discover(), True, False, ["ssim"], ["psnr.window=7"])
+        build_columns(discover_plugins(), True, False, ["ssim"], ["psnr.window=7"])
     with pytest.raises(RecipeError, match=r"unknown key 'ssim\.windw'"):
-        columns_of(discover(), True, False, ["ssim"], ["ssim.windw=7"])
+        build_columns(discover_plugins(), True, False, ["ssim"], ["ssim.windw=7"])
 
 
 def test_what_is_no_number_is_null(folders, monkeypatch):
@@ -163,18 +172,18 @@ def test_what_is_no_number_is_null(folders, monkeypatch):
         def forward(self, *, picture):
             return picture.mean(dim=(1, 2, 3)) * float("nan")
 
-    found = evaluate(
-        folders[0], None, baselines(), None, columns_of(stranger(monkeypatch, Nothing), False, False, ["mine"])
+    found = evaluate_methods(
+        folders[0], None, build_baselines(), None, build_columns(stranger(monkeypatch, Nothing), False, False, ["mine"])
     )
     assert found.as_json()["methods"]["gamma"]["mean"]["alone.mine"] is None
 
 
 def test_an_unknown_metric_is_told():
     with pytest.raises(RecipeError, match="unknown metric 'pnsr'"):
-        columns_of(discover(), False, False, ["pnsr"])
+        build_columns(discover_plugins(), False, False, ["pnsr"])
 
 
 def test_values_beyond_the_range_are_cut_before_they_are_measured(folders):
     wild = Method("wild", lambda low: low * 100 - 10)
-    found = evaluate(folders[0], None, [wild], None, columns_of(discover(), False, False))
+    found = evaluate_methods(folders[0], None, [wild], None, build_columns(discover_plugins(), False, False))
     assert all(0 <= rows["wild"]["alone.brightness"] <= 1 for rows in found.values.values())

@@ -7,24 +7,24 @@ import torch
 from zerokd.errors import RecipeError, WeightsError
 from zerokd.files.weights import write_weights
 from zerokd.models.nano_dce import NanoDce
-from zerokd.plugin.host import discover
-from zerokd.student.evaluate.methods import BASELINES, baselines, gathered, smoothed, trained
+from zerokd.plugin.host import discover_plugins
+from zerokd.student.evaluate.methods import BASELINE_NAMES, build_baselines, build_methods, load_method, smooth_image
 
 
 def test_the_trivial_ones_by_hand():
     low = torch.full((1, 3, 4, 5), 0.25)
-    made = {one.name: one.enhance(low) for one in baselines()}
+    made = {one.name: one.enhance(low) for one in build_baselines()}
     x = 0.25
     for _ in range(8):
         x = x - 0.36 * (x * x - x)
-    assert tuple(made) == BASELINES
-    assert torch.allclose(made.pop(BASELINES[-1]), torch.full_like(low, 0.46), atol=1e-3)
+    assert tuple(made) == BASELINE_NAMES
+    assert torch.allclose(made.pop(BASELINE_NAMES[-1]), torch.full_like(low, 0.46), atol=1e-3)
     wanted = {"input": 0.25, "gamma": 0.25 ** (1 / 2.2), "constant curve": x, "constant curve + 3x3": x}
     assert all(torch.allclose(made[name], torch.full_like(low, value)) for name, value in wanted.items())
 
 
 def test_the_exposed_curve_is_chosen_for_each_picture_and_leaves_a_bright_one():
-    exposed = baselines()[-1].enhance
+    exposed = build_baselines()[-1].enhance
     for level in (0.05, 0.2, 0.4):
         assert exposed(torch.full((1, 3, 8, 8), level)).mean().item() == pytest.approx(0.46, abs=1e-3)
     assert torch.allclose(exposed(torch.full((1, 3, 8, 8), 0.7)), torch.full((1, 3, 8, 8), 0.7))
@@ -34,12 +34,12 @@ def test_smoothing_against_sums_of_neighbours():
     image = torch.rand(1, 3, 9, 7)
     padded = np.pad(image[0].numpy(), ((0, 0), (1, 1), (1, 1)), mode="edge")
     down = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
-    assert np.allclose(smoothed(image)[0], (down[..., :-2] + 2 * down[..., 1:-1] + down[..., 2:]) / 4, atol=1e-6)
+    assert np.allclose(smooth_image(image)[0], (down[..., :-2] + 2 * down[..., 1:-1] + down[..., 2:]) / 4, atol=1e-6)
 
 
 @pytest.fixture
 def catalogue():
-    return discover()
+    return discover_plugins()
 
 
 def test_a_model_gives_what_it_gives(tmp_path, catalogue):
@@ -51,7 +51,7 @@ def test_a_model_gives_what_it_gives(tmp_path, catalogue):
     low = torch.rand(1, 3, 13, 12)
     for given in (f"nano_dce:{tmp_path / 'released.pth'}", str(tmp_path / "student.safetensors")):
         with torch.no_grad():
-            assert torch.allclose(trained(given, catalogue).enhance(low), model(low)["enhanced"], atol=1e-6)
+            assert torch.allclose(load_method(given, catalogue).enhance(low), model(low)["enhanced"], atol=1e-6)
 
 
 def test_names_tell_rows_apart(tmp_path, catalogue):
@@ -60,14 +60,14 @@ def test_names_tell_rows_apart(tmp_path, catalogue):
     for name in ("run1/student.safetensors", "gamma.safetensors"):
         write_weights(tmp_path / name, NanoDce().state_dict(), facts)
     given = [str(tmp_path / "run1/student.safetensors"), str(tmp_path / "gamma.safetensors"), "bundled", "bundled"]
-    names = [one.name for one in gathered(given, None, catalogue)[0]]
-    assert names == [*BASELINES, "run1", "gamma (2)", "bundled", "bundled (2)"]
+    names = [one.name for one in build_methods(given, None, catalogue)[0]]
+    assert names == [*BASELINE_NAMES, "run1", "gamma (2)", "bundled", "bundled (2)"]
 
 
 def test_the_teacher_stands_before_the_students(catalogue):
-    methods, teacher = gathered((), "bundled", catalogue)
-    assert [one.name for one in methods[len(BASELINES) :]] == ["zero_dce_pp:bundled", "bundled"]
-    assert teacher is methods[len(BASELINES)]
+    methods, teacher = build_methods((), "bundled", catalogue)
+    assert [one.name for one in methods[len(BASELINE_NAMES) :]] == ["zero_dce_pp:bundled", "bundled"]
+    assert teacher is methods[len(BASELINE_NAMES)]
     assert len(teacher.digest) == 64
 
 
@@ -82,4 +82,4 @@ def test_the_teacher_stands_before_the_students(catalogue):
 )
 def test_what_is_not_there(catalogue, given, kind, reason):
     with pytest.raises(kind, match=reason):
-        trained(given, catalogue)
+        load_method(given, catalogue)

@@ -6,10 +6,10 @@ import io
 import torch
 
 from zerokd.models.nano_dce import NanoDce
-from zerokd.student.evaluate.cost import Cost
-from zerokd.student.evaluate.evaluate import Column, Evaluation
-from zerokd.student.evaluate.methods import BASELINES, Method
-from zerokd.student.evaluate.text import as_csv, as_text
+from zerokd.student.evaluate.cost import ModelCost
+from zerokd.student.evaluate.evaluate import MetricColumn, PhotoEvaluation
+from zerokd.student.evaluate.methods import BASELINE_NAMES, Method
+from zerokd.student.evaluate.text import describe_evaluation, evaluation_to_csv
 
 
 def zero(image, target):
@@ -19,33 +19,33 @@ def zero(image, target):
 def evaluation(mine, photo="a.png"):
     """A student with this PSNR beside baselines of 10, 11, 12, 13 and 14 dB."""
     columns = (
-        Column("reference", "psnr", zero, "higher"),
-        Column("teacher", "psnr", zero, "higher"),
-        Column("alone", "color_cast", zero, "lower"),
+        MetricColumn("reference", "psnr", zero, "higher"),
+        MetricColumn("teacher", "psnr", zero, "higher"),
+        MetricColumn("alone", "color_cast", zero, "lower"),
     )
-    methods = [Method(name, lambda low: low) for name in BASELINES] + [Method("mine", lambda low: low, NanoDce())]
-    found = Evaluation(tuple(methods), "teacher", columns)
+    methods = [Method(name, lambda low: low) for name in BASELINE_NAMES] + [Method("mine", lambda low: low, NanoDce())]
+    found = PhotoEvaluation(tuple(methods), "teacher", columns)
     for number, one in enumerate(methods):
         level = mine if one.name == "mine" else 10.0 + number
         values = {"reference.psnr": level, "teacher.psnr": level, "alone.color_cast": 0.5}
         found.values.setdefault(photo, {})[one.name] = values
-    found.costs["mine"] = Cost(161, 139.0, 41.0)
+    found.costs["mine"] = ModelCost(161, 139.0, 41.0)
     return found
 
 
 def test_losing_to_a_constant_is_said():
-    text = as_text(evaluation(11.5))
+    text = describe_evaluation(evaluation(11.5))
     assert "mine LOSES to exposed curve + 3x3 in PSNR: 11.50\n  against 14.00" in text
     assert "measures brightness first" in text
     assert text.count("LOSES") == 1  # the distance to the teacher is no contest
 
 
 def test_winning_is_not_commented():
-    assert "LOSES" not in as_text(evaluation(14.5))
+    assert "LOSES" not in describe_evaluation(evaluation(14.5))
 
 
 def test_eighty_columns_and_every_number():
-    text = as_text(evaluation(14.5))
+    text = describe_evaluation(evaluation(14.5))
     assert max(map(len, text.splitlines())) <= 80
     assert "against the references   PSNR" in " ".join(text.split()).replace("references PSNR", "references   PSNR")
     assert "161" in text
@@ -54,7 +54,7 @@ def test_eighty_columns_and_every_number():
 
 
 def test_csv_has_a_line_for_each_photo_and_method_and_runs_nothing():
-    lines = list(csv.reader(io.StringIO(as_csv(evaluation(13.5, "=cmd|x.png")))))
+    lines = list(csv.reader(io.StringIO(evaluation_to_csv(evaluation(13.5, "=cmd|x.png")))))
     assert lines[0] == ["photo", "method", "reference.psnr", "teacher.psnr", "alone.color_cast"]
     assert lines[1] == ["'=cmd|x.png", "input", "10.0", "10.0", "0.5"]
-    assert len(lines) == 1 + len(BASELINES) + 1
+    assert len(lines) == 1 + len(BASELINE_NAMES) + 1

@@ -8,14 +8,19 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from zerokd.errors import RecipeError
 from zerokd.objective.gradients import term_gradients
-from zerokd.objective.objective import NOTHING
+from zerokd.objective.objective import NOTHING_CACHED
 from zerokd.proof.probe import probe
-from zerokd.run.session import prepare
-from zerokd.training.batches import batches
-from zerokd.training.compile.compiled_step import NotCompiledError, compiled, set_apart, usual
+from zerokd.run.session import prepare_run
+from zerokd.training.batches import iterate_batches
+from zerokd.training.compile.compiled_step import (
+    NotCompiledError,
+    compile_step,
+    isolate_layout_nodes,
+    select_usual_terms,
+)
 from zerokd.training.device import choose_device
-from zerokd.training.state import Training
-from zerokd.training.step import stepper
+from zerokd.training.state import StageState
+from zerokd.training.step import build_accumulator
 
 CPU = choose_device("cpu")
 FEW = ("stages.distill.epochs=3", "terms.distillation.perceptual.weight=0", "terms.distillation.structure.weight=0")
@@ -25,15 +30,15 @@ def steps(build, *settings, count=3):
     """The gradients and values of some steps of the first stage, each taken."""
     components = build("stages.pretrain.epochs=9", "stages.pretrain.batch=2", *settings)
     phase = components.phases[0]
-    low = next(batches(components.data, [0, 1], phase, 0, CPU)).low
+    low = next(iterate_batches(components.data, [0, 1], phase, 0, CPU)).low
     objective = probe(phase, components, low)
-    one = stepper(phase, objective, components, low, 4)
-    training, found = Training(phase, objective, components), []
-    for step, batch in zip(range(count), batches(components.data, [0, 1, 2, 3], phase, 0, CPU), strict=False):
-        training.forget()
-        evaluation, _ = one.backward(batch, step, apart=False)
-        found.append((evaluation.total.clone(), training.own[0].gradient.clone()))
-        training.descend(step)
+    one = build_accumulator(phase, objective, components, low, 4)
+    training, found = StageState(phase, objective, components), []
+    for step, batch in zip(range(count), iterate_batches(components.data, [0, 1, 2, 3], phase, 0, CPU), strict=False):
+        training.zero_grad()
+        evaluation, _ = one.backward(batch, step, per_term=False)
+        found.append((evaluation.total.clone(), training.flat_student[0].gradient.clone()))
+        training.optimizer_step(step)
     return one, found
 
 
@@ -41,8 +46,8 @@ def test_a_compiled_step_has_the_value_and_gradient_of_the_step_as_training_goes
     scheduled = 'terms.pretraining.exposure.weight={use="linear", from=1.0, to=7.0, end="5 epochs"}'
     plain, wanted = steps(build, scheduled)
     made, found = steps(build, scheduled, 'speed.compile="on"')
-    assert not plain.programs
-    assert made.programs
+    assert not plain.compiled_steps
+    assert made.compiled_steps
     for (total, gradient), (other, same) in zip(wanted, found, strict=True):
         torch.testing.assert_close(other, total, rtol=1e-5, atol=1e-7)
         torch.testing.assert_close(same, gradient, rtol=1e-4, atol=1e-6)
@@ -56,7 +61,7 @@ def test_what_is_laid_out_anew_is_computed_before_it(lay_out):
         return lay_out(2 * image, memory_format=torch.channels_last) + 1
 
     graph = make_fx(step)(image)
-    set_apart(graph)
+    isolate_layout_nodes(graph)
     called = [node.target for node in graph.graph.nodes if node.op == "call_function"]
     assert called.index(torch.ops.aten.mul.Tensor) + 1 == called.index(torch.ops.zerokd.as_it_is.default)
     made = graph(image)
@@ -67,7 +72,7 @@ def test_what_is_laid_out_anew_is_computed_before_it(lay_out):
 def test_in_16_bits_it_is_the_step_to_a_few_of_the_last_bits(build):
     _, wanted = steps(build, count=1)
     made, found = steps(build, 'speed.compile="on"', 'speed.autocast="float16"', count=1)
-    assert made.programs
+    assert made.compiled_steps
     (_, gradient), (_, same) = wanted[0], found[0]
     assert 0 < (same - gradient).norm() / gradient.norm() < 4 * torch.finfo(torch.float16).eps
 
@@ -75,17 +80,17 @@ def test_in_16_bits_it_is_the_step_to_a_few_of_the_last_bits(build):
 def test_a_step_of_other_terms_or_fewer_images_is_not_the_programs(build):
     one, _ = steps(build, 'speed.compile="on"', "terms.pretraining.color.monitor=true", count=1)
     weights = one.objective.weights_at(0)
-    (program,) = one.programs
-    assert program.fits(2, weights, apart=False)
-    assert not program.fits(2, weights, apart=True)
-    assert not program.fits(1, weights, apart=False)
-    assert not program.fits(2, {label: 1.0 for label in weights if label != "pretraining.color"}, apart=False)
+    (program,) = one.compiled_steps
+    assert program.fits(2, weights, per_term=False)
+    assert not program.fits(2, weights, per_term=True)
+    assert not program.fits(1, weights, per_term=False)
+    assert not program.fits(2, {label: 1.0 for label in weights if label != "pretraining.color"}, per_term=False)
 
 
 def test_the_program_is_for_the_terms_of_most_steps(build):
     components = build(*FEW, 'terms.task.color.when={every="4 steps"}', 'terms.task.exposure.when={until="4 steps"}')
     phase = components.phases[1]
-    labels = usual(probe(phase, components, torch.rand(2, 3, 32, 32)), phase.clock.steps)
+    labels = select_usual_terms(probe(phase, components, torch.rand(2, 3, 32, 32)), phase.clock.steps)
     assert "task.exposure" in labels
     assert "task.color" not in labels
     assert "distillation.enhanced" in labels
@@ -102,19 +107,19 @@ def test_what_cannot_be_compiled_is_refused_or_said(build, monkeypatch, wish):
     components = build(*settings)
     if wish == "on":
         with pytest.raises(RecipeError) as caught:
-            prepare(components, CPU)
+            prepare_run(components, CPU)
         assert told in str(caught.value)
         assert 'compile = "try"' in str(caught.value)
     else:
-        plan = prepare(components, CPU)
+        plan = prepare_run(components, CPU)
         assert told in plan.components.fallbacks
-        assert not plan.steppers[0].programs
+        assert not plan.accumulators[0].compiled_steps
 
 
 def test_a_program_that_does_something_else_is_not_used(build, monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda graph, **options: lambda *given: [2 * one for one in graph(*given)])
     with pytest.raises(RecipeError, match="the program's gradient differs from the step's own by 1 of its size"):
-        prepare(build('speed.compile="on"', 'run=["pretrain"]'), CPU)
+        prepare_run(build('speed.compile="on"', 'run=["pretrain"]'), CPU)
 
 
 def test_a_narrow_gradient_of_a_library_is_laid_out_as_the_networks_own():
@@ -126,7 +131,7 @@ def test_a_narrow_gradient_of_a_library_is_laid_out_as_the_networks_own():
 
     image = torch.rand(2, 3, 8, 8, requires_grad=True)
     graph = make_fx(step)(image)
-    set_apart(graph)
+    isolate_layout_nodes(graph)
     (slope,) = graph.graph.find_nodes(op="call_function", target=torch.ops.aten.clone.default)[-1:]
     assert slope.kwargs["memory_format"] is torch.contiguous_format
     assert [one.target for one in slope.users] == [torch.ops.zerokd.as_it_is.default]
@@ -136,17 +141,19 @@ def test_a_narrow_gradient_of_a_library_is_laid_out_as_the_networks_own():
 def test_a_program_measures_each_term_as_the_step_does(build):
     components = build('run=["distill"]', "stages.distill.batch=2")
     (phase,) = components.phases
-    batch = next(batches(components.data, [0, 1], phase, 0, CPU))
+    batch = next(iterate_batches(components.data, [0, 1], phase, 0, CPU))
     objective = probe(phase, components, batch.low)
-    one = stepper(phase, objective, components, batch.low, 2)
-    inputs, kept = phase.stage.inputs(batch.low), one.targets.of(batch.low, batch.names)
-    program = compiled(objective, inputs, kept, one.parameters, one.own, steps=4, machine_code=False)
+    one = build_accumulator(phase, objective, components, batch.low, 2)
+    inputs, kept = phase.stage.inputs(batch.low), one.frozen_cache.get_or_compute(batch.low, batch.names)
+    program = compile_step(
+        objective, inputs, kept, one.parameters, one.student_parameters, steps=4, use_torch_compile=False
+    )
     weights = objective.weights_at(0)
-    assert program.fits(2, weights, apart=True)
-    assert not program.fits(2, weights, apart=False)
+    assert program.fits(2, weights, per_term=True)
+    assert not program.fits(2, weights, per_term=False)
     found, gradient, each = program(inputs, weights, kept)
     wanted = objective(inputs, 0, kept)
-    apart = term_gradients(wanted.weights, wanted.values, one.own)
+    apart = term_gradients(wanted.weights, wanted.values, one.student_parameters)
     assert each.keys() == apart.keys()
     for label, its in apart.items():
         torch.testing.assert_close(each[label], its, rtol=1e-4, atol=1e-5 * its.norm().item())
@@ -157,14 +164,14 @@ def test_a_program_measures_each_term_as_the_step_does(build):
 def test_what_a_loss_draws_while_it_is_recorded_is_not_all_that_it_ever_draws(build, monkeypatch):
     components = build("stages.pretrain.batch=2")
     phase = components.phases[0]
-    low = next(batches(components.data, [0, 1], phase, 0, CPU)).low
+    low = next(iterate_batches(components.data, [0, 1], phase, 0, CPU)).low
     objective = probe(phase, components, low)
     loss = objective.loss("pretraining.exposure")
     plain = loss.forward
     monkeypatch.setattr(loss, "forward", lambda **ports: plain(**ports) * random.random())
     own = [*components.student.parameters()]
     with pytest.raises(NotCompiledError, match="gradient differs from the step's own"):
-        compiled(objective, phase.stage.inputs(low), NOTHING, own, steps=4, machine_code=False)
+        compile_step(objective, phase.stage.inputs(low), NOTHING_CACHED, own, steps=4, use_torch_compile=False)
 
 
 def test_a_library_that_is_asked_for_no_gradient_at_its_image_is_left_alone():
@@ -176,5 +183,5 @@ def test_a_library_that_is_asked_for_no_gradient_at_its_image_is_left_alone():
     image = torch.rand(2, 3, 8, 8)
     graph = make_fx(step)(image)
     count = len(graph.graph.nodes)
-    set_apart(graph)
+    isolate_layout_nodes(graph)
     assert len(graph.graph.nodes) == count

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from zerokd.training.compile.narrow_convolutions import TABLE
+from zerokd.training.compile.narrow_convolutions import DECOMPOSITIONS
 
 NARROW = [
     torch.nn.Conv2d(3, 3, 3, padding=1, groups=3),
@@ -35,7 +35,7 @@ def traced(layer):
         return made, *torch.autograd.grad(made, [image, *layer.parameters()], slope)
 
     wanted = function(image.clone().requires_grad_())
-    graph = make_fx(function, decomposition_table=TABLE)(image.clone().requires_grad_())
+    graph = make_fx(function, decomposition_table=DECOMPOSITIONS)(image.clone().requires_grad_())
     return wanted, graph(image), {str(node.target) for node in graph.graph.nodes}
 
 

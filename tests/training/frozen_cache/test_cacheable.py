@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from tests.objective.test_graph import count_forwards
-from zerokd.objective.objective import Kept
+from zerokd.objective.objective import CachedTensors
 from zerokd.proof.probe import probe
-from zerokd.training.frozen_cache.cacheable import Keeping
+from zerokd.training.frozen_cache.cacheable import CachePlan
 
 LOW = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
@@ -14,7 +14,7 @@ LOW = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 def keeping(build, *settings):
     components = build(*settings)
     objective = probe(components.phases[1], components, LOW)
-    return components, objective, Keeping(objective, objective.weights)
+    return components, objective, CachePlan(objective, objective.weights)
 
 
 def test_what_is_kept_is_what_frozen_models_and_their_adapters_make_for_terms(build):
@@ -23,8 +23,8 @@ def test_what_is_kept_is_what_frozen_models_and_their_adapters_make_for_terms(bu
     pool += "teacher=adaptive_pool(student=student.features.{0}, teacher=teacher.features.{1})[teacher])[teacher]"
     pairs = (("e_conv1", "e_conv2"), ("e_conv2", "e_conv4"), ("e_conv3", "e_conv7"))
     maps = "match_iterations(prediction=student.curve_map, target=teacher.curve_map)[target]"
-    assert set(one.names) == {"teacher.enhanced", maps, *(pool.format(*pair) for pair in pairs)}
-    assert one.prepares == ["distillation.perceptual", "distillation.structure", "task.spatial", "task.exposure"]
+    assert set(one.tensor_names) == {"teacher.enhanced", maps, *(pool.format(*pair) for pair in pairs)}
+    assert one.prepared_labels == ["distillation.perceptual", "distillation.structure", "task.spatial", "task.exposure"]
 
 
 def test_the_objective_and_its_gradient_are_the_same_to_the_bit_with_what_is_kept(build):
@@ -41,9 +41,11 @@ def test_the_objective_and_its_gradient_are_the_same_to_the_bit_with_what_is_kep
 def test_what_is_prepared_image_by_image_makes_no_difference(build):
     components, objective, one = keeping(build)
     alone = [one.compute(low) for low in LOW.split(1)]
-    tensors = {name: torch.cat([each.tensors[name] for each in alone]) for name in one.names}
-    prepared = {label: tuple(part for each in alone for part in each.prepared[label]) for label in one.prepares}
-    plain, kept = objective({"low": LOW}), objective({"low": LOW}, 0, Kept(tensors, prepared))
+    tensors = {name: torch.cat([each.tensors[name] for each in alone]) for name in one.tensor_names}
+    prepared = {
+        label: tuple(part for each in alone for part in each.prepared_ports[label]) for label in one.prepared_labels
+    }
+    plain, kept = objective({"low": LOW}), objective({"low": LOW}, 0, CachedTensors(tensors, prepared))
     for label, value in plain.values.items():
         torch.testing.assert_close(kept.values[label], value, rtol=1e-5, atol=1e-7)
     parameters = list(components.student.parameters())
@@ -64,26 +66,26 @@ def test_what_is_held_is_not_computed_again(build):
     components, _, one = keeping(build)
     whole = one.compute(LOW)
     counts = count_forwards(components)
-    part = Kept(whole.tensors, {})
+    part = CachedTensors(whole.tensors, {})
     again = one.compute(LOW, part)
     assert counts["teacher"] == 0
-    for label, each in whole.prepared.items():
-        pairs = zip(each[0], again.prepared[label][0], strict=True)
+    for label, each in whole.prepared_ports.items():
+        pairs = zip(each[0], again.prepared_ports[label][0], strict=True)
         assert all(torch.equal(first, second) for first, second in pairs)
 
 
 def test_without_a_frozen_model_what_losses_make_of_the_image_is_kept_where_it_comes_again(build):
     components = build()
     objective = probe(components.phases[0], components, LOW)
-    again, once = (Keeping(objective, objective.weights, one) for one in (True, False))
-    assert (again.names, again.prepares) == ([], ["pretraining.exposure"])
-    assert (once.names, once.prepares) == ([], [])
+    again, once = (CachePlan(objective, objective.weights, one) for one in (True, False))
+    assert (again.tensor_names, again.prepared_labels) == ([], ["pretraining.exposure"])
+    assert (once.tensor_names, once.prepared_labels) == ([], [])
 
 
 def test_what_losses_make_of_a_frozen_models_image_is_made_image_by_image_even_if_none_comes_again(build):
     components = build()
     objective = probe(components.phases[1], components, LOW)
-    assert Keeping(objective, objective.weights, False).prepares == [
+    assert CachePlan(objective, objective.weights, False).prepared_labels == [
         "distillation.perceptual",
         "distillation.structure",
     ]
@@ -97,9 +99,9 @@ def test_a_term_that_compares_with_something_trained_prepares_nothing(build, ter
         for weight in components.network("ema").parameters():
             weight += 0.1
     objective = probe(components.phases[1], components, LOW)
-    one = Keeping(objective, objective.weights)
-    assert term not in one.prepares
-    assert "teacher.enhanced" in one.names  # others read it
+    one = CachePlan(objective, objective.weights)
+    assert term not in one.prepared_labels
+    assert "teacher.enhanced" in one.tensor_names  # others read it
     objective({"low": LOW}, 0, one.compute(LOW))
 
 
@@ -108,4 +110,4 @@ def test_a_loss_that_learns_prepares_nothing(build):
     objective = probe(components.phases[1], components, LOW)
     loss = objective.loss("distillation.structure")
     loss.register_parameter("scale", torch.nn.Parameter(torch.ones(())))
-    assert "distillation.structure" not in Keeping(objective, objective.weights).prepares
+    assert "distillation.structure" not in CachePlan(objective, objective.weights).prepared_labels

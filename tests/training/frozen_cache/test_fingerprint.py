@@ -8,8 +8,8 @@ import torch
 from zerokd.objective.graph import Graph
 from zerokd.objective.objective import Objective
 from zerokd.training.frozen_cache import fingerprint as module
-from zerokd.training.frozen_cache.cacheable import Keeping
-from zerokd.training.frozen_cache.fingerprint import digest, identity
+from zerokd.training.frozen_cache.cacheable import CachePlan
+from zerokd.training.frozen_cache.fingerprint import compute_fingerprint, hash_tensors
 
 CPU = torch.device("cpu")
 NO_VGG = "terms.distillation.perceptual.weight=0"
@@ -20,7 +20,7 @@ def identified(build, *settings, change=lambda components: None):
     change(components)
     phase = components.phases[1]
     objective = Objective(phase, Graph(phase, components))
-    return identity(Keeping(objective, objective.weights), CPU)
+    return compute_fingerprint(CachePlan(objective, objective.weights), CPU)
 
 
 def brighter_teacher(components):
@@ -58,7 +58,7 @@ def test_whatever_may_change_a_bit_makes_another(build, monkeypatch):
     assert identified(build) != first
     monkeypatch.delenv("MKL_CBWR")
     assert identified(build) == first
-    monkeypatch.setattr(module, "_installed", lambda: ["torch==1.0"])
+    monkeypatch.setattr(module, "_installed_packages", lambda: ["torch==1.0"])
     assert identified(build) != first
 
 
@@ -73,8 +73,8 @@ def test_code_counts_as_it_is_not_by_its_version(tmp_path, monkeypatch):
         importlib.import_module(name)
 
     def both():
-        module._code.cache_clear()
-        return module._code("some_package.inner"), module._code("some_file")
+        module._hash_package.cache_clear()
+        return module._hash_package("some_package.inner"), module._hash_package("some_file")
 
     first = both()
     assert both() == first
@@ -87,10 +87,10 @@ def test_code_counts_as_it_is_not_by_its_version(tmp_path, monkeypatch):
 
 def test_code_that_lies_in_no_file_is_never_known_again(monkeypatch):
     monkeypatch.delattr("__main__.__file__", raising=False)
-    module._code.cache_clear()
-    first = module._code("__main__")
-    module._code.cache_clear()
-    assert module._code("__main__") != first
+    module._hash_package.cache_clear()
+    first = module._hash_package("__main__")
+    module._hash_package.cache_clear()
+    assert module._hash_package("__main__") != first
 
 
 @pytest.mark.parametrize(
@@ -104,5 +104,5 @@ def test_code_that_lies_in_no_file_is_never_known_again(monkeypatch):
 )
 def test_tensors_are_told_apart_by_type_shape_layout_and_value(other):
     zeros = torch.zeros(2, 4, 4, 4)
-    assert digest(zeros) == digest(zeros.clone()) != digest(other)
-    assert digest(zeros, other) != digest(other, zeros)
+    assert hash_tensors(zeros) == hash_tensors(zeros.clone()) != hash_tensors(other)
+    assert hash_tensors(zeros, other) != hash_tensors(other, zeros)

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from zerokd.errors import KeyPath, Place, Problem, RecipeError, ZerokdError
-from zerokd.plugin.blame import blame
-from zerokd.plugin.catalogue import Catalogue, Entry
+from zerokd.plugin.blame import attribute_errors
+from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
 from zerokd.plugin.specs import SINGULAR
-from zerokd.recipe.build.configure import configure
+from zerokd.recipe.build.configure import resolve_component
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.toml.document import Document
 
@@ -20,36 +20,39 @@ class Builder:
 
     def __init__(self, document: Document, catalogue: Catalogue):
         self.document, self.catalogue = document, catalogue
-        self.faults: list[ZerokdError] = []
-        self.used: dict[str, Entry] = {}
+        self.errors: list[ZerokdError] = []
+        self.used_entries: dict[str, CatalogueEntry] = {}
         self.fallbacks: list[str] = []
         self.cautions: dict[str, list[str]] = {}
-        self.origins: dict[str, dict[str, Any]] = {}
-        self.unbuilt: set[KeyPath] = set()
+        self.provenance: dict[str, dict[str, Any]] = {}
+        self.failed_paths: set[KeyPath] = set()
 
     @contextmanager
-    def place(self, place: Place) -> Iterator[None]:
+    def collect_errors(self, place: Place) -> Iterator[None]:
         """Keep what goes wrong inside, at ``place`` unless the problem knows better."""
         try:
             yield
         except ZerokdError as fault:
-            self.faults.append(fault.at(place))
+            self.errors.append(fault.with_place(place))
 
     def report(self, message: str, place: Place, *hints: str, code: str = "equation") -> None:
-        self.faults.append(RecipeError(Problem(message, place, tuple(hints), code=code)))
+        self.errors.append(RecipeError(Problem(message, place, tuple(hints), code=code)))
 
-    def build(self, table: schema.Use, path: KeyPath) -> Any:
+    def build(self, table: schema.ComponentConfig, path: KeyPath) -> Any:
         """The component a table names, with its config validated; None when that failed."""
-        with self.place(self.document.value_place((*path, "use"))):
-            entry, component, config = configure(table, path, self.document, self.catalogue)
-            with blame(f"{SINGULAR[table.kind]} {entry.spec.name!r} of {entry.provider}"):
+        with self.collect_errors(self.document.value_place((*path, "use"))):
+            entry, component, config = resolve_component(table, path, self.document, self.catalogue)
+            with attribute_errors(f"{SINGULAR[table.kind]} {entry.spec.name!r} of {entry.provider}"):
                 built = component(**dict(config))
                 self.fallbacks += built.fallbacks
                 for caution in built.cautions:
                     self.cautions.setdefault(caution, []).append(".".join(map(str, path)).removeprefix("terms."))
-            self.used[entry.qualified] = entry
-            self.origins[".".join(map(str, path))] = {"use": entry.qualified, "config": config.model_dump(mode="json")}
-            self.origins[".".join(map(str, path))] |= built.sources
+            self.used_entries[entry.qualified_name] = entry
+            self.provenance[".".join(map(str, path))] = {
+                "use": entry.qualified_name,
+                "config": config.model_dump(mode="json"),
+            }
+            self.provenance[".".join(map(str, path))] |= built.sources
             return built
-        self.unbuilt.add(path)
+        self.failed_paths.add(path)
         return None

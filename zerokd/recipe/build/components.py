@@ -9,17 +9,17 @@ from attrs import frozen
 
 from zerokd.errors import KeyPath, ZerokdError
 from zerokd.objective.models import ModelSet
-from zerokd.objective.stage_plan import Phase
-from zerokd.objective.term import Measure
-from zerokd.plugin.catalogue import Entry
-from zerokd.plugin.component import NONE
+from zerokd.objective.stage_plan import StagePlan
+from zerokd.objective.term import BoundMetric
+from zerokd.plugin.catalogue import CatalogueEntry
+from zerokd.plugin.component import EMPTY_MAPPING
 from zerokd.plugin.contracts import (
     Data,
     Observer,
 )
-from zerokd.recipe.schema.speed import Speed
+from zerokd.recipe.schema.speed import SpeedConfig
 
-UNTOLD = Speed()
+DEFAULT_SPEED = SpeedConfig()
 
 
 @frozen(eq=False)
@@ -32,24 +32,24 @@ class Components(ModelSet):
     seed: int
     threads: int
     data: Data
-    phases: tuple[Phase, ...]
-    origins: dict[str, dict[str, Any]]
-    used: tuple[Entry, ...]
+    stages: tuple[StagePlan, ...]
+    provenance: dict[str, dict[str, Any]]
+    used_entries: tuple[CatalogueEntry, ...]
     fallbacks: tuple[str, ...]
     cautions: tuple[str, ...]
     diagnose_every: int
     checkpoint_seconds: float
-    skip: int
-    speed: Speed = UNTOLD
-    measures: tuple[Measure, ...] = ()
-    observers: Mapping[str, Observer] = NONE
+    max_skipped_steps: int
+    speed: SpeedConfig = DEFAULT_SPEED
+    metrics: tuple[BoundMetric, ...] = ()
+    observers: Mapping[str, Observer] = EMPTY_MAPPING
 
 
 @frozen(eq=False)
-class Attempt:
+class BuildResult:
     """What could be built, all that was found wrong, and the paths of the models, terms and stages that have a part in
     it. The components are whole only where there are no faults; else they are there to find further mistakes in."""
 
     components: Components
-    faults: tuple[ZerokdError, ...]
-    unbuilt: frozenset[KeyPath]
+    errors: tuple[ZerokdError, ...]
+    failed_paths: frozenset[KeyPath]

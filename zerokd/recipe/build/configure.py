@@ -8,16 +8,16 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from zerokd.errors import KeyPath, RecipeError
-from zerokd.plugin.catalogue import Catalogue, Entry
+from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
 from zerokd.plugin.loading import load_component
 from zerokd.recipe.schema import recipe as schema
-from zerokd.recipe.schema.validation import problems
+from zerokd.recipe.schema.validation import translate_validation_error
 from zerokd.recipe.toml.document import Document
 
 
-def configure(
-    table: schema.Use, path: KeyPath, document: Document, catalogue: Catalogue
-) -> tuple[Entry, type[Any], BaseModel]:
+def resolve_component(
+    table: schema.ComponentConfig, path: KeyPath, document: Document, catalogue: Catalogue
+) -> tuple[CatalogueEntry, type[Any], BaseModel]:
     """The component that the table at ``path`` names, not yet built, and its validated config.
 
     Raises:
@@ -28,19 +28,21 @@ def configure(
     try:
         return entry, component, component.Config(**table.options)
     except ValidationError as error:
-        raise RecipeError(*problems(error, document, path, component.Config, type(table).model_fields)) from None
+        raise RecipeError(
+            *translate_validation_error(error, document, path, component.Config, type(table).model_fields)
+        ) from None
 
 
-def uses(part: Any, at: KeyPath = ()) -> Iterator[tuple[KeyPath, schema.Use]]:
+def walk_component_configs(node: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, schema.ComponentConfig]]:
     """Every component that a recipe names, with its path."""
-    if isinstance(part, schema.Use):
-        yield at, part
+    if isinstance(node, schema.ComponentConfig):
+        yield path, node
     inner: Iterable[tuple[str | int, Any]] = ()
-    if isinstance(part, BaseModel):
-        inner = ((field.alias or name, getattr(part, name)) for name, field in type(part).model_fields.items())
-    elif isinstance(part, dict):
-        inner = part.items()
-    elif isinstance(part, tuple):
-        inner = enumerate(part)
+    if isinstance(node, BaseModel):
+        inner = ((field.alias or name, getattr(node, name)) for name, field in type(node).model_fields.items())
+    elif isinstance(node, dict):
+        inner = node.items()
+    elif isinstance(node, tuple):
+        inner = enumerate(node)
     for key, one in inner:
-        yield from uses(one, (*at, key))
+        yield from walk_component_configs(one, (*path, key))

@@ -7,44 +7,44 @@ from collections.abc import Mapping
 
 import torch
 
-from zerokd.objective.models import TRAINED, Average
+from zerokd.objective.models import STUDENT, Average
 from zerokd.plugin.contracts import Model
 from zerokd.recipe.build.builder import Builder
-from zerokd.recipe.build.names import Names
+from zerokd.recipe.build.names import RecipeNames
 from zerokd.recipe.build.pretrained import install_weights
 from zerokd.recipe.schema import recipe as schema
 
 
-def build_models(builder: Builder, recipe: schema.Recipe, names: Names) -> dict[str, Model]:
+def build_models(builder: Builder, recipe: schema.Recipe, names: RecipeNames) -> dict[str, Model]:
     """Every model with its weights; all but the trained one are frozen."""
-    if TRAINED not in names.within("models") and names.sure("models"):
-        builder.unbuilt.add(("models", TRAINED))
+    if STUDENT not in names.declared("models") and names.is_complete("models"):
+        builder.failed_paths.add(("models", STUDENT))
         builder.report(
-            f"models lacks {TRAINED!r}, the model that is trained",
+            f"models lacks {STUDENT!r}, the model that is trained",
             builder.document.key_place(("models",)),
             code="missing-key",
         )
     built = {}
     for name, table in recipe.models.items():
-        if not isinstance(table, schema.Network):
+        if not isinstance(table, schema.ModelConfig):
             continue
         torch.manual_seed(recipe.seed)  # anew for each: no model's weights depend on its neighbours
         model = builder.build(table, ("models", name))
         if model is None:
             continue
         built[name] = model
-        with builder.place(builder.document.value_place(("models", name, "weights"))):
+        with builder.collect_errors(builder.document.value_place(("models", name, "weights"))):
             spec = builder.catalogue.find("models", table.use).spec
-            builder.origins[f"models.{name}"] |= install_weights(model, table.weights, spec, recipe.seed)
-        if name != TRAINED:
+            builder.provenance[f"models.{name}"] |= install_weights(model, table.weights, spec, recipe.seed)
+        if name != STUDENT:
             model.requires_grad_(False).eval()
-            _needs_weights(builder, name, names)
+            _require_weights(builder, name, names)
     return built
 
 
-def _needs_weights(builder: Builder, name: str, names: Names) -> None:
+def _require_weights(builder: Builder, name: str, names: RecipeNames) -> None:
     """A frozen model with random weights would teach noise; that is never what was meant."""
-    if "weights" not in names.within("models", name):
+    if "weights" not in names.declared("models", name):
         hints = (f'add weights = "bundled" or a path under [models.{name}]',)
         builder.report(
             f"models.{name} is frozen and has no weights",
@@ -58,11 +58,11 @@ def build_averages(builder: Builder, recipe: schema.Recipe, models: Mapping[str,
     """Every moving average, as a copy of the model that it follows."""
     built = {}
     for name, table in recipe.models.items():
-        if not isinstance(table, schema.Average):
+        if not isinstance(table, schema.AverageConfig):
             continue
-        if table.average_of != TRAINED:
+        if table.average_of != STUDENT:
             place = builder.document.value_place(("models", name, "average_of"))
-            builder.report(f"only {TRAINED!r} changes during a run and can be averaged", place, code="unknown-signal")
+            builder.report(f"only {STUDENT!r} changes during a run and can be averaged", place, code="unknown-signal")
         elif table.average_of in models:
             average = copy.deepcopy(models[table.average_of]).requires_grad_(False).eval()
             built[name] = Average(table.average_of, average, table.decay)

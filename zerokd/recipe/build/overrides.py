@@ -10,14 +10,14 @@ from typing import Any
 from attrs import evolve
 
 from zerokd.errors import Place, Problem, RecipeError
-from zerokd.recipe.schema.recipe import Recipe, understood, validate
+from zerokd.recipe.schema.recipe import Recipe, validate_recipe, validate_recipe_partially
 from zerokd.recipe.toml.document import Document
-from zerokd.recipe.toml.positions import DEEPEST, refusal
+from zerokd.recipe.toml.positions import MAX_NESTING, find_limit_violation
 
-DATA_KEYS = ("size", "held_out")  # what every data source understands survives a change of source
+PRESERVED_DATA_KEYS = ("size", "held_out")  # what every data source understands survives a change of source
 
 
-def changed(
+def apply_options_and_validate(
     document: Document,
     settings: Sequence[str] = (),
     data: str | None = None,
@@ -29,11 +29,11 @@ def changed(
     Raises:
         RecipeError: an option makes no sense, or the recipe has mistakes.
     """
-    document = with_options(document, settings, data, epochs, seed)
-    return document, validate(document)
+    document = apply_options(document, settings, data, epochs, seed)
+    return document, validate_recipe(document)
 
 
-def with_options(
+def apply_options(
     document: Document,
     settings: Sequence[str] = (),
     data: str | None = None,
@@ -46,14 +46,14 @@ def with_options(
     Raises:
         RecipeError: an option makes no sense.
     """
-    document = with_data(document, data) if data is not None else document
-    document = override(document, settings)
-    document = with_observers(document, observe)
-    document = put(document, ("seed",), seed, Place(f"--seed {seed}")) if seed is not None else document
-    return document if epochs is None or understood(document)[1] else with_epochs(document, epochs)
+    document = set_data_folder(document, data) if data is not None else document
+    document = apply_settings(document, settings)
+    document = add_observers(document, observe)
+    document = set_value(document, ("seed",), seed, Place(f"--seed {seed}")) if seed is not None else document
+    return document if epochs is None or validate_recipe_partially(document)[1] else scale_epochs(document, epochs)
 
 
-def override(document: Document, settings: Iterable[str]) -> Document:
+def apply_settings(document: Document, settings: Iterable[str]) -> Document:
     """The document with each ``dotted.key=VALUE`` set; VALUE is TOML, and text that is not TOML is a string.
 
     Raises:
@@ -66,16 +66,16 @@ def override(document: Document, settings: Iterable[str]) -> Document:
         if not equals or not all(path):
             hint = "write --set dotted.key=VALUE, for example --set params.alpha=0.4"
             raise RecipeError(Problem("a setting needs a key and a value", place, (hint,), code="setting"))
-        if len(path) > DEEPEST:
-            raise RecipeError(Problem(f"tables inside each other, more than {DEEPEST} deep", place, code="setting"))
-        document = put(document, path, _value(text.strip()), place)
+        if len(path) > MAX_NESTING:
+            raise RecipeError(Problem(f"tables inside each other, more than {MAX_NESTING} deep", place, code="setting"))
+        document = set_value(document, path, _parse_value(text.strip()), place)
     return document
 
 
-def put(document: Document, path: tuple[str, ...], value: Any, place: Place) -> Document:
+def set_value(document: Document, path: tuple[str, ...], value: Any, place: Place) -> Document:
     """The document with one value at ``path``, its tables opened on the way; errors about it name ``place``."""
     tables = table = copy.deepcopy(document.tables)
-    opened = set(document.opened)
+    opened = set(document.implicit_tables)
     for depth, part in enumerate(path[:-1], 1):
         if part not in table:
             table[part] = {}
@@ -84,26 +84,31 @@ def put(document: Document, path: tuple[str, ...], value: Any, place: Place) -> 
         if not isinstance(table, dict):
             raise RecipeError(Problem(f"{'.'.join(path[:depth])} is not a table", place, code="setting"))
     table[path[-1]] = value
-    return evolve(document, tables=tables, places={**document.places, path: place}, opened=frozenset(opened))
+    return evolve(
+        document,
+        tables=tables,
+        override_places={**document.override_places, path: place},
+        implicit_tables=frozenset(opened),
+    )
 
 
-def with_data(document: Document, folder: str) -> Document:
+def set_data_folder(document: Document, folder: str) -> Document:
     """The same recipe on a folder of photos; size and held-out share stay as the recipe has them."""
     old = document.tables.get("data", {})
-    kept = {key: old[key] for key in DATA_KEYS if isinstance(old, dict) and key in old}
+    kept = {key: old[key] for key in PRESERVED_DATA_KEYS if isinstance(old, dict) and key in old}
     document = evolve(document, tables={**document.tables, "data": kept})
     for key, value in (("use", "folder"), ("path", folder)):
-        document = put(document, ("data", key), value, Place(f"--data {folder}"))
+        document = set_value(document, ("data", key), value, Place(f"--data {folder}"))
     return document
 
 
-def with_observers(document: Document, uses: Iterable[str]) -> Document:
+def add_observers(document: Document, observer_names: Iterable[str]) -> Document:
     """The same recipe with these observers in their default config; one that it has already stays as it is.
 
     Raises:
         RecipeError: the recipe calls something else by that name.
     """
-    for use in uses:
+    for use in observer_names:
         name, place = use.rpartition(":")[2], Place(f"--observe {use}")
         tables = document.tables.get("observers", {})
         there = tables.get(name) if isinstance(tables, dict) else None
@@ -114,24 +119,24 @@ def with_observers(document: Document, uses: Iterable[str]) -> Document:
             raise RecipeError(
                 Problem(f"the recipe has another observer called {name!r}", place, (hint,), code="setting")
             )
-        document = put(document, ("observers", name, "use"), use, place)
+        document = set_value(document, ("observers", name, "use"), use, place)
     return document
 
 
-def with_epochs(document: Document, total: int) -> Document:
+def scale_epochs(document: Document, total_epochs: int) -> Document:
     """The same recipe in ``total`` epochs: stages keep their proportions, and none falls below one epoch."""
     stages = document.tables.get("stages", {})
     run = [name for name in document.tables.get("run", []) if isinstance(stages.get(name), dict)]
     planned = sum(stages[name]["epochs"] for name in run if isinstance(stages[name].get("epochs"), int))
     for name in run:
         if planned and isinstance(stages[name].get("epochs"), int):
-            share = max(1, round(total * stages[name]["epochs"] / planned))
-            document = put(document, ("stages", name, "epochs"), share, Place(f"--epochs {total}"))
+            share = max(1, round(total_epochs * stages[name]["epochs"] / planned))
+            document = set_value(document, ("stages", name, "epochs"), share, Place(f"--epochs {total_epochs}"))
     return document
 
 
-def _value(text: str) -> Any:
-    if refusal(f"value = {text}"):
+def _parse_value(text: str) -> Any:
+    if find_limit_violation(f"value = {text}"):
         return text
     try:
         return tomllib.loads(f"value = {text}")["value"]

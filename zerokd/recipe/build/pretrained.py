@@ -7,8 +7,8 @@ from importlib.resources import as_file, files
 from torch import nn
 
 from zerokd.errors import Problem, RecipeError
-from zerokd.files.digest import sha256
-from zerokd.files.weights import load_into, read_weights, weights_path
+from zerokd.files.digest import file_sha256
+from zerokd.files.weights import expand_weights_path, load_model_state, read_weights
 from zerokd.plugin.specs import Spec
 
 BUNDLED = "bundled"
@@ -24,9 +24,9 @@ def install_weights(model: nn.Module, weights: str | None, spec: Spec, seed: int
     if weights is None:
         return {"weights": f"random, seed {seed}"}
     if weights != BUNDLED:
-        path = weights_path(weights)
-        load_into(model, read_weights(path)[0], str(path))
-        return {"weights": str(path), "sha256": sha256(path)}
+        path = expand_weights_path(weights)
+        load_model_state(model, read_weights(path)[0], str(path))
+        return {"weights": str(path), "sha256": file_sha256(path)}
     bundled = getattr(spec, "bundled", None)
     if bundled is None:
         raise RecipeError(
@@ -34,5 +34,5 @@ def install_weights(model: nn.Module, weights: str | None, spec: Spec, seed: int
         )
     package, _, name = bundled.partition(":")
     with as_file(files(package) / name) as path:
-        load_into(model, read_weights(path)[0], bundled)
-        return {"weights": f"bundled {name}", "sha256": sha256(path)}
+        load_model_state(model, read_weights(path)[0], bundled)
+        return {"weights": f"bundled {name}", "sha256": file_sha256(path)}

@@ -9,11 +9,11 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from zerokd.errors import Problem
 from zerokd.plugin.catalogue import Catalogue
-from zerokd.plugin.found import CHOICE, chosen, normalised
+from zerokd.plugin.found import PLUGINS_VARIABLE, canonicalize_name, is_enabled
 from zerokd.recipe.toml.document import Document
 
 
-def unmet(requires: Mapping[str, str], document: Document, catalogue: Catalogue) -> Iterator[Problem]:
+def find_unmet_requirements(requires: Mapping[str, str], document: Document, catalogue: Catalogue) -> Iterator[Problem]:
     """What a recipe asks for and is not there, is another version, is broken, or was left out; each at its place."""
     for name, asked in requires.items():
         place = document.value_place(("requires", name))
@@ -34,12 +34,16 @@ def unmet(requires: Mapping[str, str], document: Document, catalogue: Catalogue)
                 f"the recipe requires {name}{wanted}, and {found} is installed", place, (install,), code="requires"
             )
             continue
-        ills = [ill.reason for ill in catalogue.broken if normalised(ill.provider.name) == normalised(name)]
-        serves = any(normalised(entry.provider.name) == normalised(name) for entry in catalogue.entries)
+        ills = [
+            ill.reason
+            for ill in catalogue.broken_plugins
+            if canonicalize_name(ill.provider.name) == canonicalize_name(name)
+        ]
+        serves = any(canonicalize_name(entry.provider.name) == canonicalize_name(name) for entry in catalogue.entries)
         if ills and not serves:
             yield Problem(f"the recipe requires {name}, which is broken: {ills[0]}", place, (install,), code="requires")
-        elif not chosen(name):
-            hint = f"{CHOICE} or --no-plugins says so"
+        elif not is_enabled(name):
+            hint = f"{PLUGINS_VARIABLE} or --no-plugins says so"
             yield Problem(
                 f"the recipe requires {name}, which is installed and left out", place, (hint,), code="requires"
             )

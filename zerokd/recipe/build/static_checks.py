@@ -4,56 +4,56 @@ from __future__ import annotations
 
 import torch
 
-from zerokd.errors import Problem, RecipeError, ZerokdError, combined
-from zerokd.objective.signals import misnamed, unmeasurable
-from zerokd.objective.stage_plan import Phase, Unbuilt
-from zerokd.plugin.blame import blame
+from zerokd.errors import Problem, RecipeError, ZerokdError, combine_errors
+from zerokd.objective.signals import find_metric_binding_problems, find_stage_binding_problems
+from zerokd.objective.stage_plan import PlaceholderStage, StagePlan
+from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.recipe.build.components import Components
-from zerokd.recipe.build.requirements import unmet
-from zerokd.recipe.build.resolver import try_to_resolve
-from zerokd.recipe.schema.recipe import Recipe, understood
+from zerokd.recipe.build.requirements import find_unmet_requirements
+from zerokd.recipe.build.resolver import resolve_recipe_partially
+from zerokd.recipe.schema.recipe import Recipe, validate_recipe_partially
 from zerokd.recipe.toml.document import Document
 
 ANY_SIZE = 64  # pixels a side; a stage is asked for the names of its inputs, not for their values
 
 
-def checked(document: Document, catalogue: Catalogue) -> tuple[Recipe, Components]:
+def check_recipe(document: Document, catalogue: Catalogue) -> tuple[Recipe, Components]:
     """The recipe that a document holds, and everything that it names, built.
 
     Raises:
         ZerokdError: with every mistake in keys, types, names, configs, bindings, equations and signals, in the order of
             the text; what only follows from another one is left out.
     """
-    recipe, problems = understood(document)
-    attempt = try_to_resolve(recipe, document, catalogue)
+    recipe, problems = validate_recipe_partially(document)
+    attempt = resolve_recipe_partially(recipe, document, catalogue)
     built = attempt.components
     faults: list[ZerokdError] = [RecipeError(*problems)] if problems else []
-    lacking = tuple(unmet(recipe.requires, document, catalogue))
+    lacking = tuple(find_unmet_requirements(recipe.requires, document, catalogue))
     faults += [RecipeError(*lacking)] if lacking else []
-    faults += attempt.faults
-    for phase in built.phases:
+    faults += attempt.errors
+    for phase in built.stages:
         try:
-            found = misnamed(phase, built, _inputs(phase), attempt.unbuilt)
+            found = find_stage_binding_problems(phase, built, _get_input_names(phase), attempt.failed_paths)
             faults += [RecipeError(*found)] if found else []
         except ZerokdError as fault:
-            faults.append(fault.at(phase.place))
-    found = unmeasurable(built.measures, built.phases, built, attempt.unbuilt)
+            faults.append(fault.with_place(phase.place))
+    found = find_metric_binding_problems(built.metrics, built.stages, built, attempt.failed_paths)
     faults += [RecipeError(*found)] if found else []
     if faults:
-        error = combined(faults)
-        raise type(error)(*sorted(error.problems, key=lambda problem: _order(problem, document)))
+        error = combine_errors(faults)
+        raise type(error)(*sorted(error.problems, key=lambda problem: _sort_key(problem, document)))
     return recipe, built
 
 
-def _inputs(phase: Phase) -> tuple[str, ...] | None:
-    if isinstance(phase.stage, Unbuilt):
+def _get_input_names(stage: StagePlan) -> tuple[str, ...] | None:
+    if isinstance(stage.plugin, PlaceholderStage):
         return None
-    with blame(f"stage {phase.name!r}"):
-        return tuple(phase.stage.inputs(torch.zeros(1, 3, ANY_SIZE, ANY_SIZE)))
+    with attribute_errors(f"stage {stage.name!r}"):
+        return tuple(stage.plugin.inputs(torch.zeros(1, 3, ANY_SIZE, ANY_SIZE)))
 
 
-def _order(problem: Problem, document: Document) -> tuple[int, int, int]:
+def _sort_key(problem: Problem, document: Document) -> tuple[int, int, int]:
     """The recipe's own file, those that it extends, and at last the command line."""
     files = [source.file for source in document.sources]
     place = problem.place

@@ -8,41 +8,47 @@ import numpy as np
 from attrs import evolve, frozen
 
 from zerokd.equation.equation import Equation
-from zerokd.equation.expression import EquationError, Series, short, show
+from zerokd.equation.expression import EquationError, Series, format_expression, shorten
 from zerokd.errors import Place, RecipeError
 from zerokd.objective.term import Term
 from zerokd.plugin.clock import Clock
-from zerokd.recipe.build.schedules import Changing, active, overruns, param_series, weight_series
+from zerokd.recipe.build.schedules import (
+    ParamValue,
+    compute_step_mask,
+    describe_overruns,
+    evaluate_params,
+    evaluate_weight,
+)
 
 
 @frozen(eq=False)
-class Weighing:
+class StageWeights:
     """A stage's numbers, step by step: ``coefficients`` by group, ``weights`` and ``active`` by a term's label."""
 
     coefficients: dict[str, Series]
     weights: dict[str, Series]
-    active: dict[str, np.ndarray | None]
+    step_masks: dict[str, np.ndarray | None]
 
-    def idle(self, term: Term) -> bool:
+    def is_idle(self, term: Term) -> bool:
         """Whether nothing of a term is ever computed: it weighs nothing at any step, and nobody watches it."""
-        return not term.monitor and not np.any(self.effective(term))
+        return not term.monitor and not np.any(self.effective_weight(term))
 
-    def effective(self, term: Term) -> np.ndarray:
+    def effective_weight(self, term: Term) -> np.ndarray:
         """Coefficient x weight where the term is computed, 0 elsewhere; one number if none of it changes."""
         found = np.asarray(self.coefficients[term.group] * self.weights[term.label])
-        mask = self.active[term.label]
+        mask = self.step_masks[term.label]
         return found if mask is None else found * mask
 
-    def empty_step(self, terms: Iterable[Term]) -> int | None:
+    def first_empty_step(self, terms: Iterable[Term]) -> int | None:
         """The first step at which no term trains."""
-        trained = [np.atleast_1d(self.effective(term)) > 0 for term in terms if not term.monitor]
+        trained = [np.atleast_1d(self.effective_weight(term)) > 0 for term in terms if not term.monitor]
         total = np.atleast_1d(np.any(np.broadcast_arrays(*trained), axis=0)) if trained else np.zeros(1, bool)
         gaps = np.flatnonzero(~total)
         return int(gaps[0]) if gaps.size else None
 
 
-def coefficients(
-    equation: Equation, params: Mapping[str, Changing], clock: Clock, place: Callable[[str], Place]
+def evaluate_coefficients(
+    equation: Equation, params: Mapping[str, ParamValue], clock: Clock, find_place: Callable[[str], Place]
 ) -> dict[str, Series]:
     """The coefficient of every group at every step; ``place`` tells where a param stands.
 
@@ -50,29 +56,33 @@ def coefficients(
         EquationError: one is negative or not finite at some step, or 0 whatever the params are.
         RecipeError: a param does not fit the stage.
     """
-    found = equation.at(param_series(params, equation.params(), clock, place), clock.tell)
-    for group, expression in equation.cancelled().items():
-        text = f"the coefficient of {group} is {short(show(expression))}: 0 whatever the params are"
+    found = equation.evaluate_coefficients(
+        evaluate_params(params, equation.read_params(), clock, find_place), clock.describe_step
+    )
+    for group, expression in equation.zero_coefficients().items():
+        text = f"the coefficient of {group} is {shorten(format_expression(expression))}: 0 whatever the params are"
         raise EquationError(text, expression.column, "leave the group out of the equation")
     return found
 
 
-def late_moments(equation: Equation, params: Mapping[str, Changing], terms: Iterable[Term], clock: Clock) -> list[str]:
+def describe_stage_overruns(
+    equation: Equation, params: Mapping[str, ParamValue], terms: Iterable[Term], clock: Clock
+) -> list[str]:
     """Which schedules of a stage go on after it has ended."""
-    told: dict[str, object] = {f"params.{name}": params.get(name) for name in sorted(equation.params())}
+    told: dict[str, object] = {f"params.{name}": params.get(name) for name in sorted(equation.read_params())}
     told |= {f"terms.{term.label}.weight": term.weight for term in terms}
-    return [text for what, value in told.items() for text in overruns(what, value, clock)]
+    return [text for what, value in told.items() for text in describe_overruns(what, value, clock)]
 
 
-def term_weight(term: Term, clock: Clock) -> Series:
+def evaluate_term_weight(term: Term, clock: Clock) -> Series:
     """A term's own weight at every step; raises RecipeError where its schedule does not fit."""
-    return weight_series(f"terms.{term.label}.weight", term.weight, clock)
+    return evaluate_weight(f"terms.{term.label}.weight", term.weight, clock)
 
 
-def term_steps(term: Term, clock: Clock) -> np.ndarray | None:
+def compute_term_step_mask(term: Term, clock: Clock) -> np.ndarray | None:
     """At which steps a term is computed; raises RecipeError where it is none."""
     try:
-        return active(term.when, clock)
+        return compute_step_mask(term.when, clock)
     except RecipeError as fault:
         (one,) = fault.problems
         raise RecipeError(evolve(one, message=f"terms.{term.label}.{one.message}")) from None

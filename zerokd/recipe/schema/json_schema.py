@@ -13,59 +13,59 @@ from typing import Any
 from pydantic import BaseModel
 
 from zerokd.errors import RecipeError
-from zerokd.plugin.catalogue import Catalogue, Entry
+from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
 from zerokd.plugin.loading import load_component
 from zerokd.plugin.specs import SINGULAR
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.toml.extends import EXTENDS
 
 Json = dict[str, Any]
-TABLES: tuple[type[schema.Use], ...] = (
-    schema.Adapter,
-    schema.Aggregate,
-    schema.Augmentation,
-    schema.Data,
-    schema.Metric,
-    schema.Network,
-    schema.Observer,
-    schema.Phase,
-    schema.Schedule,
-    schema.Term,
+COMPONENT_CONFIGS: tuple[type[schema.ComponentConfig], ...] = (
+    schema.AdapterConfig,
+    schema.AggregatorConfig,
+    schema.AugmentationConfig,
+    schema.DataSourceConfig,
+    schema.MetricConfig,
+    schema.ModelConfig,
+    schema.ObserverConfig,
+    schema.StageConfig,
+    schema.ScheduleConfig,
+    schema.TermConfig,
 )
-NAMED = {"required": ["use"]}
-WHOLE: Json = {  # what a recipe that extends nothing has in its tables
-    "data": NAMED,
-    "models": {"additionalProperties": {"anyOf": [NAMED, {"required": ["average_of"]}]}},
+REQUIRES_USE = {"required": ["use"]}
+COMPLETE_TABLES: Json = {  # what a recipe that extends nothing has in its tables
+    "data": REQUIRES_USE,
+    "models": {"additionalProperties": {"anyOf": [REQUIRES_USE, {"required": ["average_of"]}]}},
     "params": {
-        "additionalProperties": {"if": {"type": "object"}, "then": {"anyOf": [NAMED, {"required": ["equals"]}]}}
+        "additionalProperties": {"if": {"type": "object"}, "then": {"anyOf": [REQUIRES_USE, {"required": ["equals"]}]}}
     },
-    "stages": {"additionalProperties": NAMED | {"properties": {"aggregate": NAMED}}},
-    "metrics": {"additionalProperties": NAMED},
-    "observers": {"additionalProperties": NAMED},
-    "terms": {"additionalProperties": {"additionalProperties": NAMED}},
+    "stages": {"additionalProperties": REQUIRES_USE | {"properties": {"aggregate": REQUIRES_USE}}},
+    "metrics": {"additionalProperties": REQUIRES_USE},
+    "observers": {"additionalProperties": REQUIRES_USE},
+    "terms": {"additionalProperties": {"additionalProperties": REQUIRES_USE}},
 }
 
 
-def recipe_schema(catalogue: Catalogue) -> tuple[Json, list[str]]:
+def build_recipe_json_schema(catalogue: Catalogue) -> tuple[Json, list[str]]:
     """The schema (draft 2020-12), and a line for every component that is left out since it cannot be imported."""
-    root = _plain(schema.Recipe.model_json_schema(by_alias=True))
+    root = _simplify_schema(schema.Recipe.model_json_schema(by_alias=True))
     definitions: Json = root.pop("$defs")
     left_out: list[str] = []
-    for table in TABLES:
+    for table in COMPONENT_CONFIGS:
         own = definitions[table.__name__]
         names, cases = [], []
-        for entry in catalogue.of(table.kind):
+        for entry in catalogue.for_kind(table.kind):
             try:
                 component = load_component(entry)
             except RecipeError as fault:
-                left_out.append(f"{entry.qualified} is left out: {fault.problems[0].message}")
+                left_out.append(f"{entry.qualified_name} is left out: {fault.problems[0].message}")
                 continue
-            uses = [entry.qualified] if entry.spec.name in names else [entry.spec.name, entry.qualified]
+            uses = [entry.qualified_name] if entry.spec.name in names else [entry.spec.name, entry.qualified_name]
             names += uses
             key = f"{SINGULAR[table.kind]} {entry.spec.name}".replace(" ", "_")
-            key = key if key not in definitions else entry.qualified
-            definitions[key] = _component(entry, component, own, key, definitions)
-            cases.append({"if": _says(uses), "then": {"$ref": f"#/$defs/{key}"}})
+            key = key if key not in definitions else entry.qualified_name
+            definitions[key] = _component_schema(entry, component, own, key, definitions)
+            cases.append({"if": _use_condition(uses), "then": {"$ref": f"#/$defs/{key}"}})
         if cases:  # of observers there may be none
             use = own["properties"]["use"] | {"enum": names}
             own |= {"properties": own["properties"] | {"use": use}, "allOf": cases}
@@ -83,22 +83,22 @@ def recipe_schema(catalogue: Catalogue) -> tuple[Json, list[str]]:
         **root,
         "properties": {EXTENDS: extends, **root["properties"]},
         "if": {"required": [EXTENDS]},
-        "else": {"required": required, "properties": WHOLE},
+        "else": {"required": required, "properties": COMPLETE_TABLES},
         "$defs": dict(sorted(definitions.items())),
     }, left_out
 
 
-def _component(entry: Entry, component: Any, own: Json, key: str, definitions: Json) -> Json:
+def _component_schema(entry: CatalogueEntry, component: Any, table_schema: Json, key: str, definitions: Json) -> Json:
     """What a table that names this component holds: the recipe's own keys, and the component's config."""
     config: type[BaseModel] = component.Config
-    found = _plain(config.model_json_schema(by_alias=True, ref_template=f"#/$defs/{key}.{{model}}"))
+    found = _simplify_schema(config.model_json_schema(by_alias=True, ref_template=f"#/$defs/{key}.{{model}}"))
     definitions |= {f"{key}.{name}": one for name, one in found.pop("$defs", {}).items()}
-    kept: Json = dict.fromkeys(own["properties"], True)
-    required = [*own.get("required", ()), *found.get("required", ())]
+    kept: Json = dict.fromkeys(table_schema["properties"], True)
+    required = [*table_schema.get("required", ()), *found.get("required", ())]
     ports = getattr(component, "ports", None)
     if ports:
         kept["on"] = {
-            "properties": {name: {"type": "string"} | _told(port) for name, port in ports.items()},
+            "properties": {name: {"type": "string"} | _describe_port(port) for name, port in ports.items()},
             "required": [name for name, port in ports.items() if port.default is None],
             "additionalProperties": False,
         }
@@ -111,21 +111,21 @@ def _component(entry: Entry, component: Any, own: Json, key: str, definitions: J
     }
 
 
-def _told(port: Any) -> Json:
+def _describe_port(port: Any) -> Json:
     return {"description": port.about} | ({"default": port.default} if port.default else {})
 
 
-def _says(uses: list[str]) -> Json:
-    return {"properties": {"use": {"enum": uses}}, **NAMED}
+def _use_condition(component_names: list[str]) -> Json:
+    return {"properties": {"use": {"enum": component_names}}, **REQUIRES_USE}
 
 
-def _plain(found: Any) -> Any:
+def _simplify_schema(node: Any) -> Any:
     """Without null, which TOML has not, and without the titles that only repeat a key."""
-    if isinstance(found, list):
-        return [_plain(one) for one in found]
-    if not isinstance(found, Mapping):
-        return found
-    kept = {key: _plain(one) for key, one in found.items() if not _noise(key, one)}
+    if isinstance(node, list):
+        return [_simplify_schema(one) for one in node]
+    if not isinstance(node, Mapping):
+        return node
+    kept = {key: _simplify_schema(one) for key, one in node.items() if not _is_redundant(key, one)}
     some = [one for one in kept.get("anyOf", ()) if one != {"type": "null"}]
     if "anyOf" in kept and len(some) < len(kept["anyOf"]):
         del kept["anyOf"]
@@ -135,5 +135,5 @@ def _plain(found: Any) -> Any:
     return kept
 
 
-def _noise(key: str, value: Any) -> bool:
+def _is_redundant(key: str, value: Any) -> bool:
     return (key == "title" and isinstance(value, str)) or (key == "default" and value is None)

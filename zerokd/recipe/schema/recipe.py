@@ -10,15 +10,15 @@ from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, Val
 from zerokd.errors import KeyPath, Problem, RecipeError
 from zerokd.plugin.clock import Duration
 from zerokd.plugin.config import Config
-from zerokd.recipe.schema.speed import Speed
-from zerokd.recipe.schema.validation import fields_of, path_of, problems
+from zerokd.recipe.schema.speed import SpeedConfig
+from zerokd.recipe.schema.validation import fields_at_path, location_to_path, translate_validation_error
 from zerokd.recipe.toml.document import Document
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 
 
-class Use(Config):
+class ComponentConfig(Config):
     """A component by name; all keys that are not the recipe's own are its config and are checked by the component.
 
     ``kind`` is the kind of component that such a table names.
@@ -34,48 +34,50 @@ class Use(Config):
         return dict(self.model_extra or {})
 
 
-class Data(Use):
+class DataSourceConfig(ComponentConfig):
     """Where the training images come from."""
 
     kind = "data"
 
 
-class Adapter(Use):
+class AdapterConfig(ComponentConfig):
     """What makes the tensors of a term comparable."""
 
     kind = "adapters"
 
 
-Adapt = Annotated[Adapter, BeforeValidator(lambda value: {"use": value} if isinstance(value, str) else value)]
+AdapterOrName = Annotated[
+    AdapterConfig, BeforeValidator(lambda value: {"use": value} if isinstance(value, str) else value)
+]
 
 
-class Schedule(Use):
+class ScheduleConfig(ComponentConfig):
     """A number that changes while a stage runs."""
 
     kind = "schedules"
 
 
-class Derived(Config):
+class DerivedParamConfig(Config):
     """A param made of others."""
 
     equals: str = Field(description="an expression over other params, such as 1 - alpha - beta")
 
 
-def _kind_of_number(value: Any) -> str:
-    if isinstance(value, Derived) or (isinstance(value, dict) and "equals" in value):
+def _number_tag(value: Any) -> str:
+    if isinstance(value, DerivedParamConfig) or (isinstance(value, dict) and "equals" in value):
         return "<derived>"
-    return "<schedule>" if isinstance(value, dict | Schedule) else "<number>"
+    return "<schedule>" if isinstance(value, dict | ScheduleConfig) else "<number>"
 
 
-Scheduled = Annotated[Schedule, Tag("<schedule>")]
-Weight = Annotated[Annotated[float, Field(ge=0.0), Tag("<number>")] | Scheduled, Discriminator(_kind_of_number)]
-AnyParam = Annotated[
-    Annotated[float, Tag("<number>")] | Scheduled | Annotated[Derived, Tag("<derived>")],
-    Discriminator(_kind_of_number),
+TaggedSchedule = Annotated[ScheduleConfig, Tag("<schedule>")]
+WeightConfig = Annotated[Annotated[float, Field(ge=0.0), Tag("<number>")] | TaggedSchedule, Discriminator(_number_tag)]
+ParamConfig = Annotated[
+    Annotated[float, Tag("<number>")] | TaggedSchedule | Annotated[DerivedParamConfig, Tag("<derived>")],
+    Discriminator(_number_tag),
 ]
 
 
-class When(Config):
+class WhenConfig(Config):
     """The steps at which a term is computed; at the others it costs nothing and adds nothing."""
 
     begin: Duration = Field("0 steps", alias="from", description='first moment: "500 steps" or "20 epochs"')
@@ -83,21 +85,21 @@ class When(Config):
     every: Duration = Field("1 step", description="distance between two steps at which it is computed")
 
 
-class Term(Use):
+class TermConfig(ComponentConfig):
     """One loss with its weight, bound to signals. Its name in logs and overrides is ``<group>.<term>``."""
 
     kind = "losses"
 
-    weight: Weight = Field(
+    weight: WeightConfig = Field(
         1.0, description="multiplies the term's mean value inside its group: a number, or a schedule"
     )
     on: dict[str, str] = Field({}, description="port = signal; a port left out reads its default signal")
-    adapt: tuple[Adapt, ...] = Field((), description="adapters, applied in order to all ports of the term")
-    when: When | None = Field(None, description="at which steps the term is computed; by default at all")
+    adapt: tuple[AdapterOrName, ...] = Field((), description="adapters, applied in order to all ports of the term")
+    when: WhenConfig | None = Field(None, description="at which steps the term is computed; by default at all")
     monitor: bool = Field(False, description="compute and log the term, but keep it out of the objective")
 
 
-class Network(Use):
+class ModelConfig(ComponentConfig):
     """A model built by a plugin."""
 
     kind = "models"
@@ -105,24 +107,24 @@ class Network(Use):
     weights: str | None = Field(None, description='"bundled", or a path to .safetensors or a released .pth')
 
 
-class Average(Config):
+class AverageConfig(Config):
     """The exponential moving average of another model, restarted with each stage that reads it."""
 
     average_of: str = Field(description="name of the model that is averaged")
     decay: float = Field(0.999, ge=0.0, lt=1.0, description="share of the average kept at each step")
 
 
-def _kind_of_model(value: Any) -> str:
-    average = "average_of" in value if isinstance(value, dict) else isinstance(value, Average)
+def _model_tag(value: Any) -> str:
+    average = "average_of" in value if isinstance(value, dict) else isinstance(value, AverageConfig)
     return "<average>" if average else "<network>"
 
 
-AnyModel = Annotated[
-    Annotated[Network, Tag("<network>")] | Annotated[Average, Tag("<average>")], Discriminator(_kind_of_model)
+AnyModelConfig = Annotated[
+    Annotated[ModelConfig, Tag("<network>")] | Annotated[AverageConfig, Tag("<average>")], Discriminator(_model_tag)
 ]
 
 
-class Optimizer(Config):
+class OptimizerConfig(Config):
     """Adam with a cosine learning rate and a clipped gradient norm."""
 
     learning_rate: float = Field(5e-3, gt=0.0, le=100.0, description="at the stage's first step")
@@ -133,19 +135,19 @@ class Optimizer(Config):
     clip_norm: float = Field(0.1, gt=0.0, le=1e6, description="largest norm of the whole gradient")
 
 
-class Augmentation(Use):
+class AugmentationConfig(ComponentConfig):
     """A random change of the input."""
 
     kind = "augmentations"
 
 
-class Aggregate(Use):
+class AggregatorConfig(ComponentConfig):
     """How the gradients of a stage's terms become the one that the student follows."""
 
     kind = "aggregators"
 
 
-class Phase(Use):
+class StageConfig(ComponentConfig):
     """One training stage."""
 
     kind = "stages"
@@ -153,12 +155,12 @@ class Phase(Use):
     objective: str = Field(description="the equation over term groups")
     epochs: int = Field(ge=1, le=100_000, description="passes over the training images")
     batch: int = Field(4, ge=1, le=4096, description="images a step")
-    optimizer: Optimizer = Optimizer()
-    augment: dict[Name, Augmentation] = Field({}, description="augmentations of the input, applied in order")
-    aggregate: Aggregate | None = Field(None, description="combines the terms' gradients in place of their sum")
+    optimizer: OptimizerConfig = OptimizerConfig()
+    augment: dict[Name, AugmentationConfig] = Field({}, description="augmentations of the input, applied in order")
+    aggregate: AggregatorConfig | None = Field(None, description="combines the terms' gradients in place of their sum")
 
 
-class Metric(Use):
+class MetricConfig(ComponentConfig):
     """What the student is measured by on images that it is not trained on."""
 
     kind = "metrics"
@@ -166,7 +168,7 @@ class Metric(Use):
     on: dict[str, str] = Field({}, description="port = signal; a port left out reads its default signal")
 
 
-class Observer(Use):
+class ObserverConfig(ComponentConfig):
     """What is told of the run while it runs."""
 
     kind = "observers"
@@ -186,19 +188,19 @@ class Recipe(Config):
         "abort", description="what to do about a step that is not finite: end the run there, or leave the step out"
     )
     skip_at_most: int = Field(10, ge=1, description="steps that a run may leave out before it ends all the same")
-    speed: Speed = Speed()
-    params: dict[Identifier, AnyParam] = Field(
+    speed: SpeedConfig = SpeedConfig()
+    params: dict[Identifier, ParamConfig] = Field(
         {}, description="what equations may use: a number, a schedule, or { equals = EXPRESSION }"
     )
-    data: Data
-    models: dict[Name, AnyModel]
-    stages: dict[Name, Phase]
-    terms: dict[Identifier, dict[Name, Term]]
-    metrics: dict[Name, Metric] = Field({}, description="measured at the end of each stage")
-    observers: dict[Name, Observer] = Field({}, description="told of the run; they cannot change it")
+    data: DataSourceConfig
+    models: dict[Name, AnyModelConfig]
+    stages: dict[Name, StageConfig]
+    terms: dict[Identifier, dict[Name, TermConfig]]
+    metrics: dict[Name, MetricConfig] = Field({}, description="measured at the end of each stage")
+    observers: dict[Name, ObserverConfig] = Field({}, description="told of the run; they cannot change it")
 
 
-STAND_INS: dict[str | int, Any] = {  # for required keys; "" is no name that a recipe may use
+PLACEHOLDERS: dict[str | int, Any] = {  # for required keys; "" is no name that a recipe may use
     "name": "unnamed",
     "run": [""],
     "data": {"use": ""},
@@ -210,19 +212,19 @@ STAND_INS: dict[str | int, Any] = {  # for required keys; "" is no name that a r
 }
 
 
-def validate(document: Document) -> Recipe:
+def validate_recipe(document: Document) -> Recipe:
     """The recipe that a document holds.
 
     Raises:
         RecipeError: with every mistake, each at its place.
     """
-    recipe, found = understood(document)
+    recipe, found = validate_recipe_partially(document)
     if found:
         raise RecipeError(*found)
     return recipe
 
 
-def understood(document: Document) -> tuple[Recipe, tuple[Problem, ...]]:
+def validate_recipe_partially(document: Document) -> tuple[Recipe, tuple[Problem, ...]]:
     """As much of the recipe as can be understood, and what is wrong with the rest.
 
     A wrong value gives way to its default or a stand-in, or else takes the smallest table around it with it. Such a
@@ -235,28 +237,28 @@ def understood(document: Document) -> tuple[Recipe, tuple[Problem, ...]]:
             recipe = Recipe.model_validate(tables)
             break
         except ValidationError as error:
-            found += tuple(problems(error, document, (), Recipe))
-            taken = [_give_way(tables, path_of(one["loc"])) for one in error.errors(include_url=False)]
+            found += tuple(translate_validation_error(error, document, (), Recipe))
+            taken = [_discard_invalid(tables, location_to_path(one["loc"])) for one in error.errors(include_url=False)]
             if not any(taken):
                 raise RecipeError(*found) from None
     made_up: dict[str, Any] = {"data": None, "run": tuple(recipe.stages)}
-    broken = [key for key in made_up if tables[key] is STAND_INS[key]]
+    broken = [key for key in made_up if tables[key] is PLACEHOLDERS[key]]
     return recipe.model_copy(update={key: made_up[key] for key in broken}), found
 
 
-def _give_way(tables: dict[str, Any], path: KeyPath) -> bool:
+def _discard_invalid(tables: dict[str, Any], path: KeyPath) -> bool:
     """Take what is wrong at a path out of ``tables``; whether there was something to take."""
     for length in range(len(path), 0, -1):
         *around, key = path[:length]
         table: Any = tables
         for part in around:
             table = table.get(part) if isinstance(table, dict) else None
-        field = fields_of(Recipe, tuple(around)).get(key)
+        field = fields_at_path(Recipe, tuple(around)).get(key)
         if not isinstance(table, dict) or (length < len(path) and key not in table):
             continue  # an array's element, or gone with an earlier mistake
         if field is None or not field.is_required():
             return table.pop(key, None) is not None
-        if key in STAND_INS:
-            table[key] = STAND_INS[key]
+        if key in PLACEHOLDERS:
+            table[key] = PLACEHOLDERS[key]
             return True
     return False

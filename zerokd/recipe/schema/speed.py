@@ -10,7 +10,7 @@ from pydantic import Field
 from zerokd.plugin.config import Config
 
 
-class Speed(Config):
+class SpeedConfig(Config):
     """Memory and machine code for time."""
 
     cache: Literal["auto", "disk", "off"] = Field(
@@ -36,6 +36,6 @@ class Speed(Config):
     )
 
     @property
-    def room(self) -> int:
+    def cache_bytes(self) -> int:
         """Bytes for what is kept."""
         return 0 if self.cache == "off" else int(self.cache_gib * 2**30)

@@ -12,13 +12,15 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from zerokd.errors import KeyPath, Place, Problem, RecipeError, did_you_mean, odd_characters
-from zerokd.recipe.toml.positions import positions, refusal
+from zerokd.errors import KeyPath, Place, Problem, RecipeError, describe_non_ascii, did_you_mean
+from zerokd.recipe.toml.positions import find_limit_violation, locate_keys_and_values
 
-LARGEST = 256 * 1024  # bytes
+MAX_RECIPE_BYTES = 256 * 1024  # bytes
 BOM = "\ufeff"  # some editors start a file with it; it is no character of the recipe
-WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")  # how every tomllib ends its messages
-REMEDIES = {
+TOML_ERROR_POSITION = re.compile(
+    r" \(at (?:line (\d+), column (\d+)|end of document)\)$"
+)  # how every tomllib ends its messages
+TOML_ERROR_HINTS = {
     "Invalid value": 'a value is "text" in quotes, a number, true, false, an [array] or a { table }',
     "Cannot overwrite a value": "a key or table may be written once",
     "Expected '=' after a key": "write key = value; a key with spaces needs quotes",
@@ -26,21 +28,21 @@ REMEDIES = {
 
 
 @frozen(eq=False)
-class Source:
+class SourceText:
     """A file's text, without BOM and CR LF, and the offsets in it of the keys and values that it gives a document."""
 
     file: str
     text: str
-    keys: Mapping[KeyPath, int]
-    values: Mapping[KeyPath, int]
+    key_offsets: Mapping[KeyPath, int]
+    value_offsets: Mapping[KeyPath, int]
 
-    def without(self, paths: Set[KeyPath]) -> Source:
+    def exclude(self, paths: Set[KeyPath]) -> SourceText:
         """The same text, but nothing at or below any of these paths is taken from it."""
 
         def kept(offsets: Mapping[KeyPath, int]) -> dict[KeyPath, int]:
-            return {path: offset for path, offset in offsets.items() if paths.isdisjoint(_heads(path))}
+            return {path: offset for path, offset in offsets.items() if paths.isdisjoint(_path_prefixes(path))}
 
-        return evolve(self, keys=kept(self.keys), values=kept(self.values))
+        return evolve(self, key_offsets=kept(self.key_offsets), value_offsets=kept(self.value_offsets))
 
 
 @frozen(eq=False)
@@ -52,9 +54,9 @@ class Document:
     """
 
     tables: dict[str, Any]
-    sources: tuple[Source, ...]
-    places: dict[KeyPath, Place] = field(factory=dict)
-    opened: frozenset[KeyPath] = frozenset()
+    sources: tuple[SourceText, ...]
+    override_places: dict[KeyPath, Place] = field(factory=dict)
+    implicit_tables: frozenset[KeyPath] = frozenset()
 
     @property
     def file(self) -> str:
@@ -63,21 +65,25 @@ class Document:
 
     def key_place(self, path: KeyPath) -> Place:
         """Where a key stands; if it does not, then the nearest table around it that does, and at last the file."""
-        return self._nearest(path, lambda source: (source.keys,))
+        return self._nearest_place(path, lambda source: (source.key_offsets,))
 
     def value_place(self, path: KeyPath) -> Place:
         """Where a value starts; that of a table under a header is its key. Otherwise like :meth:`key_place`."""
-        return self._nearest(path, lambda source: (source.values, source.keys))
+        return self._nearest_place(path, lambda source: (source.value_offsets, source.key_offsets))
 
-    def _nearest(self, path: KeyPath, offsets: Callable[[Source], Iterable[Mapping[KeyPath, int]]]) -> Place:
-        for at, place in reversed(self.places.items()):  # a later change covers an earlier one, and all of the text
-            if path[: len(at)] == at or (path in self.opened and at[: len(path)] == path):
+    def _nearest_place(
+        self, path: KeyPath, get_offset_maps: Callable[[SourceText], Iterable[Mapping[KeyPath, int]]]
+    ) -> Place:
+        for at, place in reversed(
+            self.override_places.items()
+        ):  # a later change covers an earlier one, and all of the text
+            if path[: len(at)] == at or (path in self.implicit_tables and at[: len(path)] == path):
                 return place
         for length in range(len(path), 0, -1):
             for source in self.sources:  # a table that several files write stands in the first of them
-                for known in offsets(source):
+                for known in get_offset_maps(source):
                     if path[:length] in known:
-                        return _place(source.text, source.file, known[path[:length]])
+                        return _place_at_offset(source.text, source.file, known[path[:length]])
         return Place(self.file)
 
 
@@ -90,19 +96,24 @@ def read_document(path: Path | str) -> Document:
     file = str(path)
     try:
         with open(path, "rb") as stream:
-            data = stream.read(LARGEST + 1)
+            data = stream.read(MAX_RECIPE_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise RecipeError(_unreadable(Path(path), file, error)) from None
-    if len(data) > LARGEST:
+        raise RecipeError(_unreadable_recipe_problem(Path(path), file, error)) from None
+    if len(data) > MAX_RECIPE_BYTES:
         hint = "is it the right file? A recipe has a few hundred lines"
         raise RecipeError(
-            Problem(f"the file is larger than {LARGEST // 1024} KiB", Place(file), (hint,), code="unreadable-recipe")
+            Problem(
+                f"the file is larger than {MAX_RECIPE_BYTES // 1024} KiB",
+                Place(file),
+                (hint,),
+                code="unreadable-recipe",
+            )
         )
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        place = _place(data.decode(errors="replace"), file, len(data[: error.start].decode()))
+        place = _place_at_offset(data.decode(errors="replace"), file, len(data[: error.start].decode()))
         problem = Problem(
             f"byte 0x{data[error.start]:02x} is not UTF-8", place, ("save the file as UTF-8",), code="unreadable-recipe"
         )
@@ -117,45 +128,45 @@ def parse_document(text: str, file: str) -> Document:
         RecipeError: the text is no TOML, or nothing that a person would write.
     """
     text = text.removeprefix(BOM).replace("\r\n", "\n")
-    refused = refusal(text)
+    refused = find_limit_violation(text)
     if refused:
         message, offset = refused
-        raise RecipeError(Problem(message, _place(text, file, offset), code="invalid-toml"))
+        raise RecipeError(Problem(message, _place_at_offset(text, file, offset), code="invalid-toml"))
     try:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RecipeError(_invalid(text, file, str(error))) from None
-    return Document(tables, (Source(file, text, *positions(text)),))
+        raise RecipeError(_invalid_toml_problem(text, file, str(error))) from None
+    return Document(tables, (SourceText(file, text, *locate_keys_and_values(text)),))
 
 
-def _heads(path: KeyPath) -> Iterator[KeyPath]:
+def _path_prefixes(path: KeyPath) -> Iterator[KeyPath]:
     """The path of every table or array around a path, from the outermost in, and the path itself."""
     return (path[:length] for length in range(1, len(path) + 1))
 
 
-def _place(text: str, file: str, offset: int) -> Place:
+def _place_at_offset(text: str, file: str, offset: int) -> Place:
     start, end = text.rfind("\n", 0, offset) + 1, text.find("\n", offset)
     line = text[start : end if end >= 0 else None]
     return Place(file, text.count("\n", 0, offset) + 1, offset - start + 1, line)
 
 
-def _invalid(text: str, file: str, told: str) -> Problem:
+def _invalid_toml_problem(text: str, file: str, toml_message: str) -> Problem:
     """What tomllib told, and where: at the end of the text, that is its last character and not the empty line."""
-    found = WHERE.search(told)
-    message = told[: found.start()] if found else told
+    found = TOML_ERROR_POSITION.search(toml_message)
+    message = toml_message[: found.start()] if found else toml_message
     place = Place(file)
     if found and found[1]:
         line, column = int(found[1]), int(found[2])
         place = Place(file, line, column, text.split("\n")[line - 1])
     elif found:
-        place = _place(text, file, len(text.rstrip()))
-    hints = tuple(remedy for start, remedy in REMEDIES.items() if message.startswith(start))
+        place = _place_at_offset(text, file, len(text.rstrip()))
+    hints = tuple(remedy for start, remedy in TOML_ERROR_HINTS.items() if message.startswith(start))
     if place.line:
-        hints += odd_characters(place.text[place.column - 1 : place.column])
+        hints += describe_non_ascii(place.text[place.column - 1 : place.column])
     return Problem(f"not valid TOML: {message}", place, hints, code="invalid-toml")
 
 
-def _unreadable(path: Path, file: str, error: Exception) -> Problem:
+def _unreadable_recipe_problem(path: Path, file: str, error: Exception) -> Problem:
     """Why a file cannot be read, and which recipes there are where it was looked for."""
     is_folder = os.path.isdir(path)
     folder = path if is_folder else path.parent

@@ -15,11 +15,11 @@ from zerokd.errors import KeyPath, Problem, RecipeError
 from zerokd.recipe.toml.document import Document, read_document
 
 EXTENDS = "extends"
-LONGEST = 8  # files in a chain
-WHOLE = ("use", "average_of")  # a table with one of these keys is a component of its own
+MAX_EXTENDS_CHAIN = 8  # files in a chain
+REPLACING_KEYS = ("use", "average_of")  # a table with one of these keys is a component of its own
 
 
-def read_recipe(path: Path | str) -> Document:
+def read_recipe_document(path: Path | str) -> Document:
     """The document in a file, with all that it extends.
 
     Raises:
@@ -27,23 +27,23 @@ def read_recipe(path: Path | str) -> Document:
     """
     chain = [read_document(path)]
     while EXTENDS in chain[-1].tables:
-        chain.append(_base(chain))
+        chain.append(_read_base(chain))
     merged = chain.pop()
     for child in reversed(chain):
-        merged = extend(merged, child)
+        merged = extend_document(merged, child)
     return merged
 
 
-def extend(base: Document, child: Document) -> Document:
+def extend_document(base: Document, child: Document) -> Document:
     """``child`` laid over ``base``: what it replaces has no place in the base's texts any more."""
     own = {key: value for key, value in child.tables.items() if key != EXTENDS}
-    replaced = frozenset(_replaced(base.tables, own, ()))
-    kept = (source.without(replaced) for source in base.sources)
+    replaced = frozenset(_replaced_paths(base.tables, own, ()))
+    kept = (source.exclude(replaced) for source in base.sources)
     consumed = frozenset({(EXTENDS,)})
-    return Document(_merged(base.tables, own), (*(source.without(consumed) for source in child.sources), *kept))
+    return Document(_merge_tables(base.tables, own), (*(source.exclude(consumed) for source in child.sources), *kept))
 
 
-def _base(chain: list[Document]) -> Document:
+def _read_base(chain: list[Document]) -> Document:
     """The file that the last document of a chain extends."""
     last = chain[-1]
     name, place = last.tables[EXTENDS], last.value_place((EXTENDS,))
@@ -60,26 +60,28 @@ def _base(chain: list[Document]) -> Document:
     if os.path.realpath(path) in map(os.path.realpath, files):
         circle = " -> ".join([*files, path])
         raise RecipeError(Problem(f"recipes extend one another in a circle: {circle}", place, code="extends"))
-    if len(chain) == LONGEST:
+    if len(chain) == MAX_EXTENDS_CHAIN:
         hint = f"the chain is {' -> '.join([*files, path])}"
-        raise RecipeError(Problem(f"more than {LONGEST} recipes extend one another", place, (hint,), code="extends"))
+        raise RecipeError(
+            Problem(f"more than {MAX_EXTENDS_CHAIN} recipes extend one another", place, (hint,), code="extends")
+        )
     return base
 
 
-def _merges(old: Any, new: Any) -> bool:
-    return isinstance(old, dict) and isinstance(new, dict) and not any(key in new for key in WHOLE)
+def _is_mergeable(old: Any, new: Any) -> bool:
+    return isinstance(old, dict) and isinstance(new, dict) and not any(key in new for key in REPLACING_KEYS)
 
 
-def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+def _merge_tables(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """Both tables as one, in the order of the old one, then of the new one."""
-    inner = {key: _merged(old[key], value) for key, value in new.items() if _merges(old.get(key), value)}
+    inner = {key: _merge_tables(old[key], value) for key, value in new.items() if _is_mergeable(old.get(key), value)}
     return {**old, **new, **inner}
 
 
-def _replaced(old: dict[str, Any], new: dict[str, Any], at: KeyPath) -> Iterator[KeyPath]:
+def _replaced_paths(old: dict[str, Any], new: dict[str, Any], path: KeyPath) -> Iterator[KeyPath]:
     """The paths of what is in the old table and is replaced by something in the new one."""
     for key in old.keys() & new.keys():
-        if _merges(old[key], new[key]):
-            yield from _replaced(old[key], new[key], (*at, key))
+        if _is_mergeable(old[key], new[key]):
+            yield from _replaced_paths(old[key], new[key], (*path, key))
         else:
-            yield (*at, key)
+            yield (*path, key)

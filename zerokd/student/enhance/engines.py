@@ -23,14 +23,21 @@ from safetensors import SafetensorError, safe_open
 
 from zerokd._version import __version__
 from zerokd.errors import ExportError, Problem, WeightsError
-from zerokd.exporters.c_library import compile_header, compiler, load_rows
+from zerokd.exporters.c_library import compile_header, find_compiler, load_rows_function
 from zerokd.files.cache import cache_folder
-from zerokd.student.enhance.tiles import Band, Network
+from zerokd.student.enhance.tiles import BandFunction, TiledNetwork
 
-Name = Literal["c", "onnx", "torch"]
-NAMES: tuple[Name, ...] = ("c", "onnx", "torch")
-LARGEST_IN_C = 2000  # parameters; each is a literal, and a wide network is faster where matrices are multiplied
-SOURCES = ("c_code.py", "c_header.txt", "c_library.py", "program.py", "onnx.py", "words.py")  # decide what is kept
+EngineName = Literal["c", "onnx", "torch"]
+ENGINE_NAMES: tuple[EngineName, ...] = ("c", "onnx", "torch")
+MAX_C_PARAMETERS = 2000  # parameters; each is a literal, and a wide network is faster where matrices are multiplied
+CACHE_KEY_FILES = (
+    "c_code.py",
+    "c_header.txt",
+    "c_library.py",
+    "program.py",
+    "onnx.py",
+    "words.py",
+)  # decide what is kept
 
 
 @frozen(eq=False)
@@ -38,16 +45,16 @@ class Engine:
     """``start(image, strength)`` gives what computes bands of rows; ``parallel`` bands may be computed at once, and
     ``whole`` says that an image is one band. ``notes`` tell why faster engines are not used."""
 
-    name: Name
-    about: str
-    start: Callable[[np.ndarray, float], Band]
-    parallel: bool = False
-    whole: bool = False
+    name: EngineName
+    description: str
+    prepare_image: Callable[[np.ndarray, float], BandFunction]
+    allows_parallel_bands: bool = False
+    needs_whole_image: bool = False
     notes: tuple[str, ...] = ()
 
 
-def choose(
-    weights: Path, asked: str = "auto", scale: int = 0, threads: int = 0, plugins: Iterable[Path] = ()
+def choose_engine(
+    weights: Path, requested: str = "auto", scale: int = 0, threads: int = 0, plugins: Iterable[Path] = ()
 ) -> Engine:
     """The fastest engine for a student's file, or the one that was asked for.
 
@@ -58,26 +65,26 @@ def choose(
         WeightsError: the file cannot be used.
         ExportError: the engine that was asked for is not there, or cannot run such a model.
     """
-    size, config = look(weights)
+    size, config = read_student_header(weights)
     scale = scale or int(config.get("scale_factor", 1))
     notes: list[str] = []
-    for name in NAMES if asked == "auto" else (asked,):
+    for name in ENGINE_NAMES if requested == "auto" else (requested,):
         try:
             if name == "c":
-                engine = _c(weights, size, scale, plugins)
+                engine = _build_c_engine(weights, size, scale, plugins)
             elif name == "onnx":
-                engine = _onnx(weights, scale, threads, plugins)
+                engine = _build_onnx_engine(weights, scale, threads, plugins)
             else:
-                engine = _torch(weights, scale, threads, plugins)
+                engine = _build_torch_engine(weights, scale, threads, plugins)
             return evolve(engine, notes=tuple(notes))
         except ExportError as fault:
-            if asked != "auto":
+            if requested != "auto":
                 raise
             notes.append(f"{name} is not used: {fault.problems[0].message}")
     raise AssertionError("PyTorch runs every model")
 
 
-def look(weights: Path) -> tuple[int, dict[str, Any]]:
+def read_student_header(weights: Path) -> tuple[int, dict[str, Any]]:
     """The number of parameters in a file, and the model's config; without torch, which takes seconds."""
     try:
         if not weights.is_file():
@@ -94,18 +101,18 @@ def look(weights: Path) -> tuple[int, dict[str, Any]]:
         raise WeightsError(Problem(f"{str(weights)!r} is not a student's file: {told}", hints=(hint,))) from fault
 
 
-def _c(weights: Path, size: int, scale: int, plugins: Iterable[Path]) -> Engine:
-    command = compiler()
+def _build_c_engine(weights: Path, parameter_count: int, scale: int, plugins: Iterable[Path]) -> Engine:
+    command = find_compiler()
     if command is None:
         raise ExportError("there is no C compiler")
     if scale > 1:
         raise ExportError("it has no scale factor")
-    if size > LARGEST_IN_C:
-        raise ExportError(f"{size} parameters are more than {LARGEST_IN_C}")
+    if parameter_count > MAX_C_PARAMETERS:
+        raise ExportError(f"{parameter_count} parameters are more than {MAX_C_PARAMETERS}")
 
     def make(library: Path) -> None:
         header = library.with_suffix(".h")
-        _export(weights, "c", header, plugins)
+        _export_in_subprocess(weights, "c", header, plugins)
         try:
             compile_header(header.read_text(encoding="utf-8"), "student", library)
         except ValueError as fault:
@@ -113,22 +120,22 @@ def _c(weights: Path, size: int, scale: int, plugins: Iterable[Path]) -> Engine:
         finally:
             header.unlink(missing_ok=True)
 
-    rows = load_rows(_kept(weights, f"{command[0]}{_processor()}", ".so", make), "student")
+    rows = load_rows_function(_get_or_build_file(weights, f"{command[0]}{_read_cpu_flags()}", ".so", make), "student")
 
-    def start(image: np.ndarray, strength: float) -> Band:
+    def start(image: np.ndarray, strength: float) -> BandFunction:
         return lambda to, first, last: rows(image, to, strength, first, last)
 
-    return Engine("c", f"C, compiled by {Path(command[0]).name}", start, parallel=True)
+    return Engine("c", f"C, compiled by {Path(command[0]).name}", start, allows_parallel_bands=True)
 
 
-def _onnx(weights: Path, scale: int, threads: int, plugins: Iterable[Path]) -> Engine:
+def _build_onnx_engine(weights: Path, scale: int, threads: int, plugins: Iterable[Path]) -> Engine:
     try:
         import onnxruntime
     except ImportError:
         raise ExportError("onnxruntime is not installed") from None
     if scale > 1:
         raise ExportError("it has no scale factor")
-    path = _kept(weights, "", ".onnx", lambda to: _export(weights, "onnx", to, plugins))
+    path = _get_or_build_file(weights, "", ".onnx", lambda to: _export_in_subprocess(weights, "onnx", to, plugins))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -138,47 +145,52 @@ def _onnx(weights: Path, scale: int, threads: int, plugins: Iterable[Path]) -> E
     def outputs(low: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(names, session.run(names, {"low": low}), strict=True))
 
-    network = Network(outputs, about["reach"], about["iterations"])
-    return Engine("onnx", f"onnxruntime {onnxruntime.__version__}", network.start, whole=network.reach is None)
+    network = TiledNetwork(outputs, about["reach"], about["iterations"])
+    return Engine(
+        "onnx",
+        f"onnxruntime {onnxruntime.__version__}",
+        network.prepare_image,
+        needs_whole_image=network.receptive_radius is None,
+    )
 
 
-def _torch(weights: Path, scale: int, threads: int, plugins: Iterable[Path]) -> Engine:
+def _build_torch_engine(weights: Path, scale: int, threads: int, plugins: Iterable[Path]) -> Engine:
     import torch
 
-    from zerokd.plugin.host import discover
-    from zerokd.student.load import read_trained
+    from zerokd.plugin.host import discover_plugins
+    from zerokd.student.load import load_trained_model
 
     if threads:
         torch.set_num_threads(threads)
-    model: Any = read_trained(weights, discover(plugins, strict=True)).model
+    model: Any = load_trained_model(weights, discover_plugins(plugins, strict=True)).model
     if "scale_factor" in model.config.model_dump():  # tiles and scaling are done here
         plain = type(model)(**{**dict(model.config), "scale_factor": 1}).eval()
         plain.load_state_dict(model.state_dict())
         model = plain
-    network = network_of(model)
+    network = build_tiled_network(model)
     about = f"PyTorch {torch.__version__}" + (f", curve map at 1/{scale}" if scale > 1 else "")
     if scale > 1 and network.iterations is None:
         raise WeightsError("a scale factor needs a model with a curve map")
-    start = partial(network.scaled, factor=scale) if scale > 1 else network.start
-    return Engine("torch", about, start, whole=network.reach is None and scale == 1)
+    start = partial(network.prepare_downscaled, factor=scale) if scale > 1 else network.prepare_image
+    return Engine("torch", about, start, needs_whole_image=network.receptive_radius is None and scale == 1)
 
 
-def network_of(model: Any) -> Network:
+def build_tiled_network(model: Any) -> TiledNetwork:
     """A PyTorch model as something that is computed in tiles."""
     import torch
 
-    from zerokd.exporters.words import iterations_of, reach_of
+    from zerokd.exporters.words import find_curve_iterations, find_receptive_radius
 
     @torch.no_grad()
     def outputs(low: np.ndarray) -> dict[str, np.ndarray]:
-        with exact_convolutions():
+        with disable_onednn():
             return {name: made.numpy() for name, made in model(torch.from_numpy(low)).items()}
 
-    return Network(outputs, reach_of(model), iterations_of(model))
+    return TiledNetwork(outputs, find_receptive_radius(model), find_curve_iterations(model))
 
 
 @contextmanager
-def exact_convolutions() -> Iterator[None]:
+def disable_onednn() -> Iterator[None]:
     """Without oneDNN, the last bits of whose convolutions depend on the size of the image."""
     import torch
 
@@ -186,10 +198,10 @@ def exact_convolutions() -> Iterator[None]:
         yield
 
 
-def _kept(weights: Path, more: str, suffix: str, make: Callable[[Path], None]) -> Path:
+def _get_or_build_file(weights: Path, extra_key: str, suffix: str, build: Callable[[Path], None]) -> Path:
     """A file made of the weights once, and kept in the cache."""
-    digest = hashlib.sha256(weights.read_bytes() + f"{__version__} {platform.machine()} {more}".encode())
-    for name in SOURCES:
+    digest = hashlib.sha256(weights.read_bytes() + f"{__version__} {platform.machine()} {extra_key}".encode())
+    for name in CACHE_KEY_FILES:
         digest.update(files("zerokd.exporters").joinpath(name).read_bytes())
     folder = cache_folder() / "engines"
     try:
@@ -200,16 +212,16 @@ def _kept(weights: Path, more: str, suffix: str, make: Callable[[Path], None]) -
     if not path.exists():
         fresh = path.with_name(f".{path.stem}.{os.getpid()}{suffix}")
         try:
-            make(fresh)
+            build(fresh)
             os.replace(fresh, path)
         finally:
             fresh.unlink(missing_ok=True)
     return path
 
 
-def _export(weights: Path, use: str, to: Path, plugins: Iterable[Path]) -> None:
+def _export_in_subprocess(weights: Path, format_name: str, output: Path, plugins: Iterable[Path]) -> None:
     """Write the file of an engine in a process of its own: torch, which it takes, holds more memory than photos do."""
-    command = [sys.executable, "-m", "zerokd", "export", str(weights), "--format", use, "-o", str(to)]
+    command = [sys.executable, "-m", "zerokd", "export", str(weights), "--format", format_name, "-o", str(output)]
     command += [f"--plugin={path}" for path in plugins]
     made = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if made.returncode:
@@ -217,7 +229,7 @@ def _export(weights: Path, use: str, to: Path, plugins: Iterable[Path]) -> None:
         raise ExportError(told[0][:200] if told else f"its export ended with exit code {made.returncode}")
 
 
-def _processor() -> str:
+def _read_cpu_flags() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next((line for line in lines if line.startswith(("flags", "Features"))), "")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from PIL import Image
 
-from zerokd.student.enhance.engines import NAMES, Engine, choose, look
-from zerokd.student.enhance.jobs import enhanced
-from zerokd.student.location import BUNDLED, student_file
+from zerokd.student.enhance.engines import ENGINE_NAMES, Engine, choose_engine, read_student_header
+from zerokd.student.enhance.jobs import enhance_pixels
+from zerokd.student.location import BUNDLED, resolve_student_file
 
 if TYPE_CHECKING:  # torch takes seconds, and arrays and photos do without it
     from torch import Tensor
@@ -47,14 +47,14 @@ class Enhancer:
         engine: str = "auto",
         threads: int | None = None,
     ):
-        self.path = student_file(path)
+        self.path = resolve_student_file(path)
         self._plugins = tuple(Path(plugin) for plugin in plugins)
-        self._engine, self._threads = engine, threads
+        self._requested_engine, self._threads = engine, threads
 
     @cached_property
     def engine(self) -> Engine:
         """What computes arrays and photos: the student compiled to C, onnxruntime, or PyTorch."""
-        return choose(self.path, self._engine, threads=self._threads or 0, plugins=self._plugins)
+        return choose_engine(self.path, self._requested_engine, threads=self._threads or 0, plugins=self._plugins)
 
     @cached_property
     def model(self) -> Model:
@@ -79,27 +79,27 @@ class Enhancer:
         if not 0 <= strength <= 2:
             raise ValueError(f"strength is {strength}, not in [0, 2]")
         if isinstance(image, Image.Image):
-            return self._photo(image, strength)
+            return self._enhance_pil_image(image, strength)
         if isinstance(image, np.ndarray):
-            return self._array(image, strength)
+            return self._enhance_array(image, strength)
         if type(image).__module__.partition(".")[0] == "torch":
-            return self._tensor(image, strength)
+            return self._enhance_tensor(image, strength)
         raise TypeError(f"an image is a PIL.Image, a NumPy array or a PyTorch tensor, not {type(image).__name__}")
 
-    def _photo(self, image: Image.Image, strength: float) -> Image.Image:
+    def _enhance_pil_image(self, image: Image.Image, strength: float) -> Image.Image:
         if image.mode.startswith(("I", "F")):
             raise ValueError(f"a PIL image of mode {image.mode} has no scale; give an array of uint16 or float32")
         pixels = np.array(image.convert("RGBA" if image.has_transparency_data else "RGB"))
-        return Image.fromarray(self._array(pixels, strength))
+        return Image.fromarray(self._enhance_array(pixels, strength))
 
-    def _array(self, image: np.ndarray, strength: float) -> np.ndarray:
+    def _enhance_array(self, image: np.ndarray, strength: float) -> np.ndarray:
         if image.dtype not in (np.uint8, np.uint16, np.float32):
             raise ValueError(f"pixels are uint8, uint16 or float32 in [0, 1], not {image.dtype}")
         if image.ndim != 3 or image.shape[2] not in (3, 4) or not image.size:
             raise ValueError(f"an array is (H, W, 3) or (H, W, 4), not {image.shape}")
-        return enhanced(np.ascontiguousarray(image), self.engine, strength, self._threads or os.cpu_count() or 1)
+        return enhance_pixels(np.ascontiguousarray(image), self.engine, strength, self._threads or os.cpu_count() or 1)
 
-    def _tensor(self, image: Any, strength: float) -> Any:
+    def _enhance_tensor(self, image: Any, strength: float) -> Any:
         from zerokd.models.le_curve import le_curve
 
         if not image.is_floating_point() or image.ndim not in (3, 4) or image.shape[-3] != 3:
@@ -132,8 +132,8 @@ def load(
         ValueError: there is no such engine, or less than one thread.
         WeightsError: the file cannot be used; told at once where it is not a student's, else at the first image.
     """
-    if engine not in ("auto", *NAMES) or (threads is not None and threads < 1):
-        raise ValueError(f"engine is {engine!r}, of auto, {', '.join(NAMES)}; threads is {threads}, at least 1")
+    if engine not in ("auto", *ENGINE_NAMES) or (threads is not None and threads < 1):
+        raise ValueError(f"engine is {engine!r}, of auto, {', '.join(ENGINE_NAMES)}; threads is {threads}, at least 1")
     found = Enhancer(path, plugins, engine, threads)
-    look(found.path)
+    read_student_header(found.path)
     return found

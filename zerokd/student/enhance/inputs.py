@@ -11,7 +11,7 @@ from attrs import frozen
 
 from zerokd.errors import DataError, OutputError, Problem, RecipeError
 
-SHOWN = 3  # files that an error names
+MAX_NAMED_FILES = 3  # files that an error names
 
 
 @frozen
@@ -23,7 +23,9 @@ class Job:
     target: Path
 
 
-def jobs_of(given: Sequence[Path], out: Path, suffixes: Iterable[str], shard: tuple[int, int] = (1, 1)) -> list[Job]:
+def collect_jobs(
+    inputs: Sequence[Path], out: Path, suffixes: Iterable[str], shard: tuple[int, int] = (1, 1)
+) -> list[Job]:
     """One job a file: files as they are, folders with everything below them that has one of the ``suffixes``.
 
     Of ``shard`` (i, n) the i-th of n parts; a file's part is decided by its name alone. A single file may name its
@@ -35,34 +37,34 @@ def jobs_of(given: Sequence[Path], out: Path, suffixes: Iterable[str], shard: tu
         OutputError: an output would be written over an input, or ``out`` is a file.
     """
     known = tuple(suffixes)
-    _exist(given)
-    if len(given) == 1 and given[0].is_file() and out.suffix.lower() in known and not out.is_dir():
-        found = [Job(given[0].name, given[0], out)]
+    _require_existing(inputs)
+    if len(inputs) == 1 and inputs[0].is_file() and out.suffix.lower() in known and not out.is_dir():
+        found = [Job(inputs[0].name, inputs[0], out)]
     else:
         if out.exists() and not out.is_dir():
             raise OutputError(Problem(f"{str(out)!r} is a file", hints=("several photos need a folder",)))
-        found = [Job(name, path, out / name) for name, path in _files(given, known, out)]
+        found = [Job(name, path, out / name) for name, path in _list_files(inputs, known, out)]
     if not found:
         hint = f"looked for files with the endings {' '.join(known)}"
-        raise DataError(Problem(f"nothing to enhance in {', '.join(map(str, given))}", hints=(hint,)))
-    _refuse([job for job in found if job.source.suffix.lower() not in known], "of a kind that is not known", known)
-    _apart(found)
+        raise DataError(Problem(f"nothing to enhance in {', '.join(map(str, inputs))}", hints=(hint,)))
+    _reject_jobs([job for job in found if job.source.suffix.lower() not in known], "of a kind that is not known", known)
+    _check_targets(found)
     index, count = shard
-    return [job for job in found if _part(job.name, count) == index - 1]
+    return [job for job in found if _shard_index(job.name, count) == index - 1]
 
 
-def _exist(given: Sequence[Path]) -> None:
-    missing = [path for path in given if not os.path.exists(path)]
+def _require_existing(paths: Sequence[Path]) -> None:
+    missing = [path for path in paths if not os.path.exists(path)]
     if missing:
         problems = (Problem(f"{str(path)!r} does not exist") for path in missing)
         raise DataError(*problems)
 
 
-def _files(given: Sequence[Path], known: tuple[str, ...], out: Path) -> Iterator[tuple[str, Path]]:
+def _list_files(inputs: Sequence[Path], suffixes: tuple[str, ...], out: Path) -> Iterator[tuple[str, Path]]:
     """Every file once, by name. What lies in ``out`` is ours, and links out of a folder are not followed."""
     seen: set[str] = set()
-    for path in given:
-        inside = [path] if path.is_file() else sorted(below(path, known, out))
+    for path in inputs:
+        inside = [path] if path.is_file() else sorted(find_files(path, suffixes, out))
         for file in inside:
             real = os.path.realpath(file)
             if real not in seen:
@@ -70,36 +72,36 @@ def _files(given: Sequence[Path], known: tuple[str, ...], out: Path) -> Iterator
                 yield (file.name if path.is_file() else file.relative_to(path).as_posix()), file
 
 
-def below(folder: Path, known: tuple[str, ...], out: Path | None = None) -> Iterator[Path]:
+def find_files(folder: Path, suffixes: tuple[str, ...], out: Path | None = None) -> Iterator[Path]:
     """Files with these endings, but for hidden ones, those in ``out``, and links that lead out of the folder."""
     root, ours = os.path.realpath(folder), os.path.realpath(out) if out else None
     for at, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if os.path.realpath(Path(at, name)) != ours]
         for path in (Path(at, name) for name in names if not name.startswith(".")):
-            if path.suffix.lower() in known and Path(os.path.realpath(path)).is_relative_to(root):
+            if path.suffix.lower() in suffixes and Path(os.path.realpath(path)).is_relative_to(root):
                 yield path
 
 
-def _apart(found: Sequence[Job]) -> None:
+def _check_targets(jobs: Sequence[Job]) -> None:
     """No output on an input, and no two on each other."""
-    sources = {os.path.realpath(job.source) for job in found}
-    over = [job for job in found if os.path.realpath(job.target) in sources]
+    sources = {os.path.realpath(job.source) for job in jobs}
+    over = [job for job in jobs if os.path.realpath(job.target) in sources]
     if over:
         hint = "nothing was touched; give another folder: -o FOLDER"
         raise OutputError(Problem(f"{str(over[0].target)!r} would be written over a photo", hints=(hint,)))
     targets: dict[str, Job] = {}
-    for job in found:
+    for job in jobs:
         other = targets.setdefault(os.path.realpath(job.target), job)
         if other is not job:
             text = f"{str(other.source)!r} and {str(job.source)!r} would both be written to {str(job.target)!r}"
             raise RecipeError(Problem(text, hints=("enhance them into folders of their own",)))
 
 
-def _refuse(odd: Sequence[Job], why: str, known: tuple[str, ...]) -> None:
-    if odd:
-        names = ", ".join(repr(str(job.source)) for job in odd[:SHOWN])
-        raise RecipeError(Problem(f"{names}: {why}", hints=(f"known are {' '.join(known)}",)))
+def _reject_jobs(jobs: Sequence[Job], reason: str, suffixes: tuple[str, ...]) -> None:
+    if jobs:
+        names = ", ".join(repr(str(job.source)) for job in jobs[:MAX_NAMED_FILES])
+        raise RecipeError(Problem(f"{names}: {reason}", hints=(f"known are {' '.join(suffixes)}",)))
 
 
-def _part(name: str, count: int) -> int:
-    return int.from_bytes(hashlib.sha256(os.fsencode(name)).digest()[:8]) % count
+def _shard_index(name: str, shard_count: int) -> int:
+    return int.from_bytes(hashlib.sha256(os.fsencode(name)).digest()[:8]) % shard_count

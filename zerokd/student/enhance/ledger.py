@@ -10,9 +10,9 @@ from typing import Any
 
 from attrs import frozen
 
-from zerokd.files.digest import sha256
+from zerokd.files.digest import file_sha256
 
-FOLDER = ".zerokd"  # beside the outputs
+LEDGER_FOLDER = ".zerokd"  # beside the outputs
 
 
 @frozen
@@ -26,40 +26,40 @@ class Ledger:
     root: Path
     settings: dict[str, Any]
 
-    def is_done(self, name: str, source: str, outputs: list[Path]) -> bool:
+    def is_up_to_date(self, name: str, source_digest: str, outputs: list[Path]) -> bool:
         """Whether the outputs were made of a file with the SHA-256 ``source``, and nobody changed them since."""
-        record = self._read(name)
-        if record.get("source") != source or record.get("settings") != self.settings:
+        record = self._read_record(name)
+        if record.get("source") != source_digest or record.get("settings") != self.settings:
             return False
         made = record.get("outputs", {})
-        return all(path.is_file() and made.get(path.name, [""])[0] == sha256(path) for path in outputs)
+        return all(path.is_file() and made.get(path.name, [""])[0] == file_sha256(path) for path in outputs)
 
-    def strange(self, name: str, outputs: list[Path]) -> list[Path]:
+    def find_foreign_outputs(self, name: str, outputs: list[Path]) -> list[Path]:
         """Those of the outputs that stand there and were not written by us, or were changed since."""
-        made = self._read(name).get("outputs", {})
+        made = self._read_record(name).get("outputs", {})
         return [
             path
             for path in outputs
-            if os.path.lexists(path) and not (path.is_file() and sha256(path) in made.get(path.name, []))
+            if os.path.lexists(path) and not (path.is_file() and file_sha256(path) in made.get(path.name, []))
         ]
 
-    def note(self, name: str, source: str, fresh: dict[str, Path]) -> None:
+    def record_outputs(self, name: str, source_digest: str, new_files: dict[str, Path]) -> None:
         """Write down that the outputs, by name, are about to be replaced by these files."""
-        before = self._read(name).get("outputs", {})
-        outputs = {output: [sha256(path), *before.get(output, [])[:1]] for output, path in fresh.items()}
-        path = self._path(name)
+        before = self._read_record(name).get("outputs", {})
+        outputs = {output: [file_sha256(path), *before.get(output, [])[:1]] for output, path in new_files.items()}
+        path = self._record_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}")
-        record = {"name": name, "source": source, "settings": self.settings, "outputs": {**before, **outputs}}
+        record = {"name": name, "source": source_digest, "settings": self.settings, "outputs": {**before, **outputs}}
         temporary.write_text(json.dumps(record), encoding="utf-8")
         os.replace(temporary, path)
 
-    def _read(self, name: str) -> dict[str, Any]:
+    def _read_record(self, name: str) -> dict[str, Any]:
         try:
-            record = json.loads(self._path(name).read_text(encoding="utf-8"))
+            record = json.loads(self._record_path(name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return record if isinstance(record, dict) else {}
 
-    def _path(self, name: str) -> Path:
-        return self.root / FOLDER / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.json"
+    def _record_path(self, name: str) -> Path:
+        return self.root / LEDGER_FOLDER / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.json"

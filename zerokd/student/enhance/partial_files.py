@@ -9,40 +9,40 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-NAME = re.compile(r"\.(?P<stem>.+)\.(?P<process>\d+)\.part(?P<suffix>\.\w+)", re.DOTALL)
+PARTIAL_FILE_NAME = re.compile(r"\.(?P<stem>.+)\.(?P<process>\d+)\.part(?P<suffix>\.\w+)", re.DOTALL)
 
 
-def unfinished(target: Path) -> Path:
+def partial_path(target: Path) -> Path:
     """Where this process writes what is to become ``target``."""
     return target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
 
 
-class Left:
+class PartialFiles:
     """What is left in the folders of some targets; each folder is looked through once, however many targets it has."""
 
     def __init__(self, targets: Iterable[Path]):
-        self._found: dict[Path, list[tuple[Path, int]]] = defaultdict(list)
+        self._by_target: dict[Path, list[tuple[Path, int]]] = defaultdict(list)
         for folder in dict.fromkeys(target.parent for target in targets):
             with suppress(OSError):
-                for match in filter(None, map(NAME.fullmatch, os.listdir(folder))):
+                for match in filter(None, map(PARTIAL_FILE_NAME.fullmatch, os.listdir(folder))):
                     place = folder / f"{match['stem']}{match['suffix']}"
-                    self._found[place].append((folder / match.string, int(match["process"])))
+                    self._by_target[place].append((folder / match.string, int(match["process"])))
 
-    def remove(self, target: Path) -> None:
+    def remove_stale(self, target: Path) -> None:
         """Remove what processes that run no more left of a target. Another machine's are not seen: it is theirs."""
-        for path, process in self._found.pop(target, ()):
-            if not _runs(process):
+        for path, process in self._by_target.pop(target, ()):
+            if not _is_running(process):
                 with suppress(OSError):
                     path.unlink()
 
 
-def _runs(process: int) -> bool:
+def _is_running(process_id: int) -> bool:
     if os.name == "nt":  # where signal 0 is Ctrl-C
         return True
     try:
-        os.kill(process, 0)
+        os.kill(process_id, 0)
     except ProcessLookupError:
         return False
     except (OSError, OverflowError):
         return True
-    return process != os.getpid()
+    return process_id != os.getpid()

@@ -12,16 +12,25 @@ import pyvips
 from attrs import frozen
 from PIL import Image, UnidentifiedImageError
 
-MOST = 1_000_000_000  # pixels of a photo
+MAX_PHOTO_PIXELS = 1_000_000_000  # pixels of a photo
 LOADERS = ("jpegload", "pngload", "webpload", "tiffload")  # libvips reads much more; nothing else is tried
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
-OPAQUE, SHALLOW = (".jpg", ".jpeg", ".bmp"), (".jpg", ".jpeg", ".webp")  # no alpha; no 16 bits
-STALE = ("jpeg-thumbnail-data", "orientation", "exif-ifd0-Orientation")  # of the photo before it was enhanced
-OF_THE_DISK = ("write error", "unable to write", "unable to open", "No space left", "Permission denied")  # to libvips
-KEPT = ("exif-", "icc-profile", "xmp-", "iptc-", "png-comment", "resolution-unit")
-EXIF_OF_TIFF = {0x010F, 0x0110, 0x8769, 0x8825}  # maker, model, and where time, exposure and place are
-LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
-SAVED: dict[str, dict[str, Any]] = {
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+SUFFIXES_WITHOUT_ALPHA, EIGHT_BIT_SUFFIXES = (
+    (".jpg", ".jpeg", ".bmp"),
+    (".jpg", ".jpeg", ".webp"),
+)  # no alpha; no 16 bits
+STALE_METADATA = ("jpeg-thumbnail-data", "orientation", "exif-ifd0-Orientation")  # of the photo before it was enhanced
+DISK_ERROR_TEXTS = (
+    "write error",
+    "unable to write",
+    "unable to open",
+    "No space left",
+    "Permission denied",
+)  # to libvips
+COPIED_METADATA = ("exif-", "icc-profile", "xmp-", "iptc-", "png-comment", "resolution-unit")
+TIFF_EXIF_TAGS = {0x010F, 0x0110, 0x8769, 0x8825}  # maker, model, and where time, exposure and place are
+LUMA_WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
+SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     ".jpg": {"Q": 95, "subsample_mode": "off"},
     ".jpeg": {"Q": 95, "subsample_mode": "off"},
     ".png": {"compression": 6},
@@ -37,12 +46,12 @@ for name in ("VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp",
 pyvips.cache_set_max(0)  # every photo is used once
 
 
-class PictureError(Exception):
+class MediaError(Exception):
     """Why a photo cannot be read or written, in a few words."""
 
 
 @frozen(eq=False)
-class Picture:
+class Photo:
     """``pixels`` (H, W, 3 or 4) of 8 or 16 bits, upright RGB and perhaps alpha; ``source`` holds the metadata.
 
     ``grey`` says that the file has one colour channel, ``lossless`` that it is a WebP which keeps every pixel,
@@ -50,13 +59,13 @@ class Picture:
     """
 
     pixels: np.ndarray
-    source: Any
-    grey: bool = False
-    lossless: bool = False
+    vips_image: Any
+    is_grey: bool = False
+    is_lossless: bool = False
     notes: tuple[str, ...] = ()
 
 
-def read_picture(path: Path) -> Picture:
+def load_photo(path: Path) -> Photo:
     """A photo, whole.
 
     Raises:
@@ -64,43 +73,43 @@ def read_picture(path: Path) -> Picture:
     """
     try:
         if not path.is_file():
-            raise PictureError("broken link" if path.is_symlink() else "not a regular file")
+            raise MediaError("broken link" if path.is_symlink() else "not a regular file")
         if path.stat().st_size == 0:
-            raise PictureError("empty file")
+            raise MediaError("empty file")
         with path.open("rb") as file:
             is_bitmap = file.read(2) == b"BM"
-        return _bitmap(path) if is_bitmap else _decoded(path)
+        return _load_bmp(path) if is_bitmap else _decode_with_vips(path)
     except pyvips.Error as fault:
         told = (fault.detail or str(fault)).strip().splitlines()
-        raise PictureError(_reason(told)) from fault
+        raise MediaError(_describe_vips_error(told)) from fault
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as fault:
-        raise PictureError(getattr(fault, "strerror", None) or str(fault).splitlines()[0][:160]) from fault
+        raise MediaError(getattr(fault, "strerror", None) or str(fault).splitlines()[0][:160]) from fault
 
 
-def pixels_of(path: Path) -> int:
+def count_pixels(path: Path) -> int:
     """How many a photo has by its head, 0 where that cannot be told."""
     try:
-        image = _opened(path)
+        image = _open_lazily(path)
         return int(image.width * image.height)
     except pyvips.Error:
         return 0
 
 
-def _reason(told: list[str]) -> str:
-    first = told[0][:160] if told else "damaged"
+def _describe_vips_error(error_lines: list[str]) -> str:
+    first = error_lines[0][:160] if error_lines else "damaged"
     unknown = ("known" in first and "format" in first) or "blocked" in first
     return "not an image, or damaged at its start" if unknown else f"damaged or incomplete ({first})"
 
 
-def _opened(path: Path) -> Any:
+def _open_lazily(path: Path) -> Any:
     """An image that is decoded when its pixels are asked for."""
     return pyvips.Image.new_from_source(pyvips.Source.new_from_file(os.fsencode(path)), "", fail_on="error")
 
 
-def _decoded(path: Path) -> Picture:
-    image = _opened(path)
-    if image.width * image.height > MOST:
-        raise PictureError(f"{image.width}x{image.height} pixels, more than {MOST // 1_000_000} million")
+def _decode_with_vips(path: Path) -> Photo:
+    image = _open_lazily(path)
+    if image.width * image.height > MAX_PHOTO_PIXELS:
+        raise MediaError(f"{image.width}x{image.height} pixels, more than {MAX_PHOTO_PIXELS // 1_000_000} million")
     notes = []
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
     if pages > 1:
@@ -109,16 +118,16 @@ def _decoded(path: Path) -> Picture:
         notes.append("the EXIF of a TIFF is not kept")
     image = image.autorot()
     if image.format not in ("uchar", "ushort"):
-        raise PictureError(f"pixels of type {image.format}, whose scale is not known")
+        raise MediaError(f"pixels of type {image.format}, whose scale is not known")
     colours = image.bands - int(image.hasalpha())
     if image.interpretation == "cmyk" or (colours not in (1, 3)):
-        image = _from_cmyk(image)
+        image = _convert_cmyk_to_srgb(image)
         notes.append("CMYK became RGB, in sRGB")
     elif image.interpretation not in ("srgb", "rgb", "rgb16", "b-w", "grey16", "multiband"):
         image = image.colourspace("srgb")
         notes.append("its colours became sRGB")
     colours = image.bands - int(image.hasalpha())
-    return Picture(_three(image.numpy(), colours), image, colours == 1, _is_lossless_webp(path), tuple(notes))
+    return Photo(_expand_to_rgb(image.numpy(), colours), image, colours == 1, _is_lossless_webp(path), tuple(notes))
 
 
 def _is_lossless_webp(path: Path) -> bool:
@@ -137,35 +146,35 @@ def _loses_exif(path: Path) -> bool:
     """Whether it is a TIFF with more than what any TIFF has to say; libvips reads and writes none of it."""
     try:
         with Image.open(path, formats=("TIFF",)) as image:
-            return bool(EXIF_OF_TIFF & set(image.getexif()))
+            return bool(TIFF_EXIF_TAGS & set(image.getexif()))
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError):
         return False
 
 
-def _from_cmyk(image: Any) -> Any:
+def _convert_cmyk_to_srgb(image: Any) -> Any:
     if image.interpretation != "cmyk":
-        raise PictureError(f"{image.bands} channels that are not RGB, grey or CMYK")
+        raise MediaError(f"{image.bands} channels that are not RGB, grey or CMYK")
     return image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=8)
 
 
-def _three(pixels: np.ndarray, colours: int) -> np.ndarray:
+def _expand_to_rgb(pixels: np.ndarray, colour_channels: int) -> np.ndarray:
     """Grey as RGB; a channel that is neither is alpha."""
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    if colours == 1:
+    if colour_channels == 1:
         pixels = np.concatenate([pixels[..., :1]] * 3 + [pixels[..., 1:2]], axis=2)
     return np.ascontiguousarray(pixels[..., :4])
 
 
-def _bitmap(path: Path) -> Picture:
+def _load_bmp(path: Path) -> Photo:
     """BMP has no metadata, and libvips does not read it."""
     with Image.open(path, formats=("BMP",)) as image:
-        if image.width * image.height > MOST:
-            raise PictureError(f"{image.width}x{image.height} pixels, more than {MOST // 1_000_000} million")
+        if image.width * image.height > MAX_PHOTO_PIXELS:
+            raise MediaError(f"{image.width}x{image.height} pixels, more than {MAX_PHOTO_PIXELS // 1_000_000} million")
         rgb = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    return Picture(np.array(rgb), None, image.mode in ("L", "1"))
+    return Photo(np.array(rgb), None, image.mode in ("L", "1"))
 
 
-def write_picture(path: Path, pixels: np.ndarray, like: Picture) -> tuple[str, ...]:
+def save_photo(path: Path, pixels: np.ndarray, original: Photo) -> tuple[str, ...]:
     """Write pixels with the metadata of a photo, in the format of the path's ending, through to the disk. Returns what
     that format does not hold of them.
 
@@ -174,51 +183,51 @@ def write_picture(path: Path, pixels: np.ndarray, like: Picture) -> tuple[str, .
         OSError: the file cannot be written.
     """
     ending = path.suffix.lower()
-    colours = _grey(pixels) if like.grey else pixels
+    colours = _convert_to_grey(pixels) if original.is_grey else pixels
     kind, lost = ending[1:].upper(), []
-    if ending in OPAQUE and colours.shape[2] in (2, 4):
-        colours = _over_black(colours)
+    if ending in SUFFIXES_WITHOUT_ALPHA and colours.shape[2] in (2, 4):
+        colours = _composite_over_black(colours)
         lost.append(f"{kind} has no alpha: it is laid over black")
-    if ending in SHALLOW and colours.dtype == np.uint16:
+    if ending in EIGHT_BIT_SUFFIXES and colours.dtype == np.uint16:
         lost.append(f"{kind} has 8 bits, the photo 16")
     try:
         if ending == ".bmp":
-            _write_bitmap(path, colours)
+            _save_bmp(path, colours)
         else:
-            image = _with_metadata(pyvips.Image.new_from_array(colours), like.source)
-            options = dict(SAVED[ending])
+            image = _copy_metadata(pyvips.Image.new_from_array(colours), original.vips_image)
+            options = dict(SAVE_OPTIONS[ending])
             options |= {"bigtiff": colours.nbytes > 2**31} if ending.startswith(".tif") else {}
-            options |= {"lossless": True} if ending == ".webp" and like.lossless else {}
+            options |= {"lossless": True} if ending == ".webp" and original.is_lossless else {}
             image.write_to_target(pyvips.Target.new_to_file(os.fsencode(path)), ending, **options)
         with path.open("rb") as file:
             os.fsync(file.fileno())
     except pyvips.Error as fault:
         told = (fault.detail or str(fault)).strip().splitlines()
         reason = told[0][:160] if told else "libvips failed"
-        if any(word in reason for word in OF_THE_DISK):
+        if any(word in reason for word in DISK_ERROR_TEXTS):
             raise OSError(errno.EIO, f"{reason.rpartition(': ')[2]}; is the disk full?") from fault
-        raise PictureError(f"cannot be written: {reason}") from fault
+        raise MediaError(f"cannot be written: {reason}") from fault
     return tuple(lost)
 
 
-def _over_black(pixels: np.ndarray) -> np.ndarray:
+def _composite_over_black(pixels: np.ndarray) -> np.ndarray:
     share = pixels[..., -1:].astype(np.float32) / np.iinfo(pixels.dtype).max
     return (pixels[..., :-1] * share + 0.5).astype(pixels.dtype)
 
 
-def _grey(pixels: np.ndarray) -> np.ndarray:
+def _convert_to_grey(pixels: np.ndarray) -> np.ndarray:
     most = np.iinfo(pixels.dtype).max
-    grey = np.minimum(pixels[..., :3].astype(np.float32) @ LUMA + 0.5, most).astype(pixels.dtype)[..., None]
+    grey = np.minimum(pixels[..., :3].astype(np.float32) @ LUMA_WEIGHTS + 0.5, most).astype(pixels.dtype)[..., None]
     return np.concatenate([grey, pixels[..., 3:]], axis=2)
 
 
-def _write_bitmap(path: Path, pixels: np.ndarray) -> None:
+def _save_bmp(path: Path, pixels: np.ndarray) -> None:
     if pixels.dtype != np.uint8:
-        raise PictureError("cannot be written: BMP has 8 bits")
+        raise MediaError("cannot be written: BMP has 8 bits")
     Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path, format="BMP")
 
 
-def _with_metadata(image: Any, source: Any) -> Any:
+def _copy_metadata(image: Any, source: Any) -> Any:
     deep = image.format == "ushort"
     meaning = ("grey16" if deep else "b-w") if image.bands < 3 else ("rgb16" if deep else "srgb")
     image = image.copy(interpretation=meaning)
@@ -226,7 +235,7 @@ def _with_metadata(image: Any, source: Any) -> Any:
         return image
     made = image.copy(xres=source.xres, yres=source.yres)
     for field in source.get_fields():
-        if field.startswith(KEPT) and field not in STALE:
+        if field.startswith(COPIED_METADATA) and field not in STALE_METADATA:
             made.set_type(source.get_typeof(field), field, source.get(field))
     if source.get_typeof("exif-data"):  # which has the camera's orientation in it
         made.set_type(pyvips.GValue.gint_type, "orientation", 1)

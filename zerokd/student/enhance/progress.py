@@ -8,11 +8,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from zerokd.console import Screen as Quiet
-from zerokd.errors import printable
+from zerokd.console import PipeSafeConsole as Quiet
+from zerokd.errors import escape_unprintable
 
 
-class Screen:
+class EnhanceProgress:
     """A context in which files are counted. Failures and notes stay on the screen, the rest is a bar."""
 
     def __init__(self, count: int):
@@ -36,16 +36,18 @@ class Screen:
     def __exit__(self, *raised: object) -> None:
         self._bar.stop()
 
-    def say(self, text: str, style: str = "") -> None:
+    def print_line(self, text: str, style: str = "") -> None:
         """A line that stays."""
         self.console.print(escape(text), style=style, highlight=False, soft_wrap=not self.console.is_terminal)
 
-    def watch(self, name: str, share: float) -> None:
+    def report_progress(self, name: str, fraction: float) -> None:
         """How much of a long file is done."""
-        self._bar.update(self._task, now=escape(f"{printable(name)} {share:.0%}"))
+        self._bar.update(self._task, now=escape(f"{escape_unprintable(name)} {fraction:.0%}"))
 
-    def tell(self, name: str, told: str) -> None:
+    def report(self, name: str, message: str) -> None:
         """One more file; a line only when there is something to say of it."""
-        self._bar.update(self._task, advance=1, now=escape(printable(name)))
-        if told:
-            self.say(f"{printable(name)}: {told}", "bold red" if told.startswith("FAILED") else "yellow")
+        self._bar.update(self._task, advance=1, now=escape(escape_unprintable(name)))
+        if message:
+            self.print_line(
+                f"{escape_unprintable(name)}: {message}", "bold red" if message.startswith("FAILED") else "yellow"
+            )

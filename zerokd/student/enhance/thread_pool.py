@@ -11,47 +11,49 @@ from threading import Condition
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Made = TypeVar("Made")
-AHEAD = 4  # items for each thread that are begun before the first of them is asked for
+Result = TypeVar("Result")
+QUEUED_PER_THREAD = 4  # items for each thread that are begun before the first of them is asked for
 
 
-class Room:
+class PixelBudget:
     """Room for so many pixels at a time. One photo has room, whatever its size, if no other takes any."""
 
-    def __init__(self, pixels: int):
-        self.pixels = pixels
-        self._taken = 0
-        self._changed = Condition()
+    def __init__(self, max_pixels: int):
+        self.max_pixels = max_pixels
+        self._reserved_pixels = 0
+        self._condition = Condition()
 
     @contextmanager
-    def taken(self, pixels: int) -> Iterator[None]:
+    def reserve(self, pixels: int) -> Iterator[None]:
         """Wait for room, and take it."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._taken or self._taken + pixels <= self.pixels)
-            self._taken += pixels
+        with self._condition:
+            self._condition.wait_for(
+                lambda: not self._reserved_pixels or self._reserved_pixels + pixels <= self.max_pixels
+            )
+            self._reserved_pixels += pixels
         try:
             yield
         finally:
-            with self._changed:
-                self._taken -= pixels
-                self._changed.notify_all()
+            with self._condition:
+                self._reserved_pixels -= pixels
+                self._condition.notify_all()
 
 
-def outcomes(
-    work: Callable[[Item], Made], items: Iterable[Item], threads: int, here: Callable[[Item], bool]
-) -> Generator[tuple[Item, Callable[[], Made]]]:
+def map_in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], threads: int, runs_in_caller: Callable[[Item], bool]
+) -> Generator[tuple[Item, Callable[[], Result]]]:
     """Each item with what gives its outcome, or raises what its work raised.
 
     Work is done by ``threads``; by the one that asks where there is just one, and for items that belong ``here``: there
     it can be interrupted. When the iterator is closed, what is not begun is not done.
     """
     pool = ThreadPoolExecutor(threads)
-    waiting: deque[tuple[Item, Callable[[], Made]]] = deque()
+    waiting: deque[tuple[Item, Callable[[], Result]]] = deque()
     try:
         for item in items:
-            alone = threads == 1 or here(item)
+            alone = threads == 1 or runs_in_caller(item)
             waiting.append((item, partial(work, item) if alone else pool.submit(work, item).result))
-            if len(waiting) >= AHEAD * threads or threads == 1:
+            if len(waiting) >= QUEUED_PER_THREAD * threads or threads == 1:
                 yield waiting.popleft()
         yield from waiting
     finally:

@@ -8,26 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from zerokd.student.enhance.photo import PictureError
+from zerokd.student.enhance.photo import MediaError
 
-SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
-CODECS = {".webm": "libvpx-vp9"}
-CODEC = "libx264"
-QUALITY = {"libx264": {"crf": "18", "preset": "medium"}, "libvpx-vp9": {"crf": "24", "b": "0"}}
-COPIED = ("audio", "subtitle")
-COLOURS = ("colorspace", "color_range", "color_primaries", "color_trc")
-SECOND = 1_000_000  # in the unit that durations of films are given in
-BITS = 8
-
-
-Watch = Callable[[float], None]
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+CODEC_BY_SUFFIX = {".webm": "libvpx-vp9"}
+DEFAULT_CODEC = "libx264"
+CODEC_OPTIONS = {"libx264": {"crf": "18", "preset": "medium"}, "libvpx-vp9": {"crf": "24", "b": "0"}}
+COPIED_STREAM_TYPES = ("audio", "subtitle")
+COLOUR_PROPERTIES = ("colorspace", "color_range", "color_primaries", "color_trc")
+MICROSECONDS_PER_SECOND = 1_000_000  # in the unit that durations of films are given in
+OUTPUT_BIT_DEPTH = 8
 
 
-def enhance_film(
+ProgressCallback = Callable[[float], None]
+
+
+def enhance_video(
     source: Path,
-    to: Path,
+    target: Path,
     enhance: Callable[[np.ndarray], np.ndarray],
-    watch: Watch = lambda share: None,
+    report_progress: ProgressCallback = lambda share: None,
 ) -> tuple[str, ...]:
     """Write a film whose every frame went through ``enhance``; returns what could not stay as it was.
 
@@ -40,62 +40,79 @@ def enhance_film(
     try:
         import av
     except ImportError:
-        raise PictureError("films need PyAV: pip install 'zerokd[video]'") from None
+        raise MediaError("films need PyAV: pip install 'zerokd[video]'") from None
     try:
         with av.open(str(source)) as film:
             first = next(film.decode(video=0), None) if film.streams.video else None
         if first is None:
-            raise PictureError("there are no frames in it")
-        with av.open(str(source)) as film, av.open(str(to), "w") as made:
+            raise MediaError("there are no frames in it")
+        with av.open(str(source)) as film, av.open(str(target), "w") as made:
             upright = round(first.rotation / 90) % 4
-            return _frames(film, made, CODECS.get(source.suffix.lower(), CODEC), upright, enhance, watch)
+            return _transcode(
+                film, made, CODEC_BY_SUFFIX.get(source.suffix.lower(), DEFAULT_CODEC), upright, enhance, report_progress
+            )
     except av.FFmpegError as fault:
-        raise PictureError(f"damaged, or of a kind that cannot be written ({fault.strerror or fault})") from fault
+        raise MediaError(f"damaged, or of a kind that cannot be written ({fault.strerror or fault})") from fault
 
 
-def _frames(
-    film: Any, made: Any, codec: str, turns: int, enhance: Callable[[np.ndarray], np.ndarray], watch: Watch
+def _transcode(
+    input_container: Any,
+    output_container: Any,
+    codec: str,
+    quarter_turns: int,
+    enhance: Callable[[np.ndarray], np.ndarray],
+    report_progress: ProgressCallback,
 ) -> tuple[str, ...]:
-    picture = film.streams.video[0]
+    picture = input_container.streams.video[0]
     picture.thread_type = "AUTO"
-    stream = _stream(made, codec, picture, turns)  # all streams before the first packet, which writes the header
-    copied = {one.index: made.add_stream_from_template(one) for one in film.streams if one.type in COPIED}
-    for packet in film.demux():
+    stream = _add_video_stream(
+        output_container, codec, picture, quarter_turns
+    )  # all streams before the first packet, which writes the header
+    copied = {
+        one.index: output_container.add_stream_from_template(one)
+        for one in input_container.streams
+        if one.type in COPIED_STREAM_TYPES
+    }
+    for packet in input_container.demux():
         if packet.stream.index in copied and packet.dts is not None:
             packet.stream = copied[packet.stream.index]
-            made.mux(packet)
+            output_container.mux(packet)
         for frame in packet.decode() if packet.stream is picture else ():
-            made.mux(stream.encode(_enhanced(frame, turns, enhance, stream.pix_fmt)))
-            if film.duration and frame.time is not None:
-                watch(min(1.0, frame.time * SECOND / film.duration))
-    made.mux(stream.encode(None))
-    return tuple(_notes(film, picture, copied))
+            output_container.mux(stream.encode(_enhance_frame(frame, quarter_turns, enhance, stream.pix_fmt)))
+            if input_container.duration and frame.time is not None:
+                report_progress(min(1.0, frame.time * MICROSECONDS_PER_SECOND / input_container.duration))
+    output_container.mux(stream.encode(None))
+    return tuple(_describe_losses(input_container, picture, copied))
 
 
-def _stream(made: Any, codec: str, picture: Any, turns: int) -> Any:
+def _add_video_stream(output_container: Any, codec: str, input_stream: Any, quarter_turns: int) -> Any:
     """Where the frames go: upright, as players show them, and in the colours of the film."""
-    stream = made.add_stream(codec, rate=picture.average_rate or 25, options=QUALITY[codec])
-    size = (picture.width, picture.height)
-    stream.width, stream.height = size if turns % 2 == 0 else size[::-1]
+    stream = output_container.add_stream(codec, rate=input_stream.average_rate or 25, options=CODEC_OPTIONS[codec])
+    size = (input_stream.width, input_stream.height)
+    stream.width, stream.height = size if quarter_turns % 2 == 0 else size[::-1]
     stream.pix_fmt = "yuv420p" if size[0] % 2 == size[1] % 2 == 0 else "yuv444p"  # colours at half the size: even sides
-    stream.time_base = stream.codec_context.time_base = picture.time_base
-    for name in COLOURS:
-        setattr(stream.codec_context, name, getattr(picture.codec_context, name))
+    stream.time_base = stream.codec_context.time_base = input_stream.time_base
+    for name in COLOUR_PROPERTIES:
+        setattr(stream.codec_context, name, getattr(input_stream.codec_context, name))
     return stream
 
 
-def _enhanced(frame: Any, turns: int, enhance: Callable[[np.ndarray], np.ndarray], pixels_are: str) -> Any:
-    pixels = np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
+def _enhance_frame(
+    frame: Any, quarter_turns: int, enhance: Callable[[np.ndarray], np.ndarray], pixel_format: str
+) -> Any:
+    pixels = np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns))
     bright = type(frame).from_ndarray(enhance(pixels), format="rgb24")
-    fresh = bright.reformat(format=pixels_are, dst_colorspace=frame.colorspace, dst_color_range=frame.color_range)
+    fresh = bright.reformat(format=pixel_format, dst_colorspace=frame.colorspace, dst_color_range=frame.color_range)
     fresh.pts, fresh.time_base = frame.pts, frame.time_base
     return fresh
 
 
-def _notes(film: Any, picture: Any, copied: dict[int, Any]) -> Iterator[str]:
-    others = sorted({one.type for one in film.streams if one is not picture and one.index not in copied})
+def _describe_losses(input_container: Any, input_stream: Any, copied_streams: dict[int, Any]) -> Iterator[str]:
+    others = sorted(
+        {one.type for one in input_container.streams if one is not input_stream and one.index not in copied_streams}
+    )
     if others:
         yield f"left out: {', '.join(others)}"
-    depth = max(part.bits for part in picture.format.components)
-    if depth > BITS:
-        yield f"{depth} bits became {BITS}"
+    depth = max(part.bits for part in input_stream.format.components)
+    if depth > OUTPUT_BIT_DEPTH:
+        yield f"{depth} bits became {OUTPUT_BIT_DEPTH}"

@@ -12,42 +12,42 @@ import torch
 from attrs import frozen
 from torch.utils.flop_counter import FlopCounterMode
 
-from zerokd.files.machine import processor
+from zerokd.files.machine import processor_name
 from zerokd.plugin.contracts import Model
 
-COUNTED_ON = 96  # side of the image that operations are counted on
-TIMED_ON = (512, 512)  # height and width that time is taken on
-WARM_UP, RUNS = 3, 11
+MAC_COUNT_SIDE = 96  # side of the image that operations are counted on
+TIMING_SIZE = (512, 512)  # height and width that time is taken on
+WARMUP_RUNS, TIMED_RUNS = 3, 11
 
 
 @frozen
-class Cost:
+class ModelCost:
     """``macs`` are multiply-accumulates of convolutions and matrix products for each pixel; ``milliseconds`` the median
     of 11 runs of PyTorch on 512x512 pixels, after 3 that do not count."""
 
     parameters: int
-    macs: float
+    macs_per_pixel: float
     milliseconds: float
 
 
 @torch.no_grad()
-def cost_of(model: Model) -> Cost:
+def measure_cost(model: Model) -> ModelCost:
     """Count and time a model, in eval mode on the CPU, with the threads that torch has now."""
     with FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, 3, COUNTED_ON, COUNTED_ON))
-    low, times = torch.rand(1, 3, *TIMED_ON, generator=torch.Generator().manual_seed(0)), []
-    for _ in range(WARM_UP + RUNS):
+        model(torch.zeros(1, 3, MAC_COUNT_SIDE, MAC_COUNT_SIDE))
+    low, times = torch.rand(1, 3, *TIMING_SIZE, generator=torch.Generator().manual_seed(0)), []
+    for _ in range(WARMUP_RUNS + TIMED_RUNS):
         started = time.perf_counter()
         model(low)
         times.append(time.perf_counter() - started)
-    macs = counter.get_total_flops() / 2 / COUNTED_ON**2  # an operation there is a multiplication or an addition
-    return Cost(model.parameter_count(), macs, 1000 * statistics.median(times[WARM_UP:]))
+    macs = counter.get_total_flops() / 2 / MAC_COUNT_SIDE**2  # an operation there is a multiplication or an addition
+    return ModelCost(model.parameter_count(), macs, 1000 * statistics.median(times[WARMUP_RUNS:]))
 
 
-def machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """What times were taken on."""
     return {
-        "processor": processor(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,

@@ -13,22 +13,25 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zerokd.errors import RecipeError
-from zerokd.files.digest import sha256
-from zerokd.files.weights import load_into, read_weights, weights_path
-from zerokd.models.auto_exposure_dce import strength_of
+from zerokd.files.digest import file_sha256
+from zerokd.files.weights import expand_weights_path, load_model_state, read_weights
+from zerokd.models.auto_exposure_dce import find_strength
 from zerokd.models.le_curve import le_curve
-from zerokd.plugin.blame import blame
+from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.contracts import Model
-from zerokd.student.enhance.engines import network_of
-from zerokd.student.load import read_trained
+from zerokd.student.enhance.engines import build_tiled_network
+from zerokd.student.load import load_trained_model
 from zerokd.student.location import BUNDLED
 
-GAMMA = 1 / 2.2  # of the display that photos are coded for: the first thing anybody tries
-CONSTANT, ITERATIONS = -0.36, 8  # one parameter for all pixels; it has 18.8 dB on LOL, where Zero-DCE++ has 15.1
-TEACHER = "zero_dce_pp:bundled"
-EXPOSURE = 0.46  # mean brightness that the exposed curve is chosen for in each picture: 18 % grey, coded
-BASELINES = ("input", "gamma", "constant curve", "constant curve + 3x3", "exposed curve + 3x3")
+GAMMA_EXPONENT = 1 / 2.2  # of the display that photos are coded for: the first thing anybody tries
+CONSTANT_CURVE_PARAMETER, CURVE_ITERATIONS = (
+    -0.36,
+    8,
+)  # one parameter for all pixels; it has 18.8 dB on LOL, where Zero-DCE++ has 15.1
+BUNDLED_TEACHER = "zero_dce_pp:bundled"
+TARGET_BRIGHTNESS = 0.46  # mean brightness that the exposed curve is chosen for in each picture: 18 % grey, coded
+BASELINE_NAMES = ("input", "gamma", "constant curve", "constant curve + 3x3", "exposed curve + 3x3")
 
 
 @frozen(eq=False)
@@ -42,65 +45,67 @@ class Method:
     digest: str = ""
 
 
-def baselines() -> list[Method]:
+def build_baselines() -> list[Method]:
     """The input itself, and what takes no training at all."""
 
     def constant(low: Tensor) -> Tensor:
-        return le_curve(low, torch.full_like(low, CONSTANT), ITERATIONS)
+        return le_curve(low, torch.full_like(low, CONSTANT_CURVE_PARAMETER), CURVE_ITERATIONS)
 
     def exposed(low: Tensor) -> Tensor:
-        strength = strength_of(low, torch.full_like(low, -1.0), ITERATIONS, EXPOSURE, strongest=1.0)
-        return le_curve(low, -strength, ITERATIONS)
+        strength = find_strength(low, torch.full_like(low, -1.0), CURVE_ITERATIONS, TARGET_BRIGHTNESS, max_strength=1.0)
+        return le_curve(low, -strength, CURVE_ITERATIONS)
 
     enhances = (
         lambda low: low,
-        lambda low: low**GAMMA,
+        lambda low: low**GAMMA_EXPONENT,
         constant,
-        lambda low: smoothed(constant(low)),
-        lambda low: smoothed(exposed(low)),
+        lambda low: smooth_image(constant(low)),
+        lambda low: smooth_image(exposed(low)),
     )
-    return [Method(name, enhance) for name, enhance in zip(BASELINES, enhances, strict=True)]
+    return [Method(name, enhance) for name, enhance in zip(BASELINE_NAMES, enhances, strict=True)]
 
 
-def smoothed(image: Tensor) -> Tensor:
+def smooth_image(image: Tensor) -> Tensor:
     """A 3x3 binomial filter, the border pixels repeated."""
     kernel = torch.tensor([1.0, 2.0, 1.0], dtype=image.dtype) / 4
     weight = (kernel[:, None] * kernel).expand(3, 1, 3, 3)
     return F.conv2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), weight, groups=3)
 
 
-def trained(given: str, catalogue: Catalogue, named: Iterable[str] = ()) -> Method:
+def load_method(weights: str, catalogue: Catalogue, taken_names: Iterable[str] = ()) -> Method:
     """The model in a file, ``bundled`` or ``MODEL:FILE``, under a name that is none of ``named``.
 
     Raises:
         WeightsError: the file cannot be used.
         RecipeError: its model is not installed.
     """
-    use, colon, file = given.rpartition(":")
-    is_model = colon and any(entry.is_called(use) for entry in catalogue.of("models"))
-    path, model = _other(use, file, catalogue) if is_model else _own(given, catalogue)
-    return Method(_name(given, path, set(named)), in_tiles(model), model, str(path), sha256(path))
+    use, colon, file = weights.rpartition(":")
+    is_model = colon and any(entry.matches_name(use) for entry in catalogue.for_kind("models"))
+    path, model = _load_registered_model(use, file, catalogue) if is_model else _load_student(weights, catalogue)
+    return Method(
+        _choose_name(weights, path, set(taken_names)), build_tiled_enhancer(model), model, str(path), file_sha256(path)
+    )
 
 
-def in_tiles(model: Model) -> Callable[[Tensor], Tensor]:
+def build_tiled_enhancer(model: Model) -> Callable[[Tensor], Tensor]:
     """What the model makes of an image (1, 3, H, W); a large one takes no more memory."""
-    network = network_of(model)
+    network = build_tiled_network(model)
 
     def enhance(low: Tensor) -> Tensor:
         image = np.ascontiguousarray(low[0].permute(1, 2, 0).numpy())
         made = np.empty_like(image)
-        network.start(image, 1.0)(made, 0, len(made))
+        network.prepare_image(image, 1.0)(made, 0, len(made))
         return torch.from_numpy(made).permute(2, 0, 1)[None]
 
     return enhance
 
 
-def _own(given: str, catalogue: Catalogue) -> tuple[Path, Model]:
-    found = read_trained(given, catalogue)
+def _load_student(weights: str, catalogue: Catalogue) -> tuple[Path, Model]:
+    found = load_trained_model(weights, catalogue)
     return Path(found.source), found.model
 
 
-def _other(use: str, file: str, catalogue: Catalogue) -> tuple[Path, Model]:
+def _load_registered_model(use: str, file: str, catalogue: Catalogue) -> tuple[Path, Model]:
     entry = catalogue.find("models", use)
     if file == BUNDLED:
         package, _, name = (entry.spec.bundled or "").partition(":")  # type: ignore[attr-defined]
@@ -110,23 +115,25 @@ def _other(use: str, file: str, catalogue: Catalogue) -> tuple[Path, Model]:
 
         path = Path(str(files(package).joinpath(name)))
     else:
-        path = weights_path(file)
-    with blame(f"model {entry.spec.name!r} of {entry.provider}"):
+        path = expand_weights_path(file)
+    with attribute_errors(f"model {entry.spec.name!r} of {entry.provider}"):
         model: Any = entry.spec.load()()
-    load_into(model, read_weights(path)[0], str(path))
+    load_model_state(model, read_weights(path)[0], str(path))
     return path, model.eval()
 
 
-def _name(given: str, path: Path, taken: set[str]) -> str:
+def _choose_name(weights: str, path: Path, taken_names: set[str]) -> str:
     """The file's name, or its folder's where that is what tells runs apart."""
-    stem = given if BUNDLED in given else path.parent.name if path.stem == "student" else path.stem
+    stem = weights if BUNDLED in weights else path.parent.name if path.stem == "student" else path.stem
     name, number = stem or "student", 2
-    while name in taken or name in BASELINES:
+    while name in taken_names or name in BASELINE_NAMES:
         name, number = f"{stem} ({number})", number + 1
     return name
 
 
-def gathered(weights: Iterable[str], teacher: str | None, catalogue: Catalogue) -> tuple[list[Method], Method | None]:
+def build_methods(
+    weights: Iterable[str], teacher: str | None, catalogue: Catalogue
+) -> tuple[list[Method], Method | None]:
     """The rows of a table, baselines first, then the teacher, then students; and the teacher.
 
     ``bundled`` is the student that ships in the package, and as a teacher the bundled Zero-DCE++.
@@ -134,11 +141,11 @@ def gathered(weights: Iterable[str], teacher: str | None, catalogue: Catalogue) 
     Raises:
         WeightsError, RecipeError: as :func:`trained`.
     """
-    found = baselines()
+    found = build_baselines()
     taught = None
     if teacher is not None:
-        taught = trained(TEACHER if teacher == BUNDLED else teacher, catalogue, BASELINES)
+        taught = load_method(BUNDLED_TEACHER if teacher == BUNDLED else teacher, catalogue, BASELINE_NAMES)
         found.append(taught)
     for given in weights or (BUNDLED,):
-        found.append(trained(given, catalogue, [one.name for one in found]))
+        found.append(load_method(given, catalogue, [one.name for one in found]))
     return found, taught

@@ -6,105 +6,116 @@ import csv
 import io
 from collections.abc import Iterator
 
-from zerokd.student.evaluate.cost import RUNS, TIMED_ON, WARM_UP, machine
-from zerokd.student.evaluate.evaluate import GROUPS, Column, Evaluation
-from zerokd.student.evaluate.methods import BASELINES, CONSTANT, EXPOSURE, GAMMA, ITERATIONS
+from zerokd.student.evaluate.cost import TIMED_RUNS, TIMING_SIZE, WARMUP_RUNS, describe_machine
+from zerokd.student.evaluate.evaluate import GROUP_TITLES, MetricColumn, PhotoEvaluation
+from zerokd.student.evaluate.methods import (
+    BASELINE_NAMES,
+    CONSTANT_CURVE_PARAMETER,
+    CURVE_ITERATIONS,
+    GAMMA_EXPONENT,
+    TARGET_BRIGHTNESS,
+)
 
-TITLES = {"gt_mean_psnr": "GT-mean", "clipped_share": "clipped", "color_cast": "cast", "brightness": "mean"}
-UPPER = ("psnr", "ssim", "lpips", "niqe")
-WIDTH = 80
-CELL = 9  # columns of a number
+METRIC_TITLES = {"gt_mean_psnr": "GT-mean", "clipped_share": "clipped", "color_cast": "cast", "brightness": "mean"}
+UPPERCASE_METRICS = ("psnr", "ssim", "lpips", "niqe")
+TABLE_WIDTH = 80
+CELL_WIDTH = 9  # columns of a number
 DECIMALS = {"psnr": 2, "gt_mean_psnr": 2}
-HINTS = {
+METRIC_HINTS = {
     "psnr": "PSNR against references measures brightness first; see GT-mean",
     "ssim": "SSIM on noisy photos rewards smoothing",
 }
 
 
-def as_text(found: Evaluation) -> str:
+def describe_evaluation(evaluation: PhotoEvaluation) -> str:
     """Tables of 80 columns: a group of measures each, then what models cost, then what is to be said of them."""
-    lines = [f"{len(found.values)} photos, means over photos", ""]
-    for group, title in GROUPS.items():
-        columns = [one for one in found.columns if one.group == group]
+    lines = [f"{len(evaluation.values)} photos, means over photos", ""]
+    for group, title in GROUP_TITLES.items():
+        columns = [one for one in evaluation.columns if one.group == group]
         if columns:
-            lines += [*_table(found, f"{title} {found.teacher if group == 'teacher' else ''}".strip(), columns), ""]
-    lines += [*_costs(found), ""] if found.costs else []
-    lines += [*_verdicts(found)]
+            lines += [
+                *_format_table(
+                    evaluation, f"{title} {evaluation.teacher if group == 'teacher' else ''}".strip(), columns
+                ),
+                "",
+            ]
+    lines += [*_format_costs(evaluation), ""] if evaluation.costs else []
+    lines += [*_describe_lost_comparisons(evaluation)]
     return "\n".join(lines).rstrip()
 
 
-def _table(found: Evaluation, title: str, columns: list[Column]) -> Iterator[str]:
-    first = max(len(title), *(len(one.name) for one in found.methods))
-    at_once = max(1, (WIDTH - first) // CELL)
+def _format_table(evaluation: PhotoEvaluation, title: str, columns: list[MetricColumn]) -> Iterator[str]:
+    first = max(len(title), *(len(one.name) for one in evaluation.methods))
+    at_once = max(1, (TABLE_WIDTH - first) // CELL_WIDTH)
     for start in range(0, len(columns), at_once):
         part = columns[start : start + at_once]
-        yield f"{title:<{first}}" + "".join(f"{_title(one):>{CELL}}" for one in part)
-        for method in found.methods:
-            if not (columns[0].group == "teacher" and method.name == found.teacher):
-                numbers = (f"{found.mean(method.name, one):.{DECIMALS.get(one.name, 3)}f}" for one in part)
-                yield f"{method.name:<{first}}" + "".join(f"{number:>{CELL}}" for number in numbers)
+        yield f"{title:<{first}}" + "".join(f"{_format_column_title(one):>{CELL_WIDTH}}" for one in part)
+        for method in evaluation.methods:
+            if not (columns[0].group == "teacher" and method.name == evaluation.teacher):
+                numbers = (f"{evaluation.mean(method.name, one):.{DECIMALS.get(one.name, 3)}f}" for one in part)
+                yield f"{method.name:<{first}}" + "".join(f"{number:>{CELL_WIDTH}}" for number in numbers)
 
 
-def _title(column: Column) -> str:
-    name = TITLES.get(column.name, column.name.upper() if column.name in UPPER else column.name)
-    return name[: CELL - 1]
+def _format_column_title(column: MetricColumn) -> str:
+    name = METRIC_TITLES.get(column.name, column.name.upper() if column.name in UPPERCASE_METRICS else column.name)
+    return name[: CELL_WIDTH - 1]
 
 
-def _costs(found: Evaluation) -> Iterator[str]:
-    first = max(len("cost"), *(len(name) for name in found.costs))
+def _format_costs(evaluation: PhotoEvaluation) -> Iterator[str]:
+    first = max(len("cost"), *(len(name) for name in evaluation.costs))
     yield f"{'cost':<{first}}{'parameters':>12}{'MACs/pixel':>12}{'ms':>9}"
-    for name, cost in found.costs.items():
-        yield f"{name:<{first}}{cost.parameters:>12,}{cost.macs:>12,.0f}{cost.milliseconds:>9.1f}"
-    about = machine()
-    yield f"ms: PyTorch {about['torch']} on {TIMED_ON[1]}x{TIMED_ON[0]}, median of {RUNS} after {WARM_UP},"
+    for name, cost in evaluation.costs.items():
+        yield f"{name:<{first}}{cost.parameters:>12,}{cost.macs_per_pixel:>12,.0f}{cost.milliseconds:>9.1f}"
+    about = describe_machine()
+    yield f"ms: PyTorch {about['torch']} on {TIMING_SIZE[1]}x{TIMING_SIZE[0]}, median of {TIMED_RUNS} after {WARMUP_RUNS},"
     yield f"{about['threads']} threads of {about['processor']}"
 
 
-def _verdicts(found: Evaluation) -> Iterator[str]:
+def _describe_lost_comparisons(evaluation: PhotoEvaluation) -> Iterator[str]:
     """Every baseline that a model loses to, said in words."""
-    models = [one.name for one in found.methods if one.model is not None]
-    for column in found.columns:
+    models = [one.name for one in evaluation.methods if one.model is not None]
+    for column in evaluation.columns:
         if column.group != "reference" or not column.better:
             continue
         lost = False
         for model in models:
-            mine = found.mean(model, column)
-            better = [name for name in BASELINES if _beats(found.mean(name, column), mine, column.better)]
+            mine = evaluation.mean(model, column)
+            better = [name for name in BASELINE_NAMES if _is_better(evaluation.mean(name, column), mine, column.better)]
             if better:
-                best = max(better, key=lambda name: _signed(found.mean(name, column), column.better))
-                yield f"{model} LOSES to {best} in {_title(column)}: {_told(mine, column)}"
-                yield f"  against {_told(found.mean(best, column), column)}"
+                best = max(better, key=lambda name: _to_score(evaluation.mean(name, column), column.better))
+                yield f"{model} LOSES to {best} in {_format_column_title(column)}: {_format_value(mine, column)}"
+                yield f"  against {_format_value(evaluation.mean(best, column), column)}"
                 lost = True
-        if lost and column.name in HINTS:
-            yield f"  ({HINTS[column.name]})"
-    yield f"gamma: x^(1/{1 / GAMMA:.1f}); constant curve: one parameter, {CONSTANT}, {ITERATIONS} times;"
-    yield f"exposed curve: one for each picture, so that its mean is {EXPOSURE};"
+        if lost and column.name in METRIC_HINTS:
+            yield f"  ({METRIC_HINTS[column.name]})"
+    yield f"gamma: x^(1/{1 / GAMMA_EXPONENT:.1f}); constant curve: one parameter, {CONSTANT_CURVE_PARAMETER}, {CURVE_ITERATIONS} times;"
+    yield f"exposed curve: one for each picture, so that its mean is {TARGET_BRIGHTNESS};"
     yield "3x3: binomial smoothing after it"
 
 
-def _told(value: float, column: Column) -> str:
+def _format_value(value: float, column: MetricColumn) -> str:
     return f"{value:.{DECIMALS.get(column.name, 3)}f}"
 
 
-def _signed(value: float, better: str) -> float:
+def _to_score(value: float, better: str) -> float:
     return value if better == "higher" else -value
 
 
-def _beats(one: float, other: float, better: str) -> bool:
-    return _signed(one, better) > _signed(other, better)
+def _is_better(value: float, other: float, better: str) -> bool:
+    return _to_score(value, better) > _to_score(other, better)
 
 
-def as_csv(found: Evaluation) -> str:
+def evaluation_to_csv(evaluation: PhotoEvaluation) -> str:
     """A line for each photo and method."""
     file = io.StringIO()
     lines = csv.writer(file, lineterminator="\n")
-    lines.writerow(["photo", "method", *(column.key for column in found.columns)])
-    for photo, rows in found.values.items():
+    lines.writerow(["photo", "method", *(column.key for column in evaluation.columns)])
+    for photo, rows in evaluation.values.items():
         for method, values in rows.items():
-            lines.writerow([_harmless(photo), method, *(values[column.key] for column in found.columns)])
+            lines.writerow([_escape_formula(photo), method, *(values[column.key] for column in evaluation.columns)])
     return file.getvalue()
 
 
-def _harmless(name: str) -> str:
+def _escape_formula(name: str) -> str:
     """Spreadsheets run what begins like a formula."""
     return f"'{name}" if name[:1] in "=+-@\t\r" else name

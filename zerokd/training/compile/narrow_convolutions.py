@@ -13,24 +13,28 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zerokd.training.device import WIDE
+from zerokd.training.device import WIDE_CHANNELS
 
-FEW = 64  # weights of a pointwise layer, at most: a compiler would take minutes over a wide network's sums
+MAX_POINTWISE_WEIGHTS = (
+    64  # weights of a pointwise layer, at most: a compiler would take minutes over a wide network's sums
+)
 Pair = Sequence[int]
 
 
-def convolution(
+def decompose_convolution(
     image: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Pair, dilation: Pair, *rest: Any
 ) -> Tensor:
     """``aten::convolution``, where it is one of few channels."""
-    if not _narrow(image, weight, stride, dilation, *rest):
+    if not _is_narrow_convolution(image, weight, stride, dilation, *rest):
         return NotImplemented
-    made = _depthwise(image, weight, padding) if rest[-1] > 1 else _pointwise(image, weight[:, :, 0, 0])
+    made = (
+        _convolve_depthwise(image, weight, padding) if rest[-1] > 1 else _convolve_pointwise(image, weight[:, :, 0, 0])
+    )
     return made if bias is None else made + bias.view(-1, 1, 1)
 
 
-def convolution_backward(
-    slope: Tensor,
+def decompose_convolution_backward(
+    grad_output: Tensor,
     image: Tensor,
     weight: Tensor,
     bias_sizes: Pair | None,
@@ -40,44 +44,48 @@ def convolution_backward(
     transposed: bool,
     output_padding: Pair,
     groups: int,
-    asked: Sequence[bool],
+    output_mask: Sequence[bool],
 ) -> tuple[Tensor | None, ...]:
     """``aten::convolution_backward``, likewise."""
-    if not _narrow(image, weight, stride, dilation, transposed, output_padding, groups):
+    if not _is_narrow_convolution(image, weight, stride, dilation, transposed, output_padding, groups):
         return NotImplemented
     at_image = at_weight = None
     if groups > 1:
         height, width = weight.shape[2:]
-        if asked[0]:
-            at_image = _depthwise(slope, weight.flip(2, 3), (height - 1 - padding[0], width - 1 - padding[1]))
-        if asked[1]:
-            sums = [(slope * part).sum(dim=(0, 2, 3)) for _, part in _shifted(image, weight, padding)]
+        if output_mask[0]:
+            at_image = _convolve_depthwise(
+                grad_output, weight.flip(2, 3), (height - 1 - padding[0], width - 1 - padding[1])
+            )
+        if output_mask[1]:
+            sums = [
+                (grad_output * part).sum(dim=(0, 2, 3)) for _, part in _iterate_kernel_windows(image, weight, padding)
+            ]
             at_weight = torch.stack(sums, dim=1).view(weight.shape)
     else:
-        if asked[0]:
-            at_image = _pointwise(slope, weight[:, :, 0, 0].T)
-        if asked[1]:
-            at_weight = (slope.unsqueeze(2) * image.unsqueeze(1)).sum(dim=(0, 3, 4)).view(weight.shape)
-    return at_image, at_weight, slope.sum(dim=(0, 2, 3)) if asked[2] else None
+        if output_mask[0]:
+            at_image = _convolve_pointwise(grad_output, weight[:, :, 0, 0].T)
+        if output_mask[1]:
+            at_weight = (grad_output.unsqueeze(2) * image.unsqueeze(1)).sum(dim=(0, 3, 4)).view(weight.shape)
+    return at_image, at_weight, grad_output.sum(dim=(0, 2, 3)) if output_mask[2] else None
 
 
-TABLE: dict[Any, Callable[..., Any]] = {
-    torch.ops.aten.convolution.default: convolution,
-    torch.ops.aten.convolution_backward.default: convolution_backward,
+DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
+    torch.ops.aten.convolution.default: decompose_convolution,
+    torch.ops.aten.convolution_backward.default: decompose_convolution_backward,
 }
 
 
-def _narrow(
+def _is_narrow_convolution(
     image: Tensor, weight: Tensor, stride: Pair, dilation: Pair, transposed: bool, _: Pair, groups: int
 ) -> bool:
     if image.ndim != 4 or transposed or {*stride, *dilation} != {1}:
         return False
     if groups > 1:
-        return groups == weight.shape[0] == image.shape[1] < WIDE
-    return weight.shape[2:] == (1, 1) and weight.numel() <= FEW
+        return groups == weight.shape[0] == image.shape[1] < WIDE_CHANNELS
+    return weight.shape[2:] == (1, 1) and weight.numel() <= MAX_POINTWISE_WEIGHTS
 
 
-def _shifted(image: Tensor, weight: Tensor, padding: Pair) -> Iterator[tuple[Tensor, Tensor]]:
+def _iterate_kernel_windows(image: Tensor, weight: Tensor, padding: Pair) -> Iterator[tuple[Tensor, Tensor]]:
     """For each place of a depthwise kernel, its weights and what they meet."""
     (down, across), (height, width) = padding, weight.shape[2:]
     beyond = F.pad(image, (across, across, down, down))
@@ -87,15 +95,15 @@ def _shifted(image: Tensor, weight: Tensor, padding: Pair) -> Iterator[tuple[Ten
             yield weight[:, 0, i, j], beyond[:, :, i : i + rows, j : j + columns]
 
 
-def _depthwise(image: Tensor, weight: Tensor, padding: Pair) -> Tensor:
-    return _sum([its.view(-1, 1, 1) * part for its, part in _shifted(image, weight, padding)])
+def _convolve_depthwise(image: Tensor, weight: Tensor, padding: Pair) -> Tensor:
+    return _add_tensors([its.view(-1, 1, 1) * part for its, part in _iterate_kernel_windows(image, weight, padding)])
 
 
-def _pointwise(image: Tensor, weight: Tensor) -> Tensor:
-    return _sum([image[:, c : c + 1] * weight[:, c].view(-1, 1, 1) for c in range(weight.shape[1])])
+def _convolve_pointwise(image: Tensor, weight: Tensor) -> Tensor:
+    return _add_tensors([image[:, c : c + 1] * weight[:, c].view(-1, 1, 1) for c in range(weight.shape[1])])
 
 
-def _sum(parts: Sequence[Tensor]) -> Tensor:
+def _add_tensors(parts: Sequence[Tensor]) -> Tensor:
     total = parts[0]
     for one in parts[1:]:
         total = total + one

@@ -15,33 +15,43 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zerokd.files.machine import processor
-from zerokd.objective.graph import Call, Forward
-from zerokd.training.frozen_cache.cacheable import Keeping
+from zerokd.files.machine import processor_name
+from zerokd.objective.graph import Call, ForwardPass
+from zerokd.training.frozen_cache.cacheable import CachePlan
 
-INSTALLED = {"torch", "builtins"}  # whose version says what they do
-SWITCHES = ("ATEN_", "DNNL_", "KMP_", "MKL_", "ONEDNN_", "TORCH_")  # variables by which libraries choose how to compute
+VERSIONED_PACKAGES = {"torch", "builtins"}  # whose version says what they do
+ENVIRONMENT_PREFIXES = (
+    "ATEN_",
+    "DNNL_",
+    "KMP_",
+    "MKL_",
+    "ONEDNN_",
+    "TORCH_",
+)  # variables by which libraries choose how to compute
 
 
-def identity(keeping: Keeping, device: torch.device) -> str:
+def compute_fingerprint(cache_plan: CachePlan, device: torch.device) -> str:
     """A SHA-256 over what is computed and by which chain, the weights, configs and source code of every part of it,
     all that is installed, and where it is computed: equal for two processes that would compute the same."""
-    graph, losses = keeping.objective.graph, [keeping.objective.loss(label) for label in keeping.prepares]
-    ports = {name for label in keeping.prepares for name in keeping.ports[label].values()}
+    graph, losses = (
+        cache_plan.objective.graph,
+        [cache_plan.objective.loss(label) for label in cache_plan.prepared_labels],
+    )
+    ports = {name for label in cache_plan.prepared_labels for name in cache_plan.fixed_bindings[label].values()}
     facts = {
-        "names": keeping.names,
-        "prepared": keeping.ports,
-        "calls": [_call(one) for one in graph.live(frozenset({*keeping.names, *ports}))],
-        "losses": [_component(one) for one in losses],
+        "names": cache_plan.tensor_names,
+        "prepared": cache_plan.fixed_bindings,
+        "calls": [_describe_call(one) for one in graph.live_calls(frozenset({*cache_plan.tensor_names, *ports}))],
+        "losses": [_describe_component(one) for one in losses],
         # adapters are told what all of them give
-        "models": {one.owner: [_class(one.network), _config(one.network)] for one in graph.forwards()},
-        "installed": _installed(),
-        "device": _place(device),
+        "models": {one.owner: [_class_path(one.network), _config_json(one.network)] for one in graph.forward_passes()},
+        "installed": _installed_packages(),
+        "device": _describe_compute(device),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def digest(*tensors: Tensor) -> str:
+def hash_tensors(*tensors: Tensor) -> str:
     """A SHA-256 over tensors: types, shapes, layouts in memory and values."""
     found = hashlib.sha256()
     for one in tensors:
@@ -50,38 +60,43 @@ def digest(*tensors: Tensor) -> str:
     return found.hexdigest()
 
 
-def _call(call: Call) -> list[Any]:
-    if isinstance(call, Forward):
-        return [call.owner, call.layers, str(call.dtype), _component(call.network)]
-    return [call.key, call.ports, _component(call.adapter)]
+def _describe_call(call: Call) -> list[Any]:
+    if isinstance(call, ForwardPass):
+        return [call.owner, call.layers, str(call.dtype), _describe_component(call.network)]
+    return [call.key, call.ports, _describe_component(call.adapter)]
 
 
-def _component(one: nn.Module) -> list[Any]:
-    return [_class(one), _config(one), _state(one), sorted({_code(root) for root in _roots(one)})]
+def _describe_component(component: nn.Module) -> list[Any]:
+    return [
+        _class_path(component),
+        _config_json(component),
+        _hash_state(component),
+        sorted({_hash_package(root) for root in _source_modules(component)}),
+    ]
 
 
-def _class(one: nn.Module) -> str:
-    return f"{type(one).__module__}:{type(one).__qualname__}"
+def _class_path(component: nn.Module) -> str:
+    return f"{type(component).__module__}:{type(component).__qualname__}"
 
 
-def _config(one: Any) -> str:
-    return str(one.config.model_dump_json()) if hasattr(one, "config") else ""
+def _config_json(component: Any) -> str:
+    return str(component.config.model_dump_json()) if hasattr(component, "config") else ""
 
 
-def _state(one: nn.Module) -> Mapping[str, str]:
-    return {name: digest(value) for name, value in (*one.named_parameters(), *one.named_buffers())}
+def _hash_state(component: nn.Module) -> Mapping[str, str]:
+    return {name: hash_tensors(value) for name, value in (*component.named_parameters(), *component.named_buffers())}
 
 
-def _roots(one: nn.Module) -> Iterator[str]:
+def _source_modules(component: nn.Module) -> Iterator[str]:
     """The modules that hold the code of a component and of its parts."""
-    for part in one.modules():
+    for part in component.modules():
         for each in type(part).__mro__:
-            if each.__module__.partition(".")[0] not in INSTALLED:
+            if each.__module__.partition(".")[0] not in VERSIONED_PACKAGES:
                 yield each.__module__
 
 
 @cache
-def _code(module: str) -> str:
+def _hash_package(module: str) -> str:
     """A SHA-256 over a module's package as a whole, since what it calls is mostly there."""
     root = sys.modules.get(module.partition(".")[0])
     file = getattr(root, "__file__", None)
@@ -96,14 +111,14 @@ def _code(module: str) -> str:
 
 
 @cache
-def _installed() -> list[str]:
+def _installed_packages() -> list[str]:
     return sorted(f"{one.metadata['Name']}=={one.version}" for one in distributions())
 
 
-def _place(device: torch.device) -> list[Any]:
+def _describe_compute(device: torch.device) -> list[Any]:
     """What computes, and what its libraries were told."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
-    told = {key: value for key, value in os.environ.items() if key.startswith(SWITCHES)}
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
+    told = {key: value for key, value in os.environ.items() if key.startswith(ENVIRONMENT_PREFIXES)}
     precision = [torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32]
     threads, capability = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
     return [device.type, name, capability, threads, precision, told, sys.version]

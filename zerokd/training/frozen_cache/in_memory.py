@@ -7,68 +7,74 @@ from collections.abc import Iterator, Mapping
 from attrs import frozen
 from torch import Tensor
 
-from zerokd.objective.objective import NOTHING, Kept
+from zerokd.objective.objective import NOTHING_CACHED, CachedTensors
 
 
 @frozen
-class Share:
+class CacheAllotment:
     """A fixed tensor or a prepared term: its ``bytes`` for one image, and for how many ``images`` there is room."""
 
     name: str
-    bytes: int
-    images: int
+    bytes_per_image: int
+    image_count: int
 
 
-class InMemory:
+class MemoryStore:
     """Keeps what is made of a stage's ``images`` within ``room`` bytes, the smallest items first."""
 
-    found: frozenset[str] = frozenset()
+    earlier_images: frozenset[str] = frozenset()
 
-    def __init__(self, images: int, room: int):
-        self.images, self.room = images, room
-        self.shares: tuple[Share, ...] = ()
-        self._held: dict[str, Kept] = {}
+    def __init__(self, image_count: int, max_bytes: int):
+        self.image_count, self.max_bytes = image_count, max_bytes
+        self.allotments: tuple[CacheAllotment, ...] = ()
+        self._cached_by_image: dict[str, CachedTensors] = {}
 
-    def known(self, name: str, low: Tensor) -> Kept:
+    def get(self, name: str, low: Tensor) -> CachedTensors:
         """What is kept of an image."""
-        return self._held.get(name, NOTHING)
+        return self._cached_by_image.get(name, NOTHING_CACHED)
 
-    def keep(self, name: str, low: Tensor, made: Kept) -> None:
+    def put(self, name: str, low: Tensor, cached: CachedTensors) -> None:
         """Keep what was made of an image, as far as there is room."""
-        if not self.shares:
-            sizes = {item: sum(one.nbytes for one in each) for item, each in items(made).items()}
-            self.shares = tuple(_shared(sizes, self.images, self.room))
-        place = len(self._held)
-        kept = {share.name for share in self.shares if place < share.images}
-        self._held[name] = Kept(
-            {item: one for item, one in made.tensors.items() if item in kept},
-            {label: each for label, each in made.prepared.items() if told(label) in kept},
+        if not self.allotments:
+            sizes = {item: sum(one.nbytes for one in each) for item, each in tensors_by_name(cached).items()}
+            self.allotments = tuple(_allot(sizes, self.image_count, self.max_bytes))
+        place = len(self._cached_by_image)
+        kept = {share.name for share in self.allotments if place < share.image_count}
+        self._cached_by_image[name] = CachedTensors(
+            {item: one for item, one in cached.tensors.items() if item in kept},
+            {label: each for label, each in cached.prepared_ports.items() if prepared_name(label) in kept},
         )
 
-    def bytes_held(self) -> int:
+    def memory_bytes(self) -> int:
         """Memory in use."""
-        return sum(one.nbytes for kept in self._held.values() for each in items(kept).values() for one in each)
+        return sum(
+            one.nbytes
+            for kept in self._cached_by_image.values()
+            for each in tensors_by_name(kept).values()
+            for one in each
+        )
 
-    def forget(self) -> None:
+    def release(self) -> None:
         """Give the memory back: the stage is over."""
-        self._held.clear()
+        self._cached_by_image.clear()
 
 
-def _shared(sizes: Mapping[str, int], images: int, room: int) -> Iterator[Share]:
+def _allot(sizes: Mapping[str, int], image_count: int, max_bytes: int) -> Iterator[CacheAllotment]:
     """Room for each item, the smallest first."""
     for name, size in sorted(sizes.items(), key=lambda item: (item[1], item[0])):
-        fitting = min(images, room // size if size else images)
-        room -= fitting * size
-        yield Share(name, size, fitting)
+        fitting = min(image_count, max_bytes // size if size else image_count)
+        max_bytes -= fitting * size
+        yield CacheAllotment(name, size, fitting)
 
 
-def told(label: str) -> str:
+def prepared_name(label: str) -> str:
     """A prepared term's name among :func:`items`."""
     return f"{label}, prepared"
 
 
-def items(kept: Kept) -> dict[str, tuple[Tensor, ...]]:
+def tensors_by_name(cached: CachedTensors) -> dict[str, tuple[Tensor, ...]]:
     """The same by names that differ."""
-    return {name: (one,) for name, one in kept.tensors.items()} | {
-        told(label): tuple(one for part in parts for one in part) for label, parts in kept.prepared.items()
+    return {name: (one,) for name, one in cached.tensors.items()} | {
+        prepared_name(label): tuple(one for part in parts for one in part)
+        for label, parts in cached.prepared_ports.items()
     }

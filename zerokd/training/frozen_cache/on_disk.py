@@ -14,18 +14,18 @@ from torch import Tensor
 
 from zerokd.errors import WeightsError
 from zerokd.files.weights import read_weights, write_weights
-from zerokd.objective.objective import NOTHING, Kept
-from zerokd.training.frozen_cache.fingerprint import digest
-from zerokd.training.frozen_cache.in_memory import Share
+from zerokd.objective.objective import NOTHING_CACHED, CachedTensors
+from zerokd.training.frozen_cache.fingerprint import hash_tensors
+from zerokd.training.frozen_cache.in_memory import CacheAllotment
 
-PREPARED = "prepared"
-OPEN = 4096  # files that are mapped at once: a system allows some ten thousand
+PREPARED_PREFIX = "prepared"
+MAX_OPEN_FILES = 4096  # files that are mapped at once: a system allows some ten thousand
 
 
 @define(eq=False)
-class OnDisk:
+class DiskStore:
     """One file for each image, named after its pixels, in a folder whose name is the
-    :func:`~zerokd.training.frozen_cache.fingerprint.identity` of what made it. ``root`` holds those of all
+    :func:`~zerokd.training.frozen_cache.fingerprint.compute_fingerprint` of what made it. ``root`` holds those of all
     makers, ``room`` bytes at most: what of others was not used for longest goes first, and when nothing is left to go,
     no more is kept.
 
@@ -34,102 +34,102 @@ class OnDisk:
     """
 
     root: Path
-    maker: str
-    room: int
-    found: set[str] = field(factory=set)
-    trouble: str = ""
-    _own: set[str] = field(factory=set)
-    _open: dict[str, tuple[dict[str, Tensor], dict[str, Any]]] = field(factory=dict)
-    _without: set[str] = field(factory=set)
-    _others: dict[Path, int] = field(factory=dict)
-    _looked: bool = False
-    _left: int = 0
-    _size: int = 0
+    fingerprint: str
+    max_bytes: int
+    earlier_images: set[str] = field(factory=set)
+    write_error: str = ""
+    _written_images: set[str] = field(factory=set)
+    _open_files: dict[str, tuple[dict[str, Tensor], dict[str, Any]]] = field(factory=dict)
+    _skipped_images: set[str] = field(factory=set)
+    _other_folder_sizes: dict[Path, int] = field(factory=dict)
+    _is_scanned: bool = False
+    _free_bytes: int = 0
+    _bytes_per_image: int = 0
 
     @property
     def folder(self) -> Path:
         """Where the files of this maker are."""
-        return self.root / self.maker
+        return self.root / self.fingerprint
 
-    def known(self, name: str, low: Tensor) -> Kept:
+    def get(self, name: str, low: Tensor) -> CachedTensors:
         """What is kept of an image (1, 3, H, W)."""
-        if name in self._without or (name not in self._open and not self._opened(name, low)):
-            return NOTHING
-        tensors, facts = self._open[name]
+        if name in self._skipped_images or (name not in self._open_files and not self._try_open(name, low)):
+            return NOTHING_CACHED
+        tensors, facts = self._open_files[name]
         # copied, since how a tensor lies in a file may decide the last bits of what is made of it
-        return _kept({key: one.to(low.device, copy=True) for key, one in tensors.items()}, facts)
+        return _deserialize({key: one.to(low.device, copy=True) for key, one in tensors.items()}, facts)
 
-    def keep(self, name: str, low: Tensor, made: Kept) -> None:
+    def put(self, name: str, low: Tensor, cached: CachedTensors) -> None:
         """Keep what was made of an image, if there is room."""
-        tensors, facts = _flat(made)
-        self._size = size = sum(one.nbytes for one in tensors.values())
+        tensors, facts = _serialize(cached)
+        self._bytes_per_image = size = sum(one.nbytes for one in tensors.values())
         try:
-            if self._makes_room(size):
-                write_weights(self._path(low), tensors, facts | {"sha256": digest(*tensors.values())})
-                self._left -= size
-                self._own.add(name)
+            if self._try_reserve(size):
+                write_weights(self._image_path(low), tensors, facts | {"sha256": hash_tensors(*tensors.values())})
+                self._free_bytes -= size
+                self._written_images.add(name)
                 return
-            self.trouble = self.trouble or f"{self.root} holds the {self.room / 2**30:g} GiB that it may"
+            self.write_error = self.write_error or f"{self.root} holds the {self.max_bytes / 2**30:g} GiB that it may"
         except OSError as fault:
-            self.trouble, self._left, self._others = f"{self.folder}: {fault.strerror}", 0, {}
-        self._without.add(name)
+            self.write_error, self._free_bytes, self._other_folder_sizes = f"{self.folder}: {fault.strerror}", 0, {}
+        self._skipped_images.add(name)
 
     @property
-    def shares(self) -> tuple[Share, ...]:
+    def allotments(self) -> tuple[CacheAllotment, ...]:
         """What a file has of an image, and how many of this stage's images have one."""
-        count = len(self._own | self.found)
-        return (Share("all of it, on disk", self._size, count),) if count else ()
+        count = len(self._written_images | self.earlier_images)
+        return (CacheAllotment("all of it, on disk", self._bytes_per_image, count),) if count else ()
 
-    def bytes_held(self) -> int:
+    def memory_bytes(self) -> int:
         """Memory in use: none but pages of files, which the system takes back when it needs them."""
         return 0
 
-    def forget(self) -> None:
+    def release(self) -> None:
         """Let go of the files; they stay."""
-        self._open.clear()
+        self._open_files.clear()
 
-    def _path(self, low: Tensor) -> Path:
-        return self.folder / f"{digest(low)}.safetensors"
+    def _image_path(self, low: Tensor) -> Path:
+        return self.folder / f"{hash_tensors(low)}.safetensors"
 
-    def _opened(self, name: str, low: Tensor) -> bool:
-        path = self._path(low)
+    def _try_open(self, name: str, low: Tensor) -> bool:
+        path = self._image_path(low)
         if not path.is_file():
             return False
         try:
             tensors, facts = read_weights(path)
         except WeightsError:
             return False
-        if name not in self._own | self.found:
-            if digest(*tensors.values()) != facts.get("sha256"):
+        if name not in self._written_images | self.earlier_images:
+            if hash_tensors(*tensors.values()) != facts.get("sha256"):
                 return False
-            if not self.found:
+            if not self.earlier_images:
                 with suppress(OSError):
                     os.utime(self.folder)
-            self.found.add(name)
-        while len(self._open) >= OPEN:
-            del self._open[next(iter(self._open))]
-        self._open[name] = tensors, facts
-        self._size = sum(one.nbytes for one in tensors.values())
+            self.earlier_images.add(name)
+        while len(self._open_files) >= MAX_OPEN_FILES:
+            del self._open_files[next(iter(self._open_files))]
+        self._open_files[name] = tensors, facts
+        self._bytes_per_image = sum(one.nbytes for one in tensors.values())
         return True
 
-    def _makes_room(self, size: int) -> bool:
+    def _try_reserve(self, size: int) -> bool:
         """Whether there are so many bytes left, if need be for others' that go."""
-        if not self._looked:
+        if not self._is_scanned:
             self.folder.mkdir(parents=True, exist_ok=True)
             os.utime(self.folder)
             makers = sorted((one for one in self.root.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
-            self._others = {one: _bytes_in(one) for one in makers}
-            self._left = self.room - sum(self._others.values())
-            self._others.pop(self.folder, None)
-            self._looked = True
-        while size > self._left and self._others:
-            oldest = next(iter(self._others))
+            self._other_folder_sizes = {one: _folder_bytes(one) for one in makers}
+            self._free_bytes = self.max_bytes - sum(self._other_folder_sizes.values())
+            self._other_folder_sizes.pop(self.folder, None)
+            self._is_scanned = True
+        while size > self._free_bytes and self._other_folder_sizes:
+            oldest = next(iter(self._other_folder_sizes))
             shutil.rmtree(oldest, ignore_errors=True)
-            self._left += self._others.pop(oldest)
-        return size <= self._left
+            self._free_bytes += self._other_folder_sizes.pop(oldest)
+        return size <= self._free_bytes
 
 
-def _bytes_in(folder: Path) -> int:
+def _folder_bytes(folder: Path) -> int:
     """Bytes of its files, of which another process may take some away meanwhile."""
     total = 0
     for path in folder.glob("*"):
@@ -138,29 +138,33 @@ def _bytes_in(folder: Path) -> int:
     return total
 
 
-def _flat(kept: Kept) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _serialize(cached: CachedTensors) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Its tensors by name, laid out in order, and how to put them back."""
-    named = dict(kept.tensors) | {
-        f"{PREPARED} {place} {label}": one for label, (each,) in kept.prepared.items() for place, one in enumerate(each)
+    named = dict(cached.tensors) | {
+        f"{PREPARED_PREFIX} {place} {label}": one
+        for label, (each,) in cached.prepared_ports.items()
+        for place, one in enumerate(each)
     }
-    orders = {name: _order(one) for name, one in named.items()}
+    orders = {name: _axis_order(one) for name, one in named.items()}
     return {name: one.permute(orders[name]).contiguous() for name, one in sorted(named.items())}, {"orders": orders}
 
 
-def _order(tensor: Tensor) -> list[int]:
+def _axis_order(tensor: Tensor) -> list[int]:
     """Its axes, from the one whose neighbours lie farthest apart."""
     strides = tensor.stride()
     return sorted(range(tensor.ndim), key=lambda axis: -strides[axis])
 
 
-def _kept(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Kept:
-    found = {name: one.permute(_inverse(facts["orders"][name])) for name, one in tensors.items()}
+def _deserialize(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> CachedTensors:
+    found = {name: one.permute(_invert_permutation(facts["orders"][name])) for name, one in tensors.items()}
     prepared: dict[str, dict[int, Tensor]] = {}
-    for name in [one for one in found if one.startswith(f"{PREPARED} ")]:
+    for name in [one for one in found if one.startswith(f"{PREPARED_PREFIX} ")]:
         _, place, label = name.split(" ", 2)
         prepared.setdefault(label, {})[int(place)] = found.pop(name)
-    return Kept(found, {label: (tuple(each[n] for n in range(len(each))),) for label, each in prepared.items()})
+    return CachedTensors(
+        found, {label: (tuple(each[n] for n in range(len(each))),) for label, each in prepared.items()}
+    )
 
 
-def _inverse(order: list[int]) -> list[int]:
+def _invert_permutation(order: list[int]) -> list[int]:
     return sorted(range(len(order)), key=order.__getitem__)
