@@ -139,14 +139,16 @@ def main(
     same = ["--data", photos, "--set", f"data.size={size}", "--set", f"models.teacher.weights={teacher}"]
     same += ["--set", f"threads={threads}"]
     two = ["--set", "stages.pretrain.epochs=1", "--set", f"stages.distill.epochs={epochs}"]
-    two += [word for one in settings for word in ("--set", one)]
+    two += [word for setting in settings for word in ("--set", setting)]
     students = {}
     for name, given in list_variants(seed):
         more = ["--set", f"stages.distill.epochs={epochs}"] if name == FIDELITY_VARIANT else two
         students[name] = train_variant(name, [*given[:1], *same, *more, *given[1:]], out)
     if picture is not None:
         draw_students(students, picture)
-    words = [word for one in metrics for word in ("--metric", one)] + [w for o in metric_set for w in ("--set", o)]
+    words = [word for metric in metrics for word in ("--metric", metric)] + [
+        w for o in metric_set for w in ("--set", o)
+    ]
     found = {test: measure_students(test, students, f"zero_dce_pp:{teacher}", words, out) for test in tests}
     part, together = mean_gradient_shares(students[FULL_VARIANT].parent), group_ablated_terms()
     if as_json:

@@ -40,7 +40,7 @@ def main(use: str, settings: tuple[str, ...]) -> None:
     plan = prepare_run(components, choose_device("cpu"))
     for phase, objective in zip(components.stages, plan.objectives, strict=True):
         training = StageState(phase, objective, components)
-        parameters = [one for one in training.student.parameters() if one.requires_grad]
+        parameters = [parameter for parameter in training.student.parameters() if parameter.requires_grad]
         times: dict[bool, list[float]] = {True: [], False: []}
         for number, batch in enumerate(iterate_batches(components.data, plan.training_indices, phase, 0, plan.device)):
             if number == ROUNDS:

@@ -33,7 +33,7 @@ def main(settings: tuple[str, ...]) -> None:
     """Print, for each stage, the cost of one measurement in steps and its share of the run."""
     _, components = check_recipe(apply_options(read_recipe_document(RECIPE), settings), discover_plugins())
     plan = prepare_run(components, choose_device("cpu"))
-    parameters = [one for one in components.student.parameters() if one.requires_grad]
+    parameters = [parameter for parameter in components.student.parameters() if parameter.requires_grad]
     for phase, objective in zip(components.stages, plan.objectives, strict=True):
         optimizer = torch.optim.Adam(parameters, lr=1e-4)
         steps, measurements = [], []

@@ -63,8 +63,8 @@ def draw_methods(methods: Sequence[Method], path: Path) -> None:
     data = DeadLeaves(count=SCENE_COUNT, size=160, seed=SCENE_SEED)
     low = torch.stack([data[index] for index in PICTURED_SCENES]).float() / 255
     columns = {"low": low}
-    for one in methods:
-        columns[one.name] = torch.cat([one.enhance(image[None]) for image in low])
+    for method in methods:
+        columns[method.name] = torch.cat([method.enhance(image[None]) for image in low])
     columns["lit well"] = torch.stack([data.reference(index) for index in PICTURED_SCENES]).float() / 255
     draw_samples(path, columns)
 
@@ -97,7 +97,7 @@ def main(
     methods = [*build_baselines(), *([load_method(teacher, catalogue)] if teacher else [])]
     methods += [build_method(model, one) for one in EXPOSURE_SETTINGS]
     if picture is not None:
-        shown = [one for one in methods if one.model is not None]
+        shown = [method for method in methods if method.model is not None]
         draw_methods([*shown, build_method(model, CHOSEN_SETTING)], picture)
     with tempfile.TemporaryDirectory() as folder:
         low, high = write_scenes(Path(folder))

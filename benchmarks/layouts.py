@@ -41,8 +41,8 @@ def random_network_input(size: int, network: nn.Module, device: torch.device) ->
 def run_forward_backward(network: nn.Module, image: Tensor) -> None:
     made = network(image)
     outputs = [*made.values()] if isinstance(made, dict) else [made]
-    own = [one for one in network.parameters() if one.requires_grad] or [image]
-    torch.autograd.grad(sum(one.float().square().mean() for one in outputs), own)
+    own = [parameter for parameter in network.parameters() if parameter.requires_grad] or [image]
+    torch.autograd.grad(sum(output.float().square().mean() for output in outputs), own)
 
 
 def time_forward_backward(network: nn.Module, image: Tensor) -> float:

@@ -92,12 +92,14 @@ class HandwrittenStep:
 
     def compute_terms(self) -> list[Tensor]:
         wanted = {
-            name: torch.cat([one.tensors[name] for one in self.cached_tensors])
+            name: torch.cat([cached_tensor.tensors[name] for cached_tensor in self.cached_tensors])
             for name in self.cached_tensors[0].tensors
         }
         local = [
             torch.cat(each)
-            for each in zip(*(one.prepared_ports[STRUCTURE_TERM][0] for one in self.cached_tensors), strict=True)
+            for each in zip(
+                *(cached_tensor.prepared_ports[STRUCTURE_TERM][0] for cached_tensor in self.cached_tensors), strict=True
+            )
         ]
         hooks = [
             self.student.get_submodule(layer).register_forward_hook(self.make_hook(layer)) for layer in FEATURE_PAIRS
@@ -139,8 +141,8 @@ def benchmark_distillation(rounds: int) -> dict[str, object]:
         side.step()
 
     by_hand.training.zero_grad()
-    torch.stack([one.mean() for one in by_hand.compute_terms()]).mul(torch.tensor(by_hand.weights)).sum().backward()
-    expected = torch.cat([one.grad.reshape(-1) for one in side.stage.stepper.parameters])
+    torch.stack([term.mean() for term in by_hand.compute_terms()]).mul(torch.tensor(by_hand.weights)).sum().backward()
+    expected = torch.cat([parameter.grad.reshape(-1) for parameter in side.stage.stepper.parameters])
     assert (side.gradient() - expected).norm() <= 1e-4 * expected.norm()
     return compare_with_handwritten("distillation without VGG", len(by_hand.weights), rounds, by_hand, ours)
 

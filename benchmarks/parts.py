@@ -78,8 +78,8 @@ def build_optimizer_pair() -> StepPair:
     """Clip, Adam and moving average of the student."""
     plain, average = NanoDce(), NanoDce()
     adam = torch.optim.Adam(plain.parameters(), lr=1e-3)
-    for one in plain.parameters():
-        one.grad = torch.rand_like(one)
+    for parameter in plain.parameters():
+        parameter.grad = torch.rand_like(parameter)
     components, phase = build_cheap_stage(1)
     training = StageState(phase, probe(phase, components, random_images(64)[:2]), components)
     training.set_gradient(torch.rand(161))

@@ -99,7 +99,7 @@ class ZerokdSide:
     def gradient(self) -> Tensor:
         self.training.zero_grad()
         self.stage.stepper.backward(self.stage.batches[0], 0, per_term=False)
-        return torch.cat([one.grad.reshape(-1) for one in self.stage.stepper.parameters])
+        return torch.cat([parameter.grad.reshape(-1) for parameter in self.stage.stepper.parameters])
 
     def step(self) -> None:
         batch = self.stage.batches[self.step_count % BATCH_COUNT]

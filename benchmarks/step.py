@@ -64,7 +64,7 @@ def main(
     for case in cases:
         for size in sizes:
             given = ["--size", str(size), "--threads", str(threads), "--case", case, "--device", device]
-            given += [part for one in settings for part in ("--set", one)]
+            given += [part for setting in settings for part in ("--set", setting)]
             sides = [SideProcess(__file__, "--side", name, *given) for name in ("usual", "zerokd")]
             usual, ours = alternate_turns(sides, rounds)
             rows.append(compare_sides(case, size, usual, ours))

@@ -50,9 +50,9 @@ class SideProcess:
 def alternate_turns(sides: Sequence[SideProcess], rounds: int) -> list[dict[str, Any]]:
     """Let each take so many turns; what they end with."""
     for _ in range(rounds):
-        for one in sides:
-            one.take_turn()
-    return [one.finish() for one in sides]
+        for side in sides:
+            side.take_turn()
+    return [side.finish() for side in sides]
 
 
 def serve_turns(facts: dict[str, Any], function: Callable[[], object]) -> None:

@@ -56,7 +56,7 @@ class SpatialLoss(nn.Module):
 
     def forward(self, low: Tensor, enhanced: Tensor) -> Tensor:
         cells = [F.avg_pool2d(one.mean(1, keepdim=True), 4) for one in (low, enhanced)]
-        before, after = (F.conv2d(one, self.kernels, padding=1) for one in cells)
+        before, after = (F.conv2d(cell, self.kernels, padding=1) for cell in cells)
         return ((before - after) ** 2).sum(1).mean()
 
 
@@ -179,4 +179,4 @@ class BaselineTrainer:
         return terms
 
     def gradient(self) -> Tensor:
-        return torch.cat([one.grad.reshape(-1) for one in self.student.parameters()])
+        return torch.cat([parameter.grad.reshape(-1) for parameter in self.student.parameters()])

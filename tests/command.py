@@ -41,7 +41,7 @@ _served: list[str] = []
 def zerokd(*arguments, cwd=None, env=None, timeout=240, fresh=False):
     """What ``subprocess.run`` gives for the command ``zerokd``, as text, in a ``fresh`` interpreter where it matters
     what is imported. No mistake ends in a traceback."""
-    done = (_fresh if fresh else _forked)([os.fsdecode(one) for one in arguments], cwd, env, timeout)
+    done = (_fresh if fresh else _forked)([os.fsdecode(argument) for argument in arguments], cwd, env, timeout)
     assert "Traceback" not in done.stderr or "--traceback" in arguments, done.stderr
     return done
 

@@ -63,9 +63,9 @@ class Elsewhere(Tensor):
 
 def compute(operation, *arguments, **options):
     """Any operation of that device."""
-    tensors = [one for one in pytree.tree_leaves((arguments, options)) if isinstance(one, Tensor)]
-    mine = {id(one.held): one for one in tensors if isinstance(one, Elsewhere)}
-    others = [one for one in tensors if not isinstance(one, Elsewhere) and one.ndim]
+    tensors = [tree_leave for tree_leave in pytree.tree_leaves((arguments, options)) if isinstance(tree_leave, Tensor)]
+    mine = {id(tensor.held): tensor for tensor in tensors if isinstance(tensor, Elsewhere)}
+    others = [tensor for tensor in tensors if not isinstance(tensor, Elsewhere) and tensor.ndim]
     if mine and others and operation not in MOVES | INDEXED:
         raise RuntimeError(f"{operation}: all tensors have to be on one device, found elsewhere and {others[0].device}")
     to = arguments[0].device if operation is aten.copy_.default else options.get("device")
@@ -76,7 +76,9 @@ def compute(operation, *arguments, **options):
         options["device"] = "cpu"
     arguments, options = pytree.tree_map(lambda one: getattr(one, "held", one), (arguments, options))
     found = operation(*arguments, **options)
-    masked = operation in INDEXED and any(one is not None and one.dtype == torch.bool for one in arguments[1])
+    masked = operation in INDEXED and any(
+        argument is not None and argument.dtype == torch.bool for argument in arguments[1]
+    )
     if leaves or masked or operation in SIZED or any(isinstance(one, bool | int | float) for one in [found]):
         waits.append(str(operation))
     if leaves:

@@ -65,13 +65,13 @@ class ZerokdError(Exception):
     code = ""  # of problems that have none of their own
 
     def __init__(self, *problems: Problem | str):
-        known = (one if isinstance(one, Problem) else Problem(one) for one in problems)
+        known = (problem if isinstance(problem, Problem) else Problem(problem) for problem in problems)
         self.problems = tuple(one if one.code or not self.code else evolve(one, code=self.code) for one in known)
         super().__init__("\n".join(map(str, self.problems)))
 
     def with_place(self, place: Place) -> Self:
         """The same error; problems that know no place of their own get this one."""
-        return type(self)(*(one if one.place else evolve(one, place=place) for one in self.problems))
+        return type(self)(*(problem if problem.place else evolve(problem, place=place) for problem in self.problems))
 
 
 class RecipeError(ZerokdError):

@@ -37,7 +37,7 @@ def test_a_torchvision_that_does_not_fit_is_found_and_the_fix_is_told(tmp_path, 
 
 
 def test_json_is_json(tmp_path):
-    assert {one["state"] for one in json.loads(zerokd("doctor", "--json", cwd=tmp_path).stdout)} <= {"ok", "warn"}
+    assert {load["state"] for load in json.loads(zerokd("doctor", "--json", cwd=tmp_path).stdout)} <= {"ok", "warn"}
 
 
 def test_the_paper_recipe_is_checked_without_torchvision_and_says_its_fallback(tmp_path, broken):

@@ -17,7 +17,7 @@ def command(plugins, **changes):
 
 
 def test_they_are_the_keywords_of_what_changes_a_recipe():
-    asked = {one.name for one in command.params} - {"plugins", "no_plugins"}
+    asked = {param.name for param in command.params} - {"plugins", "no_plugins"}
     assert asked == set(inspect.signature(apply_options_and_validate).parameters) - {"document"}
 
 

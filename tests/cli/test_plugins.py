@@ -207,7 +207,7 @@ def test_a_component_or_a_plugin_is_checked_and_a_defect_ends_with_2(site):
     assert done.stdout.splitlines()[-1] == "29 passed, 0 known failures, 0 failed"
     done = zerokd("plugins", "--check", "good-one", "--json", site=site)
     assert done.returncode == 2
-    failed = {one["check"] for one in json.loads(done.stdout) if one["state"] == "FAILED"}
+    failed = {load["check"] for load in json.loads(done.stdout) if load["state"] == "FAILED"}
     assert failed == {"docstring", "example", "bounds", "ports_declared"}
     done = zerokd("plugins", "--check", "missing", site=site)
     assert done.returncode == 2

@@ -17,7 +17,7 @@ def stub(folder, name, text):
 
 
 def by_name(findings):
-    return {one.what: one for one in findings}
+    return {finding.what: finding for finding in findings}
 
 
 def test_here_nothing_fails(tmp_path):

@@ -40,12 +40,12 @@ def test_a_schedule_is_a_range_over_the_steps_that_compute_the_term(account):
 
 def test_forwards_are_counted_with_what_sharing_saves(account):
     found = account("terms.contrastive.ema.when={every='4 steps'}", "terms.task.saturation.weight=0.0")
-    forwards = {one.owner: one for one in found.forwards}
+    forwards = {forward.owner: forward for forward in found.forwards}
     assert (forwards["ema"].steps, forwards["ema"].shared) == (5, 0)
     assert forwards["student"].steps == 20
     assert forwards["student"].shared == 12 * 20 + 5 - 20  # 13 terms read the student, one of them at 5 steps
     assert forwards["teacher"].shared == 7 * 20 + 5 - 20
-    assert [one.gradient for one in found.forwards].count(True) == 1
+    assert [forward.gradient for forward in found.forwards].count(True) == 1
     assert found.idle == ("task.saturation",)
 
 

@@ -19,7 +19,7 @@ def test_a_pass_is_a_shader():
 
 def test_every_texture_that_is_read_was_written_before():
     known = {"low_0"}
-    for one in build_web_passes(build_passes(trace_model(NanoDce().eval()))):
-        assert set(one["reads"]) <= known
-        assert set(re.findall(r"sampler2D (\w+)_texture", one["source"])) == set(one["reads"])
-        known.add(one["saves"])
+    for shader_pass in build_web_passes(build_passes(trace_model(NanoDce().eval()))):
+        assert set(shader_pass["reads"]) <= known
+        assert set(re.findall(r"sampler2D (\w+)_texture", shader_pass["source"])) == set(shader_pass["reads"])
+        known.add(shader_pass["saves"])

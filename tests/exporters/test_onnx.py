@@ -38,7 +38,7 @@ def test_one_file_any_size_all_outputs_and_provenance(tmp_path):
     (given,) = graph.input
     assert [axis.dim_param or axis.dim_value for axis in given.type.tensor_type.shape.dim][1] == 3
     assert [one.name for one in graph.output] == ["enhanced", "curve_map"]
-    facts = {one.key: one.value for one in onnx.load(path).metadata_props}
+    facts = {prop.key: prop.value for prop in onnx.load(path).metadata_props}
     assert facts["description"].startswith("NanoDce, 161 parameters, trained by paper")
     assert json.loads(facts["zerokd"])["reach"] == 3
     assert json.loads(facts["zerokd"])["iterations"] == 4

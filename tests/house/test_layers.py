@@ -60,16 +60,16 @@ def imports(path):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             if node.module == "zerokd":  # "from zerokd import a": a submodule, or a public name
-                yield from (f"zerokd.{one.name}" if one.name in FLOOR else "zerokd" for one in node.names)
+                yield from (f"zerokd.{name.name}" if name.name in FLOOR else "zerokd" for name in node.names)
             elif node.module.startswith("zerokd."):
                 yield from (
-                    f"{node.module}.{one.name}"
-                    if (HOUSE.parent / node.module.replace(".", "/") / f"{one.name}.py").exists()
+                    f"{node.module}.{name.name}"
+                    if (HOUSE.parent / node.module.replace(".", "/") / f"{name.name}.py").exists()
                     else node.module
-                    for one in node.names
+                    for name in node.names
                 )
         if isinstance(node, ast.Import):
-            yield from (one.name for one in node.names if one.name.split(".")[0] == "zerokd")
+            yield from (name.name for name in node.names if name.name.split(".")[0] == "zerokd")
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)

@@ -62,7 +62,7 @@ def test_no_pickle_is_loaded_unguarded():
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
-                guards = [ast.unparse(one.value) for one in node.keywords if one.arg == "weights_only"]
+                guards = [ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg == "weights_only"]
                 assert guards == ["True"], f"{name(path)}:{node.lineno}"
 
 

@@ -624,9 +624,9 @@ def test_a_seeded_mistake_is_told_at_its_character(seeded, name, old, new, messa
 def test_a_misspelt_key_of_the_recipe_is_told_with_the_right_one(seeded, key):
     kept = {"epochs": "epochs    = 40", "objective": 'objective = "pretraining"', "weight": "weight = 7.0"}[key]
     problems, places = seeded(HEAD + key, kept, HERE + kept.replace(key, key[:-1]))
-    assert [one.message.split(" ")[0] for one in problems] == ["unknown", "stages.pretrain"][: 1 + (key != "weight")][
-        ::-1
-    ]
+    assert [problem.message.split(" ")[0] for problem in problems] == ["unknown", "stages.pretrain"][
+        : 1 + (key != "weight")
+    ][::-1]
     expect(problems[-1], f"{HEAD}{key}.toml", places[0], f".{key[:-1]}'", f"did you mean {key!r}?")
 
 
@@ -715,6 +715,6 @@ def test_many_mistakes_come_together_in_the_order_of_the_text(seeded):
     rows = [next(row for row in SEEDED if row[0] == name) for name in picked]
     problems, places = seeded("many", *(text for row in rows for text in row[1:3]))
     assert len(problems) == len(places) == len(rows)
-    assert [(one.place.line, one.place.column, one.place.text) for one in problems] == places
+    assert [(problem.place.line, problem.place.column, problem.place.text) for problem in problems] == places
     for _, _, _, message, hint in rows:
-        assert any(message in one.message and hint in " ".join(one.hints) for one in problems), message
+        assert any(message in problem.message and hint in " ".join(problem.hints) for problem in problems), message

@@ -23,8 +23,8 @@ def table():
     """Each rule once, with the kinds that it is for, in the order of the kit."""
     kinds, about = {}, {}
     for kind, rules in RULES_BY_KIND.items():
-        for one in rules:
-            key = (one.name, one.about)
+        for rule in rules:
+            key = (rule.name, rule.about)
             kinds.setdefault(key, []).append(SINGULAR[kind])
     for one in every.RULES:
         about[one.name, one.about] = ["all"]

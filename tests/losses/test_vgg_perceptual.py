@@ -239,7 +239,7 @@ def test_a_crop_is_the_same_square_of_both_images_and_elsewhere_each_time():
     found = [round(cropped(prediction=prediction[:1], target=target[:1]).item(), 5) for _ in range(30)]
     assert len(set(found)) > 20
     for value in found:
-        assert min(abs(value - one) for one in squares) < 2e-5
+        assert min(abs(value - square) for square in squares) < 2e-5
     torch.manual_seed(0)
     assert round(cropped(prediction=prediction[:1], target=target[:1]).item(), 5) == found[0]
     assert cropped(prediction=prediction, target=prediction).tolist() == [0.0, 0.0]

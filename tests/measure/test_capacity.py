@@ -77,14 +77,14 @@ def test_nothing_of_the_model_or_the_generator_changes(ramp):
     model.e_conv2.eval()
     modes = [module.training for module in model.modules()]
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    addresses = [one.data_ptr() for one in model.parameters()]
+    addresses = [parameter.data_ptr() for parameter in model.parameters()]
     state = torch.get_rng_state()
     measure_capacity(model, ramp)
     assert torch.equal(state, torch.get_rng_state())
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
-    assert addresses == [one.data_ptr() for one in model.parameters()]
+    assert addresses == [parameter.data_ptr() for parameter in model.parameters()]
     assert modes == [module.training for module in model.modules()]
-    assert all(one.grad is None and one.requires_grad for one in model.parameters())
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
 
 
 def test_an_interruption_leaves_the_model_as_it_was(ramp, monkeypatch):

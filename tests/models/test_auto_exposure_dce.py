@@ -140,7 +140,7 @@ def test_the_objective_reaches_the_map_through_both_outputs():
     for name in ("plain", "enhanced"):
         model.zero_grad()
         model(0.2 * torch.rand(1, 3, 16, 16))[name].square().mean().backward()
-        assert all(one.grad.abs().sum() > 0 for one in model.parameters())
+        assert all(parameter.grad.abs().sum() > 0 for parameter in model.parameters())
 
 
 def trained() -> TrainedModel:

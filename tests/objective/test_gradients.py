@@ -37,16 +37,16 @@ def test_they_add_up_to_the_gradient_of_the_objective(step):
     gradients = term_gradients(evaluation.weights, evaluation.values, parameters)
     assert "task.color" not in gradients
     assert len(gradients) == 13
-    assert all(one.grad is None for one in parameters)
+    assert all(parameter.grad is None for parameter in parameters)
     evaluation.total.backward()  # the graph is still there
-    whole = torch.cat([one.grad.reshape(-1) for one in parameters])
+    whole = torch.cat([parameter.grad.reshape(-1) for parameter in parameters])
     torch.testing.assert_close(sum(gradients.values()), whole, rtol=1e-4, atol=1e-6)
 
 
 def test_measuring_changes_no_bit_of_the_step(step):
     evaluation, parameters = step
     evaluation.total.backward(retain_graph=True)
-    before = [one.grad.clone() for one in parameters]
+    before = [parameter.grad.clone() for parameter in parameters]
     compare_gradients(term_gradients(evaluation.weights, evaluation.values, parameters))
     for one in parameters:
         one.grad = None

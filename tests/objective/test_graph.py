@@ -94,7 +94,7 @@ def test_only_the_student_gets_gradient(distill):
         elif name.startswith("student."):
             assert tensor.requires_grad, name
     assert not components.models["teacher"].training
-    assert not any(one.requires_grad for one in components.network("teacher").parameters())
+    assert not any(parameter.requires_grad for parameter in components.network("teacher").parameters())
 
 
 def test_a_tapped_feature_survives_a_later_in_place_activation():

@@ -57,7 +57,7 @@ def test_what_is_not_finite_stays_so(student, name, bad):
 def test_one_graph_gives_several_gradients(student):
     made = run_autocast(student, LOW, torch.float16, {})
     values = [1e-9 * made["enhanced"].mean(), 1e5 * made["curve_map"].mean()]
-    alone = [torch.autograd.grad(one, student.e_conv1.depth_conv.weight, retain_graph=True)[0] for one in values]
+    alone = [torch.autograd.grad(value, student.e_conv1.depth_conv.weight, retain_graph=True)[0] for value in values]
     both = torch.autograd.grad(sum(values), student.e_conv1.depth_conv.weight)[0]
     torch.testing.assert_close(both, alone[0] + alone[1], rtol=5e-3, atol=0)
 

@@ -16,7 +16,7 @@ from zerokd.run.figures import read_samples
 
 def test_lines_by_stage_and_kind(tmp_path):
     run = read_run(copied(tmp_path))
-    assert [one["epoch"] for one in run.select_log_records("distill", "epoch")] == [0, 1, 2]
+    assert [record["epoch"] for record in run.select_log_records("distill", "epoch")] == [0, 1, 2]
     assert len(run.select_log_records("distill", "gradients")) >= 1
     assert run.select_log_records("nowhere", "step") == []
     assert run.name == "run"

@@ -28,7 +28,7 @@ def install(folder, name, version="1.0", code=None, requires=(), component=None,
     (folder / module / "loss.py").write_text(LOSS.format())
     info = folder / f"{module}-{version}.dist-info"
     info.mkdir()
-    lines = [f"Requires-Dist: {one}" for one in requires]
+    lines = [f"Requires-Dist: {require}" for require in requires]
     (info / "METADATA").write_text(
         "\n".join(["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *lines, ""])
     )

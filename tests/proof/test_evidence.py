@@ -61,4 +61,4 @@ def test_measuring_changes_nothing(build):
     measure_evidence(phase, components, objective, low)
     assert all(torch.equal(before[key], value) for key, value in components.student.state_dict().items())
     assert torch.equal(generator, torch.get_rng_state())
-    assert all(one.grad is None for one in components.student.parameters())
+    assert all(parameter.grad is None for parameter in components.student.parameters())

@@ -266,8 +266,10 @@ def test_an_ignored_constructor_argument_is_noticed(build):
 
 def test_inverted_contrast_and_a_target_that_falls_are_cautioned(build):
     cautions = build("terms.pretraining.exposure.contrast_weight=0.2").cautions
-    assert any(one.startswith("pretraining.exposure: the released contrast term is inverted") for one in cautions)
-    assert any("the target is not monotone: it asks patches of 0 to become 0.90" in one for one in cautions)
+    assert any(
+        caution.startswith("pretraining.exposure: the released contrast term is inverted") for caution in cautions
+    )
+    assert any("the target is not monotone: it asks patches of 0 to become 0.90" in caution for caution in cautions)
 
 
 def test_every_built_in_recipe_passes(build):

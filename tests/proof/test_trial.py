@@ -57,7 +57,9 @@ def test_every_parameter_is_another_and_its_own_again_afterwards(build):
     graph = probe(phase, components, torch.rand(2, 3, 32, 32)).graph
     before = {k: v.clone() for k, v in student.state_dict().items()}
     seen = []
-    hook = student.register_forward_hook(lambda *_: seen.append([one.clone() for one in student.parameters()]))
+    hook = student.register_forward_hook(
+        lambda *_: seen.append([parameter.clone() for parameter in student.parameters()])
+    )
     inputs = {"low": torch.rand(2, 3, 32, 32)}
     labels = [term.label for term in phase.terms]
     kept = graph.compute(inputs, graph.tensors_read_by(labels))

@@ -52,7 +52,7 @@ def test_the_student_is_the_cpus(whole, tmp_path):
 def test_a_step_waits_for_the_device_once_and_for_its_diagnosis_once_more(whole):
     _, steps = whole
     assert len(steps) == sum(PER_STAGE.values())
-    counts = [len(one["waits"]) for one in steps]
+    counts = [len(step["waits"]) for step in steps]
     between = PER_STAGE["pretrain"]  # the stage's end and the next one's start are in its first step
     assert counts[1:between] == [1, 1, 2]
     assert counts[between + 1 :] == [1, 1, 2, 1, 1]

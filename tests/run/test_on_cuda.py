@@ -92,7 +92,7 @@ def test_a_compiled_run_gives_the_same_student_and_the_same_bytes_again(whole, t
 def test_every_recipe_trains_there_to_the_cpus_student(tmp_path, recipe):
     words = (RECIPES / recipe).read_text()
     stages = re.findall(r"^\[stages\.(\w+)\]", words, re.M)
-    given = ("data.size=32", "data.count=6", "threads=1", *(f"stages.{one}.epochs=2" for one in stages))
+    given = ("data.size=32", "data.count=6", "threads=1", *(f"stages.{stage}.epochs=2" for stage in stages))
     if VGG in words:
         given += (f'{VGG}.weights="random"',)
     found, wanted = (run(tmp_path / one, device=one, recipe=recipe, given=given)[0] for one in ("cuda", "cpu"))

@@ -144,7 +144,7 @@ def test_a_fallback_is_said_and_written(build, tmp_path, monkeypatch):
 def test_what_is_slow_on_a_processor_is_said_and_written(build, name, count):
     plan = prepare_run(build(f"speed.autocast={name}", 'run=["pretrain"]'), torch.device("cpu"))
     cautions = build_run_record(plan)["cautions"]
-    assert sum("float16" in one for one in cautions) == count
+    assert sum("float16" in caution for caution in cautions) == count
 
 
 def test_problems_of_all_stages_come_together(build):

@@ -17,8 +17,8 @@ def test_every_command_has_a_heading():
 def test_every_option_of_a_command_stands_in_its_section(name):
     section = TEXT.split(f"## zerokd {name}\n")[1].split("\n## ")[0]
     command = zerokd.get_command(click.Context(zerokd), name)
-    for one in command.params:
-        if isinstance(one, click.Option):
-            assert one.opts[0] in section
+    for param in command.params:
+        if isinstance(param, click.Option):
+            assert param.opts[0] in section
         else:
-            assert one.make_metavar(click.Context(command)).strip("[]{}.") in section
+            assert param.make_metavar(click.Context(command)).strip("[]{}.") in section

@@ -7,7 +7,7 @@ CATALOGUE = discover_plugins()
 
 
 def used(kind, name):
-    return [(one.title, one.key) for one in find_usages(CATALOGUE.find(kind, name), RECIPES, "up")]
+    return [(find_usage.title, find_usage.key) for find_usage in find_usages(CATALOGUE.find(kind, name), RECIPES, "up")]
 
 
 def test_all_recipes_the_documented_one_first():

@@ -35,7 +35,7 @@ def test_stale_pages_are_named_written_and_removed(tmp_path, monkeypatch):
         "site_name: x\nsite_description: y\nnav:\n  - Reference:\n      # generated\n      # end of generated\n"
     )
     (tmp_path / "mkdocs.yml").write_text(navigation)
-    known = [one for one in site.discover_plugins().entries if one.spec.name in ("mse", "gap")]
+    known = [entry for entry in site.discover_plugins().entries if entry.spec.name in ("mse", "gap")]
     monkeypatch.setattr(site, "find_first_party_entries", lambda root: known)
     told = site.write_stale_pages(tmp_path)
     assert "docs/old/gone.md describes nothing that there is" in told

@@ -23,7 +23,7 @@ def test_a_grid_shares_stage_one_and_writes_its_best(tmp_path):
     best = max(found.completed, key=lambda row: row.values)
     assert json.loads((tmp_path / "sweep.json").read_text())["front"][0] == best.number
     runs = [json.loads((tmp_path / row.folder / "manifest.json").read_text()) for row in found.completed]
-    assert all([stage["name"] for stage in one["stages"]] == ["distill"] for one in runs)
+    assert all([stage["name"] for stage in run["stages"]] == ["distill"] for run in runs)
     again, said = sweep(tmp_path, SweepOptions(grid=("alpha=0.3,0.4", "beta=0.1,0.65")))
     assert again == found
     assert not [line for line in said if line.startswith("point ")]

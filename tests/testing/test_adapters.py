@@ -88,9 +88,9 @@ def detached(self, tensors):
 
 
 def writes(self, tensors):
-    for one in tensors.values():
-        one.data.mul_(1.0)
-        one.detach().add_(0.0)
+    for tensor in tensors.values():
+        tensor.data.mul_(1.0)
+        tensor.detach().add_(0.0)
     return Good.forward(self, tensors)
 
 

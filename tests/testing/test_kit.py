@@ -82,9 +82,9 @@ def test_a_component_is_tried_with_its_examples_or_with_what_it_requires(monkeyp
 
     entry = CatalogueEntry(zerokd.LossSpec("strict", target="a:B", summary="a test"), Provider("mine"))
     monkeypatch.setattr("zerokd.testing.kit.load_component", lambda _: Strict)
-    assert [one.options for one in make_subjects(entry)] == [{"level": 2.0}]
+    assert [make_subject.options for make_subject in make_subjects(entry)] == [{"level": 2.0}]
     Strict.examples = ({"level": 3.0}, {"level": 4.0})
-    assert [str(one) for one in make_subjects(entry)] == ["strict(level=3.0)", "strict(level=4.0)"]
+    assert [str(make_subject) for make_subject in make_subjects(entry)] == ["strict(level=3.0)", "strict(level=4.0)"]
 
 
 def test_conformance_is_one_parametrised_call(module):

@@ -20,7 +20,7 @@ def test_values_shapes_and_layouts_stay_and_one_tensor_holds_them_all():
         assert torch.equal(one, before[name][0])
         assert one.stride() == before[name][1]
         assert one.untyped_storage().data_ptr() == flat.values.untyped_storage().data_ptr()
-    assert flat.values.numel() == sum(one.numel() for one in net.parameters())
+    assert flat.values.numel() == sum(parameter.numel() for parameter in net.parameters())
     flat.values.data.mul_(2)
     assert all(torch.equal(one, 2 * before[name][0]) for name, one in net.named_parameters())
 
@@ -32,7 +32,7 @@ def test_gradients_add_up_in_it_and_are_those_of_plain_parameters():
         x = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
         for net in (plain, laid):
             net(x).square().sum().backward()
-    wanted = torch.cat([one.grad.reshape(-1) for one in plain.parameters()])
+    wanted = torch.cat([parameter.grad.reshape(-1) for parameter in plain.parameters()])
     assert torch.equal(flat.gradient, wanted)
 
 
@@ -56,7 +56,7 @@ def test_adam_on_it_is_adam_on_each(decay):
 
 def test_each_type_has_its_own():
     parameters = [nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(3, dtype=torch.float64))]
-    assert [(one.values.dtype, one.values.numel()) for one in flatten_parameters(parameters)] == [
+    assert [(parameter.values.dtype, parameter.values.numel()) for parameter in flatten_parameters(parameters)] == [
         (torch.float32, 2),
         (torch.float64, 3),
     ]

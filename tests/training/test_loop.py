@@ -39,8 +39,8 @@ def test_two_steps_equal_adam_written_out(build):
     twin = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4", "data.count=4", "data.held_out=0.0")
     objective = probe(twin.phases[0], twin, torch.rand(2, 3, 32, 32))
     parameters = list(twin.student.parameters())
-    first = [torch.zeros_like(one) for one in parameters]
-    second = [torch.zeros_like(one) for one in parameters]
+    first = [torch.zeros_like(parameter) for parameter in parameters]
+    second = [torch.zeros_like(parameter) for parameter in parameters]
     rates = [5e-3, 1e-7 + (5e-3 - 1e-7) * 0.5]  # cosine over two steps: the start, and half way
     for step, batch in enumerate(iterate_batches(twin.data, INDICES, twin.phases[0], 0, CPU), 1):
         gradients = torch.autograd.grad(objective({"low": batch.low}).total, parameters)

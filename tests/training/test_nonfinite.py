@@ -267,7 +267,7 @@ def reproduces(folder, setting, report):
         assert all(math.isfinite(value) for value in values)
         torch.testing.assert_close(torch.tensor(values), root.detach())
         gradients = torch.autograd.grad(root.sum(), list(student.parameters()))
-        assert any(one.isnan().any() for one in gradients)
+        assert any(gradient.isnan().any() for gradient in gradients)
     else:
         peak = low.amax((1, 2, 3), keepdim=True)
         again = (
@@ -281,7 +281,12 @@ def test_signals_are_listed_in_the_order_they_are_computed_and_statistics_are_as
     settings = ('models.student={use="normed"}', 'stages.distill.augment.spoil={use="spoil"}')
     plan = plan(*settings)
     states, failure = states_of(plan)
-    assert [one.name for one in failure.signals] == ["low", "student.enhanced", "teacher.enhanced", "teacher.curve_map"]
+    assert [signal.name for signal in failure.signals] == [
+        "low",
+        "student.enhanced",
+        "teacher.enhanced",
+        "teacher.curve_map",
+    ]
     assert failure.signals[0].images == ("night/black",)
     assert failure.signals[1].images == failure.batch.names  # normalised over the batch
     assert int(states[-1]["norm.num_batches_tracked"]) > 0
@@ -297,7 +302,7 @@ def test_looking_for_the_cause_changes_nothing(plan):
     low[1] = 0
     evaluation = objective({"low": low})
     evaluation.total.backward()
-    stored = [one.grad.clone() for one in student.parameters()]
+    stored = [parameter.grad.clone() for parameter in student.parameters()]
     before = {name: value.clone() for name, value in student.state_dict().items()}
     state = torch.get_rng_state()
     failure = diagnose_nonfinite(phase, objective, Batch(3, low, ("a", "b")), 7, evaluation, student)
@@ -332,7 +337,7 @@ def test_a_component_that_fails_when_asked_again_does_not_hide_the_fault(plan, m
     failure = diagnose_nonfinite(
         plan.components.phases[0], plan.objectives[0], batch, 1, evaluation, plan.components.student
     )
-    assert [(one.name, one.what, one.images) for one in failure.terms] == [("distillation.fault", "values", ("b",))]
+    assert [(term.name, term.what, term.images) for term in failure.terms] == [("distillation.fault", "values", ("b",))]
     assert failure.note == f"computing the step again{told}"
     assert failure.as_json()["values"]["distillation.fault"] == [1.0, "inf"]
 

@@ -151,7 +151,7 @@ def test_where_terms_are_measured_at_every_step_there_is_a_program_for_that_alon
     counts = []
     for phase in components.phases:
         made = build_accumulator(phase, probe(phase, components, sample), components, sample, 6)
-        counts.append([bool(one.per_term) for one in made.compiled_steps])
+        counts.append([bool(step.per_term) for step in made.compiled_steps])
         assert not made.compile_failures
     assert counts == [[False, True], [True]]
 

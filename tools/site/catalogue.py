@@ -24,17 +24,17 @@ def index_page(entries: Sequence[CatalogueEntry], recipe_names: dict[tuple[str, 
     """Every component in one table; ``used`` has the recipes of each, by its kind and qualified name."""
     rows = [
         (
-            f"[{one.spec.name}]({component_page_path(one)})",
-            SINGULAR[one.spec.kind],
-            one.spec.summary,
-            _list_gradient_ports(one),
-            ", ".join(recipe_names[one.spec.kind, one.qualified_name]),
-            one.provider.name,
+            f"[{entry.spec.name}]({component_page_path(entry)})",
+            SINGULAR[entry.spec.kind],
+            entry.spec.summary,
+            _list_gradient_ports(entry),
+            ", ".join(recipe_names[entry.spec.kind, entry.qualified_name]),
+            entry.provider.name,
         )
-        for one in entries
+        for entry in entries
     ]
     told = (
-        f"{len(entries)} components: {len([one for one in entries if one.provider.builtin])} built in, the others by "
+        f"{len(entries)} components: {len([entry for entry in entries if entry.provider.builtin])} built in, the others by "
         "[packages](../packages.md) that install separately. `zerokd list` shows yours too, `zerokd show NAME` a page "
         "like these in the terminal."
     )
@@ -53,9 +53,9 @@ def packages_page(entries: Sequence[CatalogueEntry], root: Path) -> str:
     parts = []
     for name, project in read_packages(root).items():
         brings = [
-            f"[{one.spec.name}](components/{component_page_path(one)}) ({SINGULAR[one.spec.kind]})"
-            for one in entries
-            if one.provider.name == name
+            f"[{entry.spec.name}](components/{component_page_path(entry)}) ({SINGULAR[entry.spec.kind]})"
+            for entry in entries
+            if entry.provider.name == name
         ]
         brings += [f"the command {inline_code(script)}" for script in project.get("scripts", ())]
         about = f"{project['description'][:1].upper()}{project['description'][1:]}."
@@ -69,7 +69,7 @@ def build_navigation(entries: Sequence[CatalogueEntry], recipes: Sequence[str]) 
     """The lines of mkdocs.yml that list the generated pages."""
     lines = ["      - Components:", "          - All: reference/components/index.md"]
     for kind in KINDS:
-        own = [one for one in entries if one.spec.kind == kind]
+        own = [entry for entry in entries if entry.spec.kind == kind]
         if own:
             lines.append(f"          - {kind.capitalize()}:")
             lines += [f"              - {one.spec.name}: reference/components/{component_page_path(one)}" for one in own]

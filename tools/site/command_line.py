@@ -33,7 +33,7 @@ def _build_command_section(name: str, parent: click.Context) -> str:
         [
             f"## zerokd {name}",
             f"```text\n{usage}\n```",
-            *(docstring_to_markdown(one) for one in paragraphs),
+            *(docstring_to_markdown(paragraph) for paragraph in paragraphs),
             *_build_options_table(command, context),
         ]
     )
@@ -41,7 +41,7 @@ def _build_command_section(name: str, parent: click.Context) -> str:
 
 def _build_options_table(command: click.Command, context: click.Context) -> Iterator[str]:
     """Their table, as their own help tells of them."""
-    records = [one.get_help_record(context) for one in command.get_params(context) if isinstance(one, click.Option)]
+    records = [get_param.get_help_record(context) for get_param in command.get_params(context) if isinstance(get_param, click.Option)]
     rows = [(inline_code(names), told) for names, told in filter(None, records) if "--help" not in names]
     if rows:
         yield build_table(("option", "does"), rows)

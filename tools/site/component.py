@@ -88,8 +88,8 @@ def _describe_usages(usages: Sequence[Usage]) -> str:
     if not usages:
         return "No recipe that ships uses it."
     keys: dict[str, list[str]] = {}
-    for one in usages:
-        keys.setdefault(f"[{one.title}]({one.link})", []).append(inline_code(one.key))
+    for usage in usages:
+        keys.setdefault(f"[{usage.title}]({usage.link})", []).append(inline_code(usage.key))
     named = (f"{link} as {', '.join(some)}" for link, some in keys.items())
     return f"Used by {'; '.join(named)}."
 
@@ -113,8 +113,8 @@ def _render_tables(declaration: Mapping[str, Any]) -> list[str]:
 def keys_table(keys: Sequence[Mapping[str, Any]]) -> str:
     """The keys of a config."""
     rows = [
-        (inline_code(one["key"]), one["type"], _format_default(one), inline_code(one["bounds"]), docstring_to_markdown(one["description"]))
-        for one in keys
+        (inline_code(key["key"]), key["type"], _format_default(key), inline_code(key["bounds"]), docstring_to_markdown(key["description"]))
+        for key in keys
     ]
     return build_table(("key", "type", "default", "bounds", "is"), rows)
 

@@ -49,9 +49,9 @@ def read_shipped_recipes(root: Path) -> list[ShippedRecipe]:
 def find_usages(entry: CatalogueEntry, recipes: list[ShippedRecipe], recipes_link: str) -> list[Usage]:
     """Where recipes use a component; ``up`` leads from its page to the folder of the recipes' pages."""
     return [
-        Usage(f"{recipes_link}/{one.name}.md", f"{one.name}.toml", key)
-        for one in recipes
-        for kind, use, key in _iterate_uses(one.tables)
+        Usage(f"{recipes_link}/{recipe.name}.md", f"{recipe.name}.toml", key)
+        for recipe in recipes
+        for kind, use, key in _iterate_uses(recipe.tables)
         if kind == entry.spec.kind and entry.matches_name(use)
     ]
 
@@ -67,7 +67,7 @@ def recipe_page(recipe: ShippedRecipe) -> str:
 
 def recipes_page(recipes: list[ShippedRecipe]) -> str:
     """All of them, each with the first paragraph of its head."""
-    lines = [f"* [{one.path}]({one.name}.md): {_extract_summary(one.text)}" for one in recipes]
+    lines = [f"* [{recipe.path}]({recipe.name}.md): {_extract_summary(recipe.text)}" for recipe in recipes]
     return build_page("# Recipes that ship", "\n".join(lines))
 
 

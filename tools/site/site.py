@@ -56,14 +56,14 @@ def generate_pages(root: Path) -> dict[Path, str]:
     used: dict[tuple[str, str], list[str]] = {}
     for entry in entries:
         uses = find_usages(entry, recipes, "../../recipes")
-        used[entry.spec.kind, entry.qualified_name] = list(dict.fromkeys(one.title.removesuffix(".toml") for one in uses))
+        used[entry.spec.kind, entry.qualified_name] = list(dict.fromkeys(use.title.removesuffix(".toml") for use in uses))
         picture = LOSS_PICTURES_FOLDER / f"{entry.spec.name}.webp"
         there = entry.spec.kind == "losses" and (root / picture).exists()
         link = f"../../../pictures/alone/{picture.name}" if there else ""
         found[REFERENCE_FOLDER / "components" / component_page_path(entry)] = component_page(entry, uses, link)
     found[REFERENCE_FOLDER / "components/index.md"] = index_page(entries, used)
-    found |= {REFERENCE_FOLDER / f"recipes/{one.name}.md": recipe_page(one) for one in recipes}
-    nav = _replace_navigation(root, build_navigation(entries, [one.name for one in recipes]))
+    found |= {REFERENCE_FOLDER / f"recipes/{recipe.name}.md": recipe_page(recipe) for recipe in recipes}
+    nav = _replace_navigation(root, build_navigation(entries, [recipe.name for recipe in recipes]))
     written = {str(path.relative_to(root / "docs")): _read_text_if_present(path) for path in (root / "docs").rglob("*.md")}
     made = {str(path.relative_to("docs")): text for path, text in found.items()}
     return found | {MKDOCS_FILE: nav, LLMS_FILE: build_llms_text(nav, written | made)}

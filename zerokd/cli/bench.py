@@ -27,7 +27,7 @@ def command(path: str, device: str, plugins: tuple[Path, ...], as_json: bool, **
     plan = prepare_recipe(path, plugins, device, **changes)
     with ignore_broken_pipe(sys.stdout):
         if as_json:
-            stages = [one.as_json() for one in measure_step_costs(plan)]
+            stages = [cost.as_json() for cost in measure_step_costs(plan)]
             click.echo(json.dumps({"recipe": plan.components.name, "stages": stages}, indent=2))
         else:
             for line in describe_step_costs(measure_step_costs(plan), device, plan.components.threads):

@@ -39,10 +39,10 @@ def command(kind: str | None, as_json: bool, requirements: bool, plugins: tuple[
 
 
 def _print_components(catalogue: Catalogue, kinds: list[str]) -> None:
-    for one in kinds:
-        entries = catalogue.for_kind(one)
+    for kind in kinds:
+        entries = catalogue.for_kind(kind)
         width = max((len(entry.spec.name) for entry in entries), default=0)
-        click.secho(f"{one} ({len(entries)})", bold=True)
+        click.secho(f"{kind} ({len(entries)})", bold=True)
         for entry in entries:
             origin = "" if entry.provider.builtin else f"  [{entry.provider}]"
             click.echo(f"  {entry.spec.name:<{width}}  {entry.spec.summary}{origin}")

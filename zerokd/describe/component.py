@@ -95,7 +95,7 @@ def signal_cells(signal: Mapping[str, Any]) -> tuple[str, ...]:
     """A row of a table of outputs: name, range, unchanged value, iterations."""
     values = format_interval(*signal["range"]) if signal["range"] else ""
     numbers = (signal["unchanged"], signal["iterations"])
-    return signal["signal"], values or "any", *("" if one is None else f"{one:g}" for one in numbers)
+    return signal["signal"], values or "any", *("" if number is None else f"{number:g}" for number in numbers)
 
 
 def _key_cells(key: dict[str, Any]) -> tuple[str, ...]:

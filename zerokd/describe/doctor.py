@@ -179,20 +179,20 @@ def _check_plugins(catalogue: Catalogue) -> Iterator[HealthCheck]:
 
 def has_failures(checks: Iterable[HealthCheck]) -> bool:
     """Whether no run can work."""
-    return any(one.state == "FAIL" for one in checks)
+    return any(check.state == "FAIL" for check in checks)
 
 
 def checks_to_json(checks: Iterable[HealthCheck]) -> list[dict[str, Any]]:
     """The same as plain data."""
-    return [asdict(one) for one in checks]
+    return [asdict(check) for check in checks]
 
 
 def describe_checks(checks: list[HealthCheck]) -> str:
     """A line for each, and one more for what to do."""
-    width = max(len(one.what) for one in checks)
+    width = max(len(check.what) for check in checks)
     lines = []
-    for one in checks:
-        lines.append(f"{one.state:<5} {one.what:<{width}}  {one.told}")
-        lines += [f"{'':<5} {'':<{width}}  fix: {one.fix}"] if one.fix else []
-    counts = {state: sum(one.state == state for one in checks) for state in ("ok", "warn", "FAIL")}
+    for check in checks:
+        lines.append(f"{check.state:<5} {check.what:<{width}}  {check.told}")
+        lines += [f"{'':<5} {'':<{width}}  fix: {check.fix}"] if check.fix else []
+    counts = {state: sum(check.state == state for check in checks) for state in ("ok", "warn", "FAIL")}
     return "\n".join([*lines, f"{counts['ok']} ok, {counts['warn']} warnings, {counts['FAIL']} failures"])

@@ -166,9 +166,9 @@ def _stage_to_latex(stage: StagePlan, terms: Iterable[TermExplanation]) -> str:
     lines = [f"{latex.loss_to_latex(stage.name)} &= {total}"]
     for group in groups:
         parts = [
-            _weight_to_latex(one) + latex.loss_to_latex(one.label.partition(".")[2])
-            for one in terms
-            if one.label.partition(".")[0] == group and not one.monitored
+            _weight_to_latex(term) + latex.loss_to_latex(term.label.partition(".")[2])
+            for term in terms
+            if term.label.partition(".")[0] == group and not term.monitored
         ]
         if parts:
             lines.append(f"{latex.loss_to_latex(group)} &= {' + '.join(parts)}")

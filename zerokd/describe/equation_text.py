@@ -20,17 +20,17 @@ def explain_stages(plan: RunPlan) -> list[StageExplanation]:
 
 def equations_to_dict(plan: RunPlan) -> dict[str, Any]:
     """Everything, as plain data."""
-    return {"recipe": plan.components.name, "stages": [one.as_json() for one in explain_stages(plan)]}
+    return {"recipe": plan.components.name, "stages": [stage.as_json() for stage in explain_stages(plan)]}
 
 
 def equations_to_latex(plan: RunPlan) -> str:
     """One display equation a stage."""
-    return "\n".join(f"% {one.stage}\n\\[\n{one.latex}\n\\]" for one in explain_stages(plan))
+    return "\n".join(f"% {stage.stage}\n\\[\n{stage.latex}\n\\]" for stage in explain_stages(plan))
 
 
 def describe_equations(plan: RunPlan) -> str:
     """A section for each stage, no line wider than 80 columns but for long names."""
-    return "\n\n".join("\n".join(_describe_stage(one)) for one in explain_stages(plan))
+    return "\n\n".join("\n".join(_describe_stage(stage)) for stage in explain_stages(plan))
 
 
 def _describe_stage(explanation: StageExplanation) -> Iterator[str]:

@@ -26,7 +26,7 @@ def evidence_to_dict(plan: RunPlan) -> dict[str, Any]:
         "seed": components.seed,
         "fallbacks": list(components.fallbacks),
         "cautions": list(components.cautions),
-        "stages": [one.as_json() for one in plan.evidences],
+        "stages": [evidence.as_json() for evidence in plan.evidences],
         "metrics": metrics_record(plan.metric_evaluator.metrics, {UNTRAINED: first}, plan.measured_on),
     }
 
@@ -63,7 +63,7 @@ def _format_terms(evidence: Evidence) -> Iterator[str]:
         numbers = (term.value, term.weight, term.contribution, term.at_outputs, term.at_parameters)
         yield (
             f"  {term.label:<{width}}"
-            + "".join(f"{_format_number(one):>9}" for one in numbers)
+            + "".join(f"{_format_number(number):>9}" for number in numbers)
             + f"{_format_percent(term.share):>7}"
         )
     worst = evidence.find_conflicts()

@@ -32,7 +32,7 @@ def expression_to_latex(expression: Expression) -> str:
         return number_to_latex(expression.value)
     if isinstance(expression, Param):
         return name_to_latex(expression.name)
-    parts = [expression_to_latex(one) for one in expression.operands]
+    parts = [expression_to_latex(operand) for operand in expression.operands]
     if expression.operator in ("min", "max"):
         return f"\\{expression.operator}({', '.join(parts)})"
     if expression.operator == "-":

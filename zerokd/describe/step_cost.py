@@ -90,7 +90,8 @@ class _StageBenchmark:
         parts = tuple(sorted(self._measure_parts(), key=lambda part: -part.milliseconds))
         layouts = {call.owner: _describe_layout(call) for call in self.accumulator.objective.graph.forward_passes()}
         kept = tuple(
-            (one.name, one.bytes_per_image, one.image_count) for one in self.accumulator.frozen_cache.allotments
+            (allotment.name, allotment.bytes_per_image, allotment.image_count)
+            for allotment in self.accumulator.frozen_cache.allotments
         )
         return StageCost(
             self.stage.name, len(self.plan.training_indices), self.stage.batch_size, ways, parts, layouts, kept
@@ -164,7 +165,9 @@ def _describe_layout(call: ForwardPass) -> str:
 def _run_forward_backward(call: ForwardPass, inputs: Mapping[str, Tensor]) -> None:
     made = [one.sum() for one in call.compute(inputs).values() if one.requires_grad]
     if made:
-        torch.autograd.grad(torch.stack(made).sum(), [one for one in call.network.parameters() if one.requires_grad])
+        torch.autograd.grad(
+            torch.stack(made).sum(), [parameter for parameter in call.network.parameters() if parameter.requires_grad]
+        )
 
 
 def _run_term_forward_backward(
@@ -178,19 +181,19 @@ def _run_term_forward_backward(
 
 def describe_step_costs(costs: Iterable[StageCost], device: str, threads: int) -> Iterator[str]:
     """Lines for a person, stage by stage."""
-    for one in costs:
-        yield f"{one.stage}: {one.images} images, batch {one.batch}, on {device}, {threads} threads"
-        best = min(way.milliseconds for way in one.ways)
-        for way in one.ways:
+    for cost in costs:
+        yield f"{cost.stage}: {cost.images} images, batch {cost.batch}, on {device}, {threads} threads"
+        best = min(way.milliseconds for way in cost.ways)
+        for way in cost.ways:
             mark = "what a run does" if way.chosen else ""
             mark += (", " if mark else "") + "the fastest here" if way.milliseconds == best else ""
             yield f"  a step, {way.name:<22}{way.milliseconds:9.2f} ms  {mark}".rstrip()
         yield "  alone, forwards and backwards:"
-        for part in one.parts:
+        for part in cost.parts:
             yield f"    {part.name:<38}{part.milliseconds:9.2f} ms"
-        layouts = "; ".join(f"{owner}, {how}" for owner, how in one.layouts.items())
+        layouts = "; ".join(f"{owner}, {how}" for owner, how in cost.layouts.items())
         yield from wrap_text(f"  how tensors lie in memory: {layouts}", "    ")
-        yield from _describe_cache(one)
+        yield from _describe_cache(cost)
         yield ""
 
 

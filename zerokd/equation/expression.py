@@ -53,7 +53,7 @@ def is_number_equal(expression: Expression, value: float) -> bool:
 
 
 def add_expressions(expressions: list[Expression]) -> Expression:
-    kept = [one for one in expressions if not is_number_equal(one, 0.0)]
+    kept = [expression for expression in expressions if not is_number_equal(expression, 0.0)]
     if not kept:
         return ZERO
     return kept[0] if len(kept) == 1 else Operation("+", tuple(kept), kept[0].column)
@@ -81,7 +81,7 @@ def evaluate_expression(expression: Expression, params: Mapping[str, Series]) ->
         return expression.value
     if isinstance(expression, Param):
         return params[expression.name]
-    values = [np.asarray(evaluate_expression(one, params)) for one in expression.operands]
+    values = [np.asarray(evaluate_expression(operand, params)) for operand in expression.operands]
     if expression.operator == "/" and not np.all(values[1]):
         raise EquationError(f"{shorten(format_expression(expression))} divides by zero", expression.column)
     with np.errstate(all="ignore"):
@@ -109,7 +109,7 @@ def format_expression(expression: Expression) -> str:
         return f"{expression.value:g}"
     if isinstance(expression, Param):
         return expression.name
-    parts = [format_expression(one) for one in expression.operands]
+    parts = [format_expression(operand) for operand in expression.operands]
     if expression.operator in ("min", "max"):
         return f"{expression.operator}({', '.join(parts)})"
     if expression.operator == "-":
@@ -132,5 +132,5 @@ def param_names(expression: Expression) -> Iterator[str]:
     if isinstance(expression, Param):
         yield expression.name
     if isinstance(expression, Operation):
-        for one in expression.operands:
-            yield from param_names(one)
+        for operand in expression.operands:
+            yield from param_names(operand)

@@ -26,7 +26,7 @@ def expand(expression: Expression) -> Polynomial:
         return _drop_zeros({(): Fraction(repr(expression.value))})
     if isinstance(expression, Param):
         return {(expression.name,): Fraction(1)}
-    parts = [expand(one) for one in expression.operands]
+    parts = [expand(operand) for operand in expression.operands]
     if expression.operator == "-":
         return {product: -factor for product, factor in parts[0].items()}
     if expression.operator == "+":

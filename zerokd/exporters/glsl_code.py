@@ -46,11 +46,11 @@ def build_passes(program: TracedProgram) -> tuple[ShaderPass, ...]:
         UntraceableError: it concatenates within a texture, or a pass reads too many.
     """
     names = {program.enhanced} | {
-        one for node in program.nodes.values() if node.kernel_radius for one in node.source_names
+        source_name for node in program.nodes.values() if node.kernel_radius for source_name in node.source_names
     }
     for node in program.nodes.values():
         if node.op == "cat" and any(
-            program.nodes[one].channels % CHANNELS_PER_TEXTURE for one in node.source_names[:-1]
+            program.nodes[source_name].channels % CHANNELS_PER_TEXTURE for source_name in node.source_names[:-1]
         ):
             raise UntraceableError(f"it concatenates tensors whose channels are no multiple of {CHANNELS_PER_TEXTURE}")
     kept = {program.low} | {part for name in names for part in _expand_concatenation(program, name)}
@@ -66,8 +66,8 @@ def _expand_concatenation(program: TracedProgram, name: str) -> Iterator[str]:
     if node.op != "cat":
         yield name
     else:
-        for one in node.source_names:
-            yield from _expand_concatenation(program, one)
+        for source_name in node.source_names:
+            yield from _expand_concatenation(program, source_name)
 
 
 def _count_textures(node: Node) -> int:

@@ -21,13 +21,13 @@ def run_passes(shader_passes: Iterable[ShaderPass], low: np.ndarray, input_name:
     alpha = np.ones((1, *low.shape[1:]), np.float32)
     textures = {input_name: np.concatenate([low, alpha])}
     made = textures[input_name]
-    for one in shader_passes:
+    for shader_shader_pass in shader_passes:
         values: dict[str, np.ndarray] = {"strength": np.float32(strength).reshape(1, 1, 1)}
-        for line in one.statements:
+        for line in shader_shader_pass.statements:
             name, _, text = line.removeprefix("vec4 ").removesuffix(";").partition(" = ")
             values[name] = _evaluate_expression(ast.parse(text, mode="eval").body, values, textures)
-        made = _evaluate_expression(ast.parse(one.result, mode="eval").body, values, textures)
-        textures[one.output_texture] = np.broadcast_to(made, (CHANNELS_PER_TEXTURE, *low.shape[1:]))
+        made = _evaluate_expression(ast.parse(shader_shader_pass.result, mode="eval").body, values, textures)
+        textures[shader_shader_pass.output_texture] = np.broadcast_to(made, (CHANNELS_PER_TEXTURE, *low.shape[1:]))
     return made[:3]
 
 
@@ -47,7 +47,7 @@ def _evaluate_expression(
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -of(operand)
         case ast.BinOp(left=ast.Call(func=ast.Name(id="mat4"), args=entries), op=ast.Mult(), right=right):
-            columns = np.array([of(one).item() for one in entries], np.float32).reshape(
+            columns = np.array([of(entry).item() for entry in entries], np.float32).reshape(
                 CHANNELS_PER_TEXTURE, CHANNELS_PER_TEXTURE
             )
             return np.einsum("io,ihw->ohw", columns, of(right))
@@ -66,7 +66,7 @@ def _evaluate_expression(
 def _call_function(name: str, arguments: list[np.ndarray]) -> np.ndarray:
     if name == "vec4":
         parts = arguments * CHANNELS_PER_TEXTURE if len(arguments) == 1 else arguments
-        return np.concatenate([np.broadcast_to(one, (1, *one.shape[1:])) for one in parts])
+        return np.concatenate([np.broadcast_to(part, (1, *part.shape[1:])) for part in parts])
     if name == "clamp":
         return np.minimum(np.maximum(arguments[0], arguments[1]), arguments[2])
     if name == "max":

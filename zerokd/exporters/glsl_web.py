@@ -26,8 +26,12 @@ def build_web_passes(shader_passes: Iterable[ShaderPass]) -> list[dict[str, Any]
     """For each pass the texture that it ``saves``, those that it ``reads`` as samplers ``<name>_texture``, and its
     ``source``."""
     return [
-        {"saves": one.output_texture, "reads": list(one.input_textures), "source": _generate_source(one)}
-        for one in shader_passes
+        {
+            "saves": shader_shader_pass.output_texture,
+            "reads": list(shader_shader_pass.input_textures),
+            "source": _generate_source(shader_shader_pass),
+        }
+        for shader_shader_pass in shader_passes
     ]
 
 

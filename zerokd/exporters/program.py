@@ -98,13 +98,13 @@ def trace_model(model: Model) -> TracedProgram:
     weights = {given: exported.state_dict[name].numpy() for given, name in names.items()}
     nodes: dict[str, Node] = {}
     results: list[str] = []
-    for one in exported.graph.nodes:
-        if one.op == "output":
-            results = [str(result) for result in one.args[0]]
-        elif one.op == "call_function":
-            nodes[one.name] = _check_node(_convert_node(one, weights), nodes)
-        elif one.name in exported.graph_signature.user_inputs:
-            nodes[one.name] = Node(one.name, "low", (), 3)
+    for node in exported.graph.nodes:
+        if node.op == "output":
+            results = [str(result) for result in node.args[0]]
+        elif node.op == "call_function":
+            nodes[node.name] = _check_node(_convert_node(node, weights), nodes)
+        elif node.name in exported.graph_signature.user_inputs:
+            nodes[node.name] = Node(node.name, "low", (), 3)
     outputs = dict(zip(exported.call_spec.out_spec.context, results, strict=True))
     return _insert_strength(_remove_dead_nodes(nodes, outputs["enhanced"]), outputs, model)
 

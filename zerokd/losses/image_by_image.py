@@ -42,7 +42,7 @@ def _runs_as_batch(images: Tensor) -> bool:
 
 
 def _split_images(*batches: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    return zip(*(one.split(1) for one in batches), strict=True)
+    return zip(*(batch.split(1) for batch in batches), strict=True)
 
 
 class _PerImageFunction(torch.autograd.Function):

@@ -51,7 +51,7 @@ def _random_crop(side: int, *images: Tensor) -> tuple[Tensor, ...]:
     """The same square of each, anywhere with equal probability; whole where it is larger than they are."""
     height, width = images[0].shape[2:]
     top, left = (int(torch.randint(max(0, size - side) + 1, ())) for size in (height, width))
-    return tuple(one[:, :, top : top + side, left : left + side] for one in images)
+    return tuple(image[:, :, top : top + side, left : left + side] for image in images)
 
 
 @final
@@ -179,7 +179,9 @@ class VggPerceptual(Loss):
                 raise
             if self.config.fallback is None:
                 remedy = 'or give weights = "FILE", or allow fallback = "random"'
-                raise WeightsError(*(evolve(one, hints=(*one.hints, remedy)) for one in fault.problems)) from fault
+                raise WeightsError(
+                    *(evolve(problem, hints=(*problem.hints, remedy)) for problem in fault.problems)
+                ) from fault
             self.fallbacks = (f"vgg_perceptual: random weights (seed {seed}), since {fault.problems[0].message}",)
 
     def _load_imagenet(self) -> None:

@@ -53,9 +53,9 @@ class MetricEvaluator:
                     trace_call(forward, tensors, signals)
         return [
             problem
-            for one in self.metrics
+            for metric in self.metrics
             for problem in find_port_mismatches(
-                one, one.metric, {port: signals[name] for port, name in one.bindings.items()}
+                metric, metric.metric, {port: signals[name] for port, name in metric.bindings.items()}
             )
         ]
 

@@ -48,7 +48,7 @@ def gradients_through_intermediates(
 
 
 def _flatten(parts: Sequence[Tensor]) -> Tensor:
-    return torch.cat([one.reshape(-1) for one in parts])
+    return torch.cat([part.reshape(-1) for part in parts])
 
 
 @frozen

@@ -51,8 +51,8 @@ def merge_micro_batches(parts: Sequence[ObjectiveResult]) -> ObjectiveResult:
     """One evaluation of those of the parts of a batch."""
     if len(parts) == 1:
         return parts[0]
-    values = {label: torch.cat([one.values[label] for one in parts]) for label in parts[0].values}
-    sizes = [len(next(iter(one.values.values()))) for one in parts]
+    values = {label: torch.cat([part.values[label] for part in parts]) for label in parts[0].values}
+    sizes = [len(next(iter(part.values.values()))) for part in parts]
     total = torch.stack([size * one.total for size, one in zip(sizes, parts, strict=True)]).sum() / sum(sizes)
     return ObjectiveResult(total, values, parts[0].weights)
 

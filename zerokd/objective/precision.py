@@ -41,12 +41,12 @@ class _ScaleGradients(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, scale: list[Tensor], dtype: torch.dtype, *outputs: Tensor) -> tuple[Tensor, ...]:
-        ctx.scale, ctx.dtypes = scale, [one.dtype for one in outputs]
-        return tuple(one.to(dtype, copy=True) for one in outputs)
+        ctx.scale, ctx.dtypes = scale, [output.dtype for output in outputs]
+        return tuple(output.to(dtype, copy=True) for output in outputs)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
-        size = torch.stack([one.abs().sum() for one in gradients]).sum()
+        size = torch.stack([gradient.abs().sum() for gradient in gradients]).sum()
         power = torch.floor(torch.log2(SCALED_GRADIENT_SUM / size)).clamp(
             max=100.0
         )  # beyond, it would not be finite itself

@@ -87,7 +87,9 @@ def find_metric_binding_problems(
     """Every binding of a metric that names nothing, or an average that no stage of the run updates."""
     measures = [*measures]
     found = [
-        one for measure in measures for one in _find_reader_problems(measure, models, METRIC_INPUT_NAMES, unbuilt_paths)
+        problem
+        for measure in measures
+        for problem in _find_reader_problems(measure, models, METRIC_INPUT_NAMES, unbuilt_paths)
     ]
     updated = signal_owners(term for phase in phases for term in phase.terms)
     sure = not any(path[0] in ("terms", "stages") for path in unbuilt_paths)

@@ -109,7 +109,7 @@ def _build_stage_context(run: RunRecord, stage_record: dict[str, Any]) -> dict[s
     name = str(stage_record["name"])
     epochs, steps, gradients = (run.select_log_records(name, kind) for kind in ("epoch", "step", "gradients"))
     colours = {label: number for number, label in enumerate(stage_record.get("weights", ()), 1)}
-    total = Line("objective", [one["epoch"] + 1 for one in epochs], [one["total"] for one in epochs])
+    total = Line("objective", [epoch["epoch"] + 1 for epoch in epochs], [epoch["total"] for epoch in epochs])
     contributions = _build_term_lines(epochs, "contribution", "epoch", colours)
     shares = _build_term_lines(gradients, "share", "step", colours)
     weights = [line for line in _build_term_lines(steps, "weight", "step", colours) if len({*line.ys} - {None}) > 1]
@@ -136,7 +136,7 @@ def _build_stage_context(run: RunRecord, stage_record: dict[str, Any]) -> dict[s
 
 
 def _build_line(records: list[dict[str, Any]], key: str) -> Line:
-    return Line(key.replace("_", " "), [one["step"] for one in records], [one[key] for one in records])
+    return Line(key.replace("_", " "), [record["step"] for record in records], [record[key] for record in records])
 
 
 def _build_term_lines(records: list[dict[str, Any]], key: str, x_key: str, colours: dict[str, int]) -> list[Line]:

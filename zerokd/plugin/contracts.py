@@ -92,7 +92,7 @@ class Model(Component, nn.Module):
         raise NotImplementedError
 
     def parameter_count(self) -> int:
-        return sum(one.numel() for one in self.parameters())
+        return sum(parameter.numel() for parameter in self.parameters())
 
     def forward(self, low: Tensor) -> dict[str, Tensor]:
         raise NotImplementedError

@@ -91,11 +91,11 @@ def _iterate_entry_points(unreadable_names: list[str]) -> Iterator[EntryPoint]:
     try:
         yield from entry_points(group=ENTRY_POINT_GROUP)
     except Exception:
-        for one in distributions():
+        for distribution in distributions():
             try:
-                yield from one.entry_points.select(group=ENTRY_POINT_GROUP)
+                yield from distribution.entry_points.select(group=ENTRY_POINT_GROUP)
             except Exception:
-                unreadable_names.append(escape_unprintable(str(getattr(one, "_path", "a distribution"))))
+                unreadable_names.append(escape_unprintable(str(getattr(distribution, "_path", "a distribution"))))
 
 
 def _entry_point_provider(entry_point: EntryPoint) -> Provider:
@@ -121,9 +121,9 @@ def _describe_unmet_requirement(distribution: Distribution | None) -> str:
         ]
     except Exception as fault:
         return f"its requirements cannot be read: {fault}"
-    for one in ours:
-        if not one.specifier.contains(__version__, prereleases=True):
-            return f"it needs zerokd{one.specifier}, and this is {__version__}: pip install 'zerokd{one.specifier}'"
+    for our in ours:
+        if not our.specifier.contains(__version__, prereleases=True):
+            return f"it needs zerokd{our.specifier}, and this is {__version__}: pip install 'zerokd{our.specifier}'"
     return ""
 
 

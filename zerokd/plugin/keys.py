@@ -120,4 +120,6 @@ def _example_number(schema: JsonSchema) -> float:
     above, below = schema.get("exclusiveMinimum", -math.inf), schema.get("exclusiveMaximum", math.inf)
     edges = [edge for edge in (least, above, greatest, below) if math.isfinite(edge)]
     candidates = [1, *edges, *(edge + 1 for edge in edges), *(edge - 1 for edge in edges), sum(edges) / 2]
-    return next((one for one in candidates if least <= one <= greatest and above < one < below), 1)
+    return next(
+        (candidate for candidate in candidates if least <= candidate <= greatest and above < candidate < below), 1
+    )

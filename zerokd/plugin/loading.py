@@ -73,17 +73,19 @@ def load_component(entry: CatalogueEntry) -> type[Component]:
 def _find_declaration_errors(component: Any, kind: str) -> Iterator[str]:
     """Declarations that are not of the type that everything else relies on."""
     ports = getattr(component, "ports", None) if kind in KINDS_WITH_PORTS else {}
-    if not isinstance(ports, Mapping) or not all(isinstance(one, Port) for one in ports.values()):
+    if not isinstance(ports, Mapping) or not all(isinstance(port, Port) for port in ports.values()):
         yield "must declare its ports: a dict of name to zerokd.Port"
-    elif any(one.like not in (None, *ports) for one in ports.values()):
+    elif any(port.like not in (None, *ports) for port in ports.values()):
         yield "has a port that is `like` one that it does not declare"
     clash = sorted(set(component.Config.model_fields) & set(RESERVED_KEYS.get(kind, ())))
     if clash:
         yield f"has config keys that belong to the recipe: {', '.join(clash)}"
     examples, failures = component.examples, component.known_failures
-    if not isinstance(examples, tuple | list) or not all(isinstance(one, Mapping) for one in examples):
+    if not isinstance(examples, tuple | list) or not all(isinstance(example, Mapping) for example in examples):
         yield f"declares examples as {examples!r}, not a tuple of dicts"
-    if not isinstance(failures, Mapping) or not all(isinstance(one, str) and one for one in failures.values()):
+    if not isinstance(failures, Mapping) or not all(
+        isinstance(failure, str) and failure for failure in failures.values()
+    ):
         yield f"declares known_failures as {failures!r}, not a dict of check to reason"
     bounds = getattr(component, "bounds", (0.0, 1.0))
     if not isinstance(bounds, property) and not _is_interval(bounds):

@@ -70,7 +70,7 @@ class Evidence:
 def measure_evidence(stage: StagePlan, models: ModelSet, objective: Objective, sample: Tensor) -> Evidence:
     """Measure a stage that has passed its probe, on the same images. Nothing is different afterwards."""
     student = models.student
-    parameters = [one for one in student.parameters() if one.requires_grad]
+    parameters = [parameter for parameter in student.parameters() if parameter.requires_grad]
     with preserve_buffers_and_rng(student, objective), torch.enable_grad():
         graph, weights = objective.graph, objective.peak_weights()
         tensors = graph.compute(stage.plugin.inputs(sample), graph.tensors_read_by(weights))

@@ -47,7 +47,7 @@ def _find_inert_keys(term: Term, ports: Tensors) -> Iterator[str]:
     value, slope = value_and_gradient(term, ports)
     for key in keys:
         other = _rebuild_with_other_value(term.loss, key)
-        if other is None or other.min_size() > min(min(one.shape[2:], default=0) for one in ports.values()):
+        if other is None or other.min_size() > min(min(port.shape[2:], default=0) for port in ports.values()):
             continue
         try:
             changed = value_and_gradient(term.with_loss(other.to(value.device)), ports)

@@ -207,7 +207,7 @@ def _find_gradient_problems(term: Term, value: Tensor, probe_batch: ProbeBatch, 
                 text, term.port_places[port], (*_swapped_ports_hint(term, port, ports), hint), code="no-gradient"
             )
             return
-    parameters = [one for one in models.student.parameters() if one.requires_grad]
+    parameters = [parameter for parameter in models.student.parameters() if parameter.requires_grad]
     gradients: tuple[Tensor | None, ...] = (None,)
     if value.requires_grad:
         gradients = torch.autograd.grad(value.mean(), parameters, retain_graph=True, allow_unused=True)

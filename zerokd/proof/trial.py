@@ -56,8 +56,8 @@ class ProbeBatch:
 def with_perturbed_parameters(graph: Graph, inputs: Tensors, labels: Iterable[str], student: nn.Module) -> Tensors:
     """What the terms read of a student whose every parameter is a little different; it has its own back afterwards."""
     generator = torch.Generator().manual_seed(0)
-    parameters = [one.data for one in student.parameters()]  # a graph made before may still be walked back
-    kept = [one.clone() for one in parameters]
+    parameters = [parameter.data for parameter in student.parameters()]  # a graph made before may still be walked back
+    kept = [parameter.clone() for parameter in parameters]
     try:
         for one in parameters:
             noise = torch.rand(one.shape, generator=generator).to(one) * 2 - 1
@@ -92,5 +92,5 @@ def value_and_gradient(term: Term, ports: Mapping[str, Tensor]) -> tuple[Tensor,
         if not value.requires_grad or not leaves:
             return value.detach(), value.new_zeros(1)
         gradients = torch.autograd.grad(value.sum(), leaves, allow_unused=True)
-    found = [one.reshape(-1) for one in gradients if one is not None]
+    found = [gradient.reshape(-1) for gradient in gradients if gradient is not None]
     return value.detach(), torch.cat(found) if found else value.new_zeros(1)

@@ -72,7 +72,7 @@ class DataParallelAccumulator(GradientAccumulator):
             self.group.send(torch.stack(list(gradients.values())))
 
     def _flatten_gradients(self) -> Tensor:
-        return torch.cat([one.grad.reshape(-1) for one in self.parameters if one.grad is not None])
+        return torch.cat([parameter.grad.reshape(-1) for parameter in self.parameters if parameter.grad is not None])
 
 
 def parallelize_plan(plan: RunPlan, group: ProcessGroup) -> RunPlan:
@@ -97,7 +97,7 @@ def _parallelize(
     components: Components, accumulator: GradientAccumulator, group: ProcessGroup, stage_index: int
 ) -> DataParallelAccumulator:
     given = {one.name: getattr(accumulator, one.name) for one in fields(GradientAccumulator)}
-    followers = [parameter for one in components.averages.values() for parameter in one.model.parameters()]
+    followers = [parameter for average in components.averages.values() for parameter in average.model.parameters()]
     return DataParallelAccumulator(
         **given, group=group, stage_index=stage_index, synced_tensors=[*accumulator.parameters, *followers]
     )

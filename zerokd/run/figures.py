@@ -60,7 +60,9 @@ def read_samples(path: Path) -> dict[str, list[Image.Image]]:
             left = SHEET_GAP + column * (width + SHEET_GAP)
             tops = [CAPTION_HEIGHT + row * (height + SHEET_GAP) for row in rows]
             tiles = [sheet.crop((left, top, left + width, top + height)) for top in tops]
-            found[caption] = [one.resize((width // times, height // times), Image.Resampling.NEAREST) for one in tiles]
+            found[caption] = [
+                tile.resize((width // times, height // times), Image.Resampling.NEAREST) for tile in tiles
+            ]
         return found
 
 

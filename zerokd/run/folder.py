@@ -133,7 +133,7 @@ class RunFolder:
 def _find_unused_path(path: Path) -> Path:
     """The path, or the first of path-2, path-3, ... that is not there: two runs may start in one second."""
     candidates = [path, *(path.with_name(f"{path.name}-{number}") for number in range(2, 1000))]
-    return next((one for one in candidates if not one.exists()), path)
+    return next((candidate for candidate in candidates if not candidate.exists()), path)
 
 
 def _describe_unusable(path: Path, fault: Exception) -> Problem:

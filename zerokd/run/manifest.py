@@ -54,7 +54,7 @@ def build_manifest(
             "account": compute_data_statistics(data).as_json(with_names=False),
             "rejected": [{"name": name, "reason": reason} for name, reason in data.rejected],
         },
-        "stages": [_stage_to_dict(one) for one in accumulators],
+        "stages": [_stage_to_dict(accumulator) for accumulator in accumulators],
         "fallbacks": list(components.fallbacks),
         "cautions": list(components.cautions),
     }
@@ -76,8 +76,8 @@ def _stage_to_dict(accumulator: GradientAccumulator) -> dict[str, Any]:
         "epochs": phase.epochs,
         "steps": phase.clock.steps,
         "images_at_once": accumulator.micro_batch_size,
-        "compiled": any("compiled" in one.mode for one in accumulator.compiled_steps),
-        "replayed": any("replayed" in one.mode for one in accumulator.compiled_steps),
+        "compiled": any("compiled" in step.mode for step in accumulator.compiled_steps),
+        "replayed": any("replayed" in step.mode for step in accumulator.compiled_steps),
         "forwards": [call.owner for call in objective.graph.forward_passes()],
     }
 

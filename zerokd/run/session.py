@@ -82,7 +82,7 @@ class RunPlan:
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
-        return tuple(one.objective for one in self.accumulators)
+        return tuple(accumulator.objective for accumulator in self.accumulators)
 
     @property
     def measured_on(self) -> str:
@@ -139,7 +139,7 @@ def prepare_run(components: Components, device: torch.device) -> RunPlan:
     problems += find_metric_problems(gauge, components, (held_out or training)[:METRIC_IMAGES], device)
     if problems:
         raise RecipeError(*dict.fromkeys(problems))
-    without = tuple(text for one in steppers for text in one.compile_failures)
+    without = tuple(text for stepper in steppers for text in stepper.compile_failures)
     slow = (SLOW_FLOAT16_CAUTION,) if components.speed.autocast == "float16" and device.type == "cpu" else ()
     cautions = (*components.cautions, *slow)
     components = evolve(components, fallbacks=(*components.fallbacks, *without), cautions=cautions)

@@ -62,7 +62,7 @@ def _build_model(use: str, config: dict[str, object], catalogue: Catalogue, sour
         owner = use.partition(":")[0]
         file = f'zerokd.load(..., plugins=["{owner}.py"])'
         hint = f"its plugin is {owner}: `pip install --upgrade {owner}`, or where it is a single file, {file}"
-        raise RecipeError(*(evolve(one, hints=(*one.hints, hint)) for one in fault.problems)) from fault
+        raise RecipeError(*(evolve(problem, hints=(*problem.hints, hint)) for problem in fault.problems)) from fault
     try:
         return spec.load()(**config)
     except (TypeError, ValueError) as fault:  # pydantic's among them

@@ -85,15 +85,15 @@ def draw_parallel_coordinates(records: Sequence[PointRecord], goals: Sequence[Go
 
 def _axis_values(records: Sequence[PointRecord], key: str) -> list[str]:
     values = {format_toml_value(row.point[key]): row.point[key] for row in records if key in row.point}
-    numbers = all(isinstance(one, int | float) for one in values.values())
+    numbers = all(isinstance(value, int | float) for value in values.values())
     return sorted(values, key=lambda text: values[text]) if numbers else list(values)
 
 
 def _axis_heights(values: Sequence[Any]) -> tuple[list[float], str, str]:
     """Where values lie on a vertical axis; numbers in proportion, others one above the other."""
     texts = list(dict.fromkeys(map(format_toml_value, values)))
-    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
-    scale = [float(one) if numbers else float(texts.index(format_toml_value(one))) for one in values]
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    scale = [float(value) if numbers else float(texts.index(format_toml_value(value))) for value in values]
     least, most = min(scale), max(scale)
     span = PLOT_HEIGHT - 2 * VERTICAL_MARGIN
     heights = [

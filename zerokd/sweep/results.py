@@ -46,7 +46,7 @@ class SweepResults:
     @property
     def summary(self) -> str:
         states = [row.state for row in self.records]
-        return ", ".join(f"{states.count(one)} {one}" for one in dict.fromkeys(states)) or "no point yet"
+        return ", ".join(f"{states.count(fromkey)} {fromkey}" for fromkey in dict.fromkeys(states)) or "no point yet"
 
     @property
     def keys(self) -> list[str]:

@@ -85,18 +85,20 @@ def build_grid(choices: Sequence[Choice]) -> list[dict[str, Any]]:
     Raises:
         RecipeError: there are too many, or a key is varied twice.
     """
-    keys = [one.key for one in choices]
+    keys = [choice.key for choice in choices]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice:
         raise _setting_error(f"--grid {twice}", "the key is varied twice", "give all its values to one --grid")
     count = 1
-    for one in choices:
-        count *= len(one.values)
+    for choice in choices:
+        count *= len(choice.values)
     if count > MAX_GRID_POINTS:
         raise _setting_error(
             "--grid", f"{count} points, more than {MAX_GRID_POINTS}", "draw some of them: --random N with --range"
         )
-    return [dict(zip(keys, values, strict=True)) for values in itertools.product(*(one.values for one in choices))]
+    return [
+        dict(zip(keys, values, strict=True)) for values in itertools.product(*(choice.values for choice in choices))
+    ]
 
 
 def apply_point(document: Document, point: Point) -> Document:

@@ -123,7 +123,9 @@ def suggest_point(trial: optuna.Trial, plan: SweepPlan) -> tuple[int, dict[str, 
     point: dict[str, Any] = {}
     for axis in plan.axes:
         if isinstance(axis, Choice):
-            point[axis.key] = json.loads(trial.suggest_categorical(axis.key, [json.dumps(one) for one in axis.values]))
+            point[axis.key] = json.loads(
+                trial.suggest_categorical(axis.key, [json.dumps(value) for value in axis.values])
+            )
         elif axis.is_integer:
             point[axis.key] = trial.suggest_int(axis.key, int(axis.low), int(axis.high), log=axis.log)
         else:
@@ -134,8 +136,8 @@ def suggest_point(trial: optuna.Trial, plan: SweepPlan) -> tuple[int, dict[str, 
 def is_duplicate(study: optuna.Study, trial: optuna.Trial) -> bool:
     """Whether a point was filled in twice, by two workers that started at one moment, and this is the later one."""
     number = trial.user_attrs.get(POINT)
-    others = [one for one in study.get_trials(deepcopy=False) if one.user_attrs.get(POINT) == number]
-    same = [one.number for one in others if one.state in LIVE_STATES or one.user_attrs.get(WHY)]
+    others = [get_trial for get_trial in study.get_trials(deepcopy=False) if get_trial.user_attrs.get(POINT) == number]
+    same = [other.number for other in others if other.state in LIVE_STATES or other.user_attrs.get(WHY)]
     return number is not None and min(same, default=trial.number) < trial.number
 
 

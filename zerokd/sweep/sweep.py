@@ -109,7 +109,7 @@ def load_results(out: Path, name: str, storage: str | None) -> SweepResults:
     except KeyError as fault:
         raise OutputError(Problem(f"the storage {given!r} holds no sweep {name!r}")) from fault
     return SweepResults(
-        name, [Goal(**one) for one in study.user_attrs[IDENTITY]["goals"]], collect_point_records(study)
+        name, [Goal(**user_attr) for user_attr in study.user_attrs[IDENTITY]["goals"]], collect_point_records(study)
     )
 
 
@@ -162,7 +162,7 @@ def _build_representative_components(
     document: Document, catalogue: Catalogue, axes: Sequence[SearchAxis]
 ) -> Components:
     """The recipe as it stands, or at the first corner of the space that fits it: what all points have in common."""
-    ends = [Choice(one.key, one.values if isinstance(one, Choice) else (one.low, one.high)) for one in axes]
+    ends = [Choice(axis.key, axis.values if isinstance(axis, Choice) else (axis.low, axis.high)) for axis in axes]
     points: list[Point] = [{}, *build_grid(ends)]
     first: RecipeError | None = None
     for point in points:

@@ -89,7 +89,7 @@ def gradient_reaches(subject: Subject) -> None:
 def gradient_is_slope(subject: Subject) -> None:
     """the gradient is the slope of the enhanced image, in float64 (torch.autograd.gradcheck)"""
     model = build_seeded(subject).double()
-    parameters = [one for one in model.parameters() if one.requires_grad]
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     low = 0.2 + 0.6 * noise((1, 3, 5, 4))
 
     def at(*_: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ def pytest_collection(session: pytest.Session) -> None:
     """Names that mean nothing are a mistake of usage."""
     try:
         session.config.stash[CHECKS_KEY] = [
-            one for name in session.config.option.conformance for one in collect_checks(name)
+            check for name in session.config.option.conformance for check in collect_checks(name)
         ]
     except ZerokdError as fault:
         raise pytest.UsageError(str(fault)) from None

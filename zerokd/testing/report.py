@@ -64,7 +64,7 @@ def describe_check_outcomes(outcomes: Sequence[CheckOutcome]) -> str:
             lines.append(one.subject)
         lines.append(f"  {one.state:<6} {one.check:<18} {one.about}")
         lines += [f"         {one.told}"] if one.told else []
-    counts = {state: sum(one.state == state for one in outcomes) for state in ("passed", "known", "FAILED")}
+    counts = {state: sum(outcome.state == state for outcome in outcomes) for state in ("passed", "known", "FAILED")}
     return "\n".join(
         [*lines, f"{counts['passed']} passed, {counts['known']} known failures, {counts['FAILED']} failed"]
     )
@@ -72,9 +72,9 @@ def describe_check_outcomes(outcomes: Sequence[CheckOutcome]) -> str:
 
 def check_outcomes_as_json(outcomes: Sequence[CheckOutcome]) -> list[dict[str, Any]]:
     """The same as plain data."""
-    return [asdict(one) for one in outcomes]
+    return [asdict(outcome) for outcome in outcomes]
 
 
 def has_failed_checks(outcomes: Sequence[CheckOutcome]) -> bool:
     """Whether any check failed that was not known to."""
-    return any(one.state == "FAILED" for one in outcomes)
+    return any(outcome.state == "FAILED" for outcome in outcomes)

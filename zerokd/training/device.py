@@ -51,7 +51,7 @@ def configure_determinism(device: torch.device, threads: int, tf32: bool = False
 def choose_memory_format(network: nn.Module) -> torch.memory_format:
     """How a network's tensors lie in memory: with their channels together where it has many. A pointwise layer of four
     channels takes eight times as long so, a depthwise one of 32 a third (benchmarks/layouts.py)."""
-    widest = max((one.out_channels for one in network.modules() if isinstance(one, nn.Conv2d)), default=0)
+    widest = max((module.out_channels for module in network.modules() if isinstance(module, nn.Conv2d)), default=0)
     return torch.channels_last if widest >= WIDE_CHANNELS else torch.contiguous_format
 
 

@@ -18,15 +18,15 @@ class FlatParameters:
 
     def __init__(self, parameters: Sequence[nn.Parameter]):
         first = parameters[0]
-        self.values = nn.Parameter(first.new_empty(sum(one.numel() for one in parameters)))
+        self.values = nn.Parameter(first.new_empty(sum(parameter.numel() for parameter in parameters)))
         self.values.grad = torch.zeros_like(self.values)
         start = 0
-        for one in parameters:
-            place = one.shape, _choose_strides(one), start
+        for parameter in parameters:
+            place = parameter.shape, _choose_strides(parameter), start
             part = self.values.data.as_strided(*place)
-            part.copy_(one.data)
-            one.data, one.grad = part, self.values.grad.as_strided(*place)
-            start += one.numel()
+            part.copy_(parameter.data)
+            parameter.data, parameter.grad = part, self.values.grad.as_strided(*place)
+            start += parameter.numel()
 
     @property
     def gradient(self) -> Tensor:
@@ -38,9 +38,9 @@ class FlatParameters:
 def flatten_parameters(parameters: Iterable[nn.Parameter]) -> list[FlatParameters]:
     """One for each type and device among the parameters."""
     groups: dict[tuple[torch.dtype, torch.device], list[nn.Parameter]] = {}
-    for one in parameters:
-        groups.setdefault((one.dtype, one.device), []).append(one)
-    return [FlatParameters(each) for each in groups.values()]
+    for parameter in parameters:
+        groups.setdefault((parameter.dtype, parameter.device), []).append(parameter)
+    return [FlatParameters(group) for group in groups.values()]
 
 
 def _choose_strides(tensor: Tensor) -> tuple[int, ...]:

@@ -88,7 +88,7 @@ def train_step(
     """
     phase, step, buffers = state.stage, step_log.step, state.buffers()
     seed_global_generators(batch.low.device, components.seed, phase.name, step)  # a term that draws can be repeated
-    kept = [one.clone() for one in buffers]  # a forward may move them
+    kept = [buffer.clone() for buffer in buffers]  # a forward may move them
     diagnosed = (step + 1) % components.diagnose_every == 0
     state.zero_grad()
     evaluation, gradients = accumulator.backward(batch, step, diagnosed or phase.aggregator is not None)

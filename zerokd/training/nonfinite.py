@@ -49,12 +49,12 @@ class NonFiniteStep:
     def to_problem(self, *extra_hints: str) -> Problem:
         """The same for a person."""
         hints = [
-            f"the first signal that is not finite: {one.name}, on {_format_image_names(one.images)}"
-            for one in self.signals[:1]
+            f"the first signal that is not finite: {signal.name}, on {_format_image_names(signal.images)}"
+            for signal in self.signals[:1]
         ]
         alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-        for one in self.terms:
-            alike.setdefault((one.what, one.images), []).append(one.name)
+        for term in self.terms:
+            alike.setdefault((term.what, term.images), []).append(term.name)
         hints += [
             f"{what} not finite: {', '.join(same)}, on {_format_image_names(images)}"
             for (what, images), same in alike.items()
@@ -68,7 +68,7 @@ class NonFiniteStep:
             label: [value if math.isfinite(value) else str(value) for value in each]
             for label, each in self.values.items()
         }
-        found = {"signals": [asdict(one) for one in self.signals], "terms": [asdict(one) for one in self.terms]}
+        found = {"signals": [asdict(signal) for signal in self.signals], "terms": [asdict(term) for term in self.terms]}
         where = {"stage": self.stage, "step": self.step, "epoch": self.epoch, "images": self.batch.names}
         return where | found | {"note": self.note, "values": values}
 
@@ -94,7 +94,7 @@ def diagnose_nonfinite(
     signals: list[NonFiniteValue] = []
     note = ""
     buffers = [*student.buffers(), *objective.buffers()]
-    kept = [one.clone() for one in buffers]
+    kept = [buffer.clone() for buffer in buffers]
     try:
         with torch.random.fork_rng(devices=[]), attribute_errors("computing the step again"):
             inputs = stage.plugin.inputs(batch.low)
@@ -169,7 +169,7 @@ def _find_nonfinite_gradients(
         graph = objective.graph
         value = objective.value(label, graph.compute(part, graph.tensors_read_by([label]))).mean()
         gradients = torch.autograd.grad(value, trained, allow_unused=True)
-        return not all(torch.isfinite(one).all() for one in gradients if one is not None)
+        return not all(torch.isfinite(gradient).all() for gradient in gradients if gradient is not None)
 
     for label in labels:
         if is_steep(label, inputs):

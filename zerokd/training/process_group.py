@@ -104,10 +104,10 @@ class ProcessGroup:
     @torch.no_grad()
     def broadcast_tensors(self, tensors: Sequence[Tensor]) -> None:
         """Give the leader's values to all."""
-        values = torch.cat([one.detach().reshape(-1) for one in tensors])
+        values = torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
         self._broadcast(values)
         if self.rank:
-            for one, piece in zip(tensors, values.split([one.numel() for one in tensors]), strict=True):
+            for one, piece in zip(tensors, values.split([tensor.numel() for tensor in tensors]), strict=True):
                 one.detach().copy_(piece.view_as(one))
 
     def send(self, tensor: Tensor) -> None:

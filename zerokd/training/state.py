@@ -29,19 +29,19 @@ class StageState:
         self.averages = {owner: one for owner, one in components.averages.items() if owner in read}
         for average in self.averages.values():  # restarted, so that it never remembers weights from before its stage
             average.model.load_state_dict(self.student.state_dict())
-        self.parameters = [one for one in self.student.parameters() if one.requires_grad]
+        self.parameters = [parameter for parameter in self.student.parameters() if parameter.requires_grad]
         self.has_buffers = any(True for _ in self.student.buffers())
         device = self.parameters[0].device
         self.aggregator = stage.aggregator.to(device) if stage.aggregator else None
         self.flat_student = flatten_parameters(self.parameters)
         self.flat_parameters = [
             *self.flat_student,
-            *flatten_parameters(one for one in objective.parameters() if one.requires_grad),
+            *flatten_parameters(parameter for parameter in objective.parameters() if parameter.requires_grad),
         ]
         self.flat_averages = {owner: self._flatten_average(average) for owner, average in self.averages.items()}
         settings = stage.optimizer
         self.optimizer = torch.optim.Adam(
-            [one.values for one in self.flat_parameters],
+            [flat_parameter.values for flat_parameter in self.flat_parameters],
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
             fused=device.type in ("cpu", "cuda"),
@@ -58,8 +58,8 @@ class StageState:
 
     def zero_grad(self) -> None:
         """Set the stored gradient to 0."""
-        for one in self.flat_parameters:
-            one.gradient.zero_()
+        for flat_parameter in self.flat_parameters:
+            flat_parameter.gradient.zero_()
 
     def set_gradient(self, gradient: Tensor) -> None:
         """Give the student's parameters another gradient (P,) than the stored one."""
@@ -70,11 +70,11 @@ class StageState:
 
     def clip_grad_norm(self) -> Tensor:
         """Limit the norm of the stored gradient as a whole; returns what it was before."""
-        norms = [torch.linalg.vector_norm(one.gradient) for one in self.flat_parameters]
+        norms = [torch.linalg.vector_norm(flat_parameter.gradient) for flat_parameter in self.flat_parameters]
         norm = norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
         scale = (self.stage.optimizer.clip_norm / (norm + 1e-6)).clamp(max=1.0)
-        for one in self.flat_parameters:
-            one.gradient.mul_(scale)
+        for flat_parameter in self.flat_parameters:
+            flat_parameter.gradient.mul_(scale)
         return norm
 
     def learning_rate(self, step: int) -> float:

@@ -73,8 +73,8 @@ class GradientAccumulator:
 
     def _add_gradient(self, gradient: Tensor) -> None:
         """Add a gradient at all that is trained to the stored ones."""
-        pieces = gradient.split([one.numel() for one in self.parameters])
-        stored = [one.grad for one in self.parameters if one.grad is not None]
+        pieces = gradient.split([parameter.numel() for parameter in self.parameters])
+        stored = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         torch._foreach_add_(stored, [piece.view_as(one) for one, piece in zip(stored, pieces, strict=True)])
 
 
@@ -103,7 +103,7 @@ def build_accumulator(
             text = f"speed.images_at_once is {asked}, and the student sees its batch as a whole (batch normalisation?)"
             raise RecipeError(Problem(text, stage.place, ("leave it out, or give it the size of the batch",)))
         at_once = stage.batch_size
-    own = [one for one in components.student.parameters() if one.requires_grad]
+    own = [parameter for parameter in components.student.parameters() if parameter.requires_grad]
     made = GradientAccumulator(
         stage, objective, targets, own, collect_trained_parameters(components.student, objective), at_once
     )

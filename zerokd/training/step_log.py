@@ -152,7 +152,7 @@ class StepLog:
 
 def _average_term(steps: list[dict[str, float] | None]) -> dict[str, float | None]:
     """A term over an epoch: its value where it was computed, its weight and contribution over all steps."""
-    computed = [one for one in steps if one is not None]
+    computed = [step for step in steps if step is not None]
     value = sum(one["value"] for one in computed) / len(computed) if computed else None
     sums = {key: sum(one[key] for one in computed) / len(steps) for key in ("weight", "contribution")}
     return {"value": value, **sums}

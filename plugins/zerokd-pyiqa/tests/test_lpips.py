@@ -67,5 +67,7 @@ def test_it_agrees_with_torchmetrics(without_imagenet):
 
 
 def test_it_does_what_every_metric_must(without_imagenet):
-    for check in collect_checks(next(one for one in zerokd_pyiqa.zerokd_metrics() if one.name == "lpips")):
+    for check in collect_checks(
+        next(zerokd_metric for zerokd_metric in zerokd_pyiqa.zerokd_metrics() if zerokd_metric.name == "lpips")
+    ):
         check()

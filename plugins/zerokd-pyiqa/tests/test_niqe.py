@@ -71,5 +71,7 @@ def test_a_flat_picture_has_none(statistics):
 def test_it_does_what_every_metric_must(statistics, monkeypatch):
     pytest.importorskip("pyiqa", reason="pyiqa is not installed")
     monkeypatch.setattr(Niqe, "examples", ({"weights": statistics},))
-    for check in collect_checks(next(one for one in zerokd_pyiqa.zerokd_metrics() if one.name == "niqe")):
+    for check in collect_checks(
+        next(zerokd_metric for zerokd_metric in zerokd_pyiqa.zerokd_metrics() if zerokd_metric.name == "niqe")
+    ):
         check()

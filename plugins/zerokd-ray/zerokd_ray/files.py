@@ -154,4 +154,4 @@ def _iterate_results(task: Task, workers: int, worker: type[FileWorker]) -> Iter
 
 
 def _join_messages(fault: ZerokdError) -> str:
-    return "; ".join(one.message for one in fault.problems)
+    return "; ".join(problem.message for problem in fault.problems)

@@ -14,8 +14,8 @@ def model(seed=0, scale=1.0, **options):
     torch.manual_seed(seed)
     made = Retinex(**options).double()
     with torch.no_grad():
-        for one in made.parameters():
-            one *= scale
+        for parameter in made.parameters():
+            parameter *= scale
     return made.eval()
 
 
@@ -102,7 +102,7 @@ def test_no_pixel_gets_darker_and_white_and_black_stay():
 def test_a_step_reaches_every_weight():
     retinex = model()
     retinex(noise(2, 3, 24, 24))["enhanced"].square().mean().backward()
-    assert all((one.grad != 0).all() for one in retinex.parameters())
+    assert all((parameter.grad != 0).all() for parameter in retinex.parameters())
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ import torch
 
 def test_only_the_student_can_learn(build):
     components = build()
-    assert all(one.requires_grad for one in components.student.parameters())
+    assert all(parameter.requires_grad for parameter in components.student.parameters())
     for owner in ("teacher", "ema"):
         network = components.network(owner)
         assert not network.training
-        assert not any(one.requires_grad for one in network.parameters())
+        assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
 def test_an_average_is_a_copy_and_not_the_student_itself(build):

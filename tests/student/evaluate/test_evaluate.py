@@ -72,7 +72,7 @@ def test_means_are_over_photos_and_costs_are_of_models(folders):
 
 def test_without_references_and_teacher_each_picture_stands_alone(folders):
     found = evaluate_methods(folders[0], None, build_baselines(), None, build_columns(discover_plugins(), False, False))
-    assert [one.key for one in found.columns] == ["alone.brightness", "alone.clipped_share", "alone.color_cast"]
+    assert [column.key for column in found.columns] == ["alone.brightness", "alone.clipped_share", "alone.color_cast"]
 
 
 def test_what_cannot_be_measured_is_named(folders):
@@ -160,7 +160,7 @@ def test_metrics_of_plugins_are_put_where_their_ports_belong(monkeypatch, folder
 
 def test_metrics_are_configured(folders):
     columns = build_columns(discover_plugins(), True, False, ["ssim"], ["ssim.window=7"])
-    assert [one.min_size for one in columns if one.key == "reference.ssim"] == [7]
+    assert [column.min_size for column in columns if column.key == "reference.ssim"] == [7]
     with pytest.raises(RecipeError, match="no --metric psnr is asked for"):
         build_columns(discover_plugins(), True, False, ["ssim"], ["psnr.window=7"])
     with pytest.raises(RecipeError, match=r"unknown key 'ssim\.windw'"):

@@ -13,7 +13,7 @@ from zerokd.student.evaluate.methods import BASELINE_NAMES, build_baselines, bui
 
 def test_the_trivial_ones_by_hand():
     low = torch.full((1, 3, 4, 5), 0.25)
-    made = {one.name: one.enhance(low) for one in build_baselines()}
+    made = {build_baseline.name: build_baseline.enhance(low) for build_baseline in build_baselines()}
     x = 0.25
     for _ in range(8):
         x = x - 0.36 * (x * x - x)
@@ -60,13 +60,13 @@ def test_names_tell_rows_apart(tmp_path, catalogue):
     for name in ("run1/student.safetensors", "gamma.safetensors"):
         write_weights(tmp_path / name, NanoDce().state_dict(), facts)
     given = [str(tmp_path / "run1/student.safetensors"), str(tmp_path / "gamma.safetensors"), "bundled", "bundled"]
-    names = [one.name for one in build_methods(given, None, catalogue)[0]]
+    names = [build_method.name for build_method in build_methods(given, None, catalogue)[0]]
     assert names == [*BASELINE_NAMES, "run1", "gamma (2)", "bundled", "bundled (2)"]
 
 
 def test_the_teacher_stands_before_the_students(catalogue):
     methods, teacher = build_methods((), "bundled", catalogue)
-    assert [one.name for one in methods[len(BASELINE_NAMES) :]] == ["zero_dce_pp:bundled", "bundled"]
+    assert [method.name for method in methods[len(BASELINE_NAMES) :]] == ["zero_dce_pp:bundled", "bundled"]
     assert teacher is methods[len(BASELINE_NAMES)]
     assert len(teacher.digest) == 64
 

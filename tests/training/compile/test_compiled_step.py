@@ -134,7 +134,7 @@ def test_a_narrow_gradient_of_a_library_is_laid_out_as_the_networks_own():
     isolate_layout_nodes(graph)
     (slope,) = graph.graph.find_nodes(op="call_function", target=torch.ops.aten.clone.default)[-1:]
     assert slope.kwargs["memory_format"] is torch.contiguous_format
-    assert [one.target for one in slope.users] == [torch.ops.zerokd.as_it_is.default]
+    assert [user.target for user in slope.users] == [torch.ops.zerokd.as_it_is.default]
     assert torch.equal(graph(image), step(image))
 
 

@@ -43,7 +43,7 @@ def traced(layer):
 def test_a_narrow_layer_is_the_same_in_sums(layer):
     wanted, found, operations = traced(layer)
     torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
-    assert not any("convolution" in one for one in operations)
+    assert not any("convolution" in operation for operation in operations)
 
 
 @pytest.mark.parametrize("layer", OTHERS, ids=str)

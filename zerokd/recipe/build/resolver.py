@@ -123,7 +123,7 @@ class _Resolver(Builder):
             loss=loss,
             weight=self.build_weight(table, path),
             bindings=on,
-            adapters=tuple(one for one in adapters if one is not None),
+            adapters=tuple(adapter for adapter in adapters if adapter is not None),
             adapter_names=tuple(f"{one.use}{one.options or ''}" for one in table.adapt),
             when=ActiveSteps(table.when.begin, table.when.until, table.when.every) if table.when else None,
             monitor=table.monitor,
@@ -206,7 +206,9 @@ class _Resolver(Builder):
         for text in describe_stage_overruns(equation, self.params, chosen, clock):
             self.cautions.setdefault(text, []).append(f"stage {name}")
         idle = [term for term in chosen if weighing.is_idle(term)]
-        partial = {path, *(("terms", group) for group in found)} & {one[:2] for one in self.failed_paths}
+        partial = {path, *(("terms", group) for group in found)} & {
+            failed_path[:2] for failed_path in self.failed_paths
+        }
         gap = weighing.first_empty_step(chosen)
         if gap is not None and not partial:
             when = "every weight is 0" + (f" at {clock.describe_step(gap)}" if len(idle) < len(chosen) else "")
@@ -223,7 +225,7 @@ class _Resolver(Builder):
             epochs=table.epochs,
             batch_size=table.batch,
             optimizer=OptimizerSettings(**dict(table.optimizer)),
-            augmentations=tuple(one for one in augmentations if one is not None),
+            augmentations=tuple(augmentation for augmentation in augmentations if augmentation is not None),
             idle_terms=tuple(term.label for term in idle),
             place=self.document.key_place(path),
             aggregator=aggregator,

@@ -140,7 +140,7 @@ def _build_onnx_engine(weights: Path, scale: int, threads: int, plugins: Iterabl
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     about = json.loads(session.get_modelmeta().custom_metadata_map["zerokd"])
-    names = [one.name for one in session.get_outputs()]
+    names = [get_output.name for get_output in session.get_outputs()]
 
     def outputs(low: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(names, session.run(names, {"low": low}), strict=True))

@@ -125,7 +125,7 @@ def _upscale_rows(curve_map: np.ndarray, size: tuple[int, int], first: int, last
         start = np.minimum(at.astype(np.int64), count - 1)
         return start, np.minimum(start + 1, count - 1), (at - start).astype(np.float32)
 
-    top, bottom, down = (one[first:last] for one in places(curve_map.shape[1], size[0]))
+    top, bottom, down = (place[first:last] for place in places(curve_map.shape[1], size[0]))
     left, right, along = places(curve_map.shape[2], size[1])
     rows = curve_map[:, top] + down[:, None] * (curve_map[:, bottom] - curve_map[:, top])
     made: np.ndarray = (rows[..., left] + along * (rows[..., right] - rows[..., left]))[None]

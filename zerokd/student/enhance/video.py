@@ -109,7 +109,11 @@ def _enhance_frame(
 
 def _describe_losses(input_container: Any, input_stream: Any, copied_streams: dict[int, Any]) -> Iterator[str]:
     others = sorted(
-        {one.type for one in input_container.streams if one is not input_stream and one.index not in copied_streams}
+        {
+            stream.type
+            for stream in input_container.streams
+            if stream is not input_stream and stream.index not in copied_streams
+        }
     )
     if others:
         yield f"left out: {', '.join(others)}"

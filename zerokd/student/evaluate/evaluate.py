@@ -77,13 +77,13 @@ class PhotoEvaluation:
             "teacher": self.teacher or None,
             "columns": {one.key: {"better": one.better or None} for one in self.columns},
             "methods": {
-                one.name: {
-                    "source": one.source or None,
-                    "sha256": one.digest or None,
-                    "cost": _cost_to_json(self.costs.get(one.name)),
-                    "mean": {column.key: self.mean(one.name, column) for column in self.columns},
+                method.name: {
+                    "source": method.source or None,
+                    "sha256": method.digest or None,
+                    "cost": _cost_to_json(self.costs.get(method.name)),
+                    "mean": {column.key: self.mean(method.name, column) for column in self.columns},
                 }
-                for one in self.methods
+                for method in self.methods
             },
             "images": self.values,
             "failed": self.failures,
@@ -219,7 +219,7 @@ def evaluate_methods(
             report(name, f"FAILED: {fault}")
     if not found.values:
         raise DataError(f"no photo of {str(photos)!r} could be measured")
-    found.costs.update({one.name: measure_cost(one.model) for one in methods if one.model is not None})
+    found.costs.update({method.name: measure_cost(method.model) for method in methods if method.model is not None})
     return found
 
 

@@ -31,7 +31,7 @@ def describe_evaluation(evaluation: PhotoEvaluation) -> str:
     """Tables of 80 columns: a group of measures each, then what models cost, then what is to be said of them."""
     lines = [f"{len(evaluation.values)} photos, means over photos", ""]
     for group, title in GROUP_TITLES.items():
-        columns = [one for one in evaluation.columns if one.group == group]
+        columns = [column for column in evaluation.columns if column.group == group]
         if columns:
             lines += [
                 *_format_table(
@@ -73,7 +73,7 @@ def _format_costs(evaluation: PhotoEvaluation) -> Iterator[str]:
 
 def _describe_lost_comparisons(evaluation: PhotoEvaluation) -> Iterator[str]:
     """Every baseline that a model loses to, said in words."""
-    models = [one.name for one in evaluation.methods if one.model is not None]
+    models = [method.name for method in evaluation.methods if method.model is not None]
     for column in evaluation.columns:
         if column.group != "reference" or not column.better:
             continue

@@ -35,11 +35,13 @@ class CudaGraphStep:
             self._capture()
         torch._foreach_copy_(self._static_inputs, inputs)
         self._graph.replay()
-        return [one.clone() for one in self._static_outputs]  # the next replay writes where this one did
+        return [
+            static_output.clone() for static_output in self._static_outputs
+        ]  # the next replay writes where this one did
 
     @torch.no_grad()
     def _capture(self) -> None:
-        before = [one.clone() for one in self._state_tensors]  # a loss may keep a state
+        before = [state_tensor.clone() for state_tensor in self._state_tensors]  # a loss may keep a state
         beside = torch.cuda.Stream()
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):
@@ -53,4 +55,4 @@ class CudaGraphStep:
             self._static_outputs = self._function(*self._static_inputs)
 
     def _get_addresses(self) -> list[int]:
-        return [one.data_ptr() for one in self._state_tensors]
+        return [state_tensor.data_ptr() for state_tensor in self._state_tensors]

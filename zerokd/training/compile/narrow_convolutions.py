@@ -105,6 +105,6 @@ def _convolve_pointwise(image: Tensor, weight: Tensor) -> Tensor:
 
 def _add_tensors(parts: Sequence[Tensor]) -> Tensor:
     total = parts[0]
-    for one in parts[1:]:
-        total = total + one
+    for part in parts[1:]:
+        total = total + part
     return total

@@ -62,7 +62,7 @@ class FrozenCache:
         images = low.split(1)
         parts = images if low.device.type == "cpu" else (low,)
         if not use_store:
-            return _concatenate([self.plan.compute(one) for one in parts])
+            return _concatenate([self.plan.compute(part) for part in parts])
         held = [self.store.get(*one) for one in zip(names, images, strict=True)] if self.store else []
         size = len(images) // len(parts)
         own = [slice(at, at + size) for at in range(0, len(images), size)]
@@ -161,12 +161,14 @@ def _concatenate_if_uniform(parts: Sequence[CachedTensors]) -> CachedTensors:
     """What is kept of images as one batch, if the same is kept of all of them."""
     if len(parts) == 1:
         return parts[0]
-    return _concatenate(parts) if len({(*one.tensors, *one.prepared_ports) for one in parts}) == 1 else NOTHING_CACHED
+    return (
+        _concatenate(parts) if len({(*part.tensors, *part.prepared_ports) for part in parts}) == 1 else NOTHING_CACHED
+    )
 
 
 def _is_large(parts: Sequence[PreparedTensors]) -> bool:
     """Whether what was prepared, of as many images in each part, is too much to be copied."""
-    return len(parts) * sum(one.nbytes for one in parts[0]) > MAX_COPY_BYTES and parts[0][0].device.type == "cpu"
+    return len(parts) * sum(part.nbytes for part in parts[0]) > MAX_COPY_BYTES and parts[0][0].device.type == "cpu"
 
 
 def _concatenate_prepared(parts: Sequence[PreparedTensors]) -> tuple[PreparedTensors, ...]:

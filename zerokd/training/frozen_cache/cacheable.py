@@ -25,7 +25,7 @@ class CachePlan:
             label: {port: graph.bindings[label][port] for port in graph.fixed_ports[label]}
             for label in labels
             if objective.loss(label).prepare is not None
-            and not any(one.requires_grad for one in objective.loss(label).parameters())
+            and not any(parameter.requires_grad for parameter in objective.loss(label).parameters())
         }
         self.prepared_labels = [
             label

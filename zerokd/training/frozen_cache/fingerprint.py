@@ -41,10 +41,15 @@ def compute_fingerprint(cache_plan: CachePlan, device: torch.device) -> str:
     facts = {
         "names": cache_plan.tensor_names,
         "prepared": cache_plan.fixed_bindings,
-        "calls": [_describe_call(one) for one in graph.live_calls(frozenset({*cache_plan.tensor_names, *ports}))],
-        "losses": [_describe_component(one) for one in losses],
+        "calls": [
+            _describe_call(live_call) for live_call in graph.live_calls(frozenset({*cache_plan.tensor_names, *ports}))
+        ],
+        "losses": [_describe_component(loss) for loss in losses],
         # adapters are told what all of them give
-        "models": {one.owner: [_class_path(one.network), _config_json(one.network)] for one in graph.forward_passes()},
+        "models": {
+            shader_pass.owner: [_class_path(shader_pass.network), _config_json(shader_pass.network)]
+            for shader_pass in graph.forward_passes()
+        },
         "installed": _installed_packages(),
         "device": _describe_compute(device),
     }
@@ -54,9 +59,9 @@ def compute_fingerprint(cache_plan: CachePlan, device: torch.device) -> str:
 def hash_tensors(*tensors: Tensor) -> str:
     """A SHA-256 over tensors: types, shapes, layouts in memory and values."""
     found = hashlib.sha256()
-    for one in tensors:
-        found.update(repr((str(one.dtype), tuple(one.shape), one.stride())).encode())
-        found.update(one.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    for tensor in tensors:
+        found.update(repr((str(tensor.dtype), tuple(tensor.shape), tensor.stride())).encode())
+        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 
@@ -112,7 +117,7 @@ def _hash_package(module: str) -> str:
 
 @cache
 def _installed_packages() -> list[str]:
-    return sorted(f"{one.metadata['Name']}=={one.version}" for one in distributions())
+    return sorted(f"{distribution.metadata['Name']}=={distribution.version}" for distribution in distributions())
 
 
 def _describe_compute(device: torch.device) -> list[Any]:

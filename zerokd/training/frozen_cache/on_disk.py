@@ -62,7 +62,7 @@ class DiskStore:
     def put(self, name: str, low: Tensor, cached: CachedTensors) -> None:
         """Keep what was made of an image, if there is room."""
         tensors, facts = _serialize(cached)
-        self._bytes_per_image = size = sum(one.nbytes for one in tensors.values())
+        self._bytes_per_image = size = sum(tensor.nbytes for tensor in tensors.values())
         try:
             if self._try_reserve(size):
                 write_weights(self._image_path(low), tensors, facts | {"sha256": hash_tensors(*tensors.values())})
@@ -109,7 +109,7 @@ class DiskStore:
         while len(self._open_files) >= MAX_OPEN_FILES:
             del self._open_files[next(iter(self._open_files))]
         self._open_files[name] = tensors, facts
-        self._bytes_per_image = sum(one.nbytes for one in tensors.values())
+        self._bytes_per_image = sum(tensor.nbytes for tensor in tensors.values())
         return True
 
     def _try_reserve(self, size: int) -> bool:
@@ -118,7 +118,7 @@ class DiskStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             os.utime(self.folder)
             makers = sorted((one for one in self.root.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
-            self._other_folder_sizes = {one: _folder_bytes(one) for one in makers}
+            self._other_folder_sizes = {maker: _folder_bytes(maker) for maker in makers}
             self._free_bytes = self.max_bytes - sum(self._other_folder_sizes.values())
             self._other_folder_sizes.pop(self.folder, None)
             self._is_scanned = True
