@@ -38,16 +38,16 @@ def main(use: str, settings: tuple[str, ...]) -> None:
     chosen = [f'stages.{name}.aggregate={{use="{use}"}}' for name in document.tables["run"]]
     _, components = check_recipe(apply_options(document, [*settings, *chosen]), discover_plugins())
     plan = prepare_run(components, choose_device("cpu"))
-    for phase, objective in zip(components.stages, plan.objectives, strict=True):
-        training = StageState(phase, objective, components)
+    for stage, objective in zip(components.stages, plan.objectives, strict=True):
+        training = StageState(stage, objective, components)
         parameters = [parameter for parameter in training.student.parameters() if parameter.requires_grad]
         times: dict[bool, list[float]] = {True: [], False: []}
-        for number, batch in enumerate(iterate_batches(components.data, plan.training_indices, phase, 0, plan.device)):
+        for number, batch in enumerate(iterate_batches(components.data, plan.training_indices, stage, 0, plan.device)):
             if number == ROUNDS:
                 break
             apart = number % 2 == 1
             start = time.perf_counter()
-            evaluation = objective(phase.plugin.inputs(batch.low), number)
+            evaluation = objective(stage.plugin.inputs(batch.low), number)
             gradients = term_gradients(evaluation.weights, evaluation.values, parameters) if apart else {}
             training.optimizer.zero_grad()
             evaluation.total.backward()
@@ -56,7 +56,7 @@ def main(use: str, settings: tuple[str, ...]) -> None:
             training.optimizer_step(number)
             times[apart].append(time.perf_counter() - start)
         plain, mixed = (statistics.median(times[apart]) for apart in (False, True))
-        click.echo(f"{phase.name}: a step of {len(phase.terms)} terms by {use} takes {mixed / plain:.2f} plain ones")
+        click.echo(f"{stage.name}: a step of {len(stage.terms)} terms by {use} takes {mixed / plain:.2f} plain ones")
 
 
 if __name__ == "__main__":

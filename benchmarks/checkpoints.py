@@ -70,12 +70,12 @@ def main(settings: tuple[str, ...]) -> None:
     """Print, for each stage, the median step and checkpoint, and what checkpoints take of a run."""
     _, components = check_recipe(apply_options(read_recipe_document(RECIPE), settings), discover_plugins())
     plan = prepare_run(components, choose_device("cpu"))
-    for phase, objective in zip(components.stages, plan.objectives, strict=True):
-        steps, kept, size = measure_checkpoints(plan, phase, objective)
+    for stage, objective in zip(components.stages, plan.objectives, strict=True):
+        steps, kept, size = measure_checkpoints(plan, stage, objective)
         step, cost = statistics.median(steps), statistics.median(kept)
         every = components.checkpoint_seconds
         click.echo(
-            f"{phase.name}: a checkpoint costs {cost / step:.2f} steps, {1000 * cost:.1f} ms (slowest "
+            f"{stage.name}: a checkpoint costs {cost / step:.2f} steps, {1000 * cost:.1f} ms (slowest "
             f"{1000 * max(kept):.1f}), {size} bytes; {cost / every:.3%} of the run at one every {every:g} s"
         )
 

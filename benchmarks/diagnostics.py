@@ -34,14 +34,14 @@ def main(settings: tuple[str, ...]) -> None:
     _, components = check_recipe(apply_options(read_recipe_document(RECIPE), settings), discover_plugins())
     plan = prepare_run(components, choose_device("cpu"))
     parameters = [parameter for parameter in components.student.parameters() if parameter.requires_grad]
-    for phase, objective in zip(components.stages, plan.objectives, strict=True):
+    for stage, objective in zip(components.stages, plan.objectives, strict=True):
         optimizer = torch.optim.Adam(parameters, lr=1e-4)
         steps, measurements = [], []
-        for number, batch in enumerate(iterate_batches(components.data, plan.training_indices, phase, 0, plan.device)):
+        for number, batch in enumerate(iterate_batches(components.data, plan.training_indices, stage, 0, plan.device)):
             if number == ROUNDS:
                 break
             start = time.perf_counter()
-            evaluation = objective(phase.plugin.inputs(batch.low), number)
+            evaluation = objective(stage.plugin.inputs(batch.low), number)
             middle = time.perf_counter()
             compare_gradients(term_gradients(evaluation.weights, evaluation.values, parameters))
             after = time.perf_counter()
@@ -53,7 +53,7 @@ def main(settings: tuple[str, ...]) -> None:
         ratio = statistics.median(measurements) / statistics.median(steps)
         share = ratio / components.diagnose_every
         click.echo(
-            f"{phase.name}: one measurement costs {ratio:.2f} steps, {share:.2%} of the stage at every "
+            f"{stage.name}: one measurement costs {ratio:.2f} steps, {share:.2%} of the stage at every "
             f"{components.diagnose_every} steps"
         )
 

@@ -65,13 +65,13 @@ class HandwrittenStep:
     """A step of the documented distillation as in a script: a weighted sum of means, and ``.item()`` of each."""
 
     def __init__(self, side: ZerokdSide):
-        components, stepper = side.stage.components, side.stage.stepper
+        components, accumulator = side.stage.components, side.stage.stepper
         self.training, self.low, names = side.training, side.stage.batches[0].low, side.stage.batches[0].names
         self.student, self.ema = components.get_model("student"), components.get_model("ema")
-        self.weights = [*stepper.objective.weights_at(0).values()]
-        self.structure, self.exposure = (stepper.objective.loss(one) for one in (STRUCTURE_TERM, "task.exposure"))
+        self.weights = [*accumulator.objective.weights_at(0).values()]
+        self.structure, self.exposure = (accumulator.objective.loss(one) for one in (STRUCTURE_TERM, "task.exposure"))
         self.cached_tensors = [
-            stepper.frozen_cache.get_or_compute(self.low[n : n + 1], names[n : n + 1]) for n in range(BATCH_SIZE)
+            accumulator.frozen_cache.get_or_compute(self.low[n : n + 1], names[n : n + 1]) for n in range(BATCH_SIZE)
         ]
         wanted = [*self.cached_tensors[0].tensors]
         self.curve_map_name = next(name for name in wanted if "teacher.curve_map" in name)
@@ -156,12 +156,12 @@ def build_cheap_stage(count: int) -> tuple[Components, StagePlan]:
 
 
 def benchmark_cheap_terms(count: int, rounds: int) -> dict[str, object]:
-    components, phase = build_cheap_stage(count)
+    components, stage = build_cheap_stage(count)
     low = torch.rand(BATCH_SIZE, 3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
-    objective = probe(phase, components, low[:2])
+    objective = probe(stage, components, low[:2])
     training, one = (
-        StageState(phase, objective, components),
-        build_accumulator(phase, objective, components, low[:2], 4),
+        StageState(stage, objective, components),
+        build_accumulator(stage, objective, components, low[:2], 4),
     )
     student, levels = components.student, [0.3 + 0.4 * i / count for i in range(count)]
     batch = Batch(0, low, ("a", "b", "c", "d"))

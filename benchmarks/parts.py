@@ -80,8 +80,8 @@ def build_optimizer_pair() -> StepPair:
     adam = torch.optim.Adam(plain.parameters(), lr=1e-3)
     for parameter in plain.parameters():
         parameter.grad = torch.rand_like(parameter)
-    components, phase = build_cheap_stage(1)
-    training = StageState(phase, probe(phase, components, random_images(64)[:2]), components)
+    components, stage = build_cheap_stage(1)
+    training = StageState(stage, probe(stage, components, random_images(64)[:2]), components)
     training.set_gradient(torch.rand(161))
 
     def usual() -> None:

@@ -49,8 +49,8 @@ class Golden:
 
 def _wave(k, shape, lo, hi):
     n, c, i, j = torch.meshgrid(*(torch.arange(size, dtype=torch.float64) for size in shape), indexing="ij")
-    phase = 0.37 * (k + 1) + 0.11 * (n + 1) * i + 0.07 * (c + 1) * j + 0.9 * n + 0.5 * c
-    return lo + (hi - lo) * (0.5 + 0.5 * torch.sin(phase))
+    stage = 0.37 * (k + 1) + 0.11 * (n + 1) * i + 0.07 * (c + 1) * j + 0.9 * n + 0.5 * c
+    return lo + (hi - lo) * (0.5 + 0.5 * torch.sin(stage))
 
 
 @pytest.fixture(scope="session")

@@ -146,9 +146,9 @@ class RunFolderError(OutputError):
 
 def combine_errors(errors: Sequence[ZerokdError]) -> ZerokdError:
     """Several errors as one, each problem once; a mistake in the recipe decides the exit code over one in a file."""
-    kinds = [type(fault) for fault in errors]
+    kinds = [type(error) for error in errors]
     kind = RecipeError if RecipeError in kinds else kinds[0]
-    return kind(*dict.fromkeys(problem for fault in errors for problem in fault.problems))
+    return kind(*dict.fromkeys(problem for error in errors for problem in error.problems))
 
 
 def escape_unprintable(name: str) -> str:

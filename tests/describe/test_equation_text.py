@@ -8,8 +8,8 @@ from zerokd.training.device import choose_device
 def test_text_at_80_columns_has_every_term_and_signal(build):
     components = build("terms.contrastive.ema.when={every='2 steps'}")
     text = describe_equations(prepare_run(components, choose_device("cpu")))
-    for phase in components.phases:
-        for term in phase.terms:
+    for stage in components.phases:
+        for term in stage.terms:
             assert f"  {term.label} " in text
             assert all(f"{signal}: " in text for signal in term.on.values())
     assert "= 0.35*distillation.enhanced + 0.35*distillation.curve_map" in text

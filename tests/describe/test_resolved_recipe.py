@@ -167,9 +167,9 @@ def test_what_is_shown_builds_the_same_components(build):
     again = parse_document(shown(*small), "shown.toml")
     rebuilt, built = resolve_recipe(validate_recipe(again), again, discover_plugins()), build()
     assert rebuilt.provenance == built.origins
-    assert [phase.coefficients for phase in rebuilt.stages] == [phase.coefficients for phase in built.phases]
-    assert [(term.label, term.bindings, term.weight) for phase in rebuilt.stages for term in phase.terms] == [
-        (term.label, term.on, term.weight) for phase in built.phases for term in phase.terms
+    assert [stage.coefficients for stage in rebuilt.stages] == [stage.coefficients for stage in built.phases]
+    assert [(term.label, term.bindings, term.weight) for stage in rebuilt.stages for term in stage.terms] == [
+        (term.label, term.on, term.weight) for stage in built.phases for term in stage.terms
     ]
 
 

@@ -12,8 +12,8 @@ def wave(k: int, lo: float, hi: float) -> torch.Tensor:
         torch.arange(size, dtype=torch.float64).view([-1 if axis == own else 1 for axis in range(4)])
         for own, size in enumerate((2, 3, 64, 48))
     )
-    phase = 0.37 * (k + 1) + 0.11 * (n + 1) * i + 0.07 * (c + 1) * j + 0.9 * n + 0.5 * c
-    return lo + (hi - lo) * (0.5 + 0.5 * torch.sin(phase))
+    stage = 0.37 * (k + 1) + 0.11 * (n + 1) * i + 0.07 * (c + 1) * j + 0.9 * n + 0.5 * c
+    return lo + (hi - lo) * (0.5 + 0.5 * torch.sin(stage))
 
 
 @pytest.mark.parametrize(

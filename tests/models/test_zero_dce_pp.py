@@ -19,8 +19,8 @@ def wave() -> torch.Tensor:
         torch.arange(size, dtype=torch.float64).view([-1 if axis == own else 1 for axis in range(4)])
         for own, size in enumerate((2, 3, 64, 48))
     )
-    phase = 0.37 + 0.11 * (n + 1) * i + 0.07 * (c + 1) * j + 0.9 * n + 0.5 * c
-    return 0.3 * (0.5 + 0.5 * torch.sin(phase))
+    stage = 0.37 + 0.11 * (n + 1) * i + 0.07 * (c + 1) * j + 0.9 * n + 0.5 * c
+    return 0.3 * (0.5 + 0.5 * torch.sin(stage))
 
 
 def test_parameter_count_and_names():

@@ -27,8 +27,8 @@ def test_the_same_direction_is_1_whatever_its_length():
 @pytest.fixture
 def step(build):
     components = build("terms.task.color.monitor=true")
-    phase = components.phases[1]
-    objective = probe(phase, components, torch.rand(2, 3, 32, 32))
+    stage = components.phases[1]
+    objective = probe(stage, components, torch.rand(2, 3, 32, 32))
     return objective({"low": torch.rand(2, 3, 32, 32)}), list(components.student.parameters())
 
 

@@ -36,17 +36,17 @@ def labels(stage):
 
 
 def test_every_model_runs_once_a_step_however_many_terms_read_it(distill):
-    components, phase, graph = distill
+    components, stage, graph = distill
     counts = count_forwards(components)
-    graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(labels(phase)))
+    graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(labels(stage)))
     assert counts == {"student": 1, "teacher": 2, "ema": 1}  # what is frozen, once for each image
 
 
 def test_what_is_frozen_is_computed_image_by_image(distill):
-    components, phase, graph = distill
+    components, stage, graph = distill
     low, sizes = torch.rand(3, 3, 32, 32), []
     hook = components.models["teacher"].register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
-    made = graph.compute({"low": low}, graph.read_by(labels(phase)))
+    made = graph.compute({"low": low}, graph.read_by(labels(stage)))
     hook.remove()
     assert sizes == [1, 1, 1]
     features = [name for name in made if name.startswith("teacher.features.")]
@@ -86,8 +86,8 @@ def test_equal_adapters_on_equal_tensors_run_once(build):
 
 
 def test_only_the_student_gets_gradient(distill):
-    components, phase, graph = distill
-    tensors = graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(labels(phase)))
+    components, stage, graph = distill
+    tensors = graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(labels(stage)))
     for name, tensor in tensors.items():
         if name.startswith(("teacher.", "ema.")) or name == "low":
             assert not tensor.requires_grad, name
@@ -135,12 +135,12 @@ def test_a_traced_call_notes_measured_shapes_and_declared_ranges(distill):
 
 
 def test_adapting_leaves_alone_what_is_fixed_and_known(distill):
-    _, phase, graph = distill
-    tensors = graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(labels(phase)))
+    _, stage, graph = distill
+    tensors = graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(labels(stage)))
     raw = {name: one for name, one in tensors.items() if name.startswith("teacher.features.")}
     assert len(raw) == 3
-    adapted = graph.adapt({name: one for name, one in tensors.items() if name not in raw}, labels(phase))
+    adapted = graph.adapt({name: one for name, one in tensors.items() if name not in raw}, labels(stage))
     assert adapted.keys() == tensors.keys() - raw.keys()
-    for name in graph.read_by(labels(phase)):
+    for name in graph.read_by(labels(stage)):
         assert torch.equal(adapted[name], tensors[name])
         assert adapted[name] is tensors[name] or name not in graph.fixed

@@ -90,8 +90,8 @@ def test_the_layers_compute_in_16_bits_and_the_parameters_stay():
 @pytest.mark.parametrize("name", AUTOCAST_DTYPES)
 def test_every_term_of_the_recipe_still_trains_and_the_teacher_is_untouched(build, name):
     exact, found = build(), build(f"speed.autocast={name}")
-    for phase, other in zip(exact.phases, found.phases, strict=True):
-        one, two = probe(phase, exact, LOW), probe(other, found, LOW)
+    for stage, other in zip(exact.phases, found.phases, strict=True):
+        one, two = probe(stage, exact, LOW), probe(other, found, LOW)
         values = [each({"low": LOW}).values for each in (one, two)]
         for label, value in values[0].items():
             torch.testing.assert_close(values[1][label], value, rtol=0.05, atol=2e-3)

@@ -25,9 +25,9 @@ class Ignoring(zerokd.Loss):
 
 
 def of(components, number=0):
-    phase = components.phases[number]
+    stage = components.phases[number]
     low = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    return measure_evidence(phase, components, probe(phase, components, low), low).notes
+    return measure_evidence(stage, components, probe(stage, components, low), low).notes
 
 
 def test_the_paper_recipe_sets_no_key_in_vain(build):
@@ -36,8 +36,8 @@ def test_the_paper_recipe_sets_no_key_in_vain(build):
 
 def test_a_key_that_changes_nothing_is_named(build):
     components = build()
-    phase = components.phases[0]
-    term = phase.terms[2]
+    stage = components.phases[0]
+    term = stage.terms[2]
     object.__setattr__(term, "loss", Ignoring(dark_transition=0.05, level=0.6))
     object.__setattr__(term, "written", ("dark_transition", "level"))
     assert of(components) == ("pretraining.color: dark_transition = 0.05 changes nothing on these images",)
@@ -68,14 +68,14 @@ def test_a_term_that_decides_alone_and_one_that_does_nothing(build):
 
 def test_shares_at_their_limits(build):
     components = build()
-    phase = components.phases[0]
-    objective = probe(phase, components, torch.rand(2, 3, 32, 32))
+    stage = components.phases[0]
+    objective = probe(stage, components, torch.rand(2, 3, 32, 32))
     tensors = objective.graph.compute(
         {"low": torch.rand(2, 3, 32, 32)}, objective.graph.tensors_read_by(objective.weights)
     )
 
     def told(**shares):
-        return list(collect_notes(phase, objective.graph, tensors, shares))
+        return list(collect_notes(stage, objective.graph, tensors, shares))
 
     assert told(a=0.95, b=0.05) == []
     assert told(a=1.0) == []  # a single term is all of the gradient

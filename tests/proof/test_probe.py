@@ -15,9 +15,9 @@ def problems(components, number=1, sample=None):
 
 def test_the_paper_recipe_passes(build):
     components = build()
-    for phase in components.phases:
-        objective = probe(phase, components, torch.rand(2, 3, 32, 32))
-        assert list(objective.weights) == [term.label for term in phase.terms]
+    for stage in components.phases:
+        objective = probe(stage, components, torch.rand(2, 3, 32, 32))
+        assert list(objective.weights) == [term.label for term in stage.terms]
 
 
 def test_a_channel_mismatch_names_the_adapter_that_would_fix_it(build):

@@ -274,8 +274,8 @@ def test_inverted_contrast_and_a_target_that_falls_are_cautioned(build):
 
 def test_every_built_in_recipe_passes(build):
     for components in (build(), build(recipe="teacher.toml", small=("data.size=32", "data.count=6", "threads=1"))):
-        for phase in components.phases:
-            probe(phase, components, sample())
+        for stage in components.phases:
+            probe(stage, components, sample())
 
 
 def test_a_monitored_term_may_have_any_defect(planted):
@@ -288,14 +288,14 @@ def test_every_built_in_loss_is_free_of_traps(build):
     from zerokd.proof.trial import ProbeBatch, with_perturbed_parameters
 
     components = build()
-    phase = components.phases[1]
-    graph, labels = Graph(phase, components), [term.label for term in phase.terms]
-    probe(phase, components, sample())  # tells adapters what they need
+    stage = components.phases[1]
+    graph, labels = Graph(stage, components), [term.label for term in stage.terms]
+    probe(stage, components, sample())  # tells adapters what they need
     inputs = {"low": sample()}
     trial = ProbeBatch(
         graph,
         graph.compute(inputs, graph.tensors_read_by(labels)),
         with_perturbed_parameters(graph, inputs, labels, components.student),
     )
-    assert {term.label: list(find_trap(term, trial)) for term in phase.terms} == {label: [] for label in labels}
-    assert not any(check_batch_independence(term, trial) for term in phase.terms)
+    assert {term.label: list(find_trap(term, trial)) for term in stage.terms} == {label: [] for label in labels}
+    assert not any(check_batch_independence(term, trial) for term in stage.terms)

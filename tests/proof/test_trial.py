@@ -53,15 +53,15 @@ def test_a_failing_loss_is_named(term):
 
 def test_every_parameter_is_another_and_its_own_again_afterwards(build):
     components = build()
-    phase, student = components.phases[1], components.student
-    graph = probe(phase, components, torch.rand(2, 3, 32, 32)).graph
+    stage, student = components.phases[1], components.student
+    graph = probe(stage, components, torch.rand(2, 3, 32, 32)).graph
     before = {k: v.clone() for k, v in student.state_dict().items()}
     seen = []
     hook = student.register_forward_hook(
         lambda *_: seen.append([parameter.clone() for parameter in student.parameters()])
     )
     inputs = {"low": torch.rand(2, 3, 32, 32)}
-    labels = [term.label for term in phase.terms]
+    labels = [term.label for term in stage.terms]
     kept = graph.compute(inputs, graph.tensors_read_by(labels))
     generator = torch.get_rng_state()
     other = with_perturbed_parameters(graph, inputs, labels, student)
@@ -73,17 +73,17 @@ def test_every_parameter_is_another_and_its_own_again_afterwards(build):
     assert torch.equal(generator, torch.get_rng_state())
     kept["student.enhanced"].sum().backward()  # the graph from before is whole
     trial = ProbeBatch(graph, kept, other)
-    assert trial.port_tensors(phase.terms[0])["target"] is kept["teacher.enhanced"]
+    assert trial.port_tensors(stage.terms[0])["target"] is kept["teacher.enhanced"]
 
 
 def test_a_value_is_computed_once(build):
     components = build()
-    phase = components.phases[1]
-    graph = probe(phase, components, torch.rand(2, 3, 32, 32)).graph
+    stage = components.phases[1]
+    graph = probe(stage, components, torch.rand(2, 3, 32, 32)).graph
     tensors = graph.compute(
-        {"low": torch.rand(2, 3, 32, 32)}, graph.tensors_read_by([one.label for one in phase.terms])
+        {"low": torch.rand(2, 3, 32, 32)}, graph.tensors_read_by([one.label for one in stage.terms])
     )
-    trial, term, calls = ProbeBatch(graph, tensors, {}), phase.terms[0], []
+    trial, term, calls = ProbeBatch(graph, tensors, {}), stage.terms[0], []
     hook = term.loss.register_forward_hook(lambda *_: calls.append(1))
     first, again = trial.value(term), trial.value(term)
     hook.remove()

@@ -71,8 +71,8 @@ def test_of_two_processes_one_gets_the_folder_again_and_again(tmp_path):
         try:
             with RunFolder.create("paper", path).lock():
                 time.sleep(0.05)
-        except RunFolderError as fault:
-            os._exit(fault.exit_code)
+        except RunFolderError as error:
+            os._exit(error.exit_code)
         os._exit(0)
 
     for attempt in range(20):

@@ -81,8 +81,8 @@ def test_a_run_whose_memory_runs_out_says_so_and_goes_on(tmp_path, monkeypatch, 
 
     def after_step(self, *given):
         real(self, *given)
-        if fault := next(steps):
-            raise fault
+        if error := next(steps):
+            raise error
 
     with monkeypatch.context() as patch:
         patch.setattr(checkpointer.Checkpointer, "after_step", after_step)

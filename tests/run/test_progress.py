@@ -23,9 +23,9 @@ GRADIENTS = {"kind": "gradients", "stage": "distill", "epoch": 0, "step": 1, "te
 def said(build, terminal, *settings):
     file = io.StringIO()
     progress = Progress(Console(file=file, force_terminal=terminal, width=80))
-    phase = build(*settings).phases[1]
-    with progress.track_stage(phase) as watch:
-        for number in range(phase.epochs):
+    stage = build(*settings).phases[1]
+    with progress.track_stage(stage) as watch:
+        for number in range(stage.epochs):
             watch(epoch(number))
             watch(epoch(number) | {"kind": "step"})
             watch(GRADIENTS)

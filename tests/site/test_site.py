@@ -13,8 +13,8 @@ def all_packages(monkeypatch):
     monkeypatch.delenv("ZEROKD_PLUGINS")
     try:
         site.find_first_party_entries(ROOT)
-    except DataError as fault:
-        pytest.skip(str(fault))
+    except DataError as error:
+        pytest.skip(str(error))
 
 
 def test_no_page_is_stale(all_packages):

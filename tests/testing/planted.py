@@ -22,6 +22,6 @@ def failing(kind, component, options=None, summary="a test component"):
         try:
             with warnings.catch_warnings(action="ignore"):
                 check()
-        except CheckError as fault:
-            found[check.name] = str(fault)
+        except CheckError as error:
+            found[check.name] = str(error)
     return found

@@ -15,8 +15,8 @@ CPU = torch.device("cpu")
 
 
 def lows(components, seed=0, number=0, indices=(0, 1, 2, 3, 4)):
-    phase = components.phases[number]
-    return list(iterate_batches(components.data, list(indices), phase, seed, CPU))
+    stage = components.phases[number]
+    return list(iterate_batches(components.data, list(indices), stage, seed, CPU))
 
 
 def test_a_generator_depends_on_its_key_alone():

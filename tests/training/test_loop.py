@@ -22,20 +22,20 @@ INDICES = [0, 1, 2, 3]
 
 
 def run(components, number=0, poison=None):
-    phase = components.phases[number]
-    objective = probe(phase, components, torch.rand(2, 3, 32, 32))
+    stage = components.phases[number]
+    objective = probe(stage, components, torch.rand(2, 3, 32, 32))
     if poison:
         objective.losses["pretraining/smoothness"].forward = poison
-    with StepLog(phase, objective, io.StringIO()) as metrics:
-        one = build_accumulator(phase, objective, components, torch.rand(2, 3, 32, 32), len(INDICES))
-        train(StageState(phase, objective, components), one, components, INDICES, metrics, NonFinitePolicy(0))
+    with StepLog(stage, objective, io.StringIO()) as metrics:
+        one = build_accumulator(stage, objective, components, torch.rand(2, 3, 32, 32), len(INDICES))
+        train(StageState(stage, objective, components), one, components, INDICES, metrics, NonFinitePolicy(0))
     return components.student
 
 
 def test_two_steps_equal_adam_written_out(build):
     """Adam (Kingma and Ba 2015), the clipped norm and the cosine rate, each from its formula."""
     components = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4", "data.count=4", "data.held_out=0.0")
-    phase = components.phases[0]
+    stage = components.phases[0]
     twin = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4", "data.count=4", "data.held_out=0.0")
     objective = probe(twin.phases[0], twin, torch.rand(2, 3, 32, 32))
     parameters = list(twin.student.parameters())
@@ -52,7 +52,7 @@ def test_two_steps_equal_adam_written_out(build):
             with torch.no_grad():
                 one -= rates[step - 1] * (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-8)
     student = run(components)
-    assert phase.optimizer.weight_decay == 0.0
+    assert stage.optimizer.weight_decay == 0.0
     for trained, expected in zip(student.parameters(), parameters, strict=True):
         torch.testing.assert_close(trained, expected, rtol=1e-4, atol=1e-6)
 
@@ -70,8 +70,8 @@ def test_the_average_starts_at_the_student_and_follows_it_by_its_decay(build):
     components = build("models.ema.decay=0.75")
     average, student = components.averages["ema"], components.student
     torch.nn.init.ones_(student.e_conv1.point_conv.bias)
-    phase = components.phases[1]
-    training = StageState(phase, probe(phase, components, torch.rand(2, 3, 32, 32)), components)
+    stage = components.phases[1]
+    training = StageState(stage, probe(stage, components, torch.rand(2, 3, 32, 32)), components)
     assert torch.equal(average.model.e_conv1.point_conv.bias, student.e_conv1.point_conv.bias)
     torch.nn.init.constant_(student.e_conv1.point_conv.bias, 5.0)
     training.optimizer_step(0)  # the stored gradient is 0, so the student stays
@@ -123,9 +123,9 @@ class Recorded(zerokd.Aggregator):
 
 
 def aggregating(components, aggregator, number=0):
-    phases = list(components.phases)
-    phases[number] = evolve(phases[number], aggregator=aggregator, aggregator_name="mine")
-    return evolve(components, stages=tuple(phases))
+    stages = list(components.phases)
+    stages[number] = evolve(stages[number], aggregator=aggregator, aggregator_name="mine")
+    return evolve(components, stages=tuple(stages))
 
 
 def test_an_aggregator_gets_a_row_for_each_term_that_weighs_and_is_followed(build):

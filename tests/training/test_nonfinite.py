@@ -193,17 +193,17 @@ def plan(here):
 
 def states_of(plan):
     """The student before the first step and after each one that was taken, and how it ended."""
-    student, phase = plan.components.student, plan.components.phases[0]
+    student, stage = plan.components.student, plan.components.phases[0]
     states = [{name: value.clone() for name, value in student.state_dict().items()}]
 
     def watch(line):
         if line["kind"] == "step":
             states.append({name: value.clone() for name, value in student.state_dict().items()})
 
-    training = StageState(phase, plan.objectives[0], plan.components)
+    training = StageState(stage, plan.objectives[0], plan.components)
     with (
         pytest.raises(NotFiniteError) as caught,
-        StepLog(phase, plan.objectives[0], io.StringIO(), (watch,)) as metrics,
+        StepLog(stage, plan.objectives[0], io.StringIO(), (watch,)) as metrics,
     ):
         train(training, plan.steppers[0], plan.components, plan.training, metrics, NonFinitePolicy(0))
     return states, caught.value.failure
@@ -297,7 +297,7 @@ def test_looking_for_the_cause_changes_nothing(plan):
     plan = plan(
         GRADIENT, 'models.student={use="normed"}', 'terms.distillation.watched={use="faulty_value", monitor=true}'
     )
-    phase, objective, student = plan.components.phases[0], plan.objectives[0], plan.components.student
+    stage, objective, student = plan.components.phases[0], plan.objectives[0], plan.components.student
     low = torch.rand(2, 3, 32, 32)
     low[1] = 0
     evaluation = objective({"low": low})
@@ -305,7 +305,7 @@ def test_looking_for_the_cause_changes_nothing(plan):
     stored = [parameter.grad.clone() for parameter in student.parameters()]
     before = {name: value.clone() for name, value in student.state_dict().items()}
     state = torch.get_rng_state()
-    failure = diagnose_nonfinite(phase, objective, Batch(3, low, ("a", "b")), 7, evaluation, student)
+    failure = diagnose_nonfinite(stage, objective, Batch(3, low, ("a", "b")), 7, evaluation, student)
     assert torch.equal(state, torch.get_rng_state())
     assert same(before, student.state_dict())
     assert all(torch.equal(one.grad, kept) for one, kept in zip(student.parameters(), stored, strict=True))

@@ -13,8 +13,8 @@ from zerokd.training.state import StageState
 
 def training(build, number=1):
     components = build("stages.pretrain.epochs=2", "stages.distill.epochs=3")
-    phase = components.phases[number]
-    return StageState(phase, probe(phase, components, torch.rand(2, 3, 32, 32)), components)
+    stage = components.phases[number]
+    return StageState(stage, probe(stage, components, torch.rand(2, 3, 32, 32)), components)
 
 
 def stepped(one, seed):
@@ -90,8 +90,8 @@ def test_what_an_aggregator_keeps_in_buffers_is_in_it(build):
             self.register_buffer("mean", torch.ones(3))
 
     components = build()
-    phase = evolve(components.phases[0], aggregator=Kept(), aggregator_name="kept")
-    one = StageState(phase, probe(phase, components, torch.rand(2, 3, 32, 32)), components)
+    stage = evolve(components.phases[0], aggregator=Kept(), aggregator_name="kept")
+    one = StageState(stage, probe(stage, components, torch.rand(2, 3, 32, 32)), components)
     state = {name: tensor.clone() for name, tensor in one.state_dict().items()}
     assert torch.equal(state[".aggregator/mean"], torch.ones(3))
     one.aggregator.mean.mul_(5)

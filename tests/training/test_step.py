@@ -23,11 +23,11 @@ FEWER = tuple(f"terms.{label}.weight=0" for label in LEFT_OUT)  # recording take
 def backward(build, at_once, *settings, apart=False):
     settings = ("stages.distill.batch=5", f"speed.images_at_once={at_once}", *settings)
     components = build(*settings)
-    phase = components.phases[1]
-    batch = next(iterate_batches(components.data, [0, 1, 2, 3, 4], phase, 0, CPU))
-    objective = probe(phase, components, batch.low[:3])
-    training = StageState(phase, objective, components)
-    one = build_accumulator(phase, objective, components, batch.low[:3], 5)
+    stage = components.phases[1]
+    batch = next(iterate_batches(components.data, [0, 1, 2, 3, 4], stage, 0, CPU))
+    objective = probe(stage, components, batch.low[:3])
+    training = StageState(stage, objective, components)
+    one = build_accumulator(stage, objective, components, batch.low[:3], 5)
     assert one.micro_batch_size == min(at_once, 5)
     training.zero_grad()
     evaluation, gradients = one.backward(batch, 0, apart)
@@ -69,12 +69,12 @@ class Darker(Distillation):
 
 def test_what_is_frozen_sees_what_its_stage_shows(build):
     components = build("stages.distill.epochs=2", "stages.distill.batch=4")
-    phase = evolve(components.phases[1], plugin=Darker())
-    batch = next(iterate_batches(components.data, [0, 1, 2, 3], phase, 0, CPU))
-    objective = probe(phase, components, batch.low[:3])
-    training = StageState(phase, objective, components)
+    stage = evolve(components.phases[1], plugin=Darker())
+    batch = next(iterate_batches(components.data, [0, 1, 2, 3], stage, 0, CPU))
+    objective = probe(stage, components, batch.low[:3])
+    training = StageState(stage, objective, components)
     training.zero_grad()
-    one = build_accumulator(phase, objective, components, batch.low[:3], 4)
+    one = build_accumulator(stage, objective, components, batch.low[:3], 4)
     evaluation, _ = one.backward(batch, 0, per_term=False)
     plain = objective({"low": batch.low * 0.5})
     torch.testing.assert_close(evaluation.total, plain.total.detach(), rtol=1e-5, atol=0)
@@ -112,12 +112,12 @@ def test_a_student_that_sees_its_batch_gets_it_whole(layer, sees):
 def test_parts_that_the_student_does_not_allow_are_refused_when_asked_for(build, monkeypatch):
     monkeypatch.setattr("zerokd.training.step.depends_on_batch", lambda student, sample: True)
     components = build("stages.distill.batch=4", "speed.images_at_once=2")
-    phase = components.phases[1]
+    stage = components.phases[1]
     low = torch.rand(3, 3, 32, 32)
-    objective = probe(phase, components, low)
+    objective = probe(stage, components, low)
     with pytest.raises(RecipeError, match="images_at_once is 2, and the student sees its batch as a whole"):
-        build_accumulator(phase, objective, components, low, 4)
-    assert build_accumulator(phase, objective, evolve(components, speed=SpeedConfig()), low, 4).micro_batch_size == 4
+        build_accumulator(stage, objective, components, low, 4)
+    assert build_accumulator(stage, objective, evolve(components, speed=SpeedConfig()), low, 4).micro_batch_size == 4
 
 
 def replay(monkeypatch):
@@ -149,8 +149,8 @@ def test_where_terms_are_measured_at_every_step_there_is_a_program_for_that_alon
     components = build("stages.distill.aggregate={use='sum'}", *FEWER)
     sample = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     counts = []
-    for phase in components.phases:
-        made = build_accumulator(phase, probe(phase, components, sample), components, sample, 6)
+    for stage in components.phases:
+        made = build_accumulator(stage, probe(stage, components, sample), components, sample, 6)
         counts.append([bool(step.per_term) for step in made.compiled_steps])
         assert not made.compile_failures
     assert counts == [[False, True], [True]]
@@ -159,9 +159,9 @@ def test_where_terms_are_measured_at_every_step_there_is_a_program_for_that_alon
 def test_what_cannot_be_recorded_is_said(build, monkeypatch):
     replay(monkeypatch)
     components = build("terms.distillation.perceptual.crop=16")
-    phase = components.phases[1]
+    stage = components.phases[1]
     sample = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    made = build_accumulator(phase, probe(phase, components, sample), components, sample, 6)
+    made = build_accumulator(stage, probe(stage, components, sample), components, sample, 6)
     first, second = made.compile_failures
     assert first.startswith("stage 'distill' cannot be replayed: ")
     assert second.startswith("steps of stage 'distill' that measure each term cannot be replayed: ")

@@ -18,12 +18,12 @@ from zerokd.training.step_log import StepLog
 @pytest.fixture
 def lines(build):
     components = build("stages.distill.epochs=7", "stages.distill.batch=1")
-    phase = components.phases[1]
-    objective = probe(phase, components, torch.rand(2, 3, 32, 32))
+    stage = components.phases[1]
+    objective = probe(stage, components, torch.rand(2, 3, 32, 32))
     file, seen = io.StringIO(), []
-    with StepLog(phase, objective, file, (seen.append,)) as metrics:
-        one = build_accumulator(phase, objective, components, torch.rand(2, 3, 32, 32), 3)
-        train(StageState(phase, objective, components), one, components, [0, 1, 2], metrics, NonFinitePolicy(0))
+    with StepLog(stage, objective, file, (seen.append,)) as metrics:
+        one = build_accumulator(stage, objective, components, torch.rand(2, 3, 32, 32), 3)
+        train(StageState(stage, objective, components), one, components, [0, 1, 2], metrics, NonFinitePolicy(0))
     lines = [json.loads(line) for line in file.getvalue().splitlines()]
     assert lines == seen
     return lines
@@ -54,12 +54,12 @@ def test_an_epoch_is_the_mean_of_its_steps(lines):
 def trained(build, *settings):
     """The lines of a small second stage, and the student's parameters after it."""
     components = build("stages.distill.epochs=3", "stages.distill.batch=1", "terms.task.color.monitor=true", *settings)
-    phase, file = components.phases[1], io.StringIO()
+    stage, file = components.phases[1], io.StringIO()
     generator = torch.Generator().manual_seed(0)
-    objective = probe(phase, components, torch.rand(2, 3, 32, 32, generator=generator))
-    with StepLog(phase, objective, file) as metrics:
-        one = build_accumulator(phase, objective, components, torch.rand(2, 3, 32, 32), 3)
-        train(StageState(phase, objective, components), one, components, [0, 1, 2], metrics, NonFinitePolicy(0))
+    objective = probe(stage, components, torch.rand(2, 3, 32, 32, generator=generator))
+    with StepLog(stage, objective, file) as metrics:
+        one = build_accumulator(stage, objective, components, torch.rand(2, 3, 32, 32), 3)
+        train(StageState(stage, objective, components), one, components, [0, 1, 2], metrics, NonFinitePolicy(0))
     return [json.loads(line) for line in file.getvalue().splitlines()], list(components.student.parameters())
 
 

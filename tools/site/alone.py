@@ -72,12 +72,12 @@ def train_single_loss(text: str, catalogue: Catalogue) -> tuple[Tensor, Tensor, 
     components = resolve_recipe(validate_recipe(document), document, catalogue)
     low = generate_scenes(SHOWN_SCENES)
     before = _enhance(components, low)
-    (phase,) = components.stages
-    training = StageState(phase, Objective(phase, Graph(phase, components)), components)
+    (stage,) = components.stages
+    training = StageState(stage, Objective(stage, Graph(stage, components)), components)
     order = list(range(len(components.data)))
-    for step, batch in enumerate(iterate_batches(components.data, order, phase, components.seed, low.device)):
+    for step, batch in enumerate(iterate_batches(components.data, order, stage, components.seed, low.device)):
         training.zero_grad()
-        training.objective(phase.plugin.inputs(batch.low), step).total.backward()
+        training.objective(stage.plugin.inputs(batch.low), step).total.backward()
         training.clip_grad_norm()
         training.optimizer_step(step)
     return low, before, _enhance(components, low)

@@ -32,5 +32,5 @@ def command(out: Path | None, plugins: tuple[Path, ...]) -> None:
         return
     try:
         out.write_text(text, encoding="utf-8")
-    except OSError as fault:
-        raise RunFolderError(Problem(f"cannot write {str(out)!r}: {fault.strerror}")) from fault
+    except OSError as error:
+        raise RunFolderError(Problem(f"cannot write {str(out)!r}: {error.strerror}")) from error

@@ -54,9 +54,9 @@ def command(
 
     try:
         from zerokd.sweep import results, sweep
-    except ModuleNotFoundError as fault:
+    except ModuleNotFoundError as error:
         hint = "pip install 'zerokd[sweep]'"
-        raise RecipeError(Problem(f"a sweep needs a package that is missing: {fault.name}", hints=(hint,))) from fault
+        raise RecipeError(Problem(f"a sweep needs a package that is missing: {error.name}", hints=(hint,))) from error
 
     document = apply_options(read_recipe_document(path), **changes)
     name = str(document.tables.get("name", "unnamed"))

@@ -66,9 +66,9 @@ class Folder(Data):
             return image
         try:
             return self._read_image(path)
-        except PhotoError as fault:
+        except PhotoError as error:
             hint = "it could be read when the run started: restore it, or start again without it"
-            raise DataError(Problem(f"{name!r} in {self.config.path!r}: {fault}", hints=(hint,))) from fault
+            raise DataError(Problem(f"{name!r} in {self.config.path!r}: {error}", hints=(hint,))) from error
 
     def name(self, index: int) -> str:
         return self._photos[index][0]
@@ -83,8 +83,8 @@ class Folder(Data):
             return (name, path, None), reason
         try:
             image = self._read_image(path)
-        except PhotoError as fault:
-            return (name, path, None), str(fault)
+        except PhotoError as error:
+            return (name, path, None), str(error)
         return (name, path, image if should_cache else None), ""
 
     def _build_rejection_problem(self) -> Problem:
@@ -105,8 +105,8 @@ def _resolve_folder(configured_path: str) -> Path:
     try:
         root = Path(configured_path).expanduser()
         wrong = "" if root.is_dir() else "is not a folder" if root.exists() else "does not exist"
-    except (OSError, ValueError, RuntimeError) as fault:
-        wrong = f"cannot be used: {getattr(fault, 'strerror', None) or fault}"
+    except (OSError, ValueError, RuntimeError) as error:
+        wrong = f"cannot be used: {getattr(error, 'strerror', None) or error}"
     if wrong:
         hint = f"a relative path counts from the working directory, {Path.cwd()}"
         raise DataError(Problem(f"training folder {configured_path!r} {wrong}", hints=(hint,)))
@@ -128,5 +128,5 @@ def _find_candidates(root: Path) -> Iterator[tuple[str, Path, str]]:
             if path.suffix.lower() in TRAINING_SUFFIXES:
                 leads_out = os.path.exists(path) and not path.resolve().is_relative_to(root.resolve())
                 yield named(path), path, "link that leads out of the folder" if leads_out else ""
-    for fault in closed:
-        yield named(Path(fault.filename)), Path(fault.filename), f"cannot be listed: {fault.strerror}"
+    for error in closed:
+        yield named(Path(error.filename)), Path(error.filename), f"cannot be listed: {error.strerror}"

@@ -48,13 +48,13 @@ def read_training_image(path: Path, size: int, fit: FitMode) -> np.ndarray:
         rgb = _decode(path, 2 * size)
     except PhotoError:
         raise
-    except ProfileError as fault:
-        raise PhotoError(str(fault)) from fault
-    except UnidentifiedImageError as fault:
-        raise PhotoError("not an image, or damaged at its start") from fault
-    except Exception as fault:  # on damaged files decoders raise almost anything, SyntaxError and struct.error included
-        reason = getattr(fault, "strerror", None) or str(fault) or type(fault).__name__
-        raise PhotoError(reason.splitlines()[0][:160]) from fault
+    except ProfileError as error:
+        raise PhotoError(str(error)) from error
+    except UnidentifiedImageError as error:
+        raise PhotoError("not an image, or damaged at its start") from error
+    except Exception as error:  # on damaged files decoders raise almost anything, SyntaxError and struct.error included
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise PhotoError(reason.splitlines()[0][:160]) from error
     scale = ImageOps.fit if fit == "crop" else Image.Image.resize
     return np.asarray(scale(rgb, (size, size), Image.Resampling.BICUBIC)).transpose(2, 0, 1).copy()
 

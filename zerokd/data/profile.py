@@ -34,8 +34,8 @@ def convert_to_srgb(image: Image.Image) -> Image.Image:
             return image
         colours = image.convert(mode) if image.mode != mode else image
         rgb = ImageCms.profileToProfile(colours, profile, SRGB_PROFILE, outputMode="RGB")
-    except (OSError, ImageCms.PyCMSError) as fault:
-        raise ProfileError("damaged colour profile") from fault
+    except (OSError, ImageCms.PyCMSError) as error:
+        raise ProfileError("damaged colour profile") from error
     assert rgb is not None  # only an image that is changed in place gives none
     if image.mode != mode:
         rgb.putalpha(image.getchannel("A"))

@@ -77,18 +77,18 @@ def _check_requirements(requirements: Iterable[str]) -> Iterator[HealthCheck]:
     """The packages that zerokd, and each of its extras, ask for."""
     extras: dict[str, list[str]] = {}
     for one in map(Requirement, requirements):
-        fault = _describe_unmet_requirement(one)
+        error = _describe_unmet_requirement(one)
         if one.marker is not None and "extra" in str(one.marker):
             extra = str(one.marker).rpartition("==")[2].strip(" '\"")
-            extras.setdefault(extra, []).extend([fault] if fault else [])
-        elif fault:
-            yield HealthCheck("FAIL", one.name, fault, f"pip install '{one.name}{one.specifier}'")
+            extras.setdefault(extra, []).extend([error] if error else [])
+        elif error:
+            yield HealthCheck("FAIL", one.name, error, f"pip install '{one.name}{one.specifier}'")
         else:
             yield HealthCheck("ok", one.name, version(one.name))
-    for extra, faults in extras.items():
-        if faults:
+    for extra, errors in extras.items():
+        if errors:
             yield HealthCheck(
-                "warn", f"extra [{extra}]", ", ".join(faults), f"pip install 'zerokd[{extra}]', if wanted"
+                "warn", f"extra [{extra}]", ", ".join(errors), f"pip install 'zerokd[{extra}]', if wanted"
             )
         else:
             yield HealthCheck("ok", f"extra [{extra}]", "installed")
@@ -147,11 +147,11 @@ def _check_writable(what: str, folder: Path) -> HealthCheck:
     try:
         with tempfile.TemporaryFile(dir=nearest) as file:
             file.write(b"x" * 4096)
-    except OSError as fault:
+    except OSError as error:
         fixes = {"cache folder": "set ZEROKD_CACHE to a folder that can be written", "temporary folder": "set TMPDIR"}
         state: Literal["warn", "FAIL"] = "warn" if what == "cache folder" else "FAIL"
         fix = fixes.get(what, "go to a folder that you may write, or give one with --out")
-        return HealthCheck(state, what, f"{folder}: {fault.strerror or fault}", fix)
+        return HealthCheck(state, what, f"{folder}: {error.strerror or error}", fix)
     return HealthCheck("ok", what, str(folder))
 
 

@@ -15,7 +15,7 @@ COEFFICIENT_COLUMNS = ("group", "x weight", "x loss", "= total")
 def explain_stages(plan: RunPlan) -> list[StageExplanation]:
     """One for every stage, in the order of the run."""
     pairs = zip(plan.components.stages, plan.objectives, strict=True)
-    return [explain_stage(phase, plan.components, objective) for phase, objective in pairs]
+    return [explain_stage(stage, plan.components, objective) for stage, objective in pairs]
 
 
 def equations_to_dict(plan: RunPlan) -> dict[str, Any]:

@@ -38,15 +38,15 @@ def describe_evidence(plan: RunPlan) -> str:
     for name, texts in (("FALLBACK", components.fallbacks), ("caution", components.cautions)):
         for text in texts:
             lines += wrap_text(f"{name}: {text}", "  ")
-    for phase, measured in zip(components.stages, plan.evidences, strict=True):
-        lines += ["", *wrap_text(f"{phase.name}: {phase.equation.text}", "  "), *_format_terms(measured)]
-        if phase.idle_terms:
-            lines += wrap_text(f"not computed, weight 0 at every step: {', '.join(phase.idle_terms)}", "    ", "  ")
+    for stage, measured in zip(components.stages, plan.evidences, strict=True):
+        lines += ["", *wrap_text(f"{stage.name}: {stage.equation.text}", "  "), *_format_terms(measured)]
+        if stage.idle_terms:
+            lines += wrap_text(f"not computed, weight 0 at every step: {', '.join(stage.idle_terms)}", "    ", "  ")
     for name, about in evidence_to_dict(plan)["metrics"].items():
         value = f"{about['value']:.4g} {about['unit']}".rstrip()
         text = f"metric {name}: {about['use']} is {value} on {about['images']} {about['measured_on']} images"
         lines += wrap_text(f"{text}, of the untrained student; {about['better']} is better", "  ")
-    which = "every term above" if any(phase.idle_terms for phase in components.stages) else "every term"
+    which = "every term above" if any(stage.idle_terms for stage in components.stages) else "every term"
     legend = (
         f"{which} trains the student; |g|: norm of the contribution's gradient,",
         "out: at what the student gives, par: at its parameters, share: of the sum of par",

@@ -70,8 +70,8 @@ class StageCost:
 
 def measure_step_costs(plan: RunPlan) -> Iterator[StageCost]:
     """Measure every stage of a plan in turn; what training changes is put back."""
-    for stepper in plan.accumulators:
-        yield _StageBenchmark(plan, stepper).measure()
+    for accumulator in plan.accumulators:
+        yield _StageBenchmark(plan, accumulator).measure()
 
 
 class _StageBenchmark:

@@ -92,8 +92,8 @@ def trace_model(model: Model) -> TracedProgram:
     """
     try:
         exported = torch.export.export(model, (torch.zeros(1, 3, TRACE_SIDE, TRACE_SIDE),), strict=False)
-    except Exception as fault:  # torch raises almost anything for what it cannot follow
-        raise UntraceableError(f"torch cannot follow it: {str(fault).splitlines()[0][:160]}") from fault
+    except Exception as error:  # torch raises almost anything for what it cannot follow
+        raise UntraceableError(f"torch cannot follow it: {str(error).splitlines()[0][:160]}") from error
     names = exported.graph_signature.inputs_to_parameters | exported.graph_signature.inputs_to_buffers
     weights = {given: exported.state_dict[name].numpy() for given, name in names.items()}
     nodes: dict[str, Node] = {}

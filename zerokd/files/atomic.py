@@ -18,7 +18,7 @@ def write_text(path: Path, text: str) -> None:
     try:
         fresh.write_text(text, encoding="utf-8")
         os.replace(fresh, path)
-    except OSError as fault:
-        raise OutputError(f"cannot write {str(path)!r}: {fault.strerror or fault}") from fault
+    except OSError as error:
+        raise OutputError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
     finally:
         fresh.unlink(missing_ok=True)

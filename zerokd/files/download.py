@@ -42,10 +42,10 @@ def fetch_tensors(
                 if should_keep(name)
             }
             write_weights(cache_path, kept, _describe_tensors(url, kept))
-        except (OSError, RuntimeError, ValueError, HTTPException) as fault:  # URLError and timeouts are OSErrors
+        except (OSError, RuntimeError, ValueError, HTTPException) as error:  # URLError and timeouts are OSErrors
             hint = f"it needs the network once, and a writable cache: {cache_path.parent} (ZEROKD_CACHE moves it)"
-            text = f"cannot fetch {url!r}: {str(fault) or type(fault).__name__}"
-            raise WeightsError(Problem(text, hints=(hint,))) from fault
+            text = f"cannot fetch {url!r}: {str(error) or type(error).__name__}"
+            raise WeightsError(Problem(text, hints=(hint,))) from error
     return kept
 
 

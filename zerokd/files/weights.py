@@ -33,8 +33,8 @@ def expand_weights_path(path: str | Path) -> Path:
     """
     try:
         return Path(path).expanduser()
-    except RuntimeError as fault:
-        raise WeightsError(_unreadable_weights_problem(Path(path), fault)) from fault
+    except RuntimeError as error:
+        raise WeightsError(_unreadable_weights_problem(Path(path), error)) from error
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -60,8 +60,8 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except WeightsError:
         raise
-    except Exception as fault:  # a malformed pickle raises almost anything, struct.error and AssertionError included
-        raise WeightsError(_unreadable_weights_problem(path, fault)) from fault
+    except Exception as error:  # a malformed pickle raises almost anything, struct.error and AssertionError included
+        raise WeightsError(_unreadable_weights_problem(path, error)) from error
     if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
         hint = "save the network's state_dict() alone, or convert it to .safetensors"
         raise WeightsError(Problem(f"{str(path)!r} is not a state dict of named tensors", hints=(hint,)))

@@ -49,7 +49,7 @@ def imagenet_weights_url() -> str:
     """Where torchvision has the weights."""
     try:
         from torchvision.models import VGG19_Weights  # type: ignore[import-untyped]
-    except (ImportError, RuntimeError) as fault:  # the latter: a torchvision made for another torch
+    except (ImportError, RuntimeError) as error:  # the latter: a torchvision made for another torch
         hint = "pip install --upgrade torchvision, in the version that belongs to the installed torch"
-        raise WeightsError(Problem(f"weights of ImageNet need torchvision: {fault}", hints=(hint,))) from fault
+        raise WeightsError(Problem(f"weights of ImageNet need torchvision: {error}", hints=(hint,))) from error
     return str(VGG19_Weights.IMAGENET1K_V1.url)

@@ -174,15 +174,15 @@ class VggPerceptual(Loss):
             elif weights != "random":
                 path = expand_weights_path(weights)
                 self._load_tensors(read_weights(path)[0], str(path), path)
-        except WeightsError as fault:
+        except WeightsError as error:
             if weights != "imagenet":  # a file that was named is never replaced
                 raise
             if self.config.fallback is None:
                 remedy = 'or give weights = "FILE", or allow fallback = "random"'
                 raise WeightsError(
-                    *(evolve(problem, hints=(*problem.hints, remedy)) for problem in fault.problems)
-                ) from fault
-            self.fallbacks = (f"vgg_perceptual: random weights (seed {seed}), since {fault.problems[0].message}",)
+                    *(evolve(problem, hints=(*problem.hints, remedy)) for problem in error.problems)
+                ) from error
+            self.fallbacks = (f"vgg_perceptual: random weights (seed {seed}), since {error.problems[0].message}",)
 
     def _load_imagenet(self) -> None:
         url = imagenet_weights_url()

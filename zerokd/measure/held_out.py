@@ -102,6 +102,6 @@ def metrics_record(
         about = {"use": measure.use, "on": measure.bindings, "unit": metric.unit, "better": metric.better}
         about |= {"measured_on": measured_on, "images": last["images"], "value": last["value"]}
         about["stages"] = {stage: one["value"] for stage, one in readings.items()}
-        faults = {stage: one["fault"] for stage, one in readings.items() if one["fault"]}
-        found[measure.name] = about | ({"failed": faults} if faults else {})
+        errors = {stage: one["fault"] for stage, one in readings.items() if one["fault"]}
+        found[measure.name] = about | ({"failed": errors} if errors else {})
     return found

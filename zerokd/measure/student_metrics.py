@@ -63,7 +63,7 @@ class MetricEvaluator:
     def evaluate(self, batches: list[dict[str, Tensor]]) -> dict[str, MetricResult]:
         """Every metric on images (N, 3, H, W) in [0, 1], part by part. One that fails does not stop the others."""
         found: dict[str, list[Tensor]] = {measure.name: [] for measure in self.metrics}
-        faults: dict[str, str] = {}
+        errors: dict[str, str] = {}
         with preserve_global_state():
             for inputs in batches:
                 tensors = dict(inputs)
@@ -72,16 +72,16 @@ class MetricEvaluator:
                 for measure in self.metrics:
                     try:
                         found[measure.name].append(_values_per_image(measure, tensors))
-                    except ZerokdError as fault:
-                        faults.setdefault(measure.name, fault.problems[0].message)
-        return {name: _mean_result(values, faults.get(name, "")) for name, values in found.items()}
+                    except ZerokdError as error:
+                        errors.setdefault(measure.name, error.problems[0].message)
+        return {name: _mean_result(values, errors.get(name, "")) for name, values in found.items()}
 
     def find_failures(self, results: Mapping[str, MetricResult]) -> Iterator[Problem]:
         """The metrics that cannot be used, each at its place."""
         for measure in self.metrics:
-            fault = results[measure.name].fault
-            if fault:
-                yield Problem(f"{measure.label}: {fault}", measure.place, code="shapes-differ")
+            error = results[measure.name].fault
+            if error:
+                yield Problem(f"{measure.label}: {error}", measure.place, code="shapes-differ")
 
 
 def _mean_result(values: list[Tensor], fault: str) -> MetricResult:

@@ -91,7 +91,7 @@ def find_metric_binding_problems(
         for measure in measures
         for problem in _find_reader_problems(measure, models, METRIC_INPUT_NAMES, unbuilt_paths)
     ]
-    updated = signal_owners(term for phase in phases for term in phase.terms)
+    updated = signal_owners(term for stage in phases for term in stage.terms)
     sure = not any(path[0] in ("terms", "stages") for path in unbuilt_paths)
     for measure in measures:
         for port, text in measure.bindings.items():

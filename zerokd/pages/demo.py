@@ -30,9 +30,9 @@ def build_demo_page(student: TrainedModel) -> str:
     try:
         program = trace_model(student.model)
         shaders = build_web_passes(build_passes(program))
-    except UntraceableError as fault:
+    except UntraceableError as error:
         name = type(student.model).__name__
-        raise ExportError(Problem(f"{name} cannot run in a page: {fault}", hints=("use `zerokd enhance`",))) from fault
+        raise ExportError(Problem(f"{name} cannot run in a page: {error}", hints=("use `zerokd enhance`",))) from error
     scene = DeadLeaves(size=SCENE_SIZE, count=1)[0].permute(1, 2, 0).numpy()
     facts = {"passes": shaders, "first": f"{program.low}_0", "sample": to_data_uri(Image.fromarray(scene))}
     words = describe_model(student.model, student.facts)
@@ -50,9 +50,9 @@ class DemoServer(ThreadingHTTPServer):
         self.content = content.encode()
         try:
             super().__init__((HOST, port), _Handler)
-        except (OSError, OverflowError) as fault:
-            text = f"cannot serve at {HOST}:{port}: {getattr(fault, 'strerror', None) or fault}"
-            raise OutputError(Problem(text, hints=("choose another --port, or 0 for any",))) from fault
+        except (OSError, OverflowError) as error:
+            text = f"cannot serve at {HOST}:{port}: {getattr(error, 'strerror', None) or error}"
+            raise OutputError(Problem(text, hints=("choose another --port, or 0 for any",))) from error
 
     @property
     def url(self) -> str:

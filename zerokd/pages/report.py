@@ -44,10 +44,10 @@ def try_write_report(path: Path, plugins: Iterable[Path] = ()) -> str:
     for that."""
     try:
         return f"report: {write_report(path, plugins)}"
-    except ZerokdError as fault:
-        return f"there is NO REPORT: {fault.problems[0].message}"
-    except Exception as fault:  # whatever it is, the student is trained and kept
-        return f"there is NO REPORT: {type(fault).__name__}: {escape_unprintable(str(fault))}"
+    except ZerokdError as error:
+        return f"there is NO REPORT: {error.problems[0].message}"
+    except Exception as error:  # whatever it is, the student is trained and kept
+        return f"there is NO REPORT: {type(error).__name__}: {escape_unprintable(str(error))}"
 
 
 def render_template(template: str, script: str = "page_script.html", /, **context: Any) -> str:

@@ -65,11 +65,11 @@ class RunRecord:
                 made = load_model(self.folder.student, plugins)(low)["enhanced"][
                     :, :, RAMP_IMAGE_SIZE // 2, RAMP_IMAGE_SIZE // 2
                 ]
-        except ZerokdError as fault:
-            self.missing.append(f"the student's curve: {fault.problems[0].message}")
+        except ZerokdError as error:
+            self.missing.append(f"the student's curve: {error.problems[0].message}")
             return []
-        except Exception as fault:  # a plugin's model may ask for more than a small flat image
-            self.missing.append(f"the student's curve: {type(fault).__name__}: {escape_unprintable(str(fault))}")
+        except Exception as error:  # a plugin's model may ask for more than a small flat image
+            self.missing.append(f"the student's curve: {type(error).__name__}: {escape_unprintable(str(error))}")
             return []
         xs = levels.tolist()
         names = (("red", 2), ("green", 3), ("blue", 1))
@@ -88,11 +88,11 @@ def read_run(path: Path) -> RunRecord:
         manifest = json.loads(folder.manifest.read_text(encoding="utf-8"))
         if not isinstance(manifest, dict) or not isinstance(manifest.get("stages"), list):
             raise ValueError("it is no account of a run")
-    except (OSError, ValueError) as fault:
-        told = getattr(fault, "strerror", None) or str(fault).splitlines()[0]
+    except (OSError, ValueError) as error:
+        told = getattr(error, "strerror", None) or str(error).splitlines()[0]
         hint = "give a folder that `zerokd run` made"
         text = f"{str(path)!r} is not the folder of a run: {folder.manifest.name}: {told}"
-        raise RunFolderError(Problem(text, hints=(hint,))) from fault
+        raise RunFolderError(Problem(text, hints=(hint,))) from error
     missing: list[str] = []
     recipe = _read_text(folder.recipe, missing)
     lines: dict[str, dict[str, list[dict[str, Any]]]] = {}
@@ -115,12 +115,12 @@ def attribute_damage(*runs: RunRecord) -> Iterator[None]:
     """
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError, UndefinedError) as fault:
+    except (LookupError, TypeError, ValueError, AttributeError, UndefinedError) as error:
         which = " or ".join(repr(str(run.folder.path)) for run in runs)
-        text = f"the account in {which} is damaged or incomplete: {escape_unprintable(str(fault))}"
+        text = f"the account in {which} is damaged or incomplete: {escape_unprintable(str(error))}"
         raise RunFolderError(
             Problem(text, hints=("manifest.json or metrics.jsonl was changed after the run",))
-        ) from fault
+        ) from error
 
 
 def _read_text(path: Path, missing: list[str]) -> str:

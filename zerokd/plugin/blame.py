@@ -33,15 +33,15 @@ def attribute_errors(operation: str, *expected_errors: type[Exception]) -> Itera
             yield
     except passed:
         raise
-    except (Exception, SystemExit) as fault:
-        lines = error_message(fault).strip().splitlines()
-        text = f"{operation} failed: {type(fault).__name__}" + (f": {lines[0][:160]}" if lines else "")
-        where = traceback.extract_tb(fault.__traceback__)[-1]
+    except (Exception, SystemExit) as error:
+        lines = error_message(error).strip().splitlines()
+        text = f"{operation} failed: {type(error).__name__}" + (f": {lines[0][:160]}" if lines else "")
+        where = traceback.extract_tb(error.__traceback__)[-1]
         hints = (
             "this is a fault of that component, not of the recipe",
             f"at {where.filename}:{where.lineno}; zerokd --traceback ... shows how it came there",
         )
-        raise PluginError(Problem(text, hints=hints, cause=fault)) from fault
+        raise PluginError(Problem(text, hints=hints, cause=error)) from error
 
 
 @contextmanager
@@ -53,15 +53,15 @@ def report_out_of_memory(operation: str) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as fault:
+    except Exception as error:
         if (
-            isinstance(fault, MemoryError)
-            or type(fault).__name__ == "OutOfMemoryError"
-            or CPU_OUT_OF_MEMORY_TEXT in str(fault)
+            isinstance(error, MemoryError)
+            or type(error).__name__ == "OutOfMemoryError"
+            or CPU_OUT_OF_MEMORY_TEXT in str(error)
         ):
             raise OutOfMemoryError(
-                Problem(f"{operation}: {_describe_failed_allocation(fault)}", hints=OUT_OF_MEMORY_HINTS, cause=fault)
-            ) from fault
+                Problem(f"{operation}: {_describe_failed_allocation(error)}", hints=OUT_OF_MEMORY_HINTS, cause=error)
+            ) from error
         raise
 
 

@@ -119,8 +119,8 @@ def _describe_unmet_requirement(distribution: Distribution | None) -> str:
             for one in asked
             if canonicalize_name(one.name) == ENTRY_POINT_GROUP and (not one.marker or one.marker.evaluate())
         ]
-    except Exception as fault:
-        return f"its requirements cannot be read: {fault}"
+    except Exception as error:
+        return f"its requirements cannot be read: {error}"
     for our in ours:
         if not our.specifier.contains(__version__, prereleases=True):
             return f"it needs zerokd{our.specifier}, and this is {__version__}: pip install 'zerokd{our.specifier}'"

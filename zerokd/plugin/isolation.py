@@ -30,8 +30,8 @@ def isolate_plugin_code(reasons: list[str], notes: list[str], prefix: str = "") 
             yield
         except KeyboardInterrupt:  # not a plugin's doing; all else that it throws is its fault alone
             raise
-        except BaseException as fault:
-            reasons.append(escape_unprintable(f"{prefix}{type(fault).__name__}: {error_message(fault)}".rstrip(": ")))
+        except BaseException as error:
+            reasons.append(escape_unprintable(f"{prefix}{type(error).__name__}: {error_message(error)}".rstrip(": ")))
     if "torch" in sys.modules and not heavy:
         notes.append(f"{prefix}imports torch when it is registered, which makes every listing slow")
     if here and _current_directory() != here:

@@ -88,10 +88,10 @@ def _trace_calls(
         try:
             with attribute_errors(call.name, ValueError):
                 trace_call(call, tensors, signals)
-        except ValueError as fault:
-            yield Problem(f"{served[0].label}: {call.name}: {fault}", served[0].place, code="shapes-differ")
-        except PluginError as fault:
-            yield evolve(fault.problems[0], place=served[0].place)
+        except ValueError as error:
+            yield Problem(f"{served[0].label}: {call.name}: {error}", served[0].place, code="shapes-differ")
+        except PluginError as error:
+            yield evolve(error.problems[0], place=served[0].place)
         yield from _find_in_place_changes(call.name, before, tensors, served[0])
 
 
@@ -172,8 +172,8 @@ def _find_term_problems(
     try:
         with attribute_errors(f"loss {term.use!r}"):
             value = objective.value(term.label, tensors)
-    except PluginError as fault:
-        yield evolve(fault.problems[0], message=f"{term.label}: {fault.problems[0].message}", place=term.place)
+    except PluginError as error:
+        yield evolve(error.problems[0], message=f"{term.label}: {error.problems[0].message}", place=term.place)
         return
     yield from _find_in_place_changes(f"loss {term.use!r}", before, tensors, term)
     if not isinstance(value, Tensor) or value.shape != (count,):

@@ -23,8 +23,8 @@ def find_trap(term: Term, probe_batch: ProbeBatch) -> Iterator[tuple[str, str]]:
     for check, code in TRAPS:
         try:
             text = check(term, probe_batch)
-        except PluginError as fault:
-            text, code = fault.problems[0].message, fault.code
+        except PluginError as error:
+            text, code = error.problems[0].message, error.code
         if text:
             yield text, code
             return

@@ -112,19 +112,23 @@ def follow_leader(plan: RunPlan, group: ProcessGroup) -> None:
     training: StageState | None = None
     while (order := group.receive_order()) is not None:
         stage, step, apart = order
-        stepper = plan.accumulators[stage]
-        assert isinstance(stepper, DataParallelAccumulator)
+        accumulator = plan.accumulators[stage]
+        assert isinstance(accumulator, DataParallelAccumulator)
         if stage != current:
-            training, current, coming = StageState(stepper.stage, stepper.objective, plan.components), stage, iter(())
-        group.broadcast_tensors(stepper.synced_tensors)
+            training, current, coming = (
+                StageState(accumulator.stage, accumulator.objective, plan.components),
+                stage,
+                iter(()),
+            )
+        group.broadcast_tensors(accumulator.synced_tensors)
         number, batch = next(coming, (-1, None))
         if number != step or batch is None:
-            coming = _iterate_from_step(plan, stepper, step)
+            coming = _iterate_from_step(plan, accumulator, step)
             _, batch = next(coming)
         assert training is not None
         training.zero_grad()
-        seed_global_generators(plan.device, plan.components.seed, stepper.stage.name, step)
-        stepper.compute_and_send(batch, step, apart)
+        seed_global_generators(plan.device, plan.components.seed, accumulator.stage.name, step)
+        accumulator.compute_and_send(batch, step, apart)
 
 
 def _iterate_from_step(plan: RunPlan, accumulator: GradientAccumulator, step: int) -> Iterator[tuple[int, Batch]]:

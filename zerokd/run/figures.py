@@ -53,8 +53,8 @@ def read_samples(path: Path) -> dict[str, list[Image.Image]]:
             layout = json.loads(sheet.text[LAYOUT_KEY])  # type: ignore[attr-defined]
             (width, height), times = layout["size"], layout["times"]
             captions, rows = [str(one) for one in layout["captions"]], range(int(layout["rows"]))
-        except (KeyError, TypeError) as fault:
-            raise ValueError(f"{str(path)!r} has no layout of samples in it") from fault
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{str(path)!r} has no layout of samples in it") from error
         found = {}
         for column, caption in enumerate(captions):
             left = SHEET_GAP + column * (width + SHEET_GAP)

@@ -39,9 +39,9 @@ class RunFolder:
                 return
         except FileNotFoundError:
             return
-        except (OSError, ValueError) as fault:
+        except (OSError, ValueError) as error:
             if not os.path.isfile(out):  # unlike Path's, never raises
-                raise RunFolderError(_describe_unusable(out, fault)) from fault
+                raise RunFolderError(_describe_unusable(out, error)) from error
         hint = "choose another --out; nothing in it was touched"
         raise RunFolderError(Problem(f"{str(out)!r} exists and is not an empty folder", hints=(hint,)))
 
@@ -57,8 +57,8 @@ class RunFolder:
             path = out or _find_unused_path(path)
             cls.check_available(path)
             (path / "samples").mkdir(parents=True)
-        except (OSError, ValueError) as fault:
-            raise RunFolderError(_describe_unusable(path, fault)) from fault
+        except (OSError, ValueError) as error:
+            raise RunFolderError(_describe_unusable(path, error)) from error
         return cls(path)
 
     @contextmanager
@@ -74,8 +74,8 @@ class RunFolder:
         except Timeout:
             hint = "wait until it ends, or choose another --out"
             raise RunFolderError(Problem(f"another run is at work in {str(self.path)!r}", hints=(hint,))) from None
-        except OSError as fault:
-            raise RunFolderError(_describe_unusable(self.path, fault)) from fault
+        except OSError as error:
+            raise RunFolderError(_describe_unusable(self.path, error)) from error
         try:
             yield self
         finally:

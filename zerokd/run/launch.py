@@ -84,14 +84,14 @@ def resume(path: Path, catalogue: Catalogue, device: str | None, progress: Progr
         return
     try:
         recipe, components = check_recipe(read_recipe_document(folder.recipe), catalogue)
-    except RecipeError as fault:
+    except RecipeError as error:
         command = [str(word) for word in before.get("command", ())]
         if "--plugin" not in command:
             raise
         hint = f"it was started by: {shlex.join(['zerokd', *command])}"
         raise RecipeError(
-            *fault.problems, Problem("the run had plugins of its own: --plugin", hints=(hint,))
-        ) from fault
+            *error.problems, Problem("the run had plugins of its own: --plugin", hints=(hint,))
+        ) from error
     _resume_run(folder, recipe, components, device or str(before.get("device", "cpu")).split()[0], progress)
 
 

@@ -65,16 +65,16 @@ def _describe_provider(provider: Provider) -> str:
 
 
 def _stage_to_dict(accumulator: GradientAccumulator) -> dict[str, Any]:
-    phase, objective = accumulator.stage, accumulator.objective
+    stage, objective = accumulator.stage, accumulator.objective
     return {
-        "name": phase.name,
-        "objective": phase.equation.text,
-        "coefficients": {group: _summarize_series(one) for group, one in phase.coefficients.items()},
+        "name": stage.name,
+        "objective": stage.equation.text,
+        "coefficients": {group: _summarize_series(one) for group, one in stage.coefficients.items()},
         "weights": {label: _summarize_series(one) for label, one in objective.weights.items()},
-        "idle": list(phase.idle_terms),
-        **({"aggregator": phase.aggregator_name} if phase.aggregator_name else {}),
-        "epochs": phase.epochs,
-        "steps": phase.clock.steps,
+        "idle": list(stage.idle_terms),
+        **({"aggregator": stage.aggregator_name} if stage.aggregator_name else {}),
+        "epochs": stage.epochs,
+        "steps": stage.clock.steps,
         "images_at_once": accumulator.micro_batch_size,
         "compiled": any("compiled" in step.mode for step in accumulator.compiled_steps),
         "replayed": any("replayed" in step.mode for step in accumulator.compiled_steps),

@@ -39,8 +39,8 @@ class Observers:
                     getattr(observer, hook)(*mine)
             except KeyboardInterrupt:
                 raise
-            except BaseException as fault:
-                self._disable(name, when, fault)
+            except BaseException as error:
+                self._disable(name, when, error)
             self.record[name]["seconds"] = round(self.record[name]["seconds"] + time.perf_counter() - started, 6)
 
     def _disable(self, name: str, when: str, fault: BaseException) -> None:

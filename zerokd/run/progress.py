@@ -43,14 +43,14 @@ class Progress:
             self._print(f"FALLBACK: {fallback}", "bold yellow")
         for caution in components.cautions:
             self._print(f"caution: {caution}", "yellow")
-        for phase in components.stages:
-            self._print(f"{phase.name}: {phase.epochs} epochs of {phase.equation.text}")
-            if phase.aggregator_name:
+        for stage in components.stages:
+            self._print(f"{stage.name}: {stage.epochs} epochs of {stage.equation.text}")
+            if stage.aggregator_name:
                 self._print(
-                    f"{phase.name}: aggregator {phase.aggregator_name} is followed in place of the sum", "yellow"
+                    f"{stage.name}: aggregator {stage.aggregator_name} is followed in place of the sum", "yellow"
                 )
-            if phase.idle_terms:
-                self._print(f"not computed, weight 0: {', '.join(phase.idle_terms)}", "yellow")
+            if stage.idle_terms:
+                self._print(f"not computed, weight 0: {', '.join(stage.idle_terms)}", "yellow")
 
     def report_resume(
         self, checkpoint_metadata: dict[str, Any] | None, damaged: Iterable[str], differences: Iterable[str]

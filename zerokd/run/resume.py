@@ -44,9 +44,9 @@ def read_manifest(folder: RunFolder) -> dict[str, Any]:
         found = json.loads(folder.manifest.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
             raise ValueError("its manifest is no JSON object")
-    except (OSError, ValueError) as fault:
-        told = getattr(fault, "strerror", None) or fault
-        raise RunFolderError(Problem(f"{str(folder.path)!r} is not the folder of a run: {told}")) from fault
+    except (OSError, ValueError) as error:
+        told = getattr(error, "strerror", None) or error
+        raise RunFolderError(Problem(f"{str(folder.path)!r} is not the folder of a run: {told}")) from error
     return found
 
 
@@ -108,8 +108,8 @@ def load_last_checkpoint(folder: RunFolder) -> tuple[Checkpoint | None, tuple[st
         return None, ()
     try:
         return load_checkpoint(folder.checkpoints)
-    except OSError as fault:
-        raise WeightsError(Problem(f"cannot read {str(folder.checkpoints)!r}: {fault.strerror}")) from fault
+    except OSError as error:
+        raise WeightsError(Problem(f"cannot read {str(folder.checkpoints)!r}: {error.strerror}")) from error
 
 
 def find_differences(previous: Any, current: Any, path: str = "") -> Iterator[str]:

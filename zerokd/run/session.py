@@ -123,32 +123,32 @@ def prepare_run(components: Components, device: torch.device) -> RunPlan:
     data = components.data
     validate_data_source(data, components.provenance["data"]["use"])
     training, held_out = split_held_out(data, data.config.held_out)
-    steppers: list[GradientAccumulator] = []
+    accumulators: list[GradientAccumulator] = []
     evidences: list[Evidence] = []
     problems: list[Problem] = []
-    for phase in components.stages:
+    for stage in components.stages:
         try:
-            with report_out_of_memory(f"stage {phase.name!r}"):
-                sample = _load_probe_images(phase, components, training, device)
-                objective = probe(phase, components, sample)
-                evidences.append(measure_evidence(phase, components, objective, sample))
-                steppers.append(build_accumulator(phase, objective, components, sample, len(training)))
+            with report_out_of_memory(f"stage {stage.name!r}"):
+                sample = _load_probe_images(stage, components, training, device)
+                objective = probe(stage, components, sample)
+                evidences.append(measure_evidence(stage, components, objective, sample))
+                accumulators.append(build_accumulator(stage, objective, components, sample, len(training)))
         except RecipeError as error:
             problems += error.problems
     gauge = MetricEvaluator(components, device)
     problems += find_metric_problems(gauge, components, (held_out or training)[:METRIC_IMAGES], device)
     if problems:
         raise RecipeError(*dict.fromkeys(problems))
-    without = tuple(text for stepper in steppers for text in stepper.compile_failures)
+    without = tuple(text for accumulator in accumulators for text in accumulator.compile_failures)
     slow = (SLOW_FLOAT16_CAUTION,) if components.speed.autocast == "float16" and device.type == "cpu" else ()
     cautions = (*components.cautions, *slow)
     components = evolve(components, fallbacks=(*components.fallbacks, *without), cautions=cautions)
-    plan = RunPlan(components, tuple(steppers), tuple(evidences), training, held_out, device, gauge, {})
+    plan = RunPlan(components, tuple(accumulators), tuple(evidences), training, held_out, device, gauge, {})
     plan.measure_capacity("nothing is trained yet", 1)  # a student that cannot be measured is refused now
     plan.untrained_results.update(plan.evaluate_metrics())
-    faults = list(gauge.find_failures(plan.untrained_results))
-    if faults:
-        raise RecipeError(*faults)
+    errors = list(gauge.find_failures(plan.untrained_results))
+    if errors:
+        raise RecipeError(*errors)
     release_freed_memory()  # the proofs took more than a step does
     return plan
 
@@ -192,28 +192,28 @@ def execute(
         folder.write_manifest(record)
         with attach_observers(plan.components, folder, record, progress.report_warning) as watchers:
             with open_metrics(folder.metrics, keeper.metrics_length) as file:
-                for stepper, about in zip(plan.accumulators, record["stages"], strict=True):
-                    phase, objective = stepper.stage, stepper.objective
-                    if phase.name in keeper.finished_stages:
-                        about.update(keeper.finished_stages[phase.name])
+                for accumulator, about in zip(plan.accumulators, record["stages"], strict=True):
+                    stage, objective = accumulator.stage, accumulator.objective
+                    if stage.name in keeper.finished_stages:
+                        about.update(keeper.finished_stages[stage.name])
                         continue
                     with (
-                        progress.track_stage(phase) as watch,
-                        StepLog(phase, objective, file, (progress.report_nonfinite, watch, *watchers)) as metrics,
-                        attribute_errors(f"stage {phase.name!r}", OSError),
+                        progress.track_stage(stage) as watch,
+                        StepLog(stage, objective, file, (progress.report_nonfinite, watch, *watchers)) as metrics,
+                        attribute_errors(f"stage {stage.name!r}", OSError),
                         dump_on_failure(folder.failure, plan.components.student, collect_provenance(record)),
                     ):
-                        training = StageState(phase, objective, plan.components)
+                        training = StageState(stage, objective, plan.components)
                         keeper.restore_stage(training, metrics)
                         after_step = partial(keeper.after_step, training, metrics)
-                        train(training, stepper, plan.components, plan.training_indices, metrics, guard, after_step)
+                        train(training, accumulator, plan.components, plan.training_indices, metrics, guard, after_step)
                         keeper.save(training, metrics)
-                    kept = stepper.frozen_cache.manifest_record()
-                    stepper.frozen_cache.release()
+                    kept = accumulator.frozen_cache.manifest_record()
+                    accumulator.frozen_cache.release()
                     if trouble := kept.get("kept_on_disk", {}).get("trouble"):
-                        progress.report_warning(f"{phase.name}: not everything was kept on disk: {trouble}")
-                    about.update(kept | survey_student(plan, phase, folder, file, progress))
-                    keeper.finished_stages[phase.name] = {key: about[key] for key in SURVEY_KEYS if key in about}
+                        progress.report_warning(f"{stage.name}: not everything was kept on disk: {trouble}")
+                    about.update(kept | survey_student(plan, stage, folder, file, progress))
+                    keeper.finished_stages[stage.name] = {key: about[key] for key in SURVEY_KEYS if key in about}
             finish(plan, folder, record, keeper, progress)
 
 
@@ -290,8 +290,8 @@ def collect_provenance(record: Mapping[str, Any]) -> dict[str, Any]:
 def _report_write_errors(folder: RunFolder) -> Iterator[None]:
     try:
         yield
-    except OSError as fault:
+    except OSError as error:
         hint = "what was written so far is kept"
         raise RunFolderError(
-            Problem(f"cannot write to {str(folder.path)!r}: {fault.strerror}", hints=(hint,))
-        ) from fault
+            Problem(f"cannot write to {str(folder.path)!r}: {error.strerror}", hints=(hint,))
+        ) from error

@@ -57,8 +57,8 @@ def build_exporter(use: str, settings: Iterable[str], catalogue: Catalogue) -> E
     table = ExporterConfig(**document.tables)
     try:
         entry, component, config = resolve_component(table, (), document, catalogue)
-    except Exception as fault:
-        raise fault.at(Place(f"--format {use}")) if hasattr(fault, "at") else fault from None
+    except Exception as error:
+        raise error.at(Place(f"--format {use}")) if hasattr(error, "at") else error from None
     with attribute_errors(f"exporter {entry.spec.name!r} of {entry.provider}"):
         return component(**dict(config))
 
@@ -91,13 +91,13 @@ def _write_and_compare(trained_model: TrainedModel, exporter: Exporter, output: 
         with attribute_errors(f"exporter {name}", ValueError, ImportError, OSError):
             exporter.write(trained_model.model, output, trained_model.facts)
             enhance = exporter.run(output)
-    except ImportError as fault:
-        hint = f"pip install 'zerokd[{output.suffix[1:]}]', or {fault.name or 'that package'} alone"
-        raise ExportError(Problem(f"this format needs a package that is missing: {fault}", hints=(hint,))) from fault
-    except ValueError as fault:
-        told = str(fault).splitlines()[0][:300]
+    except ImportError as error:
+        hint = f"pip install 'zerokd[{output.suffix[1:]}]', or {error.name or 'that package'} alone"
+        raise ExportError(Problem(f"this format needs a package that is missing: {error}", hints=(hint,))) from error
+    except ValueError as error:
+        told = str(error).splitlines()[0][:300]
         text = f"{type(trained_model.model).__name__} cannot be written in this format: {told}"
-        raise ExportError(Problem(text, hints=("onnx and pt2 hold any model",))) from fault
+        raise ExportError(Problem(text, hints=("onnx and pt2 hold any model",))) from error
     with attribute_errors(f"exporter {name}"):
         return compare_with_pytorch(trained_model, enhance, exporter.tolerance)
 

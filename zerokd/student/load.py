@@ -58,13 +58,13 @@ def load_trained_model(path: str | Path, catalogue: Catalogue) -> TrainedModel:
 def _build_model(use: str, config: dict[str, object], catalogue: Catalogue, source: str) -> Model:
     try:
         spec = catalogue.find("models", use).spec
-    except RecipeError as fault:
+    except RecipeError as error:
         owner = use.partition(":")[0]
         file = f'zerokd.load(..., plugins=["{owner}.py"])'
         hint = f"its plugin is {owner}: `pip install --upgrade {owner}`, or where it is a single file, {file}"
-        raise RecipeError(*(evolve(problem, hints=(*problem.hints, hint)) for problem in fault.problems)) from fault
+        raise RecipeError(*(evolve(problem, hints=(*problem.hints, hint)) for problem in error.problems)) from error
     try:
         return spec.load()(**config)
-    except (TypeError, ValueError) as fault:  # pydantic's among them
+    except (TypeError, ValueError) as error:  # pydantic's among them
         text = f"{use} refuses the configuration that {source!r} holds"
-        raise WeightsError(Problem(text, hints=tuple(str(fault).splitlines()))) from fault
+        raise WeightsError(Problem(text, hints=tuple(str(error).splitlines()))) from error

@@ -22,7 +22,7 @@ def resolve_student_file(location: str | Path) -> Path:
         return Path(str(files("zerokd.assets").joinpath(BUNDLED_FILE_NAME)))
     try:
         path = Path(location).expanduser()
-    except RuntimeError as fault:
-        raise WeightsError(f"cannot find {str(location)!r}: {fault}") from fault
+    except RuntimeError as error:
+        raise WeightsError(f"cannot find {str(location)!r}: {error}") from error
     inside = path / "student.safetensors"
     return inside if os.path.isfile(inside) else path  # unlike Path.is_file, never raises

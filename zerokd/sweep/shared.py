@@ -36,7 +36,7 @@ def split_stages(components: Components, document: Document, keys: Iterable[str]
     order, count = components.stages, 0
     while count < len(order) - 1 and not any(_may_affect_stage(key, order[count], derived) for key in keys):
         count += 1
-    names = tuple(phase.name for phase in order)
+    names = tuple(stage.name for stage in order)
     return StageSplit(names[:count], names[count:])
 
 

@@ -196,7 +196,7 @@ def _convert_storage_errors(url: str) -> Iterator[None]:
     try:
         with ignore_experimental_warnings():
             yield
-    except (SQLAlchemyError, StorageInternalError, ImportError, ValueError) as fault:
-        told = str(fault).strip().splitlines()
+    except (SQLAlchemyError, StorageInternalError, ImportError, ValueError) as error:
+        told = str(error).strip().splitlines()
         hint = "sqlite:///sweep.db for one host, postgresql+psycopg://USER@HOST/NAME for several"
-        raise OutputError(Problem(f"the storage {url!r} cannot be used: {told[0][:200]}", hints=(hint,))) from fault
+        raise OutputError(Problem(f"the storage {url!r} cannot be used: {told[0][:200]}", hints=(hint,))) from error

@@ -76,8 +76,8 @@ def run_sweep(
     parts = split_stages(components, document, [axis.key for axis in axes])
     try:
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise OutputError(f"cannot make the folder {str(out)!r}: {fault.strerror}") from fault
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {str(out)!r}: {error.strerror}") from error
     with FileLock(out / "sweep.lock"):  # two that make one database at a moment would get in each other's way
         study = open_study(plan, storage_url(out, storage))
     count = len(points) or f"{options.tpe} chosen"
@@ -106,8 +106,8 @@ def load_results(out: Path, name: str, storage: str | None) -> SweepResults:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         study = optuna.load_study(study_name=name, storage=given)
-    except KeyError as fault:
-        raise OutputError(Problem(f"the storage {given!r} holds no sweep {name!r}")) from fault
+    except KeyError as error:
+        raise OutputError(Problem(f"the storage {given!r} holds no sweep {name!r}")) from error
     return SweepResults(
         name, [Goal(**user_attr) for user_attr in study.user_attrs[IDENTITY]["goals"]], collect_point_records(study)
     )
@@ -168,8 +168,8 @@ def _build_representative_components(
     for point in points:
         try:
             return check_recipe(apply_point(document, point), catalogue)[1]
-        except RecipeError as fault:
-            first = first or fault
+        except RecipeError as error:
+            first = first or error
     assert first is not None
     raise first
 

@@ -84,9 +84,9 @@ class SweepWorker:
             return self._train_point(trial, number, apply_point(self.document, point))
         except optuna.TrialPruned:
             raise
-        except NumericError as fault:
-            trial.set_user_attr(WHY, fault.problems[0].message)
-            self.report(f"  failed: {fault.problems[0].message}")
+        except NumericError as error:
+            trial.set_user_attr(WHY, error.problems[0].message)
+            self.report(f"  failed: {error.problems[0].message}")
             raise
         except BaseException:  # a signal, a full disk: no fault of the point, which waits for the next worker
             study.enqueue_trial(trial.params, user_attrs={POINT: number})
@@ -102,18 +102,18 @@ class SweepWorker:
             )  # as a whole: its own stages alone would hide what the shared ones lack
             own = train_shared_stages(document, self.stage_split, self.out / SHARED_FOLDER, self._start_or_resume_run)
             self._start_or_resume_run(own, folder, trial)
-        except PointPrunedError as fault:
+        except PointPrunedError as error:
             trial.set_user_attr(STATE, "pruned")
-            trial.set_user_attr(WHY, fault.problems[0].message)
-            self.report(f"  pruned: {fault.problems[0].message}")
+            trial.set_user_attr(WHY, error.problems[0].message)
+            self.report(f"  pruned: {error.problems[0].message}")
             raise optuna.TrialPruned from None
         except (StoppedError, NumericError):
             raise
-        except ZerokdError as fault:
-            if fault.exit_code != 2:
+        except ZerokdError as error:
+            if error.exit_code != 2:
                 raise
-            trial.set_user_attr(WHY, fault.problems[0].message)
-            self.report(f"  refused: {fault.problems[0].message}")
+            trial.set_user_attr(WHY, error.problems[0].message)
+            self.report(f"  refused: {error.problems[0].message}")
             raise optuna.TrialPruned from None
         result = read_manifest(RunFolder(folder))["result"]
         values = [one for one in objective_values(self.plan.goals, result) if one is not None]

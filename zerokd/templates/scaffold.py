@@ -110,8 +110,8 @@ def write_files(contents: dict[str, str], folder: Path) -> None:
             if whole and target.exists():
                 target.rmdir()
             shutil.move(Path(name, "made") if whole else Path(name, "made", target.name), target)
-    except OSError as fault:
-        raise RunFolderError(Problem(f"cannot write {str(target)!r}: {fault.strerror or fault}")) from fault
+    except OSError as error:
+        raise RunFolderError(Problem(f"cannot write {str(target)!r}: {error.strerror or error}")) from error
 
 
 def _template_values(kind_name: str, name: str) -> dict[str, str]:

@@ -83,12 +83,12 @@ class Check:
     def __call__(self) -> None:
         try:
             self.rule.verify(self.subject)
-        except Exception as fault:
+        except Exception as error:
             if self.known_failure:
                 return
             raise CheckError(
-                f"{self.subject} breaks {self.name} ({self.rule.about}): {_describe_check_error(fault)}"
-            ) from fault
+                f"{self.subject} breaks {self.name} ({self.rule.about}): {_describe_check_error(error)}"
+            ) from error
         if self.known_failure:
             text = f"{self.name} is declared as a known failure of {self.subject} ({self.known_failure}), but it passes"
             raise CheckError(f"{text}: take it out of known_failures")

@@ -85,8 +85,8 @@ def ends(subject: Subject) -> None:
             data[len(data)]
         except IndexError:
             return
-        except Exception as fault:
-            raise CheckError(f"index {len(data)} raises {type(fault).__name__}, not IndexError") from fault
+        except Exception as error:
+            raise CheckError(f"index {len(data)} raises {type(error).__name__}, not IndexError") from error
         raise CheckError(f"there is an image at index {len(data)} of {len(data)}")
 
 

@@ -94,8 +94,8 @@ def config_round_trip(subject: Subject) -> None:
     written = first.model_dump(mode="json", exclude_none=True, by_alias=True)
     try:
         second = subject.component.Config(**tomllib.loads(tomli_w.dumps(written)))
-    except (ValidationError, TypeError, ValueError) as fault:
-        raise CheckError(f"{written} cannot be read again: {fault}") from fault
+    except (ValidationError, TypeError, ValueError) as error:
+        raise CheckError(f"{written} cannot be read again: {error}") from error
     require(first == second, f"{first!r} became {second!r}")
 
 

@@ -59,8 +59,8 @@ def gradient_is_slope(subject: Subject) -> None:
 
     try:
         torch.autograd.gradcheck(at, [ports[name] for name in leaves], atol=1e-7, rtol=1e-3, fast_mode=True)
-    except Exception as fault:
-        raise CheckError(str(fault).strip().splitlines()[0][:200]) from fault
+    except Exception as error:
+        raise CheckError(str(error).strip().splitlines()[0][:200]) from error
 
 
 @rule()
@@ -92,9 +92,9 @@ def compiles(subject: Subject) -> None:
         leaves = as_leaf_tensors(measure, ports)
         found = compiled(**leaves)
         found.sum().backward()
-    except Exception as fault:
-        lines = [line for line in str(fault).strip().splitlines() if line.strip()]
-        raise CheckError(f"{type(fault).__name__}: {lines[0][:200] if lines else ''}") from fault
+    except Exception as error:
+        lines = [line for line in str(error).strip().splitlines() if line.strip()]
+        raise CheckError(f"{type(error).__name__}: {lines[0][:200] if lines else ''}") from error
     finally:
         torch.compiler.reset()
     require_close(found, plain[0], "another value when compiled", 1e-4)

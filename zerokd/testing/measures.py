@@ -100,8 +100,8 @@ def sizes(subject: Subject) -> None:
             found = compute_values(measure, make_port_tensors(measure, 2, size))
         except CheckError:
             raise
-        except Exception as fault:
-            raise CheckError(f"{type(fault).__name__} on {size[0]}x{size[1]} pixels: {fault}") from fault
+        except Exception as error:
+            raise CheckError(f"{type(error).__name__} on {size[0]}x{size[1]} pixels: {error}") from error
         require(torch.isfinite(found).all(), f"{format_tensor(found)} on {size[0]}x{size[1]} pixels")
 
 
@@ -114,9 +114,9 @@ def channels(subject: Subject) -> None:
             compute_values(measure, make_port_tensors(measure, channels=count))
         except CheckError:
             raise
-        except Exception as fault:
-            text = f"{type(fault).__name__} on {count} channels: {fault}; say Port(channels=...) if it needs a number"
-            raise CheckError(text) from fault
+        except Exception as error:
+            text = f"{type(error).__name__} on {count} channels: {error}; say Port(channels=...) if it needs a number"
+            raise CheckError(text) from error
 
 
 @rule()
@@ -186,9 +186,9 @@ def no_host_sync(subject: Subject) -> None:
     try:
         with FakeTensorMode(allow_non_fake_inputs=True) as mode:
             measure(**{name: mode.from_tensor(one) for name, one in ports.items()})
-    except Exception as fault:
-        first = str(fault).strip().splitlines()[:1]
-        raise CheckError(f"{type(fault).__name__} where tensors have no values: {''.join(first)[:200]}") from fault
+    except Exception as error:
+        first = str(error).strip().splitlines()[:1]
+        raise CheckError(f"{type(error).__name__} where tensors have no values: {''.join(first)[:200]}") from error
 
 
 @rule()
@@ -198,9 +198,9 @@ def moves(subject: Subject) -> None:
     ports = make_port_tensors(measure)
     try:
         found = measure.to("meta")(**{name: one.to("meta") for name, one in ports.items()})
-    except Exception as fault:
-        text = f"after .to(device), inputs there: {type(fault).__name__}: {str(fault).splitlines()[0][:200]}"
-        raise CheckError(f"{text} (keep tensors in buffers, make new ones like an input)") from fault
+    except Exception as error:
+        text = f"after .to(device), inputs there: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
+        raise CheckError(f"{text} (keep tensors in buffers, make new ones like an input)") from error
     require(found.device.type == "meta", f"the value is on {found.device}, the inputs are not")
 
 
@@ -222,8 +222,8 @@ def state_round_trip(subject: Subject) -> None:
     state = {name: one.contiguous() for name, one in first.state_dict().items()}
     try:
         second.load_state_dict(safetensors.torch.load(safetensors.torch.save(state)))
-    except Exception as fault:
-        raise CheckError(f"{type(fault).__name__}: {str(fault).splitlines()[0][:200]}") from fault
+    except Exception as error:
+        raise CheckError(f"{type(error).__name__}: {str(error).splitlines()[0][:200]}") from error
     ports = make_port_tensors(first)
     require_close(compute_values(first, ports), compute_values(second, ports), "other values after a round trip", 0.0)
 

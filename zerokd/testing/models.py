@@ -49,8 +49,8 @@ def any_size(subject: Subject) -> None:
     for height, width in IMAGE_SIZES:
         try:
             shape = tuple(model(noise((2, 3, height, width)).float())["enhanced"].shape)
-        except Exception as fault:
-            raise CheckError(f"{type(fault).__name__} on {height}x{width} pixels: {fault}") from fault
+        except Exception as error:
+            raise CheckError(f"{type(error).__name__} on {height}x{width} pixels: {error}") from error
         require(shape == (2, 3, height, width), f"{height}x{width} pixels become {shape}")
 
 
@@ -98,8 +98,8 @@ def gradient_is_slope(subject: Subject) -> None:
 
     try:
         torch.autograd.gradcheck(at, parameters, atol=1e-6, rtol=1e-3, fast_mode=True)
-    except Exception as fault:
-        raise CheckError(str(fault).strip().splitlines()[0][:200]) from fault
+    except Exception as error:
+        raise CheckError(str(error).strip().splitlines()[0][:200]) from error
 
 
 @rule()

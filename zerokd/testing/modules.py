@@ -62,10 +62,10 @@ def accepted_pairs(subject: Subject) -> dict[str, tuple[Any, dict[str, Signal], 
         given, adapter = {"prediction": first, "target": second}, build_seeded(subject)
         try:
             found[name] = adapter, given, dict(adapter.describe(given))
-        except ValueError as fault:
-            require(str(fault), f"it refuses {name} without a word: raise ValueError with the remedy")
-        except Exception as fault:
-            raise CheckError(f"describe() raises {type(fault).__name__} for {name}, not ValueError: {fault}") from fault
+        except ValueError as error:
+            require(str(error), f"it refuses {name} without a word: raise ValueError with the remedy")
+        except Exception as error:
+            raise CheckError(f"describe() raises {type(error).__name__} for {name}, not ValueError: {error}") from error
     require(found, f"it refuses all of: {', '.join(SIGNAL_PAIRS)}")
     return found
 
@@ -128,9 +128,9 @@ def no_host_sync(subject: Subject) -> None:
     try:
         with FakeTensorMode(allow_non_fake_inputs=True) as mode:
             one.run_module(one.module, {name: mode.from_tensor(tensor) for name, tensor in one.inputs.items()})
-    except Exception as fault:
-        first = "".join(str(fault).strip().splitlines()[:1])[:200]
-        raise CheckError(f"{type(fault).__name__} where tensors have no values: {first}") from fault
+    except Exception as error:
+        first = "".join(str(error).strip().splitlines()[:1])[:200]
+        raise CheckError(f"{type(error).__name__} where tensors have no values: {first}") from error
 
 
 @rule()
@@ -140,9 +140,9 @@ def moves(subject: Subject) -> None:
     inputs = {name: tensor.to("meta") for name, tensor in one.inputs.items()}
     try:
         found = one.run_module(one.module.to("meta"), inputs)
-    except Exception as fault:
-        text = f"after .to(device), inputs there: {type(fault).__name__}: {str(fault).splitlines()[0][:200]}"
-        raise CheckError(f"{text} (keep tensors in buffers, make new ones like an input)") from fault
+    except Exception as error:
+        text = f"after .to(device), inputs there: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
+        raise CheckError(f"{text} (keep tensors in buffers, make new ones like an input)") from error
     away = [name for name, tensor in found.items() if tensor.device.type != "meta"]
     require(not away, f"{away[:1]} is not where the inputs are")
 
@@ -156,8 +156,8 @@ def state_round_trip(subject: Subject) -> None:
     first.module.load_state_dict(shaken)
     try:
         second.module.load_state_dict(safetensors.torch.load(safetensors.torch.save(shaken)))
-    except Exception as fault:
-        raise CheckError(f"{type(fault).__name__}: {str(fault).splitlines()[0][:200]}") from fault
+    except Exception as error:
+        raise CheckError(f"{type(error).__name__}: {str(error).splitlines()[0][:200]}") from error
     found = second.run()
     for name, tensor in first.run().items():
         require_close(tensor, found[name], f"another {name or 'result'} after a round trip", 0.0)
@@ -183,9 +183,9 @@ def compiles(subject: Subject) -> None:
     try:
         compiled: Any = torch.compile(one.module, fullgraph=True, backend="aot_eager", dynamic=False)
         found = one.run_module(compiled, one.inputs)
-    except Exception as fault:
-        lines = [line for line in str(fault).strip().splitlines() if line.strip()]
-        raise CheckError(f"{type(fault).__name__}: {lines[0][:200] if lines else ''}") from fault
+    except Exception as error:
+        lines = [line for line in str(error).strip().splitlines() if line.strip()]
+        raise CheckError(f"{type(error).__name__}: {lines[0][:200] if lines else ''}") from error
     finally:
         torch.compiler.reset()
     for name, tensor in plain.items():

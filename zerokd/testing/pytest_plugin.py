@@ -24,8 +24,8 @@ def pytest_collection(session: pytest.Session) -> None:
         session.config.stash[CHECKS_KEY] = [
             check for name in session.config.option.conformance for check in collect_checks(name)
         ]
-    except ZerokdError as fault:
-        raise pytest.UsageError(str(fault)) from None
+    except ZerokdError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:

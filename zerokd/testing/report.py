@@ -34,8 +34,8 @@ def run_checks(plugin: str, catalogue: Catalogue) -> Iterator[CheckOutcome]:
     for entry in find_entries(plugin, catalogue):
         try:
             misnamed, checks = find_undefined_known_failures(entry), collect_checks(entry)
-        except RecipeError as fault:
-            told = "; ".join(problem.message for problem in fault.problems)
+        except RecipeError as error:
+            told = "; ".join(problem.message for problem in error.problems)
             yield CheckOutcome(
                 entry.spec.name, "loads", "its class can be imported and is what its kind promises", "FAILED", told
             )
@@ -51,8 +51,8 @@ def _run_check(check: Check) -> CheckOutcome:
     try:
         with warnings.catch_warnings(action="ignore"):
             check()
-    except CheckError as fault:
-        told, state = check.failure_reason(fault).splitlines()[0], "FAILED"
+    except CheckError as error:
+        told, state = check.failure_reason(error).splitlines()[0], "FAILED"
     return CheckOutcome(str(check.subject), check.name, check.rule.about, state, told)  # type: ignore[arg-type]
 
 

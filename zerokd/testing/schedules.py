@@ -18,11 +18,11 @@ def schedule_values(subject: Subject) -> Iterator[tuple[Clock, np.ndarray]]:
     for clock in CLOCKS:
         try:
             found = subject.build().values(np.arange(clock.steps, dtype=np.float64), clock)
-        except ValueError as fault:
-            require(str(fault), f"it refuses {clock.steps} steps without a word")
+        except ValueError as error:
+            require(str(error), f"it refuses {clock.steps} steps without a word")
             continue
-        except Exception as fault:
-            raise CheckError(f"{type(fault).__name__} in a stage of {clock.steps} steps: {fault}") from fault
+        except Exception as error:
+            raise CheckError(f"{type(error).__name__} in a stage of {clock.steps} steps: {error}") from error
         count += 1
         yield clock, found
     require(count, f"it refuses stages of {', '.join(str(clock.steps) for clock in CLOCKS)} steps")

@@ -69,8 +69,8 @@ def load_checkpoint(folder: Path) -> tuple[Checkpoint, tuple[str, ...]]:
         try:
             if (folder / name).exists():
                 return _read_checkpoint(folder / name), tuple(damaged)
-        except WeightsError as fault:
-            damaged.append(fault.problems[0].message)
+        except WeightsError as error:
+            damaged.append(error.problems[0].message)
     if damaged:
         hint = "start anew in another folder; what the run wrote is still there"
         raise WeightsError(*(Problem(text) for text in damaged[:-1]), Problem(damaged[-1], hints=(hint,)))

@@ -25,8 +25,8 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as fault:
-        first = str(fault).splitlines()[0]
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        first = str(error).splitlines()[0]
         raise RecipeError(
             Problem(f"device {name!r} cannot be used: {first}", hints=("leave --device out for cpu",))
         ) from None

@@ -86,15 +86,15 @@ def train_step(
     Raises:
         NotFiniteError: see :func:`train`.
     """
-    phase, step, buffers = state.stage, step_log.step, state.buffers()
-    seed_global_generators(batch.low.device, components.seed, phase.name, step)  # a term that draws can be repeated
+    stage, step, buffers = state.stage, step_log.step, state.buffers()
+    seed_global_generators(batch.low.device, components.seed, stage.name, step)  # a term that draws can be repeated
     kept = [buffer.clone() for buffer in buffers]  # a forward may move them
     diagnosed = (step + 1) % components.diagnose_every == 0
     state.zero_grad()
-    evaluation, gradients = accumulator.backward(batch, step, diagnosed or phase.aggregator is not None)
+    evaluation, gradients = accumulator.backward(batch, step, diagnosed or stage.aggregator is not None)
     shares = compare_gradients(gradients) if diagnosed else None
-    if phase.aggregator is not None:
-        state.set_gradient(aggregate_gradients(phase.aggregator, phase.aggregator_name, gradients))
+    if stage.aggregator is not None:
+        state.set_gradient(aggregate_gradients(stage.aggregator, stage.aggregator_name, gradients))
     norm = state.clip_grad_norm()
     prefetch()
     numbers = evaluation.to_numbers(norm)
@@ -103,6 +103,6 @@ def train_step(
         step_log.record_step(batch.epoch, rate, numbers, evaluation.weights, shares)
     else:
         restore_buffers(buffers, kept)
-        failure = diagnose_nonfinite(phase, state.objective, batch, step + 1, evaluation, state.student)
+        failure = diagnose_nonfinite(stage, state.objective, batch, step + 1, evaluation, state.student)
         nonfinite_policy.skip_step(failure)
         step_log.record_skipped_step(failure)

@@ -102,8 +102,8 @@ def diagnose_nonfinite(
                 objective.graph.compute(inputs, objective.graph.tensors_read_by(labels)), batch.names
             )
             terms = terms or list(_find_nonfinite_gradients(objective, inputs, labels, batch.names, student))
-    except ZerokdError as fault:
-        note = fault.problems[0].message
+    except ZerokdError as error:
+        note = error.problems[0].message
     finally:
         restore_buffers(buffers, kept)
     if not terms and not note:
@@ -140,8 +140,8 @@ def dump_on_failure(path: Path, student: nn.Module, metadata: Mapping[str, Any])
             left = (
                 f"kept in {path}: report.json, batch.safetensors (this step's images), student.safetensors (before it)"
             )
-        except OSError as fault:
-            left = f"nothing could be kept in {path}: {fault.strerror}"
+        except OSError as error:
+            left = f"nothing could be kept in {path}: {error.strerror}"
         raise NumericError(failure.to_problem(left)) from None
 
 

@@ -131,7 +131,7 @@ class ProcessGroup:
 def _detect_lost_process() -> Iterator[None]:
     try:
         yield
-    except (RuntimeError, ValueError) as fault:  # what torch.distributed raises of every kind
+    except (RuntimeError, ValueError) as error:  # what torch.distributed raises of every kind
         hint = "the last checkpoint is kept: zerokd resume RUN, with as many processes as there are or with one"
-        first = str(fault).strip().splitlines()[0][:160]
-        raise ProcessLostError(Problem(f"a process of this run was lost: {first}", hints=(hint,))) from fault
+        first = str(error).strip().splitlines()[0][:160]
+        raise ProcessLostError(Problem(f"a process of this run was lost: {first}", hints=(hint,))) from error

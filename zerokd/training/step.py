@@ -119,21 +119,21 @@ def attach_compiled_steps(
     Raises:
         RecipeError: one cannot be made, and the recipe wants it.
     """
-    phase, asked, replay = accumulator.stage, components.speed.compile, uses_cuda_graph(components.speed, sample)
+    stage, asked, replay = accumulator.stage, components.speed.compile, uses_cuda_graph(components.speed, sample)
     programs: list[CompiledStep] = []
     without: list[str] = []
     for apart in (False, True):
         machine_code = asked != "off" and not apart
-        if not (machine_code or (replay and (apart or not phase.aggregator))):
+        if not (machine_code or (replay and (apart or not stage.aggregator))):
             continue
         try:
             programs.append(_compile_step(accumulator, components, sample, apart, machine_code))
-        except NotCompiledError as fault:
+        except NotCompiledError as error:
             which = "steps of stage {!r} that measure each term" if apart else "stage {!r}"
-            text = f"{which.format(phase.name)} cannot be {'compiled' if machine_code else 'replayed'}: {fault}"
+            text = f"{which.format(stage.name)} cannot be {'compiled' if machine_code else 'replayed'}: {error}"
             if machine_code and asked == "on":
                 hint = '[speed] compile = "try" goes on without, and says so'
-                raise RecipeError(Problem(text, phase.place, (hint,))) from fault
+                raise RecipeError(Problem(text, stage.place, (hint,))) from error
             without.append(text)
     return evolve(accumulator, compiled_steps=tuple(programs), compile_failures=tuple(without))
 

@@ -20,15 +20,15 @@ def create_pyiqa_metric(name: str, hint: str, **options: Any) -> Any:
     try:
         with warnings.catch_warnings(action="ignore"):
             import pyiqa
-    except ImportError as fault:
+    except ImportError as error:
         remedy = "pip install 'zerokd-pyiqa[pyiqa]'; it brings about forty packages"
-        text = f"{name} is computed by pyiqa, which cannot be imported: {fault}"
-        raise RecipeError(Problem(text, hints=(remedy,))) from fault
+        text = f"{name} is computed by pyiqa, which cannot be imported: {error}"
+        raise RecipeError(Problem(text, hints=(remedy,))) from error
     try:
         # what it says of files goes where progress goes: tables may be on their way into another program
         with warnings.catch_warnings(action="ignore"), redirect_stdout(sys.stderr):
             return pyiqa.create_metric(name, device="cpu", **options)
-    except Exception as fault:  # of the network, the file, or its contents
-        told = (str(fault) or type(fault).__name__).splitlines()[0][:160]
+    except Exception as error:  # of the network, the file, or its contents
+        told = (str(error) or type(error).__name__).splitlines()[0][:160]
         text = f"the weights of {name} are not there: {told}"
-        raise WeightsError(Problem(text, hints=(hint,))) from fault
+        raise WeightsError(Problem(text, hints=(hint,))) from error

@@ -88,9 +88,9 @@ def _connect_cluster(address: str | None) -> Iterator[float]:
             socket.create_connection((host.removeprefix("ray://").strip("[]"), int(port)), CONNECT_TIMEOUT).close()
         with _silence_stderr():
             ray.init(wanted, logging_level=logging.ERROR, log_to_driver=False, **own)
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError) as error:
         hint = "start one with `ray start --head`, or leave --address and RAY_ADDRESS out"
-        raise RecipeError(Problem(f"there is no cluster at {wanted!r}: {fault}", hints=(hint,))) from fault
+        raise RecipeError(Problem(f"there is no cluster at {wanted!r}: {error}", hints=(hint,))) from error
     try:
         yield ray.cluster_resources().get("CPU", 1.0)
     finally:

@@ -62,8 +62,8 @@ class FileWorker:
             self.task = create_empty_task(options, Path(ledger_folder))
             if self.task.ledger.settings != settings:
                 raise WeightsError(f"{str(options.weights)!r} or zerokd is another one on this machine")
-        except ZerokdError as fault:  # raised here, it would have the actor made again and again
-            self.setup_error = _join_messages(fault)
+        except ZerokdError as error:  # raised here, it would have the actor made again and again
+            self.setup_error = _join_messages(error)
 
     def __call__(self, batch: dict[str, Iterable[bytes]]) -> dict[str, list[Any]]:
         names = [*batch["name"]]
@@ -98,8 +98,8 @@ class FileWorker:
             if self.setup_error:
                 raise OutputError(self.setup_error)
             summary = run_task(evolve(self.task, jobs=tuple(jobs)), told.__setitem__)
-        except OutputError as fault:
-            return [("stopped", _join_messages(fault))] * len(jobs)
+        except OutputError as error:
+            return [("stopped", _join_messages(error))] * len(jobs)
         states = dict.fromkeys(summary.enhanced_files, "done") | dict.fromkeys(summary.up_to_date_files, "before")
         return [
             (states.get(job.name, "failed"), told[job.name].encode("utf-8", "backslashreplace").decode())
@@ -149,8 +149,8 @@ def _iterate_results(task: Task, workers: int, worker: type[FileWorker]) -> Iter
         yield from done.iter_rows()
     except RayTaskError:  # a worker raised what it should not
         raise
-    except RayError as fault:
-        raise OutputError(Problem(f"the cluster failed: {str(fault).splitlines()[0]}", hints=(RERUN_HINT,))) from fault
+    except RayError as error:
+        raise OutputError(Problem(f"the cluster failed: {str(error).splitlines()[0]}", hints=(RERUN_HINT,))) from error
 
 
 def _join_messages(fault: ZerokdError) -> str:

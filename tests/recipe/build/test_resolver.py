@@ -71,7 +71,7 @@ def test_the_student_does_not_depend_on_what_stands_before_it(build):
 
 
 def test_one_stage_can_run_alone(build):
-    assert [phase.name for phase in build('run=["distill"]').phases] == ["distill"]
+    assert [stage.name for stage in build('run=["distill"]').phases] == ["distill"]
 
 
 def test_terms_without_weight_are_left_out_and_named(build):

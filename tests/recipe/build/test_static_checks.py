@@ -32,7 +32,7 @@ def test_a_recipe_without_mistakes_is_built():
     document = apply_settings(read_recipe_document(RECIPES / "paper.toml"), TINY)
     recipe, components = check_recipe(document, discover_plugins())
     assert recipe.name == components.name == "paper"
-    assert [phase.name for phase in components.stages] == ["pretrain", "distill"]
+    assert [stage.name for stage in components.stages] == ["pretrain", "distill"]
 
 
 def test_mistakes_of_every_kind_come_together_in_the_order_of_the_text():

@@ -25,8 +25,8 @@ def test_outcomes_come_in_the_order_of_the_items(threads):
     for item, outcome in map_in_order(work, range(20), threads, never):
         try:
             made[item] = outcome()
-        except ValueError as fault:
-            made[item] = str(fault)
+        except ValueError as error:
+            made[item] = str(error)
     assert list(made) == list(range(20))
     assert made == {item: 10 * item if item != 5 else "five" for item in range(20)}
 

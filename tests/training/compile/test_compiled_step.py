@@ -29,12 +29,12 @@ FEW = ("stages.distill.epochs=3", "terms.distillation.perceptual.weight=0", "ter
 def steps(build, *settings, count=3):
     """The gradients and values of some steps of the first stage, each taken."""
     components = build("stages.pretrain.epochs=9", "stages.pretrain.batch=2", *settings)
-    phase = components.phases[0]
-    low = next(iterate_batches(components.data, [0, 1], phase, 0, CPU)).low
-    objective = probe(phase, components, low)
-    one = build_accumulator(phase, objective, components, low, 4)
-    training, found = StageState(phase, objective, components), []
-    for step, batch in zip(range(count), iterate_batches(components.data, [0, 1, 2, 3], phase, 0, CPU), strict=False):
+    stage = components.phases[0]
+    low = next(iterate_batches(components.data, [0, 1], stage, 0, CPU)).low
+    objective = probe(stage, components, low)
+    one = build_accumulator(stage, objective, components, low, 4)
+    training, found = StageState(stage, objective, components), []
+    for step, batch in zip(range(count), iterate_batches(components.data, [0, 1, 2, 3], stage, 0, CPU), strict=False):
         training.zero_grad()
         evaluation, _ = one.backward(batch, step, per_term=False)
         found.append((evaluation.total.clone(), training.flat_student[0].gradient.clone()))
@@ -89,8 +89,8 @@ def test_a_step_of_other_terms_or_fewer_images_is_not_the_programs(build):
 
 def test_the_program_is_for_the_terms_of_most_steps(build):
     components = build(*FEW, 'terms.task.color.when={every="4 steps"}', 'terms.task.exposure.when={until="4 steps"}')
-    phase = components.phases[1]
-    labels = select_usual_terms(probe(phase, components, torch.rand(2, 3, 32, 32)), phase.clock.steps)
+    stage = components.phases[1]
+    labels = select_usual_terms(probe(stage, components, torch.rand(2, 3, 32, 32)), stage.clock.steps)
     assert "task.exposure" in labels
     assert "task.color" not in labels
     assert "distillation.enhanced" in labels
@@ -140,11 +140,11 @@ def test_a_narrow_gradient_of_a_library_is_laid_out_as_the_networks_own():
 
 def test_a_program_measures_each_term_as_the_step_does(build):
     components = build('run=["distill"]', "stages.distill.batch=2")
-    (phase,) = components.phases
-    batch = next(iterate_batches(components.data, [0, 1], phase, 0, CPU))
-    objective = probe(phase, components, batch.low)
-    one = build_accumulator(phase, objective, components, batch.low, 2)
-    inputs, kept = phase.stage.inputs(batch.low), one.frozen_cache.get_or_compute(batch.low, batch.names)
+    (stage,) = components.phases
+    batch = next(iterate_batches(components.data, [0, 1], stage, 0, CPU))
+    objective = probe(stage, components, batch.low)
+    one = build_accumulator(stage, objective, components, batch.low, 2)
+    inputs, kept = stage.stage.inputs(batch.low), one.frozen_cache.get_or_compute(batch.low, batch.names)
     program = compile_step(
         objective, inputs, kept, one.parameters, one.student_parameters, steps=4, use_torch_compile=False
     )
@@ -163,15 +163,15 @@ def test_a_program_measures_each_term_as_the_step_does(build):
 
 def test_what_a_loss_draws_while_it_is_recorded_is_not_all_that_it_ever_draws(build, monkeypatch):
     components = build("stages.pretrain.batch=2")
-    phase = components.phases[0]
-    low = next(iterate_batches(components.data, [0, 1], phase, 0, CPU)).low
-    objective = probe(phase, components, low)
+    stage = components.phases[0]
+    low = next(iterate_batches(components.data, [0, 1], stage, 0, CPU)).low
+    objective = probe(stage, components, low)
     loss = objective.loss("pretraining.exposure")
     plain = loss.forward
     monkeypatch.setattr(loss, "forward", lambda **ports: plain(**ports) * random.random())
     own = [*components.student.parameters()]
     with pytest.raises(NotCompiledError, match="gradient differs from the step's own"):
-        compile_step(objective, phase.stage.inputs(low), NOTHING_CACHED, own, steps=4, use_torch_compile=False)
+        compile_step(objective, stage.stage.inputs(low), NOTHING_CACHED, own, steps=4, use_torch_compile=False)
 
 
 def test_a_library_that_is_asked_for_no_gradient_at_its_image_is_left_alone():

@@ -26,9 +26,9 @@ CPU = torch.device("cpu")
 
 def targets(build, *settings, room=2**30, images=4, cache="auto"):
     components = build(*SMALL, *settings)
-    phase = components.phases[1]
+    stage = components.phases[1]
     speed = SpeedConfig(cache=cache, cache_gib=room / 2**30)
-    return components, FrozenCache(phase, probe(phase, components, LOW), images, speed, CPU)
+    return components, FrozenCache(stage, probe(stage, components, LOW), images, speed, CPU)
 
 
 def test_a_teacher_runs_once_for_each_image_not_once_for_each_epoch(build):

@@ -18,8 +18,8 @@ NO_VGG = "terms.distillation.perceptual.weight=0"
 def identified(build, *settings, change=lambda components: None):
     components = build(NO_VGG, *settings)
     change(components)
-    phase = components.phases[1]
-    objective = Objective(phase, Graph(phase, components))
+    stage = components.phases[1]
+    objective = Objective(stage, Graph(stage, components))
     return compute_fingerprint(CachePlan(objective, objective.weights), CPU)
 
 

@@ -32,8 +32,8 @@ class Builder:
         """Keep what goes wrong inside, at ``place`` unless the problem knows better."""
         try:
             yield
-        except ZerokdError as fault:
-            self.errors.append(fault.with_place(place))
+        except ZerokdError as error:
+            self.errors.append(error.with_place(place))
 
     def report(self, message: str, place: Place, *hints: str, code: str = "equation") -> None:
         self.errors.append(RecipeError(Problem(message, place, tuple(hints), code=code)))

@@ -30,8 +30,8 @@ def evaluate_schedule(label: str, value: float | Schedule, clock: Clock) -> Seri
     try:
         with attribute_errors(f"the schedule of {label}", ValueError):
             found = np.asarray(value.values(steps, clock), dtype=np.float64)
-    except ValueError as fault:
-        raise RecipeError(Problem(f"{label}: {fault}", code="schedule")) from None
+    except ValueError as error:
+        raise RecipeError(Problem(f"{label}: {error}", code="schedule")) from None
     if found.shape != steps.shape:
         text = f"the schedule of {label} gives shape {found.shape} for {clock.steps} steps"
         raise RecipeError(Problem(text, code="schedule"))
@@ -95,8 +95,8 @@ def find_param_cycle(params: Mapping[str, ParamValue]) -> list[str]:
     """Params that are made of each other in a circle, each before the one it needs, the first one again at the end."""
     try:
         TopologicalSorter(_param_dependencies(params)).prepare()
-    except CycleError as fault:
-        return list(reversed(fault.args[1]))
+    except CycleError as error:
+        return list(reversed(error.args[1]))
     return []
 
 

@@ -28,20 +28,20 @@ def check_recipe(document: Document, catalogue: Catalogue) -> tuple[Recipe, Comp
     recipe, problems = validate_recipe_partially(document)
     attempt = resolve_recipe_partially(recipe, document, catalogue)
     built = attempt.components
-    faults: list[ZerokdError] = [RecipeError(*problems)] if problems else []
+    errors: list[ZerokdError] = [RecipeError(*problems)] if problems else []
     lacking = tuple(find_unmet_requirements(recipe.requires, document, catalogue))
-    faults += [RecipeError(*lacking)] if lacking else []
-    faults += attempt.errors
-    for phase in built.stages:
+    errors += [RecipeError(*lacking)] if lacking else []
+    errors += attempt.errors
+    for stage in built.stages:
         try:
-            found = find_stage_binding_problems(phase, built, _get_input_names(phase), attempt.failed_paths)
-            faults += [RecipeError(*found)] if found else []
+            found = find_stage_binding_problems(stage, built, _get_input_names(stage), attempt.failed_paths)
+            errors += [RecipeError(*found)] if found else []
         except ZerokdError as fault:
-            faults.append(fault.with_place(phase.place))
+            errors.append(fault.with_place(stage.place))
     found = find_metric_binding_problems(built.metrics, built.stages, built, attempt.failed_paths)
-    faults += [RecipeError(*found)] if found else []
-    if faults:
-        error = combine_errors(faults)
+    errors += [RecipeError(*found)] if found else []
+    if errors:
+        error = combine_errors(errors)
         raise type(error)(*sorted(error.problems, key=lambda problem: _sort_key(problem, document)))
     return recipe, built
 

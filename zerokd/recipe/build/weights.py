@@ -83,6 +83,6 @@ def compute_term_step_mask(term: Term, clock: Clock) -> np.ndarray | None:
     """At which steps a term is computed; raises RecipeError where it is none."""
     try:
         return compute_step_mask(term.when, clock)
-    except RecipeError as fault:
-        (one,) = fault.problems
+    except RecipeError as error:
+        (one,) = error.problems
         raise RecipeError(evolve(one, message=f"terms.{term.label}.{one.message}")) from None

@@ -57,8 +57,8 @@ def build_recipe_json_schema(catalogue: Catalogue) -> tuple[Json, list[str]]:
         for entry in catalogue.for_kind(table.kind):
             try:
                 component = load_component(entry)
-            except RecipeError as fault:
-                left_out.append(f"{entry.qualified_name} is left out: {fault.problems[0].message}")
+            except RecipeError as error:
+                left_out.append(f"{entry.qualified_name} is left out: {error.problems[0].message}")
                 continue
             uses = [entry.qualified_name] if entry.spec.name in names else [entry.spec.name, entry.qualified_name]
             names += uses

@@ -77,10 +77,10 @@ def choose_engine(
             else:
                 engine = _build_torch_engine(weights, scale, threads, plugins)
             return evolve(engine, notes=tuple(notes))
-        except ExportError as fault:
+        except ExportError as error:
             if requested != "auto":
                 raise
-            notes.append(f"{name} is not used: {fault.problems[0].message}")
+            notes.append(f"{name} is not used: {error.problems[0].message}")
     raise AssertionError("PyTorch runs every model")
 
 
@@ -95,10 +95,10 @@ def read_student_header(weights: Path) -> tuple[int, dict[str, Any]]:
             facts = json.loads((file.metadata() or {}).get("zerokd", "{}"))
             size = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
         return size, dict(facts["architecture"]["config"])
-    except (SafetensorError, OSError, ValueError, LookupError, TypeError) as fault:
-        told = (str(fault) or type(fault).__name__).splitlines()[0][:100]
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
+        told = (str(error) or type(error).__name__).splitlines()[0][:100]
         hint = "give a student.safetensors that `zerokd run` wrote"
-        raise WeightsError(Problem(f"{str(weights)!r} is not a student's file: {told}", hints=(hint,))) from fault
+        raise WeightsError(Problem(f"{str(weights)!r} is not a student's file: {told}", hints=(hint,))) from error
 
 
 def _build_c_engine(weights: Path, parameter_count: int, scale: int, plugins: Iterable[Path]) -> Engine:
@@ -115,8 +115,8 @@ def _build_c_engine(weights: Path, parameter_count: int, scale: int, plugins: It
         _export_in_subprocess(weights, "c", header, plugins)
         try:
             compile_header(header.read_text(encoding="utf-8"), "student", library)
-        except ValueError as fault:
-            raise ExportError(str(fault)) from fault
+        except ValueError as error:
+            raise ExportError(str(error)) from error
         finally:
             header.unlink(missing_ok=True)
 

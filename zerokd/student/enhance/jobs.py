@@ -133,12 +133,12 @@ def _record_outcome(
     try:
         with report_out_of_memory("enhancing it"):
             notes = outcome()
-    except (MediaError, OutOfMemoryError) as fault:
-        summary.failures[job.name] = fault.problems[0].message if isinstance(fault, OutOfMemoryError) else str(fault)
+    except (MediaError, OutOfMemoryError) as error:
+        summary.failures[job.name] = error.problems[0].message if isinstance(error, OutOfMemoryError) else str(error)
         report(job.name, f"FAILED: {summary.failures[job.name]}")
-    except OSError as fault:
-        text = f"cannot write {str(job.target)!r}: {fault.strerror or fault}"
-        raise OutputError(Problem(text, hints=(RERUN_HINT,))) from fault
+    except OSError as error:
+        text = f"cannot write {str(job.target)!r}: {error.strerror or error}"
+        raise OutputError(Problem(text, hints=(RERUN_HINT,))) from error
     else:
         (summary.up_to_date_files if notes is None else summary.enhanced_files).append(job.name)
         report(job.name, "; ".join(notes or ()))
@@ -185,8 +185,8 @@ class _FileEnhancer:
             if not job.source.is_file():  # reading a pipe would never end
                 raise MediaError("broken link" if job.source.is_symlink() else "not a regular file")
             digest = file_sha256(job.source)
-        except OSError as fault:
-            raise MediaError(fault.strerror or str(fault)) from fault
+        except OSError as error:
+            raise MediaError(error.strerror or str(error)) from error
         if task.ledger.is_up_to_date(job.name, digest, outputs):
             return None
         strange = [] if task.options.overwrite else task.ledger.find_foreign_outputs(job.name, outputs)

@@ -79,11 +79,11 @@ def load_photo(path: Path) -> Photo:
         with path.open("rb") as file:
             is_bitmap = file.read(2) == b"BM"
         return _load_bmp(path) if is_bitmap else _decode_with_vips(path)
-    except pyvips.Error as fault:
-        told = (fault.detail or str(fault)).strip().splitlines()
-        raise MediaError(_describe_vips_error(told)) from fault
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as fault:
-        raise MediaError(getattr(fault, "strerror", None) or str(fault).splitlines()[0][:160]) from fault
+    except pyvips.Error as error:
+        told = (error.detail or str(error)).strip().splitlines()
+        raise MediaError(_describe_vips_error(told)) from error
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
+        raise MediaError(getattr(error, "strerror", None) or str(error).splitlines()[0][:160]) from error
 
 
 def count_pixels(path: Path) -> int:
@@ -201,12 +201,12 @@ def save_photo(path: Path, pixels: np.ndarray, original: Photo) -> tuple[str, ..
             image.write_to_target(pyvips.Target.new_to_file(os.fsencode(path)), ending, **options)
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    except pyvips.Error as fault:
-        told = (fault.detail or str(fault)).strip().splitlines()
+    except pyvips.Error as error:
+        told = (error.detail or str(error)).strip().splitlines()
         reason = told[0][:160] if told else "libvips failed"
         if any(word in reason for word in DISK_ERROR_TEXTS):
-            raise OSError(errno.EIO, f"{reason.rpartition(': ')[2]}; is the disk full?") from fault
-        raise MediaError(f"cannot be written: {reason}") from fault
+            raise OSError(errno.EIO, f"{reason.rpartition(': ')[2]}; is the disk full?") from error
+        raise MediaError(f"cannot be written: {reason}") from error
     return tuple(lost)
 
 

@@ -51,8 +51,8 @@ def enhance_video(
             return _transcode(
                 film, made, CODEC_BY_SUFFIX.get(source.suffix.lower(), DEFAULT_CODEC), upright, enhance, report_progress
             )
-    except av.FFmpegError as fault:
-        raise MediaError(f"damaged, or of a kind that cannot be written ({fault.strerror or fault})") from fault
+    except av.FFmpegError as error:
+        raise MediaError(f"damaged, or of a kind that cannot be written ({error.strerror or error})") from error
 
 
 def _transcode(

@@ -214,9 +214,9 @@ def evaluate_methods(
         try:
             found.values[name] = dict(_measure_photo(path, reference, found, teacher))
             report(name, "")
-        except MediaError as fault:
-            found.failures[name] = str(fault)
-            report(name, f"FAILED: {fault}")
+        except MediaError as error:
+            found.failures[name] = str(error)
+            report(name, f"FAILED: {error}")
     if not found.values:
         raise DataError(f"no photo of {str(photos)!r} could be measured")
     found.costs.update({method.name: measure_cost(method.model) for method in methods if method.model is not None})

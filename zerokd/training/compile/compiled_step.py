@@ -123,9 +123,9 @@ def compile_step(
                     device, "program"
                 )  # what a term draws while it is recorded must not be all it ever draws
                 found.append(torch.cat([*one(*given)[2:]]))
-    except Exception as fault:  # the compiler raises almost anything
-        lines = [line for line in str(fault).splitlines() if line.strip()] or [""]
-        raise NotCompiledError(f"{type(fault).__name__}: {escape_unprintable(lines[0])[:200]}") from fault
+    except Exception as error:  # the compiler raises almost anything
+        lines = [line for line in str(error).splitlines() if line.strip()] or [""]
+        raise NotCompiledError(f"{type(error).__name__}: {escape_unprintable(lines[0])[:200]}") from error
     away = ((found[1] - found[0]).norm() / found[0].norm()).item()
     if not away <= tolerance:
         raise NotCompiledError(f"the program's gradient differs from the step's own by {away:.1g} of its size")

@@ -70,8 +70,8 @@ class DiskStore:
                 self._written_images.add(name)
                 return
             self.write_error = self.write_error or f"{self.root} holds the {self.max_bytes / 2**30:g} GiB that it may"
-        except OSError as fault:
-            self.write_error, self._free_bytes, self._other_folder_sizes = f"{self.folder}: {fault.strerror}", 0, {}
+        except OSError as error:
+            self.write_error, self._free_bytes, self._other_folder_sizes = f"{self.folder}: {error.strerror}", 0, {}
         self._skipped_images.add(name)
 
     @property
