@@ -1,9 +1,18 @@
-"""A text file is whole, or as it was."""
+"""A file is whole, or as it was; nothing else stays in its folder."""
+
+import os
 
 import pytest
 
 from zerokd.errors import OutputError
-from zerokd.files.atomic import write_text
+from zerokd.files.atomic import (
+    is_running,
+    remove_stale_temporaries,
+    replacing,
+    temporary_path,
+    write_bytes,
+    write_text,
+)
 
 
 def test_it_is_replaced(tmp_path):
@@ -19,3 +28,54 @@ def test_where_nothing_can_be_written(tmp_path):
     with pytest.raises(OutputError, match="cannot write"):
         write_text(tmp_path / "folder", "one")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_name_as_long_as_the_file_system_takes(tmp_path):
+    write_bytes(tmp_path / ("n" * 251 + ".png"), b"x")
+    assert [len(path.name) for path in tmp_path.iterdir()] == [255]
+    assert temporary_path(tmp_path / ("n" * 251 + ".png")).suffix == ".png"
+
+
+def test_a_lone_surrogate_is_written_as_an_escape(tmp_path):
+    write_text(tmp_path / "a.txt", "\udcff")
+    assert (tmp_path / "a.txt").read_bytes() == rb"\udcff"
+
+
+def test_several_are_replaced_together_or_none(tmp_path):
+    one, two = tmp_path / "one.txt", tmp_path / "two.txt"
+    one.write_text("before")
+    with pytest.raises(ZeroDivisionError), replacing(one, two) as (first, second):
+        first.write_text("after")
+        second.write_text("after")
+        raise ZeroDivisionError
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("one.txt", "before")]
+    with replacing(one, two) as (first, second):
+        first.write_text("after")
+        second.write_text("after")
+    assert sorted((path.name, path.read_text()) for path in tmp_path.iterdir()) == [
+        ("one.txt", "after"),
+        ("two.txt", "after"),
+    ]
+
+
+def test_bytes_are_flushed_before_the_rename_and_the_folder_after_it(tmp_path, monkeypatch):
+    calls = []
+    flush, rename = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: (calls.append("flush"), flush(handle)))
+    monkeypatch.setattr(os, "replace", lambda *paths: (calls.append("rename"), rename(*paths)))
+    write_bytes(tmp_path / "a", b"x")
+    assert calls == ["flush", "rename", "flush"]
+
+
+def test_what_a_dead_process_left_is_removed_and_nothing_else(tmp_path):
+    path = tmp_path / "a.png"
+    dead = temporary_path(path).with_name(temporary_path(path).name.replace(str(os.getpid()), str(2**22 + 1)))
+    alive = temporary_path(path).with_name(temporary_path(path).name.replace(str(os.getpid()), "1"))
+    others = [tmp_path / ".hidden", tmp_path / ".zerokd-x.part.png"]
+    for file in (dead, alive, *others):
+        file.touch()
+    remove_stale_temporaries([tmp_path, tmp_path / "nowhere"])
+    assert not dead.exists()
+    assert all(file.exists() for file in (alive, *others))
+    assert is_running(1)
+    assert not is_running(os.getpid())
