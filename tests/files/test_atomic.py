@@ -44,10 +44,8 @@ def test_a_lone_surrogate_is_written_as_an_escape(tmp_path):
 def test_several_are_replaced_together_or_none(tmp_path):
     one, two = tmp_path / "one.txt", tmp_path / "two.txt"
     one.write_text("before")
-    with pytest.raises(ZeroDivisionError), replacing(one, two) as (first, second):
-        first.write_text("after")
-        second.write_text("after")
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), replacing(one, two) as temporary:
+        temporary[1].write_bytes(b"%d" % (1 // (temporary[0].write_text("after") - 5)))
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("one.txt", "before")]
     with replacing(one, two) as (first, second):
         first.write_text("after")
@@ -78,4 +76,5 @@ def test_what_a_dead_process_left_is_removed_and_nothing_else(tmp_path):
     assert not dead.exists()
     assert all(file.exists() for file in (alive, *others))
     assert is_running(1)
-    assert not is_running(os.getpid())
+    assert is_running(os.getpid())
+    assert not is_running(2**22 + 1)

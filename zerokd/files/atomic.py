@@ -20,7 +20,7 @@ TEMPORARY_NAME = re.compile(r"\.zerokd-[0-9a-f]{16}-(?P<process>\d+)\.part(?:\.\
 
 
 def temporary_path(target: Path) -> Path:
-    """Where this process writes what is to become ``target``; it keeps the suffix, by which encoders choose a format."""
+    """Where this process writes what is to become ``target``. The suffix stays: encoders choose a format by it."""
     digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
     suffix = target.suffix if re.fullmatch(r"\.\w{1,20}", target.suffix) else ""
     return target.with_name(f".zerokd-{digest}-{os.getpid()}.part{suffix}")
@@ -76,26 +76,31 @@ def write_text(path: Path, text: str) -> None:
 
 
 def remove_stale_temporaries(folders: Iterable[Path]) -> None:
-    """Remove what processes of this machine that no longer run left in these folders, under temporary names."""
+    """Remove what dead processes of this machine left in these folders under temporary names.
+
+    Call it before this process writes there: a file under its own number is one of an earlier process that had the same
+    number, as is usual in containers.
+    """
     for folder in dict.fromkeys(folders):
         with suppress(OSError):
             for match in filter(None, map(TEMPORARY_NAME.fullmatch, os.listdir(folder))):
-                if not is_running(int(match["process"])):
+                process = int(match["process"])
+                if process == os.getpid() or not is_running(process):
                     with suppress(OSError):
                         (folder / match.string).unlink()
 
 
 def is_running(process_id: int) -> bool:
-    """Whether another process of that number runs; this one itself writes no file under a name that it finds."""
+    """Whether a process of that number runs on this machine."""
     if os.name == "nt":  # where signal 0 is Ctrl-C
         return True
     try:
         os.kill(process_id, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):
+    except (OSError, OverflowError):  # somebody else's
         return True
-    return process_id != os.getpid()
+    return True
 
 
 def _flush(path: Path) -> None:
