@@ -14,7 +14,7 @@ from zerokd.objective.graph import Adaptation
 from zerokd.objective.objective import Objective
 from zerokd.objective.signals import SignalName
 from zerokd.objective.stage_plan import StagePlan
-from zerokd.objective.term import Term
+from zerokd.objective.term import BoundTerm
 from zerokd.recipe.build.components import Components
 
 Range = tuple[float, float]  # a number's least and greatest over the stage; both are equal where it never changes
@@ -91,7 +91,7 @@ def explain_stage(stage: StagePlan, components: Components, objective: Objective
     )
 
 
-def _explain_term(term: Term, stage: StagePlan, objective: Objective, mask: np.ndarray) -> TermExplanation:
+def _explain_term(term: BoundTerm, stage: StagePlan, objective: Objective, mask: np.ndarray) -> TermExplanation:
     factor = term.loss.factor
     return TermExplanation(
         label=term.label,
@@ -112,7 +112,7 @@ def _value_range(series: Series, mask: np.ndarray) -> Range:
     return float(values.min()), float(values.max())
 
 
-def _collect_signals(terms: Iterable[Term]) -> dict[str, tuple[str, tuple[str, ...]]]:
+def _collect_signals(terms: Iterable[BoundTerm]) -> dict[str, tuple[str, tuple[str, ...]]]:
     readers: dict[str, list[str]] = {}
     for term in terms:
         for text in term.bindings.values():

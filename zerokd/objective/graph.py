@@ -13,7 +13,7 @@ from zerokd.objective.models import STUDENT, ModelSet
 from zerokd.objective.precision import run_autocast
 from zerokd.objective.signals import FEATURES, describe_out_of_range, signal_owners, tapped_layers
 from zerokd.objective.stage_plan import StagePlan
-from zerokd.objective.term import Term
+from zerokd.objective.term import BoundTerm
 from zerokd.plugin.contracts import Adapter, Model
 from zerokd.plugin.specs import Signal
 
@@ -180,7 +180,7 @@ class Graph:
         self._read_cache: dict[tuple[tuple[str, ...], tuple[str, ...]], frozenset[str]] = {}
         self._live_cache: dict[tuple[frozenset[str], frozenset[str]], list[Call]] = {}
 
-    def _chain_adapters(self, term: Term, known_keys: set[str]) -> dict[str, str]:
+    def _chain_adapters(self, term: BoundTerm, known_keys: set[str]) -> dict[str, str]:
         """Chain a term's adapters; an equal chain on equal tensors is shared between terms."""
         bound = dict(term.bindings)
         for adapter, name in zip(term.adapters, term.adapter_names, strict=True):

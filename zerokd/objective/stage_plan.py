@@ -8,7 +8,7 @@ from attrs import frozen
 from zerokd.equation.equation import Equation
 from zerokd.equation.expression import Series
 from zerokd.errors import Place
-from zerokd.objective.term import Term
+from zerokd.objective.term import BoundTerm
 from zerokd.plugin.clock import Clock
 from zerokd.plugin.contracts import Aggregator, Augmentation, Stage
 
@@ -40,7 +40,7 @@ class StagePlan:
     coefficients: dict[str, Series]
     weights: dict[str, Series]
     step_masks: dict[str, np.ndarray | None]
-    terms: tuple[Term, ...]
+    terms: tuple[BoundTerm, ...]
     epochs: int
     batch_size: int
     optimizer: OptimizerSettings

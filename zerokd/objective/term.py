@@ -19,7 +19,7 @@ class ActiveSteps:
 
 
 @frozen(eq=False)
-class Term:
+class BoundTerm:
     """One loss, bound: which signal each port reads, through which adapters, with which weight.
 
     ``adapter_names`` are the adapters as the recipe writes them, config included: equal ones can be shared between
@@ -40,7 +40,7 @@ class Term:
     port_places: dict[str, Place]
     explicit_keys: tuple[str, ...] = ()
 
-    def with_loss(self, loss: Loss) -> Term:
+    def with_loss(self, loss: Loss) -> BoundTerm:
         """The same term with another loss."""
         return evolve(self, loss=loss)
 
@@ -65,4 +65,4 @@ class BoundMetric:
         return f"metrics.{self.name}"
 
 
-SignalReader = Term | BoundMetric
+SignalReader = BoundTerm | BoundMetric

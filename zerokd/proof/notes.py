@@ -10,7 +10,7 @@ import torch
 from zerokd.errors import ZerokdError
 from zerokd.objective.graph import Graph, Tensors
 from zerokd.objective.stage_plan import StagePlan
-from zerokd.objective.term import Term
+from zerokd.objective.term import BoundTerm
 from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.contracts import Loss
 from zerokd.proof.objective_traps import find_similar_terms, weighted_terms
@@ -37,7 +37,7 @@ def collect_notes(stage: StagePlan, graph: Graph, tensors: Tensors, shares: Mapp
             yield f"{term.label} gives another value on the same images: it is random, or remembers what it saw"
 
 
-def _find_inert_keys(term: Term, ports: Tensors) -> Iterator[str]:
+def _find_inert_keys(term: BoundTerm, ports: Tensors) -> Iterator[str]:
     """Numbers that the recipe gives a loss and that change not one bit of its value or gradient."""
     if term.loss.sources:  # it loads weights: not made twice
         return

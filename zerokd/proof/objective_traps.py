@@ -12,18 +12,18 @@ from zerokd.errors import Problem
 from zerokd.objective.graph import Graph
 from zerokd.objective.models import STUDENT
 from zerokd.objective.stage_plan import StagePlan
-from zerokd.objective.term import Term
+from zerokd.objective.term import BoundTerm
 from zerokd.proof.trial import ProbeBatch, loss_values
 
 MINIMUM_TOLERANCE = 1e-12  # above its least value, where a term is still at its least
 
 
-def weighted_terms(stage: StagePlan) -> list[Term]:
+def weighted_terms(stage: StagePlan) -> list[BoundTerm]:
     """The terms that train."""
     return [term for term in stage.terms if not term.monitor]
 
 
-def find_similar_terms(stage: StagePlan, graph: Graph) -> Iterator[tuple[Term, Term]]:
+def find_similar_terms(stage: StagePlan, graph: Graph) -> Iterator[tuple[BoundTerm, BoundTerm]]:
     """Weighed terms of one loss on the same tensors, after the same adapters."""
     for one, other in combinations(weighted_terms(stage), 2):
         if type(one.loss) is type(other.loss) and graph.bindings[one.label] == graph.bindings[other.label]:

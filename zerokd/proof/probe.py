@@ -14,7 +14,7 @@ from zerokd.objective.models import ModelSet
 from zerokd.objective.objective import Objective
 from zerokd.objective.signals import SignalReader, find_stage_binding_problems
 from zerokd.objective.stage_plan import StagePlan
-from zerokd.objective.term import BoundMetric, Term
+from zerokd.objective.term import BoundMetric, BoundTerm
 from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.contracts import Loss, Metric
 from zerokd.plugin.specs import Port, Signal
@@ -95,7 +95,7 @@ def _trace_calls(
         yield from _find_in_place_changes(call.name, before, tensors, served[0])
 
 
-def _term_needs_call(graph: Graph, term: Term, call: Call) -> bool:
+def _term_needs_call(graph: Graph, term: BoundTerm, call: Call) -> bool:
     return call in graph.live_calls(graph.tensors_read_by([term.label]))
 
 
@@ -105,7 +105,7 @@ def _copy_tensors(tensors: Tensors, names: Iterable[str]) -> dict[str, tuple[int
 
 
 def _find_in_place_changes(
-    component_name: str, before: dict[str, tuple[int, Tensor]], tensors: Tensors, term: Term
+    component_name: str, before: dict[str, tuple[int, Tensor]], tensors: Tensors, term: BoundTerm
 ) -> Iterator[Problem]:
     """Tensors that other terms read too must not be written to; ``.data`` writes without counting a version."""
     for name, (version, copy) in before.items():
@@ -164,7 +164,7 @@ def _shape_problem(reader: SignalReader, port: str, other_port: str, signals: di
 
 
 def _find_term_problems(
-    term: Term, objective: Objective, probe_batch: ProbeBatch, models: ModelSet
+    term: BoundTerm, objective: Objective, probe_batch: ProbeBatch, models: ModelSet
 ) -> Iterator[Problem]:
     """A term whose value is not one finite number per image, or whose gradient does not reach the student."""
     tensors = probe_batch.tensors
@@ -197,7 +197,7 @@ def _find_term_problems(
         yield from _find_gradient_problems(term, value, probe_batch, models)
 
 
-def _find_gradient_problems(term: Term, value: Tensor, probe_batch: ProbeBatch, models: ModelSet) -> Iterator[Problem]:
+def _find_gradient_problems(term: BoundTerm, value: Tensor, probe_batch: ProbeBatch, models: ModelSet) -> Iterator[Problem]:
     hint = "bind it to a signal of the student, or set monitor = true to log the term only"
     ports = probe_batch.port_tensors(term)
     for port, tensor in ports.items():
@@ -223,12 +223,12 @@ def _find_gradient_problems(term: Term, value: Tensor, probe_batch: ProbeBatch, 
         yield Problem(text, term.place, (*_constant_hint(term, probe_batch), hint), code="no-gradient")
 
 
-def _constant_hint(term: Term, probe_batch: ProbeBatch) -> tuple[str, ...]:
+def _constant_hint(term: BoundTerm, probe_batch: ProbeBatch) -> tuple[str, ...]:
     text = check_not_constant(term, probe_batch)
     return (f"it {text}",) if text else ()
 
 
-def _swapped_ports_hint(term: Term, port: str, ports: Mapping[str, Tensor]) -> tuple[str, ...]:
+def _swapped_ports_hint(term: BoundTerm, port: str, ports: Mapping[str, Tensor]) -> tuple[str, ...]:
     """The student's signal stands at a port that carries no gradient, and another's at the one that has to."""
     wrong = [name for name, tensor in ports.items() if tensor.requires_grad and not term.loss.ports[name].grad]
     return tuple(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from zerokd.errors import PluginError
-from zerokd.objective.term import Term
+from zerokd.objective.term import BoundTerm
 from zerokd.proof.trial import ProbeBatch, loss_values, value_and_gradient
 
 FLAT_IMAGE_SIDE = 32  # pixels a side that a flat image has, where the loss takes so few
@@ -18,7 +18,7 @@ MIN_MAGNITUDE = 1e-3  # a value or gradient that counts as this at least, when o
 BATCH_RTOL, BATCH_ATOL = 1e-4, 1e-6  # by how much an image's value may depend on its batch: relative, and absolute
 
 
-def find_trap(term: Term, probe_batch: ProbeBatch) -> Iterator[tuple[str, str]]:
+def find_trap(term: BoundTerm, probe_batch: ProbeBatch) -> Iterator[tuple[str, str]]:
     """The first trap that a weighed term walks into, if any, in words, and its code."""
     for check, code in TRAPS:
         try:
@@ -31,7 +31,7 @@ def find_trap(term: Term, probe_batch: ProbeBatch) -> Iterator[tuple[str, str]]:
 
 
 @torch.no_grad()
-def check_not_constant(term: Term, probe_batch: ProbeBatch) -> str:
+def check_not_constant(term: BoundTerm, probe_batch: ProbeBatch) -> str:
     value, other = probe_batch.value(term), loss_values(term, probe_batch.port_tensors(term, probe_batch.perturbed))
     if not torch.equal(value, other) or not bool((value == value[0]).all()):
         return ""
@@ -39,7 +39,7 @@ def check_not_constant(term: Term, probe_batch: ProbeBatch) -> str:
 
 
 @torch.no_grad()
-def check_declared_bounds(term: Term, probe_batch: ProbeBatch) -> str:
+def check_declared_bounds(term: BoundTerm, probe_batch: ProbeBatch) -> str:
     value, (least, most) = probe_batch.value(term), term.loss.bounds
     slack = 1e-5 + 1e-4 * value.abs()
     outside = value[(value < least - slack) | (value > most + slack)]
@@ -49,7 +49,7 @@ def check_declared_bounds(term: Term, probe_batch: ProbeBatch) -> str:
 
 
 @torch.no_grad()
-def check_batch_independence(term: Term, probe_batch: ProbeBatch) -> str:
+def check_batch_independence(term: BoundTerm, probe_batch: ProbeBatch) -> str:
     ports, together = probe_batch.port_tensors(term), probe_batch.value(term)
     if not torch.equal(together, loss_values(term, ports)):
         return ""  # a loss that draws random numbers gives no value twice
@@ -62,7 +62,7 @@ def check_batch_independence(term: Term, probe_batch: ProbeBatch) -> str:
     return ""
 
 
-def check_flat_images(term: Term, probe_batch: ProbeBatch) -> str:
+def check_flat_images(term: BoundTerm, probe_batch: ProbeBatch) -> str:
     """Every port of one brightness: a photo of a wall, a night sky, a file that decoded to black."""
     ranges = {port: declared.range for port, declared in term.loss.ports.items()}
     pictures = {"a grey image": 0.5, "a black image": 0.0, "a white image": 1.0} if any(ranges.values()) else {}
@@ -77,7 +77,7 @@ def check_flat_images(term: Term, probe_batch: ProbeBatch) -> str:
     return ""
 
 
-def _value_and_gradient_on_flat(term: Term, probe_batch: ProbeBatch, levels: dict[str, float]) -> tuple[Tensor, Tensor]:
+def _value_and_gradient_on_flat(term: BoundTerm, probe_batch: ProbeBatch, levels: dict[str, float]) -> tuple[Tensor, Tensor]:
     """Tried small first; a loss made for one size gets its own."""
     whole = {port: torch.full_like(tensor[:1], levels[port]) for port, tensor in probe_batch.port_tensors(term).items()}
     side = max(FLAT_IMAGE_SIDE, term.loss.min_size())
@@ -90,7 +90,7 @@ def _value_and_gradient_on_flat(term: Term, probe_batch: ProbeBatch, levels: dic
     return value_and_gradient(term, whole)
 
 
-def check_equal_ports(term: Term, probe_batch: ProbeBatch) -> str:
+def check_equal_ports(term: BoundTerm, probe_batch: ProbeBatch) -> str:
     """A port equal to the one it is compared with, as a moving average and its student are at first.
 
     A loss of declared bounds may be as steep as it likes inside them; any other is compared with itself on noise.
@@ -119,7 +119,7 @@ def _is_exploding(result: tuple[Tensor, Tensor], baseline: tuple[Tensor, Tensor]
     return any(size > EXPLOSION_FACTOR * max(MIN_MAGNITUDE, reference) for size, reference in pairs)
 
 
-def _make_noise_ports(term: Term, probe_batch: ProbeBatch) -> dict[str, Tensor]:
+def _make_noise_ports(term: BoundTerm, probe_batch: ProbeBatch) -> dict[str, Tensor]:
     """Independent noise for every port, over its declared range; the same each time."""
     generator, made = torch.Generator().manual_seed(1), {}
     for port, tensor in probe_batch.port_tensors(term).items():

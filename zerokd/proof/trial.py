@@ -10,7 +10,7 @@ from attrs import field, frozen
 from torch import Tensor, nn
 
 from zerokd.objective.graph import Graph, Tensors
-from zerokd.objective.term import Term
+from zerokd.objective.term import BoundTerm
 from zerokd.plugin.blame import attribute_errors
 
 PERTURBATION_SIZE = 0.05  # by which each parameter of the other student differs, relative to 1 + its size
@@ -40,13 +40,13 @@ class ProbeBatch:
     _value_cache: dict[str, Tensor] = field(factory=dict)
 
     @torch.no_grad()
-    def value(self, term: Term) -> Tensor:
+    def value(self, term: BoundTerm) -> Tensor:
         """A term's value per image, computed once."""
         if term.label not in self._value_cache:
             self._value_cache[term.label] = loss_values(term, self.port_tensors(term))
         return self._value_cache[term.label]
 
-    def port_tensors(self, term: Term, tensors: Tensors | None = None) -> dict[str, Tensor]:
+    def port_tensors(self, term: BoundTerm, tensors: Tensors | None = None) -> dict[str, Tensor]:
         """What a term's ports hold, after its adapters."""
         held = self.tensors if tensors is None else tensors
         return {port: held[name] for port, name in self.graph.bindings[term.label].items()}
@@ -73,7 +73,7 @@ def equal_with_nan(first: Tensor, second: Tensor) -> bool:
     return torch.equal(first, second) or torch.allclose(first, second, 0.0, 0.0, equal_nan=True)
 
 
-def loss_values(term: Term, ports: Mapping[str, Tensor]) -> Tensor:
+def loss_values(term: BoundTerm, ports: Mapping[str, Tensor]) -> Tensor:
     """A term's value per image on any tensors.
 
     Raises:
@@ -83,7 +83,7 @@ def loss_values(term: Term, ports: Mapping[str, Tensor]) -> Tensor:
         return term.loss(**ports)
 
 
-def value_and_gradient(term: Term, ports: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+def value_and_gradient(term: BoundTerm, ports: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """A term's value per image, and its gradient at the ports that carry one, flat."""
     held = {port: tensor.detach().clone() for port, tensor in ports.items()}
     leaves = [held[port].requires_grad_() for port, declared in term.loss.ports.items() if declared.grad]

@@ -12,7 +12,7 @@ from zerokd.equation.expression import EquationError, Expression, Number, Series
 from zerokd.errors import KeyPath, Place, combine_errors, did_you_mean
 from zerokd.objective.precision import AUTOCAST_DTYPES
 from zerokd.objective.stage_plan import OptimizerSettings, PlaceholderStage, StagePlan
-from zerokd.objective.term import ActiveSteps, Term
+from zerokd.objective.term import ActiveSteps, BoundTerm
 from zerokd.plugin.aside import preserve_global_state
 from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.catalogue import Catalogue
@@ -111,12 +111,12 @@ class _Resolver(Builder):
             observers={name: built for name, built in observers.items() if built is not None},
         )
 
-    def build_term(self, group: str, name: str, table: schema.TermConfig) -> Term:
+    def build_term(self, group: str, name: str, table: schema.TermConfig) -> BoundTerm:
         path = ("terms", group, name)
         loss = self.build(table, path)
         adapters = [self.build(one, (*path, "adapt", i)) for i, one in enumerate(table.adapt)]
         on = bind_ports(self, self.names, table, path, loss)
-        return Term(
+        return BoundTerm(
             group=group,
             name=name,
             use=table.use,
@@ -192,7 +192,7 @@ class _Resolver(Builder):
         meant = () if set(self.recipe.run) <= known.keys() else self.recipe.stages  # by an unknown name: any of them
         return [name for name in dict.fromkeys((*self.recipe.run, *meant)) if name in self.recipe.stages]
 
-    def stage(self, name: str, terms: list[Term]) -> StagePlan:
+    def stage(self, name: str, terms: list[BoundTerm]) -> StagePlan:
         table = self.recipe.stages[name]
         path = ("stages", name)
         stage = self.build(table, path)
@@ -262,7 +262,7 @@ class _Resolver(Builder):
         return self.document.value_place(("params", name))
 
     def build_stage_weights(
-        self, terms: list[Term], group_coefficients: dict[str, Series], clock: Clock
+        self, terms: list[BoundTerm], group_coefficients: dict[str, Series], clock: Clock
     ) -> StageWeights:
         """The terms' own weights and steps; a wrong one is told and taken to be 1, at every step."""
         weights: dict[str, Series] = {}

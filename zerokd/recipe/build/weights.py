@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from zerokd.equation.equation import Equation
 from zerokd.equation.expression import EquationError, Series, format_expression, shorten
 from zerokd.errors import Place, RecipeError
-from zerokd.objective.term import Term
+from zerokd.objective.term import BoundTerm
 from zerokd.plugin.clock import Clock
 from zerokd.recipe.build.schedules import (
     ParamValue,
@@ -29,17 +29,17 @@ class StageWeights:
     weights: dict[str, Series]
     step_masks: dict[str, np.ndarray | None]
 
-    def is_idle(self, term: Term) -> bool:
+    def is_idle(self, term: BoundTerm) -> bool:
         """Whether nothing of a term is ever computed: it weighs nothing at any step, and nobody watches it."""
         return not term.monitor and not np.any(self.effective_weight(term))
 
-    def effective_weight(self, term: Term) -> np.ndarray:
+    def effective_weight(self, term: BoundTerm) -> np.ndarray:
         """Coefficient x weight where the term is computed, 0 elsewhere; one number if none of it changes."""
         found = np.asarray(self.coefficients[term.group] * self.weights[term.label])
         mask = self.step_masks[term.label]
         return found if mask is None else found * mask
 
-    def first_empty_step(self, terms: Iterable[Term]) -> int | None:
+    def first_empty_step(self, terms: Iterable[BoundTerm]) -> int | None:
         """The first step at which no term trains."""
         trained = [np.atleast_1d(self.effective_weight(term)) > 0 for term in terms if not term.monitor]
         total = np.atleast_1d(np.any(np.broadcast_arrays(*trained), axis=0)) if trained else np.zeros(1, bool)
@@ -66,7 +66,7 @@ def evaluate_coefficients(
 
 
 def describe_stage_overruns(
-    equation: Equation, params: Mapping[str, ParamValue], terms: Iterable[Term], clock: Clock
+    equation: Equation, params: Mapping[str, ParamValue], terms: Iterable[BoundTerm], clock: Clock
 ) -> list[str]:
     """Which schedules of a stage go on after it has ended."""
     told: dict[str, object] = {f"params.{name}": params.get(name) for name in sorted(equation.read_params())}
@@ -74,12 +74,12 @@ def describe_stage_overruns(
     return [text for what, value in told.items() for text in describe_overruns(what, value, clock)]
 
 
-def evaluate_term_weight(term: Term, clock: Clock) -> Series:
+def evaluate_term_weight(term: BoundTerm, clock: Clock) -> Series:
     """A term's own weight at every step; raises RecipeError where its schedule does not fit."""
     return evaluate_weight(f"terms.{term.label}.weight", term.weight, clock)
 
 
-def compute_term_step_mask(term: Term, clock: Clock) -> np.ndarray | None:
+def compute_term_step_mask(term: BoundTerm, clock: Clock) -> np.ndarray | None:
     """At which steps a term is computed; raises RecipeError where it is none."""
     try:
         return compute_step_mask(term.when, clock)
