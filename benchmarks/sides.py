@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 from usual import BaselineTrainer
 
-from zerokd.objective.graph import Graph
 from zerokd.objective.objective import Objective
 from zerokd.plugin.host import discover_plugins
 from zerokd.recipe.build.overrides import apply_options
 from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.recipe.toml.extends import read_recipe_document
-from zerokd.run.session import prepare_run
+from zerokd.run.plan import prepare_run
 from zerokd.training.batches import iterate_batches
 from zerokd.training.device import choose_device
 from zerokd.training.loop import train_step
@@ -57,7 +56,7 @@ class BenchmarkStage:
             self.objective = self.stepper.objective
         else:
             torch.set_num_threads(threads)
-            self.objective = Objective(self.stage, Graph(self.stage, self.components))
+            self.objective = Objective(self.stage, self.components)
         found = iterate_batches(self.components.data, range(BATCH_COUNT * batch), self.stage, 0, self.device)
         self.batches = [next(found) for _ in range(BATCH_COUNT)]
 

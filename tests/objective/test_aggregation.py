@@ -60,5 +60,5 @@ def test_it_is_tried_on_a_copy_and_compared_with_the_sum():
 
 
 def test_a_gradient_that_is_not_finite_is_refused_before_the_first_step():
-    with pytest.raises(PluginError, match="aggregator 'mean' makes a gradient that is not finite of finite ones"):
+    with pytest.raises(PluginError, match="aggregator 'mean' combines finite gradients into one that is not finite"):
         describe_aggregator(failing(lambda rows: rows.sum(0) / 0), "mean", ROWS)

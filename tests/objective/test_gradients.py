@@ -27,7 +27,7 @@ def test_the_same_direction_is_1_whatever_its_length():
 @pytest.fixture
 def step(build):
     components = build("terms.task.color.monitor=true")
-    stage = components.phases[1]
+    stage = components.stages[1]
     objective = probe(stage, components, torch.rand(2, 3, 32, 32))
     return objective({"low": torch.rand(2, 3, 32, 32)}), list(components.student.parameters())
 

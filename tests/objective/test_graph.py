@@ -8,13 +8,13 @@ from zerokd.proof.probe import probe
 
 
 def graph_of(components, number=1):
-    return probe(components.phases[number], components, torch.rand(2, 3, 32, 32)).graph
+    return probe(components.stages[number], components, torch.rand(2, 3, 32, 32)).graph
 
 
 @pytest.fixture
 def distill(build):
     components = build()
-    return components, components.phases[1], graph_of(components)
+    return components, components.stages[1], graph_of(components)
 
 
 def count_forwards(components):
@@ -27,7 +27,7 @@ def count_forwards(components):
         return hook
 
     for owner in counts:
-        components.network(owner).register_forward_hook(counter(owner))
+        components.get_model(owner).register_forward_hook(counter(owner))
     return counts
 
 
@@ -38,7 +38,7 @@ def labels(stage):
 def test_every_model_runs_once_a_step_however_many_terms_read_it(distill):
     components, stage, graph = distill
     counts = count_forwards(components)
-    graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(labels(stage)))
+    graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.tensors_read_by(labels(stage)))
     assert counts == {"student": 1, "teacher": 2, "ema": 1}  # what is frozen, once for each image
 
 
@@ -46,7 +46,7 @@ def test_what_is_frozen_is_computed_image_by_image(distill):
     components, stage, graph = distill
     low, sizes = torch.rand(3, 3, 32, 32), []
     hook = components.models["teacher"].register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
-    made = graph.compute({"low": low}, graph.read_by(labels(stage)))
+    made = graph.compute({"low": low}, graph.tensors_read_by(labels(stage)))
     hook.remove()
     assert sizes == [1, 1, 1]
     features = [name for name in made if name.startswith("teacher.features.")]
@@ -61,7 +61,7 @@ def test_what_is_frozen_is_computed_image_by_image(distill):
 def test_a_model_that_no_live_term_reads_does_not_run(distill):
     components, _, graph = distill
     counts = count_forwards(components)
-    graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(["task.color", "task.smoothness"]))
+    graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.tensors_read_by(["task.color", "task.smoothness"]))
     assert counts == {"student": 1, "teacher": 0, "ema": 0}
 
 
@@ -87,14 +87,14 @@ def test_equal_adapters_on_equal_tensors_run_once(build):
 
 def test_only_the_student_gets_gradient(distill):
     components, stage, graph = distill
-    tensors = graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(labels(stage)))
+    tensors = graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.tensors_read_by(labels(stage)))
     for name, tensor in tensors.items():
         if name.startswith(("teacher.", "ema.")) or name == "low":
             assert not tensor.requires_grad, name
         elif name.startswith("student."):
             assert tensor.requires_grad, name
     assert not components.models["teacher"].training
-    assert not any(parameter.requires_grad for parameter in components.network("teacher").parameters())
+    assert not any(parameter.requires_grad for parameter in components.get_model("teacher").parameters())
 
 
 def test_a_tapped_feature_survives_a_later_in_place_activation():
@@ -126,7 +126,7 @@ def test_a_tapped_feature_survives_a_later_in_place_activation():
 def test_a_traced_call_notes_measured_shapes_and_declared_ranges(distill):
     _, _, graph = distill
     tensors, signals = {"low": torch.rand(2, 3, 32, 24)}, {}
-    trace_call(next(call for call in graph.forwards() if call.owner == "teacher"), tensors, signals)
+    trace_call(next(call for call in graph.forward_passes() if call.owner == "teacher"), tensors, signals)
     assert signals["teacher.curve_map"].shape == (3, 32, 24)
     assert signals["teacher.curve_map"].iterations == 8
     assert signals["teacher.enhanced"].range == (0.0, 1.0)
@@ -136,11 +136,11 @@ def test_a_traced_call_notes_measured_shapes_and_declared_ranges(distill):
 
 def test_adapting_leaves_alone_what_is_fixed_and_known(distill):
     _, stage, graph = distill
-    tensors = graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.read_by(labels(stage)))
+    tensors = graph.compute({"low": torch.rand(2, 3, 32, 32)}, graph.tensors_read_by(labels(stage)))
     raw = {name: one for name, one in tensors.items() if name.startswith("teacher.features.")}
     assert len(raw) == 3
-    adapted = graph.adapt({name: one for name, one in tensors.items() if name not in raw}, labels(stage))
+    adapted = graph.run_adapters({name: one for name, one in tensors.items() if name not in raw}, labels(stage))
     assert adapted.keys() == tensors.keys() - raw.keys()
-    for name in graph.read_by(labels(stage)):
+    for name in graph.tensors_read_by(labels(stage)):
         assert torch.equal(adapted[name], tensors[name])
-        assert adapted[name] is tensors[name] or name not in graph.fixed
+        assert adapted[name] is tensors[name] or name not in graph.fixed_tensors

@@ -10,7 +10,7 @@ from zerokd.proof.probe import probe
 
 
 def objective_of(components, number=1):
-    return probe(components.phases[number], components, torch.rand(2, 3, 32, 32))
+    return probe(components.stages[number], components, torch.rand(2, 3, 32, 32))
 
 
 def test_every_weight_is_group_coefficient_times_term_weight(build):
@@ -27,7 +27,7 @@ def test_the_total_is_the_documented_sum(build):
     evaluation = objective_of(components)({"low": torch.rand(2, 3, 32, 32)})
     alpha, beta = 0.35, 0.1
     outside = {"distillation": alpha, "feature_matching": beta, "task": 1 - alpha - beta, "contrastive": 1.0}
-    terms = {term.label: term for term in components.phases[1].terms}
+    terms = {term.label: term for term in components.stages[1].terms}
     expected = sum(
         outside[terms[label].group] * terms[label].weight * values.sum().item() / 2
         for label, values in evaluation.values.items()

@@ -19,7 +19,7 @@ def test_a_name_is_an_input_an_output_or_a_feature(text, expected):
 
 
 def test_what_the_paper_recipe_reads(build):
-    terms = build().phases[1].terms
+    terms = build().stages[1].terms
     assert sorted(signal_owners(terms)) == ["ema", "student", "teacher"]
     assert tapped_layers("teacher", terms) == ("e_conv2", "e_conv4", "e_conv7")
     assert tapped_layers("student", terms) == ("e_conv1", "e_conv2", "e_conv3")
@@ -36,7 +36,7 @@ def test_what_the_paper_recipe_reads(build):
 )
 def test_a_wrong_name_is_told_with_the_nearest(build, port, signal, told, hint):
     components = build(f'terms.distillation.enhanced.on.{port}="{signal}"')
-    (problem,) = find_stage_binding_problems(components.phases[1], components, ["low"])
+    (problem,) = find_stage_binding_problems(components.stages[1], components, ["low"])
     assert told in problem.message
     assert f"distillation.enhanced: port '{port}' reads '{signal}'" in problem.message
     assert hint in problem.hints[0]
@@ -44,13 +44,13 @@ def test_a_wrong_name_is_told_with_the_nearest(build, port, signal, told, hint):
 
 def test_pretraining_may_not_read_the_teacher(build):
     components = build('terms.pretraining.exposure.on.low="teacher.enhanced"')
-    (problem,) = find_stage_binding_problems(components.phases[0], components, ["low"])
+    (problem,) = find_stage_binding_problems(components.stages[0], components, ["low"])
     assert "stage 'pretrain' may not read 'teacher'" in problem.message
 
 
 def test_distillation_without_a_teacher_is_refused(build):
     components = build('stages.distill.objective="alpha*task + (1-alpha)*task + 0*beta*task"', small=TASK_ONLY)
-    (problem,) = find_stage_binding_problems(components.phases[1], components, ["low"])
+    (problem,) = find_stage_binding_problems(components.stages[1], components, ["low"])
     assert "no term of its objective reads a signal of a 'teacher'" in problem.message
 
 

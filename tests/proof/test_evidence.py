@@ -13,8 +13,8 @@ from zerokd.proof.probe import probe
 @pytest.fixture
 def measured(build):
     components = build("terms.task.color.monitor=true")
-    stage, low = components.phases[1], torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(2))
-    return components, low, measure_evidence(stage, components, probe(stage, components, low), low)
+    stage, low = components.stages[1], torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+    return components, low, measure_evidence(probe(stage, components, low), {"low": low})
 
 
 def test_one_term_by_hand(measured):
@@ -55,10 +55,10 @@ def test_conflicts_come_worst_first_and_mild_ones_not_at_all():
 
 def test_measuring_changes_nothing(build):
     components = build()
-    stage, low = components.phases[1], torch.rand(2, 3, 32, 32)
+    stage, low = components.stages[1], torch.rand(2, 3, 32, 32)
     objective = probe(stage, components, low)
     before, generator = {k: v.clone() for k, v in components.student.state_dict().items()}, torch.get_rng_state()
-    measure_evidence(stage, components, objective, low)
+    measure_evidence(objective, {"low": low})
     assert all(torch.equal(before[key], value) for key, value in components.student.state_dict().items())
     assert torch.equal(generator, torch.get_rng_state())
     assert all(parameter.grad is None for parameter in components.student.parameters())

@@ -9,13 +9,13 @@ from zerokd.proof.probe import probe
 
 def problems(components, number=1, sample=None):
     with pytest.raises(RecipeError) as caught:
-        probe(components.phases[number], components, torch.rand(2, 3, 32, 32) if sample is None else sample)
+        probe(components.stages[number], components, torch.rand(2, 3, 32, 32) if sample is None else sample)
     return caught.value.problems
 
 
 def test_the_paper_recipe_passes(build):
     components = build()
-    for stage in components.phases:
+    for stage in components.stages:
         objective = probe(stage, components, torch.rand(2, 3, 32, 32))
         assert list(objective.weights) == [term.label for term in stage.terms]
 
@@ -41,7 +41,7 @@ def test_a_port_that_wants_three_channels_refuses_four(build):
 
 def test_a_term_without_the_student_is_refused(build):
     (problem,) = problems(build('terms.task.color.on.enhanced="teacher.enhanced"'))
-    told = "port 'enhanced' has to carry gradient to the student, and teacher.enhanced carries none"
+    told = "port 'enhanced' must carry gradient to the student, and teacher.enhanced carries none"
     assert problem.message == f"task.color: {told}"
 
 
@@ -49,7 +49,7 @@ def test_a_swapped_pair_is_refused(build):
     """Anchor and negative exchanged: this term would push the student away from its teacher."""
     on = '{anchor="teacher.enhanced", positive="ema.enhanced", negative="student.enhanced"}'
     (problem,) = problems(build(f"terms.contrastive.ema.on={on}"))
-    assert problem.message.startswith("contrastive.ema: port 'anchor' has to carry gradient to the student")
+    assert problem.message.startswith("contrastive.ema: port 'anchor' must carry gradient to the student")
 
 
 def test_raw_curve_maps_of_other_iterations_are_refused(build):
@@ -61,7 +61,7 @@ def test_raw_curve_maps_of_other_iterations_are_refused(build):
 @pytest.mark.parametrize("counted", [True, False])
 def test_a_term_that_writes_into_what_others_read_is_refused(build, monkeypatch, counted):
     components = build()
-    term = next(term for term in components.phases[1].terms if term.label == "distillation.enhanced")
+    term = next(term for term in components.stages[1].terms if term.label == "distillation.enhanced")
     forward = type(term.loss).forward
 
     def spoil(self, *, prediction, target):
@@ -89,14 +89,14 @@ def test_probing_changes_nothing(build):
     components.student.register_module("norm", norm)
     components.student.e_conv1.register_forward_pre_hook(lambda module, args: (norm(args[0]), torch.rand(1))[0:1])
     before, generator = {k: v.clone() for k, v in norm.state_dict().items()}, torch.get_rng_state()
-    probe(components.phases[0], components, torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1)))
+    probe(components.stages[0], components, torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1)))
     assert all(torch.equal(before[key], value) for key, value in norm.state_dict().items())
     assert torch.equal(generator, torch.get_rng_state())
 
 
 def test_unless_it_is_only_monitored(build):
     components = build('terms.task.color.on.enhanced="teacher.enhanced"', "terms.task.color.monitor=true")
-    assert probe(components.phases[1], components, torch.rand(2, 3, 32, 32)).weights["task.color"] == 0.0
+    assert probe(components.stages[1], components, torch.rand(2, 3, 32, 32)).weights["task.color"] == 0.0
 
 
 def test_a_range_that_does_not_fit_is_refused(build):
@@ -139,7 +139,7 @@ def test_all_problems_are_told_at_once(build):
 )
 def test_a_loss_that_breaks_its_contract_is_refused(build, monkeypatch, result, told):
     components = build()
-    term = next(term for term in components.phases[1].terms if term.label == "task.smoothness")
+    term = next(term for term in components.stages[1].terms if term.label == "task.smoothness")
     monkeypatch.setattr(type(term.loss), "forward", lambda self, *, image: result(image))
     found = problems(components)
     assert {problem.message.split(":")[0] for problem in found} == {"task.smoothness", "task.enhanced_smoothness"}

@@ -130,9 +130,9 @@ def planted(build, monkeypatch):
 
     def planted(loss, *settings):
         components = build(f'{PLANT}={{use="color_constancy"}}', *settings)
-        (term,) = (term for term in components.phases[1].terms if term.label == TERM)
+        (term,) = (term for term in components.stages[1].terms if term.label == TERM)
         on = {port: declared.default for port, declared in loss.ports.items()}
-        made = {"loss": loss(), "use": loss.__name__, "on": on, "places": dict.fromkeys(on, term.place)}
+        made = {"loss": loss(), "use": loss.__name__, "bindings": on, "port_places": dict.fromkeys(on, term.place)}
         for name, value in made.items():
             object.__setattr__(term, name, value)
         return components
@@ -148,7 +148,7 @@ def sample():
 
 def refusals(components, number=1):
     with pytest.raises(RecipeError) as caught:
-        probe(components.phases[number], components, sample())
+        probe(components.stages[number], components, sample())
     return caught.value.problems
 
 
@@ -166,10 +166,10 @@ EQUAL = "('negative' and 'anchor')"
         (RootSaturation, "its gradient is NaN on a grey image (port 'enhanced')"),
         (Reciprocal, "its value is infinite on a black image (port 'enhanced')"),
         (NegativeLog, "its value is infinite on a white image (port 'enhanced')"),
-        (BatchRange, "BatchRange takes its value for one image from the others in the batch"),
-        (BatchNormed, "BatchNormed takes its value for one image from the others in the batch"),
-        (TooLarge, "TooLarge declares values within [0, 0.1] and gives 1."),
-        (TooSmall, "TooSmall declares values within [0, inf] and gives -"),
+        (BatchRange, "the value of BatchRange for one image depends on the others in the batch"),
+        (BatchNormed, "the value of BatchNormed for one image depends on the others in the batch"),
+        (TooLarge, "TooLarge declares values within [0, 0.1] and returns 1."),
+        (TooSmall, "TooSmall declares values within [0, inf] and returns -"),
         (Ratio, f"Ratio explodes when its ports are equal {EQUAL}: its value is"),
     ],
 )
@@ -177,7 +177,7 @@ def test_a_planted_defect_is_told_at_its_term(planted, loss, told):
     components = planted(loss)
     (problem,) = refusals(components)
     assert problem.message.startswith(f"{TERM}: {told}")
-    assert problem.place == next(term.place for term in components.phases[1].terms if term.label == TERM)
+    assert problem.place == next(term.place for term in components.stages[1].terms if term.label == TERM)
 
 
 def test_a_root_of_equal_images_is_refused(planted):
@@ -216,7 +216,7 @@ def test_random_numbers_and_ports_of_no_range_are_no_defect(planted):
 
     for loss in (Draws, PositiveOnly):
         components = planted(loss)
-        probe(components.phases[1], components, sample())
+        probe(components.stages[1], components, sample())
 
 
 def test_the_released_contrastive_term_is_a_constant(planted):
@@ -239,7 +239,7 @@ def test_4_and_32_channels_are_refused(build):
 def test_swapped_arguments_are_told_as_swapped(build):
     on = '{low="student.enhanced", enhanced="low"}'
     (problem,) = refusals(build(f"terms.task.spatial.on={on}"))
-    assert problem.message.startswith("task.spatial: port 'enhanced' has to carry gradient to the student")
+    assert problem.message.startswith("task.spatial: port 'enhanced' must carry gradient to the student")
     assert problem.hints[0] == "the ports 'enhanced' and 'low' look swapped: student.enhanced is at 'low'"
 
 
@@ -274,28 +274,26 @@ def test_inverted_contrast_and_a_target_that_falls_are_cautioned(build):
 
 def test_every_built_in_recipe_passes(build):
     for components in (build(), build(recipe="teacher.toml", small=("data.size=32", "data.count=6", "threads=1"))):
-        for stage in components.phases:
+        for stage in components.stages:
             probe(stage, components, sample())
 
 
 def test_a_monitored_term_may_have_any_defect(planted):
     components = planted(BatchNormed, f"{PLANT}.monitor=true")
-    assert probe(components.phases[1], components, sample()).weights[TERM] == 0.0
+    assert probe(components.stages[1], components, sample()).weights[TERM] == 0.0
 
 
 def test_every_built_in_loss_is_free_of_traps(build):
     from zerokd.objective.graph import Graph
-    from zerokd.proof.trial import ProbeBatch, with_perturbed_parameters
+    from zerokd.proof.trial import ProbeBatch, with_perturbed_leaves
 
     components = build()
-    stage = components.phases[1]
+    stage = components.stages[1]
     graph, labels = Graph(stage, components), [term.label for term in stage.terms]
     probe(stage, components, sample())  # tells adapters what they need
     inputs = {"low": sample()}
-    trial = ProbeBatch(
-        graph,
-        graph.compute(inputs, graph.tensors_read_by(labels)),
-        with_perturbed_parameters(graph, inputs, labels, components.student),
-    )
+    leaves = tuple(components.student.parameters())
+    perturbed = with_perturbed_leaves(graph, inputs, labels, leaves)
+    trial = ProbeBatch(graph, graph.compute(inputs, graph.tensors_read_by(labels)), perturbed, leaves)
     assert {term.label: list(find_trap(term, trial)) for term in stage.terms} == {label: [] for label in labels}
     assert not any(check_batch_independence(term, trial) for term in stage.terms)

@@ -12,13 +12,13 @@ from zerokd.proof.trial import (
     loss_values,
     preserve_buffers_and_rng,
     value_and_gradient,
-    with_perturbed_parameters,
+    with_perturbed_leaves,
 )
 
 
 @pytest.fixture
 def term(build):
-    return next(term for term in build().phases[1].terms if term.label == "distillation.enhanced")
+    return next(term for term in build().stages[1].terms if term.label == "distillation.enhanced")
 
 
 def test_buffers_and_the_generator_come_back_even_after_an_error():
@@ -53,7 +53,7 @@ def test_a_failing_loss_is_named(term):
 
 def test_every_parameter_is_another_and_its_own_again_afterwards(build):
     components = build()
-    stage, student = components.phases[1], components.student
+    stage, student = components.stages[1], components.student
     graph = probe(stage, components, torch.rand(2, 3, 32, 32)).graph
     before = {k: v.clone() for k, v in student.state_dict().items()}
     seen = []
@@ -64,7 +64,7 @@ def test_every_parameter_is_another_and_its_own_again_afterwards(build):
     labels = [term.label for term in stage.terms]
     kept = graph.compute(inputs, graph.tensors_read_by(labels))
     generator = torch.get_rng_state()
-    other = with_perturbed_parameters(graph, inputs, labels, student)
+    other = with_perturbed_leaves(graph, inputs, labels, student.parameters())
     hook.remove()
     assert all((one != then).all() for one, then in zip(*seen, strict=True))
     assert not torch.equal(other["student.enhanced"], kept["student.enhanced"])
@@ -72,18 +72,18 @@ def test_every_parameter_is_another_and_its_own_again_afterwards(build):
     assert all(torch.equal(before[key], value) for key, value in student.state_dict().items())
     assert torch.equal(generator, torch.get_rng_state())
     kept["student.enhanced"].sum().backward()  # the graph from before is whole
-    trial = ProbeBatch(graph, kept, other)
+    trial = ProbeBatch(graph, kept, other, tuple(student.parameters()))
     assert trial.port_tensors(stage.terms[0])["target"] is kept["teacher.enhanced"]
 
 
 def test_a_value_is_computed_once(build):
     components = build()
-    stage = components.phases[1]
+    stage = components.stages[1]
     graph = probe(stage, components, torch.rand(2, 3, 32, 32)).graph
     tensors = graph.compute(
         {"low": torch.rand(2, 3, 32, 32)}, graph.tensors_read_by([one.label for one in stage.terms])
     )
-    trial, term, calls = ProbeBatch(graph, tensors, {}), stage.terms[0], []
+    trial, term, calls = ProbeBatch(graph, tensors, {}, ()), stage.terms[0], []
     hook = term.loss.register_forward_hook(lambda *_: calls.append(1))
     first, again = trial.value(term), trial.value(term)
     hook.remove()

@@ -19,7 +19,6 @@ import zerokd
 from tools.site.site import LOSS_PICTURES_FOLDER, find_first_party_entries
 from zerokd.data.dead_leaves import DeadLeaves
 from zerokd.describe.snippet import format_snippet
-from zerokd.objective.graph import Graph
 from zerokd.objective.objective import Objective
 from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
 from zerokd.plugin.loading import load_component
@@ -73,7 +72,7 @@ def train_single_loss(text: str, catalogue: Catalogue) -> tuple[Tensor, Tensor, 
     low = generate_scenes(SHOWN_SCENES)
     before = _enhance(components, low)
     (stage,) = components.stages
-    training = StageState(stage, Objective(stage, Graph(stage, components)), components)
+    training = StageState(stage, Objective(stage, components), components)
     order = list(range(len(components.data)))
     for step, batch in enumerate(iterate_batches(components.data, order, stage, components.seed, low.device)):
         training.zero_grad()

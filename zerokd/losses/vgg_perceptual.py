@@ -120,7 +120,7 @@ class VggPerceptual(Loss):
         super().__init__(**options)
         self.features = build_layers(1 + max(RELU_INDICES[layer] for layer in self.config.layers))
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("spread", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
         self._load_weights(self.config.weights, self.config.seed)
         if self.config.precision == "bfloat16":
             self.features.to(torch.bfloat16)

@@ -1,4 +1,4 @@
-"""The gradient that the student follows in place of the sum: made of the gradients of its stage's terms."""
+"""The gradient that the student follows in place of the sum, combined from the gradients of its stage's terms."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from zerokd.plugin.contracts import Aggregator
 
 
 def aggregate_gradients(aggregator: Aggregator, name: str, gradients: Mapping[str, Tensor]) -> Tensor:
-    """One gradient (P,) of those of a step's terms, which may hold whatever they hold: an aggregator is not asked about
-    numbers that are not finite, and their sum, which is not finite either, is returned.
+    """Combine the gradients of a step's terms, (P,) each, into one (P,).
+
+    Where one of them is not finite the aggregator does not run: their sum is returned, which is not finite either.
 
     Raises:
         PluginError: the aggregator failed, or returned no tensor of that shape and type.
@@ -26,34 +27,32 @@ def aggregate_gradients(aggregator: Aggregator, name: str, gradients: Mapping[st
     if not torch.isfinite(total).all():
         return total
     with attribute_errors(f"aggregator {name!r}"):
-        made = aggregator(rows)
-    wanted = _describe_value(total)
-    if _describe_value(made) != wanted:
-        raise PluginError(
-            Problem(
-                f"aggregator {name!r} must return {wanted} for {_describe_value(rows)}, got {_describe_value(made)}"
-            )
-        )
-    return made.detach()
+        combined = aggregator(rows)
+    expected = _describe_value(total)
+    if _describe_value(combined) != expected:
+        text = f"aggregator {name!r} must return {expected} for {_describe_value(rows)}"
+        raise PluginError(Problem(f"{text}, got {_describe_value(combined)}"))
+    return combined.detach()
 
 
 def describe_aggregator(aggregator: Aggregator, name: str, gradients: Mapping[str, Tensor]) -> str:
-    """How far from the sum an aggregator leads on the gradients of a stage's first images; nothing of it changes.
+    """How far an aggregator leads from the sum of these gradients; a copy of it runs.
 
     Raises:
-        PluginError: it cannot be used.
+        PluginError: the aggregator cannot be used.
     """
     with preserve_global_state():
         with attribute_errors(f"a copy of aggregator {name!r}"):
             trial = copy.deepcopy(aggregator).to(next(iter(gradients.values())).device)
-        made = aggregate_gradients(trial, name, {label: one.clone() for label, one in gradients.items()})
-    if not torch.isfinite(made).all():
-        raise PluginError(Problem(f"aggregator {name!r} makes a gradient that is not finite of finite ones"))
-    made, total = made.cpu().double(), torch.stack(list(gradients.values())).cpu().double().sum(dim=0)
-    cosine = torch.nn.functional.cosine_similarity(made, total, dim=0).item()
+        copies = {label: gradient.clone() for label, gradient in gradients.items()}
+        combined = aggregate_gradients(trial, name, copies)
+    if not torch.isfinite(combined).all():
+        raise PluginError(Problem(f"aggregator {name!r} combines finite gradients into one that is not finite"))
+    combined, total = combined.cpu().double(), torch.stack(list(gradients.values())).cpu().double().sum(dim=0)
+    cosine = torch.nn.functional.cosine_similarity(combined, total, dim=0).item()
     return (
         f"aggregator {name!r} combines the terms' gradients in place of their sum: "
-        f"cosine {cosine:.2f} with it, {made.norm() / total.norm():.3g} times as long"
+        f"cosine {cosine:.2f} with it, {combined.norm() / total.norm():.3g} times as long"
     )
 
 

@@ -1,4 +1,4 @@
-"""What each term of an objective asks of the parameters: its gradient, how large it is, and whom it opposes."""
+"""The gradient of each term of an objective at the parameters: its size, its share, and which terms it opposes."""
 
 from __future__ import annotations
 
@@ -13,38 +13,40 @@ from torch import Tensor
 def term_gradients(
     weights: Mapping[str, float], values: Mapping[str, Tensor], leaves: Sequence[Tensor]
 ) -> dict[str, Tensor]:
-    """The gradient of each weighed term's contribution at ``leaves``, flat, by label; those of weight 0 are left out.
+    """The gradient of each term's contribution at ``leaves``, flat, by label; terms of weight 0 are left out.
 
-    ``values`` are an evaluation's. Its graph is kept and no ``.grad`` is touched, so that a step can go on from it.
+    ``values`` come from an :class:`~zerokd.objective.objective.ObjectiveResult`. Their autograd graph stays and no
+    ``.grad`` changes, so that a step can go on from it.
     """
-    found = {}
-    for label, weight in weights.items():
-        if weight == 0:
-            continue
-        found[label] = flat_gradient(weight * values[label].mean(), leaves, retain_graph=True)
-    return found
+    return {
+        label: flat_gradient(weight * values[label].mean(), leaves, retain_graph=True)
+        for label, weight in weights.items()
+        if weight != 0
+    }
 
 
 def flat_gradient(value: Tensor, leaves: Sequence[Tensor], retain_graph: bool = False) -> Tensor:
-    """The gradient of a number at ``leaves``, flat, 0 where none reaches; its graph is kept if asked for."""
-    found = torch.autograd.grad(value, leaves, retain_graph=retain_graph, allow_unused=True, materialize_grads=True)
-    return _flatten(found)
+    """The gradient of a scalar at ``leaves``, flat; 0 where none reaches."""
+    gradients = torch.autograd.grad(value, leaves, retain_graph=retain_graph, allow_unused=True, materialize_grads=True)
+    return _flatten(gradients)
 
 
 def gradients_through_intermediates(
     value: Tensor, intermediates: Mapping[str, tuple[Tensor, Tensor]], leaves: Sequence[Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """The gradient of a number at what it is made of, and from there at ``leaves``, each flat.
+    """The gradient of a scalar at intermediate tensors, and from there at ``leaves``, each flat.
 
-    ``middle`` holds what the leaves make, and a stand-in of each, a leaf itself, that ``value`` was made of. All graphs
-    are kept.
+    ``intermediates`` holds pairs: a tensor computed from the leaves, and a detached copy of it, from which ``value``
+    was computed. All autograd graphs stay.
     """
-    made, stand_ins = zip(*intermediates.values(), strict=True)
-    found = torch.autograd.grad(value, stand_ins, retain_graph=True, allow_unused=True)
-    reached = [(one, slope) for one, slope in zip(made, found, strict=True) if slope is not None]
-    outputs, slopes = [one for one, _ in reached], [slope for _, slope in reached]
-    walked = torch.autograd.grad(outputs, leaves, slopes, retain_graph=True, allow_unused=True, materialize_grads=True)
-    return _flatten(slopes), _flatten(walked)
+    computed, copies = zip(*intermediates.values(), strict=True)
+    gradients = torch.autograd.grad(value, copies, retain_graph=True, allow_unused=True)
+    reached = [(tensor, gradient) for tensor, gradient in zip(computed, gradients, strict=True) if gradient is not None]
+    outputs, at_outputs = [tensor for tensor, _ in reached], [gradient for _, gradient in reached]
+    at_leaves = torch.autograd.grad(
+        outputs, leaves, at_outputs, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return _flatten(at_outputs), _flatten(at_leaves)
 
 
 def _flatten(parts: Sequence[Tensor]) -> Tensor:
@@ -53,7 +55,7 @@ def _flatten(parts: Sequence[Tensor]) -> Tensor:
 
 @frozen
 class GradientComparison:
-    """Gradients compared: the L2 norm of each, its share of the sum of norms, and the cosine of every pair."""
+    """Several gradients: the L2 norm of each, its share of the sum of norms, and the cosine of every pair."""
 
     labels: tuple[str, ...]
     norms: tuple[float, ...]
@@ -61,7 +63,7 @@ class GradientComparison:
     cosines: tuple[tuple[float, ...], ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain data; ``labels`` are the rows and columns of ``cosines``."""
+        """Plain data; ``labels`` are the rows and columns of ``cosines``."""
         terms = {
             label: {"norm": norm, "share": share}
             for label, norm, share in zip(self.labels, self.norms, self.shares, strict=True)
@@ -70,8 +72,8 @@ class GradientComparison:
 
 
 def compare_gradients(gradients: Mapping[str, Tensor]) -> GradientComparison:
-    """Norms, shares and cosines, in double precision; a gradient of 0 has the cosine 0 with all."""
-    rows = torch.stack(list(gradients.values())).cpu().double()  # one wait for the device, which may have no float64
+    """Norms, shares and cosines, in double precision; a gradient of 0 has cosine 0 with every other."""
+    rows = torch.stack(list(gradients.values())).cpu().double()  # one host synchronisation; the device may lack float64
     norms = rows.norm(dim=1)
     units = rows / norms.where(norms > 0, 1.0).unsqueeze(1)
     total = norms.sum()

@@ -1,41 +1,79 @@
-"""The models of an objective: the one that is trained, frozen ones, and moving averages."""
+"""The models of an objective: the trained student, frozen models, and moving averages of the student."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
+
 import torch
 from attrs import field, frozen
+from torch import Tensor, nn
 
 from zerokd.plugin.contracts import Model
+from zerokd.plugin.specs import Signal
 
-STUDENT = "student"  # the model that is trained; all others are frozen
+STUDENT = "student"  # the name of the trained model; all others are frozen
+
+
+class Role(StrEnum):
+    """What a model is to an objective."""
+
+    STUDENT = "student"
+    TEACHER = "teacher"  # any frozen model
+    EMA = "ema"  # any moving average
 
 
 @frozen(eq=False)
 class Average:
-    """A model's exponential moving average: same architecture, ``decay`` kept at each step."""
+    """An exponential moving average of a model: the same architecture; each step keeps the share ``decay`` of it."""
 
     source_name: str
-    model: Model
+    model: nn.Module
     decay: float
 
 
 @frozen(eq=False)
 class ModelSet:
-    """Every model that signals may come from, by name. The layers of the trained one compute in ``student_dtype``,
-    float32 where that is None."""
+    """Every model that signals may come from, by name.
 
-    models: dict[str, Model]
+    The student's layers compute in ``student_dtype`` (None: float32). ``frozen_per_image`` runs frozen models image by
+    image on a CPU, so that an image has the same bits in every batch; a cache of their outputs asks for that.
+    """
+
+    models: dict[str, nn.Module]
     averages: dict[str, Average]
     student_dtype: torch.dtype | None = field(default=None, kw_only=True)
+    frozen_per_image: bool = field(default=False, kw_only=True)
 
     @property
-    def student(self) -> Model:
+    def student(self) -> nn.Module:
         return self.models[STUDENT]
 
-    def get_role(self, owner: str) -> str:
-        """``student``, ``ema`` for an average, ``teacher`` for any other model."""
-        return STUDENT if owner == STUDENT else "ema" if owner in self.averages else "teacher"
+    @property
+    def owners(self) -> list[str]:
+        """The names of all models and averages."""
+        return [*self.models, *self.averages]
 
-    def get_model(self, owner: str) -> Model:
-        """The model or average of that name, to be run."""
+    def get_role(self, owner: str) -> Role:
+        """What the model of that name is."""
+        return Role.STUDENT if owner == STUDENT else Role.EMA if owner in self.averages else Role.TEACHER
+
+    def get_model(self, owner: str) -> nn.Module:
+        """The model or average of that name."""
         return self.averages[owner].model if owner in self.averages else self.models[owner]
+
+
+def declared_outputs(model: nn.Module) -> dict[str, Signal] | None:
+    """What a model declares of its outputs, by name; None for a plain module, which declares nothing."""
+    return model.outputs() if isinstance(model, Model) else None
+
+
+def name_outputs(outputs: object) -> dict[str, Tensor]:
+    """A module's outputs by name: a tensor is ``output`` (and ``enhanced``), a mapping has its keys, a sequence its
+    indices; what is no tensor is left out."""
+    if isinstance(outputs, Tensor):
+        return {"output": outputs, "enhanced": outputs}
+    if isinstance(outputs, tuple | list):
+        outputs = {str(index): value for index, value in enumerate(outputs)}
+    pairs = outputs.items() if isinstance(outputs, Mapping) else ()
+    return {str(name): value for name, value in pairs if isinstance(value, Tensor)}

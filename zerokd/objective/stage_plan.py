@@ -1,4 +1,4 @@
-"""A stage, ready to be trained: its equation, its terms, and how the student descends."""
+"""What an objective computes at each step, and a stage that trains on it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,29 @@ from zerokd.plugin.clock import Clock
 from zerokd.plugin.contracts import Aggregator, Augmentation, Stage
 
 
+@frozen(eq=False)
+class ObjectivePlan:
+    """An equation with the coefficient of each group, and the terms of those groups.
+
+    ``weights`` belong to the terms inside their groups, ``step_masks`` mark the steps that compute each term (None: all
+    steps); the keys of both are labels. A series is one number, or one number for every step of the ``clock``.
+    ``idle_terms`` are the labels of terms whose weight is 0 at every step: nothing of them is computed.
+    """
+
+    name: str
+    equation: Equation
+    clock: Clock
+    coefficients: dict[str, Series]
+    weights: dict[str, Series]
+    step_masks: dict[str, np.ndarray | None]
+    terms: tuple[BoundTerm, ...]
+    idle_terms: tuple[str, ...]
+    place: Place
+
+
 @frozen
 class OptimizerSettings:
-    """Adam's: a cosine from the first learning rate to the final one, coupled L2 decay, and the norm to clip to."""
+    """Adam with a cosine from the first learning rate to the final one, coupled L2 decay, and a gradient norm limit."""
 
     learning_rate: float
     final_learning_rate: float
@@ -24,32 +44,21 @@ class OptimizerSettings:
 
 
 @frozen(eq=False)
-class StagePlan:
-    """One stage, ready: its equation with the coefficient of each group, and the terms of those groups.
+class StagePlan(ObjectivePlan):
+    """A stage that can train: its objective, its data augmentation and its optimizer.
 
-    ``weights`` are those of the terms inside their groups, ``active`` the steps at which each is computed (None: all),
-    both by label. A series is a number, or one number for every step of the ``clock``. ``idle`` are the labels of terms
-    whose weight is 0: nothing of them is computed. ``aggregator``, called ``aggregate`` in the recipe, makes one
-    gradient of the terms' own; without one, that of the equation is followed.
+    ``aggregator`` (``aggregator_name`` in the recipe) combines the terms' gradients into the one that the student
+    follows; without one the student follows the gradient of the equation.
     """
 
-    name: str
     plugin: Stage
-    equation: Equation
-    clock: Clock
-    coefficients: dict[str, Series]
-    weights: dict[str, Series]
-    step_masks: dict[str, np.ndarray | None]
-    terms: tuple[BoundTerm, ...]
     epochs: int
     batch_size: int
     optimizer: OptimizerSettings
     augmentations: tuple[Augmentation, ...]
-    idle_terms: tuple[str, ...]
-    place: Place
     aggregator: Aggregator | None = None
     aggregator_name: str = ""
 
 
 class PlaceholderStage(Stage):
-    """Stands for a stage that could not be built: its terms are looked at all the same."""
+    """Takes the place of a stage that could not be built, so that its terms are checked all the same."""

@@ -11,7 +11,7 @@ from zerokd.plugin.contracts import Adapter, Loss, Metric, Schedule
 
 @frozen
 class ActiveSteps:
-    """The steps of a stage at which a term is computed: from ``begin`` on, before ``until``, one in ``every``."""
+    """The steps of a stage that compute a term: from ``begin`` on, before ``until``, one in ``every``."""
 
     begin: Duration
     until: Duration | None
@@ -20,10 +20,11 @@ class ActiveSteps:
 
 @frozen(eq=False)
 class BoundTerm:
-    """One loss, bound: which signal each port reads, through which adapters, with which weight.
+    """A loss with its weight: the signal that each port reads, through which adapters, at which steps.
 
-    ``adapter_names`` are the adapters as the recipe writes them, config included: equal ones can be shared between
-    terms. ``places`` says where each port is bound, ``written`` which keys of the loss's config the recipe gives.
+    ``use`` is the loss's registered name. ``adapter_names`` are the adapters as the recipe writes them, config
+    included: terms share equal ones. ``port_places`` locate the bindings, ``explicit_keys`` are the config keys that
+    the recipe sets. A monitored term is computed and logged; it has no part in the objective.
     """
 
     group: str
@@ -41,7 +42,7 @@ class BoundTerm:
     explicit_keys: tuple[str, ...] = ()
 
     def with_loss(self, loss: Loss) -> BoundTerm:
-        """The same term with another loss."""
+        """This term with another loss."""
         return evolve(self, loss=loss)
 
     @property
@@ -51,7 +52,7 @@ class BoundTerm:
 
 @frozen(eq=False)
 class BoundMetric:
-    """One metric, bound: which signal each port reads. ``places`` says where each port is bound."""
+    """A metric with the signal that each port reads; ``port_places`` locate the bindings."""
 
     name: str
     use: str

@@ -1,4 +1,4 @@
-"""What the terms of a stage are worth on its first images: values, gradients, shares and conflicts, in numbers."""
+"""Evidence: what each term of an objective contributes on a few images; values, gradients, shares, conflicts."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import Any
 
 import torch
 from attrs import asdict, frozen
-from torch import Tensor
 
 from zerokd.objective.aggregation import describe_aggregator
 from zerokd.objective.gradients import compare_gradients, gradients_through_intermediates
-from zerokd.objective.models import STUDENT, ModelSet
+from zerokd.objective.graph import Tensors
+from zerokd.objective.models import STUDENT
 from zerokd.objective.objective import Objective
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.proof.notes import collect_notes
-from zerokd.proof.trial import preserve_buffers_and_rng
+from zerokd.proof.trial import gradient_leaves, preserve_buffers_and_rng
 
-OPPOSING_COSINE = -0.1  # the cosine of two gradients below which their terms oppose each other
+OPPOSING_COSINE = -0.1  # two terms oppose each other where the cosine of their gradients is below this
 
 
 @frozen
 class TermEvidence:
-    """One weighed term. ``value`` is its mean over the images, ``weight`` the largest effective one of the stage,
-    ``contribution`` weight x value; ``at_outputs`` and ``at_parameters`` are the L2 norms of the contribution's
-    gradient at the student's tensors that the objective reads, and at its parameters; ``share`` is that of the sum of
-    the latter norms."""
+    """A weighted term. ``value`` is its mean over the images, ``weight`` its largest effective weight,
+    ``contribution`` weight x value. ``at_outputs`` and ``at_parameters`` are the L2 norms of the contribution's
+    gradient at the student's tensors that the objective reads, and at its parameters; ``share`` is the term's part of
+    the sum of the latter."""
 
     label: str
     value: float
@@ -37,7 +37,7 @@ class TermEvidence:
 
 @frozen
 class Evidence:
-    """A stage's weighed terms, the cosine of every pair of their parameter gradients, and what else was noticed."""
+    """The weighted terms of an objective, the cosine of every pair of their parameter gradients, and notes."""
 
     stage: str
     images: int
@@ -46,7 +46,7 @@ class Evidence:
     notes: tuple[str, ...]
 
     def find_conflicts(self) -> list[tuple[float, str, str]]:
-        """The pairs of terms that oppose each other, the worst first."""
+        """Pairs of terms that oppose each other, the worst first: (cosine, label, label)."""
         labels = [term.label for term in self.terms]
         pairs = [
             (self.cosines[row][column], labels[row], labels[column])
@@ -56,7 +56,7 @@ class Evidence:
         return sorted(pair for pair in pairs if pair[0] < OPPOSING_COSINE)
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """Plain data, as `zerokd check --json` prints it."""
         terms = [asdict(term) for term in self.terms]
         return {
             "stage": self.stage,
@@ -67,30 +67,33 @@ class Evidence:
         }
 
 
-def measure_evidence(stage: StagePlan, models: ModelSet, objective: Objective, sample: Tensor) -> Evidence:
-    """Measure a stage that has passed its probe, on the same images. Nothing is different afterwards."""
-    student = models.student
-    parameters = [parameter for parameter in student.parameters() if parameter.requires_grad]
-    with preserve_buffers_and_rng(student, objective), torch.enable_grad():
+def measure_evidence(objective: Objective, inputs: Tensors) -> Evidence:
+    """Measure an objective that has passed its probe on the same inputs. Parameters, buffers and random state stay."""
+    aggregator = objective.plan.aggregator if isinstance(objective.plan, StagePlan) else None
+    leaves = gradient_leaves(objective, inputs)
+    with preserve_buffers_and_rng(*objective.models.models.values(), objective), torch.enable_grad():
         graph, weights = objective.graph, objective.peak_weights()
-        tensors = graph.compute(stage.plugin.inputs(sample), graph.tensors_read_by(weights))
-        # each tensor of the student stands for itself: what flows from one through another is not counted twice
-        middle = {name: (one, one.detach().requires_grad_()) for name, one in tensors.items() if _is_trained(name, one)}
-        read = graph.run_adapters(tensors | {name: stand_in for name, (_, stand_in) in middle.items()}, weights)
-        means, outputs, gradients = {}, {}, {}
-        for label, weight in weights.items():  # one after the other: a term's own graph may be large
-            value = objective.value(label, read).mean()
-            at_outputs, gradients[label] = gradients_through_intermediates(weight * value, middle, parameters)
-            means[label], outputs[label] = value.item(), at_outputs.cpu().double().norm().item()
-        shares = compare_gradients(gradients)
-        followed = [describe_aggregator(stage.aggregator, stage.aggregator_name, gradients)] if stage.aggregator else []
-        terms = tuple(
-            TermEvidence(label, means[label], weight, weight * means[label], outputs[label], norm, share)
-            for (label, weight), norm, share in zip(weights.items(), shares.norms, shares.shares, strict=True)
-        )
-        noted = collect_notes(stage, graph, tensors, dict(zip(weights, shares.shares, strict=True)))
-    return Evidence(stage.name, len(sample), terms, shares.cosines, (*followed, *noted))
-
-
-def _is_trained(name: str, tensor: Tensor) -> bool:
-    return name.startswith(f"{STUDENT}.") and tensor.requires_grad
+        tensors = graph.compute(inputs, graph.tensors_read_by(weights))
+        # a detached copy of each trained tensor: gradient through one tensor to another does not count twice
+        intermediates = {
+            name: (tensor, tensor.detach().requires_grad_())
+            for name, tensor in tensors.items()
+            if name.startswith(f"{STUDENT}.") and tensor.requires_grad
+        }
+        copies = {name: copy for name, (_, copy) in intermediates.items()}
+        adapted = graph.run_adapters(tensors | copies, weights)
+        means, at_outputs, at_leaves = {}, {}, {}
+        for label, weight in weights.items():  # one after the other: a term's autograd graph may be large
+            value = objective.value(label, adapted).mean()
+            outputs, at_leaves[label] = gradients_through_intermediates(weight * value, intermediates, leaves)
+            means[label], at_outputs[label] = value.item(), outputs.cpu().double().norm().item()
+        comparison = compare_gradients(at_leaves)
+        name = getattr(objective.plan, "aggregator_name", "")
+        notes = [describe_aggregator(aggregator, name, at_leaves)] if aggregator else []
+        shares = dict(zip(weights, comparison.shares, strict=True))
+        notes += collect_notes(objective.plan, graph, tensors, shares)
+    terms = tuple(
+        TermEvidence(label, means[label], weight, weight * means[label], at_outputs[label], norm, shares[label])
+        for (label, weight), norm in zip(weights.items(), comparison.norms, strict=True)
+    )
+    return Evidence(objective.plan.name, len(next(iter(inputs.values()))), terms, comparison.cosines, tuple(notes))

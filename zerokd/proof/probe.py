@@ -1,4 +1,4 @@
-"""Does every term train the student? Found out on a small batch, before the first step."""
+"""Verifies on a small batch, before the first step, that every term trains the student."""
 
 from __future__ import annotations
 
@@ -12,87 +12,100 @@ from zerokd.errors import PluginError, Problem, RecipeError
 from zerokd.objective.graph import Call, Graph, Tensors, trace_call
 from zerokd.objective.models import ModelSet
 from zerokd.objective.objective import Objective
-from zerokd.objective.signals import SignalReader, find_stage_binding_problems
+from zerokd.objective.signals import find_stage_binding_problems
 from zerokd.objective.stage_plan import StagePlan
-from zerokd.objective.term import BoundMetric, BoundTerm
+from zerokd.objective.term import BoundMetric, BoundTerm, SignalReader
 from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.contracts import Loss, Metric
 from zerokd.plugin.specs import Port, Signal
 from zerokd.proof.objective_traps import find_duplicate_terms, rewards_identity
 from zerokd.proof.term_traps import check_not_constant, find_trap
-from zerokd.proof.trial import ProbeBatch, equal_with_nan, preserve_buffers_and_rng, with_perturbed_parameters
+from zerokd.proof.trial import (
+    ProbeBatch,
+    equal_with_nan,
+    gradient_leaves,
+    preserve_buffers_and_rng,
+    with_perturbed_leaves,
+)
 
 
 def probe(stage: StagePlan, models: ModelSet, sample: Tensor) -> Objective:
-    """The stage's objective, after every term has been seen to work on ``sample``, a batch (N, 3, H, W) in [0, 1].
+    """The stage's objective, once every term has been verified on ``sample``, a batch (N, 3, H, W) in [0, 1].
 
-    Nothing of the student or of the global random generator is different afterwards.
+    Parameters, buffers and the global random generator stay as they are.
 
     Raises:
-        RecipeError: with every term that reads what is not there, cannot be compared, breaks its contract or does not
-            reach the student.
+        RecipeError: with the problems of all terms.
     """
     with attribute_errors(f"stage {stage.name!r}"):
         inputs = stage.plugin.inputs(sample)
-    found = find_stage_binding_problems(stage, models, inputs)
-    if found:
-        raise RecipeError(*found)
-    graph = Graph(stage, models)
-    objective = Objective(stage, graph).to(sample.device)
-    tensors = dict(inputs)
-    signals = {name: Signal(tuple(value.shape[1:]), (0.0, 1.0)) for name, value in inputs.items()}
-    with preserve_buffers_and_rng(models.student, objective):
-        found += _trace_calls(stage, graph, tensors, signals)
-        for term in stage.terms:
-            bound = graph.bindings[term.label]
-            if all(name in tensors for name in bound.values()):
-                found += find_port_mismatches(term, term.loss, {port: signals[name] for port, name in bound.items()})
-        if not found:
-            found += _prove_terms(stage, objective, inputs, tensors, models)
-    if found:
-        raise RecipeError(*dict.fromkeys(found))
+    problems = find_stage_binding_problems(stage, models, inputs)
+    if problems:
+        raise RecipeError(*problems)
+    objective = Objective(stage, models).to(sample.device)
+    verify_terms(objective, inputs, dict.fromkeys(inputs, (0.0, 1.0)))
     return objective
 
 
-def _prove_terms(
-    stage: StagePlan, objective: Objective, inputs: Tensors, tensors: dict[str, Tensor], models: ModelSet
-) -> Iterator[Problem]:
-    """Every term for itself, then all of them together."""
-    graph = objective.graph
+def verify_terms(objective: Objective, inputs: Tensors, ranges: Mapping[str, tuple[float, float] | None]) -> None:
+    """Verify that every term trains the student on these inputs; ``ranges`` are the known ranges of the inputs.
+
+    Raises:
+        RecipeError: with every term that reads a signal that does not exist, cannot be compared, breaks its contract,
+            or does not reach the student.
+    """
+    plan, graph = objective.plan, objective.graph
+    tensors = dict(inputs)
+    signals = {name: Signal(tuple(value.shape[1:]), ranges.get(name)) for name, value in inputs.items()}
+    with preserve_buffers_and_rng(*objective.models.models.values(), objective):
+        problems = list(_trace_calls(objective, tensors, signals))
+        for term in plan.terms:
+            bound = graph.bindings[term.label]
+            if all(name in tensors for name in bound.values()):
+                ports = {port: signals[name] for port, name in bound.items()}
+                problems += find_port_mismatches(term, term.loss, ports)
+        if not problems:
+            problems += _verify_traced_terms(objective, inputs, tensors)
+    if problems:
+        raise RecipeError(*dict.fromkeys(problems))
+
+
+def _verify_traced_terms(objective: Objective, inputs: Tensors, tensors: dict[str, Tensor]) -> Iterator[Problem]:
+    """Every term by itself, then all of them together."""
+    plan, graph = objective.plan, objective.graph
+    leaves = gradient_leaves(objective, inputs)
     known = {**inputs, **{name: tensors[name] for name in graph.fixed_tensors.intersection(tensors)}}
-    other = with_perturbed_parameters(graph, known, [term.label for term in stage.terms], models.student)
-    trial = ProbeBatch(graph, tensors, other)
-    sound = True
-    for term in stage.terms:
-        problems = list(_find_term_problems(term, objective, trial, models))
+    perturbed = with_perturbed_leaves(graph, known, [term.label for term in plan.terms], leaves)
+    batch = ProbeBatch(graph, tensors, perturbed, leaves)
+    is_sound = True
+    for term in plan.terms:
+        problems = list(_find_term_problems(term, objective, batch))
         if not problems and not term.monitor:
-            problems = [
-                Problem(f"{term.label}: {text}", term.place, code=code) for text, code in find_trap(term, trial)
-            ]
-        sound = sound and not problems
+            traps = find_trap(term, batch)
+            problems = [Problem(f"{term.label}: {text}", term.place, code=code) for text, code in traps]
+        is_sound = is_sound and not problems
         yield from problems
-    yield from find_duplicate_terms(stage, graph)
-    if sound:
-        yield from rewards_identity(stage, trial)
+    yield from find_duplicate_terms(plan, graph)
+    if is_sound:
+        yield from rewards_identity(plan, batch)
 
 
-def _trace_calls(
-    stage: StagePlan, graph: Graph, tensors: dict[str, Tensor], signals: dict[str, Signal]
-) -> Iterator[Problem]:
-    """Run every call once; one that refuses, or changes what others read, is told at the terms it serves."""
+def _trace_calls(objective: Objective, tensors: dict[str, Tensor], signals: dict[str, Signal]) -> Iterator[Problem]:
+    """Run every call once; report one that fails, or changes what others read, at the first term that needs it."""
+    graph = objective.graph
     for call in graph.calls:
-        if not all(name in signals for name in call.described_by):
+        if not all(name in signals for name in call.described_by) or tensors.keys() >= {*call.writes}:
             continue
-        served = [term for term in stage.terms if _term_needs_call(graph, term, call)]
+        term = next(term for term in objective.plan.terms if _term_needs_call(graph, term, call))
         before = _copy_tensors(tensors, call.reads)
         try:
             with attribute_errors(call.name, ValueError):
                 trace_call(call, tensors, signals)
         except ValueError as error:
-            yield Problem(f"{served[0].label}: {call.name}: {error}", served[0].place, code="shapes-differ")
+            yield Problem(f"{term.label}: {call.name}: {error}", term.place, code="shapes-differ")
         except PluginError as error:
-            yield evolve(error.problems[0], place=served[0].place)
-        yield from _find_in_place_changes(call.name, before, tensors, served[0])
+            yield evolve(error.problems[0], place=term.place)
+        yield from _find_in_place_changes(call.name, before, tensors, term)
 
 
 def _term_needs_call(graph: Graph, term: BoundTerm, call: Call) -> bool:
@@ -100,14 +113,14 @@ def _term_needs_call(graph: Graph, term: BoundTerm, call: Call) -> bool:
 
 
 def _copy_tensors(tensors: Tensors, names: Iterable[str]) -> dict[str, tuple[int, Tensor]]:
-    """Those that something reads, so might write to."""
+    """The version and a copy of tensors that a component reads, and so might write to."""
     return {name: (tensors[name]._version, tensors[name].detach().clone()) for name in dict.fromkeys(names)}
 
 
 def _find_in_place_changes(
     component_name: str, before: dict[str, tuple[int, Tensor]], tensors: Tensors, term: BoundTerm
 ) -> Iterator[Problem]:
-    """Tensors that other terms read too must not be written to; ``.data`` writes without counting a version."""
+    """Tensors that a component changed although other terms read them; ``.data`` writes without counting a version."""
     for name, (version, copy) in before.items():
         if tensors[name]._version != version or not equal_with_nan(tensors[name], copy):
             yield Problem(
@@ -120,55 +133,50 @@ def _find_in_place_changes(
 def find_port_mismatches(
     reader: SignalReader, component: Loss | Metric, signals: dict[str, Signal]
 ) -> Iterator[Problem]:
-    """Ports whose tensors have the wrong range or number of channels, are too small, or differ where they must not."""
+    """Ports whose tensors have the wrong range or channel count, are too small, or differ where they must not."""
+    is_metric = isinstance(reader, BoundMetric)
     for port, declared in component.ports.items():
-        signal, place = signals[port], reader.port_places[port]
+        signal, place, bound = signals[port], reader.port_places[port], reader.bindings[port]
+        where = f"{reader.label}: port {port!r} takes"
         if declared.range and not _is_within_range(signal, declared):
-            spread = f"values in {_format_interval(signal.range)}" if signal.range else "unbounded values"
-            text = f"{reader.label}: port {port!r} takes {_format_interval(declared.range)}, {reader.bindings[port]} has {spread}"
+            values = f"values in {_format_interval(signal.range)}" if signal.range else "unbounded values"
+            text = f"{where} {_format_interval(declared.range)}, {bound} has {values}"
             yield Problem(text, place, code="out-of-range")
-        if declared.channels not in (None, signal.shape[0]):
-            text = f"{reader.label}: port {port!r} takes {declared.channels} channels, {reader.bindings[port]} has {signal.shape[0]}"
-            yield Problem(
-                text,
-                place,
-                () if isinstance(reader, BoundMetric) else ("an adapter may bring them to that number",),
-                code="shapes-differ",
-            )
-        if min(signal.shape[1:]) < component.min_size():
+        channels = signal.shape[0] if signal.shape else 0
+        if declared.channels not in (None, channels):
+            text = f"{where} {declared.channels} channels, {bound} has {channels}"
+            hints = () if is_metric else ("an adapter may bring them to that number",)
+            yield Problem(text, place, hints, code="shapes-differ")
+        if min(signal.shape[1:], default=component.min_size()) < component.min_size():
             size = "x".join(map(str, signal.shape[1:]))
             text = f"{reader.label}: {reader.use} needs at least {component.min_size()} pixels a side, got {size}"
             yield Problem(text, place, code="shapes-differ")
         if declared.like and signals[declared.like].shape != signal.shape:
-            yield _shape_problem(reader, port, declared.like, signals)
+            yield _shapes_differ_problem(reader, port, declared.like, signals)
         elif declared.like and len({signals[declared.like].iterations, signal.iterations} - {None}) > 1:
             counts = f"{signals[declared.like].iterations} iterations and {signal.iterations}"
-            text = f"{reader.label}: {reader.bindings[declared.like]} and {reader.bindings[port]} are curve maps of {counts}"
-            yield Problem(
-                text,
-                place,
-                () if isinstance(reader, BoundMetric) else ('compare them after adapt = ["match_iterations"]',),
-                code="iterations-differ",
-            )
+            text = f"{reader.label}: {reader.bindings[declared.like]} and {bound} are curve maps of {counts}"
+            hints = () if is_metric else ('compare them after adapt = ["match_iterations"]',)
+            yield Problem(text, place, hints, code="iterations-differ")
 
 
-def _shape_problem(reader: SignalReader, port: str, other_port: str, signals: dict[str, Signal]) -> Problem:
-    here, there = signals[port].shape, signals[other_port].shape
-    text = f"{reader.label}: {reader.bindings[other_port]} is {_format_shape(there)} and {reader.bindings[port]} is {_format_shape(here)}"
-    if isinstance(reader, BoundMetric):
-        return Problem(text, reader.port_places[port], code="shapes-differ")
-    remedies = ["adaptive_pool"] * (here[1:] != there[1:]) + ["gap"] * (here[0] != there[0])
-    wanted = ", ".join(f"{name!r}" for name in (*reader.adapter_names, *remedies)).replace("'", '"')
-    hint = f"make them comparable with adapt = [{wanted}]"
-    return Problem(text, reader.port_places[port], (hint,), code="shapes-differ")
+def _shapes_differ_problem(reader: SignalReader, port: str, other_port: str, signals: dict[str, Signal]) -> Problem:
+    shape, other = signals[port].shape, signals[other_port].shape
+    bindings = reader.bindings
+    text = f"{bindings[other_port]} is {_format_shape(other)} and {bindings[port]} is {_format_shape(shape)}"
+    hints: tuple[str, ...] = ()
+    if isinstance(reader, BoundTerm) and len(shape) == len(other) == 3:
+        remedies = ["adaptive_pool"] * (shape[1:] != other[1:]) + ["gap"] * (shape[0] != other[0])
+        adapters = ", ".join(f"{name!r}" for name in (*reader.adapter_names, *remedies)).replace("'", '"')
+        hints = (f"make them comparable with adapt = [{adapters}]",)
+    return Problem(f"{reader.label}: {text}", reader.port_places[port], hints, code="shapes-differ")
 
 
-def _find_term_problems(
-    term: BoundTerm, objective: Objective, probe_batch: ProbeBatch, models: ModelSet
-) -> Iterator[Problem]:
+def _find_term_problems(term: BoundTerm, objective: Objective, batch: ProbeBatch) -> Iterator[Problem]:
     """A term whose value is not one finite number per image, or whose gradient does not reach the student."""
-    tensors = probe_batch.tensors
-    count, before = len(tensors["low"]), _copy_tensors(tensors, objective.graph.bindings[term.label].values())
+    tensors = batch.tensors
+    count = len(next(iter(batch.port_tensors(term).values())))
+    before = _copy_tensors(tensors, objective.graph.bindings[term.label].values())
     try:
         with attribute_errors(f"loss {term.use!r}"):
             value = objective.value(term.label, tensors)
@@ -178,61 +186,52 @@ def _find_term_problems(
     yield from _find_in_place_changes(f"loss {term.use!r}", before, tensors, term)
     if not isinstance(value, Tensor) or value.shape != (count,):
         got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        yield Problem(
-            f"{term.label}: {term.use} must return one value per image, shape (N,), got {got}",
-            term.place,
-            code="not-per-image",
-        )
+        text = f"{term.label}: {term.use} must return one value per image, shape (N,), got {got}"
+        yield Problem(text, term.place, code="not-per-image")
     elif not value.is_floating_point() or value.element_size() < 4:
-        yield Problem(
-            f"{term.label}: {term.use} must return float32 or wider, got {value.dtype}",
-            term.place,
-            code="not-per-image",
-        )
+        text = f"{term.label}: {term.use} must return float32 or wider, got {value.dtype}"
+        yield Problem(text, term.place, code="not-per-image")
     elif not torch.isfinite(value).all():
-        yield Problem(
-            f"{term.label}: {term.use} is not finite on a first batch: {value.tolist()}", term.place, code="not-finite"
-        )
+        text = f"{term.label}: {term.use} is not finite on a first batch: {value.tolist()}"
+        yield Problem(text, term.place, code="not-finite")
     elif not term.monitor:
-        yield from _find_gradient_problems(term, value, probe_batch, models)
+        yield from _find_gradient_problems(term, value, batch)
 
 
-def _find_gradient_problems(term: BoundTerm, value: Tensor, probe_batch: ProbeBatch, models: ModelSet) -> Iterator[Problem]:
+def _find_gradient_problems(term: BoundTerm, value: Tensor, batch: ProbeBatch) -> Iterator[Problem]:
     hint = "bind it to a signal of the student, or set monitor = true to log the term only"
-    ports = probe_batch.port_tensors(term)
+    ports = batch.port_tensors(term)
     for port, tensor in ports.items():
         if term.loss.ports[port].grad and not tensor.requires_grad:
-            text = f"{term.label}: port {port!r} has to carry gradient to the student, and {term.bindings[port]} carries none"
-            yield Problem(
-                text, term.port_places[port], (*_swapped_ports_hint(term, port, ports), hint), code="no-gradient"
-            )
+            bound = term.bindings[port]
+            text = f"{term.label}: port {port!r} must carry gradient to the student, and {bound} carries none"
+            hints = (*_swapped_ports_hint(term, port, ports), hint)
+            yield Problem(text, term.port_places[port], hints, code="no-gradient")
             return
-    parameters = [parameter for parameter in models.student.parameters() if parameter.requires_grad]
     gradients: tuple[Tensor | None, ...] = (None,)
     if value.requires_grad:
-        gradients = torch.autograd.grad(value.mean(), parameters, retain_graph=True, allow_unused=True)
+        gradients = torch.autograd.grad(value.mean(), batch.leaves, retain_graph=True, allow_unused=True)
     reached = [gradient for gradient in gradients if gradient is not None]
     if not reached:
-        read = ", ".join(term.bindings.values())
-        text = f"{term.label}: no gradient path to the student from {read}"
-        yield Problem(text, term.place, (*_constant_hint(term, probe_batch), hint), code="no-gradient")
+        text = f"{term.label}: no gradient path to the student from {', '.join(term.bindings.values())}"
+        yield Problem(text, term.place, (*_constant_hint(term, batch), hint), code="no-gradient")
     elif not all(torch.isfinite(gradient).all() for gradient in reached):
         yield Problem(f"{term.label}: its gradient at the student is not finite", term.place, code="not-finite")
     elif not any(gradient.any() for gradient in reached):
         text = f"{term.label}: its gradient at the student is exactly 0: it trains nothing"
-        yield Problem(text, term.place, (*_constant_hint(term, probe_batch), hint), code="no-gradient")
+        yield Problem(text, term.place, (*_constant_hint(term, batch), hint), code="no-gradient")
 
 
-def _constant_hint(term: BoundTerm, probe_batch: ProbeBatch) -> tuple[str, ...]:
-    text = check_not_constant(term, probe_batch)
+def _constant_hint(term: BoundTerm, batch: ProbeBatch) -> tuple[str, ...]:
+    text = check_not_constant(term, batch)
     return (f"it {text}",) if text else ()
 
 
-def _swapped_ports_hint(term: BoundTerm, port: str, ports: Mapping[str, Tensor]) -> tuple[str, ...]:
-    """The student's signal stands at a port that carries no gradient, and another's at the one that has to."""
-    wrong = [name for name, tensor in ports.items() if tensor.requires_grad and not term.loss.ports[name].grad]
+def _swapped_ports_hint(term: BoundTerm, port: str, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """The student's signal is bound to a port without gradient, and another signal to the one that needs it."""
+    swapped = [name for name, tensor in tensors.items() if tensor.requires_grad and not term.loss.ports[name].grad]
     return tuple(
-        f"the ports {port!r} and {name!r} look swapped: {term.bindings[name]} is at {name!r}" for name in wrong[:1]
+        f"the ports {port!r} and {name!r} look swapped: {term.bindings[name]} is at {name!r}" for name in swapped[:1]
     )
 
 
@@ -247,4 +246,4 @@ def _format_interval(bounds: tuple[float, float]) -> str:
 
 
 def _format_shape(shape: tuple[int, ...]) -> str:
-    return f"{shape[0]} channels of {shape[1]}x{shape[2]}"
+    return f"{shape[0]} channels of {shape[1]}x{shape[2]}" if len(shape) == 3 else f"of shape {shape}"

@@ -1,4 +1,4 @@
-"""Known ways in which one term goes wrong later, although it works on a first batch."""
+"""Known ways in which a term goes wrong later, although it works on a first batch."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from zerokd.errors import PluginError
 from zerokd.objective.term import BoundTerm
 from zerokd.proof.trial import ProbeBatch, loss_values, value_and_gradient
 
-FLAT_IMAGE_SIDE = 32  # pixels a side that a flat image has, where the loss takes so few
-EXPLOSION_FACTOR = 1e4  # by how much a value or gradient on equal ports may exceed the one on noise
-MIN_MAGNITUDE = 1e-3  # a value or gradient that counts as this at least, when others are compared with it
-BATCH_RTOL, BATCH_ATOL = 1e-4, 1e-6  # by how much an image's value may depend on its batch: relative, and absolute
+FLAT_IMAGE_SIDE = 32  # pixels a side of a flat image, where the loss takes so few
+EXPLOSION_FACTOR = 1e4  # largest ratio of a value or gradient on equal ports to the one on noise
+MIN_MAGNITUDE = 1e-3  # a smaller value or gradient counts as this, when others are compared with it
+BATCH_RTOL, BATCH_ATOL = 1e-4, 1e-6  # by how much an image's value may depend on its batch
 
 
-def find_trap(term: BoundTerm, probe_batch: ProbeBatch) -> Iterator[tuple[str, str]]:
-    """The first trap that a weighed term walks into, if any, in words, and its code."""
+def find_trap(term: BoundTerm, batch: ProbeBatch) -> Iterator[tuple[str, str]]:
+    """The first trap that a weighted term falls into, if any: a description and its error code."""
     for check, code in TRAPS:
         try:
-            text = check(term, probe_batch)
+            text = check(term, batch)
         except PluginError as error:
             text, code = error.problems[0].message, error.code
         if text:
@@ -31,55 +31,58 @@ def find_trap(term: BoundTerm, probe_batch: ProbeBatch) -> Iterator[tuple[str, s
 
 
 @torch.no_grad()
-def check_not_constant(term: BoundTerm, probe_batch: ProbeBatch) -> str:
-    value, other = probe_batch.value(term), loss_values(term, probe_batch.port_tensors(term, probe_batch.perturbed))
-    if not torch.equal(value, other) or not bool((value == value[0]).all()):
+def check_not_constant(term: BoundTerm, batch: ProbeBatch) -> str:
+    """A value that ignores the student and the image."""
+    value, perturbed = batch.value(term), loss_values(term, batch.port_tensors(term, batch.perturbed))
+    if not torch.equal(value, perturbed) or not bool((value == value[0]).all()):
         return ""
     return f"is a constant: {value[0].item():g} for every image, whatever the student's parameters are"
 
 
 @torch.no_grad()
-def check_declared_bounds(term: BoundTerm, probe_batch: ProbeBatch) -> str:
-    value, (least, most) = probe_batch.value(term), term.loss.bounds
+def check_declared_bounds(term: BoundTerm, batch: ProbeBatch) -> str:
+    """A value outside the bounds that the loss declares."""
+    value, (lower, upper) = batch.value(term), term.loss.bounds
     slack = 1e-5 + 1e-4 * value.abs()
-    outside = value[(value < least - slack) | (value > most + slack)]
+    outside = value[(value < lower - slack) | (value > upper + slack)]
     if not len(outside):
         return ""
-    return f"{term.use} declares values within [{least:g}, {most:g}] and gives {outside[0].item():.3g}"
+    return f"{term.use} declares values within [{lower:g}, {upper:g}] and returns {outside[0].item():.3g}"
 
 
 @torch.no_grad()
-def check_batch_independence(term: BoundTerm, probe_batch: ProbeBatch) -> str:
-    ports, together = probe_batch.port_tensors(term), probe_batch.value(term)
+def check_batch_independence(term: BoundTerm, batch: ProbeBatch) -> str:
+    """A value for one image that depends on the other images of the batch."""
+    ports, together = batch.port_tensors(term), batch.value(term)
     if not torch.equal(together, loss_values(term, ports)):
-        return ""  # a loss that draws random numbers gives no value twice
+        return ""  # a loss that draws random numbers returns no value twice
     for row, value in enumerate(together.tolist()):
         alone = loss_values(term, {port: tensor[row : row + 1] for port, tensor in ports.items()}).item()
         if abs(alone - value) > BATCH_ATOL + BATCH_RTOL * abs(value):
-            text = f"{term.use} takes its value for one image from the others in the batch"
-            told = f"(a data range or normalisation over the batch?): {alone:.4g} alone, {value:.4g} among them"
-            return f"{text} {told}"
+            text = f"the value of {term.use} for one image depends on the others in the batch"
+            numbers = f"{alone:.4g} alone, {value:.4g} among them"
+            return f"{text} (a data range or normalisation over the batch?): {numbers}"
     return ""
 
 
-def check_flat_images(term: BoundTerm, probe_batch: ProbeBatch) -> str:
-    """Every port of one brightness: a photo of a wall, a night sky, a file that decoded to black."""
+def check_flat_images(term: BoundTerm, batch: ProbeBatch) -> str:
+    """A value or gradient that is not finite on flat images: a wall, a night sky, a file that decoded to black."""
     ranges = {port: declared.range for port, declared in term.loss.ports.items()}
-    pictures = {"a grey image": 0.5, "a black image": 0.0, "a white image": 1.0} if any(ranges.values()) else {}
-    for name, level in (pictures or {"an image of zeros": 0.0}).items():
+    named_levels = {"a grey image": 0.5, "a black image": 0.0, "a white image": 1.0} if any(ranges.values()) else {}
+    for name, level in (named_levels or {"an image of zeros": 0.0}).items():
         levels = {
-            port: spread[0] + level * (spread[1] - spread[0]) if spread else 0.0 for port, spread in ranges.items()
+            port: bounds[0] + level * (bounds[1] - bounds[0]) if bounds else 0.0 for port, bounds in ranges.items()
         }
-        wrong = _describe_nonfinite(*_value_and_gradient_on_flat(term, probe_batch, levels))
-        if wrong:
-            where = ", ".join(repr(port) for port, declared in term.loss.ports.items() if declared.grad)
-            return f"{wrong} on {name} (port {where}): one such photo would turn every weight into NaN"
+        problem = _describe_nonfinite(*_value_and_gradient_on_flat(term, batch, levels))
+        if problem:
+            trained_ports = ", ".join(repr(port) for port, declared in term.loss.ports.items() if declared.grad)
+            return f"{problem} on {name} (port {trained_ports}): one such photo would turn every weight into NaN"
     return ""
 
 
-def _value_and_gradient_on_flat(term: BoundTerm, probe_batch: ProbeBatch, levels: dict[str, float]) -> tuple[Tensor, Tensor]:
-    """Tried small first; a loss made for one size gets its own."""
-    whole = {port: torch.full_like(tensor[:1], levels[port]) for port, tensor in probe_batch.port_tensors(term).items()}
+def _value_and_gradient_on_flat(term: BoundTerm, batch: ProbeBatch, levels: dict[str, float]) -> tuple[Tensor, Tensor]:
+    """On small images first; a loss that takes one size only gets that size."""
+    whole = {port: torch.full_like(tensor[:1], levels[port]) for port, tensor in batch.port_tensors(term).items()}
     side = max(FLAT_IMAGE_SIDE, term.loss.min_size())
     shapes = {tensor.shape[2:] for tensor in whole.values()}
     if len(shapes) == 1 and max(shapes.pop(), default=0) > side:
@@ -90,27 +93,28 @@ def _value_and_gradient_on_flat(term: BoundTerm, probe_batch: ProbeBatch, levels
     return value_and_gradient(term, whole)
 
 
-def check_equal_ports(term: BoundTerm, probe_batch: ProbeBatch) -> str:
-    """A port equal to the one it is compared with, as a moving average and its student are at first.
+def check_equal_ports(term: BoundTerm, batch: ProbeBatch) -> str:
+    """A value or gradient that explodes where a port equals the one it is compared with, as an EMA and its student do
+    at the start.
 
-    A loss of declared bounds may be as steep as it likes inside them; any other is compared with itself on noise.
+    A loss with declared bounds may be arbitrarily steep inside them; any other is compared with itself on noise.
     """
-    noise = _make_noise_ports(term, probe_batch)
-    usual = value_and_gradient(term, noise)
-    real = {port: tensor[:1] for port, tensor in probe_batch.port_tensors(term).items()}
-    fair = not _describe_nonfinite(*usual)  # a port of no declared range may take less than the noise on it
+    noise = _make_noise_ports(term, batch)
+    on_noise = value_and_gradient(term, noise)
+    real = {port: tensor[:1] for port, tensor in batch.port_tensors(term).items()}
+    takes_noise = not _describe_nonfinite(*on_noise)  # a port of unknown range may not take it
     for port, declared in term.loss.ports.items():
         if not declared.like:
             continue
-        for held in (real, noise) if fair else (real,):
-            found = value_and_gradient(term, {**held, port: held[declared.like]})
-            wrong = _describe_nonfinite(*found)
-            if wrong:
-                text = f"{wrong} when port {port!r} equals {declared.like!r}"
+        for tensors in (real, noise) if takes_noise else (real,):
+            on_equal = value_and_gradient(term, {**tensors, port: tensors[declared.like]})
+            problem = _describe_nonfinite(*on_equal)
+            if problem:
+                text = f"{problem} when port {port!r} equals {declared.like!r}"
                 return f"{text}: the first such step would turn every weight into NaN"
-        if fair and term.loss.bounds[1] == math.inf and _is_exploding(found, usual):
-            told = f"its value is {_magnitudes(*found)[0]:.3g} there, {_magnitudes(*usual)[0]:.3g} on noise"
-            return f"{term.use} explodes when its ports are equal ({port!r} and {declared.like!r}): {told}"
+        if takes_noise and term.loss.bounds[1] == math.inf and _is_exploding(on_equal, on_noise):
+            values = f"its value is {_magnitudes(*on_equal)[0]:.3g} there, {_magnitudes(*on_noise)[0]:.3g} on noise"
+            return f"{term.use} explodes when its ports are equal ({port!r} and {declared.like!r}): {values}"
     return ""
 
 
@@ -119,14 +123,14 @@ def _is_exploding(result: tuple[Tensor, Tensor], baseline: tuple[Tensor, Tensor]
     return any(size > EXPLOSION_FACTOR * max(MIN_MAGNITUDE, reference) for size, reference in pairs)
 
 
-def _make_noise_ports(term: BoundTerm, probe_batch: ProbeBatch) -> dict[str, Tensor]:
+def _make_noise_ports(term: BoundTerm, batch: ProbeBatch) -> dict[str, Tensor]:
     """Independent noise for every port, over its declared range; the same each time."""
-    generator, made = torch.Generator().manual_seed(1), {}
-    for port, tensor in probe_batch.port_tensors(term).items():
+    generator, ports = torch.Generator().manual_seed(1), {}
+    for port, tensor in batch.port_tensors(term).items():
         low, high = term.loss.ports[port].range or (-1.0, 1.0)
         noise = torch.rand(tensor[:1].shape, generator=generator)
-        made[port] = (low + (high - low) * noise).to(tensor)
-    return made
+        ports[port] = (low + (high - low) * noise).to(tensor)
+    return ports
 
 
 def _magnitudes(value: Tensor, gradient: Tensor) -> tuple[float, float]:

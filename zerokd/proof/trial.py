@@ -1,4 +1,4 @@
-"""A stage's terms on a few images: what they read, and what they make of it."""
+"""A probe batch: what the terms of an objective read of a few images, and what they compute from it."""
 
 from __future__ import annotations
 
@@ -10,66 +10,81 @@ from attrs import field, frozen
 from torch import Tensor, nn
 
 from zerokd.objective.graph import Graph, Tensors
+from zerokd.objective.objective import Objective
 from zerokd.objective.term import BoundTerm
 from zerokd.plugin.blame import attribute_errors
 
-PERTURBATION_SIZE = 0.05  # by which each parameter of the other student differs, relative to 1 + its size
+PERTURBATION_SIZE = 0.05  # by which the perturbed parameters differ, relative to 1 + their size
 
 
 @contextmanager
 def preserve_buffers_and_rng(*modules: nn.Module) -> Iterator[None]:
-    """Buffers and the global random generator are afterwards as they were."""
+    """Restore the buffers of these modules and the global random generator afterwards."""
     buffers = [buffer for module in modules for buffer in module.buffers()]
-    kept = [buffer.clone() for buffer in buffers]
+    copies = [buffer.clone() for buffer in buffers]
     try:
         with torch.random.fork_rng(devices=[]):
             yield
     finally:
         with torch.no_grad():
-            for buffer, before in zip(buffers, kept, strict=True):
-                buffer.copy_(before)
+            for buffer, copy in zip(buffers, copies, strict=True):
+                buffer.copy_(copy)
 
 
 @frozen(eq=False)
 class ProbeBatch:
-    """Every tensor that the terms of a stage read on some images, and the same of a student with other parameters."""
+    """Every tensor that the terms read of some images, the same tensors of a student with perturbed parameters, and the
+    ``leaves`` that gradient must reach: the student's parameters, or given tensors where no student runs."""
 
     graph: Graph
     tensors: Tensors
     perturbed: Tensors
-    _value_cache: dict[str, Tensor] = field(factory=dict)
+    leaves: tuple[Tensor, ...]
+    _values: dict[str, Tensor] = field(factory=dict)
 
     @torch.no_grad()
     def value(self, term: BoundTerm) -> Tensor:
         """A term's value per image, computed once."""
-        if term.label not in self._value_cache:
-            self._value_cache[term.label] = loss_values(term, self.port_tensors(term))
-        return self._value_cache[term.label]
+        if term.label not in self._values:
+            self._values[term.label] = loss_values(term, self.port_tensors(term))
+        return self._values[term.label]
 
     def port_tensors(self, term: BoundTerm, tensors: Tensors | None = None) -> dict[str, Tensor]:
-        """What a term's ports hold, after its adapters."""
-        held = self.tensors if tensors is None else tensors
-        return {port: held[name] for port, name in self.graph.bindings[term.label].items()}
+        """The tensors of a term's ports, after its adapters."""
+        source = self.tensors if tensors is None else tensors
+        return {port: source[name] for port, name in self.graph.bindings[term.label].items()}
+
+
+def gradient_leaves(objective: Objective, inputs: Tensors) -> tuple[Tensor, ...]:
+    """What gradient must reach: the trainable parameters of the student, else given tensors that ask for gradient."""
+    student = objective.models.models.get("student")
+    parameters = () if student is None else tuple(parameter for parameter in student.parameters())
+    trainable = tuple(parameter for parameter in parameters if parameter.requires_grad)
+    return trainable or tuple(tensor for tensor in inputs.values() if tensor.requires_grad)
 
 
 @torch.no_grad()
-def with_perturbed_parameters(graph: Graph, inputs: Tensors, labels: Iterable[str], student: nn.Module) -> Tensors:
-    """What the terms read of a student whose every parameter is a little different; it has its own back afterwards."""
+def with_perturbed_leaves(
+    graph: Graph, inputs: Tensors, labels: Iterable[str], leaves: Iterable[Tensor]
+) -> dict[str, Tensor]:
+    """What the terms read once every leaf is a little different; the leaves get their values back."""
     generator = torch.Generator().manual_seed(0)
-    parameters = [parameter.data for parameter in student.parameters()]  # a graph made before may still be walked back
-    kept = [parameter.clone() for parameter in parameters]
+    data = [leaf.data for leaf in leaves]  # an earlier autograd graph may still run backward
+    copies = [values.clone() for values in data]
     try:
-        for one in parameters:
-            noise = torch.rand(one.shape, generator=generator).to(one) * 2 - 1
-            one.add_(PERTURBATION_SIZE * noise * (1 + one.abs()))
-        return graph.compute(inputs, graph.tensors_read_by(labels))
+        for values in data:
+            noise = torch.rand(values.shape, generator=generator).to(values) * 2 - 1
+            values.add_(PERTURBATION_SIZE * noise * (1 + values.abs()))
+        tensors = graph.compute(inputs, graph.tensors_read_by(labels))
+        addresses = {values.data_ptr() for values in data}  # a given tensor that is a leaf gets its old values back
+        return {name: value.clone() if value.data_ptr() in addresses else value for name, value in tensors.items()}
     finally:
-        for one, before in zip(parameters, kept, strict=True):
-            one.copy_(before)
+        for values, copy in zip(data, copies, strict=True):
+            values.copy_(copy)
 
 
 def equal_with_nan(first: Tensor, second: Tensor) -> bool:
-    """Whether both hold the same numbers; NaN equals NaN, which takes eight times as long to find out."""
+    """Whether two tensors hold the same numbers; NaN equals NaN, which takes eight times as long to find out."""
     return torch.equal(first, second) or torch.allclose(first, second, 0.0, 0.0, equal_nan=True)
 
 
@@ -84,13 +99,13 @@ def loss_values(term: BoundTerm, ports: Mapping[str, Tensor]) -> Tensor:
 
 
 def value_and_gradient(term: BoundTerm, ports: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """A term's value per image, and its gradient at the ports that carry one, flat."""
-    held = {port: tensor.detach().clone() for port, tensor in ports.items()}
-    leaves = [held[port].requires_grad_() for port, declared in term.loss.ports.items() if declared.grad]
+    """A term's value per image, and its gradient at the ports that carry gradient, flat."""
+    copies = {port: tensor.detach().clone() for port, tensor in ports.items()}
+    leaves = [copies[port].requires_grad_() for port, declared in term.loss.ports.items() if declared.grad]
     with torch.enable_grad():
-        value = loss_values(term, held)
+        value = loss_values(term, copies)
         if not value.requires_grad or not leaves:
             return value.detach(), value.new_zeros(1)
         gradients = torch.autograd.grad(value.sum(), leaves, allow_unused=True)
-    found = [gradient.reshape(-1) for gradient in gradients if gradient is not None]
-    return value.detach(), torch.cat(found) if found else value.new_zeros(1)
+    reached = [gradient.reshape(-1) for gradient in gradients if gradient is not None]
+    return value.detach(), torch.cat(reached) if reached else value.new_zeros(1)

@@ -10,7 +10,7 @@ from attrs import evolve
 from zerokd.equation.equation import Equation, UnknownNameError, parse_equation, parse_scalar
 from zerokd.equation.expression import EquationError, Expression, Number, Series
 from zerokd.errors import KeyPath, Place, combine_errors, did_you_mean
-from zerokd.objective.precision import AUTOCAST_DTYPES
+from zerokd.objective.autocast import AUTOCAST_DTYPES
 from zerokd.objective.stage_plan import OptimizerSettings, PlaceholderStage, StagePlan
 from zerokd.objective.term import ActiveSteps, BoundTerm
 from zerokd.plugin.aside import preserve_global_state
@@ -98,6 +98,7 @@ class _Resolver(Builder):
             models=models,
             averages=averages,
             student_dtype=AUTOCAST_DTYPES.get(self.recipe.speed.autocast),
+            frozen_per_image=True,  # as the cache of frozen outputs computes them
             stages=tuple(phases),
             provenance=self.provenance,
             used_entries=tuple(self.used_entries.values()),

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from zerokd.models.nano_dce import NanoDce
+from zerokd.objective.autocast import AUTOCAST_DTYPES, run_autocast
 from zerokd.objective.graph import ForwardPass
-from zerokd.objective.precision import AUTOCAST_DTYPES, run_autocast
 from zerokd.proof.probe import probe
 
 LOW = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.3
@@ -21,7 +21,7 @@ def student():
 
 def gradient(student, dtype, factor=1.0):
     """At the parameters, of a value that reads all outputs and a tapped layer."""
-    made = ForwardPass("student", student, ("e_conv2",), dtype=dtype).compute({"low": LOW})
+    made = ForwardPass("student", student, ("e_conv2",), trains=True, dtype=dtype).compute({"low": LOW})
     assert {one.dtype for one in made.values()} == {torch.float32}
     value = (made["student.enhanced"] - 0.6).square().mean() + made["student.curve_map"].square().mean()
     value = factor * (value + made["student.features.e_conv2"].abs().mean())
@@ -90,7 +90,7 @@ def test_the_layers_compute_in_16_bits_and_the_parameters_stay():
 @pytest.mark.parametrize("name", AUTOCAST_DTYPES)
 def test_every_term_of_the_recipe_still_trains_and_the_teacher_is_untouched(build, name):
     exact, found = build(), build(f"speed.autocast={name}")
-    for stage, other in zip(exact.phases, found.phases, strict=True):
+    for stage, other in zip(exact.stages, found.stages, strict=True):
         one, two = probe(stage, exact, LOW), probe(other, found, LOW)
         values = [each({"low": LOW}).values for each in (one, two)]
         for label, value in values[0].items():
