@@ -16,11 +16,11 @@ import click
 
 from zerokd.objective.aggregation import aggregate_gradients, follow
 from zerokd.objective.gradients import term_gradients
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_options
 from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.recipe.toml.extends import read_recipe_document
-from zerokd.run.session import prepare_run
+from zerokd.run.plan import prepare_run
 from zerokd.training.batches import iterate_batches
 from zerokd.training.device import choose_device
 from zerokd.training.state import StageState

@@ -17,13 +17,13 @@ import click
 
 from zerokd.objective.objective import Objective
 from zerokd.objective.stage_plan import StagePlan
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_options
 from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.run.checkpointer import Checkpointer
 from zerokd.run.interrupt import StopRequest
-from zerokd.run.session import RunPlan, prepare_run
+from zerokd.run.plan import RunPlan, prepare_run
 from zerokd.training.checkpoint import LAST_FILE
 from zerokd.training.device import choose_device
 from zerokd.training.loop import train

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from usual import BaselineTrainer
+from baseline import BaselineTrainer
 
 from zerokd.objective.objective import Objective
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_options
 from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.recipe.toml.extends import read_recipe_document

@@ -1,4 +1,4 @@
-"""The console of commands that go on for a while."""
+"""The console of long-running commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.console import Console
 
 
 class PipeSafeConsole(Console):
-    """A console whose reader may go away, as in ``| head``: the work goes on, in silence."""
+    """A console whose reader may go away, as in ``| head``: the work continues silently."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True

@@ -13,7 +13,7 @@ import zerokd
 from zerokd.describe.component import PAGE_WIDTH, describe_component, format_component_page
 from zerokd.errors import PluginError
 from zerokd.plugin.catalogue import CatalogueEntry, Provider
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 
 BUILT_IN = pytest.mark.parametrize("entry", discover_plugins().entries, ids=lambda entry: entry.qualified)
 

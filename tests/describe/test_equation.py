@@ -4,7 +4,7 @@ import pytest
 
 from zerokd.describe.equation import explain_stage
 from zerokd.proof.probe import probe
-from zerokd.run.session import prepare_run
+from zerokd.run.plan import prepare_run
 from zerokd.training.device import choose_device
 
 STEPS = ("data.count=20", "data.held_out=0.0", "stages.distill.epochs=4")  # 5 steps an epoch
@@ -15,7 +15,7 @@ def account(build):
     def account(*settings):
         components = build(*STEPS, *settings)
         plan = prepare_run(components, choose_device("cpu"))
-        return explain_stage(components.phases[1], components, plan.objectives[1])
+        return explain_stage(components.stages[1], components, plan.objectives[1])
 
     return account
 
@@ -67,7 +67,7 @@ def test_what_is_computed_agrees_with_the_weights_of_every_step(build):
     components = build(
         *STEPS, "terms.task.color.when={from='1 epoch', every='3 steps'}", "terms.task.spatial.monitor=true"
     )
-    objective = probe(components.phases[1], components, torch.rand(2, 3, 32, 32))
+    objective = probe(components.stages[1], components, torch.rand(2, 3, 32, 32))
     for label in objective.weights:
         computed = objective.computed_mask(label, 20)
         assert [label in objective.weights_at(step) for step in range(20)] == computed.tolist()

@@ -1,14 +1,14 @@
 """The account as people read it."""
 
 from zerokd.describe.equation_text import describe_equations, equations_to_dict, equations_to_latex
-from zerokd.run.session import prepare_run
+from zerokd.run.plan import prepare_run
 from zerokd.training.device import choose_device
 
 
 def test_text_at_80_columns_has_every_term_and_signal(build):
     components = build("terms.contrastive.ema.when={every='2 steps'}")
     text = describe_equations(prepare_run(components, choose_device("cpu")))
-    for stage in components.phases:
+    for stage in components.stages:
         for term in stage.terms:
             assert f"  {term.label} " in text
             assert all(f"{signal}: " in text for signal in term.on.values())

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zerokd.describe.evidence_text import describe_evidence, evidence_to_dict
-from zerokd.run.session import prepare_run
+from zerokd.run.plan import prepare_run
 
 
 @pytest.fixture

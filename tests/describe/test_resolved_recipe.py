@@ -12,7 +12,7 @@ from tests.recipe.toml.test_positions import TABLES
 from zerokd.describe.resolved_recipe import fill_defaults, format_annotated_toml
 from zerokd.errors import RecipeError
 from zerokd.losses.color_constancy import ColorConstancy
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_options_and_validate
 from zerokd.recipe.build.resolver import resolve_recipe
 from zerokd.recipe.schema.recipe import validate_recipe

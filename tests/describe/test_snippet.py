@@ -10,13 +10,13 @@ import zerokd
 from tests.conftest import RECIPES, TINY
 from zerokd.describe.snippet import TABLE_BUILDERS, format_snippet
 from zerokd.plugin.catalogue import CatalogueEntry, Provider
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.plugin.loading import load_component
 from zerokd.plugin.specs import KINDS
 from zerokd.recipe.build.overrides import apply_options_and_validate
 from zerokd.recipe.build.resolver import resolve_recipe
 from zerokd.recipe.toml.extends import read_recipe_document
-from zerokd.run.session import prepare_run
+from zerokd.run.plan import prepare_run
 from zerokd.training.device import choose_device
 
 CATALOGUE = discover_plugins()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zerokd.describe.step_cost import describe_step_costs, measure_step_costs
-from zerokd.run.session import prepare_run
+from zerokd.run.plan import prepare_run
 from zerokd.training.device import choose_device
 
 SMALL = ("stages.distill.epochs=2", "stages.distill.batch=3", "data.count=4", "data.held_out=0.0")
@@ -13,7 +13,7 @@ SMALL = ("stages.distill.epochs=2", "stages.distill.batch=3", "data.count=4", "d
 @pytest.fixture(scope="module")
 def measured():
     from tests.conftest import RECIPES, TINY
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
     from zerokd.recipe.build.overrides import apply_options
     from zerokd.recipe.build.static_checks import check_recipe
     from zerokd.recipe.toml.extends import read_recipe_document

@@ -9,7 +9,7 @@ import zerokd
 
 HOUSE = Path(zerokd.__file__).parent
 ORDER = [
-    {"_version", "codes", "errors", "console"},
+    {"_version", "codes", "errors", "console", "text"},
     {"files", "equation"},
     {"plugin"},
     {

@@ -12,7 +12,7 @@ from zerokd.files.weights import load_model_state, read_weights
 from zerokd.measure.capacity import MAX_TESTED_PARAMETERS, measure_capacity
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
-from zerokd.run.session import prepare_run
+from zerokd.run.plan import prepare_run
 
 
 class Tiny(zerokd.Model):

@@ -10,8 +10,10 @@ from rich.console import Console
 from zerokd.errors import RecipeError
 from zerokd.measure.held_out import find_missing_references, load_metric_batches
 from zerokd.run.folder import RunFolder
+from zerokd.run.manifest import build_manifest
+from zerokd.run.plan import prepare_run
 from zerokd.run.progress import Progress
-from zerokd.run.session import build_run_record, execute, prepare_run
+from zerokd.run.session import execute
 
 CPU = torch.device("cpu")
 TEACHER = 'metrics.copy={use="psnr", on={target="teacher.enhanced"}}'
@@ -23,7 +25,7 @@ def ran(components, path, wreck=lambda plan: None):
     console = Console(file=io.StringIO(), width=200)
     plan = prepare_run(components, CPU)
     wreck(plan)
-    execute(plan, folder, {}, build_run_record(plan), Progress(console))
+    execute(plan, folder, {}, build_manifest(plan), Progress(console))
     lines = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
     return folder, json.loads(folder.manifest.read_text()), lines, console.file.getvalue()
 

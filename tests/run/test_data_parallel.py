@@ -17,12 +17,12 @@ import zerokd
 from tests.conftest import RECIPES, TINY
 from zerokd.errors import RecipeError
 from zerokd.files.digest import file_sha256
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_options_and_validate
 from zerokd.recipe.build.resolver import resolve_recipe
 from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.run.data_parallel import parallelize_plan
-from zerokd.run.session import prepare_run
+from zerokd.run.plan import prepare_run
 from zerokd.training.device import choose_device
 from zerokd.training.process_group import ProcessGroup
 
@@ -30,7 +30,7 @@ SETTINGS = (*TINY, "data.count=12", "stages.pretrain.epochs=4", "stages.distill.
 AGGREGATED = "stages.distill.aggregate.use=sum"
 
 
-def started(*words, processes=2):
+def start(*words, processes=2):
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     command = [sys.executable, *(torchrun if processes > 1 else []), "-m", "zerokd", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
@@ -38,11 +38,11 @@ def started(*words, processes=2):
 
 
 def run(out, *settings, processes=2, recipe="paper.toml"):
-    options = [part for one in (*SETTINGS, *settings) for part in ("--set", one)]
-    return started("run", str(RECIPES / recipe), *options, "--out", str(out), processes=processes)
+    options = [word for setting in (*SETTINGS, *settings) for word in ("--set", setting)]
+    return start("run", str(RECIPES / recipe), *options, "--out", str(out), processes=processes)
 
 
-def ended(process):
+def finish(process):
     text, _ = process.communicate(timeout=200)
     assert process.returncode == 0, text
     return text
@@ -52,8 +52,8 @@ def tensors(folder):
     return safetensors.torch.load_file(folder / "student.safetensors")
 
 
-def apart(one, other):
-    ours, theirs = tensors(one), tensors(other)
+def max_difference(first, second):
+    ours, theirs = tensors(first), tensors(second)
     return max((ours[name] - theirs[name]).abs().max().item() for name in ours)
 
 
@@ -64,39 +64,41 @@ def files(folder):
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     folder = tmp_path_factory.mktemp("alone") / "run"
-    ended(run(folder, processes=1))
+    finish(run(folder, processes=1))
     return folder
 
 
 def test_two_processes_train_what_one_does_and_again_to_the_bit(alone, tmp_path):
-    text = ended(run(tmp_path / "two"))
-    ended(run(tmp_path / "again"))
-    assert apart(alone, tmp_path / "two") <= 1e-6
+    text = finish(run(tmp_path / "two"))
+    finish(run(tmp_path / "again"))
+    assert max_difference(alone, tmp_path / "two") <= 1e-6
     assert file_sha256(tmp_path / "two/student.safetensors") == file_sha256(tmp_path / "again/student.safetensors")
     assert files(tmp_path / "two") == files(alone)
-    assert text.count("recipe paper, seed 0") == 1  # one process speaks
+    assert text.count("recipe paper, seed 0") == 1  # only the leader prints
     assert json.loads((tmp_path / "two/manifest.json").read_text())["processes"] == 2
-    pairs = zip(*((one / "metrics.jsonl").read_text().splitlines() for one in (alone, tmp_path / "two")), strict=True)
-    for one, other in ((json.loads(a), json.loads(b)) for a, b in pairs):
-        assert one.keys() == other.keys()
-        if one["kind"] == "step":
-            for label, term in one["terms"].items():
-                assert other["terms"][label]["value"] == pytest.approx(term["value"], rel=1e-4, abs=1e-7)
-        if one["kind"] == "gradients":
-            shares = [{label: term["share"] for label, term in line["terms"].items()} for line in (one, other)]
+    pairs = zip(
+        *((folder / "metrics.jsonl").read_text().splitlines() for folder in (alone, tmp_path / "two")), strict=True
+    )
+    for ours, theirs in ((json.loads(a), json.loads(b)) for a, b in pairs):
+        assert ours.keys() == theirs.keys()
+        if ours["kind"] == "step":
+            for label, term in ours["terms"].items():
+                assert theirs["terms"][label]["value"] == pytest.approx(term["value"], rel=1e-4, abs=1e-7)
+        if ours["kind"] == "gradients":
+            shares = [{label: term["share"] for label, term in line["terms"].items()} for line in (ours, theirs)]
             assert shares[0] == pytest.approx(shares[1], abs=1e-3)
 
 
 def test_three_processes_and_a_batch_that_they_do_not_divide(tmp_path):
     settings = ("data.count=9", "stages.pretrain.epochs=1", "stages.distill.epochs=3", AGGREGATED)
-    ended(run(tmp_path / "three", *settings, processes=3))
-    ended(run(tmp_path / "one", *settings, processes=1))
-    assert apart(tmp_path / "one", tmp_path / "three") <= 1e-6
+    finish(run(tmp_path / "three", *settings, processes=3))
+    finish(run(tmp_path / "one", *settings, processes=1))
+    assert max_difference(tmp_path / "one", tmp_path / "three") <= 1e-6
 
 
 def children(process):
-    found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True)
-    return [int(one) for one in found.stdout.split()]
+    pgrep = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True)
+    return [int(pid) for pid in pgrep.stdout.split()]
 
 
 def rank_of(pid):
@@ -104,7 +106,7 @@ def rank_of(pid):
         return int(re.search(rb"\0RANK=(\d+)", file.read())[1])
 
 
-def begun(out, *settings):
+def start_and_wait_for_checkpoint(out, *settings):
     process = run(out, "stages.distill.epochs=60", "checkpoint_seconds=0.0", *settings)
     for _ in range(600):
         if (out / "checkpoints").exists() and any((out / "checkpoints").iterdir()):
@@ -115,23 +117,23 @@ def begun(out, *settings):
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/environ"), reason="finds processes by /proc")
 def test_a_lost_process_ends_the_run_by_name_and_what_was_kept_goes_on_alone(tmp_path):
-    process = begun(tmp_path / "run")
+    process = start_and_wait_for_checkpoint(tmp_path / "run")
     lost = next(pid for pid in children(process) if rank_of(pid) == 1)
     os.kill(lost, signal.SIGKILL)
     text, _ = process.communicate(timeout=100)
     assert process.returncode != 0
     assert "a process of this run was lost" in text
     assert "zerokd resume" in text
-    told = ended(started("resume", str(tmp_path / "run"), processes=1))
-    assert "not as it was: processes: was 2, is 1" in told
-    assert "goes on after step" in told
+    output = finish(start("resume", str(tmp_path / "run"), processes=1))
+    assert "changed since the run started: processes: was 2, is 1" in output
+    assert "resuming after step" in output
 
 
 def test_a_signal_to_all_stops_after_a_step_and_keeps_it(tmp_path):
-    process = begun(tmp_path / "run")
+    process = start_and_wait_for_checkpoint(tmp_path / "run")
     os.killpg(process.pid, signal.SIGINT)
     text, _ = process.communicate(timeout=100)
-    assert "nothing is lost" in text
+    assert "a checkpoint is saved" in text
     assert "was lost" not in text
     assert (tmp_path / "run/checkpoints").exists()
 
@@ -142,7 +144,7 @@ def test_a_mistake_is_told_once(tmp_path):
 
 
 class Normalised(zerokd.Model):
-    """Sees its batch as a whole."""
+    """Depends on the whole batch."""
 
     def __init__(self):
         super().__init__()
@@ -162,5 +164,5 @@ def test_a_student_that_sees_its_batch_is_not_shared_out():
     plan = prepare_run(resolve_recipe(recipe, document, discover_plugins()), choose_device("cpu"))
     assert parallelize_plan(plan, ProcessGroup()) is plan
     plan = evolve(plan, components=evolve(plan.components, models={"student": Normalised()}))
-    with pytest.raises(RecipeError, match="sees its batch as a whole"):
+    with pytest.raises(RecipeError, match="depends on the whole batch"):
         parallelize_plan(plan, ProcessGroup(0, 2))

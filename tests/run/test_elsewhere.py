@@ -42,10 +42,10 @@ def whole(tmp_path_factory):
 def test_the_student_is_the_cpus(whole, tmp_path):
     done = zerokd("run", RECIPES / "paper.toml", *options(), "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    found, wanted = (load_file(one / "student.safetensors") for one in (whole[0], tmp_path / "run"))
-    assert max((found[name] - wanted[name]).abs().max() for name in wanted) < 1e-5
-    told = json.loads((whole[0] / "manifest.json").read_text())
-    assert told["device"] == "elsewhere"
+    student, expected = (load_file(folder / "student.safetensors") for folder in (whole[0], tmp_path / "run"))
+    assert max((student[name] - expected[name]).abs().max() for name in expected) < 1e-5
+    manifest = json.loads((whole[0] / "manifest.json").read_text())
+    assert manifest["device"] == "elsewhere"
     assert (whole[0] / "report.html").exists()
 
 
@@ -60,17 +60,17 @@ def test_a_step_waits_for_the_device_once_and_for_its_diagnosis_once_more(whole)
 
 def test_photos_are_sent_once_where_they_fit_and_with_each_batch_where_they_do_not(whole, tmp_path):
     few = 200  # bytes: weights of the terms, draws of the augmentation
-    first, *_, last = [one["sent"] for one in whole[1][PER_STAGE["pretrain"] :]]
+    first, *_, last = [step["sent"] for step in whole[1][PER_STAGE["pretrain"] :]]
     assert first > 4 * IMAGE
     assert last < few
     assert whole[1][0]["sent"] > 7 * IMAGE  # the first epoch, whose second batch is made while the first is computed
-    assert all(one["sent"] < few for one in whole[1][1 : PER_STAGE["pretrain"]])
+    assert all(step["sent"] < few for step in whole[1][1 : PER_STAGE["pretrain"]])
     arguments = ("run", RECIPES / "paper.toml", "--device", "elsewhere", *options(), "--out", tmp_path / "run")
     steps = elsewhere(tmp_path / "waits", *arguments, memory=FITTING - 8)
     lasts = [PER_STAGE["pretrain"] - 1, sum(PER_STAGE.values()) - 1]  # after which there is no batch to be made
-    assert [place for place, one in enumerate(steps) if one["sent"] < 3 * IMAGE] == lasts
-    found, wanted = ((one / "student.safetensors").read_bytes() for one in (tmp_path / "run", whole[0]))
-    assert found == wanted
+    assert [index for index, step in enumerate(steps) if step["sent"] < 3 * IMAGE] == lasts
+    student, expected = ((folder / "student.safetensors").read_bytes() for folder in (tmp_path / "run", whole[0]))
+    assert student == expected
 
 
 def test_a_run_goes_on_there_to_the_same_student(whole, tmp_path):
@@ -78,16 +78,16 @@ def test_a_run_goes_on_there_to_the_same_student(whole, tmp_path):
     assert len(elsewhere(tmp_path / "first", *arguments, stop=STOP)) == STOP
     assert not (tmp_path / "run" / "student.safetensors").exists()
     elsewhere(tmp_path / "second", "resume", tmp_path / "run")
-    found, wanted = ((one / "student.safetensors").read_bytes() for one in (tmp_path / "run", whole[0]))
-    assert found == wanted
+    student, expected = ((folder / "student.safetensors").read_bytes() for folder in (tmp_path / "run", whole[0]))
+    assert student == expected
 
 
 def test_what_is_kept_on_disk_is_found_there_too(whole, tmp_path):
-    wanted = load_file(whole[0] / "student.safetensors")
+    expected = load_file(whole[0] / "student.safetensors")
     for name, found in (("first", 0), ("second", 8)):
-        given = (*options('speed.cache="disk"'), "--out", tmp_path / name)
-        elsewhere(tmp_path / "waits", "run", RECIPES / "paper.toml", "--device", "elsewhere", *given)
-        told = json.loads((tmp_path / name / "manifest.json").read_text())["stages"][1]["kept_on_disk"]
-        assert (told["found"], told["computed"]) == (found, 8 - found)
-        made = load_file(tmp_path / name / "student.safetensors")
-        assert all(torch.equal(made[key], wanted[key]) for key in wanted)
+        settings = (*options('speed.cache="disk"'), "--out", tmp_path / name)
+        elsewhere(tmp_path / "waits", "run", RECIPES / "paper.toml", "--device", "elsewhere", *settings)
+        cache = json.loads((tmp_path / name / "manifest.json").read_text())["stages"][1]["kept_on_disk"]
+        assert (cache["found"], cache["computed"]) == (found, 8 - found)
+        student = load_file(tmp_path / name / "student.safetensors")
+        assert all(torch.equal(student[key], expected[key]) for key in expected)

@@ -1,4 +1,4 @@
-"""Nothing that was there is ever overwritten."""
+"""No existing file is ever overwritten."""
 
 import os
 import signal
@@ -66,7 +66,7 @@ def test_a_name_too_long_for_a_folder_is_told(tmp_path, monkeypatch):
 def test_of_two_processes_one_gets_the_folder_again_and_again(tmp_path):
     """Two processes make and lock one folder at the same moment, twenty times; the loser ends with 5."""
 
-    def take(path, gate):
+    def create_and_lock(path, gate):
         os.read(gate, 1)
         try:
             with RunFolder.create("paper", path).lock():
@@ -81,7 +81,7 @@ def test_of_two_processes_one_gets_the_folder_again_and_again(tmp_path):
         for _ in range(2):
             child = os.fork()
             if child == 0:
-                take(tmp_path / str(attempt), gate)
+                create_and_lock(tmp_path / str(attempt), gate)
             children.append(child)
         os.write(opens, b"go")
         codes = sorted(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
@@ -98,3 +98,14 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
     os.waitpid(child, 0)
     with folder.lock():
         pass
+
+
+def test_a_recipe_is_written_once_and_replaced_only_by_another(tmp_path):
+    folder = RunFolder.create("paper", tmp_path / "run")
+    folder.write_recipe({"name": "paper"})
+    before = folder.recipe.stat()
+    folder.write_recipe({"name": "paper"})
+    assert (folder.recipe.stat().st_ino, folder.recipe.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    folder.write_recipe({"name": "other"})
+    assert folder.recipe.read_text() == 'name = "other"\n'
+    assert sorted(path.name for path in folder.path.iterdir()) == ["recipe.toml", "samples"]

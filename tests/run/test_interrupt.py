@@ -12,7 +12,7 @@ from zerokd.run.interrupt import catch_stop_signals
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_is_noted_and_the_second_has_its_usual_meaning(number):
     before, seen = signal.getsignal(number), []
-    signal.signal(number, lambda *given: seen.append(given[0]))
+    signal.signal(number, lambda number, _: seen.append(number))
     try:
         with catch_stop_signals() as stop:
             assert stop.signal_number == 0
@@ -32,13 +32,13 @@ def test_handlers_are_given_back():
 
 
 def test_another_thread_leaves_signals_alone():
-    found = []
+    seen = []
 
     def work():
         with catch_stop_signals() as stop:
-            found.append((stop.signal_number, signal.getsignal(signal.SIGTERM)))
+            seen.append((stop.signal_number, signal.getsignal(signal.SIGTERM)))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert found == [(0, signal.getsignal(signal.SIGTERM))]
+    assert seen == [(0, signal.getsignal(signal.SIGTERM))]

@@ -1,4 +1,4 @@
-"""Killed at any moment, a run that goes on ends with the student of the run that was never stopped.
+"""A run that is killed at any moment and resumed ends with the student of a run that was never stopped.
 
 Processes are forked from one that has checked the recipe already, so that a hundred of them take seconds.
 """
@@ -15,15 +15,16 @@ from rich.console import Console
 
 from tests.conftest import RECIPES
 from zerokd.files.digest import file_sha256
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_options
 from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.run import checkpointer, resume
 from zerokd.run.folder import RunFolder
+from zerokd.run.manifest import build_manifest
+from zerokd.run.plan import prepare_run
 from zerokd.run.progress import Progress
-from zerokd.run.session import build_run_record, execute, prepare_run
-from zerokd.training import checkpoint
+from zerokd.run.session import execute
 
 SETTINGS = (
     "data.size=24",
@@ -50,17 +51,17 @@ def plan():
 
 
 def run(plan, folder):
-    """One process's part: from the last checkpoint as far as it comes."""
-    found, damaged = resume.load_last_checkpoint(folder)
+    """What one process does: train from the last checkpoint as far as it gets."""
+    loaded, damaged = resume.load_last_checkpoint(folder)
     assert not damaged
-    with folder.locked(), open(os.devnull, "w") as nowhere:
+    with folder.lock(), open(os.devnull, "w") as devnull:
         execute(
             plan[0],
             folder,
             plan[1],
-            build_run_record(plan[0]),
-            Progress(Console(file=nowhere)),
-            resume.ResumePoint(found),
+            build_manifest(plan[0]),
+            Progress(Console(file=devnull)),
+            resume.ResumePoint(loaded),
         )
 
 
@@ -90,6 +91,10 @@ def whole(plan, tmp_path_factory):
     return folder
 
 
+def names(folder):
+    return sorted(path.name for path in folder.path.iterdir())
+
+
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -98,11 +103,11 @@ def dying_at(module, name, count, after):
     """Replace a function by one that kills its process at the ``count``-th call, before or ``after`` it."""
     real, calls = getattr(module, name), []
 
-    def replaced(*given, **named):
-        calls.append(given)
+    def replaced(*arguments, **options):
+        calls.append(arguments)
         if len(calls) == count and not after:
             die()
-        result = real(*given, **named)
+        result = real(*arguments, **options)
         if len(calls) == count:
             die()
         return result
@@ -116,7 +121,7 @@ def half_written(count):
 
     def replaced(handle):
         path = Path(f"/proc/self/fd/{handle}").resolve()
-        calls.append(path) if path.name.startswith(".next") else None
+        calls.append(path) if path.parent.name == "checkpoints" and path.name.startswith(".") else None
         if len(calls) == count:
             os.truncate(path, path.stat().st_size // 2)
             die()
@@ -128,8 +133,8 @@ def half_written(count):
 POINTS = {
     "step": lambda draw: dying_at(checkpointer.Checkpointer, "after_step", draw.randint(1, 3), after=False),
     "half written": lambda draw: half_written(draw.randint(1, 3)),
-    "rename": lambda draw: dying_at(checkpoint.os, "replace", draw.randint(2, 9), after=draw.random() < 0.5),
-    "flush": lambda draw: dying_at(checkpoint, "_flush", draw.randint(1, 3), after=draw.random() < 0.5),
+    "rename": lambda draw: dying_at(os, "replace", draw.randint(2, 9), after=draw.random() < 0.5),
+    "flush": lambda draw: dying_at(os, "fsync", draw.randint(1, 16), after=draw.random() < 0.5),
 }
 
 
@@ -146,7 +151,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_student(plan, w
         runs += 1
         assert file_sha256(folder.student) == file_sha256(whole.student)
         assert folder.metrics.read_bytes() == whole.metrics.read_bytes()
-        assert sorted(one.name for one in folder.path.iterdir()) == sorted(one.name for one in whole.path.iterdir())
+        assert names(folder) == names(whole)
     assert runs > 1
 
 
@@ -161,11 +166,11 @@ def test_a_signal_ends_the_step_keeps_a_checkpoint_and_nothing_is_lost(plan, who
         def stopped(step=step, folder=folder):
             real, calls = checkpointer.Checkpointer.after_step, []
 
-            def signalled(self, *given):
-                calls.append(given)
+            def signalled(self, *arguments):
+                calls.append(arguments)
                 if len(calls) == step:
                     os.kill(os.getpid(), number)
-                real(self, *given)
+                real(self, *arguments)
 
             checkpointer.Checkpointer.after_step = signalled
             try:

@@ -1,4 +1,4 @@
-"""Starting and going on, as one function each."""
+"""Starting and resuming a run, as one function each."""
 
 import json
 
@@ -9,12 +9,12 @@ from rich.console import Console
 from tests.conftest import RECIPES, TINY
 from zerokd.errors import OutOfMemoryError, RecipeError, RunFolderError
 from zerokd.files.digest import file_sha256
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_options
 from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.run import checkpointer
 from zerokd.run.folder import RunFolder
-from zerokd.run.launch import dry_run, resume, run_recipe
+from zerokd.run.launch import dry_run, resume_run, run_recipe
 from zerokd.run.progress import Progress
 
 SMALL = (*TINY, "stages.distill.epochs=2", "checkpoint_seconds=0.0")
@@ -27,7 +27,7 @@ def document(*more):
 
 
 class Killed(BaseException):
-    """Stands for the end of a process."""
+    """The end of a process, simulated."""
 
 
 @pytest.fixture
@@ -40,11 +40,11 @@ def killed(monkeypatch):
     """Ends the run after so many steps."""
 
     def killed(steps, call):
-        left, real = iter(range(steps, -1, -1)), checkpointer.Checkpointer.after_step
+        remaining, real = iter(range(steps, -1, -1)), checkpointer.Checkpointer.after_step
 
-        def after_step(self, *given):
-            real(self, *given)
-            if next(left) == 0:
+        def after_step(self, *arguments):
+            real(self, *arguments)
+            if next(remaining) == 0:
                 raise Killed
 
         with monkeypatch.context() as patch:
@@ -59,18 +59,20 @@ def test_go_on_by_folder_or_by_recipe_ends_with_the_same_student(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     progress = Progress(screen)
     run_recipe(document(), discover_plugins(), "cpu", tmp_path / "whole", False, progress)
-    killed(2, lambda: run_recipe(document(), discover_plugins(), "cpu", tmp_path / "one", False, progress))
-    resume(tmp_path / "one", discover_plugins(), None, progress)
+    killed(2, lambda: run_recipe(document(), discover_plugins(), "cpu", tmp_path / "run", False, progress))
+    resume_run(tmp_path / "run", discover_plugins(), None, progress)
     killed(1, lambda: run_recipe(document(), discover_plugins(), "cpu", None, True, progress))
     run_recipe(document(), discover_plugins(), "cpu", None, True, progress)
     (other,) = (tmp_path / "runs").iterdir()
-    students = {file_sha256(RunFolder(path).student) for path in (tmp_path / "whole", tmp_path / "one", other)}
+    students = {file_sha256(RunFolder(path).student) for path in (tmp_path / "whole", tmp_path / "run", other)}
     assert len(students) == 1
-    said = screen.export_text()
-    assert said.count("goes on after step") == 2
-    assert "there is no unfinished run of this recipe: it starts anew" in said
-    record = json.loads((other / "manifest.json").read_text())
-    assert [(one["stage"], one["differences"]) for one in record["resumed"]] == [("pretrain", [])]
+    output = screen.export_text()
+    assert output.count("resuming after step") == 2
+    assert "no unfinished run of this recipe: starting a new one" in output
+    manifest = json.loads((other / "manifest.json").read_text())
+    assert [(resumption["stage"], resumption["differences"]) for resumption in manifest["resumed"]] == [
+        ("pretrain", [])
+    ]
     assert not (other / "checkpoints").exists()
 
 
@@ -79,8 +81,8 @@ def test_a_run_whose_memory_runs_out_says_so_and_goes_on(tmp_path, monkeypatch, 
     full = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
     real, steps = checkpointer.Checkpointer.after_step, iter([None, None, full])
 
-    def after_step(self, *given):
-        real(self, *given)
+    def after_step(self, *arguments):
+        real(self, *arguments)
         if error := next(steps):
             raise error
 
@@ -91,16 +93,16 @@ def test_a_run_whose_memory_runs_out_says_so_and_goes_on(tmp_path, monkeypatch, 
         ) as caught:
             run_recipe(document(), discover_plugins(), "cpu", tmp_path / "run", False, Progress(screen))
     assert caught.value.exit_code == 5
-    resume(tmp_path / "run", discover_plugins(), None, Progress(screen))
+    resume_run(tmp_path / "run", discover_plugins(), None, Progress(screen))
     assert len({file_sha256(RunFolder(tmp_path / name).student) for name in ("whole", "run")}) == 1
 
 
 def test_a_finished_run_is_left_alone(tmp_path, screen, capsys):
     run_recipe(document(), discover_plugins(), "cpu", tmp_path / "run", False, Progress(screen))
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
-    resume(tmp_path / "run", discover_plugins(), None, Progress(screen))
+    resume_run(tmp_path / "run", discover_plugins(), None, Progress(screen))
     run_recipe(document(), discover_plugins(), "cpu", tmp_path / "run", True, Progress(screen))
-    assert screen.export_text().count("is finished; nothing is left to do") == 2
+    assert screen.export_text().count("is already finished") == 2
     assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
 
 
@@ -112,8 +114,8 @@ def test_another_recipe_is_not_taken_for_the_runs_own(tmp_path, screen, killed, 
 
 def test_two_cannot_go_on_with_one_folder(tmp_path, screen, killed, capsys):
     killed(1, lambda: run_recipe(document(), discover_plugins(), "cpu", tmp_path / "run", False, Progress(screen)))
-    with RunFolder(tmp_path / "run").lock(), pytest.raises(RunFolderError, match="another run is at work") as caught:
-        resume(tmp_path / "run", discover_plugins(), None, Progress(screen))
+    with RunFolder(tmp_path / "run").lock(), pytest.raises(RunFolderError, match="another run is using") as caught:
+        resume_run(tmp_path / "run", discover_plugins(), None, Progress(screen))
     assert caught.value.exit_code == 5
 
 
@@ -121,13 +123,13 @@ def test_metrics_that_were_cut_are_seen(tmp_path, screen, killed, capsys):
     killed(1, lambda: run_recipe(document(), discover_plugins(), "cpu", tmp_path / "run", False, Progress(screen)))
     (tmp_path / "run/metrics.jsonl").write_text("")
     with pytest.raises(RunFolderError, match=r"there were .* when the checkpoint was kept"):
-        resume(tmp_path / "run", discover_plugins(), None, Progress(screen))
+        resume_run(tmp_path / "run", discover_plugins(), None, Progress(screen))
 
 
 def test_a_dry_run_writes_nothing(tmp_path, monkeypatch, screen, capsys):
     monkeypatch.chdir(tmp_path)
     dry_run(document(), discover_plugins(), "cpu", Progress(screen))
-    assert "every term trains the student; nothing was run" in screen.export_text()
+    assert "every term trains the student; dry run: nothing trained, nothing written" in screen.export_text()
     assert not list(tmp_path.iterdir())
 
 
@@ -166,7 +168,7 @@ def test_what_a_loss_remembers_and_what_it_draws_go_on_too(tmp_path, screen, kil
 
     begin("whole")
     killed(steps, lambda: begin("run"))
-    resume(tmp_path / "run", discover_plugins([tmp_path / "moving.py"]), None, Progress(screen))
+    resume_run(tmp_path / "run", discover_plugins([tmp_path / "moving.py"]), None, Progress(screen))
     assert file_sha256(RunFolder(tmp_path / "run").student) == file_sha256(RunFolder(tmp_path / "whole").student)
 
 
@@ -196,11 +198,11 @@ def test_what_an_aggregator_remembers_and_draws_goes_on_too(tmp_path, screen, ki
     recipe = document('stages.distill.aggregate={use="slow"}', 'metrics.m={use="psnr", on={target="low"}}')
     run_recipe(recipe, catalogue, "cpu", tmp_path / "whole", False, Progress(screen))
     killed(4, lambda: run_recipe(recipe, catalogue, "cpu", tmp_path / "run", False, Progress(screen)))
-    resume(tmp_path / "run", catalogue, None, Progress(screen))
+    resume_run(tmp_path / "run", catalogue, None, Progress(screen))
     whole, run = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "run")
     assert file_sha256(run.student) == file_sha256(whole.student)
     assert run.metrics.read_text() == whole.metrics.read_text()
-    results = [json.loads(one.manifest.read_text())["result"]["metrics"] for one in (run, whole)]
+    results = [json.loads(folder.manifest.read_text())["result"]["metrics"] for folder in (run, whole)]
     assert results[0] == results[1]
 
 
@@ -208,8 +210,8 @@ def test_a_plugin_that_is_not_given_again_is_asked_for(tmp_path, monkeypatch, sc
     (tmp_path / "moving.py").write_text(STATEFUL)
     recipe = document('terms.task.moving={use="moving", weight=0.1}')
     monkeypatch.setattr("sys.argv", ["zerokd", "run", "my recipe.toml", "--plugin", "moving.py"])
-    found = discover_plugins([tmp_path / "moving.py"])
-    killed(1, lambda: run_recipe(recipe, found, "cpu", tmp_path / "run", False, Progress(screen)))
+    catalogue = discover_plugins([tmp_path / "moving.py"])
+    killed(1, lambda: run_recipe(recipe, catalogue, "cpu", tmp_path / "run", False, Progress(screen)))
     with pytest.raises(RecipeError, match="unknown loss 'moving'") as caught:
-        resume(tmp_path / "run", discover_plugins(), None, Progress(screen))
-    assert "it was started by: zerokd run 'my recipe.toml' --plugin moving.py" in str(caught.value)
+        resume_run(tmp_path / "run", discover_plugins(), None, Progress(screen))
+    assert "it was started with: zerokd run 'my recipe.toml' --plugin moving.py" in str(caught.value)

@@ -1,4 +1,4 @@
-"""Observers see a run and cannot change it: not by what they do, not by how they fail."""
+"""Observers see a run and cannot change it, whatever they do and however they fail."""
 
 import io
 import json
@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tests.conftest import RECIPES, TINY
 from zerokd.files.digest import file_sha256
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_options
 from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.run.folder import RunFolder
@@ -107,55 +107,55 @@ def test_a_run_is_the_same_to_the_byte_with_an_observer_that_touches_everything_
     ],
 )
 def test_one_that_fails_is_told_of_once_and_the_run_goes_on(run, at, when, how):
-    folder, said = run("run", f'observers.mine={{use="watch:bad", at="{at}", how="{how}"}}')
+    folder, output = run("run", f'observers.mine={{use="watch:bad", at="{at}", how="{how}"}}')
     failed = f"failed {when}: {how}: not today"
-    assert said.count(f"observer 'mine' {failed}; it is not called again, the run goes on") == 1
-    assert said.count("not called again") == 1
+    assert output.count(f"observer 'mine' {failed}; it is disabled, the run continues") == 1
+    assert output.count("it is disabled") == 1
     manifest = json.loads(folder.manifest.read_text())
     assert manifest["observers"]["mine"]["failed"] == failed
     assert folder.student.exists()
 
 
-class Noted:
-    """Keeps what it is told."""
+class CallLog:
+    """Records its calls."""
 
     def __init__(self):
-        self.told = []
+        self.calls = []
 
     def run_start(self, folder, manifest):
-        self.told.append("start")
+        self.calls.append("start")
 
     def run_end(self, result, error):
-        self.told.append((result, error))
+        self.calls.append((result, error))
 
 
-@pytest.mark.parametrize("fault", [ValueError("no"), KeyboardInterrupt()])
-def test_whatever_ends_a_run_is_told_and_passed_on(build, tmp_path, fault):
-    noted = Noted()
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
+def test_whatever_ends_a_run_is_told_and_passed_on(build, tmp_path, error):
+    noted = CallLog()
     components = build()
-    origins = components.origins | {"observers.noted": {"use": "mine:noted"}}
-    components = evolve(components, observers={"noted": noted}, provenance=origins)
-    record = {"recipe": "paper"}
+    provenance = components.provenance | {"observers.noted": {"use": "mine:noted"}}
+    components = evolve(components, observers={"noted": noted}, provenance=provenance)
+    manifest = {"recipe": "paper"}
 
     def interrupted():
-        with attach_observers(components, RunFolder(tmp_path), record, print):
-            record["result"] = {"half": "done"}
-            raise fault
+        with attach_observers(components, RunFolder(tmp_path), manifest, print):
+            manifest["result"] = {"half": "done"}
+            raise error
 
-    with pytest.raises(type(fault)):
+    with pytest.raises(type(error)):
         interrupted()
-    told = f"{type(fault).__name__}: {fault}".rstrip(": ")
-    assert noted.told == ["start", (None, told)]
+    reason = f"{type(error).__name__}: {error}".rstrip(": ")
+    assert noted.calls == ["start", (None, reason)]
     assert "result" not in json.loads((tmp_path / "manifest.json").read_text())
 
 
 def test_a_keyboard_interrupt_in_an_observer_is_the_persons(build, tmp_path):
-    class Interrupted(Noted):
+    class Interrupted(CallLog):
         def run_start(self, folder, manifest):
             raise KeyboardInterrupt
 
     components = build()
-    origins = components.origins | {"observers.noted": {"use": "mine:noted"}}
-    components = evolve(components, observers={"noted": Interrupted()}, provenance=origins)
+    provenance = components.provenance | {"observers.noted": {"use": "mine:noted"}}
+    components = evolve(components, observers={"noted": Interrupted()}, provenance=provenance)
     with pytest.raises(KeyboardInterrupt), attach_observers(components, RunFolder(tmp_path), {}, print):
         pass

@@ -22,17 +22,17 @@ COMPILED = 'speed.compile="on"'
 VGG = "terms.distillation.perceptual"
 
 
-def run(folder, *settings, device="cuda", recipe="paper.toml", given=SETTINGS):
+def run(folder, *settings, device="cuda", recipe="paper.toml", base=SETTINGS):
     """A run's student, and its manifest."""
-    words = [word for one in (*given, *settings) for word in ("--set", one)]
+    words = [word for setting in (*base, *settings) for word in ("--set", setting)]
     done = zerokd("run", RECIPES / recipe, "--device", device, *words, "--out", folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads((folder / "manifest.json").read_text())
-    return load_file(folder / "student.safetensors"), told
+    manifest = json.loads((folder / "manifest.json").read_text())
+    return load_file(folder / "student.safetensors"), manifest
 
 
-def away(one, other):
-    return max((one[name] - other[name]).abs().max().item() for name in one)
+def max_difference(ours, theirs):
+    return max((ours[name] - theirs[name]).abs().max().item() for name in ours)
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +42,16 @@ def whole(tmp_path_factory):
 
 
 def test_the_student_is_the_cpus(whole, tmp_path):
-    _, student, told = whole
-    assert re.fullmatch(r"cuda \(.+\)", told["device"])
-    assert all(stage["replayed"] and not stage["compiled"] for stage in told["stages"])
-    assert away(student, run(tmp_path / "run", device="cpu")[0]) < 1e-5
+    _, student, manifest = whole
+    assert re.fullmatch(r"cuda \(.+\)", manifest["device"])
+    assert all(stage["replayed"] and not stage["compiled"] for stage in manifest["stages"])
+    assert max_difference(student, run(tmp_path / "run", device="cpu")[0]) < 1e-5
 
 
 def test_a_seed_gives_the_same_bytes_again(whole, tmp_path):
     run(tmp_path / "run")
-    found, wanted = ((one / "student.safetensors").read_bytes() for one in (tmp_path / "run", whole[0]))
-    assert found == wanted
+    student, expected = ((folder / "student.safetensors").read_bytes() for folder in (tmp_path / "run", whole[0]))
+    assert student == expected
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_a_seed_gives_the_same_bytes_again(whole, tmp_path):
         (('speed.autocast="bfloat16"',), 1e-2),
         (('speed.autocast="float16"',), 1e-2),
     ],
-    ids=lambda one: " ".join(one) if isinstance(one, tuple) else "",
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_may_be_asked_for_gives_the_same_student(whole, tmp_path, settings, close, monkeypatch):
     monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path / "cache"))
     student, _ = run(tmp_path / "run", *settings)
-    assert away(student, whole[1]) < close
+    assert max_difference(student, whole[1]) < close
 
 
 @pytest.mark.parametrize(
@@ -80,28 +80,28 @@ def test_what_may_be_asked_for_gives_the_same_student(whole, tmp_path, settings,
     ids=["", "2 at once", "bfloat16"],
 )
 def test_a_compiled_run_gives_the_same_student_and_the_same_bytes_again(whole, tmp_path, settings, close):
-    student, told = run(tmp_path / "first", COMPILED, *settings)
-    assert all(stage["replayed"] and stage["compiled"] for stage in told["stages"])
-    assert away(student, whole[1]) < close
+    student, manifest = run(tmp_path / "first", COMPILED, *settings)
+    assert all(stage["replayed"] and stage["compiled"] for stage in manifest["stages"])
+    assert max_difference(student, whole[1]) < close
     run(tmp_path / "second", COMPILED, *settings)
-    first, second = ((tmp_path / one / "student.safetensors").read_bytes() for one in ("first", "second"))
+    first, second = ((tmp_path / name / "student.safetensors").read_bytes() for name in ("first", "second"))
     assert first == second
 
 
 @pytest.mark.parametrize("recipe", ["best.toml", "fidelity.toml", "teacher.toml"])
 def test_every_recipe_trains_there_to_the_cpus_student(tmp_path, recipe):
-    words = (RECIPES / recipe).read_text()
-    stages = re.findall(r"^\[stages\.(\w+)\]", words, re.M)
-    given = ("data.size=32", "data.count=6", "threads=1", *(f"stages.{stage}.epochs=2" for stage in stages))
-    if VGG in words:
-        given += (f'{VGG}.weights="random"',)
-    found, wanted = (run(tmp_path / one, device=one, recipe=recipe, given=given)[0] for one in ("cuda", "cpu"))
-    assert away(found, wanted) < 1e-4
+    text = (RECIPES / recipe).read_text()
+    stages = re.findall(r"^\[stages\.(\w+)\]", text, re.M)
+    base = ("data.size=32", "data.count=6", "threads=1", *(f"stages.{stage}.epochs=2" for stage in stages))
+    if VGG in text:
+        base += (f'{VGG}.weights="random"',)
+    ours, theirs = (run(tmp_path / device, device=device, recipe=recipe, base=base)[0] for device in ("cuda", "cpu"))
+    assert max_difference(ours, theirs) < 1e-4
 
 
 def test_memory_that_runs_out_is_told_with_what_needs_less(tmp_path):
     program = "import torch; torch.cuda.set_per_process_memory_fraction(0.002); from zerokd.cli import main; main()"
-    words = [word for one in (*SETTINGS, "data.size=512", "data.count=8") for word in ("--set", one)]
+    words = [word for setting in (*SETTINGS, "data.size=512", "data.count=8") for word in ("--set", setting)]
     command = ["run", RECIPES / "paper.toml", "--device", "cuda", *words, "--out", tmp_path / "run"]
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, command)], cwd=ROOT, capture_output=True, text=True, timeout=240
@@ -112,20 +112,20 @@ def test_memory_that_runs_out_is_told_with_what_needs_less(tmp_path):
 
 
 def test_ssim_there_is_the_cpus():
-    one, other = (torch.rand(2, 3, 70, 45, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
-    there = SsimLoss()(prediction=one.cuda(), target=other.cuda())
-    torch.testing.assert_close(there.cpu(), SsimLoss()(prediction=one, target=other), rtol=1e-5, atol=1e-6)
+    prediction, target = (torch.rand(2, 3, 70, 45, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    there = SsimLoss()(prediction=prediction.cuda(), target=target.cuda())
+    torch.testing.assert_close(there.cpu(), SsimLoss()(prediction=prediction, target=target), rtol=1e-5, atol=1e-6)
 
 
 def test_float32_is_float32_there():
     configure_determinism(torch.device("cuda"), 1)
     layer = torch.nn.Conv2d(64, 64, 3).cuda()
     image = torch.rand(1, 64, 32, 32, device="cuda")
-    wanted = layer.double()(image.double())
+    expected = layer.double()(image.double())
     exact = layer.float()(image)
     configure_determinism(torch.device("cuda"), 1, tf32=True)
     rounded = layer(image)
     configure_determinism(torch.device("cuda"), 1)
     torch.use_deterministic_algorithms(False)
-    errors = [((one - wanted).norm() / wanted.norm()).item() for one in (exact, rounded)]
+    errors = [((output - expected).norm() / expected.norm()).item() for output in (exact, rounded)]
     assert errors[0] < 1e-6 < errors[1] < 1e-3

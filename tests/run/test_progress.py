@@ -1,10 +1,11 @@
-"""What a run says: lines in a pipe, a bar on a terminal, nothing hidden."""
+"""What a run prints: lines in a pipe, a bar on a terminal, nothing hidden."""
 
 import io
 import math
 
 from rich.console import Console
 
+from zerokd.measure.capacity import Capacity
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import LINES_PER_STAGE, Progress
 
@@ -20,10 +21,10 @@ def epoch(number, total=1.0):
 GRADIENTS = {"kind": "gradients", "stage": "distill", "epoch": 0, "step": 1, "terms": {"a": {"norm": math.nan}}}
 
 
-def said(build, terminal, *settings):
+def print_stage(build, terminal, *settings):
     file = io.StringIO()
     progress = Progress(Console(file=file, force_terminal=terminal, width=80))
-    stage = build(*settings).phases[1]
+    stage = build(*settings).stages[1]
     with progress.track_stage(stage) as watch:
         for number in range(stage.epochs):
             watch(epoch(number))
@@ -34,7 +35,7 @@ def said(build, terminal, *settings):
 
 
 def test_a_pipe_gets_a_few_plain_lines(build):
-    lines = said(build, False, "stages.distill.epochs=100").splitlines()
+    lines = print_stage(build, False, "stages.distill.epochs=100").splitlines()
     assert len(lines) == LINES_PER_STAGE + 1
     assert lines[0].startswith("distill 1/100  objective 1  task.large 0.7  task.mid 0.2  task.next 0.05  ")
     assert lines[-1].endswith(" 0 s left")
@@ -43,15 +44,15 @@ def test_a_pipe_gets_a_few_plain_lines(build):
 
 def test_a_term_that_is_not_finite_does_not_disturb_the_order_of_the_others(build):
     file, line = io.StringIO(), epoch(0)
-    sick = {"value": math.nan, "weight": 0.0, "contribution": math.nan}
-    line["terms"] = {"task.sick": sick} | line["terms"]
-    with Progress(Console(file=file, width=200)).track_stage(build("stages.distill.epochs=1").phases[1]) as watch:
+    nonfinite = {"value": math.nan, "weight": 0.0, "contribution": math.nan}
+    line["terms"] = {"task.nonfinite": nonfinite} | line["terms"]
+    with Progress(Console(file=file, width=200)).track_stage(build("stages.distill.epochs=1").stages[1]) as watch:
         watch(line)
     assert "objective 1  task.large 0.7  task.mid 0.2  task.next 0.05  " in file.getvalue()
 
 
 def test_a_terminal_gets_a_bar_with_the_main_terms(build):
-    text = said(build, True, "stages.distill.epochs=3")
+    text = print_stage(build, True, "stages.distill.epochs=3")
     assert "\x1b[" in text
     assert "task.large 0.7" in text
 
@@ -64,22 +65,22 @@ def test_names_that_look_like_markup_stay_text(build):
     object.__setattr__(components.data, "rejected", (("<img>[b].jpg", "empty file"),))
     progress.report_start(components, None)
     assert "FALLBACK: [red]not a colour[/red]" in file.getvalue()
-    assert "left out: <img>[b].jpg: empty file" in file.getvalue()
+    assert "skipped file <img>[b].jpg: empty file" in file.getvalue()
 
 
-def survey(dead, idle):
-    parameters = {"count": 161, "idle": len(idle), "names": idle}
-    return {"images": 8, "channels": {"count": 8, "dead": len(dead), "names": dead}, "parameters": parameters}
+def capacity(dead=(), idle=()):
+    shares = {"e_conv1": tuple(0.0 if index in dead else 1.0 for index in range(8))}
+    return Capacity(8, shares, 161, tuple(idle))
 
 
 def test_a_dead_channel_is_loud_and_an_open_one_is_not():
     file = io.StringIO()
     progress = Progress(Console(file=file, force_terminal=True, color_system="standard", width=80))
-    progress.report_capacity("distill", survey(["e_conv1[0]"], []))
-    progress.report_capacity("distill", survey([], []))
+    progress.report_capacity("distill", capacity(dead=[0]))
+    progress.report_capacity("distill", capacity())
     loud, quiet = file.getvalue().splitlines()
-    assert loud == "\x1b[1;33mdistill: 7 of 8 hidden channels open on 8 images; DEAD: e_conv1[0]\x1b[0m"
-    assert quiet == "distill: 8 of 8 hidden channels open on 8 images"
+    assert loud == "\x1b[1;33mdistill: 7 of 8 hidden channels active on 8 images; DEAD: e_conv1[0]\x1b[0m"
+    assert quiet == "distill: 8 of 8 hidden channels active on 8 images"
 
 
 def test_many_idle_parameters_are_counted_and_a_few_are_named(tmp_path):
@@ -90,6 +91,6 @@ def test_many_idle_parameters_are_counted_and_a_few_are_named(tmp_path):
         "fidelity": {"measured_on": "held-out"},
     }
     names = [f"p[{index}]" for index in range(9)]
-    Progress(Console(file=file, width=200)).report_result(RunFolder(tmp_path), result | {"capacity": survey([], names)})
-    told = "9 of 161 parameters, each set to 0 alone, change no pixel by half a level: "
-    assert f"{told}p[0], p[1], p[2], p[3], ... (all in manifest.json)\n" in file.getvalue()
+    Progress(Console(file=file, width=200)).report_result(RunFolder(tmp_path), result, capacity(idle=names))
+    effect = "have no visible effect (zeroing any one changes no pixel by half a level)"
+    assert f"9 of 161 parameters {effect}: p[0], p[1], p[2], p[3], ... (all in manifest.json)\n" in file.getvalue()

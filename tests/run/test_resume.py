@@ -1,4 +1,4 @@
-"""A run that goes on is held to what it was when it started."""
+"""A resumed run must be the run that was started."""
 
 import json
 import os
@@ -30,16 +30,16 @@ MANIFEST = {
 }
 
 
-def folder(path, manifest=MANIFEST, tables=None):
+def create_run(path, manifest=MANIFEST, tables=None):
     path.mkdir(parents=True)
-    made = RunFolder(path)
-    made.write_recipe(tables or {"name": "paper", "params": {"alpha": 0.35}})
-    made.write_manifest(dict(manifest))
-    return made
+    run = RunFolder(path)
+    run.write_recipe(tables or {"name": "paper", "params": {"alpha": 0.35}})
+    run.write_manifest(dict(manifest))
+    return run
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "difference"),
     [
         ("plugins", {"mine:flat": "mine 2.0"}, 'plugins.mine:flat: was "mine 1.0", is "mine 2.0"'),
         ("plugins", {}, 'plugins.mine:flat: was "mine 1.0", is absent'),
@@ -49,24 +49,24 @@ def folder(path, manifest=MANIFEST, tables=None):
         ("seed", 1, "seed: was 0, is 1"),
     ],
 )
-def test_what_decides_the_student_must_be_the_same(key, value, told):
+def test_what_decides_the_student_must_be_the_same(key, value, difference):
     with pytest.raises(DataError) as caught:
         require_same_run(MANIFEST, MANIFEST | {key: value})
-    assert told in str(caught.value)
+    assert difference in str(caught.value)
     assert caught.value.exit_code == 3
 
 
 def test_what_decides_the_last_bits_is_told():
-    now = MANIFEST | {"device": "cuda:0", "versions": {"torch": "2.16.0"}}
+    current = MANIFEST | {"device": "cuda:0", "versions": {"torch": "2.16.0"}}
     assert require_same_run(MANIFEST, MANIFEST) == []
-    assert require_same_run(MANIFEST, now) == [
+    assert require_same_run(MANIFEST, current) == [
         'device: was "cpu", is "cuda:0"',
         'versions.torch: was "2.15.0", is "2.16.0"',
     ]
 
 
 def test_a_recipe_that_was_changed_is_refused_by_key(tmp_path):
-    run = folder(tmp_path / "run")
+    run = create_run(tmp_path / "run")
     require_same_recipe(run, {"name": "paper", "params": {"alpha": 0.35}})
     require_same_recipe(
         run, {"name": "paper", "params": {"alpha": 0.35}, "on_nonfinite": "skip", "checkpoint_seconds": 1.0}
@@ -88,9 +88,9 @@ def test_differences_are_leaves_in_order():
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "\x00"])
 def test_a_broken_manifest_is_no_run(tmp_path, text):
-    run = folder(tmp_path / "run")
+    run = create_run(tmp_path / "run")
     run.manifest.write_text(text)
-    with pytest.raises(RunFolderError, match="is not the folder of a run"):
+    with pytest.raises(RunFolderError, match="is not a run folder"):
         read_manifest(run)
 
 
@@ -110,19 +110,19 @@ def test_the_newest_unfinished_run_of_that_name_is_found(tmp_path):
             ("other-5", {}),
         ]
     ):
-        made = folder(tmp_path / name, MANIFEST | more)
-        os.utime(made.manifest, (1000 + age, 1000 + age))
+        run = create_run(tmp_path / name, MANIFEST | more)
+        os.utime(run.manifest, (1000 + age, 1000 + age))
     (tmp_path / "paper-broken").mkdir()
     (tmp_path / "paper-broken/manifest.json").write_text("{")
     assert find_unfinished_run(tmp_path, "paper") == tmp_path / "paper-2"
 
 
 def test_without_a_checkpoint_it_starts_at_its_first_step_and_a_damaged_one_is_never_that(tmp_path):
-    run = folder(tmp_path / "run")
+    run = create_run(tmp_path / "run")
     assert load_last_checkpoint(run) == (None, ())
     save_checkpoint(run.checkpoints, Checkpoint({}, {"step": 3}))
-    found, damaged = load_last_checkpoint(run)
-    assert (found.metadata, damaged) == ({"step": 3}, ())
+    loaded, damaged = load_last_checkpoint(run)
+    assert (loaded.metadata, damaged) == ({"step": 3}, ())
     (run.checkpoints / "last.safetensors").write_bytes(b"")
     with pytest.raises(WeightsError, match="is empty"):
         load_last_checkpoint(run)

@@ -12,8 +12,10 @@ from rich.console import Console
 import zerokd
 from zerokd.errors import RecipeError, RunFolderError
 from zerokd.run.folder import RunFolder
+from zerokd.run.manifest import build_manifest
+from zerokd.run.plan import prepare_run
 from zerokd.run.progress import Progress
-from zerokd.run.session import build_run_record, execute, prepare_run
+from zerokd.run.session import execute
 
 CPU = torch.device("cpu")
 
@@ -24,7 +26,7 @@ def finish(build, tmp_path):
         components = build("data.held_out=0.5", *settings)
         plan, folder = prepare_run(components, CPU), RunFolder.create("paper", tmp_path / name)
         with (tmp_path / f"{name}.txt").open("w") as file:
-            execute(plan, folder, {"name": "paper"}, build_run_record(plan), Progress(Console(file=file)))
+            execute(plan, folder, {"name": "paper"}, build_manifest(plan), Progress(Console(file=file)))
         return folder
 
     return finish
@@ -91,16 +93,17 @@ def test_a_channel_that_dies_is_written_and_said(build, tmp_path):
         plan.components.student.e_conv2.point_conv.bias[1] = -100.0  # further than two steps reach
     folder = RunFolder.create("paper", tmp_path / "run")
     console = Console(record=True, width=200, file=(tmp_path / "out").open("w"))
-    execute(plan, folder, {}, build_run_record(plan), Progress(console))
-    record = json.loads((folder.path / "manifest.json").read_text())
-    for about in (*record["stages"], record["result"]):
+    execute(plan, folder, {}, build_manifest(plan), Progress(console))
+    manifest = json.loads((folder.path / "manifest.json").read_text())
+    for about in (*manifest["stages"], manifest["result"]):
         channels = about["capacity"]["channels"]
         assert (channels["dead"], channels["names"], channels["open"]["e_conv2"][1]) == (1, ["e_conv2[1]"], 0.0)
-    said = console.export_text()
-    assert "pretrain: 7 of 8 hidden channels open on 3 images; DEAD: e_conv2[1]" in said
-    idle = record["result"]["capacity"]["parameters"]["names"]
+    output = console.export_text()
+    assert "pretrain: 7 of 8 hidden channels active on 3 images; DEAD: e_conv2[1]" in output
+    idle = manifest["result"]["capacity"]["parameters"]["names"]
     assert {f"e_conv2.point_conv.weight[1,{channel},0,0]" for channel in range(4)} <= set(idle)
-    assert f"{len(idle)} of 161 parameters, each set to 0 alone, change no pixel by half a level: {idle[0]}, " in said
+    effect = "have no visible effect (zeroing any one changes no pixel by half a level)"
+    assert f"{len(idle)} of 161 parameters {effect}: {idle[0]}, " in output
 
 
 def test_the_same_seed_gives_the_same_bytes(finish):
@@ -118,32 +121,32 @@ def test_sample_pictures_show_low_teacher_and_student(finish, build):
     with torch.no_grad():
         models = components.models["teacher"], zerokd.load_model(folder.student)
         expected = [low, *(model(low)["enhanced"] for model in models)]
-    picture = np.asarray(Image.open(folder.sample("distill")))
+    sheet = np.asarray(Image.open(folder.sample_path("distill")))
     for column, tensor in enumerate(expected):
-        cell = picture[22 : 22 + 160 : 5, 6 + column * 166 : 166 + column * 166 : 5]
+        cell = sheet[22 : 22 + 160 : 5, 6 + column * 166 : 166 + column * 166 : 5]
         assert np.abs(cell - tensor[0].permute(1, 2, 0).numpy() * 255).max() < 1.0
 
 
 def test_a_fallback_is_said_and_written(build, tmp_path, monkeypatch):
     components = build()
-    told = "vgg_perceptual: said aloud"
-    object.__setattr__(components, "fallbacks", (told,))
+    fallback = "vgg_perceptual: random weights"
+    object.__setattr__(components, "fallbacks", (fallback,))
     folder = RunFolder.create("paper", tmp_path / "run")
     console = Console(record=True, width=80, file=(tmp_path / "out").open("w"))
     progress = Progress(console)
     progress.report_start(components, folder)
     plan = prepare_run(components, CPU)
-    execute(plan, folder, {}, build_run_record(plan), progress)
-    said = console.export_text()
-    assert f"FALLBACK: {told}" in said
-    assert said.count("caution: pretraining.exposure, task.exposure: ") == 1
-    assert json.loads((folder.path / "manifest.json").read_text())["fallbacks"] == [told]
+    execute(plan, folder, {}, build_manifest(plan), progress)
+    output = console.export_text()
+    assert f"FALLBACK: {fallback}" in output
+    assert output.count("caution: pretraining.exposure, task.exposure: ") == 1
+    assert json.loads((folder.path / "manifest.json").read_text())["fallbacks"] == [fallback]
 
 
 @pytest.mark.parametrize(("name", "count"), [("off", 0), ("bfloat16", 0), ("float16", 1)])
 def test_what_is_slow_on_a_processor_is_said_and_written(build, name, count):
     plan = prepare_run(build(f"speed.autocast={name}", 'run=["pretrain"]'), torch.device("cpu"))
-    cautions = build_run_record(plan)["cautions"]
+    cautions = build_manifest(plan)["cautions"]
     assert sum("float16" in caution for caution in cautions) == count
 
 
@@ -166,13 +169,13 @@ def test_a_full_disk_is_told_as_such(build, tmp_path, monkeypatch):
 
     monkeypatch.setattr(RunFolder, "write_manifest", full)
     with pytest.raises(RunFolderError) as caught:
-        execute(plan, folder, {}, build_run_record(plan), Progress(Console(quiet=True)))
+        execute(plan, folder, {}, build_manifest(plan), Progress(Console(quiet=True)))
     assert "No space left on device" in str(caught.value)
     assert caught.value.exit_code == 5
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (
             {"__getitem__": lambda self, i: torch.rand(3, 32, 32)},
@@ -184,13 +187,13 @@ def test_a_full_disk_is_told_as_such(build, tmp_path, monkeypatch):
         ({"name": lambda self, i: 1 / 0}, "failed: ZeroDivisionError"),
     ],
 )
-def test_a_data_source_that_breaks_its_contract_is_refused(build, monkeypatch, change, told):
+def test_a_data_source_that_breaks_its_contract_is_refused(build, monkeypatch, change, message):
     components = build()
     for name, function in change.items():
         monkeypatch.setattr(type(components.data), name, function)
     with pytest.raises(RecipeError) as caught:
         prepare_run(components, CPU)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_black_photos_do_not_refuse_a_good_recipe(build, monkeypatch):
@@ -201,6 +204,6 @@ def test_black_photos_do_not_refuse_a_good_recipe(build, monkeypatch):
 
 def test_an_augmentation_that_fails_is_blamed_before_the_first_step(build, monkeypatch):
     components = build()
-    monkeypatch.setattr(type(components.phases[0].augmentations[0]), "apply", lambda self, low, draws: low * 50)
+    monkeypatch.setattr(type(components.stages[0].augmentations[0]), "apply", lambda self, low, draws: low * 50)
     with pytest.raises(RecipeError, match="the augmented input is declared within"):
         prepare_run(components, CPU)

@@ -15,14 +15,16 @@ from zerokd.errors import NumericError
 from zerokd.files.weights import read_weights, write_weights
 from zerokd.losses.mse import mse
 from zerokd.objective.objective import ObjectiveResult
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_settings
 from zerokd.recipe.build.resolver import resolve_recipe
 from zerokd.recipe.schema.recipe import validate_recipe
 from zerokd.recipe.toml.document import read_document
 from zerokd.run.folder import RunFolder
+from zerokd.run.manifest import build_manifest
+from zerokd.run.plan import prepare_run
 from zerokd.run.progress import Progress
-from zerokd.run.session import build_run_record, execute, prepare_run
+from zerokd.run.session import execute
 from zerokd.training.batches import Batch
 from zerokd.training.loop import train
 from zerokd.training.nonfinite import MAX_SHOWN_IMAGES, NonFiniteValue, NotFiniteError, diagnose_nonfinite
@@ -193,7 +195,7 @@ def plan(here):
 
 def states_of(plan):
     """The student before the first step and after each one that was taken, and how it ended."""
-    student, stage = plan.components.student, plan.components.phases[0]
+    student, stage = plan.components.student, plan.components.stages[0]
     states = [{name: value.clone() for name, value in student.state_dict().items()}]
 
     def watch(line):
@@ -297,7 +299,7 @@ def test_looking_for_the_cause_changes_nothing(plan):
     plan = plan(
         GRADIENT, 'models.student={use="normed"}', 'terms.distillation.watched={use="faulty_value", monitor=true}'
     )
-    stage, objective, student = plan.components.phases[0], plan.objectives[0], plan.components.student
+    stage, objective, student = plan.components.stages[0], plan.objectives[0], plan.components.student
     low = torch.rand(2, 3, 32, 32)
     low[1] = 0
     evaluation = objective({"low": low})
@@ -335,7 +337,7 @@ def test_a_component_that_fails_when_asked_again_does_not_hide_the_fault(plan, m
     batch = Batch(0, torch.zeros(2, 3, 32, 32), ("a", "b"))
     evaluation = ObjectiveResult(torch.tensor(math.inf), values, dict.fromkeys(values, 1.0))
     failure = diagnose_nonfinite(
-        plan.components.phases[0], plan.objectives[0], batch, 1, evaluation, plan.components.student
+        plan.components.stages[0], plan.objectives[0], batch, 1, evaluation, plan.components.student
     )
     assert [(term.name, term.what, term.images) for term in failure.terms] == [("distillation.fault", "values", ("b",))]
     assert failure.note == f"computing the step again{told}"
@@ -349,7 +351,7 @@ def test_a_folder_that_cannot_be_written_does_not_hide_the_fault(plan, tmp_path,
     plan, folder = plan(VALUE), RunFolder.create("fault", tmp_path / "run")
     monkeypatch.setattr("zerokd.training.nonfinite.write_weights", full)
     with pytest.raises(NumericError) as caught:
-        execute(plan, folder, {}, build_run_record(plan), Progress(Console(quiet=True)))
+        execute(plan, folder, {}, build_manifest(plan), Progress(Console(quiet=True)))
     assert "values not finite: distillation.fault, on night/black" in str(caught.value)
     assert "nothing could be kept" in str(caught.value)
     assert "No space left on device" in str(caught.value)
@@ -358,7 +360,7 @@ def test_a_folder_that_cannot_be_written_does_not_hide_the_fault(plan, tmp_path,
 def test_a_monitored_term_is_told_of_once_and_stops_nothing(plan, tmp_path):
     plan = plan('terms.distillation.watched={use="faulty_value", monitor=true}', "stages.distill.epochs=3")
     folder, file = RunFolder.create("fault", tmp_path / "run"), io.StringIO()
-    execute(plan, folder, {}, build_run_record(plan), Progress(Console(file=file, width=200)))
+    execute(plan, folder, {}, build_manifest(plan), Progress(Console(file=file, width=200)))
     told = f"distill: monitored term distillation.watched is not finite, first at step {STEP}; it trains nothing"
     assert file.getvalue().count("not finite") == file.getvalue().count(told) == 1
     assert folder.student.exists()

@@ -8,8 +8,10 @@ from rich.console import Console
 
 from zerokd.errors import NumericError
 from zerokd.run.folder import RunFolder
+from zerokd.run.manifest import build_manifest
+from zerokd.run.plan import prepare_run
 from zerokd.run.progress import Progress
-from zerokd.run.session import build_run_record, execute, prepare_run
+from zerokd.run.session import execute
 from zerokd.training.batches import Batch
 from zerokd.training.nonfinite import NonFiniteStep, NotFiniteError
 from zerokd.training.nonfinite_policy import NonFinitePolicy
@@ -49,7 +51,7 @@ def poisoned(build, *settings, steps):
 
 def run(plan, path):
     folder, console = RunFolder.create("paper", path), Console(record=True, width=300)
-    execute(plan, folder, {}, build_run_record(plan), Progress(console))
+    execute(plan, folder, {}, build_manifest(plan), Progress(console))
     return folder, console.export_text()
 
 

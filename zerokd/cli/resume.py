@@ -17,9 +17,9 @@ def command(path: Path, device: str | None, plugins: tuple[Path, ...]) -> None:
     """Go on with the run in RUNDIR, which was stopped, killed, or ran out of disk."""
     from zerokd.console import PipeSafeConsole
     from zerokd.pages.report import try_write_report
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
     from zerokd.recipe.toml.extends import read_recipe_document
-    from zerokd.run.launch import resume, run_follower
+    from zerokd.run.launch import resume_run, run_follower
     from zerokd.run.progress import Progress
     from zerokd.training.process_group import is_follower
 
@@ -29,5 +29,5 @@ def command(path: Path, device: str | None, plugins: tuple[Path, ...]) -> None:
         )
         return
     progress = Progress(PipeSafeConsole())
-    resume(path, discover_plugins(plugins, strict=True), device, progress)
+    resume_run(path, discover_plugins(plugins, strict=True), device, progress)
     progress.report(try_write_report(path, plugins))

@@ -15,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from zerokd.describe.snippet import format_snippet
-from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.catalogue import CatalogueEntry
-from zerokd.plugin.keys import format_interval, list_config_keys
+from zerokd.plugin.config_keys import format_interval, list_config_keys
+from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.loading import load_component
 from zerokd.plugin.specs import SINGULAR, Signal
 from zerokd.recipe.toml.format import format_toml_value

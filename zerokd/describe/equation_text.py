@@ -7,7 +7,7 @@ from typing import Any
 
 from zerokd.describe.equation import Range, StageExplanation, TermExplanation, explain_stage
 from zerokd.describe.evidence_text import wrap_text
-from zerokd.run.session import RunPlan
+from zerokd.run.plan import RunPlan
 
 COEFFICIENT_COLUMNS = ("group", "x weight", "x loss", "= total")
 

@@ -10,7 +10,7 @@ from attrs import asdict
 
 from zerokd.measure.held_out import metrics_record
 from zerokd.proof.evidence import Evidence
-from zerokd.run.session import UNTRAINED, RunPlan
+from zerokd.run.plan import UNTRAINED, RunPlan
 
 TEXT_WIDTH = 80
 MAX_SHOWN_CONFLICTS = 5

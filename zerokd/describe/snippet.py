@@ -10,7 +10,7 @@ from typing import Any
 
 from zerokd.objective.models import STUDENT
 from zerokd.plugin.catalogue import CatalogueEntry
-from zerokd.plugin.keys import list_config_keys
+from zerokd.plugin.config_keys import list_config_keys
 from zerokd.recipe.toml.format import format_toml_header, format_toml_key, format_toml_value
 
 SnippetTable = tuple[tuple[str, ...], dict[str, Any]]

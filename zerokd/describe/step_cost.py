@@ -17,7 +17,7 @@ from torch import Tensor
 from zerokd.describe.evidence_text import wrap_text
 from zerokd.objective.graph import ForwardPass
 from zerokd.objective.objective import Objective, PreparedTensors
-from zerokd.run.session import RunPlan
+from zerokd.run.plan import RunPlan
 from zerokd.training.batches import iterate_batches
 from zerokd.training.device import choose_memory_format
 from zerokd.training.frozen_cache.cache import FrozenCache

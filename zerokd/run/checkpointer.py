@@ -1,15 +1,16 @@
-"""When a run keeps what it needs to go on, and where a run that goes on starts."""
+"""When a run saves checkpoints, and where a resumed run continues."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from attrs import define, field
 
 from zerokd.errors import Problem, StoppedError
 from zerokd.run.interrupt import StopRequest
+from zerokd.run.records import CheckpointRecord, StageResult
 from zerokd.training.checkpoint import Checkpoint, save_checkpoint
 from zerokd.training.nonfinite_policy import NonFinitePolicy
 from zerokd.training.state import StageState
@@ -18,10 +19,10 @@ from zerokd.training.step_log import StepLog
 
 @define(eq=False)
 class Checkpointer:
-    """Keeps a checkpoint every so many seconds, at the end of each stage, and when the run is asked to stop.
+    """Saves a checkpoint every ``interval_seconds``, at the end of each stage, and before a requested stop.
 
-    ``found`` is the checkpoint that the run goes on from, ``done`` the finished stages, each with the capacity of the
-    student after it, ``spent`` the seconds of training before this process.
+    ``checkpoint`` is the one to resume, until its stage has been restored. ``previous_seconds`` is the training time of
+    earlier processes.
     """
 
     folder: Path
@@ -29,53 +30,48 @@ class Checkpointer:
     stop_request: StopRequest
     nonfinite_policy: NonFinitePolicy
     checkpoint: Checkpoint | None = None
-    finished_stages: dict[str, dict[str, Any]] = field(factory=dict)
-    previous_seconds: float = 0.0
-    _started_at: float = field(factory=time.monotonic)
-    _saved_at: float = field(factory=time.monotonic)
+    metrics_length: int = field(default=0, init=False)  # bytes of metrics.jsonl that the checkpoint knows of
+    finished_stages: dict[str, StageResult] = field(factory=dict, init=False)
+    previous_seconds: float = field(default=0.0, init=False)
+    _started_at: float = field(factory=time.monotonic, init=False)
+    _saved_at: float = field(factory=time.monotonic, init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.checkpoint:
-            facts = self.checkpoint.metadata
-            self.finished_stages, self.previous_seconds, self.nonfinite_policy.skipped_steps = (
-                dict(facts["done"]),
-                facts["seconds"],
-                facts["skipped"],
-            )
+            record = cast(CheckpointRecord, self.checkpoint.metadata)
+            self.finished_stages = dict(record["done"])
+            self.metrics_length = int(record["metrics"])
+            self.previous_seconds = record["seconds"]
+            self.nonfinite_policy.skipped_steps = record["skipped"]
 
     @property
     def training_seconds(self) -> float:
-        """How long the run has trained, in all its processes."""
+        """How long the run has trained, over all its processes."""
         return self.previous_seconds + time.monotonic() - self._started_at
 
-    @property
-    def metrics_length(self) -> int:
-        """Bytes of metrics.jsonl that the checkpoint knows of; what was written after it is computed again."""
-        return int(self.checkpoint.metadata["metrics"]) if self.checkpoint else 0
-
     def restore_stage(self, state: StageState, step_log: StepLog) -> None:
-        """Give a stage what the checkpoint holds of it, if this is the stage that it was kept in."""
+        """Restore a stage if the checkpoint was saved in it."""
         if self.checkpoint and self.checkpoint.metadata["stage"] == state.stage.name:
             state.load_state_dict(self.checkpoint.tensors)
             step_log.resume(self.checkpoint.metadata["step"])
             self.checkpoint = None
 
     def after_step(self, state: StageState, step_log: StepLog) -> None:
-        """Keep a checkpoint where it is time for one.
+        """Save a checkpoint if one is due.
 
         Raises:
-            StoppedError: the run was asked to stop; all that it has done is kept.
+            StoppedError: a signal asked the run to stop; its checkpoint is saved.
         """
         if self.stop_request.signal_number or time.monotonic() - self._saved_at >= self.interval_seconds:
             self.save(state, step_log)
         if self.stop_request.signal_number:
-            where = f"stopped in stage {state.stage.name!r} after step {step_log.step}; nothing is lost"
-            hint = f"go on with: zerokd resume {self.folder.parent}"
-            raise StoppedError(Problem(where, hints=(hint,))).with_signal(self.stop_request.signal_number)
+            text = f"stopped in stage {state.stage.name!r} after step {step_log.step}; a checkpoint is saved"
+            hint = f"resume with: zerokd resume {self.folder.parent}"
+            raise StoppedError(Problem(text, hints=(hint,))).with_signal(self.stop_request.signal_number)
 
     def save(self, state: StageState, step_log: StepLog) -> None:
-        """Keep a checkpoint now."""
-        facts = {
+        """Save a checkpoint now."""
+        record: CheckpointRecord = {
             "stage": state.stage.name,
             "step": step_log.step,
             "metrics": step_log.flush(),
@@ -83,5 +79,5 @@ class Checkpointer:
             "skipped": self.nonfinite_policy.skipped_steps,
             "seconds": round(self.training_seconds, 3),
         }
-        save_checkpoint(self.folder, Checkpoint(state.state_dict(), facts))
+        save_checkpoint(self.folder, Checkpoint(state.state_dict(), dict(record)))
         self._saved_at = time.monotonic()

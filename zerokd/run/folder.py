@@ -1,11 +1,11 @@
-"""The run folder: made once, never over something that is there, and one run's alone while it runs."""
+"""The run folder: created once, never over existing files, and locked by its run."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -15,22 +15,24 @@ from attrs import frozen
 from filelock import FileLock, Timeout
 
 from zerokd.errors import Problem, RunFolderError
+from zerokd.files.atomic import write_bytes
+from zerokd.run.records import Manifest
 
-LOCK_FILE = ".lock"  # stays, empty: taking it away would let two runs hold it
+LOCK_FILE = ".lock"  # never deleted: a second run could then lock a new file of that name
 
 
 @frozen
 class RunFolder:
-    """Where a run leaves what it made. Every file is written by name from here, so nothing lands outside."""
+    """The files of a run. Each is named here, so that no run writes outside its folder."""
 
     path: Path
 
     @staticmethod
     def check_available(out: Path | None) -> None:
-        """Refuse a place that holds something, or where no folder can be.
+        """Refuse a folder with content, and a path where no folder can be created.
 
         Raises:
-            RunFolderError: ``out`` exists and is not an empty folder, cannot be looked into, or lies below a file.
+            RunFolderError: ``out`` exists and is not an empty folder, cannot be listed, or lies below a file.
         """
         if out is None:
             return
@@ -42,38 +44,38 @@ class RunFolder:
         except (OSError, ValueError) as error:
             if not os.path.isfile(out):  # unlike Path's, never raises
                 raise RunFolderError(_describe_unusable(out, error)) from error
-        hint = "choose another --out; nothing in it was touched"
+        hint = "choose another --out; nothing in it was changed"
         raise RunFolderError(Problem(f"{str(out)!r} exists and is not an empty folder", hints=(hint,)))
 
     @classmethod
     def create(cls, name: str, out: Path | None) -> Self:
-        """``out``, or ``runs/<name>-<time>``. Of two runs that want one folder at once, one gets it.
+        """Create ``out``, or ``runs/<name>-<time>``. If two runs create one folder at once, one of them fails.
 
         Raises:
-            RunFolderError: it exists and is not an empty folder, or cannot be made or written.
+            RunFolderError: it exists and is not an empty folder, or cannot be created.
         """
         path = out or Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
         try:
             path = out or _find_unused_path(path)
             cls.check_available(path)
-            (path / "samples").mkdir(parents=True)
+            cls(path).samples.mkdir(parents=True)
         except (OSError, ValueError) as error:
             raise RunFolderError(_describe_unusable(path, error)) from error
         return cls(path)
 
     @contextmanager
     def lock(self) -> Iterator[Self]:
-        """Keep every other run out. A process that dies gives the folder free.
+        """Keep every other run out. The lock of a process that dies is free.
 
         Raises:
-            RunFolderError: another run is at work in it, or it cannot be written.
+            RunFolderError: another run is using it, or it cannot be written.
         """
         lock = FileLock(self.path / LOCK_FILE, timeout=0)
         try:
             lock.acquire()
         except Timeout:
             hint = "wait until it ends, or choose another --out"
-            raise RunFolderError(Problem(f"another run is at work in {str(self.path)!r}", hints=(hint,))) from None
+            raise RunFolderError(Problem(f"another run is using {str(self.path)!r}", hints=(hint,))) from None
         except OSError as error:
             raise RunFolderError(_describe_unusable(self.path, error)) from error
         try:
@@ -95,7 +97,7 @@ class RunFolder:
 
     @property
     def failure(self) -> Path:
-        """Made only by a run that stops being finite."""
+        """The dump of a step that is not finite; there only after such a step."""
         return self.path / "failure"
 
     @property
@@ -108,33 +110,46 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """What an unfinished run goes on from; gone once it is finished."""
+        """Checkpoints of an unfinished run; deleted when it finishes."""
         return self.path / "checkpoints"
 
     @property
     def observers(self) -> Path:
-        """Where the observers of a run that has some may write."""
+        """Where observers may write; there only if the run has some."""
         return self.path / "observers"
 
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
     def sample_path(self, stage: str) -> Path:
-        return self.path / "samples" / f"{stage}.png"
+        """The sample sheet of a stage."""
+        return self.samples / f"{stage}.png"
 
-    def write_recipe(self, tables: dict[str, Any]) -> None:
-        """The recipe as it ran: with every override in it."""
-        self.recipe.write_text(tomli_w.dumps(tables), encoding="utf-8")
+    def write_recipe(self, tables: Mapping[str, Any]) -> None:
+        """Write the recipe with every override in it, unless the file holds exactly that.
 
-    def write_manifest(self, manifest: dict[str, Any]) -> None:
-        """Replaced whole, so that no reader sees half of it."""
-        fresh = self.manifest.with_suffix(".new")
-        fresh.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        os.replace(fresh, self.manifest)
+        Raises:
+            OSError: it cannot be written; an existing file is intact.
+        """
+        text = tomli_w.dumps(tables).encode()
+        if not self.recipe.exists() or self.recipe.read_bytes() != text:
+            write_bytes(self.recipe, text)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replace the manifest atomically: no reader sees half of it.
+
+        Raises:
+            OSError: it cannot be written; an existing file is intact.
+        """
+        write_bytes(self.manifest, (json.dumps(manifest, indent=2) + "\n").encode())
 
 
 def _find_unused_path(path: Path) -> Path:
-    """The path, or the first of path-2, path-3, ... that is not there: two runs may start in one second."""
+    """The path, or the first unused one of path-2, path-3, ...: two runs may start in one second."""
     candidates = [path, *(path.with_name(f"{path.name}-{number}") for number in range(2, 1000))]
     return next((candidate for candidate in candidates if not candidate.exists()), path)
 
 
-def _describe_unusable(path: Path, fault: Exception) -> Problem:
-    return Problem(f"cannot use the run folder {str(path)!r}: {getattr(fault, 'strerror', None) or fault}")
+def _describe_unusable(path: Path, error: Exception) -> Problem:
+    return Problem(f"cannot use the run folder {str(path)!r}: {getattr(error, 'strerror', None) or error}")

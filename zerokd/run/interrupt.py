@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run between two steps, so that it can go on from there; a second one ends it at once."""
+"""Ctrl-C and SIGTERM stop a run between two steps, so that it can be resumed; a second signal ends it at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """``asked`` is the number of the signal that asked for an end; 0 while none did."""
+    """The number of the signal that asked the run to stop; 0 before that."""
 
     def __init__(self) -> None:
         self.signal_number = 0
@@ -20,27 +20,27 @@ class StopRequest:
 
 @contextmanager
 def catch_stop_signals() -> Iterator[StopRequest]:
-    """Note the first signal instead of dying of it; the usual handlers stand again for the second one, and afterwards.
+    """Note the first signal instead of ending; then, and afterwards, the previous handlers are back.
 
-    Only a process's main thread can do so; in any other the signals keep their meaning.
+    Only a process's main thread can set handlers; in any other thread, signals keep their meaning.
     """
-    stop = StopRequest()
+    request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield request
         return
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    previous = {number: signal.getsignal(number) for number in STOP_SIGNALS}
 
-    def give_back() -> None:
-        for number, handler in before.items():
+    def restore_handlers() -> None:
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
     def note(number: int, frame: FrameType | None) -> None:
-        stop.signal_number = number
-        give_back()
+        request.signal_number = number
+        restore_handlers()
 
     for number in STOP_SIGNALS:
         signal.signal(number, note)
     try:
-        yield stop
+        yield request
     finally:
-        give_back()
+        restore_handlers()

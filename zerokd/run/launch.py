@@ -1,4 +1,4 @@
-"""A run, from the recipe's text to its folder: started anew, or gone on with."""
+"""Start or resume a run, from a recipe's document to its run folder."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from zerokd.errors import Problem, RecipeError
+from zerokd.measure.data_statistics import compute_data_statistics
 from zerokd.plugin.catalogue import Catalogue
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.components import Components
 from zerokd.recipe.build.overrides import apply_options
 from zerokd.recipe.build.static_checks import check_recipe
@@ -20,7 +21,10 @@ from zerokd.recipe.toml.document import Document
 from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.run.data_parallel import follow_leader, parallelize_plan
 from zerokd.run.folder import RunFolder
+from zerokd.run.manifest import build_manifest
+from zerokd.run.plan import RunPlan, prepare_run
 from zerokd.run.progress import Progress
+from zerokd.run.records import CheckpointRecord, ResumeRecord
 from zerokd.run.resume import (
     ResumePoint,
     find_unfinished_run,
@@ -30,7 +34,7 @@ from zerokd.run.resume import (
     require_same_recipe,
     require_same_run,
 )
-from zerokd.run.session import RunPlan, build_run_record, execute, prepare_run
+from zerokd.run.session import execute
 from zerokd.training.device import choose_device
 from zerokd.training.process_group import ProcessGroup, resolve_local_device
 
@@ -40,66 +44,65 @@ RUNS_FOLDER = Path("runs")
 def run_recipe(
     document: Document, catalogue: Catalogue, device: str, out: Path | None, resume: bool, progress: Progress
 ) -> Path:
-    """Run a recipe; with ``resume``, go on with its run in ``out``, or with its newest unfinished one, if there is any.
-
-    Returns the run folder.
+    """Run a recipe and return the run folder. ``resume`` continues the run in ``out``, or the recipe's newest
+    unfinished run, if there is one.
 
     Raises:
-        ZerokdError: see :func:`zerokd.run.session.prepare_run`, :func:`zerokd.run.session.execute` and :func:`go_on`.
+        ZerokdError: see :func:`zerokd.run.plan.prepare_run`, :func:`zerokd.run.session.execute` and
+            :func:`resume_run`.
     """
-    begun = out if resume and out and (out / "manifest.json").exists() else None
-    if begun is None and not (resume and out is None):
+    unfinished = out if resume and out and (out / "manifest.json").exists() else None
+    if unfinished is None and not (resume and out is None):
         RunFolder.check_available(out)
     recipe, components = check_recipe(document, catalogue)
     if resume and out is None:
-        begun = find_unfinished_run(RUNS_FOLDER, components.name)
-    if begun is not None:
-        _resume_run(RunFolder(begun), recipe, components, device, progress)
-        return begun
+        unfinished = find_unfinished_run(RUNS_FOLDER, components.name)
+    if unfinished is not None:
+        _resume_checked_run(RunFolder(unfinished), recipe, components, device, progress)
+        return unfinished
     if resume:
-        progress.report("there is no unfinished run of this recipe: it starts anew")
+        progress.report("no unfinished run of this recipe: starting a new one")
     with (
         _prepare_as_leader(components, device, progress) as plan,
         RunFolder.create(components.name, out).lock() as folder,
     ):
-        record = build_run_record(plan)
+        statistics = compute_data_statistics(components.data)
         progress.report_start(plan.components, folder)
-        progress.report_data(record["data"])
-        execute(plan, folder, _recipe_to_tables(recipe), record, progress)
+        progress.report_data(statistics)
+        execute(plan, folder, _recipe_to_tables(recipe), build_manifest(plan, statistics), progress)
         return folder.path
 
 
-def resume(path: Path, catalogue: Catalogue, device: str | None, progress: Progress) -> None:
-    """Go on with the run in a folder, on the device it ran on unless another one is named.
+def resume_run(path: Path, catalogue: Catalogue, device: str | None, progress: Progress) -> None:
+    """Resume the run in a folder, by default on the device that it started on.
 
     Raises:
-        RunFolderError: it is not the folder of a run, or another process is at work in it.
-        DataError: a plugin, weights file, or the data are not what they were.
+        RunFolderError: it is no run folder, or another process is using it.
+        DataError: a plugin, weights file, or the data have changed.
         WeightsError: every checkpoint is damaged.
     """
     folder = RunFolder(path)
-    before = read_manifest(folder)
-    if is_finished(before):
-        progress.report(f"{path} is finished; nothing is left to do")
+    manifest = read_manifest(folder)
+    if is_finished(manifest):
+        progress.report(f"{path} is already finished")
         return
     try:
         recipe, components = check_recipe(read_recipe_document(folder.recipe), catalogue)
     except RecipeError as error:
-        command = [str(word) for word in before.get("command", ())]
+        command = [str(word) for word in manifest.get("command", ())]
         if "--plugin" not in command:
             raise
-        hint = f"it was started by: {shlex.join(['zerokd', *command])}"
-        raise RecipeError(
-            *error.problems, Problem("the run had plugins of its own: --plugin", hints=(hint,))
-        ) from error
-    _resume_run(folder, recipe, components, device or str(before.get("device", "cpu")).split()[0], progress)
+        hint = f"it was started with: {shlex.join(['zerokd', *command])}"
+        problem = Problem("the run needs the plugins of its --plugin options", hints=(hint,))
+        raise RecipeError(*error.problems, problem) from error
+    device = device or str(manifest.get("device", "cpu")).split()[0]
+    _resume_checked_run(folder, recipe, components, device, progress)
 
 
 def prepare_recipe(path: str | Path, plugins: Iterable[Path] = (), device: str = "cpu", **overrides: Any) -> RunPlan:
-    """A recipe with what the command line changes, checked and ready for its first step."""
-    _, components = check_recipe(
-        apply_options(read_recipe_document(path), **overrides), discover_plugins(plugins, strict=True)
-    )
+    """The plan of a recipe with the overrides of the command line: checked and ready for its first step."""
+    document = apply_options(read_recipe_document(path), **overrides)
+    _, components = check_recipe(document, discover_plugins(plugins, strict=True))
     return prepare_run(components, choose_device(device))
 
 
@@ -111,31 +114,34 @@ def dry_run(document: Document, catalogue: Catalogue, device: str, progress: Pro
     progress.report_dry_run()
 
 
-def _resume_run(folder: RunFolder, recipe: Recipe, components: Components, device: str, progress: Progress) -> None:
+def _resume_checked_run(
+    folder: RunFolder, recipe: Recipe, components: Components, device: str, progress: Progress
+) -> None:
     with folder.lock():
-        before = read_manifest(folder)
-        if is_finished(before):
-            progress.report(f"{folder.path} is finished; nothing is left to do")
+        previous = read_manifest(folder)
+        if is_finished(previous):
+            progress.report(f"{folder.path} is already finished")
             return
         require_same_recipe(folder, _recipe_to_tables(recipe))
         with _prepare_as_leader(components, device, progress) as plan:
-            record = build_run_record(plan)
-            differing = require_same_run(before, record)
+            manifest = build_manifest(plan)
+            differences = require_same_run(previous, manifest)
             checkpoint, damaged = load_last_checkpoint(folder)
+            record = cast(CheckpointRecord, checkpoint.metadata) if checkpoint else None
             progress.report_start(plan.components, folder)
-            progress.report_resume(checkpoint.metadata if checkpoint else None, damaged, differing)
-            at = {"stage": checkpoint.metadata["stage"], "step": checkpoint.metadata["step"]} if checkpoint else {}
-            now = {**at, "command": sys.argv[1:], "damaged": list(damaged), "differences": differing}
-            record["command"] = before.get("command", record["command"])
-            resumed = ResumePoint(checkpoint, (*before.get("resumed", ()), now))
-            execute(plan, folder, _recipe_to_tables(recipe), record, progress, resumed)
+            progress.report_resume(record, damaged, differences)
+            resumption: ResumeRecord = {"stage": record["stage"], "step": record["step"]} if record else {}
+            resumption |= {"command": sys.argv[1:], "damaged": list(damaged), "differences": differences}
+            manifest["command"] = previous.get("command", manifest["command"])
+            resume_point = ResumePoint(checkpoint, (*previous.get("resumed", ()), resumption))
+            execute(plan, folder, _recipe_to_tables(recipe), manifest, progress, resume_point)
 
 
 def run_follower(document: Document, catalogue: Catalogue, device: str) -> None:
-    """Be one of the processes that compute parts of a run's steps, and leave all else to the one that leads.
+    """Be one of the processes that compute parts of a run's steps; the leader does everything else.
 
     Raises:
-        ZerokdError: see :func:`start`.
+        ZerokdError: see :func:`zerokd.run.plan.prepare_run`.
     """
     _, components = check_recipe(document, catalogue)
     plan = prepare_run(components, choose_device(resolve_local_device(device)))
@@ -152,7 +158,7 @@ def _prepare_as_leader(components: Components, device: str, progress: Progress) 
 
 def _prepare_plan(components: Components, device: str, progress: Progress) -> RunPlan:
     if components.speed.compile != "off":
-        progress.report("compiling each stage: a minute or two, less where that was done before")
+        progress.report("compiling each stage: one to two minutes, less if compiled before")
     return prepare_run(components, choose_device(device))
 
 

@@ -1,11 +1,11 @@
-"""How a run was made: enough to make it again, and to know what it rests on."""
+"""The manifest of a run: enough to repeat it, and to know what it depends on."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import platform
-from collections.abc import Sequence
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -15,29 +15,29 @@ import torch
 from zerokd._version import __version__
 from zerokd.equation.expression import Series
 from zerokd.files.digest import file_sha256
-from zerokd.measure.data_statistics import compute_data_statistics
+from zerokd.measure.data_statistics import DataStatistics, compute_data_statistics
 from zerokd.plugin.catalogue import Provider
 from zerokd.plugin.contracts import Data
-from zerokd.recipe.build.components import Components
+from zerokd.proof.evidence import Evidence
+from zerokd.run.plan import RunPlan
+from zerokd.run.records import Manifest, StageRecord
 from zerokd.training.step import GradientAccumulator
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "pydantic", "pluggy", "attrs", "safetensors")
 
 
-def build_manifest(
-    components: Components,
-    accumulators: Sequence[GradientAccumulator],
-    split_indices: tuple[list[int], list[int]],
-    device: torch.device,
-    arguments: Sequence[str],
-) -> dict[str, Any]:
-    """Everything that decides the run's bytes, as plain JSON."""
-    data, (training, held_out) = components.data, split_indices
+def build_manifest(plan: RunPlan, statistics: DataStatistics | None = None) -> Manifest:
+    """The manifest before the first step: everything that decides the student's bytes, and the evidence of its probe.
+
+    ``statistics`` of the plan's data are computed where they are not given.
+    """
+    components, data = plan.components, plan.components.data
+    statistics = statistics or compute_data_statistics(data)
     return {
         "recipe": components.name,
-        "command": list(arguments),
+        "command": sys.argv[1:],
         "seed": components.seed,
-        "device": _describe_device(device),
+        "device": _describe_device(plan.device),
         "threads": components.threads,
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "versions": {"zerokd": __version__, "python": platform.python_version(), **_read_package_versions()},
@@ -48,13 +48,13 @@ def build_manifest(
         "data": {
             "source": components.provenance["data"],
             "images": len(data),
-            "training": len(training),
-            "held_out": [data.name(index) for index in held_out],
+            "training": len(plan.training_indices),
+            "held_out": [data.name(index) for index in plan.held_out_indices],
             "sha256": compute_data_digest(data),
-            "account": compute_data_statistics(data).as_json(with_names=False),
+            "account": statistics.as_json(with_names=False),
             "rejected": [{"name": name, "reason": reason} for name, reason in data.rejected],
         },
-        "stages": [_stage_to_dict(accumulator) for accumulator in accumulators],
+        "stages": [_build_stage_record(*pair) for pair in zip(plan.accumulators, plan.evidences, strict=True)],
         "fallbacks": list(components.fallbacks),
         "cautions": list(components.cautions),
     }
@@ -64,26 +64,29 @@ def _describe_provider(provider: Provider) -> str:
     return f"{provider} sha256:{file_sha256(provider.path)}" if provider.path else str(provider)
 
 
-def _stage_to_dict(accumulator: GradientAccumulator) -> dict[str, Any]:
+def _build_stage_record(accumulator: GradientAccumulator, evidence: Evidence) -> StageRecord:
     stage, objective = accumulator.stage, accumulator.objective
-    return {
+    record: StageRecord = {
         "name": stage.name,
         "objective": stage.equation.text,
-        "coefficients": {group: _summarize_series(one) for group, one in stage.coefficients.items()},
-        "weights": {label: _summarize_series(one) for label, one in objective.weights.items()},
+        "coefficients": {group: _summarize_series(series) for group, series in stage.coefficients.items()},
+        "weights": {label: _summarize_series(series) for label, series in objective.weights.items()},
         "idle": list(stage.idle_terms),
-        **({"aggregator": stage.aggregator_name} if stage.aggregator_name else {}),
         "epochs": stage.epochs,
         "steps": stage.clock.steps,
         "images_at_once": accumulator.micro_batch_size,
         "compiled": any("compiled" in step.mode for step in accumulator.compiled_steps),
         "replayed": any("replayed" in step.mode for step in accumulator.compiled_steps),
         "forwards": [call.owner for call in objective.graph.forward_passes()],
+        "probe": evidence.as_json(),
     }
+    if stage.aggregator_name:
+        record["aggregator"] = stage.aggregator_name
+    return record
 
 
 def _summarize_series(series: Series) -> Any:
-    """A number, or what a schedule starts and ends with."""
+    """A number, or the first, last, least and greatest value of a schedule."""
     if not isinstance(series, np.ndarray):
         return series
     return {"first": series[0], "last": series[-1], "least": series.min(), "most": series.max()}
@@ -103,10 +106,10 @@ def _describe_device(device: torch.device) -> str:
 
 
 def _read_package_versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "absent"
-    return found
+            versions[package] = "absent"
+    return versions

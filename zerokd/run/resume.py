@@ -1,108 +1,109 @@
-"""A run that goes on: found, and held to what it was when it started."""
+"""Find an unfinished run, and refuse to resume it if anything that decides its student has changed."""
 
 from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from attrs import frozen
 
 from zerokd.errors import DataError, Problem, RecipeError, RunFolderError, WeightsError
 from zerokd.run.folder import RunFolder
+from zerokd.run.records import Manifest, ResumeRecord
 from zerokd.training.checkpoint import LAST_FILE, NEXT_FILE, PREVIOUS_FILE, Checkpoint, load_checkpoint
 
 FIXED_KEYS = ("seed", "plugins", "models", "components", "data")  # of a manifest: what decides the student
-CHANGEABLE_KEYS = ("checkpoint_seconds", "on_nonfinite", "skip_at_most")  # of a recipe: what may change on the way
-REPORTED_KEYS = ("device", "processes", "versions", "platform")  # what decides its last bits
-MAX_SHOWN_DIFFERENCES = 6  # differences that an error names
+CHANGEABLE_KEYS = ("checkpoint_seconds", "on_nonfinite", "skip_at_most")  # of a recipe: no influence on the student
+REPORTED_KEYS = ("device", "processes", "versions", "platform")  # of a manifest: what decides the last bits
+MAX_SHOWN_DIFFERENCES = 6
 
 
 @frozen(eq=False)
 class ResumePoint:
-    """Where a run goes on from: a checkpoint (None: from its first step), and what is said of this and earlier times it
-    did."""
+    """Where a run continues: at a checkpoint, or at its first step; ``history`` records every resumption so far."""
 
     checkpoint: Checkpoint | None = None
-    history: tuple[dict[str, Any], ...] = ()
+    history: tuple[ResumeRecord, ...] = ()
 
 
 NEW_RUN = ResumePoint()
 
 
-def read_manifest(folder: RunFolder) -> dict[str, Any]:
-    """What a run said of itself when it started.
+def read_manifest(folder: RunFolder) -> Manifest:
+    """The manifest of a run.
 
     Raises:
-        RunFolderError: it is no folder of a run, or its manifest cannot be read.
+        RunFolderError: it is no run folder, or its manifest cannot be read.
     """
     try:
         if not folder.recipe.is_file():
             raise FileNotFoundError(2, "it holds no recipe.toml")
-        found = json.loads(folder.manifest.read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
+        manifest = json.loads(folder.manifest.read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict):
             raise ValueError("its manifest is no JSON object")
     except (OSError, ValueError) as error:
-        told = getattr(error, "strerror", None) or error
-        raise RunFolderError(Problem(f"{str(folder.path)!r} is not the folder of a run: {told}")) from error
-    return found
+        reason = getattr(error, "strerror", None) or error
+        raise RunFolderError(Problem(f"{str(folder.path)!r} is not a run folder: {reason}")) from error
+    return cast(Manifest, manifest)
 
 
-def is_finished(manifest: Mapping[str, Any]) -> bool:
-    """Whether a run came to its end."""
+def is_finished(manifest: Manifest) -> bool:
+    """Whether the run has finished."""
     return "result" in manifest
 
 
 def find_unfinished_run(runs_folder: Path, name: str) -> Path | None:
-    """The newest unfinished run of a recipe below ``runs``."""
-    found = []
-    for manifest in runs_folder.glob(f"{name}-*/manifest.json"):
+    """The newest unfinished run of the recipe of that name."""
+    candidates = []
+    for path in runs_folder.glob(f"{name}-*/manifest.json"):
         try:
-            told = read_manifest(RunFolder(manifest.parent))
+            manifest = read_manifest(RunFolder(path.parent))
         except RunFolderError:
             continue
-        if told.get("recipe") == name and not is_finished(told):
-            found.append((manifest.stat().st_mtime, manifest.parent))
-    return max(found)[1] if found else None
+        if manifest.get("recipe") == name and not is_finished(manifest):
+            candidates.append((path.stat().st_mtime, path.parent))
+    return max(candidates)[1] if candidates else None
 
 
 def require_same_recipe(folder: RunFolder, tables: Mapping[str, Any]) -> None:
-    """Hold a recipe to the one that a run started with; what is to be done when something goes wrong may be another.
+    """Refuse a recipe that differs from the run's, but for keys that do not influence the student.
 
     Raises:
-        RecipeError: they differ; every key that does is named.
+        RecipeError: it differs; the hints name the keys.
     """
     with folder.recipe.open("rb") as file:
-        before = tomllib.load(file)
-    now = json.loads(json.dumps(tables))
-    kept = [{key: value for key, value in one.items() if key not in CHANGEABLE_KEYS} for one in (before, now)]
-    told = list(find_differences(kept[0], kept[1]))
-    if told:
-        hint = f"go on as it started, by: zerokd resume {folder.path}; or start anew in another folder"
-        text = f"the recipe is not the one that {str(folder.path)!r} was started with"
-        raise RecipeError(Problem(text, hints=(*_format_differences(told), hint)))
+        previous = tomllib.load(file)
+    current = json.loads(json.dumps(tables))
+    differences = list(find_differences(*map(_without_changeable_keys, (previous, current))))
+    if differences:
+        hint = f"resume it unchanged: zerokd resume {folder.path}; or start a new run in another folder"
+        text = f"the recipe differs from the one that started {str(folder.path)!r}"
+        raise RecipeError(Problem(text, hints=(*_format_differences(differences), hint)))
 
 
-def require_same_run(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
-    """Hold a run's manifest to the one it started with; returns what differs and only changes the last bits.
+def require_same_run(previous: Manifest, current: Manifest) -> list[str]:
+    """Refuse a run whose inputs have changed; return the differences that affect only the last bits.
 
     Raises:
-        DataError: a plugin, weights file, or the data are not what they were.
+        DataError: a plugin, weights file, or the data have changed.
     """
-    told = [line for key in FIXED_KEYS for line in find_differences(previous.get(key), current.get(key), key)]
-    if told:
-        hint = "bring back what was there, or start anew in another folder"
-        raise DataError(Problem("the run cannot go on as it started", hints=(*_format_differences(told), hint)))
-    return [line for key in REPORTED_KEYS for line in find_differences(previous.get(key), current.get(key), key)]
+    differences = _find_manifest_differences(previous, current, FIXED_KEYS)
+    if differences:
+        hint = "restore the original files, or start a new run in another folder"
+        raise DataError(
+            Problem("cannot resume: the run's inputs have changed", hints=(*_format_differences(differences), hint))
+        )
+    return _find_manifest_differences(previous, current, REPORTED_KEYS)
 
 
 def load_last_checkpoint(folder: RunFolder) -> tuple[Checkpoint | None, tuple[str, ...]]:
-    """The checkpoint to go on from (None: the run was stopped before its first one), and warnings.
+    """The newest whole checkpoint (None: the run never reached its first one), and a warning for each damaged file.
 
     Raises:
-        WeightsError: every checkpoint that is there is damaged.
+        WeightsError: every checkpoint is damaged.
     """
     if not any((folder.checkpoints / name).exists() for name in (LAST_FILE, PREVIOUS_FILE, NEXT_FILE)):
         return None, ()
@@ -121,15 +122,19 @@ def find_differences(previous: Any, current: Any, path: str = "") -> Iterator[st
         yield f"{path}: was {_format_value(previous)}, is {_format_value(current)}"
 
 
+def _without_changeable_keys(tables: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in tables.items() if key not in CHANGEABLE_KEYS}
+
+
+def _find_manifest_differences(previous: Manifest, current: Manifest, keys: Sequence[str]) -> list[str]:
+    return [line for key in keys for line in find_differences(previous.get(key), current.get(key), key)]
+
+
 def _format_value(value: Any) -> str:
     text = "absent" if value is None else json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _format_differences(differences: list[str]) -> tuple[str, ...]:
-    more = (
-        (f"... and {len(differences) - MAX_SHOWN_DIFFERENCES} more",)
-        if len(differences) > MAX_SHOWN_DIFFERENCES
-        else ()
-    )
-    return (*differences[:MAX_SHOWN_DIFFERENCES], *more)
+    hidden = len(differences) - MAX_SHOWN_DIFFERENCES
+    return (*differences[:MAX_SHOWN_DIFFERENCES], *((f"... and {hidden} more",) if hidden > 0 else ()))

@@ -10,7 +10,7 @@ from zerokd.errors import RecipeError
 from zerokd.objective.gradients import term_gradients
 from zerokd.objective.objective import NOTHING_CACHED
 from zerokd.proof.probe import probe
-from zerokd.run.session import prepare_run
+from zerokd.run.plan import prepare_run
 from zerokd.training.batches import iterate_batches
 from zerokd.training.compile.compiled_step import (
     NotCompiledError,
@@ -29,7 +29,7 @@ FEW = ("stages.distill.epochs=3", "terms.distillation.perceptual.weight=0", "ter
 def steps(build, *settings, count=3):
     """The gradients and values of some steps of the first stage, each taken."""
     components = build("stages.pretrain.epochs=9", "stages.pretrain.batch=2", *settings)
-    stage = components.phases[0]
+    stage = components.stages[0]
     low = next(iterate_batches(components.data, [0, 1], stage, 0, CPU)).low
     objective = probe(stage, components, low)
     one = build_accumulator(stage, objective, components, low, 4)
@@ -89,7 +89,7 @@ def test_a_step_of_other_terms_or_fewer_images_is_not_the_programs(build):
 
 def test_the_program_is_for_the_terms_of_most_steps(build):
     components = build(*FEW, 'terms.task.color.when={every="4 steps"}', 'terms.task.exposure.when={until="4 steps"}')
-    stage = components.phases[1]
+    stage = components.stages[1]
     labels = select_usual_terms(probe(stage, components, torch.rand(2, 3, 32, 32)), stage.clock.steps)
     assert "task.exposure" in labels
     assert "task.color" not in labels
@@ -140,7 +140,7 @@ def test_a_narrow_gradient_of_a_library_is_laid_out_as_the_networks_own():
 
 def test_a_program_measures_each_term_as_the_step_does(build):
     components = build('run=["distill"]', "stages.distill.batch=2")
-    (stage,) = components.phases
+    (stage,) = components.stages
     batch = next(iterate_batches(components.data, [0, 1], stage, 0, CPU))
     objective = probe(stage, components, batch.low)
     one = build_accumulator(stage, objective, components, batch.low, 2)
@@ -163,7 +163,7 @@ def test_a_program_measures_each_term_as_the_step_does(build):
 
 def test_what_a_loss_draws_while_it_is_recorded_is_not_all_that_it_ever_draws(build, monkeypatch):
     components = build("stages.pretrain.batch=2")
-    stage = components.phases[0]
+    stage = components.stages[0]
     low = next(iterate_batches(components.data, [0, 1], stage, 0, CPU)).low
     objective = probe(stage, components, low)
     loss = objective.loss("pretraining.exposure")

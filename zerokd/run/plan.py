@@ -1,0 +1,140 @@
+"""A run before its first step: every stage probed, every metric tried, everything on its device."""
+
+from __future__ import annotations
+
+import torch
+from attrs import evolve, field, frozen
+from torch import Tensor
+
+from zerokd.errors import Problem, RecipeError
+from zerokd.measure.capacity import Capacity, measure_capacity
+from zerokd.measure.held_out import find_metric_problems, load_metric_batches
+from zerokd.measure.student_metrics import MetricEvaluator, MetricResult
+from zerokd.objective.models import STUDENT
+from zerokd.objective.objective import Objective
+from zerokd.objective.signals import describe_out_of_range
+from zerokd.objective.stage_plan import StagePlan
+from zerokd.plugin.error_attribution import attribute_errors, report_out_of_memory
+from zerokd.proof.evidence import Evidence, measure_evidence
+from zerokd.proof.probe import probe
+from zerokd.recipe.build.components import Components
+from zerokd.training.batches import (
+    create_generator,
+    iterate_batches,
+    split_held_out,
+    to_float_batch,
+    validate_data_source,
+)
+from zerokd.training.device import choose_memory_format, configure_determinism, release_freed_memory
+from zerokd.training.step import GradientAccumulator, build_accumulator
+
+PROBE_IMAGES = 3  # images that every term is probed on, beside one of noise
+CAPACITY_IMAGES = 8  # images that the student's capacity is measured on
+METRIC_IMAGES = 32  # images that fidelity and metrics are measured on, a few at a time
+UNTRAINED = "untrained"
+SLOW_FLOAT16_CAUTION = (
+    'speed: autocast = "float16" can be twenty times slower on a CPU; use "bfloat16", which processors multiply'
+)
+
+
+@frozen(eq=False)
+class RunPlan:
+    """A run that may start: every term of every stage is proven to train the student."""
+
+    components: Components
+    accumulators: tuple[GradientAccumulator, ...]
+    evidences: tuple[Evidence, ...]
+    training_indices: list[int]
+    held_out_indices: list[int]
+    device: torch.device
+    metric_evaluator: MetricEvaluator
+    untrained_results: dict[str, MetricResult] = field(factory=dict)
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """The objective of each stage, in the order of the run."""
+        return tuple(accumulator.objective for accumulator in self.accumulators)
+
+    @property
+    def measured_on(self) -> str:
+        """Which images the student is measured on: ``held-out`` ones, or ``training`` ones if none are held out."""
+        return "held-out" if self.held_out_indices else "training"
+
+    def load_images(self, count: int) -> Tensor:
+        """The first ``count`` such images, (N, 3, H, W) in [0, 1]."""
+        indices = self._measured_indices()[:count]
+        return to_float_batch([self.components.data[index] for index in indices], self.device)
+
+    def evaluate_metrics(self) -> dict[str, MetricResult]:
+        """Every metric of the recipe for the student as it is now."""
+        metrics, indices = self.metric_evaluator.metrics, self._measured_indices()[:METRIC_IMAGES]
+        batches = load_metric_batches(metrics, self.components.data, indices, self.device) if metrics else []
+        return self.metric_evaluator.evaluate(batches)
+
+    def measure_capacity(self, skip_reason: str = "", count: int = CAPACITY_IMAGES) -> Capacity:
+        """How much of the student is in use; ``skip_reason`` says why its parameters are not tested one by one."""
+        images = self.load_images(count)
+        with attribute_errors(f"model {STUDENT!r}"):
+            return measure_capacity(self.components.student, images, skip_reason)
+
+    def _measured_indices(self) -> list[int]:
+        return self.held_out_indices or self.training_indices
+
+
+def prepare_run(components: Components, device: torch.device) -> RunPlan:
+    """Configure determinism, move everything to the device, and probe all stages.
+
+    Raises:
+        ZerokdError: with the problems of all stages.
+    """
+    configure_determinism(device, components.threads, components.speed.tf32)
+    for owner in (*components.models, *components.averages):
+        network = components.get_model(owner).to(device)
+        network.to(memory_format=choose_memory_format(network))
+    data = components.data
+    validate_data_source(data, components.provenance["data"]["use"])
+    training, held_out = split_held_out(data, data.config.held_out)
+    accumulators: list[GradientAccumulator] = []
+    evidences: list[Evidence] = []
+    problems: list[Problem] = []
+    for stage in components.stages:
+        try:
+            with report_out_of_memory(f"stage {stage.name!r}"):
+                sample = _load_probe_images(stage, components, training, device)
+                objective = probe(stage, components, sample)
+                evidences.append(measure_evidence(objective, stage.plugin.inputs(sample)))
+                accumulators.append(build_accumulator(stage, objective, components, sample, len(training)))
+        except RecipeError as error:
+            problems += error.problems
+    metric_evaluator = MetricEvaluator(components, device)
+    problems += find_metric_problems(metric_evaluator, components, (held_out or training)[:METRIC_IMAGES], device)
+    if problems:
+        raise RecipeError(*dict.fromkeys(problems))
+    fallbacks = (text for accumulator in accumulators for text in accumulator.compile_failures)
+    slow = components.speed.autocast == "float16" and device.type == "cpu"
+    components = evolve(
+        components,
+        fallbacks=(*components.fallbacks, *fallbacks),
+        cautions=(*components.cautions, *((SLOW_FLOAT16_CAUTION,) if slow else ())),
+    )
+    plan = RunPlan(components, tuple(accumulators), tuple(evidences), training, held_out, device, metric_evaluator)
+    plan.measure_capacity("nothing is trained yet", 1)  # refuses a student that cannot be measured
+    plan = evolve(plan, untrained_results=plan.evaluate_metrics())
+    failures = list(metric_evaluator.find_failures(plan.untrained_results))
+    if failures:
+        raise RecipeError(*failures)
+    release_freed_memory()  # the proofs took more than a step does
+    return plan
+
+
+def _load_probe_images(
+    stage: StagePlan, components: Components, training_indices: list[int], device: torch.device
+) -> Tensor:
+    """A stage's first images, augmented, and noise: black photos alone would give every curve a gradient of 0."""
+    low = next(iterate_batches(components.data, training_indices, stage, components.seed, device)).low[:PROBE_IMAGES]
+    mismatch = describe_out_of_range(low, (0.0, 1.0))
+    if mismatch:
+        text = f"stage {stage.name!r}: the augmented input {mismatch}"
+        raise RecipeError(Problem(text, stage.place, code="out-of-range"))
+    noise = torch.rand(low[:1].shape, generator=create_generator(components.seed, "probe"))
+    return torch.cat([low, noise.to(device)])

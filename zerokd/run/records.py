@@ -1,0 +1,124 @@
+"""The sections of a run's ``manifest.json``, as they are written and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+Provenance = Mapping[str, Any]  # a component: ``use``, its config, and where weights or photos come from
+STAGE_RESULT_KEYS = ("capacity", "metrics", "kept_on_disk")
+
+
+class RejectedFile(TypedDict):
+    """A file of the data source that cannot be used."""
+
+    name: str
+    reason: str
+
+
+class DataRecord(TypedDict):
+    """The training images: counts, names of the held-out ones, SHA-256 over all pixels, and statistics."""
+
+    source: Provenance
+    images: int
+    training: int
+    held_out: list[str]
+    sha256: str
+    account: Mapping[str, Any]
+    rejected: list[RejectedFile]
+
+
+class StageResult(TypedDict, total=False):
+    """What is measured at the end of a stage; a checkpoint carries it for finished stages."""
+
+    kept_on_disk: Mapping[str, Any]
+    capacity: Mapping[str, Any]
+    metrics: Mapping[str, Mapping[str, Any]]
+
+
+class StageRecord(StageResult, total=False):
+    """A stage: its objective, how its steps are computed, and its result once it is finished."""
+
+    name: str
+    objective: str
+    coefficients: Mapping[str, Any]
+    weights: Mapping[str, Any]
+    idle: list[str]
+    aggregator: str
+    epochs: int
+    steps: int
+    images_at_once: int
+    compiled: bool
+    replayed: bool
+    forwards: list[str]
+    probe: Mapping[str, Any]
+
+
+class StudentRecord(TypedDict):
+    """The weights file of the student."""
+
+    sha256: str
+    parameters: int
+
+
+class RunResult(TypedDict, total=False):
+    """What a finished run adds: training time, skipped steps, and the measurements of its student."""
+
+    seconds: float
+    skipped_steps: int
+    student: StudentRecord
+    fidelity: Mapping[str, Any]
+    capacity: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+
+
+class ResumeRecord(TypedDict, total=False):
+    """One resumption: from which step (absent: from the first), by which command, and what had changed."""
+
+    stage: str
+    step: int
+    command: list[str]
+    damaged: list[str]
+    differences: list[str]
+
+
+class ObserverRecord(TypedDict, total=False):
+    """An observer: the seconds spent in it, and how it failed if it did."""
+
+    use: str
+    seconds: float
+    failed: str
+
+
+class Manifest(TypedDict, total=False):
+    """All of ``manifest.json``; ``result`` is there once the run is finished."""
+
+    recipe: str
+    command: list[str]
+    seed: int
+    device: str
+    threads: int
+    processes: int
+    versions: Mapping[str, str]
+    platform: str
+    plugins: Mapping[str, str]
+    models: Mapping[str, Provenance]
+    components: Mapping[str, Provenance]
+    data: DataRecord
+    stages: list[StageRecord]
+    fallbacks: list[str]
+    cautions: list[str]
+    resumed: list[ResumeRecord]
+    observers: dict[str, ObserverRecord]
+    result: RunResult
+
+
+class CheckpointRecord(TypedDict):
+    """The plain data of a checkpoint. ``metrics`` counts the bytes of metrics.jsonl; ``done`` holds finished stages."""
+
+    stage: str
+    step: int
+    metrics: int
+    done: dict[str, StageResult]
+    skipped: int
+    seconds: float
