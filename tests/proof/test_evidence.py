@@ -43,7 +43,7 @@ def test_shares_add_up_and_a_term_agrees_with_itself(measured):
 
 def test_it_is_plain_data(measured):
     _, _, found = measured
-    assert json.loads(json.dumps(found.as_json(), allow_nan=False)) == found.as_json()
+    assert json.loads(json.dumps(found.as_dict(), allow_nan=False)) == found.as_dict()
 
 
 def test_conflicts_come_worst_first_and_mild_ones_not_at_all():

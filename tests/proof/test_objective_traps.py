@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zerokd.errors import RecipeError
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.proof.probe import probe
 from zerokd.recipe.build.overrides import apply_settings
 from zerokd.recipe.build.resolver import resolve_recipe

@@ -13,6 +13,7 @@ from zerokd.objective.graph import Tensors
 from zerokd.objective.models import STUDENT
 from zerokd.objective.objective import Objective
 from zerokd.objective.stage_plan import StagePlan
+from zerokd.proof.evidence_table import format_evidence, format_evidence_html
 from zerokd.proof.notes import collect_notes
 from zerokd.proof.trial import gradient_leaves, preserve_buffers_and_rng
 
@@ -55,7 +56,7 @@ class Evidence:
         ]
         return sorted(pair for pair in pairs if pair[0] < OPPOSING_COSINE)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Plain data, as `zerokd check --json` prints it."""
         terms = [asdict(term) for term in self.terms]
         return {
@@ -65,6 +66,12 @@ class Evidence:
             "cosines": [list(row) for row in self.cosines],
             "notes": list(self.notes),
         }
+
+    def __str__(self) -> str:
+        return "\n".join(format_evidence(self))
+
+    def _repr_html_(self) -> str:
+        return format_evidence_html(self)
 
 
 def measure_evidence(objective: Objective, inputs: Tensors) -> Evidence:

@@ -11,8 +11,8 @@ from zerokd.errors import ZerokdError
 from zerokd.objective.graph import Graph, Tensors
 from zerokd.objective.stage_plan import ObjectivePlan
 from zerokd.objective.term import BoundTerm
-from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.contracts import Loss
+from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.proof.objective_traps import find_similar_terms, weighted_terms
 from zerokd.proof.trial import loss_values, value_and_gradient
 

@@ -15,8 +15,8 @@ from zerokd.objective.objective import Objective
 from zerokd.objective.signals import find_stage_binding_problems
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import BoundMetric, BoundTerm, SignalReader
-from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.contracts import Loss, Metric
+from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.specs import Port, Signal
 from zerokd.proof.objective_traps import find_duplicate_terms, rewards_identity
 from zerokd.proof.term_traps import check_not_constant, find_trap

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from zerokd.objective.graph import Graph, Tensors
 from zerokd.objective.objective import Objective
 from zerokd.objective.term import BoundTerm
-from zerokd.plugin.blame import attribute_errors
+from zerokd.plugin.error_attribution import attribute_errors
 
 PERTURBATION_SIZE = 0.05  # by which the perturbed parameters differ, relative to 1 + their size
 
