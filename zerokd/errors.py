@@ -1,7 +1,8 @@
-"""Errors for people: where, what was got, what is allowed, what to do next.
+"""Errors for people: where, what zerokd got, what it allows, what to do next.
 
-Every error a user can cause is a :class:`ZerokdError`; the command line prints it without a traceback and ends with its
-``exit_code``. Several mistakes travel together as :class:`Problem` records, so a recipe is corrected in one go.
+Every error that a user can cause is a :class:`ZerokdError`, built from :class:`Problem` records or messages; the
+command line prints it without a traceback and exits with its ``exit_code``. One error carries several problems, so that
+a user corrects a recipe in one go.
 """
 
 from __future__ import annotations
@@ -9,17 +10,18 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import Self
+from typing import Any, Self
 
 from attrs import evolve, field, frozen
 
 KeyPath = tuple[str | int, ...]  # ("terms", "task", "smooth", "weight"); integers are indices into arrays
-MAX_QUOTED_WIDTH = 96  # a quoted source line is cut here, so that a caret always stands under what it points at
+MAX_QUOTED_WIDTH = 96  # characters of a quoted source line: the caret stays under its column in a terminal
+MAX_LISTED_NAMES = 12
 
 
 @frozen
 class Place:
-    """A position in a recipe: file (or ``--set ...``), 1-based line and column, and that line's text."""
+    """A position in a recipe: file (or ``--set ...``), 1-based line and column, and the text of that line."""
 
     file: str
     line: int = 0
@@ -30,19 +32,19 @@ class Place:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
     def quote(self) -> list[str]:
-        """The source line with a caret under the column; nothing when the place has no line."""
+        """The source line and a caret under the column; empty for a place without a line."""
         if not self.line:
             return []
         number, start = str(self.line), max(0, self.column - MAX_QUOTED_WIDTH * 3 // 4)
-        shown = "".join(char if char.isprintable() else " " for char in self.text[start : start + MAX_QUOTED_WIDTH])
-        return [f"  {number} | {shown}", f"  {' ' * len(number)} | {' ' * (self.column - 1 - start)}^"]
+        excerpt = "".join(char if char.isprintable() else " " for char in self.text[start : start + MAX_QUOTED_WIDTH])
+        return [f"  {number} | {excerpt}", f"  {' ' * len(number)} | {' ' * (self.column - 1 - start)}^"]
 
 
 @frozen
 class Problem:
-    """One mistake: what was got (``message``), where, and how to put it right (``hints``).
+    """One mistake: the ``message``, its ``place``, and ``hints`` to fix it.
 
-    ``cause`` is what a plugin raised, for its author. ``code`` names what kind of mistake it is: `zerokd explain CODE`.
+    ``cause`` is the exception that a plugin raised. ``code`` names the kind of mistake for `zerokd explain CODE`.
     """
 
     message: str
@@ -59,19 +61,39 @@ class Problem:
 
 
 class ZerokdError(Exception):
-    """Base of every error that has a remedy. ``problems`` lists all that was found wrong."""
+    """Base of every error that a user can fix. ``problems`` lists all of them; a message becomes a :class:`Problem`.
+
+    Subclasses take the same arguments. One that carries more sets attributes, which copies and pickles keep.
+    """
 
     exit_code = 2
-    code = ""  # of problems that have none of their own
+    code = ""  # of problems without a code of their own
 
     def __init__(self, *problems: Problem | str):
-        known = (problem if isinstance(problem, Problem) else Problem(problem) for problem in problems)
-        self.problems = tuple(one if one.code or not self.code else evolve(one, code=self.code) for one in known)
+        records = (problem if isinstance(problem, Problem) else Problem(problem) for problem in problems)
+        self.problems = tuple(
+            record if record.code or not self.code else evolve(record, code=self.code) for record in records
+        )
         super().__init__("\n".join(map(str, self.problems)))
 
+    def with_problems(self, *problems: Problem) -> Self:
+        """A copy of this error with other problems."""
+        copy = type(self)(*problems)
+        copy.__dict__ |= self._attributes()
+        return copy
+
     def with_place(self, place: Place) -> Self:
-        """The same error; problems that know no place of their own get this one."""
-        return type(self)(*(problem if problem.place else evolve(problem, place=place) for problem in self.problems))
+        """A copy of this error; problems without a place get this one."""
+        return self.with_problems(
+            *(problem if problem.place else evolve(problem, place=place) for problem in self.problems)
+        )
+
+    def _attributes(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "problems"}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a cause may be unpicklable, and its traceback always is
+        return type(self), tuple(evolve(problem, cause=None) for problem in self.problems), self._attributes()
 
 
 class RecipeError(ZerokdError):
@@ -79,100 +101,100 @@ class RecipeError(ZerokdError):
 
 
 class PluginError(RecipeError):
-    """A component that the recipe uses raised an error of its own (exit code 2)."""
+    """A component of the recipe raised an error of its own (exit code 2)."""
 
     code = "plugin-failed"
 
 
 class OutOfMemoryError(PluginError):
-    """Memory ran out while a component was at work (exit code 5)."""
+    """A component ran out of memory (exit code 5)."""
 
     exit_code = 5
     code = "out-of-memory"
 
 
 class DataError(ZerokdError):
-    """The training data cannot be used (exit code 3)."""
+    """The training data is unusable (exit code 3)."""
 
     exit_code = 3
     code = "data-unusable"
 
 
 class WeightsError(ZerokdError):
-    """A weights file cannot be used, fetched or trusted (exit code 3)."""
+    """A weights file is unusable, untrusted, or cannot be fetched (exit code 3)."""
 
     exit_code = 3
     code = "weights-unusable"
 
 
 class ExportError(ZerokdError):
-    """A student cannot be written in a format, or the file differs from it (exit code 3)."""
+    """A format cannot hold the student, or the exported file differs from it (exit code 3)."""
 
     exit_code = 3
     code = "export-failed"
 
 
 class NumericError(ZerokdError):
-    """A value or gradient stopped being finite (exit code 4)."""
+    """A value or gradient is NaN or infinite (exit code 4)."""
 
     exit_code = 4
     code = "not-finite-step"
 
 
 class StoppedError(ZerokdError):
-    """A run was asked to stop by a signal, and can go on (exit code 128 + the signal's number)."""
+    """A signal stopped a run, which can be resumed (exit code 128 + the signal's number)."""
 
     exit_code = 130
     code = "stopped"
 
     def with_signal(self, signal_number: int) -> Self:
-        """The same error, with the exit code that shells give a process which a signal ended."""
-        self.exit_code = 128 + signal_number
-        return self
+        """A copy of this error with the exit code that shells give to a process ended by this signal."""
+        copy = self.with_problems(*self.problems)
+        copy.exit_code = 128 + signal_number
+        return copy
 
 
 class OutputError(ZerokdError):
-    """A file or folder cannot be made or written (exit code 5)."""
+    """A file or folder cannot be created or written (exit code 5)."""
 
     exit_code = 5
     code = "cannot-write"
 
 
 class RunFolderError(OutputError):
-    """The run folder cannot be made or written (exit code 5)."""
+    """The run folder cannot be created or written (exit code 5)."""
 
     code = "run-folder"
 
 
 def combine_errors(errors: Sequence[ZerokdError]) -> ZerokdError:
-    """Several errors as one, each problem once; a mistake in the recipe decides the exit code over one in a file."""
-    kinds = [type(error) for error in errors]
-    kind = RecipeError if RecipeError in kinds else kinds[0]
-    return kind(*dict.fromkeys(problem for error in errors for problem in error.problems))
+    """Several errors as one, without duplicate problems. Its type is RecipeError if any is, else that of the first."""
+    first = next((error for error in errors if type(error) is RecipeError), errors[0])
+    return first.with_problems(*dict.fromkeys(problem for error in errors for problem in error.problems))
 
 
 def escape_unprintable(name: str) -> str:
-    """A file's name as one line of text: what would move a cursor or change a colour is escaped."""
+    """A file name as one line of text, with escapes for characters that move a cursor or change a colour."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
 
 
 def describe_non_ascii(name: str) -> tuple[str, ...]:
-    """One hint for each of the first characters that are no ASCII: they may look like letters that they are not."""
-    odd = [char for char in dict.fromkeys(name) if not char.isascii()][:3]
-    return tuple(f"{char!r} is {unicodedata.name(char, 'unnamed')} (U+{ord(char):04X})" for char in odd)
+    """One hint for each of the first three non-ASCII characters, which may look like ASCII letters."""
+    characters = [char for char in dict.fromkeys(name) if not char.isascii()][:3]
+    return tuple(f"{char!r} is {unicodedata.name(char, 'unnamed')} (U+{ord(char):04X})" for char in characters)
 
 
 def did_you_mean(name: str, known: Iterable[str], see_also: str = "") -> tuple[str, ...]:
-    """The hints for an unknown name: the nearest known one, else all of them, then where to look (``see``).
+    """Hints for an unknown name: the nearest known name, else all of them, then where to look (``see_also``).
 
-    What in the name is no ASCII is told too.
+    More hints name its non-ASCII characters.
     """
     known = sorted(set(known))
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    if near:
-        hint = f"did you mean {near[0]!r}?"
-    elif len(known) > 12:
-        hint = f"known: {', '.join(known[:12])}, ... ({len(known)} in all)"
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if nearest:
+        hint = f"did you mean {nearest[0]!r}?"
+    elif len(known) > MAX_LISTED_NAMES:
+        hint = f"known: {', '.join(known[:MAX_LISTED_NAMES])}, ... ({len(known)} in all)"
     else:
         hint = f"known: {', '.join(known)}" if known else "none is known"
     return (f"{hint}  {see_also}".rstrip(), *describe_non_ascii(name))

@@ -1,12 +1,13 @@
 """Steps that are not finite are left out as often as was asked for, and no more."""
 
 import json
+import pickle
 
 import pytest
 import torch
 from rich.console import Console
 
-from zerokd.errors import NumericError
+from zerokd.errors import NumericError, Place
 from zerokd.run.folder import RunFolder
 from zerokd.run.manifest import build_manifest
 from zerokd.run.plan import prepare_run
@@ -20,8 +21,11 @@ FAILURE = NonFiniteStep("pretrain", 1, 0, Batch(0, torch.zeros(1, 3, 8, 8), ("a"
 
 
 def test_none_may_be_left_out_by_default():
-    with pytest.raises(NotFiniteError):
+    with pytest.raises(NotFiniteError) as caught:
         NonFinitePolicy(0).skip_step(FAILURE)
+    assert caught.value.with_place(Place("a.toml")).failure is FAILURE
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (copy.failure.step, copy.problems) == (FAILURE.step, caught.value.problems)
 
 
 def test_the_cap_holds():

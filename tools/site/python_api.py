@@ -17,7 +17,7 @@ EXCLUDED_NAMES = ("__version__", "API_VERSION", "hookimpl")
 def python_api_page() -> str:
     """Every public name of ``zerokd`` under its own heading, what one uses first, then what a plugin is made of."""
     names = [name for name in zerokd.__all__ if name not in (*STUDENT_FUNCTIONS, *EXCLUDED_NAMES)]
-    contracts = [name for name in names if not name.endswith("Spec")]
+    contracts = [name for name in names if not name.endswith(("Spec", "Error"))]
     return build_page(
         "# Python",
         "What `import zerokd` offers. Everything else is the inside, and may change.",
@@ -26,6 +26,9 @@ def python_api_page() -> str:
         "## Writing plugins",
         "`zerokd.hookimpl` marks a [hook](hooks.md); `zerokd.API_VERSION` is the number that `ZEROKD_API` names.",
         *map(_mkdocstrings_directive, contracts),
+        "## Errors",
+        "Every error that a user can fix is a `zerokd.ZerokdError`; `zerokd.errors.Problem` records say what and where.",
+        *(_mkdocstrings_directive(name) for name in names if name.endswith("Error")),
         "## Testing plugins",
         *(f"::: {name}" for name in TESTING_MODULES),
         "## Registering plugins",

@@ -1,4 +1,4 @@
-"""What is done about a step that is not finite: the run stops there, or leaves the step out, a few times at most."""
+"""What to do at a step that is not finite: stop the run, or skip the step."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from zerokd.training.nonfinite import NonFiniteStep, NotFiniteError
 
 @define
 class NonFinitePolicy:
-    """``skip`` is how many steps of the run may be left out; ``skipped`` how many have been."""
+    """How many steps of the run may be skipped, and how many have been."""
 
     max_skipped_steps: int
     skipped_steps: int = 0
 
     def skip_step(self, failure: NonFiniteStep) -> None:
-        """Count a step that is not taken.
+        """Count a skipped step.
 
         Raises:
-            NotFiniteError: no more may be left out.
+            NotFiniteError: no more steps may be skipped.
         """
         if self.skipped_steps >= self.max_skipped_steps:
-            raise NotFiniteError(failure)
+            raise NotFiniteError.from_step(failure)
         self.skipped_steps += 1
