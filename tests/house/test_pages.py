@@ -1,7 +1,7 @@
-"""Every block of code on a page is run, or where a comment above it says why not, held against what there is.
+"""Runs every code block on a page; a comment above a block may exempt it, and then its commands are only parsed.
 
-Pages are followed in a folder of their own, with the recipes that ship made small and six photos; what they show is
-what comes.
+Each page runs in its own folder with six photos and shortened copies of the bundled recipes. The output shown on the
+page must appear in the real output.
 """
 
 import os
@@ -24,8 +24,8 @@ from tests import command as in_a_fork
 from tests.conftest import RECIPES, ROOT
 from tools.site.markdown import GENERATED_MARK
 from zerokd.cli import COMMANDS
-from zerokd.cli import zerokd as program
-from zerokd.plugin.host import discover_plugins
+from zerokd.cli import zerokd as zerokd_command
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.resolver import resolve_recipe
 from zerokd.recipe.schema.recipe import validate_recipe
 from zerokd.recipe.toml.extends import read_recipe_document
@@ -37,20 +37,20 @@ SMALL |= {r'^weights( *)= "imagenet"': r'weights\1= "random"', r"^run( *)=": r"t
 HAND_WRITTEN = [
     path for path in sorted((ROOT / "docs").rglob("*.md")) if GENERATED_MARK not in path.read_text(encoding="utf-8")
 ]
-MEASURED = ROOT / "docs/results"  # what their commands need is not part of the project
+MEASURED = ROOT / "docs/results"  # their commands need data that the project does not include
 FOLLOWED = [ROOT / "README.md", *(path for path in HAND_WRITTEN if MEASURED not in path.parents)]
 READ = [ROOT / "CONTRIBUTING.md", *MEASURED.glob("*.md"), *ROOT.glob("plugins/*/README.md")]
 
 
 class Page:
-    """What a page's blocks share: a folder, and the names that its Python has made."""
+    """The state that the blocks of a page share: a folder, and the names that its Python code defines."""
 
     def __init__(self, folder, runs):
         self.folder, self.runs, self.count = folder, runs, 0
         self.names = {"image": np.full((8, 8, 3), 20, np.uint8), "zerokd": zerokd}
 
     def evaluate(self, example):
-        """One block, by its language."""
+        """Evaluate a block by its language."""
         block = example.region.lexemes
         self.count += 1
         run = self.runs and not NOT_RUN.search(example.document.text[: example.region.start])
@@ -66,7 +66,7 @@ class Page:
                 assert not run or " ".join(line.split()) in " ".join(output.split()), (line, output)
                 continue
             for command in re.split(r" && | \| ", re.sub(r" {2,}# .*| > \S+$", "", line.removeprefix("$ "))):
-                hold(command)
+                parse_command(command)
             output = execute(line.removeprefix("$ "), self.folder) if run else ""
 
     def _toml(self, text, title, run):
@@ -76,29 +76,29 @@ class Page:
         path.write_text(text if whole else f'extends = "recipes/paper.toml"\n{text}')
         if "project" not in tables and run:
             document = read_recipe_document(path)
-            plugins = [one for one in self.folder.glob("*.py") if f'"{one.stem}"' in text]
+            plugins = [path for path in self.folder.glob("*.py") if f'"{path.stem}"' in text]
             resolve_recipe(validate_recipe(document), document, discover_plugins(plugins))
 
     def _python(self, text, title, run):
-        made = compile(text, title or "page.py", "exec")
+        program = compile(text, title or "page.py", "exec")
         if title:
             (self.folder / title).write_text(text)
         elif run:
-            exec(made, self.names)
+            exec(program, self.names)
 
     def _file(self, text, title, run):
-        assert title, "nobody would know where it belongs"
+        assert title, "a file needs a name"
         (self.folder / title).write_text(text)
 
     _c = _bash = _file
 
 
-def hold(command):
-    """A command that is not run: its options are those that there are."""
+def parse_command(command):
+    """Parse a command without running it: its options must exist."""
     words = shlex.split(command)
     if words[0] == "zerokd" and words[1] in COMMANDS:
-        found = program.get_command(click.Context(program), words[1])
-        found.make_parser(click.Context(found)).parse_args(words[2:])
+        command_object = zerokd_command.get_command(click.Context(zerokd_command), words[1])
+        command_object.make_parser(click.Context(command_object)).parse_args(words[2:])
     elif words[0] == "zerokd":
         assert words[1].startswith("-"), command
     elif words[0] == "python" and words[1].endswith(".py") and "/" in words[1]:
@@ -108,20 +108,20 @@ def hold(command):
 
 
 def execute(line, folder):
-    """What a command prints; it ends as the comment behind it says, else well."""
+    """The output of a command; it must exit with the code in the comment behind it, by default 0."""
     command, _, comment = re.match(r"(.*?)( {2,}# (.*))?$", line).groups(default="")
     words = shlex.split(command)
     programs = folder / "bin"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     env["PATH"] = os.pathsep.join([str(programs), env["PATH"]])
-    done = subprocess.run(command, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=240)
-    wanted = int(comment.removeprefix("exit code ")) if comment.startswith("exit code ") else 0
-    assert done.returncode == wanted, (words, done.stdout, done.stderr)
-    return done.stdout + done.stderr
+    process = subprocess.run(command, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=240)
+    exit_code = int(comment.removeprefix("exit code ")) if comment.startswith("exit code ") else 0
+    assert process.returncode == exit_code, (words, process.stdout, process.stderr)
+    return process.stdout + process.stderr
 
 
 def furnish(folder):
-    """What a reader of a page has: the recipes, photos, and the commands of this environment."""
+    """Create what the reader of a page has: the recipes, photos, and the commands of this environment."""
     shutil.copytree(RECIPES, folder / "recipes")
     for path in (folder / "recipes").glob("*.toml"):
         text = path.read_text()
@@ -133,8 +133,8 @@ def furnish(folder):
         levels = np.random.default_rng(number).integers(0, 60, (40, 48, 3)).astype(np.uint8)
         Image.fromarray(levels).save(folder / f"photos/{number}.png")
     (folder / "bin").mkdir()
-    ask = f'"{sys.executable}" -S "{in_a_fork.__file__}" "{in_a_fork.server()}"'
-    for name, start in {"zerokd": ask, "python": f'"{sys.executable}"'}.items():
+    client = f'"{sys.executable}" -S "{in_a_fork.__file__}" "{in_a_fork.server()}"'
+    for name, start in {"zerokd": client, "python": f'"{sys.executable}"'}.items():
         (folder / "bin" / name).write_text(f'#!/bin/sh\nexec {start} "$@"\n')
         (folder / "bin" / name).chmod(0o755)
 
@@ -170,6 +170,6 @@ def test_a_page_that_needs_more_than_the_project_names_what_there_is(path, tmp_p
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
 def test_links_to_files_lead_somewhere(path):
-    """Links inside docs/ are those that the site is built with, which looks at them itself."""
+    """The build of the site checks links inside docs/."""
     for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
         assert "://" in target or (path.parent / target).exists(), target
