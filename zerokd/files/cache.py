@@ -1,12 +1,14 @@
-"""Where what was fetched or computed is kept for other runs."""
+"""The folder of downloads and results that later runs use again."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import platformdirs
+
 
 def cache_folder() -> Path:
-    """``ZEROKD_CACHE``, else ``zerokd`` in the user's cache folder."""
-    own, shared = os.environ.get("ZEROKD_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    return Path(own) if own else (Path(shared) if shared else Path.home() / ".cache") / "zerokd"
+    """``ZEROKD_CACHE``, else ``zerokd`` in the user's cache folder (on Linux ``XDG_CACHE_HOME`` or ``~/.cache``)."""
+    override = os.environ.get("ZEROKD_CACHE")
+    return Path(override) if override else platformdirs.user_cache_path("zerokd", appauthor=False)

@@ -25,6 +25,7 @@ from zerokd._version import __version__
 from zerokd.errors import ExportError, Problem, WeightsError
 from zerokd.exporters.c_library import compile_header, find_compiler, load_rows_function
 from zerokd.files.cache import cache_folder
+from zerokd.files.machine import processor_flags
 from zerokd.student.enhance.tiles import BandFunction, TiledNetwork
 
 EngineName = Literal["c", "onnx", "torch"]
@@ -120,7 +121,7 @@ def _build_c_engine(weights: Path, parameter_count: int, scale: int, plugins: It
         finally:
             header.unlink(missing_ok=True)
 
-    rows = load_rows_function(_get_or_build_file(weights, f"{command[0]}{_read_cpu_flags()}", ".so", make), "student")
+    rows = load_rows_function(_get_or_build_file(weights, f"{command[0]}{processor_flags()}", ".so", make), "student")
 
     def start(image: np.ndarray, strength: float) -> BandFunction:
         return lambda to, first, last: rows(image, to, strength, first, last)
@@ -157,7 +158,7 @@ def _build_onnx_engine(weights: Path, scale: int, threads: int, plugins: Iterabl
 def _build_torch_engine(weights: Path, scale: int, threads: int, plugins: Iterable[Path]) -> Engine:
     import torch
 
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
     from zerokd.student.load import load_trained_model
 
     if threads:
@@ -227,11 +228,3 @@ def _export_in_subprocess(weights: Path, format_name: str, output: Path, plugins
     if made.returncode:
         told = made.stderr.strip().splitlines()
         raise ExportError(told[0][:200] if told else f"its export ended with exit code {made.returncode}")
-
-
-def _read_cpu_flags() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    except OSError:
-        return platform.processor()
