@@ -10,12 +10,13 @@ import pytest
 from pydantic import Field
 
 import zerokd
-from zerokd.describe.component import PAGE_WIDTH, describe_component, format_component_page
+from zerokd.describe.component import describe_component, format_component_page
 from zerokd.errors import PluginError
 from zerokd.plugin.catalogue import CatalogueEntry, Provider
 from zerokd.plugin.discovery import discover_plugins
+from zerokd.text import TEXT_WIDTH
 
-BUILT_IN = pytest.mark.parametrize("entry", discover_plugins().entries, ids=lambda entry: entry.qualified)
+BUILT_IN = pytest.mark.parametrize("entry", discover_plugins().entries, ids=lambda entry: entry.qualified_name)
 
 
 class Sample(zerokd.Loss):
@@ -95,8 +96,8 @@ def test_a_page_says_all_that_is_declared(sample):
 
 
 def test_the_same_as_data(sample):
-    found = describe_component(sample)
-    assert {key: found[key] for key in ("kind", "name", "provider", "version", "target", "summary", "bounds")} == {
+    data = describe_component(sample)
+    assert {key: data[key] for key in ("kind", "name", "provider", "version", "target", "summary", "bounds")} == {
         "kind": "losses",
         "name": "sample",
         "provider": "mine",
@@ -105,15 +106,15 @@ def test_the_same_as_data(sample):
         "summary": "a test",
         "bounds": [-1.0, None],
     }
-    assert found["doc"].startswith("Rewards one thing")
-    assert "\n\nExample:\n    >>> 1 + 1\n    2" in found["doc"]
-    assert [port["range"] for port in found["ports"]] == [[0.0, None], None]
-    assert [(key["key"], key["required"], key["default"]) for key in found["config"]] == [
+    assert data["doc"].startswith("Rewards one thing")
+    assert "\n\nExample:\n    >>> 1 + 1\n    2" in data["doc"]
+    assert [port["range"] for port in data["ports"]] == [[0.0, None], None]
+    assert [(key["key"], key["required"], key["default"]) for key in data["config"]] == [
         ("from", True, None),
         ("mode", False, "soft"),
         ("free", False, None),
     ]
-    assert f"\n{found['snippet']}" == PAGE[PAGE.index("\n  [terms") :].replace("\n  ", "\n")
+    assert f"\n{data['snippet']}" == PAGE[PAGE.index("\n  [terms") :].replace("\n  ", "\n")
 
 
 class Net(zerokd.Model):
@@ -165,27 +166,27 @@ def test_a_config_that_cannot_be_read_is_its_own_fault(sample, monkeypatch):
 
 @BUILT_IN
 def test_the_page_of_a_built_in_fits_and_leaves_nothing_out(entry):
-    text, known = format_component_page(entry), describe_component(entry)
+    text, page = format_component_page(entry), describe_component(entry)
     prose, _, snippet = text.partition(
         "\nOn the command line\n" if entry.spec.kind == "exporters" else "\nIn a recipe\n"
     )
-    code = [line for line in known["doc"].splitlines() if line.startswith(" ")]
-    assert [line for line in prose.splitlines() if len(line) > PAGE_WIDTH and line not in code] == []
+    code = [line for line in page["doc"].splitlines() if line.startswith(" ")]
+    assert [line for line in prose.splitlines() if len(line) > TEXT_WIDTH and line not in code] == []
     assert "\x1b" not in text
-    assert "".join(known["doc"].split()) in "".join(text.split())
-    names = [row["port"] for row in known.get("ports", ())] + [row["key"] for row in known["config"]]
+    assert "".join(page["doc"].split()) in "".join(text.split())
+    names = [row["port"] for row in page.get("ports", ())] + [row["key"] for row in page["config"]]
     assert set(names) <= {line.split()[0] for line in prose.splitlines() if line.startswith("  ")}
-    assert snippet.replace("\n  ", "\n")[2:] == known["snippet"]
+    assert snippet.replace("\n  ", "\n")[2:] == page["snippet"]
 
 
 @BUILT_IN
 def test_the_facts_of_a_built_in_are_plain_json(entry):
-    known = describe_component(entry)
+    page = describe_component(entry)
 
     def refuse(constant):
         raise AssertionError(constant)
 
-    assert json.loads(json.dumps(known), parse_constant=refuse).keys() == known.keys()
+    assert json.loads(json.dumps(page), parse_constant=refuse).keys() == page.keys()
 
 
 def test_the_page_of_a_metric_says_which_way_is_better_and_in_what():

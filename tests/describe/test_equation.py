@@ -1,4 +1,4 @@
-"""Coefficients multiplied out by hand, and forwards counted."""
+"""Coefficients multiplied out by hand, and forward passes counted."""
 
 import pytest
 
@@ -11,52 +11,52 @@ STEPS = ("data.count=20", "data.held_out=0.0", "stages.distill.epochs=4")  # 5 s
 
 
 @pytest.fixture
-def account(build):
-    def account(*settings):
+def explain(build):
+    def explain(*settings):
         components = build(*STEPS, *settings)
         plan = prepare_run(components, choose_device("cpu"))
         return explain_stage(components.stages[1], components, plan.objectives[1])
 
-    return account
+    return explain
 
 
-def test_effective_is_group_times_weight_times_factor(account, monkeypatch):
+def test_effective_is_group_times_weight_times_factor(explain, monkeypatch):
     from zerokd.losses.ssim import SsimLoss
 
     monkeypatch.setattr(SsimLoss, "factor", 3.0)
-    terms = {term.label: term for term in account().terms}
+    terms = {term.label: term for term in explain().terms}
     assert terms["distillation.structure"].effective == pytest.approx((0.35 * 0.05 * 3,) * 2)
     assert terms["feature_matching.deep"].effective == pytest.approx((0.1 * 0.5,) * 2)
     assert terms["task.exposure"].coefficient == pytest.approx((0.55, 0.55))
 
 
-def test_a_schedule_is_a_range_over_the_steps_that_compute_the_term(account):
-    found = account("params.alpha={use='linear', from=0.0, to=0.38}")
-    terms = {term.label: term for term in found.terms}
-    assert terms["distillation.enhanced"].effective == pytest.approx((0.02, 0.38))  # at step 1 it weighs nothing
+def test_a_schedule_is_a_range_over_the_steps_that_compute_the_term(explain):
+    explanation = explain("params.alpha={use='linear', from=0.0, to=0.38}")
+    terms = {term.label: term for term in explanation.terms}
+    assert terms["distillation.enhanced"].effective == pytest.approx((0.02, 0.38))  # its weight is 0 at step 1
     assert terms["distillation.enhanced"].steps == 19
     assert terms["task.spatial"].effective == pytest.approx((1.5 * 0.52, 1.5 * 0.9))
 
 
-def test_forwards_are_counted_with_what_sharing_saves(account):
-    found = account("terms.contrastive.ema.when={every='4 steps'}", "terms.task.saturation.weight=0.0")
-    forwards = {forward.owner: forward for forward in found.forwards}
+def test_forwards_are_counted_with_what_sharing_saves(explain):
+    explanation = explain("terms.contrastive.ema.when={every='4 steps'}", "terms.task.saturation.weight=0.0")
+    forwards = {forward.owner: forward for forward in explanation.forwards}
     assert (forwards["ema"].steps, forwards["ema"].shared) == (5, 0)
     assert forwards["student"].steps == 20
     assert forwards["student"].shared == 12 * 20 + 5 - 20  # 13 terms read the student, one of them at 5 steps
     assert forwards["teacher"].shared == 7 * 20 + 5 - 20
-    assert [forward.gradient for forward in found.forwards].count(True) == 1
-    assert found.idle == ("task.saturation",)
+    assert [forward.gradient for forward in explanation.forwards].count(True) == 1
+    assert explanation.idle == ("task.saturation",)
 
 
-def test_signals_name_their_readers(account):
-    signals = account().signals
-    assert signals["teacher.features.e_conv4"] == ("the own output of a layer of teacher", ("feature_matching.mid",))
+def test_signals_name_their_readers(explain):
+    signals = explain().signals
+    assert signals["teacher.features.e_conv4"] == ("output of a layer of teacher", ("feature_matching.mid",))
     assert signals["low"][1] == ("task.spatial", "task.exposure")
 
 
-def test_the_equation_as_latex(account):
-    text = account().latex
+def test_the_equation_as_latex(explain):
+    text = explain().latex
     assert r"(1 - \alpha - \beta) \, \mathcal{L}_{\mathrm{task}} + \mathcal{L}_{\mathrm{contrastive}}" in text
     assert r"\mathcal{L}_{\mathrm{contrastive}} &= 0.1 \, \mathcal{L}_{\mathrm{ema}}" in text
 

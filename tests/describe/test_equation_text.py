@@ -1,4 +1,4 @@
-"""The account as people read it."""
+"""The explanation as people read it."""
 
 from zerokd.describe.equation_text import describe_equations, equations_to_dict, equations_to_latex
 from zerokd.run.plan import prepare_run
@@ -11,7 +11,7 @@ def test_text_at_80_columns_has_every_term_and_signal(build):
     for stage in components.stages:
         for term in stage.terms:
             assert f"  {term.label} " in text
-            assert all(f"{signal}: " in text for signal in term.on.values())
+            assert all(f"{signal}: " in text for signal in term.bindings.values())
     assert "= 0.35*distillation.enhanced + 0.35*distillation.curve_map" in text
     assert "\n      at 1 of 2 steps\n" in text
     assert "\n      after adaptive_pool, gap\n" in text
@@ -27,5 +27,5 @@ def test_data_and_latex(build):
 def test_a_stage_with_an_aggregator_says_that_its_sum_is_not_descended(build):
     plan = prepare_run(build("stages.distill.aggregate={use='sum'}"), choose_device("cpu"))
     text = " ".join(describe_equations(plan).split())
-    assert text.count("this sum is reported and not descended: aggregator 'sum' combines its terms' gradients") == 1
+    assert text.count("this sum is only reported: aggregator 'sum' combines the terms' gradients") == 1
     assert [stage["aggregator"] for stage in equations_to_dict(plan)["stages"]] == ["", "sum"]

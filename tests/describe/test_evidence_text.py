@@ -1,4 +1,4 @@
-"""What a person reads, and what a program reads."""
+"""The evidence as people and as programs read it."""
 
 import json
 
@@ -18,8 +18,8 @@ def test_every_term_has_a_row_and_no_line_is_too_wide(plan):
     plan = plan()
     lines = describe_evidence(plan).splitlines()
     assert max(map(len, lines)) <= 80
-    for measured in plan.evidences:
-        for term in measured.terms:
+    for evidence in plan.evidences:
+        for term in evidence.terms:
             (row,) = (line for line in lines if line.split()[:1] == [term.label])
             assert len(row.split()) == 7
             assert float(row.split()[1]) == pytest.approx(term.value, rel=0.05)
@@ -27,10 +27,10 @@ def test_every_term_has_a_row_and_no_line_is_too_wide(plan):
 
 def test_conflicts_are_few_and_counted(plan):
     plan = plan()
-    text, worst = describe_evidence(plan), plan.evidences[1].conflicts()
-    cosine, one, other = worst[0]
-    assert f"  conflict {cosine:.2f}: {one} and {other}\n" in text
-    assert f"  and {len(worst) - 5} lesser conflicts; --json has every pair" in text
+    text, conflicts = describe_evidence(plan), plan.evidences[1].find_conflicts()
+    cosine, first, second = conflicts[0]
+    assert f"  conflict {cosine:.2f}: {first} and {second}\n" in text
+    assert f"  and {len(conflicts) - 5} weaker conflicts; --json lists every pair" in text
 
 
 def test_cautions_are_told_once_and_name_their_terms(plan):
@@ -54,7 +54,7 @@ def test_the_data_has_the_whole_matrix(plan):
 
 def test_metrics_of_the_untrained_student_and_an_aggregator_are_told(plan):
     plan = plan("stages.distill.aggregate={use='sum'}", 'metrics.copy={use="psnr", on={target="teacher.enhanced"}}')
-    text, told = " ".join(describe_evidence(plan).split()), evidence_to_dict(plan)["metrics"]["copy"]
-    assert f"metric copy: psnr is {told['value']:.4g} dB on 1 held-out images, of the untrained student" in text
-    assert list(told["stages"]) == ["untrained"]
+    text, metric = " ".join(describe_evidence(plan).split()), evidence_to_dict(plan)["metrics"]["copy"]
+    assert f"metric copy: psnr of the untrained student is {metric['value']:.4g} dB on 1 held-out images" in text
+    assert list(metric["stages"]) == ["untrained"]
     assert "note: aggregator 'sum' combines the terms' gradients in place of their sum: cosine 1.00 with it" in text

@@ -1,4 +1,4 @@
-"""What is said of a folder of photos, against folders whose content is known."""
+"""The statistics of photo folders whose content is known."""
 
 import json
 
@@ -12,7 +12,7 @@ from zerokd.errors import DataError
 
 
 def scene(seed, size=(96, 64)):
-    """Smooth noise: a picture of its own for each seed."""
+    """Smooth noise: a different image for each seed."""
     small = np.random.default_rng(seed).integers(0, 200, (6, 8, 3), np.uint8)
     return Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
 
@@ -25,9 +25,9 @@ def test_exact_duplicates_are_pixels_not_bytes(tmp_path):
     for name in ("a.png", "b.bmp", "c.png"):
         scene(1).save(tmp_path / name)
     scene(2).save(tmp_path / "d.png")
-    account = survey_folder(str(tmp_path), 64, "crop")
-    assert account.image_statistics.duplicates == (("a.png", "b.bmp", "c.png"),)
-    assert account.image_statistics.near_duplicates == ()
+    statistics = survey_folder(str(tmp_path), 64, "crop")
+    assert statistics.image_statistics.duplicates == (("a.png", "b.bmp", "c.png"),)
+    assert statistics.image_statistics.near_duplicates == ()
 
 
 def test_near_duplicates_are_the_same_scene_a_little_changed(tmp_path):
@@ -35,8 +35,8 @@ def test_near_duplicates_are_the_same_scene_a_little_changed(tmp_path):
         scene(seed).save(tmp_path / f"{seed:02}.png")
     scene(7).save(tmp_path / "recompressed.jpg", quality=60)
     scene(9).point(lambda value: value * 0.6).save(tmp_path / "darker.png")
-    account = survey_folder(str(tmp_path), 64, "resize")
-    assert {frozenset(pair) for pair in account.image_statistics.near_duplicates} == {
+    statistics = survey_folder(str(tmp_path), 64, "resize")
+    assert {frozenset(pair) for pair in statistics.image_statistics.near_duplicates} == {
         frozenset(("07.png", "recompressed.jpg")),
         frozenset(("09.png", "darker.png")),
     }
@@ -59,25 +59,25 @@ def test_flat_photos_are_not_taken_for_one_another(tmp_path):
 def test_the_histogram_and_the_verdict_by_hand(tmp_path, levels, histogram, verdict):
     for level in levels:
         flat(level).save(tmp_path / f"{level}.png")
-    account = survey_folder(str(tmp_path), 32, "crop")
-    assert account.image_statistics.histogram == histogram
-    assert account.image_statistics.verdict.startswith(verdict)
-    assert sum(account.image_statistics.histogram) == len(levels)
+    statistics = survey_folder(str(tmp_path), 32, "crop")
+    assert statistics.image_statistics.histogram == histogram
+    assert statistics.image_statistics.verdict.startswith(verdict)
+    assert sum(statistics.image_statistics.histogram) == len(levels)
 
 
 def test_the_zoo_is_told_in_full(tmp_path):
     more = zoo.build(tmp_path)
-    account = survey_folder(str(tmp_path), 32, "crop")
-    assert set(account.image_statistics.names) == set(zoo.GOOD)
-    assert dict(account.image_statistics.rejected).keys() == {*zoo.BAD, *more}
-    assert account.kinds["16 bit"] == 2  # Pillow reads 16-bit RGB as 8-bit
-    assert account.kinds["colour profile"] == 1
-    assert account.kinds["turned by EXIF"] == 7
-    assert (account.sizes[0], account.sizes[-1]) == ((32, 40), (40, 32))
-    told = json.loads(json.dumps(account.as_json()))
-    assert told["photos"] == len(zoo.GOOD)
-    text = describe_folder(account)
-    assert all(reason in text for _, reason in account.image_statistics.rejected)
+    statistics = survey_folder(str(tmp_path), 32, "crop")
+    assert set(statistics.image_statistics.names) == set(zoo.GOOD)
+    assert dict(statistics.image_statistics.rejected).keys() == {*zoo.BAD, *more}
+    assert statistics.kinds["16 bit"] == 2  # Pillow reads 16-bit RGB as 8-bit
+    assert statistics.kinds["colour profile"] == 1
+    assert statistics.kinds["turned by EXIF"] == 7
+    assert (statistics.sizes[0], statistics.sizes[-1]) == ((32, 40), (40, 32))
+    data = json.loads(json.dumps(statistics.as_json()))
+    assert data["photos"] == len(zoo.GOOD)
+    text = describe_folder(statistics)
+    assert all(reason in text for _, reason in statistics.image_statistics.rejected)
     assert all(line.isprintable() for line in text.splitlines())
 
 

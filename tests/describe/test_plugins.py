@@ -7,7 +7,7 @@ from zerokd.describe.plugins import describe_plugins, format_pip_requirements, l
 from zerokd.files.digest import file_sha256
 from zerokd.plugin.catalogue import BrokenPlugin, Catalogue, CatalogueEntry, PluginNote, Provider
 
-OURS, MINE, ILL = Provider("zerokd", "0.1.0", builtin=True), Provider("mine", "1.2"), Provider("ill", "0.3")
+OURS, MINE, BROKEN = Provider("zerokd", "0.1.0", builtin=True), Provider("mine", "1.2"), Provider("ill", "0.3")
 
 
 def loss(name, provider):
@@ -21,14 +21,18 @@ CATALOGUE = Catalogue(
         loss("mse", MINE),
         CatalogueEntry(ModelSpec("net", target="a:B", summary="a test"), MINE),
     ),
-    (BrokenPlugin(ILL, "ImportError: no"), BrokenPlugin(MINE, "zerokd_data: ValueError: boom")),
+    (BrokenPlugin(BROKEN, "ImportError: no"), BrokenPlugin(MINE, "zerokd_data: ValueError: boom")),
     (PluginNote(MINE, "printed: hello"),),
 )
 
 
 def test_rows_count_what_each_brings_and_name_its_state():
-    found = {row.provider.name: (row.state, row.components_text) for row in list_plugin_statuses(CATALOGUE)}
-    assert found == {"zerokd": ("ok", "1 loss"), "ill": ("broken", "nothing"), "mine": ("partly", "2 losses, 1 model")}
+    statuses = {row.provider.name: (row.state, row.components_text) for row in list_plugin_statuses(CATALOGUE)}
+    assert statuses == {
+        "zerokd": ("ok", "1 loss"),
+        "ill": ("broken", "nothing"),
+        "mine": ("partly", "2 losses, 1 model"),
+    }
 
 
 def test_text_and_json_say_all():

@@ -1,4 +1,4 @@
-"""The resolved recipe: what it holds, what it says of each value, and that it is the recipe that runs."""
+"""The resolved recipe: its values, their origins, and that it is the recipe that runs."""
 
 import re
 import tomllib
@@ -52,9 +52,9 @@ def shown(document, recipe):
     return format_annotated_toml(fill_defaults(recipe, document, discover_plugins()), document)
 
 
-def told(text):
+def read_origins(text):
     """Origin of every dotted key; elements of an array of tables are numbered."""
-    found, table, count = {}, "", {}
+    origins, table, count = {}, "", {}
     for line in filter(None, text.splitlines()):
         match = COMMENT.match(line)
         if match["header"]:
@@ -63,8 +63,8 @@ def told(text):
                 count[table] = count.get(table, -1) + 1
                 table += f"{count[table]}."
         else:
-            found[table + match["key"]] = match["origin"]
-    return found
+            origins[table + match["key"]] = match["origin"]
+    return origins
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def child(tmp_path, monkeypatch):
 
 def test_every_value_says_where_it_comes_from(child):
     document, recipe = apply_options_and_validate(child, ["data.count=7"], data=None, epochs=5, seed=3)
-    origins = told(shown(document, recipe))
+    origins = read_origins(shown(document, recipe))
     assert origins == {
         "name": "base.toml:1",
         "run": "base.toml:2",
@@ -135,8 +135,8 @@ def test_every_value_says_where_it_comes_from(child):
 
 def test_another_folder_keeps_the_origin_of_what_it_keeps(child, tmp_path):
     document, recipe = apply_options_and_validate(child, data="photos")
-    origins = told(shown(document, recipe))
-    assert {key: one for key, one in origins.items() if key.startswith("data.") and one != "default"} == {
+    origins = read_origins(shown(document, recipe))
+    assert {key: origin for key, origin in origins.items() if key.startswith("data.") and origin != "default"} == {
         "data.use": "--data photos",
         "data.path": "--data photos",
         "data.size": "base.toml:5",
@@ -151,7 +151,7 @@ def test_what_is_shown_is_the_recipe_that_runs(name):
     assert contains(again.tables, recipe.model_dump(mode="json", exclude_none=True))
     tables = fill_defaults(validate_recipe(again), again, discover_plugins())
     assert tables == fill_defaults(recipe, document, discover_plugins())  # nothing is left to fill in
-    assert set(told(format_annotated_toml(tables, again)).values()).isdisjoint({"default", None})
+    assert set(read_origins(format_annotated_toml(tables, again)).values()).isdisjoint({"default", None})
 
 
 def contains(found, expected):
@@ -166,10 +166,10 @@ def test_what_is_shown_builds_the_same_components(build):
     small = apply_options_and_validate(read_recipe_document(RECIPES / "paper.toml"), TINY)
     again = parse_document(shown(*small), "shown.toml")
     rebuilt, built = resolve_recipe(validate_recipe(again), again, discover_plugins()), build()
-    assert rebuilt.provenance == built.origins
-    assert [stage.coefficients for stage in rebuilt.stages] == [stage.coefficients for stage in built.phases]
+    assert rebuilt.provenance == built.provenance
+    assert [stage.coefficients for stage in rebuilt.stages] == [stage.coefficients for stage in built.stages]
     assert [(term.label, term.bindings, term.weight) for stage in rebuilt.stages for term in stage.terms] == [
-        (term.label, term.on, term.weight) for stage in built.phases for term in stage.terms
+        (term.label, term.bindings, term.weight) for stage in built.stages for term in stage.terms
     ]
 
 
@@ -205,7 +205,7 @@ def test_a_key_with_an_alias_is_shown_as_people_write_it(child, monkeypatch):
 
     monkeypatch.setattr(ColorConstancy, "Config", Config)
     text = shown(*apply_options_and_validate(child, ["terms.task.color.from=0.25"]))
-    origins = told(text)
+    origins = read_origins(text)
     assert origins["terms.task.color.from"] == "--set terms.task.color.from=0.25"
     assert origins["terms.task.color.to"] == "default"
     color = tomllib.loads(text)["terms"]["task"]["color"]
@@ -215,7 +215,9 @@ def test_a_key_with_an_alias_is_shown_as_people_write_it(child, monkeypatch):
 def test_a_setting_with_control_characters_stays_in_its_comment(child):
     text = shown(*apply_options_and_validate(child, ["terms.task.exposure.on.enhanced=a\n#\x1b[31m"]))
     assert tomllib.loads(text)["terms"]["task"]["exposure"]["on"]["enhanced"] == "a\n#\x1b[31m"
-    assert told(text)["terms.task.exposure.on.enhanced"] == r"--set terms.task.exposure.on.enhanced=a\n#\x1b[31m"
+    assert (
+        read_origins(text)["terms.task.exposure.on.enhanced"] == r"--set terms.task.exposure.on.enhanced=a\n#\x1b[31m"
+    )
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,4 +1,4 @@
-"""Snippets: each passes the whole check, up to the probe of its stages, when put into a recipe that ships."""
+"""Snippets: each passes the whole check, up to the probe of its stages, in a shipped recipe."""
 
 import tomllib
 
@@ -47,12 +47,15 @@ def test_an_exporter_has_its_command():
             bits: int = Field(ge=8)
 
     assert (
-        format_snippet(stranger("exporters", "half"), Half) == "zerokd export STUDENT --format mine:half --set bits=8\n"
+        format_snippet(external_entry("exporters", "half"), Half)
+        == "zerokd export STUDENT --format mine:half --set bits=8\n"
     )
 
 
 @pytest.mark.parametrize(
-    "entry", [one for one in CATALOGUE.entries if one.spec.kind in TABLE_BUILDERS], ids=lambda entry: entry.qualified
+    "entry",
+    [entry for entry in CATALOGUE.entries if entry.spec.kind in TABLE_BUILDERS],
+    ids=lambda entry: entry.qualified_name,
 )
 def test_the_snippet_of_a_built_in_passes_every_check(entry, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -61,14 +64,15 @@ def test_the_snippet_of_a_built_in_passes_every_check(entry, tmp_path, monkeypat
         Image.new("RGB", (40, 40), (40 * number, 20, 10)).save(tmp_path / "photos" / f"{number}.png")
     text = format_snippet(entry, load_component(entry))
     (tmp_path / "mine.toml").write_text(f"extends = '{RECIPES / BASES.get(entry.spec.name, 'paper.toml')}'\n{text}")
-    tiny = [one for one in TINY if entry.spec.name not in BASES or not one.startswith(("stages.pretrain", "terms."))]
-    small = [one for one in tiny if entry.spec.name != "folder" or "count" not in one]
+    other_base = entry.spec.name in BASES
+    tiny = [key for key in TINY if not (other_base and key.startswith(("stages.pretrain", "terms.")))]
+    small = [key for key in tiny if entry.spec.name != "folder" or "count" not in key]
     twins = [f"terms.{label}.monitor=true" for label in TWINS.get(entry.spec.name, ())]
     document, recipe = apply_options_and_validate(
         read_recipe_document("mine.toml"), [*small, *NEEDED.get(entry.spec.name, ()), *twins]
     )
     components = resolve_recipe(recipe, document, CATALOGUE)
-    assert entry.qualified in {used.qualified_name for used in components.used_entries}
+    assert entry.qualified_name in {used.qualified_name for used in components.used_entries}
     plan = prepare_run(components, choose_device("cpu"))
     assert len(plan.objectives) == len(recipe.run)
     leaves = tomllib.loads(text)
@@ -90,12 +94,12 @@ class Ports(zerokd.Loss):
     }
 
 
-def stranger(kind, name):
+def external_entry(kind, name):
     return CatalogueEntry(KINDS[kind](name, target="a:B", summary="a test"), Provider("mine", "1"))
 
 
 def test_a_term_binds_what_has_no_default_and_says_what_is_required():
-    assert format_snippet(stranger("losses", "ports"), Ports).splitlines() == [
+    assert format_snippet(external_entry("losses", "ports"), Ports).splitlines() == [
         "[terms.distillation.ports]",
         'use = "mine:ports"',
         'on = { a = "student.enhanced", b = "teacher.enhanced", d = "student.features.e_conv1" }',
@@ -109,7 +113,8 @@ def test_an_adapter_with_required_keys_is_written_as_a_table():
             side: int = Field(ge=2)
 
     assert (
-        'adapt = [{ use = "mine:pool", side = 2 }]' in format_snippet(stranger("adapters", "pool"), Pool).splitlines()
+        'adapt = [{ use = "mine:pool", side = 2 }]'
+        in format_snippet(external_entry("adapters", "pool"), Pool).splitlines()
     )
 
 
@@ -123,11 +128,11 @@ def test_an_adapter_with_required_keys_is_written_as_a_table():
     ],
 )
 def test_the_objective_of_a_stage_reads_what_the_stage_needs(needs, objective):
-    class Phase(zerokd.Stage):
+    class Custom(zerokd.Stage):
         pass
 
-    Phase.needs = needs
-    assert f'objective = "{objective}"' in format_snippet(stranger("stages", "phase"), Phase).splitlines()
+    Custom.needs = needs
+    assert f'objective = "{objective}"' in format_snippet(external_entry("stages", "custom"), Custom).splitlines()
 
 
 def test_a_model_with_weights_is_a_teacher_and_one_without_a_student():
@@ -137,11 +142,15 @@ def test_a_model_with_weights_is_a_teacher_and_one_without_a_student():
     bundled = CatalogueEntry(
         zerokd.ModelSpec("net", target="a:B", summary="x", bundled="p:w.safetensors"), Provider("mine")
     )
-    told = "# terms read what it gives: its outputs, and its layers as features.NAME"
+    note = "# terms read its outputs, and its layers as features.NAME"
     assert format_snippet(bundled, Net).splitlines() == [
         "[models.teacher]",
         'use = "mine:net"',
         'weights = "bundled"',
-        told,
+        note,
     ]
-    assert format_snippet(stranger("models", "net"), Net).splitlines() == ["[models.student]", 'use = "mine:net"', told]
+    assert format_snippet(external_entry("models", "net"), Net).splitlines() == [
+        "[models.student]",
+        'use = "mine:net"',
+        note,
+    ]

@@ -182,7 +182,7 @@ def test_a_full_disk_is_told_as_such(build, tmp_path, monkeypatch):
             "must give torch.uint8 (3, 32, 32), got torch.float32",
         ),
         ({"__getitem__": lambda self, i: torch.zeros(1, 32, 32, dtype=torch.uint8)}, "got torch.uint8 (1, 32, 32)"),
-        ({"name": lambda self, i: "same"}, "a name of its own"),
+        ({"name": lambda self, i: "same"}, "a unique name"),
         ({"__len__": lambda self: 0}, "has no image"),
         ({"name": lambda self, i: 1 / 0}, "failed: ZeroDivisionError"),
     ],

@@ -1,4 +1,4 @@
-"""What zerokd says of recipes, plugins, photo folders and machines: records, and the text made of them.
+"""Describe recipes, components, plugins, photo folders and machines: records, and their text for people.
 
-It may read all that computes; only pages, sweep and the command line import it.
+May import everything up to run; only pages, sweep and the command line import it.
 """

@@ -1,4 +1,4 @@
-"""What a stage's equation comes to: every term's effective coefficient, where signals come from, and what runs when."""
+"""A stage's equation expanded: every term's effective coefficient, the source of every signal, and what runs when."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import BoundTerm
 from zerokd.recipe.build.components import Components
 
-Range = tuple[float, float]  # a number's least and greatest over the stage; both are equal where it never changes
+Range = tuple[float, float]  # least and greatest over the stage
 
 
 @frozen
 class TermExplanation:
     """``effective`` = ``coefficient`` of the group x ``weight`` of the term x ``factor`` of the loss; each is a range
-    over the steps at which the term is computed. ``steps`` counts these."""
+    over the ``steps`` that compute the term."""
 
     label: str
     loss: str
@@ -39,7 +39,7 @@ class TermExplanation:
 
 @frozen
 class ForwardPassExplanation:
-    """A model's forward pass: at how many steps it runs, and at how many more it would without sharing."""
+    """A model's forward pass: at how many ``steps`` it runs, and how many more passes sharing avoids (``shared``)."""
 
     owner: str
     source: str
@@ -50,8 +50,8 @@ class ForwardPassExplanation:
 
 @frozen
 class StageExplanation:
-    """One stage. ``signals`` says of each signal where it comes from and which terms read it; ``idle`` are terms of
-    weight 0, of which nothing is computed."""
+    """A stage. ``signals`` holds the source of each signal and the terms that read it; ``idle`` terms have weight 0 at
+    every step and are not computed."""
 
     stage: str
     equation: str
@@ -67,22 +67,22 @@ class StageExplanation:
     aggregator: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """Plain data, as ``zerokd explain --json`` prints it."""
         return asdict(self)
 
 
 def explain_stage(stage: StagePlan, components: Components, objective: Objective) -> StageExplanation:
-    """Account for a stage that has passed its probe."""
+    """Explain a stage that has passed its probe."""
     computed = {term.label: objective.computed_mask(term.label, stage.clock.steps) for term in stage.terms}
-    accounts = tuple(_explain_term(term, stage, objective, computed[term.label]) for term in stage.terms)
+    terms = tuple(_explain_term(term, stage, objective, computed[term.label]) for term in stage.terms)
     return StageExplanation(
         stage=stage.name,
         equation=stage.equation.text,
-        groups={group: format_expression(one) for group, one in stage.equation.coefficients.items()},
-        latex=_stage_to_latex(stage, accounts),
+        groups={group: format_expression(expression) for group, expression in stage.equation.coefficients.items()},
+        latex=_stage_to_latex(stage, terms),
         epochs=stage.epochs,
         steps=stage.clock.steps,
-        terms=accounts,
+        terms=terms,
         signals=_collect_signals(stage.terms),
         forwards=tuple(_explain_forward_passes(stage, components, objective, computed)),
         adaptations=tuple(call.key for call in objective.graph.calls if isinstance(call, Adaptation)),
@@ -122,14 +122,14 @@ def _collect_signals(terms: Iterable[BoundTerm]) -> dict[str, tuple[str, tuple[s
 
 def _describe_origin(name: SignalName) -> str:
     if not name.owner:
-        return "input of the step, augmented"
-    return f"the own output of a layer of {name.owner}" if name.layer else f"an output of {name.owner}"
+        return "the augmented input"
+    return f"output of a layer of {name.owner}" if name.layer else f"output of {name.owner}"
 
 
 def _describe_model(owner: str, components: Components) -> str:
     if owner in components.averages:
         average = components.averages[owner]
-        return f"the moving average of {average.source_name}, decay {average.decay:g}"
+        return f"moving average of {average.source_name}, decay {average.decay:g}"
     origin = components.provenance[f"models.{owner}"]
     return f"{origin['use'].rpartition(':')[2]}, weights {origin['weights']}"
 
@@ -144,25 +144,27 @@ def _explain_forward_passes(
             if call in objective.graph.live_calls(objective.graph.tensors_read_by([term.label]))
         ]
         steps = int(np.any([masks[label] for label in readers], axis=0).sum())
-        alone = sum(int(masks[label].sum()) for label in readers)
+        unshared = sum(int(masks[label].sum()) for label in readers)
         role = components.get_role(call.owner)
         yield ForwardPassExplanation(
-            call.owner, _describe_model(call.owner, components), role == "student", steps, alone - steps
+            call.owner, _describe_model(call.owner, components), role == "student", steps, unshared - steps
         )
 
 
 def _weight_to_latex(term: TermExplanation) -> str:
-    """A weight before its loss: nothing for 1, a function of time where it changes."""
-    least, most = term.weight
-    if least != most:
+    """A weight before its loss: empty for 1, a function of time if it changes."""
+    low, high = term.weight
+    if low != high:
         return f"w_{{{latex.name_to_latex(term.label)}}}(t) \\, "
-    return "" if least == 1 else f"{latex.number_to_latex(least)} \\, "
+    return "" if low == 1 else f"{latex.number_to_latex(low)} \\, "
 
 
 def _stage_to_latex(stage: StagePlan, terms: Iterable[TermExplanation]) -> str:
-    """The equation over groups, and below it every group's sum over its terms."""
+    """The equation over groups, and below it each group as a sum of terms."""
     groups = stage.equation.coefficients
-    total = " + ".join(latex.coefficient_to_latex(one) + latex.loss_to_latex(group) for group, one in groups.items())
+    total = " + ".join(
+        latex.coefficient_to_latex(expression) + latex.loss_to_latex(group) for group, expression in groups.items()
+    )
     lines = [f"{latex.loss_to_latex(stage.name)} &= {total}"]
     for group in groups:
         parts = [

@@ -1,4 +1,4 @@
-"""The account of a recipe's equation, for a person and for a program."""
+"""The explanation of a recipe's equations, for people and for programs."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from zerokd.describe.equation import Range, StageExplanation, TermExplanation, explain_stage
-from zerokd.describe.evidence_text import wrap_text
 from zerokd.run.plan import RunPlan
+from zerokd.text import format_number, wrap_text
 
 COEFFICIENT_COLUMNS = ("group", "x weight", "x loss", "= total")
 
 
 def explain_stages(plan: RunPlan) -> list[StageExplanation]:
-    """One for every stage, in the order of the run."""
+    """The explanation of each stage, in the order of the run."""
     pairs = zip(plan.components.stages, plan.objectives, strict=True)
     return [explain_stage(stage, plan.components, objective) for stage, objective in pairs]
 
 
 def equations_to_dict(plan: RunPlan) -> dict[str, Any]:
-    """Everything, as plain data."""
+    """All of it as plain data."""
     return {"recipe": plan.components.name, "stages": [stage.as_json() for stage in explain_stages(plan)]}
 
 
 def equations_to_latex(plan: RunPlan) -> str:
-    """One display equation a stage."""
+    """A display equation for each stage."""
     return "\n".join(f"% {stage.stage}\n\\[\n{stage.latex}\n\\]" for stage in explain_stages(plan))
 
 
 def describe_equations(plan: RunPlan) -> str:
-    """A section for each stage, no line wider than 80 columns but for long names."""
+    """A section for each stage, in 80 columns unless names are long."""
     return "\n\n".join("\n".join(_describe_stage(stage)) for stage in explain_stages(plan))
 
 
@@ -40,7 +40,7 @@ def _describe_stage(explanation: StageExplanation) -> Iterator[str]:
     expanded = " + ".join(f"{_format_range(term.effective)}*{term.label}" for term in trained)
     yield from wrap_text(f"= {expanded}", "      ", "    ")
     if explanation.aggregator:
-        text = f"this sum is reported and not descended: aggregator {explanation.aggregator!r} combines its terms' gradients"
+        text = f"this sum is only reported: aggregator {explanation.aggregator!r} combines the terms' gradients"
         yield from wrap_text(text, "      ", "  ")
     yield ""
     yield from _format_coefficients(explanation)
@@ -91,17 +91,17 @@ def _describe_signals(explanation: StageExplanation) -> Iterator[str]:
 
 
 def _describe_forwards(explanation: StageExplanation) -> Iterator[str]:
-    yield "  forwards"
+    yield "  forward passes"
     for call in explanation.forwards:
         kind = "with gradient" if call.gradient else "no gradient"
         when = "every step" if call.steps == explanation.steps else f"{call.steps} of {explanation.steps} steps"
-        left = explanation.steps - call.steps
-        saved = f"; {call.shared} saved by sharing them" if call.shared else ""
-        saved += f"; {left} steps need none" if left else ""
+        unneeded = explanation.steps - call.steps
+        saved = f"; {call.shared} saved by sharing" if call.shared else ""
+        saved += f"; {unneeded} steps need none" if unneeded else ""
         yield from wrap_text(f"{call.owner}: {call.source}", "      ", "    ")
         yield from wrap_text(f"{when}, {kind}{saved}", "        ", "      ")
 
 
 def _format_range(values: Range) -> str:
-    least, most = values
-    return f"{least:.4g}" if least == most else f"{least:.4g}..{most:.4g}"
+    low, high = map(format_number, values)
+    return low if values[0] == values[1] else f"{low}..{high}"

@@ -1,4 +1,4 @@
-"""An equation as LaTeX."""
+"""Equations as LaTeX."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ GREEK_NAMES = frozenset(GREEK_LETTERS.split())
 
 
 def name_to_latex(text: str) -> str:
-    """A name: a Greek letter by its command, else upright text."""
+    """A Greek letter as its command, any other name as upright text."""
     return f"\\{text}" if text in GREEK_NAMES else f"\\mathrm{{{text.replace('_', chr(92) + '_')}}}"
 
 
 def number_to_latex(value: float) -> str:
-    """Up to six digits, powers of ten written out."""
+    """Up to six digits, with powers of ten written out."""
     mantissa, _, exponent = f"{value:.6g}".partition("e")
     return f"{mantissa} \\cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 
 
 def loss_to_latex(label: str) -> str:
+    """The loss of a term, group or stage: a script L with its name."""
     return f"\\mathcal{{L}}_{{{name_to_latex(label)}}}"
 
 
 def expression_to_latex(expression: Expression) -> str:
-    """An expression over params."""
+    """An expression over parameters of the recipe."""
     if isinstance(expression, Number):
         return number_to_latex(expression.value)
     if isinstance(expression, Param):
@@ -45,5 +46,5 @@ def expression_to_latex(expression: Expression) -> str:
 
 
 def coefficient_to_latex(expression: Expression) -> str:
-    """A coefficient before what it multiplies; nothing for 1."""
+    """A coefficient before its factor; empty for 1."""
     return "" if isinstance(expression, Number) and expression.value == 1 else f"{expression_to_latex(expression)} \\, "

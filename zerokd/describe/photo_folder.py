@@ -1,4 +1,4 @@
-"""What a folder of photos is worth as training data, before any run."""
+"""A folder of photos as training data: unusable files, duplicates, sizes and brightness."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
 
 @frozen(eq=False)
 class FolderStatistics:
-    """The images as a run sees them, the photos' ``sizes`` in pixels, smallest first, and in ``kinds`` how many of them
-    are more than plain 8-bit upright RGB."""
+    """The images as a run sees them, the photos' ``sizes`` (width, height) from the smallest, and how many photos are
+    not plain 8-bit upright RGB, by ``kinds``."""
 
     image_statistics: DataStatistics
     sizes: tuple[tuple[int, int], ...]
     kinds: dict[str, int]
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """Plain data, as ``zerokd check-data --json`` prints it."""
         return {
             "photos": len(self.image_statistics.names),
             "rejected": [{"name": name, "reason": reason} for name, reason in self.image_statistics.rejected],
@@ -37,7 +37,7 @@ class FolderStatistics:
 
 
 def survey_folder(path: str, size: int, fit: str) -> FolderStatistics:
-    """Look at every photo in a folder, as a run that trains on it would.
+    """Read every photo in a folder, as a run that trains on it would.
 
     Raises:
         DataError: there is no such folder, or no usable photo in it.
@@ -47,10 +47,13 @@ def survey_folder(path: str, size: int, fit: str) -> FolderStatistics:
 
 
 def _read_sizes_and_kinds(root: Path, names: tuple[str, ...]) -> tuple[tuple[tuple[int, int], ...], dict[str, int]]:
-    """Sizes in pixels, smallest first, and how many files are of a special kind; read from the files' headers alone."""
+    """Sizes and kinds from the files' headers alone."""
     sizes, kinds = [], dict.fromkeys(("16 bit", "grey", "transparent", "colour profile", "turned by EXIF"), 0)
     for name in names:
-        with warnings.catch_warnings(action="ignore"), Image.open(root / name) as image:  # damaged EXIF turns nothing
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(root / name) as image,
+        ):  # of damaged EXIF, which turns nothing
             sizes.append(image.size)
             kinds["16 bit"] += image.mode in SIXTEEN_BIT_MODES
             kinds["grey"] += image.mode[0] in "L1I"
@@ -61,22 +64,22 @@ def _read_sizes_and_kinds(root: Path, names: tuple[str, ...]) -> tuple[tuple[tup
 
 
 def describe_folder(statistics: FolderStatistics) -> str:
-    """The same for a person, in lines of at most 80 columns where names are short."""
+    """The statistics for people, in 80 columns unless names are long."""
     images, smallest, largest = statistics.image_statistics, statistics.sizes[0], statistics.sizes[-1]
     lines = [
         f"{len(images.names)} usable photos, {smallest[0]}x{smallest[1]} to {largest[0]}x{largest[1]} pixels",
         *(f"  {count} {kind}" for kind, count in statistics.kinds.items() if count),
-        f"{len(images.rejected)} files that cannot be used",
+        f"{len(images.rejected)} unusable files",
         *(f"  {escape_unprintable(name)}: {reason}" for name, reason in images.rejected),
         f"{sum(len(group) - 1 for group in images.duplicates)} exact duplicates",
         *_truncate_lines([f"  {_format_duplicates(group)}" for group in images.duplicates]),
-        f"{len(images.near_duplicates)} pairs that look alike, as photos of one scene do",
+        f"{len(images.near_duplicates)} near-duplicate pairs, as photos of one scene are",
         *_truncate_lines([f"  {escape_unprintable(a)} ~ {escape_unprintable(b)}" for a, b in images.near_duplicates]),
         "mean brightness",
     ]
-    most = max(images.histogram)
+    highest = max(images.histogram)
     for step, count in enumerate(images.histogram):
-        bar = "#" * -(-40 * count // most)
+        bar = "#" * -(-40 * count // highest)
         lines.append(f"  {step / HISTOGRAM_BINS:.1f}-{(step + 1) / HISTOGRAM_BINS:.1f} {count:>6} {bar}".rstrip())
     return "\n".join([*lines, images.verdict])
 
@@ -87,4 +90,7 @@ def _format_duplicates(group: tuple[str, ...], limit: int = 3) -> str:
 
 
 def _truncate_lines(lines: list[str], limit: int = 5) -> list[str]:
-    return [*lines[:limit], *([f"  ... and {len(lines) - limit} more (--json has all)"] if len(lines) > limit else [])]
+    return [
+        *lines[:limit],
+        *([f"  ... and {len(lines) - limit} more (--json lists all)"] if len(lines) > limit else []),
+    ]

@@ -1,4 +1,4 @@
-"""The recipe as a run uses it, every default filled in, and where each of its values comes from."""
+"""The recipe as a run uses it, with every default, and the origin of each value."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from zerokd.recipe.toml.document import Document
 from zerokd.recipe.toml.format import format_toml_header, format_toml_key, format_toml_value
 
 DEFAULT_ORIGIN = "default"
-MAX_ALIGNED_WIDTH = 44  # a longer line does not push the comments of all others to the right
-AnnotatedLine = tuple[str, str]  # TOML, and the origin of what it says
+MAX_ALIGNED_WIDTH = 44  # a longer line does not shift the comments of the others
+AnnotatedLine = tuple[str, str]  # TOML, and the origin of its value
 
 
 def fill_defaults(recipe: Recipe, document: Document, catalogue: Catalogue) -> dict[str, Any]:
-    """The tables of a recipe with the defaults of its components and of their ports. Nothing is built.
+    """The tables of a recipe with the defaults of its components and their ports. Builds nothing.
 
     Raises:
         RecipeError: a component cannot be found or imported, or its config is wrong.
@@ -51,7 +51,7 @@ def format_annotated_toml(tables: dict[str, Any], document: Document) -> str:
 
 
 def _format_lines(table: dict[str, Any], path: KeyPath, document: Document) -> Iterator[AnnotatedLine]:
-    """A table's own values first, for what follows a header belongs to it; then the tables inside it."""
+    """A table's own values first, since lines after a header belong to it; then the tables inside it."""
     for key, value in table.items():
         if not _has_header(value):
             yield f"{format_toml_key(key)} = {format_toml_value(value)}", describe_origin(document, (*path, key))
@@ -60,13 +60,13 @@ def _format_lines(table: dict[str, Any], path: KeyPath, document: Document) -> I
             continue
         inner, name = (*path, key), format_toml_header((*path, key))
         if isinstance(value, dict):
-            if not all(_has_header(one) for one in value.values()):
+            if not all(map(_has_header, value.values())):
                 yield from (("", ""), (f"[{name}]", ""))
             yield from _format_lines(value, inner, document)
             continue
-        for index, one in enumerate(value):
+        for index, element in enumerate(value):
             yield from (("", ""), (f"[[{name}]]", ""))
-            yield from _format_lines(one, (*inner, index), document)
+            yield from _format_lines(element, (*inner, index), document)
 
 
 def describe_origin(document: Document, path: KeyPath) -> str:
@@ -74,17 +74,17 @@ def describe_origin(document: Document, path: KeyPath) -> str:
     written: Any = document.tables
     for depth, part in enumerate(path):
         if isinstance(written, str) and path[depth:] == ("use",):
-            break  # a component that needs no table, as in adapt = ["gap"]
+            break  # a component without a table, as in adapt = ["gap"]
         try:
             written = written[part]
         except (KeyError, IndexError, TypeError):
             return DEFAULT_ORIGIN
     place = document.value_place(path)
-    told = f"{place.file}:{place.line}" if place.line else place.file
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in told)
+    origin = f"{place.file}:{place.line}" if place.line else place.file
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in origin)
 
 
 def _has_header(value: Any) -> bool:
     if isinstance(value, list | tuple):
-        return bool(value) and all(isinstance(one, dict) for one in value)
+        return bool(value) and all(isinstance(element, dict) for element in value)
     return isinstance(value, dict) and bool(value)

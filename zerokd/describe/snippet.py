@@ -1,6 +1,6 @@
-"""A component as it is written in a recipe: a table that passes the check when put into recipes/paper.toml.
+"""A component as a recipe uses it: a table that passes `zerokd check` when added to recipes/paper.toml.
 
-A model passes where the terms read what it gives; those of recipes/paper.toml read a curve map and three layers.
+A model passes if it has the outputs that the terms read; those of recipes/paper.toml read a curve map and three layers.
 """
 
 from __future__ import annotations
@@ -14,15 +14,11 @@ from zerokd.plugin.config_keys import list_config_keys
 from zerokd.recipe.toml.format import format_toml_header, format_toml_key, format_toml_value
 
 SnippetTable = tuple[tuple[str, ...], dict[str, Any]]
-PAPER_GROUPS = {
-    "student": "task",
-    "teacher": "distillation",
-    "ema": "contrastive",
-}  # of recipes/paper.toml
+PAPER_GROUPS = {"student": "task", "teacher": "distillation", "ema": "contrastive"}  # of recipes/paper.toml
 
 
 def format_snippet(entry: CatalogueEntry, component: Any) -> str:
-    """The TOML of one component, with no key that may be left out. No recipe names an exporter: its command."""
+    """The TOML of a component, with its required keys only. For an exporter, which no recipe names: its command."""
     if entry.spec.kind == "exporters":
         use = _required_keys(entry, component)
         options = [f" --set {key}={value}" for key, value in use.items() if key != "use"]
@@ -39,7 +35,7 @@ def format_snippet(entry: CatalogueEntry, component: Any) -> str:
 
 
 def _required_keys(entry: CatalogueEntry, component: Any) -> dict[str, Any]:
-    """The component's name and what its config requires. A stranger's full name stays right whatever is installed."""
+    """The component's name and required keys. A full name stays unique whichever plugins are installed."""
     name = entry.spec.name if entry.provider.builtin else entry.qualified_name
     return {"use": name} | {key.key: key.example for key in list_config_keys(component.Config) if key.required}
 
@@ -98,6 +94,6 @@ TABLE_BUILDERS: dict[str, Callable[[CatalogueEntry, Any], SnippetTable]] = {
     "observers": lambda entry, component: (("observers", entry.spec.name), _required_keys(entry, component)),
 }
 KIND_NOTES = {
-    "models": "# terms read what it gives: its outputs, and its layers as features.NAME\n",
-    "stages": '# a stage runs when run names it: run = ["pretrain", "distill", "{name}"]\n',
+    "models": "# terms read its outputs, and its layers as features.NAME\n",
+    "stages": '# add the stage to run: run = ["pretrain", "distill", "{name}"]\n',
 }

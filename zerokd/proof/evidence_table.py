@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-from zerokd.text import wrap_text
+from zerokd.text import format_number, wrap_text
 
 if TYPE_CHECKING:
     from zerokd.proof.evidence import Evidence, TermEvidence
@@ -45,17 +45,12 @@ def _format_conflicts(evidence: Evidence) -> Iterator[str]:
     for cosine, first, second in conflicts[:MAX_SHOWN_CONFLICTS]:
         yield f"conflict {cosine:.2f}: {first} and {second}"
     if len(conflicts) > MAX_SHOWN_CONFLICTS:
-        yield f"and {len(conflicts) - MAX_SHOWN_CONFLICTS} lesser conflicts; --json has every pair"
+        yield f"and {len(conflicts) - MAX_SHOWN_CONFLICTS} weaker conflicts; --json lists every pair"
 
 
 def _format_row(term: TermEvidence) -> list[str]:
     numbers = (term.value, term.weight, term.contribution, term.at_outputs, term.at_parameters)
-    return [*map(_format_number, numbers), _format_percent(term.share)]
-
-
-def _format_number(number: float) -> str:
-    """Three significant digits in at most eight characters."""
-    return f"{number:.3g}" if 1e-3 <= abs(number) < 1e4 or number == 0 else f"{number:.1e}"
+    return [*(format_number(number, 3) for number in numbers), _format_percent(term.share)]
 
 
 def _format_percent(share: float) -> str:

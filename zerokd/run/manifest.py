@@ -78,7 +78,7 @@ def _build_stage_record(accumulator: GradientAccumulator, evidence: Evidence) ->
         "compiled": any("compiled" in step.mode for step in accumulator.compiled_steps),
         "replayed": any("replayed" in step.mode for step in accumulator.compiled_steps),
         "forwards": [call.owner for call in objective.graph.forward_passes()],
-        "probe": evidence.as_json(),
+        "probe": evidence.as_dict(),
     }
     if stage.aggregator_name:
         record["aggregator"] = stage.aggregator_name
