@@ -1,7 +1,7 @@
-# make run    set up and train a student from the documented recipe
-# make test   set up and pass all tests, those of the packages in plugins/ too
-# make lint   style and types
-# make docs   the documentation, built into site/
+# make run    create .venv and train a student with the documented recipe
+# make test   create .venv and run all tests, including those of the packages in plugins/
+# make lint   check style and types
+# make docs   build the documentation into site/
 
 PYTHON  ?= python3
 VENV    := .venv
@@ -19,11 +19,11 @@ test: setup
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 	$(MAKE) test-plugins
 
-# each package by its own tests, installed, through its entry point; two at a time, each told when it ends
+# Tests each installed package through its entry point, two at a time, and prints its output when it ends.
 test-plugins: setup
 	$(BIN)/zerokd plugins
 	@printf '%s\n' $(PLUGINS) | xargs -P 2 -I PACKAGE sh -c \
-		'told=$$(cd PACKAGE && $(abspath $(BIN))/python -m pytest -q 2>&1); code=$$?; echo "PACKAGE"; echo "$$told"; exit $$code'
+		'output=$$(cd PACKAGE && $(abspath $(BIN))/python -m pytest -q 2>&1); code=$$?; echo "PACKAGE"; echo "$$output"; exit $$code'
 
 lint: setup
 	$(BIN)/ruff check .
@@ -32,12 +32,12 @@ lint: setup
 
 docs: setup
 	$(BIN)/python -m tools.site --check
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml)
-	@echo "setting up $(VENV): some minutes, several GB where torch comes with CUDA"
+	@echo "Creating $(VENV): this takes a few minutes, and several GB if torch includes CUDA."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]' $(PLUGINS:%=--editable %)
 	touch $(READY)
