@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from zerokd.data.profile import SRGB_PROFILE
+from zerokd.files.colour_profile import SRGB_PROFILE
 
 LEVEL = (120, 60, 30)
 GREY = 90

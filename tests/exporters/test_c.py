@@ -10,7 +10,7 @@ import torch
 from zerokd.exporters.c import C
 from zerokd.exporters.c_code import generate_header
 from zerokd.exporters.c_library import compile_header, load_rows_function
-from zerokd.exporters.program import trace_model
+from zerokd.exporters.traced_program import trace_model
 from zerokd.models.le_curve import le_curve
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zerokd.exporters.c_code import format_float32, generate_header
-from zerokd.exporters.program import trace_model
+from zerokd.exporters.traced_program import trace_model
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 

@@ -7,7 +7,7 @@ import torch
 
 from zerokd.exporters.glsl import Glsl, parse_shader
 from zerokd.exporters.glsl_code import build_passes
-from zerokd.exporters.program import trace_model
+from zerokd.exporters.traced_program import trace_model
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 

@@ -3,7 +3,7 @@
 import pytest
 
 from zerokd.exporters.glsl_code import build_passes
-from zerokd.exporters.program import UntraceableError, trace_model
+from zerokd.exporters.traced_program import UntraceableError, trace_model
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 

@@ -4,7 +4,7 @@ import re
 
 from zerokd.exporters.glsl_code import ShaderPass, build_passes
 from zerokd.exporters.glsl_web import build_web_passes
-from zerokd.exporters.program import trace_model
+from zerokd.exporters.traced_program import trace_model
 from zerokd.models.nano_dce import NanoDce
 
 

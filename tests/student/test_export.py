@@ -7,7 +7,7 @@ import torch
 import zerokd
 from zerokd.errors import ExportError, OutputError, PluginError, RecipeError
 from zerokd.models.nano_dce import NanoDce
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.student.export import CHECK_SHAPES, build_exporter, compare_with_pytorch, export_model
 from zerokd.student.load import TrainedModel
 

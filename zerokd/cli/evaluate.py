@@ -39,9 +39,9 @@ def command(
     brightness, blown-out pixels, colour cast, and what each model costs. Exit code 1 when some photos failed.
     """
     from zerokd.files.atomic import write_text
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
     from zerokd.student.enhance.progress import EnhanceProgress
-    from zerokd.student.evaluate import text
+    from zerokd.student.evaluate import tables
     from zerokd.student.evaluate.evaluate import build_columns, evaluate_methods, pair_photos
     from zerokd.student.evaluate.methods import build_methods
     from zerokd.training.device import keep_freed_memory
@@ -55,11 +55,11 @@ def command(
         found = evaluate_methods(photos, references, methods, taught, columns, screen.report)
     for path, content in (
         (json_file, json.dumps(found.as_json(), indent=2) + "\n"),
-        (csv_file, text.evaluation_to_csv(found)),
+        (csv_file, tables.evaluation_to_csv(found)),
     ):
         if path is not None:
             write_text(path, content)
     with ignore_broken_pipe(sys.stdout):
-        click.echo(text.describe_evaluation(found))
+        click.echo(tables.describe_evaluation(found))
     if found.failures:
         sys.exit(1)

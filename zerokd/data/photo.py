@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from zerokd.data.profile import ProfileError, convert_to_srgb
+from zerokd.files.colour_profile import ProfileError, convert_to_srgb
 
 TRAINING_FORMATS = ("JPEG", "MPO", "PNG", "BMP", "WEBP", "TIFF")
 MIN_SIDE = 16  # pixels on a side; less has nothing to train on

@@ -14,8 +14,8 @@ import zerokd
 from zerokd import Exporter, Model
 from zerokd.exporters.c_code import generate_header
 from zerokd.exporters.c_library import compile_header, load_rows_function
-from zerokd.exporters.program import trace_model
-from zerokd.exporters.words import describe_model
+from zerokd.exporters.traced_program import trace_model
+from zerokd.exporters.metadata import describe_model
 
 
 @final

@@ -9,7 +9,7 @@ from string import Template
 import numpy as np
 from attrs import field, frozen
 
-from zerokd.exporters.program import Node, TracedProgram
+from zerokd.exporters.traced_program import Node, TracedProgram
 
 CACHE_BYTES = 32 << 10  # bytes of rows that a first-level cache holds
 MIN_STRIP_WIDTH, MAX_STRIP_WIDTH = 32, 512  # columns of a strip

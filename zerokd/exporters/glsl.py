@@ -13,9 +13,9 @@ from pydantic import Field
 import zerokd
 from zerokd import Exporter, Model
 from zerokd.exporters.glsl_code import ShaderPass, build_passes
-from zerokd.exporters.glsl_run import run_passes
-from zerokd.exporters.program import trace_model
-from zerokd.exporters.words import describe_model
+from zerokd.exporters.glsl_interpreter import run_passes
+from zerokd.exporters.traced_program import trace_model
+from zerokd.exporters.metadata import describe_model
 
 HOOK_POINT = "MAIN"  # the picture after conversion to RGB, before it is scaled
 INPUT_TEXTURE = "HOOKED"

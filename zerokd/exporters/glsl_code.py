@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field, frozen
 
 from zerokd.exporters.c_code import format_float32
-from zerokd.exporters.program import Node, TracedProgram, UntraceableError
+from zerokd.exporters.traced_program import Node, TracedProgram, UntraceableError
 
 CHANNELS_PER_TEXTURE = 4  # channels of a texture
 MAX_TEXTURES = 16  # textures that a pass can read, in WebGL 2 and everywhere else

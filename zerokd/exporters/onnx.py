@@ -18,7 +18,7 @@ from torch import Tensor, nn
 import zerokd
 from zerokd import Exporter, Model
 from zerokd.data.dead_leaves import DeadLeaves
-from zerokd.exporters.words import build_metadata
+from zerokd.exporters.metadata import build_metadata
 
 OPSET = 20
 EXAMPLE_SIZE = (32, 48)  # of the example that it is traced with

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from zerokd import Exporter, Model
 from zerokd.exporters.onnx import EXAMPLE_SIZE, silence_exporters
-from zerokd.exporters.words import build_metadata
+from zerokd.exporters.metadata import build_metadata
 
 TORCHSCRIPT_METADATA_FILE = "zerokd.json"
 

@@ -11,10 +11,10 @@ from zerokd.data.dead_leaves import DeadLeaves
 from zerokd.errors import ExportError, OutputError, Problem
 from zerokd.exporters.glsl_code import build_passes
 from zerokd.exporters.glsl_web import build_web_passes
-from zerokd.exporters.program import UntraceableError, trace_model
-from zerokd.exporters.words import describe_model
+from zerokd.exporters.traced_program import UntraceableError, trace_model
+from zerokd.exporters.metadata import describe_model
 from zerokd.pages.report import render_template
-from zerokd.pages.run_facts import to_data_uri
+from zerokd.pages.run_record import to_data_uri
 from zerokd.student.load import TrainedModel
 
 HOST = "127.0.0.1"

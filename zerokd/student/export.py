@@ -12,9 +12,9 @@ import torch
 from attrs import frozen
 
 from zerokd.errors import ExportError, OutputError, Place, Problem
-from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.contracts import Exporter
+from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.recipe.build.configure import resolve_component
 from zerokd.recipe.build.overrides import apply_settings
 from zerokd.recipe.schema.recipe import ComponentConfig

@@ -12,7 +12,7 @@ from zerokd.errors import Problem, RecipeError, WeightsError
 from zerokd.files.weights import load_model_state, read_weights
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.contracts import Model
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.student.location import resolve_student_file
 
 

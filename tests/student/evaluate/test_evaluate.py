@@ -8,7 +8,7 @@ from PIL import Image
 import zerokd
 from zerokd.errors import DataError, RecipeError
 from zerokd.plugin.catalogue import Catalogue, CatalogueEntry, Provider
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.student.evaluate import cost
 from zerokd.student.evaluate.evaluate import build_columns, evaluate_methods, pair_photos
 from zerokd.student.evaluate.methods import Method, build_baselines, build_methods

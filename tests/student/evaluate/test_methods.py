@@ -7,7 +7,7 @@ import torch
 from zerokd.errors import RecipeError, WeightsError
 from zerokd.files.weights import write_weights
 from zerokd.models.nano_dce import NanoDce
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.student.evaluate.methods import BASELINE_NAMES, build_baselines, build_methods, load_method, smooth_image
 
 

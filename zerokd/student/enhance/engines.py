@@ -35,9 +35,9 @@ CACHE_KEY_FILES = (
     "c_code.py",
     "c_header.txt",
     "c_library.py",
-    "program.py",
+    "traced_program.py",
     "onnx.py",
-    "words.py",
+    "metadata.py",
 )  # decide what is kept
 
 
@@ -180,7 +180,7 @@ def build_tiled_network(model: Any) -> TiledNetwork:
     """A PyTorch model as something that is computed in tiles."""
     import torch
 
-    from zerokd.exporters.words import find_curve_iterations, find_receptive_radius
+    from zerokd.exporters.metadata import find_curve_iterations, find_receptive_radius
 
     @torch.no_grad()
     def outputs(low: np.ndarray) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 from zerokd._version import __version__
 from zerokd.errors import OutOfMemoryError, OutputError, Problem, RecipeError
 from zerokd.files.digest import file_sha256
-from zerokd.plugin.blame import report_out_of_memory
+from zerokd.plugin.error_attribution import report_out_of_memory
 from zerokd.student.enhance import video
 from zerokd.student.enhance.engines import Engine, choose_engine
 from zerokd.student.enhance.inputs import Job, collect_jobs

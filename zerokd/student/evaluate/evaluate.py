@@ -12,10 +12,10 @@ from torch import Tensor
 
 from zerokd._version import __version__
 from zerokd.errors import DataError, Problem, RecipeError
-from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.component import EMPTY_MAPPING
 from zerokd.plugin.contracts import Metric
+from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.loading import load_component
 from zerokd.recipe.build.configure import resolve_component
 from zerokd.recipe.build.overrides import apply_settings

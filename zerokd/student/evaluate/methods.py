@@ -17,9 +17,9 @@ from zerokd.files.digest import file_sha256
 from zerokd.files.weights import expand_weights_path, load_model_state, read_weights
 from zerokd.models.auto_exposure_dce import find_strength
 from zerokd.models.le_curve import le_curve
-from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.contracts import Model
+from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.student.enhance.engines import build_tiled_network
 from zerokd.student.load import load_trained_model
 from zerokd.student.location import BUNDLED

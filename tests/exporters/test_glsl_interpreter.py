@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zerokd.exporters.glsl_code import ShaderPass
-from zerokd.exporters.glsl_run import run_passes
+from zerokd.exporters.glsl_interpreter import run_passes
 
 LOW = np.arange(12, dtype=np.float32).reshape(3, 2, 2) / 12
 

@@ -3,7 +3,7 @@
 import json
 
 from zerokd._version import __version__
-from zerokd.exporters.words import build_metadata, describe_model, find_receptive_radius
+from zerokd.exporters.metadata import build_metadata, describe_model, find_receptive_radius
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from zerokd.data.photo import PhotoError, read_training_image
-from zerokd.data.profile import SRGB_PROFILE, convert_to_srgb
+from zerokd.files.colour_profile import SRGB_PROFILE, convert_to_srgb
 
 RED, BLUE, GREY = (200, 30, 30), (30, 30, 200), (90, 90, 90)
 

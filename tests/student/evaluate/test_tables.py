@@ -9,7 +9,7 @@ from zerokd.models.nano_dce import NanoDce
 from zerokd.student.evaluate.cost import ModelCost
 from zerokd.student.evaluate.evaluate import MetricColumn, PhotoEvaluation
 from zerokd.student.evaluate.methods import BASELINE_NAMES, Method
-from zerokd.student.evaluate.text import describe_evaluation, evaluation_to_csv
+from zerokd.student.evaluate.tables import describe_evaluation, evaluation_to_csv
 
 
 def zero(image, target):

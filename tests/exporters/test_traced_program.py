@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from zerokd import Model, Signal
-from zerokd.exporters.program import UntraceableError, trace_model
+from zerokd.exporters.traced_program import UntraceableError, trace_model
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 

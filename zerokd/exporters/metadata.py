@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zerokd import Model, __version__
-from zerokd.exporters.program import UntraceableError, trace_model
+from zerokd.exporters.traced_program import UntraceableError, trace_model
 
 METADATA_KEYS = ("architecture", "recipe", "seed", "versions", "data", "fallbacks", "cautions")
 
