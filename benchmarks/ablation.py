@@ -102,7 +102,7 @@ def draw_students(students: dict[str, Path], path: Path) -> None:
     import torch
 
     from zerokd.data.dead_leaves import DeadLeaves
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
     from zerokd.run.figures import draw_samples
     from zerokd.student.load import load_trained_model
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from zerokd.data.dead_leaves import DeadLeaves
 from zerokd.models.auto_exposure_dce import AutoExposureDce
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.run.figures import draw_samples
 from zerokd.student.evaluate.evaluate import PhotoEvaluation, build_columns, evaluate_methods
 from zerokd.student.evaluate.methods import Method, build_baselines, build_tiled_enhancer, load_method

@@ -29,7 +29,7 @@ from zerokd.losses.saturation import saturation
 from zerokd.losses.spatial_consistency import spatial_consistency
 from zerokd.losses.total_variation import total_variation
 from zerokd.objective.stage_plan import StagePlan
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.proof.probe import probe
 from zerokd.recipe.build.components import Components
 from zerokd.recipe.build.resolver import resolve_recipe

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_settings
 from zerokd.recipe.build.resolver import resolve_recipe
 from zerokd.recipe.schema.recipe import validate_recipe

@@ -8,7 +8,7 @@ import sys
 from click.testing import CliRunner
 
 from zerokd.cli import zerokd
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.plugin.specs import KINDS
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import RECIPES, TINY
 from zerokd.errors import ZerokdError
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_settings
 from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.recipe.toml.extends import read_recipe_document

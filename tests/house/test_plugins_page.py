@@ -11,8 +11,8 @@ import pytest
 import zerokd
 from tests.conftest import ROOT
 from zerokd.plugin.specs import KINDS, SINGULAR
-from zerokd.testing import every
-from zerokd.testing.kit import RULES_BY_KIND
+from zerokd.testing import common
+from zerokd.testing.collection import RULES_BY_KIND
 from zerokd.testing.scenes import CORRUPTIONS, SCENES
 
 PAGE = ROOT / "docs/reference/plugins.md"
@@ -26,7 +26,7 @@ def table():
         for rule in rules:
             key = (rule.name, rule.about)
             kinds.setdefault(key, []).append(SINGULAR[kind])
-    for one in every.RULES:
+    for one in common.RULES:
         about[one.name, one.about] = ["all"]
     lines = ["| check | for | proves |", "|---|---|---|"]
     lines += [f"| `{name}` | {', '.join(who)} | {told} |" for (name, told), who in (about | kinds).items()]

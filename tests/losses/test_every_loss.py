@@ -5,9 +5,9 @@ import inspect
 import pytest
 import torch
 
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
+from zerokd.testing.collection import make_subjects
 from zerokd.testing.inputs import make_port_tensors
-from zerokd.testing.kit import make_subjects
 
 ENTRIES = {entry.spec.name: entry for entry in discover_plugins().for_kind("losses") if entry.provider.builtin}
 AVERAGED = "mse feature_matching contrastive exposure_control multi_region_exposure"

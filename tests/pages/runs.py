@@ -10,7 +10,7 @@ from tempfile import mkdtemp
 from rich.console import Console
 
 from tests.conftest import RECIPES
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_options
 from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.run.launch import run_recipe

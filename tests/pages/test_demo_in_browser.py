@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.pages.browser import SOFTWARE, browser, needs_chromium, shown
 from zerokd.pages.demo import build_demo_page
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.student.enhance.enhancer import Enhancer
 from zerokd.student.load import load_trained_model
 

@@ -122,7 +122,7 @@ def test_two_cannot_go_on_with_one_folder(tmp_path, screen, killed, capsys):
 def test_metrics_that_were_cut_are_seen(tmp_path, screen, killed, capsys):
     killed(1, lambda: run_recipe(document(), discover_plugins(), "cpu", tmp_path / "run", False, Progress(screen)))
     (tmp_path / "run/metrics.jsonl").write_text("")
-    with pytest.raises(RunFolderError, match=r"there were .* when the checkpoint was kept"):
+    with pytest.raises(RunFolderError, match=r"it had .* when the checkpoint was saved"):
         resume_run(tmp_path / "run", discover_plugins(), None, Progress(screen))
 
 

@@ -1,6 +1,6 @@
 from tests.conftest import ROOT
-from tools.site.catalogue import index_page, build_navigation, packages_page, component_page_path
-from zerokd.plugin.host import discover_plugins
+from tools.site.catalogue import build_navigation, component_page_path, index_page, packages_page
+from zerokd.plugin.discovery import discover_plugins
 
 ENTRIES = list(discover_plugins().entries)
 USED = {(one.spec.kind, one.qualified_name): [] for one in ENTRIES}

@@ -3,7 +3,7 @@
 import pytest
 
 from tools.site.component import Usage, component_page, split_sections
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 
 CATALOGUE = discover_plugins()
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from tools.site.recipe_format import TABLE_SCHEMAS, recipe_format_page
-from zerokd.plugin.keys import list_config_keys
+from zerokd.plugin.config_keys import list_config_keys
 from zerokd.recipe.schema import recipe as schema
 
 TEXT = recipe_format_page()

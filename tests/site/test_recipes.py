@@ -1,6 +1,6 @@
 from tests.conftest import ROOT
-from tools.site.recipes import find_usages, recipe_page, recipes_page, read_shipped_recipes
-from zerokd.plugin.host import discover_plugins
+from tools.site.recipes import find_usages, read_shipped_recipes, recipe_page, recipes_page
+from zerokd.plugin.discovery import discover_plugins
 
 RECIPES = read_shipped_recipes(ROOT)
 CATALOGUE = discover_plugins()

@@ -8,10 +8,10 @@ import pytest
 
 from tests.conftest import ROOT
 from zerokd.errors import RecipeError, RunFolderError
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.plugin.specs import KINDS
 from zerokd.templates.scaffold import TEMPLATES, check_component_name, render_package, render_single_file, write_files
-from zerokd.testing.report import has_failed_checks, run_checks
+from zerokd.testing.outcomes import has_failed_checks, run_checks
 
 ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 

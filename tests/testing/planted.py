@@ -5,7 +5,7 @@ import warnings
 from zerokd.plugin.catalogue import CatalogueEntry, Provider
 from zerokd.plugin.specs import KINDS
 from zerokd.testing.check import Check, CheckError, Subject
-from zerokd.testing.kit import rules_for_kind
+from zerokd.testing.collection import rules_for_kind
 
 
 def checks(kind, component, options=None, summary="a test component"):

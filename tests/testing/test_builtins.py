@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.testing import collect_checks
-from zerokd.testing.kit import find_undefined_known_failures
+from zerokd.testing.collection import find_undefined_known_failures
 
 ENTRIES = [entry for entry in discover_plugins().entries if entry.provider.builtin]
 

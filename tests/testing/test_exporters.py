@@ -8,8 +8,8 @@ import torch
 
 import zerokd
 from tests.testing.planted import failing
+from zerokd.testing.collection import RULES_BY_KIND
 from zerokd.testing.exporters import make_student
-from zerokd.testing.kit import RULES_BY_KIND
 
 COUNT = itertools.count()
 

@@ -7,7 +7,7 @@ from torch import nn
 
 import zerokd
 from tests.testing.planted import failing
-from zerokd.testing.kit import rules_for_kind
+from zerokd.testing.collection import rules_for_kind
 
 DOC = """Rewards a prediction that equals its target, with a smooth absolute value.
 

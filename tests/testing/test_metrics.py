@@ -6,7 +6,7 @@ import torch
 import zerokd
 from tests.testing.planted import failing
 from zerokd.testing import metrics
-from zerokd.testing.kit import RULES_BY_KIND
+from zerokd.testing.collection import RULES_BY_KIND
 
 DOC = """How near an image is to another.
 

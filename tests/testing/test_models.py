@@ -6,7 +6,7 @@ from torch import nn
 
 import zerokd
 from tests.testing.planted import failing
-from zerokd.testing.kit import RULES_BY_KIND
+from zerokd.testing.collection import RULES_BY_KIND
 
 DOC = "One layer that brightens.\n\nSource: none; for tests.\n"
 

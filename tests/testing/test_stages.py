@@ -5,7 +5,7 @@ import torch
 
 import zerokd
 from tests.testing.planted import failing
-from zerokd.testing.kit import RULES_BY_KIND
+from zerokd.testing.collection import RULES_BY_KIND
 
 DOC = "A test.\n\nSource: none.\n"
 

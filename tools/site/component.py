@@ -8,10 +8,10 @@ from typing import Any
 
 from attrs import frozen
 
-from tools.site.markdown import inline_code, code_block, docstring_to_markdown, build_page, build_table
+from tools.site.markdown import build_page, build_table, code_block, docstring_to_markdown, inline_code
 from zerokd.describe.component import describe_component, signal_cells
 from zerokd.plugin.catalogue import CatalogueEntry
-from zerokd.plugin.keys import format_interval
+from zerokd.plugin.config_keys import format_interval
 from zerokd.plugin.specs import SINGULAR
 from zerokd.recipe.toml.format import format_toml_value
 

@@ -8,8 +8,8 @@ import attrs
 from pydantic import BaseModel
 
 from tools.site.component import keys_table
-from tools.site.markdown import docstring_to_markdown, build_page
-from zerokd.plugin.keys import list_config_keys
+from tools.site.markdown import build_page, docstring_to_markdown
+from zerokd.plugin.config_keys import list_config_keys
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.schema.speed import SpeedConfig
 

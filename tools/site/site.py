@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tools.site.catalogue import index_page, build_navigation, read_packages, packages_page, component_page_path
+from tools.site.catalogue import build_navigation, component_page_path, index_page, packages_page, read_packages
 from tools.site.command_line import command_line_page
 from tools.site.component import component_page
 from tools.site.errors import errors_page
 from tools.site.markdown import GENERATED_MARK
-from tools.site.overview import build_llms_text
+from tools.site.llms_text import build_llms_text
 from tools.site.python_api import hooks_page, python_api_page
 from tools.site.recipe_format import recipe_format_page
-from tools.site.recipes import find_usages, recipe_page, recipes_page, read_shipped_recipes
+from tools.site.recipes import find_usages, read_shipped_recipes, recipe_page, recipes_page
 from zerokd.errors import DataError, Problem
 from zerokd.plugin.catalogue import CatalogueEntry
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.plugin.specs import KINDS
 
 REFERENCE_FOLDER = Path("docs/reference")

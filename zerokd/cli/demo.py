@@ -22,7 +22,7 @@ def command(weights: str, port: int, show: bool, out: Path | None, plugins: tupl
     """
     from zerokd.files.atomic import write_text
     from zerokd.pages.demo import DemoServer, build_demo_page
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
     from zerokd.student.load import load_trained_model
 
     content = build_demo_page(load_trained_model(weights, discover_plugins(plugins, strict=True)))

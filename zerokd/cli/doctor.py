@@ -20,7 +20,7 @@ def command(as_json: bool) -> None:
     """
     from zerokd.describe import doctor
     from zerokd.files.cache import cache_folder
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
 
     findings = doctor.check_machine(discover_plugins(), Path.cwd(), cache_folder())
     with ignore_broken_pipe(sys.stdout):

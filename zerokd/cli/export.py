@@ -23,7 +23,7 @@ def command(weights: str, use: str, out: Path | None, settings: tuple[str, ...],
     What is written is run and held against PyTorch on 20 image sizes first; a file that differs is not kept.
     `zerokd show NAME` explains a format and its config.
     """
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
     from zerokd.student.export import CHECK_SHAPES, build_exporter, export_model
     from zerokd.student.load import load_trained_model
 

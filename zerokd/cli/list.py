@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def command(kind: str | None, as_json: bool, requirements: bool, plugins: tuple[Path, ...]) -> None:
     """Show every component that a recipe may name, and every plugin that is broken."""
     from zerokd.describe import plugins as overview
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
 
     catalogue = discover_plugins(plugins)
     kinds = [kind] if kind else list(KINDS)

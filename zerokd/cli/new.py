@@ -16,7 +16,7 @@ from zerokd.templates.scaffold import TEMPLATES
 @click.option("--one-file", is_flag=True, help="Only NAME.py, for --plugin, into --out or here.")
 def command(kind: str, name: str, out: Path | None, one_file: bool) -> None:
     """Write a plugin to start from: a KIND called NAME that works, with its package and tests that pass."""
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
     from zerokd.templates import scaffold
 
     scaffold.check_component_name(kind, name, discover_plugins())

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from zerokd.cli import ignore_broken_pipe
-from zerokd.cli.complete import complete_plugin_or_component
+from zerokd.cli.completion import complete_plugin_or_component
 from zerokd.cli.options import plugin_option
 
 
@@ -27,7 +27,7 @@ from zerokd.cli.options import plugin_option
 def command(plugins: tuple[Path, ...], as_json: bool, requirements: bool, checked: str | None) -> None:
     """Show every plugin, what it brings, and what is wrong with it."""
     from zerokd.describe import plugins as overview
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
 
     if checked:
         _run_conformance_checks(checked, plugins, as_json)
@@ -46,15 +46,15 @@ def command(plugins: tuple[Path, ...], as_json: bool, requirements: bool, checke
 
 
 def _run_conformance_checks(name: str, plugins: tuple[Path, ...], as_json: bool) -> None:
-    from zerokd.plugin.host import discover_plugins
-    from zerokd.testing import report
+    from zerokd.plugin.discovery import discover_plugins
+    from zerokd.testing import outcomes
 
-    found = list(report.run_checks(name, discover_plugins(plugins, strict=True)))
+    found = list(outcomes.run_checks(name, discover_plugins(plugins, strict=True)))
     with ignore_broken_pipe(sys.stdout):
         click.echo(
-            json.dumps(report.check_outcomes_as_json(found), indent=2)
+            json.dumps(outcomes.check_outcomes_as_json(found), indent=2)
             if as_json
-            else report.describe_check_outcomes(found)
+            else outcomes.describe_check_outcomes(found)
         )
-    if report.has_failed_checks(found):
+    if outcomes.has_failed_checks(found):
         sys.exit(2)

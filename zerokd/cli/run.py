@@ -34,7 +34,7 @@ def command(
     from zerokd.console import PipeSafeConsole
     from zerokd.errors import Place
     from zerokd.pages.report import try_write_report
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
     from zerokd.recipe.build.overrides import apply_options, set_value
     from zerokd.recipe.toml.extends import read_recipe_document
     from zerokd.run.launch import dry_run, run_follower, run_recipe

@@ -19,7 +19,7 @@ def command(out: Path | None, plugins: tuple[Path, ...]) -> None:
     """Write the JSON Schema of recipes with all components in reach; an editor finds it by a recipe's first line,
     #:schema recipe.schema.json."""
     from zerokd.errors import Problem, RunFolderError
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
     from zerokd.recipe.schema.json_schema import build_recipe_json_schema
 
     found, left_out = build_recipe_json_schema(discover_plugins(plugins, strict=True))

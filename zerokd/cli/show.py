@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from zerokd.cli import ignore_broken_pipe
-from zerokd.cli.complete import complete_component_or_recipe
+from zerokd.cli.completion import complete_component_or_recipe
 from zerokd.cli.options import plugin_option, recipe_options
 
 
@@ -37,7 +37,7 @@ def command(subject: str, resolved: bool, as_json: bool, plugins: tuple[Path, ..
 
 def _format_resolved_recipe(path: str, plugins: tuple[Path, ...], changes: dict[str, Any]) -> str:
     from zerokd.describe import resolved_recipe
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
     from zerokd.recipe.build.overrides import apply_options_and_validate
     from zerokd.recipe.toml.extends import read_recipe_document
 
@@ -49,7 +49,7 @@ def _format_resolved_recipe(path: str, plugins: tuple[Path, ...], changes: dict[
 
 def _format_components(name: str, plugins: tuple[Path, ...], as_json: bool) -> str:
     from zerokd.describe.component import describe_component, format_component_page
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
 
     found = discover_plugins(plugins, strict=True).find_by_name(name)
     return (

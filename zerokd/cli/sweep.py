@@ -48,7 +48,7 @@ def command(
     The same command again, here or on another host, is a second worker; killed or stopped, it goes on.
     """
     from zerokd.errors import Problem, RecipeError
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
     from zerokd.recipe.build.overrides import apply_options
     from zerokd.recipe.toml.extends import read_recipe_document
 

@@ -18,8 +18,8 @@ from zerokd.files.cache import cache_folder
 from zerokd.files.digest import file_sha256
 from zerokd.files.download import fetch_tensors
 from zerokd.files.weights import expand_weights_path, load_model_state, read_weights
-from zerokd.losses.image_by_image import evaluate_per_image, map_per_image
 from zerokd.losses.mse import mse
+from zerokd.losses.per_image import evaluate_per_image, map_per_image
 from zerokd.losses.vgg19 import (
     IMAGENET_MEAN,
     IMAGENET_STD,

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from zerokd.errors import PluginError, Problem
-from zerokd.plugin.aside import preserve_global_state
-from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.contracts import Aggregator
+from zerokd.plugin.error_attribution import attribute_errors
+from zerokd.plugin.global_state import preserve_global_state
 
 
 def aggregate_gradients(aggregator: Aggregator, name: str, gradients: Mapping[str, Tensor]) -> Tensor:

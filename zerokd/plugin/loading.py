@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from zerokd.errors import Problem, RecipeError
-from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.catalogue import CatalogueEntry
 from zerokd.plugin.contracts import (
     Adapter,
@@ -22,6 +21,7 @@ from zerokd.plugin.contracts import (
     Schedule,
     Stage,
 )
+from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.specs import SINGULAR, Port
 
 CONTRACTS: dict[str, type[Component]] = {

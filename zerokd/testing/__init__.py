@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zerokd.testing.check import Check, CheckError
-from zerokd.testing.kit import PluginReference, collect_checks
+from zerokd.testing.collection import PluginReference, collect_checks
 
 __all__ = ["Check", "CheckError", "collect_checks", "conformance"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from zerokd.testing.check import Subject, require, rule
-from zerokd.testing.measures import format_tensor, require_close
-from zerokd.testing.modules import RULES as ALIKE
-from zerokd.testing.modules import accepted_pairs, tensors_from_signals
+from zerokd.testing.losses_and_metrics import format_tensor, require_close
+from zerokd.testing.torch_modules import RULES as ALIKE
+from zerokd.testing.torch_modules import accepted_pairs, tensors_from_signals
 
 
 @rule()

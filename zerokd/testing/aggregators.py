@@ -7,9 +7,9 @@ from torch import Tensor
 
 from zerokd.testing.check import Subject, require, rule
 from zerokd.testing.inputs import noise
-from zerokd.testing.measures import format_tensor, require_close
-from zerokd.testing.modules import RULES as ALIKE
-from zerokd.testing.modules import build_seeded
+from zerokd.testing.losses_and_metrics import format_tensor, require_close
+from zerokd.testing.torch_modules import RULES as ALIKE
+from zerokd.testing.torch_modules import build_seeded
 
 GRADIENT_ROW = noise((1, 50)) - 0.5
 HARD_GRADIENTS: dict[str, Tensor] = {

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zerokd.testing.check import Subject, require, rule
 from zerokd.testing.inputs import noise
-from zerokd.testing.measures import require_close
+from zerokd.testing.losses_and_metrics import require_close
 from zerokd.testing.scenes import EXTREME_IMAGES
 
 

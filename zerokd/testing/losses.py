@@ -7,7 +7,7 @@ from torch import Tensor
 
 from zerokd.testing.check import CheckError, Subject, require, rule
 from zerokd.testing.inputs import as_leaf_tensors, make_port_tensors, values_and_gradients
-from zerokd.testing.measures import compute_values, extreme_inputs, format_tensor, require_close
+from zerokd.testing.losses_and_metrics import compute_values, extreme_inputs, format_tensor, require_close
 
 
 @rule()

@@ -6,7 +6,7 @@ import torch
 
 from zerokd.testing.check import Subject, require, rule
 from zerokd.testing.inputs import make_port_tensors
-from zerokd.testing.measures import compute_values, require_close
+from zerokd.testing.losses_and_metrics import compute_values, require_close
 
 
 @rule()

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from zerokd.testing.check import CheckError, Subject, require, rule
 from zerokd.testing.inputs import noise
-from zerokd.testing.measures import format_tensor, require_close
-from zerokd.testing.modules import RULES as ALIKE
-from zerokd.testing.modules import build_seeded, make_module_case
+from zerokd.testing.losses_and_metrics import format_tensor, require_close
 from zerokd.testing.scenes import EXTREME_IMAGES
+from zerokd.testing.torch_modules import RULES as ALIKE
+from zerokd.testing.torch_modules import build_seeded, make_module_case
 
 IMAGE_SIZES = ((1, 1), (1, 7), (5, 3), (16, 16), (17, 31))
 RANGE_TOLERANCE = 1e-5

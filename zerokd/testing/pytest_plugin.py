@@ -10,7 +10,7 @@ import pytest
 
 from zerokd.errors import ZerokdError
 from zerokd.testing.check import Check, CheckError
-from zerokd.testing.kit import collect_checks
+from zerokd.testing.collection import collect_checks
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -97,7 +97,7 @@ def test_watching_changes_no_bit(runs):
 
 def test_listing_imports_neither_torch_nor_tensorboard():
     code = (
-        "import sys; from zerokd.plugin.host import discover; found = discover()\n"
+        "import sys; from zerokd.plugin.discovery import discover; found = discover()\n"
         "assert any(entry.spec.name == 'tensorboard' for entry in found.entries)\n"
         "sys.exit('torch' in sys.modules or 'tensorboard' in sys.modules)"
     )

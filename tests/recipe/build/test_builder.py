@@ -1,6 +1,6 @@
 """Mistakes are collected, and a part that failed is left out."""
 
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.builder import Builder
 from zerokd.recipe.schema.recipe import TermConfig
 from zerokd.recipe.toml.document import parse_document

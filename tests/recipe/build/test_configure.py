@@ -4,7 +4,7 @@ import pytest
 
 from zerokd.errors import RecipeError
 from zerokd.losses.exposure_control import ExposureControl
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.configure import resolve_component, walk_component_configs
 from zerokd.recipe.schema.recipe import TermConfig, validate_recipe
 from zerokd.recipe.toml.document import parse_document

@@ -18,7 +18,7 @@ def test_the_paper_recipe_is_the_documented_system(build):
     assert components.student.parameter_count() == 161
     assert components.models["teacher"].parameter_count() == 10_561
     assert components.averages["ema"].decay == 0.999
-    pretrain, distill = components.phases
+    pretrain, distill = components.stages
     assert (pretrain.epochs, distill.epochs) == (40, 100)
     assert distill.coefficients == pytest.approx(
         {"distillation": 0.35, "feature_matching": 0.1, "task": 0.55, "contrastive": 1.0}
@@ -145,7 +145,7 @@ def test_problems_of_every_part_come_together(build):
 
 def test_an_equation_is_blamed_at_its_character():
     """Column 13 of the line is the objective's opening quote; the unknown group starts 8 characters into it."""
-    from zerokd.plugin.host import discover_plugins
+    from zerokd.plugin.discovery import discover_plugins
     from zerokd.recipe.build.resolver import resolve_recipe
     from zerokd.recipe.schema.recipe import validate_recipe
     from zerokd.recipe.toml.document import parse_document

@@ -5,7 +5,7 @@ import torch
 
 from tests.conftest import RECIPES, TINY
 from zerokd.errors import RecipeError, WeightsError, ZerokdError
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_settings
 from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.recipe.toml.document import parse_document

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.conftest import RECIPES, ROOT
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.schema.json_schema import build_recipe_json_schema
 
 PAPER = tomllib.loads((RECIPES / "paper.toml").read_text())

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from zerokd.errors import KeyPath, Place, Problem, RecipeError, ZerokdError
-from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
+from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.specs import SINGULAR
 from zerokd.recipe.build.configure import resolve_component
 from zerokd.recipe.schema import recipe as schema

@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from zerokd.errors import Problem
+from zerokd.plugin.candidates import PLUGINS_VARIABLE, canonicalize_name, is_enabled
 from zerokd.plugin.catalogue import Catalogue
-from zerokd.plugin.found import PLUGINS_VARIABLE, canonicalize_name, is_enabled
 from zerokd.recipe.toml.document import Document
 
 

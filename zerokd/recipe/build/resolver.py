@@ -13,18 +13,18 @@ from zerokd.errors import KeyPath, Place, combine_errors, did_you_mean
 from zerokd.objective.autocast import AUTOCAST_DTYPES
 from zerokd.objective.stage_plan import OptimizerSettings, PlaceholderStage, StagePlan
 from zerokd.objective.term import ActiveSteps, BoundTerm
-from zerokd.plugin.aside import preserve_global_state
-from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.clock import Clock
 from zerokd.plugin.contracts import Schedule, count_held_out
+from zerokd.plugin.error_attribution import attribute_errors
+from zerokd.plugin.global_state import preserve_global_state
 from zerokd.recipe.build.binding import bind_ports, build_metrics
 from zerokd.recipe.build.builder import Builder
 from zerokd.recipe.build.components import BuildResult, Components
 from zerokd.recipe.build.models import build_averages, build_models
 from zerokd.recipe.build.names import WORD_PATTERN, RecipeNames
 from zerokd.recipe.build.schedules import ParamValue, find_param_cycle
-from zerokd.recipe.build.weights import (
+from zerokd.recipe.build.stage_weights import (
     StageWeights,
     compute_term_step_mask,
     describe_stage_overruns,

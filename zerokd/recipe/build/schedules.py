@@ -11,9 +11,9 @@ import numpy as np
 from zerokd.equation.expression import EquationError, Expression, Series, evaluate_expression, param_names
 from zerokd.errors import Place, Problem, RecipeError
 from zerokd.objective.term import ActiveSteps
-from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.clock import DURATION_PATTERN, Clock
 from zerokd.plugin.contracts import Schedule
+from zerokd.plugin.error_attribution import attribute_errors
 
 ParamValue = float | Schedule | Expression
 

@@ -7,8 +7,8 @@ import torch
 from zerokd.errors import Problem, RecipeError, ZerokdError, combine_errors
 from zerokd.objective.signals import find_metric_binding_problems, find_stage_binding_problems
 from zerokd.objective.stage_plan import PlaceholderStage, StagePlan
-from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.catalogue import Catalogue
+from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.recipe.build.components import Components
 from zerokd.recipe.build.requirements import find_unmet_requirements
 from zerokd.recipe.build.resolver import resolve_recipe_partially

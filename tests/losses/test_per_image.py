@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zerokd.losses.image_by_image import evaluate_per_image, map_per_image
+from zerokd.losses.per_image import evaluate_per_image, map_per_image
 
 
 def value(moving, fixed):

@@ -1,25 +1,25 @@
-"""Names and choices; what is found is told in test_host.py, and through the command in tests/cli/test_plugins.py."""
+"""Names and choices; what is found is told in test_discovery.py, and through the command in tests/cli/test_plugins.py."""
 
 import importlib.metadata
 
 import pytest
 
-from zerokd.plugin import found
+from zerokd.plugin import candidates
 
 
 @pytest.mark.parametrize("name", ["My_Plugin", "my-plugin", "MY.PLUGIN", " my--plugin "])
 def test_names_are_compared_as_packaging_does(name):
-    assert found.canonicalize_name(name) == "my-plugin"
+    assert candidates.canonicalize_name(name) == "my-plugin"
 
 
 @pytest.mark.parametrize(
     ("given", "there"), [(None, True), ("", False), ("other", False), ("other,My_Plugin", True), (" my-plugin ,", True)]
 )
 def test_a_distribution_is_chosen(monkeypatch, given, there):
-    monkeypatch.delenv(found.PLUGINS_VARIABLE, raising=False)
+    monkeypatch.delenv(candidates.PLUGINS_VARIABLE, raising=False)
     if given is not None:
-        monkeypatch.setenv(found.PLUGINS_VARIABLE, given)
-    assert found.is_enabled("my-plugin") == there
+        monkeypatch.setenv(candidates.PLUGINS_VARIABLE, given)
+    assert candidates.is_enabled("my-plugin") == there
 
 
 def test_one_distribution_that_cannot_be_read_hides_no_other(monkeypatch):
@@ -36,8 +36,8 @@ def test_one_distribution_that_cannot_be_read_hides_no_other(monkeypatch):
     def broken(group):
         raise ValueError("one of them is damaged")
 
-    monkeypatch.setattr(found, "entry_points", broken)
-    monkeypatch.setattr(found, "distributions", lambda: [Damaged(), Fine()])
+    monkeypatch.setattr(candidates, "entry_points", broken)
+    monkeypatch.setattr(candidates, "distributions", lambda: [Damaged(), Fine()])
     unreadable = []
-    assert list(found._iterate_entry_points(unreadable)) == [point]
+    assert list(candidates._iterate_entry_points(unreadable)) == [point]
     assert len(unreadable) == 1

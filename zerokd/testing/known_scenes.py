@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zerokd.testing.check import CheckError, Subject, require, rule
 from zerokd.testing.inputs import input_side, noise, scale_to_port_range
-from zerokd.testing.measures import compute_values, require_close
+from zerokd.testing.losses_and_metrics import compute_values, require_close
 from zerokd.testing.scenes import CORRUPTIONS, SCENES, STRENGTHS
 
 

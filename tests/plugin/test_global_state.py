@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from zerokd.plugin.aside import preserve_global_state
+from zerokd.plugin.global_state import preserve_global_state
 
 
 def drawn():

@@ -15,7 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from zerokd.plugin.specs import Signal
 from zerokd.testing.check import CheckError, Rule, Subject, require, rule
 from zerokd.testing.inputs import noise
-from zerokd.testing.measures import format_tensor, require_close
+from zerokd.testing.losses_and_metrics import format_tensor, require_close
 
 NamedTensors = dict[str, Tensor]
 CURVE_MAP = Signal(shape=(3, 8, 8), range=(-1.0, 1.0), iterations=4)

@@ -7,22 +7,22 @@ from types import ModuleType
 from typing import Any
 
 from zerokd.errors import Problem, RecipeError, did_you_mean
-from zerokd.plugin.blame import attribute_errors
 from zerokd.plugin.catalogue import Catalogue, CatalogueEntry, Provider
-from zerokd.plugin.host import discover_plugins
-from zerokd.plugin.keys import list_config_keys
+from zerokd.plugin.config_keys import list_config_keys
+from zerokd.plugin.discovery import discover_plugins
+from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.loading import load_component
 from zerokd.plugin.specs import KINDS, Spec
 from zerokd.testing import (
     adapters,
     aggregators,
     augmentations,
-    best,
+    common,
     data,
-    every,
     exporters,
+    known_scenes,
     losses,
-    measures,
+    losses_and_metrics,
     metrics,
     models,
     observers,
@@ -32,8 +32,8 @@ from zerokd.testing import (
 from zerokd.testing.check import Check, Rule, Subject
 
 RULES_BY_KIND: Mapping[str, tuple[Rule, ...]] = {
-    "losses": (*measures.RULES, *best.RULES, *losses.RULES),
-    "metrics": (*measures.RULES, *best.RULES, *metrics.RULES),
+    "losses": (*losses_and_metrics.RULES, *known_scenes.RULES, *losses.RULES),
+    "metrics": (*losses_and_metrics.RULES, *known_scenes.RULES, *metrics.RULES),
     "adapters": adapters.RULES,
     "models": models.RULES,
     "augmentations": augmentations.RULES,
@@ -50,7 +50,7 @@ PluginReference = ModuleType | Spec | CatalogueEntry | str
 
 def rules_for_kind(kind: str) -> tuple[Rule, ...]:
     """Every rule that a component of a kind may have to keep."""
-    return (*every.RULES, *RULES_BY_KIND[kind])
+    return (*common.RULES, *RULES_BY_KIND[kind])
 
 
 def collect_checks(plugin: PluginReference, catalogue: Catalogue | None = None) -> list[Check]:

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from zerokd.errors import RecipeError
-from zerokd.plugin import found, host
+from zerokd.plugin import candidates, discovery
 from zerokd.plugin.specs import KINDS
 
 GOOD = """
@@ -31,7 +31,7 @@ def plugin(folder, stem, text):
 
 
 def test_built_ins_of_every_kind_are_found_and_none_is_broken():
-    catalogue = host.discover_plugins()
+    catalogue = discovery.discover_plugins()
     assert not catalogue.broken_plugins
     assert all(catalogue.for_kind(kind) for kind in KINDS if kind != "observers")
     assert all(entry.provider.builtin for entry in catalogue.entries)
@@ -40,14 +40,14 @@ def test_built_ins_of_every_kind_are_found_and_none_is_broken():
 def test_every_built_in_record_names_its_own_file_and_fits_its_contract():
     from zerokd.plugin.loading import CONTRACTS
 
-    for entry in host.discover_plugins().entries:
+    for entry in discovery.discover_plugins().entries:
         spec = entry.spec
         assert spec.target.startswith(f"zerokd.{spec.kind}.{spec.name}:")
         assert issubclass(spec.load(), CONTRACTS[spec.kind])
 
 
 def test_a_one_file_plugin_is_found_with_its_origin(tmp_path):
-    catalogue = host.discover_plugins([plugin(tmp_path, "mine", GOOD.format(name="flat"))])
+    catalogue = discovery.discover_plugins([plugin(tmp_path, "mine", GOOD.format(name="flat"))])
     entry = catalogue.find("losses", "flat")
     assert entry.qualified_name == "mine:flat"
     assert catalogue.find("losses", "mine:flat") is entry
@@ -56,7 +56,7 @@ def test_a_one_file_plugin_is_found_with_its_origin(tmp_path):
 
 def test_two_strangers_with_one_name_must_be_told_apart(tmp_path):
     files = [plugin(tmp_path, stem, GOOD.format(name="flat")) for stem in ("one", "two")]
-    catalogue = host.discover_plugins(files)
+    catalogue = discovery.discover_plugins(files)
     with pytest.raises(RecipeError) as caught:
         catalogue.find("losses", "flat")
     assert "one and two" in str(caught.value)
@@ -65,7 +65,7 @@ def test_two_strangers_with_one_name_must_be_told_apart(tmp_path):
 
 
 def test_a_built_in_is_never_shadowed(tmp_path):
-    catalogue = host.discover_plugins([plugin(tmp_path, "sly", GOOD.format(name="mse"))])
+    catalogue = discovery.discover_plugins([plugin(tmp_path, "sly", GOOD.format(name="mse"))])
     assert catalogue.find("losses", "mse").provider.builtin
     assert catalogue.find("losses", "sly:mse").provider.name == "sly"
 
@@ -90,14 +90,14 @@ def test_a_built_in_is_never_shadowed(tmp_path):
 )
 def test_a_broken_plugin_is_named_and_harms_no_other(tmp_path, text, reason):
     files = [plugin(tmp_path, "bad", text), plugin(tmp_path, "fine", GOOD.format(name="flat"))]
-    catalogue = host.discover_plugins(files)
+    catalogue = discovery.discover_plugins(files)
     assert [ill.provider.name for ill in catalogue.broken_plugins] == ["bad"]
     assert reason in catalogue.broken_plugins[0].reason
     assert catalogue.find("losses", "flat").provider.name == "fine"
 
 
 def test_a_missing_name_mentions_the_nearest_and_the_broken(tmp_path):
-    catalogue = host.discover_plugins([plugin(tmp_path, "bad", "import no_such_module_at_all")])
+    catalogue = discovery.discover_plugins([plugin(tmp_path, "bad", "import no_such_module_at_all")])
     with pytest.raises(RecipeError) as caught:
         catalogue.find("losses", "multi_region_exposur")
     assert "did you mean 'multi_region_exposure'?" in str(caught.value)
@@ -123,11 +123,11 @@ def test_zerokd_plugins_chooses_installed_plugins(monkeypatch, tmp_path, chosen,
         plugin(tmp_path, f"entry_{stem}", GOOD.format(name=f"flat_{stem}"))
     monkeypatch.syspath_prepend(tmp_path)
     points = [Point(stem, f"entry_{stem}", "zerokd") for stem in ("a", "b")]
-    monkeypatch.setattr(found, "entry_points", lambda group: points)
+    monkeypatch.setattr(candidates, "entry_points", lambda group: points)
     monkeypatch.delenv("ZEROKD_PLUGINS", raising=False)
     if chosen is not None:
         monkeypatch.setenv("ZEROKD_PLUGINS", chosen)
-    strangers = [entry.provider for entry in host.discover_plugins().entries if not entry.provider.builtin]
+    strangers = [entry.provider for entry in discovery.discover_plugins().entries if not entry.provider.builtin]
     assert {provider.name for provider in strangers} == names
     assert all(provider.version == "1.2" for provider in strangers)
 
@@ -150,7 +150,7 @@ def test_files_of_one_name_in_two_folders_keep_their_classes_apart(tmp_path):
     targets = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        catalogue = host.discover_plugins([plugin(tmp_path / name, "my-own", GOOD.format(name=name))])
+        catalogue = discovery.discover_plugins([plugin(tmp_path / name, "my-own", GOOD.format(name=name))])
         targets.append(catalogue.find("losses", name).spec)
     assert targets[0].target != targets[1].target
     loaded = [sys.modules[spec.load().__module__].__file__ for spec in targets]
@@ -162,7 +162,7 @@ def test_a_file_given_twice_counts_once_and_its_namesake_is_broken(tmp_path, mon
     plugin(tmp_path, "mine", GOOD.format(name="flat"))
     plugin(tmp_path / "other", "mine", GOOD.format(name="flat"))
     monkeypatch.chdir(tmp_path)
-    catalogue = host.discover_plugins(["mine.py", tmp_path / "mine.py", "other/mine.py"])
+    catalogue = discovery.discover_plugins(["mine.py", tmp_path / "mine.py", "other/mine.py"])
     assert catalogue.find("losses", "mine:flat").spec.load()
     (ill,) = catalogue.broken_plugins
     assert "would both be named 'mine'; rename one" in ill.reason
@@ -172,19 +172,19 @@ def test_a_file_given_twice_counts_once_and_its_namesake_is_broken(tmp_path, mon
 def test_strict_names_every_broken_file(tmp_path):
     files = [tmp_path / "nope.py", plugin(tmp_path, "bad", "def ("), plugin(tmp_path, "fine", GOOD.format(name="flat"))]
     with pytest.raises(RecipeError) as caught:
-        host.discover_plugins(files, strict=True)
+        discovery.discover_plugins(files, strict=True)
     nope, bad = map(str, caught.value.problems)
     assert nope.startswith("plugin nope is broken: FileNotFoundError")
     assert bad.startswith("plugin bad is broken: SyntaxError")
-    assert host.discover_plugins(files[2:], strict=True).find("losses", "flat")
+    assert discovery.discover_plugins(files[2:], strict=True).find("losses", "flat")
 
 
 def test_strict_does_not_mind_a_broken_installed_plugin(monkeypatch):
-    monkeypatch.setattr(found, "entry_points", lambda group: [Point("ill", "no_such_module_at_all", "zerokd")])
+    monkeypatch.setattr(candidates, "entry_points", lambda group: [Point("ill", "no_such_module_at_all", "zerokd")])
     monkeypatch.delenv("ZEROKD_PLUGINS", raising=False)
-    assert [ill.provider.name for ill in host.discover_plugins(strict=True).broken_plugins] == ["dist-ill"]
+    assert [ill.provider.name for ill in discovery.discover_plugins(strict=True).broken_plugins] == ["dist-ill"]
 
 
 def test_an_interruption_is_not_a_fault_of_the_plugin(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        host.discover_plugins([plugin(tmp_path, "slow", "raise KeyboardInterrupt")])
+        discovery.discover_plugins([plugin(tmp_path, "slow", "raise KeyboardInterrupt")])

@@ -11,7 +11,7 @@ from attrs import asdict, frozen
 from zerokd.errors import RecipeError
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.testing.check import Check, CheckError
-from zerokd.testing.kit import collect_checks, find_entries, find_undefined_known_failures
+from zerokd.testing.collection import collect_checks, find_entries, find_undefined_known_failures
 
 
 @frozen

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tests.testing.test_kit import FILE
-from zerokd.plugin.host import discover_plugins
-from zerokd.testing.report import check_outcomes_as_json, describe_check_outcomes, has_failed_checks, run_checks
+from tests.testing.test_collection import FILE
+from zerokd.plugin.discovery import discover_plugins
+from zerokd.testing.outcomes import check_outcomes_as_json, describe_check_outcomes, has_failed_checks, run_checks
 
 
 @pytest.fixture(scope="module")

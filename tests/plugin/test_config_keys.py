@@ -6,8 +6,8 @@ import pytest
 from pydantic import Field, TypeAdapter
 
 from zerokd import Config
-from zerokd.plugin.host import discover_plugins
-from zerokd.plugin.keys import format_interval, list_config_keys
+from zerokd.plugin.config_keys import format_interval, list_config_keys
+from zerokd.plugin.discovery import discover_plugins
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
@@ -102,7 +102,7 @@ def test_intervals(bounds, told):
     assert format_interval(*bounds) == told
 
 
-@pytest.mark.parametrize("entry", discover_plugins().entries, ids=lambda entry: entry.qualified)
+@pytest.mark.parametrize("entry", discover_plugins().entries, ids=lambda entry: entry.qualified_name)
 def test_every_key_of_a_built_in_has_a_meaning_a_type_and_a_default_or_example(entry):
     config = entry.spec.load().Config
     found = list_config_keys(config)

@@ -8,9 +8,9 @@ from pydantic import Field
 import zerokd
 from zerokd.errors import RecipeError
 from zerokd.plugin.catalogue import BrokenPlugin, Catalogue, CatalogueEntry, Provider
-from zerokd.plugin.host import discover_plugins
+from zerokd.plugin.discovery import discover_plugins
 from zerokd.testing import collect_checks, conformance
-from zerokd.testing.kit import find_undefined_known_failures, make_subjects
+from zerokd.testing.collection import find_undefined_known_failures, make_subjects
 
 FILE = '''
 import zerokd
@@ -81,7 +81,7 @@ def test_a_component_is_tried_with_its_examples_or_with_what_it_requires(monkeyp
         ports = {"image": zerokd.Port("the image", grad=True)}
 
     entry = CatalogueEntry(zerokd.LossSpec("strict", target="a:B", summary="a test"), Provider("mine"))
-    monkeypatch.setattr("zerokd.testing.kit.load_component", lambda _: Strict)
+    monkeypatch.setattr("zerokd.testing.collection.load_component", lambda _: Strict)
     assert [make_subject.options for make_subject in make_subjects(entry)] == [{"level": 2.0}]
     Strict.examples = ({"level": 3.0}, {"level": 4.0})
     assert [str(make_subject) for make_subject in make_subjects(entry)] == ["strict(level=3.0)", "strict(level=4.0)"]

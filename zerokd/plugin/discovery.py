@@ -17,8 +17,8 @@ import pluggy
 from zerokd._version import API_VERSION, __version__
 from zerokd.errors import Problem, RecipeError, did_you_mean
 from zerokd.plugin import hookspecs
+from zerokd.plugin.candidates import PluginCandidate, find_candidates
 from zerokd.plugin.catalogue import BrokenPlugin, Catalogue, CatalogueEntry, PluginNote
-from zerokd.plugin.found import PluginCandidate, find_candidates
 from zerokd.plugin.isolation import isolate_plugin_code
 from zerokd.plugin.specs import KINDS, SINGULAR, Spec
 

@@ -53,6 +53,8 @@ def report_out_of_memory(operation: str) -> Iterator[None]:
     """
     try:
         yield
+    except ZerokdError:
+        raise
     except Exception as error:
         if (
             isinstance(error, MemoryError)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zerokd.errors import DataError, OutOfMemoryError, PluginError
-from zerokd.plugin.blame import attribute_errors
+from zerokd.plugin.error_attribution import attribute_errors
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,9 @@ def test_where_memory_runs_out_nobody_is_blamed(fault, more):
     assert (caught.value.exit_code, problem.code) == (5, "out-of-memory")
 
 
-@pytest.mark.parametrize("fault", [DataError("ours"), OSError(28, "full"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "fault", [DataError("ours"), OutOfMemoryError("ours"), OSError(28, "full"), KeyboardInterrupt()]
+)
 def test_our_own_errors_and_expected_ones_pass(fault):
     with pytest.raises(type(fault)) as caught, attribute_errors("loss 'x'", OSError):
         raise fault
