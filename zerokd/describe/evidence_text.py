@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import asdict
-
 from zerokd.measure.held_out import metrics_record
 from zerokd.proof.evidence_table import format_evidence
 from zerokd.run.plan import UNTRAINED, RunPlan
@@ -15,7 +13,7 @@ from zerokd.text import format_number, wrap_text
 def evidence_to_dict(plan: RunPlan) -> dict[str, Any]:
     """All of it as plain data."""
     components = plan.components
-    untrained = {name: asdict(result) for name, result in plan.untrained_results.items()}
+    untrained = {name: result.as_json() for name, result in plan.untrained_results.items()}
     return {
         "recipe": components.name,
         "seed": components.seed,

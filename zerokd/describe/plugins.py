@@ -46,7 +46,9 @@ class PluginStatus:
 
 def list_plugin_statuses(catalogue: Catalogue) -> list[PluginStatus]:
     """Every provider, broken ones too; zerokd itself first."""
-    providers = {entry.provider for entry in (*catalogue.entries, *catalogue.broken_plugins, *catalogue.notes)}
+    providers = {entry.provider for entry in catalogue.entries}
+    providers |= {plugin.provider for plugin in catalogue.broken_plugins}
+    providers |= {note.provider for note in catalogue.notes}
     ordered = sorted(providers, key=lambda provider: (not provider.builtin, provider.name, provider.version))
     return [_plugin_status(catalogue, provider) for provider in ordered]
 

@@ -36,7 +36,7 @@ class DataParallelAccumulator(GradientAccumulator):
     stage_index: int = 0
     synced_tensors: Sequence[Tensor] = ()
 
-    def backward(self, batch: Batch, step: int, per_term: bool) -> tuple[ObjectiveResult, Gradients]:
+    def forward_backward(self, batch: Batch, step: int, per_term: bool) -> tuple[ObjectiveResult, Gradients]:
         self.group.broadcast_order(self.stage_index, step, per_term)
         self.group.broadcast_tensors(self.synced_tensors)
         count = len(batch.names)
@@ -60,7 +60,7 @@ class DataParallelAccumulator(GradientAccumulator):
         """The gradient of this process's images, weighed by their share of the batch. Stored gradients must be 0."""
         images, count = self.group.get_slice(len(batch.names)), len(batch.names)
         part = evolve(batch, low=batch.low[images], names=batch.names[images])
-        evaluation, gradients = GradientAccumulator.backward(self, part, step, per_term)
+        evaluation, gradients = GradientAccumulator.forward_backward(self, part, step, per_term)
         share = len(part.names) / count
         for parameter in self.parameters:
             assert parameter.grad is not None
@@ -123,8 +123,8 @@ def follow_leader(plan: RunPlan, group: ProcessGroup) -> None:
             state = StageState(accumulator.stage, accumulator.objective, plan.components)
             current, batches = stage_index, iter(())
         group.broadcast_tensors(accumulator.synced_tensors)
-        number, batch = next(batches, (-1, None))
-        if number != step or batch is None:
+        batch_step, batch = next(batches, (-1, None))
+        if batch_step != step or batch is None:
             batches = _iterate_from_step(plan, accumulator, step)
             _, batch = next(batches)
         state.zero_grad()

@@ -75,8 +75,8 @@ def _build_stage_record(accumulator: GradientAccumulator, evidence: Evidence) ->
         "epochs": stage.epochs,
         "steps": stage.clock.steps,
         "images_at_once": accumulator.micro_batch_size,
-        "compiled": any("compiled" in step.mode for step in accumulator.compiled_steps),
-        "replayed": any("replayed" in step.mode for step in accumulator.compiled_steps),
+        "compiled": any(step.uses_torch_compile for step in accumulator.compiled_steps),
+        "replayed": any(step.uses_cuda_graph for step in accumulator.compiled_steps),
         "forwards": [call.owner for call in objective.graph.forward_passes()],
         "probe": evidence.as_dict(),
     }

@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 from rich.table import Column
 
 from zerokd.measure.capacity import Capacity
-from zerokd.measure.data_statistics import MIXED_SHARE, DataStatistics
+from zerokd.measure.data_statistics import DataStatistics, LightLevel
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.recipe.build.components import Components
 from zerokd.run.folder import RunFolder
@@ -89,7 +89,8 @@ class Progress:
         """Duplicates and brightness of the training images; a warning if a student should not learn from them."""
         copies = sum(len(group) - 1 for group in statistics.duplicates)
         counts = f"{copies} exact duplicates, {len(statistics.near_duplicates)} near-duplicate pairs"
-        self.report(f"data: {counts}; {statistics.verdict}", NOTICE if statistics.dark_share < MIXED_SHARE else "")
+        style = NOTICE if statistics.light_level is LightLevel.BRIGHT else ""
+        self.report(f"data: {counts}; {statistics.verdict}", style)
 
     def report_dry_run(self) -> None:
         """The end of a dry run."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from zerokd.measure.student_metrics import MetricRecord
+from zerokd.training.frozen_cache.cache import CacheRecord
+
 Provenance = Mapping[str, Any]  # a component: ``use``, its config, and where weights or photos come from
 STAGE_RESULT_KEYS = ("capacity", "metrics", "kept_on_disk")
 
@@ -28,12 +31,11 @@ class DataRecord(TypedDict):
     rejected: list[RejectedFile]
 
 
-class StageResult(TypedDict, total=False):
+class StageResult(CacheRecord, total=False):
     """What is measured at the end of a stage; a checkpoint carries it for finished stages."""
 
-    kept_on_disk: Mapping[str, Any]
     capacity: Mapping[str, Any]
-    metrics: Mapping[str, Mapping[str, Any]]
+    metrics: dict[str, MetricRecord]
 
 
 class StageRecord(StageResult, total=False):

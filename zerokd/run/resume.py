@@ -77,7 +77,7 @@ def require_same_recipe(folder: RunFolder, tables: Mapping[str, Any]) -> None:
     with folder.recipe.open("rb") as file:
         previous = tomllib.load(file)
     current = json.loads(json.dumps(tables))
-    differences = list(find_differences(*map(_without_changeable_keys, (previous, current))))
+    differences = list(find_differences(_without_changeable_keys(previous), _without_changeable_keys(current)))
     if differences:
         hint = f"resume it unchanged: zerokd resume {folder.path}; or start a new run in another folder"
         text = f"the recipe differs from the one that started {str(folder.path)!r}"

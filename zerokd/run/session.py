@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TextIO
 
-from attrs import asdict
-
 from zerokd.errors import Problem, RunFolderError
 from zerokd.files.atomic import remove_stale_temporaries
 from zerokd.files.digest import file_sha256
@@ -27,6 +25,7 @@ from zerokd.run.progress import Progress
 from zerokd.run.records import STAGE_RESULT_KEYS, Manifest, RunResult, StageResult
 from zerokd.run.resume import NEW_RUN, ResumePoint
 from zerokd.training.checkpoint import delete_checkpoints
+from zerokd.training.frozen_cache.cache import CacheRecord
 from zerokd.training.loop import train
 from zerokd.training.nonfinite import dump_on_failure
 from zerokd.training.nonfinite_policy import NonFinitePolicy
@@ -70,9 +69,8 @@ def execute(
                             plan, accumulator, folder, manifest, metrics_file, watchers, checkpointer, progress
                         )
                         cache_record = _release_cache(accumulator, progress)
-                        finished[stage.name] = cache_record | _measure_stage(
-                            plan, stage, folder, metrics_file, progress
-                        )
+                        measured = _measure_stage(plan, stage, folder, metrics_file, progress)
+                        finished[stage.name] = {**cache_record, **measured}
                     stage_record.update(finished[stage.name])
             _write_result(plan, folder, manifest, checkpointer, progress)
 
@@ -103,8 +101,8 @@ def _train_stage(
         checkpointer.save(state, step_log)
 
 
-def _release_cache(accumulator: GradientAccumulator, progress: Progress) -> StageResult:
-    record: StageResult = accumulator.frozen_cache.manifest_record()  # type: ignore[assignment]
+def _release_cache(accumulator: GradientAccumulator, progress: Progress) -> CacheRecord:
+    record = accumulator.frozen_cache.manifest_record()
     accumulator.frozen_cache.release()
     if write_error := record.get("kept_on_disk", {}).get("trouble"):
         progress.report_warning(f"{accumulator.stage.name}: the disk cache is incomplete: {write_error}")
@@ -121,7 +119,7 @@ def _measure_stage(
     progress.report_capacity(stage.name, capacity)
     result: StageResult = {"capacity": capacity.as_json()}
     if plan.metric_evaluator.metrics:
-        results = {name: asdict(metric) for name, metric in plan.evaluate_metrics().items()}
+        results = {name: result.as_json() for name, result in plan.evaluate_metrics().items()}
         for name, values in results.items():
             line = {"kind": "metric", "stage": stage.name, "name": name, "measured_on": plan.measured_on}
             write_lines(metrics_file, line | values)
@@ -148,8 +146,8 @@ def _write_result(
         "capacity": capacity.as_json(),
     }
     if plan.metric_evaluator.metrics:
-        stages = {UNTRAINED: {name: asdict(metric) for name, metric in plan.untrained_results.items()}}
-        stages |= {stage_record["name"]: dict(stage_record["metrics"]) for stage_record in manifest["stages"]}
+        stages = {UNTRAINED: {name: result.as_json() for name, result in plan.untrained_results.items()}}
+        stages |= {stage_record["name"]: stage_record["metrics"] for stage_record in manifest["stages"]}
         result["metrics"] = metrics_record(plan.metric_evaluator.metrics, stages, plan.measured_on)
     manifest["result"] = result
     folder.write_manifest(manifest)
@@ -162,7 +160,7 @@ def collect_provenance(manifest: Manifest) -> dict[str, Any]:
     keys = ("recipe", "seed", "device", "threads", "versions", "models", "fallbacks", "cautions")
     skipped = ("probe", *STAGE_RESULT_KEYS)
     stages = [{key: value for key, value in stage.items() if key not in skipped} for stage in manifest["stages"]]
-    data = {key: manifest["data"][key] for key in ("source", "images", "training", "sha256")}  # type: ignore[literal-required]
+    data = {key: manifest["data"][key] for key in ("source", "images", "training", "sha256")}
     own = {key: manifest[key] for key in keys}  # type: ignore[literal-required]
     return own | {"architecture": manifest["models"][STUDENT], "data": data, "stages": stages}
 
