@@ -1,8 +1,8 @@
-"""The command line in tests: each command in a process of its own, forked from one that has imported what commands
-import, since that takes longer than most of them.
+"""The command line in tests: each command runs in a process that is forked from one with all imports done, since these
+take longer than most commands.
 
-``zerokd(...)`` runs one. ``python command.py SOCKET arguments...`` does so for a shell. Tests of signals, of start-up
-and of what is imported start a new interpreter instead.
+``zerokd(...)`` runs a command, and ``python command.py SOCKET arguments...`` does so for a shell. Tests of signals,
+start-up and imports start a new interpreter instead.
 """
 
 import atexit
@@ -35,15 +35,15 @@ IMPORTED += (
     "zerokd.student.export",
     "zerokd.sweep.sweep",
 )
-_served: list[str] = []
+_sockets: list[str] = []
 
 
 def zerokd(*arguments, cwd=None, env=None, timeout=240, fresh=False):
-    """What ``subprocess.run`` gives for the command ``zerokd``, as text, in a ``fresh`` interpreter where it matters
-    what is imported. No mistake ends in a traceback."""
-    done = (_fresh if fresh else _forked)([os.fsdecode(argument) for argument in arguments], cwd, env, timeout)
-    assert "Traceback" not in done.stderr or "--traceback" in arguments, done.stderr
-    return done
+    """The ``CompletedProcess`` of a command, with text; ``fresh`` starts a new interpreter. No error ends in
+    a traceback."""
+    process = (_fresh if fresh else _forked)([os.fsdecode(argument) for argument in arguments], cwd, env, timeout)
+    assert "Traceback" not in process.stderr or "--traceback" in arguments, process.stderr
+    return process
 
 
 def _fresh(words, cwd, env, timeout):
@@ -52,28 +52,28 @@ def _fresh(words, cwd, env, timeout):
 
 
 def _forked(words, cwd, env, timeout):
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull, "rb") as nothing:
-        files = [one.fileno() for one in (nothing, out, err)]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull, "rb") as devnull:
+        files = [file.fileno() for file in (devnull, out, err)]
         code = ask(server(), words, str(cwd or os.getcwd()), dict(os.environ if env is None else env), files, timeout)
-        texts = [(one.seek(0), one.read().decode("utf-8", "backslashreplace"))[1] for one in (out, err)]
+        texts = [(file.seek(0), file.read().decode("utf-8", "backslashreplace"))[1] for file in (out, err)]
     return subprocess.CompletedProcess(["zerokd", *words], code, *texts)
 
 
 def server():
-    """The socket of this process's server, which is started the first time."""
-    if not _served:
+    """The socket of this process's server, which the first call starts."""
+    if not _sockets:
         path = os.path.join(tempfile.mkdtemp(prefix="zerokd-"), "socket")
         process = subprocess.Popen([sys.executable, __file__, "--serve", path], cwd=Path(__file__).parents[1])
         atexit.register(process.kill)
         while not os.path.exists(path):
-            assert process.poll() is None, "the server of commands has ended"
+            assert process.poll() is None, "the command server has ended"
             time.sleep(0.02)
-        _served.append(path)
-    return _served[0]
+        _sockets.append(path)
+    return _sockets[0]
 
 
 def ask(path, arguments, cwd, environment, files, timeout=None):
-    """Have the server run a command on these three files; returns its exit code."""
+    """Have the server run a command with these three files; return its exit code."""
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(timeout)
         link.connect(path)
@@ -82,12 +82,12 @@ def ask(path, arguments, cwd, environment, files, timeout=None):
         socket.send_fds(link, [len(request).to_bytes(4, "big")], files)
         link.sendall(request)
         answer = link.recv(16)
-    assert answer, "the server of commands has ended"
+    assert answer, "the command server has ended"
     return int(answer)
 
 
 def serve(path):
-    """Fork for each request until the one that asks is gone; returns only in a fork, what it has to run."""
+    """Fork for each request until the parent is gone; return only in a fork, with the request."""
     for name in IMPORTED:
         import_module(name)
     parent, listener = os.getppid(), socket.socket(socket.AF_UNIX)
@@ -100,16 +100,16 @@ def serve(path):
             link, _ = listener.accept()
         except TimeoutError:
             continue
-        if not os.fork():  # one that waits for the command, so that several may run at once
+        if not os.fork():  # waits for the command, so that several can run at once
             listener.close()
             return wait(link)
         link.close()
-        while_ended()
+        reap_forks()
     os._exit(0)
 
 
-def while_ended():
-    """Forget the forks that have ended."""
+def reap_forks():
+    """Collect the forks that have ended."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -118,7 +118,7 @@ def while_ended():
 
 
 def wait(link):
-    """In a fork: run what is asked for in another one and answer with its exit code."""
+    """In a fork: run the request in another fork and answer with its exit code."""
     head, files, _, _ = socket.recv_fds(link, 4, 3)
     size, request = int.from_bytes(head, "big"), b""
     while len(request) < size:
@@ -141,7 +141,7 @@ def run(arguments, cwd, environment):
     os.environ.clear()
     os.environ.update(environment)
     sys.path[0] = cwd
-    sys.path[1:1] = [one for one in environment.get("PYTHONPATH", "").split(os.pathsep) if one]
+    sys.path[1:1] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.argv = [os.path.join(os.path.dirname(__file__), "../zerokd/__main__.py"), *arguments]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
@@ -150,8 +150,8 @@ def run(arguments, cwd, environment):
     code = 0
     try:
         import_module("zerokd.cli").main()
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
     except BaseException:
         traceback.print_exc()
         code = 1
@@ -159,7 +159,7 @@ def run(arguments, cwd, environment):
     with contextlib.suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()
-    os._exit(code)  # taking down all that is imported takes a second
+    os._exit(code)  # unloading all imports takes a second
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What several tests share: golden figures of the released code, and material that is not part of the project."""
+"""Fixtures of all tests: golden figures of the released code, and material that is not part of the project."""
 
 import json
 import os
@@ -13,8 +13,8 @@ from zerokd.recipe.build.resolver import resolve_recipe
 from zerokd.recipe.schema.recipe import validate_recipe
 from zerokd.recipe.toml.extends import read_recipe_document
 
-os.environ["ZEROKD_PLUGINS"] = ""  # what happens to be installed has no part in these tests; some choose their own
-torch.set_num_threads(1)  # tiny tensors: a second thread costs more than it brings
+os.environ["ZEROKD_PLUGINS"] = ""  # installed plugins take no part in these tests; some choose their own
+torch.set_num_threads(1)  # tiny tensors: a second thread costs more than it saves
 
 ROOT = Path(__file__).parents[1]
 REAL = Path(os.environ.get("ZEROKD_REAL", ROOT / "../shared"))
@@ -49,8 +49,8 @@ class Golden:
 
 def _wave(k, shape, lo, hi):
     n, c, i, j = torch.meshgrid(*(torch.arange(size, dtype=torch.float64) for size in shape), indexing="ij")
-    stage = 0.37 * (k + 1) + 0.11 * (n + 1) * i + 0.07 * (c + 1) * j + 0.9 * n + 0.5 * c
-    return lo + (hi - lo) * (0.5 + 0.5 * torch.sin(stage))
+    phase = 0.37 * (k + 1) + 0.11 * (n + 1) * i + 0.07 * (c + 1) * j + 0.9 * n + 0.5 * c
+    return lo + (hi - lo) * (0.5 + 0.5 * torch.sin(phase))
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +60,7 @@ def golden():
 
 @pytest.fixture
 def real():
-    """Path of a file below the folder ``ZEROKD_REAL``; for tests marked ``real``, which are skipped without it."""
+    """Path of a file in the folder ``ZEROKD_REAL``; tests marked ``real`` are skipped without it."""
 
     def path(name):
         if not (REAL / name).exists():
@@ -72,7 +72,7 @@ def real():
 
 @pytest.fixture
 def build():
-    """``build("key=value", ...)``: the components of recipes/paper.toml in small, with these settings on top."""
+    """``build("key=value", ...)``: the components of a small recipes/paper.toml with these settings."""
 
     def build(*settings, recipe="paper.toml", small=TINY):
         document = apply_settings(read_recipe_document(RECIPES / recipe), [*small, *settings])

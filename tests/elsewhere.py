@@ -1,12 +1,12 @@
 """The command line with a device that is not the CPU, for machines that have none: ``--device elsewhere``.
 
-Its tensors are the CPU's, told apart. As on a GPU, an operation on tensors of both is an error, and whatever makes
-Python see a number waits for the device. As on Apple's, there is no float64.
+Its tensors are CPU tensors of a type of their own. As on a GPU, an operation on tensors of both devices is an error,
+and reading a number in Python waits for the device. As on Apple's GPUs, there is no float64.
 
     python -m tests.elsewhere FILE STOP run recipe.toml --device elsewhere
 
-writes into FILE why each step waited and how many bytes it was sent, counted from the end of the step before, and
-interrupts the run after STOP steps, never if that is 0. Half of the memory that ELSEWHERE_BYTES names is free.
+writes to FILE why each step waited and how many bytes it was sent since the end of the previous step, and interrupts
+the run after STOP steps (0: never). Half of ELSEWHERE_BYTES of memory is free.
 """
 
 import json
@@ -24,14 +24,14 @@ import zerokd.cli
 from zerokd.training import loop
 
 aten = torch.ops.aten
-MOVES = {aten.copy_.default, aten._to_copy.default}  # from one device to the other
+MOVES = {aten.copy_.default, aten._to_copy.default}  # between the devices
 INDEXED = {aten.index.Tensor, aten.index_put_.default, aten._index_put_impl_.default}  # indices may be the CPU's
 SIZED = {aten.nonzero.default, aten.masked_select.default, aten._unique2.default}  # values decide the result's shape
 waits, sent = [], []
 
 
 class Elsewhere(Tensor):
-    """A tensor of that device; ``held`` has its numbers, in the same memory layout."""
+    """A tensor of that device; ``held`` is a CPU tensor with its numbers, in the same memory layout."""
 
     @staticmethod
     def __new__(cls, held):
@@ -62,8 +62,8 @@ class Elsewhere(Tensor):
 
 
 def compute(operation, *arguments, **options):
-    """Any operation of that device."""
-    tensors = [tree_leave for tree_leave in pytree.tree_leaves((arguments, options)) if isinstance(tree_leave, Tensor)]
+    """Run any operation of that device."""
+    tensors = [leaf for leaf in pytree.tree_leaves((arguments, options)) if isinstance(leaf, Tensor)]
     mine = {id(tensor.held): tensor for tensor in tensors if isinstance(tensor, Elsewhere)}
     others = [tensor for tensor in tensors if not isinstance(tensor, Elsewhere) and tensor.ndim]
     if mine and others and operation not in MOVES | INDEXED:
@@ -71,43 +71,43 @@ def compute(operation, *arguments, **options):
     to = arguments[0].device if operation is aten.copy_.default else options.get("device")
     if operation in MOVES and others and torch.device(to).type == "elsewhere":
         sent.append(others[0].nbytes)
-    leaves = to is not None and torch.device(to).type == "cpu"
+    to_cpu = to is not None and torch.device(to).type == "cpu"
     if options.get("device") is not None:
         options["device"] = "cpu"
-    arguments, options = pytree.tree_map(lambda one: getattr(one, "held", one), (arguments, options))
-    found = operation(*arguments, **options)
+    arguments, options = pytree.tree_map(lambda leaf: getattr(leaf, "held", leaf), (arguments, options))
+    result = operation(*arguments, **options)
     masked = operation in INDEXED and any(
         argument is not None and argument.dtype == torch.bool for argument in arguments[1]
     )
-    if leaves or masked or operation in SIZED or any(isinstance(one, bool | int | float) for one in [found]):
+    if to_cpu or masked or operation in SIZED or isinstance(result, bool | int | float):
         waits.append(str(operation))
-    if leaves:
-        return found
+    if to_cpu:
+        return result
 
-    def told_apart(one):
-        return mine[id(one)] if id(one) in mine else Elsewhere(one)
+    def wrap(tensor):
+        return mine[id(tensor)] if id(tensor) in mine else Elsewhere(tensor)
 
-    return pytree.tree_map_only(Tensor, told_apart, found)
+    return pytree.tree_map_only(Tensor, wrap, result)
 
 
 class Device(backend_registration._DummyBackendModule):
-    """What PyTorch asks a device for beside operations."""
+    """What PyTorch needs of a device beside operations."""
 
     def manual_seed(self, seed):
-        """Nothing of its own: what is drawn there is drawn by the CPU's generator."""
+        """Nothing: the CPU's generator draws all random numbers."""
 
     def mem_get_info(self, device=None):
-        """Free and whole memory, bytes."""
-        whole = int(os.environ.get("ELSEWHERE_BYTES", "0"))
-        return whole // 2, whole
+        """Free and total memory, bytes."""
+        total = int(os.environ.get("ELSEWHERE_BYTES", "0"))
+        return total // 2, total
 
 
-def watched(file, stop, take=loop.train_step):
-    """A run's step, watched."""
+def watch_steps(file, stop, train_step=loop.train_step):
+    """A ``train_step`` that records its waits and bytes."""
     steps = []
 
-    def step(*given):
-        take(*given)
+    def step(*arguments):
+        train_step(*arguments)
         steps.append({"waits": [*waits], "sent": sum(sent)})
         waits.clear()
         sent.clear()
@@ -122,6 +122,6 @@ if __name__ == "__main__":
     backend_registration._setup_privateuseone_for_python_backend("elsewhere", backend_module=Device())
     library = torch.library.Library("_", "IMPL")
     library.fallback(compute, "PrivateUse1")
-    loop.train_step = watched(Path(sys.argv[1]), int(sys.argv[2]))
+    loop.train_step = watch_steps(Path(sys.argv[1]), int(sys.argv[2]))
     sys.argv[1:3] = []
     zerokd.cli.main()

@@ -59,11 +59,11 @@ def test_a_run_that_a_signal_ends_goes_on_to_the_same_student(tmp_path, whole, n
     found, _, err = ended(process)
     assert found == code
     if code > 0:
-        assert "nothing is lost" in err
+        assert "a checkpoint is saved" in err
         assert "zerokd resume run" in err
     code, out, err = zerokd("resume", "run", cwd=tmp_path)
     assert code == 0, err
-    assert "goes on after step" in out
+    assert "resuming after step" in out
     assert (tmp_path / "run/student.safetensors").read_bytes() == (whole / "student.safetensors").read_bytes()
     assert sorted(os.listdir(tmp_path / "run")) == sorted(os.listdir(whole))
 
@@ -110,4 +110,4 @@ def test_a_folder_that_may_not_be_written_is_told_before_the_first_step(tmp_path
 def test_what_is_no_run_is_told(tmp_path, path):
     code, _, err = zerokd("resume", path, cwd=tmp_path)
     assert code == 5
-    assert f"{path!r} is not the folder of a run" in err
+    assert f"{path!r} is not a run folder" in err

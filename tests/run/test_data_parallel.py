@@ -122,7 +122,7 @@ def test_a_lost_process_ends_the_run_by_name_and_what_was_kept_goes_on_alone(tmp
     os.kill(lost, signal.SIGKILL)
     text, _ = process.communicate(timeout=100)
     assert process.returncode != 0
-    assert "a process of this run was lost" in text
+    assert "a process of this run ended" in text
     assert "zerokd resume" in text
     output = finish(start("resume", str(tmp_path / "run"), processes=1))
     assert "changed since the run started: processes: was 2, is 1" in output

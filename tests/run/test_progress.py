@@ -79,8 +79,8 @@ def test_a_dead_channel_is_loud_and_an_open_one_is_not():
     progress.report_capacity("distill", capacity(dead=[0]))
     progress.report_capacity("distill", capacity())
     loud, quiet = file.getvalue().splitlines()
-    assert loud == "\x1b[1;33mdistill: 7 of 8 hidden channels active on 8 images; DEAD: e_conv1[0]\x1b[0m"
-    assert quiet == "distill: 8 of 8 hidden channels active on 8 images"
+    assert loud == "\x1b[1;33mdistill: 7 of 8 hidden channels alive on 8 images; DEAD: e_conv1[0]\x1b[0m"
+    assert quiet == "distill: 8 of 8 hidden channels alive on 8 images"
 
 
 def test_many_idle_parameters_are_counted_and_a_few_are_named(tmp_path):

@@ -99,7 +99,7 @@ def test_a_channel_that_dies_is_written_and_said(build, tmp_path):
         channels = about["capacity"]["channels"]
         assert (channels["dead"], channels["names"], channels["open"]["e_conv2"][1]) == (1, ["e_conv2[1]"], 0.0)
     output = console.export_text()
-    assert "pretrain: 7 of 8 hidden channels active on 3 images; DEAD: e_conv2[1]" in output
+    assert "pretrain: 7 of 8 hidden channels alive on 3 images; DEAD: e_conv2[1]" in output
     idle = manifest["result"]["capacity"]["parameters"]["names"]
     assert {f"e_conv2.point_conv.weight[1,{channel},0,0]" for channel in range(4)} <= set(idle)
     effect = "have no visible effect (zeroing any one changes no pixel by half a level)"

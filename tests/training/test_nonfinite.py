@@ -207,7 +207,7 @@ def states_of(plan):
         pytest.raises(NotFiniteError) as caught,
         StepLog(stage, plan.objectives[0], io.StringIO(), (watch,)) as metrics,
     ):
-        train(training, plan.steppers[0], plan.components, plan.training, metrics, NonFinitePolicy(0))
+        train(training, plan.accumulators[0], plan.components, plan.training_indices, metrics, NonFinitePolicy(0))
     return states, caught.value.failure
 
 
@@ -223,7 +223,7 @@ def same(first, second):
         (
             TEACHER,
             [
-                "the first signal that is not finite: teacher.enhanced, on night/black",
+                "first non-finite signal: teacher.enhanced, on night/black",
                 "values not finite: distillation.enhanced, on night/black",
             ],
         ),
@@ -232,7 +232,7 @@ def same(first, second):
 def test_a_run_that_stops_says_why_and_leaves_what_reproduces_it(here, plan, setting, told):
     done = command.zerokd("run", "fault.toml", "--plugin", "faults.py", "--set", setting, "--out", "o", cwd=here)
     assert done.returncode == 4, done.stderr
-    kept = "kept in o/failure: report.json, batch.safetensors (this step's images), student.safetensors (before it)"
+    kept = "saved to o/failure: report.json, batch.safetensors (this step's images), student.safetensors (before the step)"
     first = f"stage 'distill', step {STEP}: training stopped being finite; no parameter was changed [not-finite-step]"
     assert [line.strip() for line in done.stderr.splitlines()] == [first, *told, kept]
 
@@ -353,7 +353,7 @@ def test_a_folder_that_cannot_be_written_does_not_hide_the_fault(plan, tmp_path,
     with pytest.raises(NumericError) as caught:
         execute(plan, folder, {}, build_manifest(plan), Progress(Console(quiet=True)))
     assert "values not finite: distillation.fault, on night/black" in str(caught.value)
-    assert "nothing could be kept" in str(caught.value)
+    assert "nothing could be saved" in str(caught.value)
     assert "No space left on device" in str(caught.value)
 
 
@@ -361,7 +361,7 @@ def test_a_monitored_term_is_told_of_once_and_stops_nothing(plan, tmp_path):
     plan = plan('terms.distillation.watched={use="faulty_value", monitor=true}', "stages.distill.epochs=3")
     folder, file = RunFolder.create("fault", tmp_path / "run"), io.StringIO()
     execute(plan, folder, {}, build_manifest(plan), Progress(Console(file=file, width=200)))
-    told = f"distill: monitored term distillation.watched is not finite, first at step {STEP}; it trains nothing"
+    told = f"distill: monitored term distillation.watched is not finite, first at step {STEP}; it is not trained on"
     assert file.getvalue().count("not finite") == file.getvalue().count(told) == 1
     assert folder.student.exists()
     assert not folder.failure.exists()

@@ -130,9 +130,9 @@ class Progress:
                 self._reported_terms.add((line["stage"], label))
 
     def report_capacity(self, when: str, capacity: Capacity) -> None:
-        """How many hidden channels are active; a warning for dead ones."""
+        """How many hidden channels are alive; a warning for dead ones."""
         count, dead = sum(map(len, capacity.open_shares.values())), capacity.dead_channels
-        text = f"{when}: {count - len(dead)} of {count} hidden channels active on {capacity.images} images"
+        text = f"{when}: {count - len(dead)} of {count} hidden channels alive on {capacity.images} images"
         if dead:
             self.report_warning(f"{text}; DEAD: {_format_names(dead)}")
         elif count:
