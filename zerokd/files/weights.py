@@ -6,7 +6,6 @@ safetensors is ours; a released ``.pth`` is read with ``weights_only=True``, whi
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from zerokd.errors import Problem, WeightsError
+from zerokd.files.atomic import write_bytes
 
 METADATA_KEY = "zerokd"  # the one metadata key of our files: a JSON object
 MAX_SHOWN_KEYS = 4  # differing keys named in an error
@@ -98,20 +98,11 @@ def load_model_state(model: nn.Module, state: Mapping[str, Tensor], source: str)
 
 
 def write_weights(path: Path, state: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
-    """Write a safetensors file that describes itself: to a temporary file beside it, flushed to disk, then renamed."""
+    """Write a safetensors file that describes itself, atomically."""
     # safetensors orders metadata keys anew in every process; a single key keeps a seed's bytes the same
     metadata = {METADATA_KEY: json.dumps(description, sort_keys=True)}
     data = safetensors.torch.save({key: value.detach().cpu().contiguous() for key, value in state.items()}, metadata)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_bytes(path, data)
 
 
 def _is_supported(value: Tensor) -> bool:
