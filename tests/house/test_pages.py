@@ -173,3 +173,8 @@ def test_links_to_files_lead_somewhere(path):
     """The build of the site checks links inside docs/."""
     for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
         assert "://" in target or (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("room", [path.parent.name for path in sorted((ROOT / "zerokd").glob("*/__init__.py"))])
+def test_contributing_shows_every_room(room):
+    assert re.search(rf"\b{room}/", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))

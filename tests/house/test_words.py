@@ -54,7 +54,7 @@ BANNED_PHRASES = re.compile(
       | (?:make|makes|made)\s+of\s+(?:it|them|that|what|the|a|an|its|this)
       | whom\s+one | whoever | one\s+has\s+to
       | (?:go|goes|going|went|gone)\s+on
-      | (?:films?|fault|faults|mend|mends|mended|mending)
+      | (?:films?|(?<!page\s)faults?|mend|mends|mended|mending)
       | what\s+(?:comes|came)\s+of | says?\s+so
       | at\s+work | as\s+it\s+stands | stands?\s+(?:above|below|beside|between|in)
       | machine\s+code | in\s+place\s+of\s+what
