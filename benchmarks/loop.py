@@ -174,7 +174,7 @@ def benchmark_cheap_terms(count: int, rounds: int) -> dict[str, object]:
 
     def ours() -> None:
         training.zero_grad()
-        one.backward(batch, 0, per_term=False)
+        one.forward_backward(batch, 0, per_term=False)
         training.clip_grad_norm()
 
     return compare_with_handwritten(f"{count} cheap terms", count, rounds, by_hand, ours)

@@ -97,7 +97,7 @@ class ZerokdSide:
 
     def gradient(self) -> Tensor:
         self.training.zero_grad()
-        self.stage.stepper.backward(self.stage.batches[0], 0, per_term=False)
+        self.stage.stepper.forward_backward(self.stage.batches[0], 0, per_term=False)
         return torch.cat([parameter.grad.reshape(-1) for parameter in self.stage.stepper.parameters])
 
     def step(self) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 import torch
-from turns import SideProcess, alternate_turns, serve_turns
+from alternation import SideProcess, alternate_turns, serve_turns
 
 BATCH_SIZE = 4
 COMPILE_SETTING = 'speed.compile="on"'

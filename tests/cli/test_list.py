@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from zerokd.cli import zerokd
 from zerokd.plugin.discovery import discover_plugins
-from zerokd.plugin.specs import KINDS
+from zerokd.plugin.kinds import KINDS
 
 
 def test_every_component_has_its_line():

@@ -92,7 +92,7 @@ def test_a_name_in_two_kinds_shows_both(tmp_path):
     ("arguments", "told"),
     [
         (["msee"], "unknown component 'msee' [unknown-component]\n  did you mean 'mse'?"),
-        (["recipes/paper.toml"], "a recipe is shown by `zerokd show FILE --resolved`"),
+        (["recipes/paper.toml"], "`zerokd show FILE --resolved` shows a recipe"),
         (["zerokd:gp"], "did you mean 'zerokd:gap'?"),
         (["mse", "--seed", "3"], "add --resolved"),
         (["mse", "--set", "a=1"], "add --resolved"),

@@ -7,7 +7,7 @@ import pytest
 from tests.pages.runs import changed, copied
 from zerokd.errors import RunFolderError
 from zerokd.pages.diff import compare_runs, describe_difference, write_diff_page
-from zerokd.pages.run_facts import read_run
+from zerokd.pages.run_record import read_run
 
 OTHER = (
     "terms.task.color.weight=2.5",

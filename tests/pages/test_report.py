@@ -9,7 +9,7 @@ from tests.pages.runs import HOSTILE, changed, copied, made
 from zerokd.errors import RunFolderError
 from zerokd.pages import report
 from zerokd.pages.report import build_report_context, insert_gaps, try_write_report, write_report
-from zerokd.pages.run_facts import read_run
+from zerokd.pages.run_record import read_run
 
 
 def page(folder):

@@ -2,7 +2,7 @@ import re
 
 import zerokd
 from tools.site.python_api import EXCLUDED_NAMES, hooks_page, python_api_page
-from zerokd.plugin.specs import KINDS
+from zerokd.plugin.kinds import KINDS
 
 
 def test_every_public_name_is_on_the_page_once():
@@ -13,7 +13,7 @@ def test_every_public_name_is_on_the_page_once():
 def test_every_hook_has_a_heading_and_its_record_and_contract():
     text = hooks_page()
     assert re.findall(r"^## (\w+)$", text, re.M) == [f"zerokd_{kind}" for kind in KINDS]
-    for kind, spec in KINDS.items():
-        section = text.split(f"## zerokd_{kind}\n")[1].split("\n## ")[0]
-        assert f"zerokd.{spec.__name__}(" in section
-        assert f"#zerokd.{spec.__name__.removesuffix('Spec')})" in section
+    for plural, kind in KINDS.items():
+        section = text.split(f"## zerokd_{plural}\n")[1].split("\n## ")[0]
+        assert f"zerokd.{kind.spec_name}(" in section
+        assert f"#zerokd.{kind.contract})" in section

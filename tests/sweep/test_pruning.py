@@ -8,7 +8,7 @@ import pytest
 from tests.sweep.small import CATALOGUE, document
 from zerokd.errors import RecipeError
 from zerokd.recipe.build.static_checks import check_recipe
-from zerokd.sweep.goals import Goal
+from zerokd.sweep.objectives import Goal
 from zerokd.sweep.pruning import PointPrunedError, PruningProgress, build_pruner
 from zerokd.sweep.sweep import SweepOptions, run_sweep
 

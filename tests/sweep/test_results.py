@@ -4,7 +4,7 @@ import tomllib
 from tests.sweep.small import CATALOGUE, document
 from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.recipe.toml.document import parse_document
-from zerokd.sweep.goals import Goal
+from zerokd.sweep.objectives import Goal
 from zerokd.sweep.results import SweepResults, format_results_table, write_results
 from zerokd.sweep.study import PointRecord
 

@@ -4,8 +4,8 @@ import optuna
 import pytest
 
 from zerokd.errors import OutputError, RecipeError
-from zerokd.sweep.goals import Goal
-from zerokd.sweep.space import Choice, NumericRange
+from zerokd.sweep.objectives import Goal
+from zerokd.sweep.search_space import Choice, NumericRange
 from zerokd.sweep.study import (
     POINT,
     WHY,

@@ -7,7 +7,7 @@ import pytest
 
 from tests.sweep.small import CATALOGUE, document
 from zerokd.errors import OutputError, RecipeError
-from zerokd.sweep.space import Choice, NumericRange
+from zerokd.sweep.search_space import Choice, NumericRange
 from zerokd.sweep.sweep import SweepOptions, enumerate_points, load_results, run_sweep
 
 

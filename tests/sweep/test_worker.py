@@ -5,9 +5,9 @@ import pytest
 from tests.sweep.small import CATALOGUE, document
 from zerokd.errors import NumericError, OutputError, StoppedError
 from zerokd.sweep import worker
-from zerokd.sweep.goals import Goal
-from zerokd.sweep.shared import StageSplit
-from zerokd.sweep.space import Choice
+from zerokd.sweep.objectives import Goal
+from zerokd.sweep.shared_stages import StageSplit
+from zerokd.sweep.search_space import Choice
 from zerokd.sweep.study import SweepPlan, collect_point_records, open_study
 from zerokd.sweep.worker import SweepWorker
 

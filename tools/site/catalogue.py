@@ -10,7 +10,7 @@ from typing import Any
 from tools.site.markdown import inline_code, build_page, build_table
 from zerokd.plugin.catalogue import CatalogueEntry
 from zerokd.plugin.loading import load_component
-from zerokd.plugin.specs import KINDS, SINGULAR
+from zerokd.plugin.kinds import KINDS
 
 FILTER_HTML = '<div class="filter"></div>'
 
@@ -25,7 +25,7 @@ def index_page(entries: Sequence[CatalogueEntry], recipe_names: dict[tuple[str, 
     rows = [
         (
             f"[{entry.spec.name}]({component_page_path(entry)})",
-            SINGULAR[entry.spec.kind],
+            KINDS[entry.spec.kind].singular,
             entry.spec.summary,
             _list_gradient_ports(entry),
             ", ".join(recipe_names[entry.spec.kind, entry.qualified_name]),
@@ -53,7 +53,7 @@ def packages_page(entries: Sequence[CatalogueEntry], root: Path) -> str:
     parts = []
     for name, project in read_packages(root).items():
         brings = [
-            f"[{entry.spec.name}](components/{component_page_path(entry)}) ({SINGULAR[entry.spec.kind]})"
+            f"[{entry.spec.name}](components/{component_page_path(entry)}) ({KINDS[entry.spec.kind].singular})"
             for entry in entries
             if entry.provider.name == name
         ]

@@ -12,7 +12,7 @@ from tools.site.markdown import build_page, build_table, code_block, docstring_t
 from zerokd.describe.component import describe_component, signal_cells
 from zerokd.plugin.catalogue import CatalogueEntry
 from zerokd.plugin.config_keys import format_interval
-from zerokd.plugin.specs import SINGULAR
+from zerokd.plugin.kinds import KINDS
 from zerokd.recipe.toml.format import format_toml_value
 
 DOCSTRING_SECTION = re.compile(r"^(Formula|Returns|Scale|Source|Pitfalls|Example): ?", re.M)
@@ -47,7 +47,7 @@ def component_page(entry: CatalogueEntry, usages: Sequence[Usage], image_path: s
     snippet = known["snippet"] if language == "toml" else f"$ {known['snippet']}"
     return build_page(
         f"# {entry.spec.name}",
-        f"{SINGULAR[known['kind']]} of {_describe_provider(entry)} · {inline_code(known['target'])}",
+        f"{KINDS[known['kind']].singular} of {_describe_provider(entry)} · {inline_code(known['target'])}",
         f"**{known['summary']}.** {docstring_to_markdown(doc[''])}",
         *(_render_section(name, doc[name]) for name in SECTION_ORDER[:1] if name in doc),
         _render_image(entry, image_path),

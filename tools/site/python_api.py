@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-
 import zerokd
 from tools.site.markdown import docstring_to_markdown, build_page
-from zerokd.plugin import hookspecs
-from zerokd.plugin.specs import KINDS
+from zerokd.plugin.kinds import KINDS, Kind
 
 STUDENT_FUNCTIONS = ("load", "load_model")
 TESTING_MODULES = ("zerokd.testing.conformance",)
@@ -44,13 +41,12 @@ def hooks_page() -> str:
         "distribution registers its module under the entry-point group `zerokd`; `--plugin FILE.py` loads one file. "
         "[Plugins](plugins.md) has the declarations and checks."
     )
-    return build_page("# Hooks", about, *map(_build_hook_section, KINDS))
+    return build_page("# Hooks", about, *map(_build_hook_section, KINDS.values()))
 
 
-def _build_hook_section(kind: str) -> str:
-    name, spec = f"zerokd_{kind}", KINDS[kind].__name__
-    contract = spec.removesuffix("Spec")
-    told = docstring_to_markdown(inspect.getdoc(getattr(hookspecs, name)) or "")
+def _build_hook_section(kind: Kind) -> str:
+    name, spec, contract = kind.hook, kind.spec_name, kind.contract
+    told = docstring_to_markdown(kind.about)
     example = f"""```python
 @zerokd.hookimpl
 def {name}():

@@ -17,7 +17,7 @@ from tools.site.recipes import find_usages, read_shipped_recipes, recipe_page, r
 from zerokd.errors import DataError, Problem
 from zerokd.plugin.catalogue import CatalogueEntry
 from zerokd.plugin.discovery import discover_plugins
-from zerokd.plugin.specs import KINDS
+from zerokd.plugin.kinds import KINDS
 
 REFERENCE_FOLDER = Path("docs/reference")
 LOSS_PICTURES_FOLDER = Path("docs/pictures/alone")

@@ -17,7 +17,7 @@ from zerokd.cli import ignore_broken_pipe
 def command(one: Path, other: Path, out: Path | None) -> None:
     """Say what differs between two runs: equation, recipe, environment, results."""
     from zerokd.pages.diff import compare_runs, describe_difference, write_diff_page
-    from zerokd.pages.run_facts import read_run
+    from zerokd.pages.run_record import read_run
 
     found = write_diff_page(one, other, out) if out else compare_runs(read_run(one), read_run(other))
     with ignore_broken_pipe(sys.stdout):

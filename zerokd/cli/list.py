@@ -11,7 +11,7 @@ import click
 
 from zerokd.cli import ignore_broken_pipe
 from zerokd.cli.options import plugin_option
-from zerokd.plugin.specs import KINDS
+from zerokd.plugin.kinds import KINDS
 
 if TYPE_CHECKING:
     from zerokd.plugin.catalogue import Catalogue

@@ -10,11 +10,11 @@ from typing import Any
 
 from attrs import frozen
 
-from zerokd.describe.evidence_text import TEXT_WIDTH, wrap_text
+from zerokd.text import TEXT_WIDTH, wrap_text
 from zerokd.errors import escape_unprintable
 from zerokd.files.atomic import write_text
 from zerokd.pages.report import render_template
-from zerokd.pages.run_facts import RunRecord, attribute_damage, read_run
+from zerokd.pages.run_record import RunRecord, attribute_damage, read_run
 
 ABSENT = "-"
 

@@ -18,7 +18,7 @@ from zerokd._version import __version__
 from zerokd.errors import ZerokdError, escape_unprintable
 from zerokd.files.atomic import write_text
 from zerokd.pages.chart import Line, draw_chart, format_short_number
-from zerokd.pages.run_facts import RunRecord, attribute_damage, read_run
+from zerokd.pages.run_record import RunRecord, attribute_damage, read_run
 
 REPORT_FILE = "report.html"
 CONFLICT_COSINE = -0.05  # a cosine from which on two terms pull in opposite directions

@@ -6,7 +6,7 @@ A term's value can be compared between points; the objective cannot, since alpha
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from zerokd.errors import Problem, RecipeError, StoppedError, did_you_mean
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.recipe.build.components import Components
 from zerokd.run.progress import Progress
-from zerokd.sweep.goals import Goal
+from zerokd.sweep.objectives import Goal
 
 STARTUP_TRIALS = 3  # points that are trained to their end before any is given up
 WARMUP_DIVISOR = 4  # the part of a stage's epochs, one in so many, after which a point may be given up
@@ -54,10 +54,10 @@ class PruningProgress(Progress):
         self.trial, self.last_stage, self.label, self.sign = trial, last_stage, label, -1.0 if higher_is_better else 1.0
 
     @contextmanager
-    def stage(self, stage: StagePlan) -> Iterator[Callable[[dict[str, Any]], None]]:
+    def track_stage(self, stage: StagePlan) -> Iterator[Callable[[Mapping[str, Any]], None]]:
         with super().track_stage(stage) as watch:
 
-            def both(line: dict[str, Any]) -> None:
+            def both(line: Mapping[str, Any]) -> None:
                 watch(line)
                 if line["kind"] == "epoch" and stage.name == self.last_stage and line["epoch"] + 1 < stage.epochs:
                     self._prune_if_worse(line["epoch"], line["terms"][self.label]["value"])

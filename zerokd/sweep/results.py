@@ -16,9 +16,9 @@ from zerokd.pages.report import render_template
 from zerokd.recipe.schema.recipe import validate_recipe
 from zerokd.recipe.toml.document import Document
 from zerokd.recipe.toml.format import format_toml_value
-from zerokd.sweep.drawings import draw_heat_map, draw_parallel_coordinates
-from zerokd.sweep.goals import Goal, pareto_front_indices
-from zerokd.sweep.space import apply_point, describe_point, shorten_key
+from zerokd.sweep.charts import draw_heat_map, draw_parallel_coordinates
+from zerokd.sweep.objectives import Goal, pareto_front_indices
+from zerokd.sweep.search_space import apply_point, describe_point, shorten_key
 from zerokd.sweep.study import PointRecord
 
 RESULTS_FILE, SWEEP_REPORT_FILE, BEST_RECIPE_FILE = "sweep.json", "report.html", "best.toml"

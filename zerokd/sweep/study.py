@@ -17,8 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from zerokd.errors import OutputError, Problem, RecipeError
-from zerokd.sweep.goals import Goal
-from zerokd.sweep.space import Choice, SearchAxis
+from zerokd.sweep.objectives import Goal
+from zerokd.sweep.search_space import Choice, SearchAxis
 
 HEARTBEAT_INTERVAL = 10  # seconds between two signs of life of a worker
 GRACE_PERIOD = 30  # seconds after which a worker without any is taken to be gone

@@ -19,11 +19,11 @@ from zerokd.plugin.catalogue import Catalogue
 from zerokd.recipe.build.components import Components
 from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.recipe.toml.document import Document
-from zerokd.sweep.goals import Goal, select_goals
+from zerokd.sweep.objectives import Goal, select_goals
 from zerokd.sweep.pruning import build_pruner
 from zerokd.sweep.results import SWEEP_REPORT_FILE, SweepResults, write_results
-from zerokd.sweep.shared import split_stages
-from zerokd.sweep.space import Choice, Point, SearchAxis, apply_point, build_grid, parse_choice, parse_numeric_range
+from zerokd.sweep.shared_stages import split_stages
+from zerokd.sweep.search_space import Choice, Point, SearchAxis, apply_point, build_grid, parse_choice, parse_numeric_range
 from zerokd.sweep.study import IDENTITY, SweepPlan, collect_point_records, open_study
 from zerokd.sweep.worker import SweepWorker
 

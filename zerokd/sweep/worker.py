@@ -20,10 +20,10 @@ from zerokd.run.folder import RunFolder
 from zerokd.run.launch import run_recipe
 from zerokd.run.progress import Progress
 from zerokd.run.resume import read_manifest
-from zerokd.sweep.goals import objective_values
+from zerokd.sweep.objectives import objective_values
 from zerokd.sweep.pruning import PointPrunedError, PruningProgress
-from zerokd.sweep.shared import StageSplit, train_shared_stages
-from zerokd.sweep.space import apply_point, describe_point
+from zerokd.sweep.shared_stages import StageSplit, train_shared_stages
+from zerokd.sweep.search_space import apply_point, describe_point
 from zerokd.sweep.study import (
     FOLDER,
     POINT,

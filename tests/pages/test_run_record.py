@@ -9,8 +9,8 @@ from PIL import Image
 
 from tests.pages.runs import copied
 from zerokd.errors import RunFolderError
-from zerokd.pages import run_facts
-from zerokd.pages.run_facts import read_run, to_data_uri
+from zerokd.pages import run_record
+from zerokd.pages.run_record import read_run, to_data_uri
 from zerokd.run.figures import read_samples
 
 
@@ -82,7 +82,7 @@ def test_a_model_that_cannot_see_a_flat_image_is_told(tmp_path, monkeypatch):
     def model(low):
         raise RuntimeError("wants 20 pixels a side")
 
-    monkeypatch.setattr(run_facts, "load_model", lambda *given: model)
+    monkeypatch.setattr(run_record, "load_model", lambda *given: model)
     run = read_run(copied(tmp_path))
     assert run.compute_grey_ramp() == []
     assert run.missing == ["the student's curve: RuntimeError: wants 20 pixels a side"]

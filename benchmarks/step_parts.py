@@ -1,6 +1,6 @@
 """Parts of a step and of an epoch against the usual way: SSIM, teacher, optimizer and data.
 
-    python benchmarks/parts.py [--threads 1] [--rounds 9] [--json]
+    python benchmarks/step_parts.py [--threads 1] [--rounds 9] [--json]
 
 Both ways take turns, each in a process of its own, zerokd's with freed memory kept, as a run has it; medians. Each pair
 is held to the same numbers before it is timed.
@@ -24,7 +24,7 @@ from loop import build_cheap_stage
 from PIL import Image
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
-from turns import SideProcess, alternate_turns, serve_turns
+from alternation import SideProcess, alternate_turns, serve_turns
 
 from zerokd.data.folder import Folder
 from zerokd.losses.ssim import SsimLoss

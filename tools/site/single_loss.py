@@ -1,4 +1,4 @@
-"""What minimising one loss alone does to a student that works: ``python -m tools.site.alone``, minutes on a CPU.
+"""What minimising one loss alone does to a student that works: ``python -m tools.site.single_loss``, minutes on a CPU.
 
 A stage whose only term is least when nothing changes would be refused. Here that is what is to be seen, so the
 objective is built and followed without the proof.

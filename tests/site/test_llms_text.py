@@ -1,4 +1,4 @@
-from tools.site.overview import extract_first_sentence, build_llms_text
+from tools.site.llms_text import extract_first_sentence, build_llms_text
 
 NAV = """
 site_name: tool

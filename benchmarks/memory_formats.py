@@ -1,6 +1,6 @@
 """How a network's tensors should lie in memory: each network both ways, forwards and backwards.
 
-    python benchmarks/layouts.py [--size 256] [--threads 1] [--device cpu] [--rounds 9] [--json]
+    python benchmarks/memory_formats.py [--size 256] [--threads 1] [--device cpu] [--rounds 9] [--json]
 
 Both ways take turns; medians. ``chosen`` is what a run takes. What is frozen has its gradient taken at the image.
 """

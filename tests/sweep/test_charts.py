@@ -1,5 +1,5 @@
-from zerokd.sweep.drawings import draw_heat_map, draw_parallel_coordinates
-from zerokd.sweep.goals import Goal
+from zerokd.sweep.charts import draw_heat_map, draw_parallel_coordinates
+from zerokd.sweep.objectives import Goal
 from zerokd.sweep.study import PointRecord
 
 UP, DOWN = Goal("fidelity", True, "dB"), Goal("cast", False)

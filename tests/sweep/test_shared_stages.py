@@ -11,7 +11,7 @@ from tests.sweep.small import CATALOGUE, document
 from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.run.launch import run_recipe
 from zerokd.run.progress import Progress
-from zerokd.sweep.shared import StageSplit, split_stages, train_shared_stages
+from zerokd.sweep.shared_stages import StageSplit, split_stages, train_shared_stages
 
 DERIVED = 'params.rest={ equals = "1 - alpha - beta" }'
 

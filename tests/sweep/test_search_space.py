@@ -2,7 +2,7 @@ import pytest
 
 from tests.sweep.small import document
 from zerokd.errors import RecipeError
-from zerokd.sweep.space import (
+from zerokd.sweep.search_space import (
     Choice,
     NumericRange,
     apply_point,

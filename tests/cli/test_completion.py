@@ -1,6 +1,6 @@
 """What the shell is offered; the way there is in test_plugins.py."""
 
-from zerokd.cli.complete import complete_component_or_recipe, complete_plugin_or_component
+from zerokd.cli.completion import complete_component_or_recipe, complete_plugin_or_component
 
 
 def offered(complete, typed):

@@ -3,7 +3,7 @@ import pytest
 from tests.sweep.small import CATALOGUE, document
 from zerokd.errors import RecipeError
 from zerokd.recipe.build.static_checks import check_recipe
-from zerokd.sweep.goals import Goal, objective_values, pareto_front_indices, select_goals
+from zerokd.sweep.objectives import Goal, objective_values, pareto_front_indices, select_goals
 
 TWO = [Goal("fidelity", True, "dB"), Goal("cast", False)]
 

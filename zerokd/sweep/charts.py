@@ -9,8 +9,8 @@ from markupsafe import Markup, escape
 
 from zerokd.pages.chart import format_short_number
 from zerokd.recipe.toml.format import format_toml_value
-from zerokd.sweep.goals import Goal
-from zerokd.sweep.space import shorten_key
+from zerokd.sweep.objectives import Goal
+from zerokd.sweep.search_space import shorten_key
 from zerokd.sweep.study import PointRecord
 
 CELL_SIZE, HEADER_HEIGHT, ROW_LABEL_WIDTH = (
