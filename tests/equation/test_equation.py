@@ -18,7 +18,7 @@ def read(text):
 
 def test_the_documented_objective_has_the_documented_coefficients():
     equation = read(PAPER)
-    assert {group: format_expression(one) for group, one in equation.coefficients.items()} == {
+    assert {group: format_expression(expression) for group, expression in equation.coefficients.items()} == {
         "distillation": "alpha",
         "feature_matching": "beta",
         "task": "(1 - alpha - beta)",
@@ -52,7 +52,7 @@ def test_coefficients_by_hand(text, expected):
 
 
 @pytest.mark.parametrize(
-    ("text", "column", "told"),
+    ("text", "column", "message"),
     [
         ("task*contrastive", 4, "a product of groups is not linear"),
         ("task*task", 4, "a product of groups"),
@@ -77,15 +77,15 @@ def test_coefficients_by_hand(text, expected):
         ("", 0, "ends too early"),
     ],
 )
-def test_mistakes_are_told_at_their_column(text, column, told):
+def test_mistakes_are_told_at_their_column(text, column, message):
     with pytest.raises(EquationError) as caught:
         read(text)
-    assert told in caught.value.message
+    assert message in caught.value.message
     assert caught.value.column == column
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (
             "(1 - alpha - beta)*task",
@@ -98,10 +98,10 @@ def test_mistakes_are_told_at_their_column(text, column, told):
         ("(1e308*1e308 - 1e308*1e308)*task", "is not a finite number"),
     ],
 )
-def test_negative_and_undefined_coefficients_are_never_clamped(text, told):
+def test_negative_and_undefined_coefficients_are_never_clamped(text, message):
     with pytest.raises(EquationError) as caught:
         read(text).evaluate_coefficients({"alpha": 0.9, "beta": 0.3})
-    assert told in caught.value.message
+    assert message in caught.value.message
 
 
 def test_unknown_names_are_a_kind_of_their_own():
@@ -117,7 +117,7 @@ scalars = st.recursive(
     lambda inner: st.one_of(
         st.tuples(inner, st.sampled_from("+-*"), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
         st.tuples(inner, inner).map(lambda t: f"max({t[0]}, {t[1]})"),
-        inner.map(lambda one: f"(-{one})"),
+        inner.map(lambda text: f"(-{text})"),
     ),
     max_leaves=8,
 )

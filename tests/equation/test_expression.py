@@ -56,6 +56,6 @@ def test_division_by_zero_says_what_divides():
 
 def test_a_very_long_text_is_told_by_its_ends():
     assert shorten("x" * MAX_SHOWN_LENGTH) == "x" * MAX_SHOWN_LENGTH
-    told = shorten("a" + "x" * 5000 + "b")
-    assert (told[0], told[-1]) == ("a", "b")
-    assert len(told) == MAX_SHOWN_LENGTH + len(" ... ")
+    shortened = shorten("a" + "x" * 5000 + "b")
+    assert (shortened[0], shortened[-1]) == ("a", "b")
+    assert len(shortened) == MAX_SHOWN_LENGTH + len(" ... ")

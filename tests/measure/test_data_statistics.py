@@ -22,15 +22,15 @@ class Levels(zerokd.Data):
 
 
 def test_twins_and_brightness_by_hand():
-    account = compute_data_statistics(Levels(size=16))
-    assert account.duplicates == (("level/1", "level/2", "level/3"),)
-    assert account.near_duplicates == ()
-    assert account.histogram == [1, 0, 3, 0, 0, 0, 0, 0, 1, 0]
-    assert account.dark_share == 0.8
-    assert account.verdict == "this is low-light data: 80% of the images are darker than 0.3 on average"
-    assert account.as_json(with_names=False)["duplicates"] == 2
-    assert account.as_json()["duplicates"] == [["level/1", "level/2", "level/3"]]
-    assert account.as_json()["brightness"]["mean"] == 0.28
+    statistics = compute_data_statistics(Levels(size=16))
+    assert statistics.duplicates == (("level/1", "level/2", "level/3"),)
+    assert statistics.near_duplicates == ()
+    assert statistics.histogram == [1, 0, 3, 0, 0, 0, 0, 0, 1, 0]
+    assert statistics.dark_share == 0.8
+    assert statistics.verdict == "this is low-light data: 80% of the images are darker than 0.3 on average"
+    assert statistics.as_json(with_names=False)["duplicates"] == 2
+    assert statistics.as_json()["duplicates"] == [["level/1", "level/2", "level/3"]]
+    assert statistics.as_json()["brightness"]["mean"] == 0.28
 
 
 def test_luma_weighs_the_colours_as_bt_601_does():

@@ -40,7 +40,7 @@ def test_a_run_leaves_everything_that_is_promised(finish):
         "manifest.json",
         "metrics.jsonl",
         "student.safetensors",
-        "loss_curves.png",
+        "curves.svg",
         "samples/pretrain.png",
         "samples/distill.png",
     }

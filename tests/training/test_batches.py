@@ -14,8 +14,8 @@ from zerokd.training.batches import (
 CPU = torch.device("cpu")
 
 
-def lows(components, seed=0, number=0, indices=(0, 1, 2, 3, 4)):
-    stage = components.phases[number]
+def load_batches(components, seed=0, number=0, indices=(0, 1, 2, 3, 4)):
+    stage = components.stages[number]
     return list(iterate_batches(components.data, list(indices), stage, seed, CPU))
 
 
@@ -28,15 +28,15 @@ def test_a_generator_depends_on_its_key_alone():
 
 def test_draws_without_a_generator_are_those_that_pytorch_makes_of_the_seed():
     seed_global_generators(CPU, 1, "pretrain", 2)
-    found = torch.rand(3)
+    drawn = torch.rand(3)
     torch.manual_seed(derive_seed(1, "pretrain", 2))
-    assert torch.equal(found, torch.rand(3))
+    assert torch.equal(drawn, torch.rand(3))
 
 
 def test_every_epoch_sees_every_image_once_in_another_order(build):
     components = build("stages.pretrain.epochs=3", "stages.pretrain.batch=2")
     epochs = {}
-    for batch in lows(components):
+    for batch in load_batches(components):
         epochs.setdefault(batch.epoch, []).extend(batch.names)
     assert [len(names) for names in epochs.values()] == [5, 5, 5]
     assert len({frozenset(names) for names in epochs.values()}) == 1
@@ -45,14 +45,14 @@ def test_every_epoch_sees_every_image_once_in_another_order(build):
 
 def test_the_same_seed_gives_the_same_batches_and_another_does_not(build):
     components = build()
-    first, again, other = (lows(components, seed) for seed in (0, 0, 1))
+    first, again, other = (load_batches(components, seed) for seed in (0, 0, 1))
     assert all(torch.equal(a.low, b.low) and a.names == b.names for a, b in zip(first, again, strict=True))
     assert not all(torch.equal(a.low, b.low) for a, b in zip(first, other, strict=True))
 
 
 def test_gamma_is_drawn_per_image_within_its_range(build):
     components = build("stages.pretrain.batch=5")
-    (batch,) = lows(components)
+    (batch,) = load_batches(components)
     for image, name in zip(batch.low, batch.names, strict=True):
         index = next(i for i in range(6) if components.data.name(i) == name)
         original = components.data[index].float() / 255
@@ -64,7 +64,7 @@ def test_gamma_is_drawn_per_image_within_its_range(build):
 
 def test_distillation_sees_the_images_as_they_are(build):
     components = build("stages.distill.batch=5")
-    (batch,) = lows(components, number=1)
+    (batch,) = load_batches(components, number=1)
     originals = {components.data.name(i): to_float_batch([components.data[i]], CPU)[0] for i in range(6)}
     assert all(torch.equal(image, originals[name]) for image, name in zip(batch.low, batch.names, strict=True))
 

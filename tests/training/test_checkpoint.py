@@ -26,10 +26,10 @@ def checkpoint(step):
 
 def test_what_is_saved_is_loaded_to_the_bit(tmp_path):
     save_checkpoint(tmp_path / "checkpoints", checkpoint(1))
-    found, damaged = load_checkpoint(tmp_path / "checkpoints")
+    loaded, damaged = load_checkpoint(tmp_path / "checkpoints")
     assert not damaged
-    assert found.metadata == {"step": 1, "rate": 0.1 / 3}
-    assert all(torch.equal(found.tensors[name], one) for name, one in checkpoint(1).tensors.items())
+    assert loaded.metadata == {"step": 1, "rate": 0.1 / 3}
+    assert all(torch.equal(loaded.tensors[name], tensor) for name, tensor in checkpoint(1).tensors.items())
 
 
 def test_the_last_and_the_previous_one_are_kept_and_nothing_else(tmp_path):
@@ -46,8 +46,8 @@ def test_a_cut_off_file_gives_way_to_the_previous_one_with_a_word(tmp_path, shar
     save_checkpoint(tmp_path, checkpoint(2))
     whole = (tmp_path / LAST_FILE).read_bytes()
     (tmp_path / LAST_FILE).write_bytes(whole[: int(share * len(whole))])
-    found, damaged = load_checkpoint(tmp_path)
-    assert found.metadata["step"] == 1
+    loaded, damaged = load_checkpoint(tmp_path)
+    assert loaded.metadata["step"] == 1
     assert len(damaged) == 1
     assert LAST_FILE in damaged[0]
 
@@ -60,9 +60,9 @@ def test_one_flipped_bit_is_seen_wherever_it_is(tmp_path, seed):
     bit = random.Random(seed).randrange(len(data) * 8)
     data[bit // 8] ^= 1 << bit % 8
     (tmp_path / LAST_FILE).write_bytes(data)
-    found, damaged = load_checkpoint(tmp_path)
-    assert found.metadata["step"] == (1 if damaged else 2)  # a bit of padding says nothing
-    assert damaged or all(torch.equal(found.tensors[name], one) for name, one in checkpoint(2).tensors.items())
+    loaded, damaged = load_checkpoint(tmp_path)
+    assert loaded.metadata["step"] == (1 if damaged else 2)  # a bit of padding says nothing
+    assert damaged or all(torch.equal(loaded.tensors[name], tensor) for name, tensor in checkpoint(2).tensors.items())
 
 
 def test_where_both_are_damaged_nothing_is_made_up(tmp_path):
@@ -70,7 +70,7 @@ def test_where_both_are_damaged_nothing_is_made_up(tmp_path):
         save_checkpoint(tmp_path, checkpoint(step))
     for name in (LAST_FILE, PREVIOUS_FILE):
         (tmp_path / name).write_bytes(b"garbage" * 100)
-    with pytest.raises(WeightsError, match=r"cannot read weights(?s:.*)cannot read weights(?s:.*)start anew"):
+    with pytest.raises(WeightsError, match=r"cannot read weights(?s:.*)cannot read weights(?s:.*)start a new run"):
         load_checkpoint(tmp_path)
 
 
@@ -86,11 +86,11 @@ def test_a_write_that_fails_leaves_the_one_before_it(tmp_path, monkeypatch, call
     save_checkpoint(tmp_path, checkpoint(2))
     real, calls = getattr(os, call), []
 
-    def fails(*given):
-        calls.append(given)
+    def fails(*arguments):
+        calls.append(arguments)
         if len(calls) == which:
             raise OSError(28, "No space left on device")
-        return real(*given)
+        return real(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, call, fails)
@@ -99,9 +99,9 @@ def test_a_write_that_fails_leaves_the_one_before_it(tmp_path, monkeypatch, call
             failed = False
         except OSError:
             failed = True
-    found, damaged = load_checkpoint(tmp_path)
+    loaded, damaged = load_checkpoint(tmp_path)
     assert not damaged
-    assert found.metadata["step"] in ((2, 3) if failed else (3,))
+    assert loaded.metadata["step"] in ((2, 3) if failed else (3,))
     assert all(not name.startswith(".") for name in os.listdir(tmp_path))
 
 

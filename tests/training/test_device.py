@@ -26,67 +26,67 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) * resource.g
 """
 
 
-def made_anew(*arguments):
+def tensors_with_new_pages(*arguments):
     """For how many of the last 10 of equal tensors, each freed before the next, the system has to make pages."""
-    found = subprocess.run([sys.executable, "-c", FRESH, *arguments], capture_output=True, text=True, check=True)
-    return float(found.stdout)
+    done = subprocess.run([sys.executable, "-c", FRESH, *arguments], capture_output=True, text=True, check=True)
+    return float(done.stdout)
 
 
 def test_freed_memory_serves_the_next_tensor():
-    kept = made_anew("keep")
-    if kept < 0:
+    count = tensors_with_new_pages("keep")
+    if count < 0:
         pytest.skip("this C library cannot be asked to keep freed memory")
-    assert kept < 1
-    assert made_anew() > 8
+    assert count < 1
+    assert tensors_with_new_pages() > 8
 
 
 GIVEN_BACK = """
 from pathlib import Path
 import torch
-from zerokd.training.device import give_back_freed_memory, keep_freed_memory
+from zerokd.training.device import release_freed_memory, keep_freed_memory
 resident = lambda: int(Path("/proc/self/statm").read_text().split()[1])
 if not keep_freed_memory():
     print(-1); raise SystemExit
 before, held = resident(), [torch.ones(2**20) for _ in range(64)]
 last = torch.ones(2**20)
 del held
-kept, said = resident() - before, give_back_freed_memory()
+kept, said = resident() - before, release_freed_memory()
 print((resident() - before) / kept, said)
 """
 
 
 def test_what_was_kept_is_given_back_when_asked_for_and_no_more_than_that():
-    found = subprocess.run([sys.executable, "-c", GIVEN_BACK], capture_output=True, text=True, check=True)
-    left, *said = found.stdout.split()
+    done = subprocess.run([sys.executable, "-c", GIVEN_BACK], capture_output=True, text=True, check=True)
+    left, *answer = done.stdout.split()
     if float(left) < 0:
         pytest.skip("this C library cannot be asked to keep freed memory")
     assert float(left) < 0.1
-    assert said == ["True"]
+    assert answer == ["True"]
 
 
 SETTLED = """
 import os, sys, torch
-from zerokd.training.device import settle
-settle(torch.device(sys.argv[1]), 1)
+from zerokd.training.device import configure_determinism
+configure_determinism(torch.device(sys.argv[1]), 1)
 whole = not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
 print(whole, os.environ.get("CUBLAS_WORKSPACE_CONFIG"), torch.are_deterministic_algorithms_enabled())
 """
 
 
 @pytest.mark.parametrize(
-    ("device", "said", "told"),
+    ("device", "environment", "expected"),
     [
         ("cuda", {}, "True :4096:8 True"),
         ("cuda:1", {"CUBLAS_WORKSPACE_CONFIG": ":16:8"}, "True :16:8 True"),
         ("cpu", {}, "False None True"),
     ],
 )
-def test_a_gpu_multiplies_whole_float32_and_repeats(device, said, told):
-    environment = {key: value for key, value in os.environ.items() if key != "CUBLAS_WORKSPACE_CONFIG"} | said
+def test_a_gpu_multiplies_whole_float32_and_repeats(device, environment, expected):
+    environment = {key: value for key, value in os.environ.items() if key != "CUBLAS_WORKSPACE_CONFIG"} | environment
     command = [sys.executable, "-c", SETTLED, device]
-    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert found.stdout.split() == told.split()
-    assert "deprecated" not in found.stderr
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == expected.split()
+    assert "deprecated" not in done.stderr
 
 
 def test_an_unknown_device_is_refused():

@@ -22,35 +22,36 @@ INDICES = [0, 1, 2, 3]
 
 
 def run(components, number=0, poison=None):
-    stage = components.phases[number]
+    stage = components.stages[number]
     objective = probe(stage, components, torch.rand(2, 3, 32, 32))
     if poison:
         objective.losses["pretraining/smoothness"].forward = poison
-    with StepLog(stage, objective, io.StringIO()) as metrics:
-        one = build_accumulator(stage, objective, components, torch.rand(2, 3, 32, 32), len(INDICES))
-        train(StageState(stage, objective, components), one, components, INDICES, metrics, NonFinitePolicy(0))
+    with StepLog(stage, objective, io.StringIO()) as step_log:
+        accumulator = build_accumulator(stage, objective, components, torch.rand(2, 3, 32, 32), len(INDICES))
+        state = StageState(stage, objective, components)
+        train(state, accumulator, components, INDICES, step_log, NonFinitePolicy(0))
     return components.student
 
 
 def test_two_steps_equal_adam_written_out(build):
     """Adam (Kingma and Ba 2015), the clipped norm and the cosine rate, each from its formula."""
     components = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4", "data.count=4", "data.held_out=0.0")
-    stage = components.phases[0]
+    stage = components.stages[0]
     twin = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4", "data.count=4", "data.held_out=0.0")
-    objective = probe(twin.phases[0], twin, torch.rand(2, 3, 32, 32))
+    objective = probe(twin.stages[0], twin, torch.rand(2, 3, 32, 32))
     parameters = list(twin.student.parameters())
     first = [torch.zeros_like(parameter) for parameter in parameters]
     second = [torch.zeros_like(parameter) for parameter in parameters]
     rates = [5e-3, 1e-7 + (5e-3 - 1e-7) * 0.5]  # cosine over two steps: the start, and half way
-    for step, batch in enumerate(iterate_batches(twin.data, INDICES, twin.phases[0], 0, CPU), 1):
+    for step, batch in enumerate(iterate_batches(twin.data, INDICES, twin.stages[0], 0, CPU), 1):
         gradients = torch.autograd.grad(objective({"low": batch.low}).total, parameters)
-        norm = torch.cat([one.flatten() for one in gradients]).norm()
+        norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
         scale = min(1.0, 0.1 / (float(norm) + 1e-6))
-        for one, gradient, m, v in zip(parameters, gradients, first, second, strict=True):
+        for parameter, gradient, m, v in zip(parameters, gradients, first, second, strict=True):
             m.mul_(0.9).add_(0.1 * scale * gradient)
             v.mul_(0.999).add_(0.001 * (scale * gradient) ** 2)
             with torch.no_grad():
-                one -= rates[step - 1] * (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-8)
+                parameter -= rates[step - 1] * (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-8)
     student = run(components)
     assert stage.optimizer.weight_decay == 0.0
     for trained, expected in zip(student.parameters(), parameters, strict=True):
@@ -70,13 +71,13 @@ def test_the_average_starts_at_the_student_and_follows_it_by_its_decay(build):
     components = build("models.ema.decay=0.75")
     average, student = components.averages["ema"], components.student
     torch.nn.init.ones_(student.e_conv1.point_conv.bias)
-    stage = components.phases[1]
-    training = StageState(stage, probe(stage, components, torch.rand(2, 3, 32, 32)), components)
+    stage = components.stages[1]
+    state = StageState(stage, probe(stage, components, torch.rand(2, 3, 32, 32)), components)
     assert torch.equal(average.model.e_conv1.point_conv.bias, student.e_conv1.point_conv.bias)
     torch.nn.init.constant_(student.e_conv1.point_conv.bias, 5.0)
-    training.optimizer_step(0)  # the stored gradient is 0, so the student stays
+    state.optimizer_step(0)  # the stored gradient is 0, so the student stays
     torch.testing.assert_close(average.model.e_conv1.point_conv.bias, torch.full((4,), 2.0))
-    training.optimizer_step(1)
+    state.optimizer_step(1)
     torch.testing.assert_close(average.model.e_conv1.point_conv.bias, torch.full((4,), 2.75))
 
 
@@ -104,26 +105,26 @@ def test_the_sum_by_an_aggregator_is_the_plain_sum_but_for_rounding(build):
     settings = ("stages.distill.epochs=3", 'terms.task.color.when={every="2 steps"}')
     plain = run(build(*settings), 1)
     summed = run(build(*settings, 'stages.distill.aggregate={use="sum"}'), 1)
-    for one, other in zip(plain.parameters(), summed.parameters(), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-5)
+    for expected, trained in zip(plain.parameters(), summed.parameters(), strict=True):
+        torch.testing.assert_close(trained, expected, rtol=1e-3, atol=2e-5)
 
 
 class Recorded(zerokd.Aggregator):
-    """Follows the first term alone, and keeps what it was given."""
+    """Follows the first term alone, and records its inputs."""
 
     def __init__(self):
         super().__init__()
         self.register_buffer("calls", torch.zeros(()))
-        self.given = []
+        self.inputs = []
 
     def forward(self, gradients):
         self.calls += 1
-        self.given.append(gradients.clone())
+        self.inputs.append(gradients.clone())
         return gradients[0]
 
 
 def aggregating(components, aggregator, number=0):
-    stages = list(components.phases)
+    stages = list(components.stages)
     stages[number] = evolve(stages[number], aggregator=aggregator, aggregator_name="mine")
     return evolve(components, stages=tuple(stages))
 
@@ -133,18 +134,18 @@ def test_an_aggregator_gets_a_row_for_each_term_that_weighs_and_is_followed(buil
     recorded = Recorded()
     mixed = aggregating(build("stages.pretrain.epochs=1", "stages.pretrain.batch=2", *settings), recorded)
     student = run(mixed)
-    assert [len(rows) for rows in recorded.given] == [2, 1]  # exposure rests at every second step
-    assert recorded.given[0].shape[1] == student.parameter_count()
+    assert [len(rows) for rows in recorded.inputs] == [2, 1]  # exposure rests at every second step
+    assert recorded.inputs[0].shape[1] == student.parameter_count()
 
 
 def test_one_term_alone_by_an_aggregator_is_that_term(build):
     """Following the first of three terms equals an objective of that term, from the first step to the last."""
     alone = build("terms.pretraining.smoothness.monitor=true", "terms.pretraining.color.monitor=true")
     mixed = build()
-    labels = [term.label for term in mixed.phases[0].terms]
+    labels = [term.label for term in mixed.stages[0].terms]
     assert labels[0] == "pretraining.exposure"
-    one, other = run(alone), run(aggregating(mixed, Recorded()))
-    for expected, trained in zip(one.parameters(), other.parameters(), strict=True):
+    single, followed = run(alone), run(aggregating(mixed, Recorded()))
+    for expected, trained in zip(single.parameters(), followed.parameters(), strict=True):
         torch.testing.assert_close(trained, expected, rtol=1e-4, atol=1e-6)
 
 
@@ -157,4 +158,4 @@ def test_a_gradient_that_an_aggregator_spoils_is_told_as_its_own(build):
     with pytest.raises(NumericError) as caught:
         run(components)
     assert "step 2" in str(caught.value)
-    assert "what aggregator 'mine' makes of them, or its norm, is not" in str(caught.value)
+    assert "the output of aggregator 'mine', or its norm, is not" in str(caught.value)

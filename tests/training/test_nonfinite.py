@@ -173,7 +173,7 @@ STEP = 2  # of three: the first passes, and decides nothing about the black imag
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_weights(tmp_path / "odd.safetensors", {"power": torch.tensor(0.5)}, {})
     (tmp_path / "faults.py").write_text(PLUGIN)
@@ -182,11 +182,11 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def plan(here):
+def plan(working_folder):
     def plan(*settings):
-        document = apply_settings(read_document(here / "fault.toml"), list(settings))
+        document = apply_settings(read_document(working_folder / "fault.toml"), list(settings))
         components = resolve_recipe(
-            validate_recipe(document), document, discover_plugins([here / "faults.py"], strict=True)
+            validate_recipe(document), document, discover_plugins([working_folder / "faults.py"], strict=True)
         )
         return prepare_run(components, torch.device("cpu"))
 
@@ -202,12 +202,12 @@ def states_of(plan):
         if line["kind"] == "step":
             states.append({name: value.clone() for name, value in student.state_dict().items()})
 
-    training = StageState(stage, plan.objectives[0], plan.components)
+    state = StageState(stage, plan.objectives[0], plan.components)
     with (
         pytest.raises(NotFiniteError) as caught,
-        StepLog(stage, plan.objectives[0], io.StringIO(), (watch,)) as metrics,
+        StepLog(stage, plan.objectives[0], io.StringIO(), (watch,)) as step_log,
     ):
-        train(training, plan.accumulators[0], plan.components, plan.training_indices, metrics, NonFinitePolicy(0))
+        train(state, plan.accumulators[0], plan.components, plan.training_indices, step_log, NonFinitePolicy(0))
     return states, caught.value.failure
 
 
@@ -216,7 +216,7 @@ def same(first, second):
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "messages"),
     [
         (VALUE, ["values not finite: distillation.fault, on night/black"]),
         (GRADIENT, ["gradient not finite: distillation.fault, on night/black"]),
@@ -229,28 +229,32 @@ def same(first, second):
         ),
     ],
 )
-def test_a_run_that_stops_says_why_and_leaves_what_reproduces_it(here, plan, setting, told):
-    done = command.zerokd("run", "fault.toml", "--plugin", "faults.py", "--set", setting, "--out", "o", cwd=here)
+def test_a_run_that_stops_says_why_and_leaves_what_reproduces_it(working_folder, plan, setting, messages):
+    done = command.zerokd(
+        "run", "fault.toml", "--plugin", "faults.py", "--set", setting, "--out", "o", cwd=working_folder
+    )
     assert done.returncode == 4, done.stderr
-    kept = "saved to o/failure: report.json, batch.safetensors (this step's images), student.safetensors (before the step)"
+    saved = (
+        "saved to o/failure: report.json, batch.safetensors (this step's images), student.safetensors (before the step)"
+    )
     first = f"stage 'distill', step {STEP}: training stopped being finite; no parameter was changed [not-finite-step]"
-    assert [line.strip() for line in done.stderr.splitlines()] == [first, *told, kept]
+    assert [line.strip() for line in done.stderr.splitlines()] == [first, *messages, saved]
 
     states, failure = states_of(plan(setting))  # the same run once more, watched step by step
-    state, facts = read_weights(here / "o/failure/student.safetensors")
+    state, facts = read_weights(working_folder / "o/failure/student.safetensors")
     assert len(states) == STEP
     assert same(state, states[-1])
     assert not same(state, states[0])
     assert facts["recipe"] == "fault"
-    report = json.loads((here / "o/failure/report.json").read_text())
+    report = json.loads((working_folder / "o/failure/report.json").read_text())
     assert report == json.loads(json.dumps(failure.as_json()))
     assert (report["stage"], report["step"], report["epoch"], report["note"]) == ("distill", STEP, 0, "")
-    assert {path.name for path in (here / "o/failure").iterdir()} == {
+    assert {path.name for path in (working_folder / "o/failure").iterdir()} == {
         "batch.safetensors",
         "report.json",
         "student.safetensors",
     }
-    reproduces(here / "o/failure", setting, report)
+    reproduces(working_folder / "o/failure", setting, report)
 
 
 def reproduces(folder, setting, report):
@@ -259,7 +263,7 @@ def reproduces(folder, setting, report):
     low, student = tensors["low"], zerokd.load_model(folder / "student.safetensors")
     assert facts["images"] == report["images"]
     black = [low[row].max() == 0 for row in range(3)]
-    assert [name for name, one in zip(facts["images"], black, strict=True) if one] == BLACK
+    assert [name for name, is_black in zip(facts["images"], black, strict=True) if is_black] == BLACK
     image = student(low)["enhanced"]
     (term,) = report["terms"]
     assert term["images"] == BLACK
@@ -310,7 +314,7 @@ def test_looking_for_the_cause_changes_nothing(plan):
     failure = diagnose_nonfinite(stage, objective, Batch(3, low, ("a", "b")), 7, evaluation, student)
     assert torch.equal(state, torch.get_rng_state())
     assert same(before, student.state_dict())
-    assert all(torch.equal(one.grad, kept) for one, kept in zip(student.parameters(), stored, strict=True))
+    assert all(torch.equal(weight.grad, grad) for weight, grad in zip(student.parameters(), stored, strict=True))
     # nothing is wrong on these: this student does not leave black as it is, and a monitored term stops no run
     assert failure.terms == failure.signals == ()
     assert (
@@ -328,11 +332,11 @@ def test_a_sum_that_overflows_is_told_as_such(plan):
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"), [(OSError("no answer"), " failed: OSError: no answer"), (MemoryError(), ": memory ran out")]
+    ("error", "message"), [(OSError("no answer"), " failed: OSError: no answer"), (MemoryError(), ": memory ran out")]
 )
-def test_a_component_that_fails_when_asked_again_does_not_hide_the_fault(plan, monkeypatch, fault, told):
+def test_a_component_that_fails_when_asked_again_does_not_hide_the_fault(plan, monkeypatch, error, message):
     plan = plan(VALUE)
-    monkeypatch.setattr("zerokd.objective.graph.Graph.compute", lambda self, *_: (_ for _ in ()).throw(fault))
+    monkeypatch.setattr("zerokd.objective.graph.Graph.compute", lambda self, *_: (_ for _ in ()).throw(error))
     values = {"distillation.enhanced": torch.ones(2), "distillation.fault": torch.tensor([1.0, math.inf])}
     batch = Batch(0, torch.zeros(2, 3, 32, 32), ("a", "b"))
     evaluation = ObjectiveResult(torch.tensor(math.inf), values, dict.fromkeys(values, 1.0))
@@ -340,7 +344,7 @@ def test_a_component_that_fails_when_asked_again_does_not_hide_the_fault(plan, m
         plan.components.stages[0], plan.objectives[0], batch, 1, evaluation, plan.components.student
     )
     assert [(term.name, term.what, term.images) for term in failure.terms] == [("distillation.fault", "values", ("b",))]
-    assert failure.note == f"computing the step again{told}"
+    assert failure.note == f"computing the step again{message}"
     assert failure.as_json()["values"]["distillation.fault"] == [1.0, "inf"]
 
 
@@ -361,8 +365,8 @@ def test_a_monitored_term_is_told_of_once_and_stops_nothing(plan, tmp_path):
     plan = plan('terms.distillation.watched={use="faulty_value", monitor=true}', "stages.distill.epochs=3")
     folder, file = RunFolder.create("fault", tmp_path / "run"), io.StringIO()
     execute(plan, folder, {}, build_manifest(plan), Progress(Console(file=file, width=200)))
-    told = f"distill: monitored term distillation.watched is not finite, first at step {STEP}; it is not trained on"
-    assert file.getvalue().count("not finite") == file.getvalue().count(told) == 1
+    message = f"distill: monitored term distillation.watched is not finite, first at step {STEP}; it is not trained on"
+    assert file.getvalue().count("not finite") == file.getvalue().count(message) == 1
     assert folder.student.exists()
     assert not folder.failure.exists()
 
@@ -377,5 +381,5 @@ def test_a_long_list_of_images_is_cut(plan):
 @pytest.mark.parametrize("setting", [VALUE, GRADIENT])
 def test_in_16_bits_the_same_fault_is_found_at_the_same_step(plan, setting):
     exact = states_of(plan(setting))[1]
-    found = states_of(plan(setting, 'speed={autocast="float16"}'))[1]
-    assert (found.step, found.terms, found.signals) == (exact.step, exact.terms, exact.signals)
+    half = states_of(plan(setting, 'speed={autocast="float16"}'))[1]
+    assert (half.step, half.terms, half.signals) == (exact.step, exact.terms, exact.signals)

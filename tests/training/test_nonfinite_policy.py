@@ -29,12 +29,12 @@ def test_none_may_be_left_out_by_default():
 
 
 def test_the_cap_holds():
-    guard = NonFinitePolicy(2)
-    guard.skip_step(FAILURE)
-    guard.skip_step(FAILURE)
-    assert guard.skipped_steps == 2
+    policy = NonFinitePolicy(2)
+    policy.skip_step(FAILURE)
+    policy.skip_step(FAILURE)
+    assert policy.skipped_steps == 2
     with pytest.raises(NotFiniteError):
-        guard.skip_step(FAILURE)
+        policy.skip_step(FAILURE)
 
 
 def poisoned(build, *settings, steps):
@@ -61,7 +61,7 @@ def run(plan, path):
 
 def test_a_step_that_is_left_out_changes_nothing_is_said_and_is_written(build, tmp_path, capsys):
     plan = poisoned(build, 'on_nonfinite="skip"', "stages.distill.batch=4", steps=[2])
-    folder, said = run(plan, tmp_path / "run")
+    folder, output = run(plan, tmp_path / "run")
     lines = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
     (skipped,) = [line for line in lines if line["kind"] == "skipped"]
     assert (skipped["stage"], skipped["step"]) == ("pretrain", 2)
@@ -70,7 +70,7 @@ def test_a_step_that_is_left_out_changes_nothing_is_said_and_is_written(build, t
     assert 2 not in steps
     assert len(steps) == plan.components.stages[0].clock.steps - 1
     assert json.loads(folder.manifest.read_text())["result"]["skipped_steps"] == 1
-    assert "pretrain: SKIPPED step 2, not finite: pretraining.smoothness" in said
+    assert "pretrain: SKIPPED step 2, not finite: pretraining.smoothness" in output
     assert all(torch.isfinite(parameter).all() for parameter in plan.components.student.parameters())
     assert not folder.failure.exists()
 

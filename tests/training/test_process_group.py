@@ -10,17 +10,17 @@ from zerokd.training.process_group import ProcessGroup, is_follower, max_images_
 
 TOGETHER = """
 import os, sys, torch
-from zerokd.training.process_group import Group
-with Group.joined(torch.device("cpu")) as group:
+from zerokd.training.process_group import ProcessGroup
+with ProcessGroup.join(torch.device("cpu")) as group:
     shared = [torch.full((2, 3), float(group.rank)), torch.full((1,), 5.0 - group.rank)]
     if group.rank:
-        while (order := group.asked()) is not None:
-            group.share(shared)
+        while (order := group.receive_order()) is not None:
+            group.broadcast_tensors(shared)
             group.send(torch.tensor([group.rank * order[1]]) + shared[1])
     else:
         for step in (7, 8):
-            group.ask(2, step, True)
-            group.share(shared)
+            group.broadcast_order(2, step, True)
+            group.broadcast_tensors(shared)
             print([group.receive(torch.zeros(1), rank).item() for rank in range(1, group.size)])
     sys.stdout.flush()
     os.write(1, f"{group.rank} {shared[0].sum().item()}\\n".encode())  # at once: another process may write too
@@ -58,9 +58,9 @@ def test_who_leads_and_where_it_computes(monkeypatch):
 def test_orders_values_and_answers_reach_each_other(tmp_path):
     (tmp_path / "talk.py").write_text(TOGETHER)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3", "talk.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    lines = sorted(done.stdout.split("\n"))
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
+    lines = sorted(process.stdout.split("\n"))
     assert "[12.0, 19.0]" in lines  # 1 * 7 + 5 and 2 * 7 + 5: the leader's value is everybody's
     assert "[13.0, 21.0]" in lines
     assert [line for line in lines if line.endswith(" 0.0")] == ["0 0.0", "1 0.0", "2 0.0"]

@@ -18,12 +18,13 @@ from zerokd.training.step_log import StepLog
 @pytest.fixture
 def lines(build):
     components = build("stages.distill.epochs=7", "stages.distill.batch=1")
-    stage = components.phases[1]
+    stage = components.stages[1]
     objective = probe(stage, components, torch.rand(2, 3, 32, 32))
     file, seen = io.StringIO(), []
-    with StepLog(stage, objective, file, (seen.append,)) as metrics:
-        one = build_accumulator(stage, objective, components, torch.rand(2, 3, 32, 32), 3)
-        train(StageState(stage, objective, components), one, components, [0, 1, 2], metrics, NonFinitePolicy(0))
+    with StepLog(stage, objective, file, (seen.append,)) as step_log:
+        accumulator = build_accumulator(stage, objective, components, torch.rand(2, 3, 32, 32), 3)
+        state = StageState(stage, objective, components)
+        train(state, accumulator, components, [0, 1, 2], step_log, NonFinitePolicy(0))
     lines = [json.loads(line) for line in file.getvalue().splitlines()]
     assert lines == seen
     return lines
@@ -54,12 +55,13 @@ def test_an_epoch_is_the_mean_of_its_steps(lines):
 def trained(build, *settings):
     """The lines of a small second stage, and the student's parameters after it."""
     components = build("stages.distill.epochs=3", "stages.distill.batch=1", "terms.task.color.monitor=true", *settings)
-    stage, file = components.phases[1], io.StringIO()
+    stage, file = components.stages[1], io.StringIO()
     generator = torch.Generator().manual_seed(0)
     objective = probe(stage, components, torch.rand(2, 3, 32, 32, generator=generator))
-    with StepLog(stage, objective, file) as metrics:
-        one = build_accumulator(stage, objective, components, torch.rand(2, 3, 32, 32), 3)
-        train(StageState(stage, objective, components), one, components, [0, 1, 2], metrics, NonFinitePolicy(0))
+    with StepLog(stage, objective, file) as step_log:
+        accumulator = build_accumulator(stage, objective, components, torch.rand(2, 3, 32, 32), 3)
+        state = StageState(stage, objective, components)
+        train(state, accumulator, components, [0, 1, 2], step_log, NonFinitePolicy(0))
     return [json.loads(line) for line in file.getvalue().splitlines()], list(components.student.parameters())
 
 
@@ -85,7 +87,9 @@ def test_the_last_norm_agrees_with_the_norm_of_the_whole(build):
         if gradients["kind"] == "gradients":
             norms = [gradients["terms"][label]["norm"] for label in gradients["labels"]]
             square = sum(
-                one * other * gradients["cosines"][i][j] for i, one in enumerate(norms) for j, other in enumerate(norms)
+                norms[i] * norms[j] * cosine
+                for i, row in enumerate(gradients["cosines"])
+                for j, cosine in enumerate(row)
             )
             assert square**0.5 == pytest.approx(step["gradient_norm"], rel=1e-3)
 
@@ -94,4 +98,4 @@ def test_measuring_gradients_changes_no_bit_of_the_training(build):
     """diagnose_every = 1000 never measures in nine steps."""
     (often, student), (never, same) = trained(build, "diagnose_every=1"), trained(build, "diagnose_every=1000")
     assert [line for line in often if line["kind"] != "gradients"] == never
-    assert all(torch.equal(one, other) for one, other in zip(student, same, strict=True))
+    assert all(torch.equal(*pair) for pair in zip(student, same, strict=True))

@@ -1,1 +1,4 @@
-"""The language of the objective line: parsed, reduced in exact fractions, evaluated; it knows nothing of losses."""
+"""The language of the objective line: parsed, checked in exact fractions, evaluated to one coefficient per group.
+
+Imports nothing else of zerokd.
+"""

@@ -1,7 +1,7 @@
-"""The objective as the paper writes it: parsed, never evaluated as code, and reduced to one coefficient per group.
+"""The objective as a paper writes it: parsed, never evaluated as code, and reduced to one coefficient per group.
 
-Numbers, params, groups, ``+ - * /``, parentheses, ``min`` and ``max``. It must be linear in groups. Nothing is clamped
-and nothing normalised: a negative coefficient is an error, never a zero.
+It has numbers, params, groups, ``+ - * /``, parentheses, ``min`` and ``max``, and must be linear in groups. Nothing is
+clamped or normalised: a negative coefficient is an error, never a zero.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from zerokd.equation.expression import (
 from zerokd.equation.polynomial import is_zero
 
 MAX_EQUATION_LENGTH = 20_000  # characters
-MAX_FACTORS = 100  # factors; each nests the expression one deeper
-MAX_PARENTHESES_DEPTH = 64  # nested parentheses
+MAX_FACTORS = 100  # of a product; each nests the expression one level deeper
+MAX_PARENTHESES_DEPTH = 64
 EQUATION_TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d]\w*)|(?P<sign>\S))"
 )
@@ -49,7 +49,7 @@ class UnknownNameError(EquationError):
 
 @frozen
 class LinearCombination:
-    """A sum of groups with a coefficient each, and a remainder that belongs to no group."""
+    """A sum of groups, each with a coefficient, and a remainder that belongs to no group."""
 
     groups: dict[str, Expression]
     remainder: Expression = ZERO
@@ -58,7 +58,7 @@ class LinearCombination:
 
 @frozen
 class Equation:
-    """A checked objective: ``coefficients`` holds one expression over params for every group it names."""
+    """A valid objective: ``coefficients`` holds an expression over params for every group that it names."""
 
     text: str
     coefficients: dict[str, Expression]
@@ -66,80 +66,74 @@ class Equation:
     def evaluate_coefficients(
         self, params: Mapping[str, Series], format_step: Callable[[int], str] = str
     ) -> dict[str, Series]:
-        """The coefficient of every group for these params: a number, or one for every step where a param changes.
+        """The coefficient of every group for these params: a number, or an array over steps if a param changes.
 
-        ``tell`` says a step in words.
+        ``format_step`` formats a step for an error message.
 
         Raises:
-            EquationError: a coefficient is negative or not finite at some step, or something is divided by zero.
+            EquationError: a coefficient is negative or not finite at some step, or a division by zero occurs.
         """
-        found = {group: evaluate_expression(expression, params) for group, expression in self.coefficients.items()}
-        for group, series in found.items():
+        coefficients = {name: evaluate_expression(expression, params) for name, expression in self.coefficients.items()}
+        for group, series in coefficients.items():
             values = np.atleast_1d(series)
-            bad = np.flatnonzero(~((values >= 0) & np.isfinite(values)))
-            if bad.size:
-                raise self._coefficient_error(
-                    group, int(bad[0]), values, params, format_step if values.size > 1 else None
-                )
-        return found
+            bad_steps = np.flatnonzero(~((values >= 0) & np.isfinite(values)))
+            if bad_steps.size:
+                step = int(bad_steps[0])
+                at_step = f" at {format_step(step)}" if values.size > 1 else ""
+                raise self._coefficient_error(group, step, values[step], params, at_step)
+        return coefficients
 
     def _coefficient_error(
-        self,
-        group: str,
-        step: int,
-        values: np.ndarray,
-        params: Mapping[str, Series],
-        format_step: Callable[[int], str] | None,
+        self, group: str, step: int, value: float, params: Mapping[str, Series], at_step: str
     ) -> EquationError:
         expression = self.coefficients[group]
-        given = ", ".join(
-            f"{name} = {value_at_step(params[name], step):g}" for name in sorted(set(param_names(expression)))
-        )
-        text = f"the coefficient of {group} is {shorten(format_expression(expression))} = {values[step]:g}"
-        text += (f" with {given}" if given else "") + (f" at {format_step(step)}" if format_step else "")
+        names = sorted(set(param_names(expression)))
+        values = ", ".join(f"{name} = {value_at_step(params[name], step):g}" for name in names)
+        text = f"the coefficient of {group} is {shorten(format_expression(expression))} = {value:g}"
+        text += (f" with {values}" if values else "") + at_step
         return EquationError(text, expression.column, "coefficients must be finite and at least 0")
 
     def read_params(self) -> set[str]:
-        """The params that it reads."""
+        """The params that the equation reads."""
         return {name for expression in self.coefficients.values() for name in param_names(expression)}
 
     def zero_coefficients(self) -> dict[str, Expression]:
-        """The groups whose coefficient is 0 whatever the params are."""
+        """The coefficients that are 0 for all params, by group."""
         return {group: expression for group, expression in self.coefficients.items() if is_zero(expression)}
 
 
 def value_at_step(series: Series, step: int) -> float:
-    """A series' number at one step."""
+    """The number of a series at one step."""
     return float(series[step]) if isinstance(series, np.ndarray) else series
 
 
 def parse_equation(text: str, params: frozenset[str], groups: frozenset[str]) -> Equation:
-    """Read an equation over known params and groups.
+    """Parse an equation over known params and groups.
 
     Raises:
-        EquationError: it is no equation, names something unknown, or is not linear in groups.
+        EquationError: the text is no equation, has an unknown name, or is not linear in groups.
     """
     linear = _parse_linear(text, params, groups)
     if not linear.groups:
         raise EquationError("the equation names no group of terms", 0, f"groups: {', '.join(sorted(groups)) or 'none'}")
     if not is_zero(linear.remainder):
-        text_left = shorten(format_expression(linear.remainder))
-        raise EquationError(f"{text_left} belongs to no group: it would train nothing", linear.remainder.column)
+        remainder = shorten(format_expression(linear.remainder))
+        raise EquationError(f"{remainder} belongs to no group: it would train nothing", linear.remainder.column)
     return Equation(text, linear.groups)
 
 
 def parse_scalar(text: str, params: frozenset[str]) -> Expression:
-    """Read an expression over params alone.
+    """Parse an expression over params alone.
 
     Raises:
-        EquationError: it is none.
+        EquationError: the text is no such expression.
     """
     return _parse_linear(text, params, frozenset()).remainder
 
 
 def _parse_linear(text: str, params: frozenset[str], groups: frozenset[str]) -> LinearCombination:
     if len(text) > MAX_EQUATION_LENGTH:
-        raise EquationError(f"the equation has {len(text)} characters, at most {MAX_EQUATION_LENGTH} are read", 0)
+        raise EquationError(f"the equation has {len(text)} characters, the limit is {MAX_EQUATION_LENGTH}", 0)
     parser = _Parser(text, params, groups)
     linear = parser.parse_sum(0)
     if parser.kind != "end":
@@ -148,7 +142,7 @@ def _parse_linear(text: str, params: frozenset[str], groups: frozenset[str]) -> 
 
 
 class _Parser:
-    """Recursive descent; chains of one precedence are loops, so only parentheses nest."""
+    """A recursive descent parser. Chains of equal precedence are loops, so only parentheses nest."""
 
     def __init__(self, text: str, params: frozenset[str], groups: frozenset[str]):
         self.text, self.params, self.groups = text, params, groups
@@ -229,13 +223,15 @@ class _Parser:
     def parse_call(self, name: str, depth: int, column: int) -> LinearCombination:
         if not self.accept("("):
             raise self.error(f"{name} needs parentheses: {name}(a, b)")
-        found = [self.parse_sum(depth + 1)]
+        arguments = [self.parse_sum(depth + 1)]
         while self.accept(","):
-            found.append(self.parse_sum(depth + 1))
+            arguments.append(self.parse_sum(depth + 1))
         self.expect_closing_parenthesis()
-        if any(one.groups for one in found):
+        if any(argument.groups for argument in arguments):
             raise EquationError(f"{name} of a group is not linear in groups", column)
-        return LinearCombination({}, Operation(name, tuple(one.remainder for one in found), column), column)
+        return LinearCombination(
+            {}, Operation(name, tuple(argument.remainder for argument in arguments), column), column
+        )
 
     def expect_closing_parenthesis(self) -> None:
         if not self.accept(")"):
@@ -257,7 +253,7 @@ def _add_linear(terms: list[LinearCombination]) -> LinearCombination:
 
 def _negate_linear(term: LinearCombination) -> LinearCombination:
     return LinearCombination(
-        {group: negate_expression(one) for group, one in term.groups.items()},
+        {group: negate_expression(coefficient) for group, coefficient in term.groups.items()},
         negate_expression(term.remainder),
         term.column,
     )
@@ -265,10 +261,12 @@ def _negate_linear(term: LinearCombination) -> LinearCombination:
 
 def _scale_linear(left: LinearCombination, operator: str, right: LinearCombination, column: int) -> LinearCombination:
     if right.groups and (left.groups or operator == "/"):
-        what = "a product of groups" if operator == "*" else "division by a group"
-        raise EquationError(f"{what} is not linear in groups", column, "each group may be scaled by params and numbers")
+        operation = "a product of groups" if operator == "*" else "division by a group"
+        raise EquationError(
+            f"{operation} is not linear in groups", column, "each group may be scaled by params and numbers"
+        )
     if right.groups:
         left, right = right, left
-    by = right.remainder
-    groups = {group: scale_expression(one, operator, by) for group, one in left.groups.items()}
-    return LinearCombination(groups, scale_expression(left.remainder, operator, by), left.column)
+    factor = right.remainder
+    groups = {group: scale_expression(coefficient, operator, factor) for group, coefficient in left.groups.items()}
+    return LinearCombination(groups, scale_expression(left.remainder, operator, factor), left.column)

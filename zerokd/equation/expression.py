@@ -1,4 +1,4 @@
-"""Arithmetic over params: what a group's coefficient is made of."""
+"""Arithmetic over params, of which a group's coefficient consists."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from functools import reduce
 import numpy as np
 from attrs import frozen
 
-Series = float | np.ndarray  # a number, or one number for every step of a stage
+Series = float | np.ndarray  # a number, or an array with one for every step of a stage
 
 
 class EquationError(Exception):
-    """A mistake in an equation; ``column`` counts its characters from 0."""
+    """A mistake in an equation, at a ``column`` counted from 0."""
 
     def __init__(self, message: str, column: int, hint: str = ""):
         super().__init__(message)
@@ -33,7 +33,7 @@ class Param:
 
 @frozen
 class Operation:
-    """``sign`` is one of ``+ - * / min max``; ``-`` with one operand negates."""
+    """An operator of ``+ - * / min max`` and its operands; ``-`` negates its one operand."""
 
     operator: str
     operands: tuple[Expression, ...]
@@ -45,7 +45,7 @@ Expression = Number | Param | Operation
 
 MAX_SHOWN_LENGTH = 160  # characters of a name, number or expression in a message
 ZERO = Number(0.0)
-ROUNDING_TOLERANCE = 4 * np.finfo(float).eps  # a sum smaller than this share of its parts, each, is rounding alone
+ROUNDING_TOLERANCE = 4 * np.finfo(float).eps  # per operand: a sum below this share of its size is rounding error
 
 
 def is_number_equal(expression: Expression, value: float) -> bool:
@@ -53,10 +53,10 @@ def is_number_equal(expression: Expression, value: float) -> bool:
 
 
 def add_expressions(expressions: list[Expression]) -> Expression:
-    kept = [expression for expression in expressions if not is_number_equal(expression, 0.0)]
-    if not kept:
+    operands = [expression for expression in expressions if not is_number_equal(expression, 0.0)]
+    if not operands:
         return ZERO
-    return kept[0] if len(kept) == 1 else Operation("+", tuple(kept), kept[0].column)
+    return operands[0] if len(operands) == 1 else Operation("+", tuple(operands), operands[0].column)
 
 
 def negate_expression(expression: Expression) -> Expression:
@@ -72,10 +72,10 @@ def scale_expression(left: Expression, operator: str, right: Expression) -> Expr
 
 
 def evaluate_expression(expression: Expression, params: Mapping[str, Series]) -> Series:
-    """The expression's number, or its number at every step.
+    """The value of an expression, or its value at every step.
 
     Raises:
-        EquationError: something is divided by zero, or a sum is not finite.
+        EquationError: a division by zero occurs, or a sum is not finite.
     """
     if isinstance(expression, Number):
         return expression.value
@@ -94,7 +94,7 @@ def evaluate_expression(expression: Expression, params: Mapping[str, Series]) ->
 def _apply_operator(operator: str, values: list[np.ndarray]) -> np.ndarray:
     if operator == "+":
         total, size = sum(values), sum(map(np.abs, values))
-        # 1 - 0.9 - 0.1 is -2.8e-17 in binary numbers; nobody wrote a negative coefficient there
+        # 1 - 0.9 - 0.1 is -2.8e-17 in binary floating point, which is no negative coefficient
         return np.where((np.abs(total) <= len(values) * ROUNDING_TOLERANCE * size) & np.isfinite(size), 0.0, total)
     if operator == "-":
         return np.asarray(-values[0])
@@ -104,7 +104,7 @@ def _apply_operator(operator: str, values: list[np.ndarray]) -> np.ndarray:
 
 
 def format_expression(expression: Expression) -> str:
-    """The expression as one would write it."""
+    """The expression as text."""
     if isinstance(expression, Number):
         return f"{expression.value:g}"
     if isinstance(expression, Param):
@@ -120,15 +120,13 @@ def format_expression(expression: Expression) -> str:
 
 
 def shorten(text: str) -> str:
-    """A text for a message: of a very long one its start and its end."""
-    return (
-        text
-        if len(text) <= MAX_SHOWN_LENGTH
-        else f"{text[: MAX_SHOWN_LENGTH // 2]} ... {text[-MAX_SHOWN_LENGTH // 2 :]}"
-    )
+    """A text for a message; of a very long one, its start and end."""
+    half = MAX_SHOWN_LENGTH // 2
+    return text if len(text) <= MAX_SHOWN_LENGTH else f"{text[:half]} ... {text[-half:]}"
 
 
 def param_names(expression: Expression) -> Iterator[str]:
+    """The params that an expression reads, with repetitions."""
     if isinstance(expression, Param):
         yield expression.name
     if isinstance(expression, Operation):

@@ -1,4 +1,4 @@
-"""Is an expression 0 whatever its params are? Its expanded sum of products says so, in exact fractions."""
+"""Whether an expression is 0 for all params: expanded into a sum of products in exact fractions."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ from fractions import Fraction
 
 from zerokd.equation.expression import EquationError, Expression, Number, Param
 
-MAX_PRODUCTS = 2_000  # products in one sum
-Product = tuple[str, ...]  # params and opaque parts, sorted; a power repeats its base
+MAX_PRODUCTS = 2_000  # of one sum
+Product = tuple[str, ...]  # sorted names of params and opaque parts; a power repeats its base
 Polynomial = dict[Product, Fraction]
 
 
 def is_zero(expression: Expression) -> bool:
-    """Whether it is 0 for all params. ``min``, ``max`` and division by a param are opaque: equal only to themselves.
+    """Whether an expression is 0 for all params.
+
+    ``min``, ``max`` and division by a param are opaque: equal only to themselves.
 
     Raises:
-        EquationError: expanded, it has too many products.
+        EquationError: the expanded expression has too many products.
     """
     return not expand(expression)
 
 
 def expand(expression: Expression) -> Polynomial:
-    """The expression as a sum of products, those that cancel left out."""
+    """The expression as a sum of products, without those that cancel."""
     if isinstance(expression, Number):
         return _drop_zeros({(): Fraction(repr(expression.value))})
     if isinstance(expression, Param):
@@ -52,10 +54,10 @@ def _multiply_polynomials(left: Polynomial, right: Polynomial, column: int) -> P
             f"expanded, the equation has more than {MAX_PRODUCTS} products", column, "name parts by params"
         )
     total: Polynomial = {}
-    for one, first in left.items():
-        for other, second in right.items():
-            product = tuple(sorted(one + other))
-            total[product] = total.get(product, Fraction(0)) + first * second
+    for first, factor in left.items():
+        for second, other_factor in right.items():
+            product = tuple(sorted(first + second))
+            total[product] = total.get(product, Fraction(0)) + factor * other_factor
     return _drop_zeros(total)
 
 

@@ -1,4 +1,4 @@
-"""What of a student is in use: which hidden channels ever open, and which parameters change a pixel."""
+"""The part of a student that is in use: hidden channels that open, and parameters that change a pixel."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from torch.func import functional_call
 from zerokd.errors import PluginError, Problem, did_you_mean
 from zerokd.plugin.contracts import Model
 
-HALF_LEVEL = 0.5 / 255  # the least change that can show in an 8-bit image
-MAX_TESTED_PARAMETERS = 2000  # parameters beyond which they are not tried one by one: each costs a pass over the images
+HALF_LEVEL = 0.5 / 255  # the smallest change that can show in an 8-bit image
+MAX_TESTED_PARAMETERS = 2000  # each tested parameter takes a pass over the images
 
 
 @frozen
 class Capacity:
-    """A model's capacity on some images, and on these alone: every parameter is idle on a black one.
+    """The capacity of a model that some images use, and these alone: on a black image every parameter is idle.
 
-    ``open`` holds, for each gated layer, the share of pixels on which each channel exceeds 0. ``idle`` names the
-    parameters that, set to 0 one at a time, change no pixel of ``enhanced`` by half an 8-bit level; two that stand in
-    for each other are both idle. ``not_tried`` says why there are no such names.
+    ``open_shares`` holds, for each gated layer, the share of pixels on which each channel exceeds 0.
+    ``idle_parameters`` are those that, set to 0 one at a time, change no pixel of ``enhanced`` by half an 8-bit level;
+    two that replace each other are both idle. ``skip_reason`` says why parameters were not tested.
     """
 
     images: int
@@ -36,7 +36,7 @@ class Capacity:
 
     @property
     def dead_channels(self) -> tuple[str, ...]:
-        """The channels that never open."""
+        """The channels that open on no pixel."""
         return tuple(
             f"{layer}[{channel}]"
             for layer, shares in self.open_shares.items()
@@ -45,42 +45,41 @@ class Capacity:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain data, with counts."""
-        channels = {
+        """Plain data with counts."""
+        channels: dict[str, Any] = {
             "count": sum(map(len, self.open_shares.values())),
             "dead": len(self.dead_channels),
             "names": list(self.dead_channels),
         }
-        tried = (
-            {"not_tried": self.skip_reason}
-            if self.skip_reason
-            else {"idle": len(self.idle_parameters), "names": list(self.idle_parameters)}
-        )
-        shares = {layer: list(shares) for layer, shares in self.open_shares.items()}
-        parameters = {"count": self.parameter_count, **tried}
-        return {"images": self.images, "channels": channels | {"open": shares}, "parameters": parameters}
+        channels["open"] = {layer: list(shares) for layer, shares in self.open_shares.items()}
+        parameters: dict[str, Any] = {"count": self.parameter_count}
+        if self.skip_reason:
+            parameters["not_tried"] = self.skip_reason
+        else:
+            parameters |= {"idle": len(self.idle_parameters), "names": list(self.idle_parameters)}
+        return {"images": self.images, "channels": channels, "parameters": parameters}
 
 
 def measure_capacity(model: Model, images: Tensor, skip_reason: str = "") -> Capacity:
-    """Measure a model on ``images`` (N, 3, H, W); nothing of it or of the global random generator is different after.
+    """Measure a model on ``images`` (N, 3, H, W) in [0, 1]; neither it nor the global random generator changes.
 
-    Parameters are left out where ``not_tried`` gives a reason, and in a large model.
+    Parameters are not tested if ``skip_reason`` is given, nor in a large model.
 
     Raises:
-        PluginError: the model's ``gated`` is wrong.
+        PluginError: the model's ``gated`` names a layer that does not exist or never runs.
     """
     count = model.parameter_count()
     if count > MAX_TESTED_PARAMETERS and not skip_reason:
-        skip_reason = f"{count} parameters are more than the {MAX_TESTED_PARAMETERS} that are tried one by one"
+        skip_reason = f"{count} parameters are too many to test one by one (at most {MAX_TESTED_PARAMETERS})"
     with _eval_mode(model):
-        shares = _measure_open_shares(model, images)
-        idle = () if skip_reason else tuple(_find_idle_parameters(model, images))
-    return Capacity(len(images), shares, count, idle, skip_reason)
+        open_shares = _measure_open_shares(model, images)
+        idle_parameters = () if skip_reason else tuple(_find_idle_parameters(model, images))
+    return Capacity(len(images), open_shares, count, idle_parameters, skip_reason)
 
 
 @contextmanager
 def _eval_mode(model: Model) -> Iterator[None]:
-    """Eval mode and no gradient; afterwards every module is in the mode it was in."""
+    """Eval mode without gradient; restores the mode of every module."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -92,13 +91,16 @@ def _eval_mode(model: Model) -> Iterator[None]:
 
 
 def _measure_open_shares(model: Model, images: Tensor) -> dict[str, tuple[float, ...]]:
-    seen: dict[str, list[Tensor]] = {name: [] for name in model.gated}
+    shares_by_layer: dict[str, list[Tensor]] = {name: [] for name in model.gated}
 
-    def keep(name: str) -> Callable[..., None]:
-        # measured as it leaves the layer: a ReLU in place would change it afterwards
-        return lambda module, args, output: seen[name].append((output > 0).transpose(0, 1).flatten(1).float().mean(1))
+    def make_hook(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: object, output: Tensor) -> None:
+            # measured as it leaves the layer: an in-place ReLU would change it afterwards
+            shares_by_layer[name].append((output > 0).transpose(0, 1).flatten(1).float().mean(1))
 
-    hooks = [layer.register_forward_hook(keep(name)) for name, layer in _find_gated_layers(model).items()]
+        return hook
+
+    hooks = [layer.register_forward_hook(make_hook(name)) for name, layer in _find_gated_layers(model).items()]
     try:
         for image in images.split(1):
             model(image)
@@ -107,12 +109,12 @@ def _measure_open_shares(model: Model, images: Tensor) -> dict[str, tuple[float,
             hook.remove()
     unused = [
         Problem(f"{_describe_declaration(model, name)}, which it never runs")
-        for name, shares in seen.items()
+        for name, shares in shares_by_layer.items()
         if not shares
     ]
     if unused:
         raise PluginError(*unused)
-    return {name: tuple(torch.stack(shares).mean(0).tolist()) for name, shares in seen.items()}
+    return {name: tuple(torch.stack(shares).mean(0).tolist()) for name, shares in shares_by_layer.items()}
 
 
 def _find_gated_layers(model: Model) -> dict[str, nn.Module]:
@@ -120,13 +122,13 @@ def _find_gated_layers(model: Model) -> dict[str, nn.Module]:
         text = f"{type(model).__name__}.gated must be a tuple of layer names, got {model.gated!r}"
         raise PluginError(Problem(text, hints=(f"write gated = ({model.gated!r},)",)))
     layers = {name: layer for name, layer in model.named_modules() if name}
-    wrong = [
+    problems = [
         Problem(f"{_describe_declaration(model, name)}: no such layer", hints=did_you_mean(name, layers))
         for name in model.gated
         if name not in layers
     ]
-    if wrong:
-        raise PluginError(*wrong)
+    if problems:
+        raise PluginError(*problems)
     return {name: layers[name] for name in model.gated}
 
 
@@ -135,15 +137,15 @@ def _describe_declaration(model: Model, name: str) -> str:
 
 
 def _find_idle_parameters(model: Model, images: Tensor) -> Iterator[str]:
-    """Names of parameters that change nothing. The model itself is never written to, so nothing can stay changed."""
-    whole = [(image, model(image)["enhanced"]) for image in images.split(1)]
+    """Names of parameters that change no pixel. The model is never written to, so an interrupt leaves it intact."""
+    references = [(image, model(image)["enhanced"]) for image in images.split(1)]
     for name, parameter in model.named_parameters():
         for index in product(*map(range, parameter.shape)):
-            without = parameter.detach().clone()
-            without[index] = 0
-            changed = (
-                (functional_call(model, {name: without}, (image,))["enhanced"] - before).abs().max()
-                for image, before in whole
+            zeroed = parameter.detach().clone()
+            zeroed[index] = 0
+            changes = (
+                (functional_call(model, {name: zeroed}, (image,))["enhanced"] - reference).abs().max()
+                for image, reference in references
             )
-            if all(change < HALF_LEVEL for change in changed):  # most parameters show on the first image already
+            if all(change < HALF_LEVEL for change in changes):  # the first image rules out most parameters
                 yield f"{name}[{','.join(map(str, index))}]"

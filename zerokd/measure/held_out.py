@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -57,8 +57,7 @@ def measure_fidelity(components: Components, images: Tensor) -> dict[str, float]
 
 
 def find_missing_references(metrics: Sequence[BoundMetric], data: Data, indices: Sequence[int]) -> Iterator[Problem]:
-    """A problem for each metric that reads a reference which the data source lacks for some image, or returns in a wrong
-    form."""
+    """A problem for each metric that reads a reference which the data source lacks or returns in a wrong form."""
     expected = f"torch.uint8 {(3, data.config.size, data.config.size)}"
     for bound in metrics:
         ports = [port for port, signal in bound.bindings.items() if signal == REFERENCE_SIGNAL]
@@ -86,7 +85,9 @@ def load_metric_batches(
     for start in range(0, len(indices), METRIC_BATCH_SIZE):
         rows = indices[start : start + METRIC_BATCH_SIZE]
         batch = {"low": to_float_batch([data[index] for index in rows], device)}
-        references = [image for index in rows if (image := data.reference(index)) is not None] if reads_references else []
+        references = (
+            [image for index in rows if (image := data.reference(index)) is not None] if reads_references else []
+        )
         if references:
             batch[REFERENCE_SIGNAL] = to_float_batch(references, device)
         batches.append(batch)

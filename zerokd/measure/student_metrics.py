@@ -15,7 +15,7 @@ from zerokd.objective.signals import signal_owners
 from zerokd.objective.term import BoundMetric
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.global_state import preserve_global_state
-from zerokd.plugin.specs import Signal
+from zerokd.plugin.ports import Signal
 from zerokd.proof.probe import find_port_mismatches
 from zerokd.recipe.build.components import Components
 

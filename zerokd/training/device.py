@@ -1,4 +1,4 @@
-"""Where a run computes, and what is settled there before its first step."""
+"""The device of a run, its determinism, and its memory."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from zerokd.errors import Problem, RecipeError
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt
 NEVER_TRIM = 2**31 - 1
-WIDE_CHANNELS = 16  # channels
+WIDE_CHANNELS = 16  # a layer with fewer channels is narrow: channels-last and library kernels slow it down
 
 
 def choose_device(name: str) -> torch.device:
     """The device of that name.
 
     Raises:
-        RecipeError: there is no such device here.
+        RecipeError: this machine has no such device.
     """
     try:
         device = torch.device(name)
@@ -28,50 +28,49 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         first = str(error).splitlines()[0]
         raise RecipeError(
-            Problem(f"device {name!r} cannot be used: {first}", hints=("leave --device out for cpu",))
+            Problem(f"device {name!r} cannot be used: {first}", hints=("omit --device to use the CPU",))
         ) from None
     return device
 
 
 def configure_determinism(device: torch.device, threads: int, tf32: bool = False) -> None:
-    """Pin what decides a run's bits, and keep freed memory for the next tensor of its size. ``tf32``: on GPUs, what
-    convolutions multiply keeps 10 of 23 bits."""
+    """Fix everything that decides a run's bits, and keep freed memory for later tensors. With ``tf32``, a GPU's
+    convolutions round their factors to 10 of 23 bits."""
     torch.set_num_threads(threads)
     if device.type == "cuda":
-        # read by cuBLAS when it is first called; without it equal products may differ in their last bits
+        # cuBLAS reads this at its first call; without it, equal products may differ in their last bits
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        # PyTorch's own default for convolutions is True: less than a recipe asks for that asks for nothing
+        # PyTorch's default for convolutions is True, which a recipe must ask for
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = tf32, False
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
-    # the default pays a pass over every new tensor so that reading one unwritten repeats; none is read here
+    # the default fills every new tensor so that reading it unwritten is repeatable; nothing here does that
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     keep_freed_memory()
 
 
 def choose_memory_format(network: nn.Module) -> torch.memory_format:
-    """How a network's tensors lie in memory: with their channels together where it has many. A pointwise layer of four
-    channels takes eight times as long so, a depthwise one of 32 a third (benchmarks/layouts.py)."""
+    """Channels-last for wide networks: a depthwise layer of 32 channels takes a third of the time in it, a pointwise
+    layer of four eight times as long (benchmarks/memory_formats.py)."""
     widest = max((module.out_channels for module in network.modules() if isinstance(module, nn.Conv2d)), default=0)
     return torch.channels_last if widest >= WIDE_CHANNELS else torch.contiguous_format
 
 
 def keep_freed_memory() -> bool:
-    """Ask the C library not to give large buffers back: the pages of a new one cost more than many a layer that fills
-    it. Whether it could be asked; only glibc can."""
+    """Ask glibc to keep large freed buffers, and return whether it does: the pages of a new buffer cost more time than
+    many a layer that fills it."""
     mallopt = _find_glibc_function("mallopt")
     return mallopt is not None and bool(mallopt(M_MMAP_MAX, 0)) and bool(mallopt(M_TRIM_THRESHOLD, NEVER_TRIM))
 
 
 def release_freed_memory() -> bool:
-    """Let the system have what has been kept until now: what comes next needs less. Whether there was any."""
+    """Give kept memory back to the system; returns whether there was any."""
     trim = _find_glibc_function("malloc_trim")
     return trim is not None and bool(trim(0))
 
 
 def _find_glibc_function(name: str) -> Callable[..., int] | None:
-    """A function that only this C library has."""
     try:
-        found: Callable[..., int] = getattr(ctypes.CDLL(None), name)
+        function: Callable[..., int] = getattr(ctypes.CDLL(None), name)
     except (AttributeError, OSError, TypeError):
         return None
-    return found
+    return function

@@ -1,4 +1,4 @@
-"""The one training loop. A stage says what is trained on what; this file says when."""
+"""The one training loop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zerokd.training.step_log import StepLog
 
 
 def no_op() -> None:
-    """What is to be done where there is nothing to do."""
+    """Do nothing."""
 
 
 def train(
@@ -30,46 +30,18 @@ def train(
     nonfinite_policy: NonFinitePolicy,
     after_step: Callable[[], None] = no_op,
 ) -> None:
-    """Train the student through one stage, from the step that the metrics stand at.
+    """Train the student through one stage, from the step that ``step_log`` has reached to the last.
 
     Raises:
         NotFiniteError: the objective or its gradient is not finite; the student is as it was before that step.
-        Exception: whatever ``after_step`` raises ends the training after that step.
+        Exception: an exception of ``after_step`` ends training after that step.
     """
     device = state.parameters[0].device
-    made = iterate_batches(components.data, indices, state.stage, components.seed, device, step_log.step)
-    ahead = Prefetcher(made)
-    for batch in ahead:
-        train_step(
-            state,
-            accumulator,
-            components,
-            batch,
-            step_log,
-            nonfinite_policy,
-            ahead.fetch if device.type != "cpu" else no_op,
-        )
+    batches = Prefetcher(iterate_batches(components.data, indices, state.stage, components.seed, device, step_log.step))
+    prefetch = no_op if device.type == "cpu" else batches.fetch  # a GPU computes while the CPU loads the next batch
+    for batch in batches:
+        train_step(state, accumulator, components, batch, step_log, nonfinite_policy, prefetch)
         after_step()
-
-
-class Prefetcher(Iterator[Batch]):
-    """Batches, each of which is made when it is asked for, or already while a device computes the one before."""
-
-    def __init__(self, batches: Iterator[Batch]):
-        self._batches = batches
-        self._queue: deque[Batch | None] = deque()
-
-    def fetch(self) -> None:
-        """Make the next one."""
-        self._queue.append(next(self._batches, None))
-
-    def __next__(self) -> Batch:
-        if not self._queue:
-            self.fetch()
-        batch = self._queue.popleft()
-        if batch is None:
-            raise StopIteration
-        return batch
 
 
 def train_step(
@@ -81,28 +53,49 @@ def train_step(
     nonfinite_policy: NonFinitePolicy,
     prefetch: Callable[[], None] = no_op,
 ) -> None:
-    """One step on one batch; ``meanwhile`` is what can be done while a device computes it.
+    """Train on one batch. ``prefetch`` is called while a GPU still computes the step.
 
     Raises:
         NotFiniteError: see :func:`train`.
     """
     stage, step, buffers = state.stage, step_log.step, state.buffers()
-    seed_global_generators(batch.low.device, components.seed, stage.name, step)  # a term that draws can be repeated
-    kept = [buffer.clone() for buffer in buffers]  # a forward may move them
-    diagnosed = (step + 1) % components.diagnose_every == 0
+    seed_global_generators(batch.low.device, components.seed, stage.name, step)  # random losses repeat after a resume
+    buffer_values = [buffer.clone() for buffer in buffers]  # the forward pass may update running statistics
+    is_diagnosed = (step + 1) % components.diagnose_every == 0
+
     state.zero_grad()
-    evaluation, gradients = accumulator.backward(batch, step, diagnosed or stage.aggregator is not None)
-    shares = compare_gradients(gradients) if diagnosed else None
+    result, term_gradients = accumulator.forward_backward(batch, step, is_diagnosed or stage.aggregator is not None)
+    comparison = compare_gradients(term_gradients) if is_diagnosed else None
     if stage.aggregator is not None:
-        state.set_gradient(aggregate_gradients(stage.aggregator, stage.aggregator_name, gradients))
-    norm = state.clip_grad_norm()
+        state.set_gradient(aggregate_gradients(stage.aggregator, stage.aggregator_name, term_gradients))
+    gradient_norm = state.clip_grad_norm()
     prefetch()
-    numbers = evaluation.to_numbers(norm)
-    if all(map(math.isfinite, numbers[:2])):
-        rate = state.optimizer_step(step)
-        step_log.record_step(batch.epoch, rate, numbers, evaluation.weights, shares)
+    numbers = result.to_numbers(gradient_norm)
+    if math.isfinite(numbers[0]) and math.isfinite(numbers[1]):
+        learning_rate = state.optimizer_step(step)
+        step_log.record_step(batch.epoch, learning_rate, numbers, result.weights, comparison)
     else:
-        restore_buffers(buffers, kept)
-        failure = diagnose_nonfinite(stage, state.objective, batch, step + 1, evaluation, state.student)
+        restore_buffers(buffers, buffer_values)
+        failure = diagnose_nonfinite(stage, state.objective, batch, step + 1, result, state.student)
         nonfinite_policy.skip_step(failure)
         step_log.record_skipped_step(failure)
+
+
+class Prefetcher(Iterator[Batch]):
+    """Batches, each loaded when it is needed or by an earlier call of :meth:`fetch`."""
+
+    def __init__(self, batches: Iterator[Batch]):
+        self._batches = batches
+        self._queue: deque[Batch | None] = deque()
+
+    def fetch(self) -> None:
+        """Load the next batch now."""
+        self._queue.append(next(self._batches, None))
+
+    def __next__(self) -> Batch:
+        if not self._queue:
+            self.fetch()
+        batch = self._queue.popleft()
+        if batch is None:
+            raise StopIteration
+        return batch

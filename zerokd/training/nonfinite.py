@@ -37,8 +37,8 @@ class NonFiniteValue:
 class NonFiniteStep:
     """A step that was not taken.
 
-    ``values`` holds the terms' values per image. ``signals`` and ``terms`` are those that are not finite, signals in the
-    order they are computed; ``note`` explains what neither does.
+    ``values`` holds the terms' values per image. ``signals`` and ``terms`` are those that are not finite, signals in
+    the order they are computed; ``note`` explains what neither does.
     """
 
     stage: str
@@ -124,9 +124,7 @@ def diagnose_nonfinite(
         combined = f"the output of aggregator {stage.aggregator_name!r}" if stage.aggregator else "their weighted sum"
         note = f"every term's value and gradient is finite by itself; {combined}, or its norm, is not"
     values_per_image = {label: value.tolist() for label, value in values.items()}
-    return NonFiniteStep(
-        stage.name, step, batch.epoch, batch, values_per_image, tuple(signals), tuple(terms), note
-    )
+    return NonFiniteStep(stage.name, step, batch.epoch, batch, values_per_image, tuple(signals), tuple(terms), note)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""The processes of one run, as torchrun starts them: the first one leads, the others compute what it asks for."""
+"""The processes of a run that torchrun started: the first one leads, the others compute what it orders."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from torch import Tensor, distributed
 
 from zerokd.errors import OutputError, Problem
 
-NO_MORE_STEPS = -1  # in place of a stage's number: nothing more is asked for
+NO_MORE_STEPS = -1  # in place of a stage's index: the run is over
 
 
 def is_follower() -> bool:
-    """Whether another process of the run leads this one."""
+    """Whether another process leads this one."""
     return int(os.environ.get("RANK", "0")) > 0
 
 
 def resolve_local_device(device: str) -> str:
-    """The device of this process: of several GPUs each process of a host has its own."""
+    """The device of this process: on a host with several GPUs, each process has its own."""
     return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
 
 
 def max_images_per_process(batch_size: int) -> int:
-    """How many images of a batch are a process's own, at most."""
+    """The largest number of images of a batch that one process computes."""
     return -(-batch_size // _get_world_size())
 
 
@@ -36,13 +36,16 @@ def _get_world_size() -> int:
 
 
 class ProcessLostError(OutputError):
-    """A process of the run is gone, or never came."""
+    """A process of the run ended, or never joined."""
 
 
 @frozen
 class ProcessGroup:
-    """This process and the others of its run. The leader's orders and parameters reach all of them; gradients come back
-    one after another, in the order of ranks, so that their sum is the same to the bit every time."""
+    """This process and the others of its run.
+
+    The leader broadcasts orders and parameters. Gradients come back one by one in the order of ranks, so that their sum
+    has the same bits every time.
+    """
 
     rank: int = 0
     size: int = 1
@@ -51,10 +54,10 @@ class ProcessGroup:
     @classmethod
     @contextmanager
     def join(cls, device: torch.device) -> Iterator[Self]:
-        """All processes that torchrun has started, or this one alone. The others are let go at the end.
+        """The group of all processes that torchrun started, or of this one alone; dismisses the others at the end.
 
         Raises:
-            LostError: they could not be joined, or one of them is gone.
+            ProcessLostError: a process did not join, or ended.
         """
         size = _get_world_size()
         if size == 1:
@@ -68,7 +71,7 @@ class ProcessGroup:
         try:
             yield group
         except ProcessLostError:
-            raise  # there is nobody to be told
+            raise  # nobody is left to dismiss
         except BaseException:
             with suppress(ProcessLostError):
                 group.dismiss()
@@ -79,48 +82,48 @@ class ProcessGroup:
             distributed.destroy_process_group()
 
     def dismiss(self) -> None:
-        """Nothing more is asked for; only the leader's word counts."""
+        """End the other processes, if this one leads."""
         if self.rank == 0:
             self.broadcast_order(NO_MORE_STEPS, 0, False)
 
     def get_slice(self, image_count: int, rank: int | None = None) -> slice:
-        """Which of so many images are a process's own; the first processes have one more where they do not divide."""
+        """The images of a batch that a process computes; the first processes take the remainder of the division."""
         rank = self.rank if rank is None else rank
-        each, more = divmod(image_count, self.size)
-        start = rank * each + min(rank, more)
-        return slice(start, start + each + (rank < more))
+        size, remainder = divmod(image_count, self.size)
+        start = rank * size + min(rank, remainder)
+        return slice(start, start + size + (rank < remainder))
 
     def broadcast_order(self, stage_index: int, step: int, per_term: bool) -> None:
-        """Have the others compute their parts of a step."""
+        """Order the others to compute their parts of a step."""
         self._broadcast(torch.tensor([stage_index, step, per_term], device=self.device))
 
     def receive_order(self) -> tuple[int, int, bool] | None:
-        """What the leader asks for next; None at the end."""
+        """The leader's next order (stage index, step, per_term); None at the end."""
         order = torch.zeros(3, dtype=torch.long, device=self.device)
         self._broadcast(order)
-        stage, step, apart = order.tolist()
-        return None if stage == NO_MORE_STEPS else (stage, step, bool(apart))
+        stage_index, step, per_term = order.tolist()
+        return None if stage_index == NO_MORE_STEPS else (stage_index, step, bool(per_term))
 
     @torch.no_grad()
     def broadcast_tensors(self, tensors: Sequence[Tensor]) -> None:
-        """Give the leader's values to all."""
+        """Overwrite these tensors of every process by the leader's."""
         values = torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
         self._broadcast(values)
         if self.rank:
-            for one, piece in zip(tensors, values.split([tensor.numel() for tensor in tensors]), strict=True):
-                one.detach().copy_(piece.view_as(one))
+            for tensor, part in zip(tensors, values.split([tensor.numel() for tensor in tensors]), strict=True):
+                tensor.detach().copy_(part.view_as(tensor))
 
     def send(self, tensor: Tensor) -> None:
-        """To the leader."""
+        """Send a tensor to the leader."""
         with _detect_lost_process():
             distributed.send(tensor.contiguous(), 0)
 
     def receive(self, like: Tensor, rank: int) -> Tensor:
-        """From another process: a tensor of that shape and type."""
-        found = torch.empty_like(like, memory_format=torch.contiguous_format)
+        """A tensor of the shape and dtype of ``like``, from another process."""
+        received = torch.empty_like(like, memory_format=torch.contiguous_format)
         with _detect_lost_process():
-            distributed.recv(found, rank)
-        return found
+            distributed.recv(received, rank)
+        return received
 
     def _broadcast(self, tensor: Tensor) -> None:
         with _detect_lost_process():
@@ -131,7 +134,7 @@ class ProcessGroup:
 def _detect_lost_process() -> Iterator[None]:
     try:
         yield
-    except (RuntimeError, ValueError) as error:  # what torch.distributed raises of every kind
-        hint = "the last checkpoint is kept: zerokd resume RUN, with as many processes as there are or with one"
+    except (RuntimeError, ValueError) as error:  # torch.distributed raises both
+        hint = "resume from the last checkpoint, with any number of processes: zerokd resume RUN"
         first = str(error).strip().splitlines()[0][:160]
-        raise ProcessLostError(Problem(f"a process of this run was lost: {first}", hints=(hint,))) from error
+        raise ProcessLostError(Problem(f"a process of this run ended: {first}", hints=(hint,))) from error

@@ -1,4 +1,4 @@
-"""What a run writes down of every step and epoch, as JSON lines, and hands to whoever watches."""
+"""The log of a run: each step and epoch as a line of JSON, also passed to watchers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NotRequired, TextIO, TypedDict
+
+from attrs import asdict
 
 from zerokd.errors import Problem, RunFolderError
 from zerokd.objective.gradients import GradientComparison
@@ -15,30 +17,85 @@ from zerokd.objective.objective import Objective, StepNumbers
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.training.nonfinite import NonFiniteStep
 
-Watcher = Callable[[dict[str, Any]], None]
 STRICT_ENCODER = json.JSONEncoder(allow_nan=False)
-LINES_PER_WRITE = (
-    16  # lines of steps that are encoded at once: one by one, each finds the caches cold and takes thrice that
-)
+LINES_PER_WRITE = 16  # encoding step lines one by one takes three times as long: the caches are cold each time
+
+
+class TermNumbers(TypedDict):
+    """A term's raw value (mean over the batch), its effective weight, and their product."""
+
+    value: float
+    weight: float
+    contribution: float
+
+
+class TermMeans(TypedDict):
+    """A term's mean value over the steps that computed it (null: none did), weight and contribution over all steps."""
+
+    value: float | None
+    weight: float
+    contribution: float
+
+
+class StepLine(TypedDict):
+    """A step, counted from 1. ``gradient_norm`` is from before clipping; ``gradients`` is for watchers alone."""
+
+    kind: str
+    stage: str
+    epoch: int
+    step: int
+    total: float
+    learning_rate: float
+    gradient_norm: float
+    terms: dict[str, TermNumbers]
+    gradients: NotRequired[dict[str, Any]]
+
+
+class EpochLine(TypedDict):
+    """The means over an epoch's steps."""
+
+    kind: str
+    stage: str
+    epoch: int
+    steps: int
+    total: float
+    terms: dict[str, TermMeans]
+
+
+class SkippedLine(TypedDict):
+    """A step that was skipped because it was not finite."""
+
+    kind: str
+    stage: str
+    epoch: int
+    step: int
+    images: tuple[str, ...]
+    terms: list[dict[str, Any]]
+    note: str
+
+
+MetricsLine = StepLine | EpochLine | SkippedLine
+Watcher = Callable[[MetricsLine], None]
 
 
 def open_metrics(path: Path, length: int) -> TextIO:
-    """The metrics file of a run that starts (``length`` 0), or of one that goes on after its first ``length`` bytes.
+    """The metrics file of a new run (``length`` 0), or of a resumed one, cut to its first ``length`` bytes.
 
     Raises:
         RunFolderError: the file is shorter than that.
     """
     if length:
-        held = path.stat().st_size if path.exists() else 0
-        if held < length:
-            text = f"{str(path)!r} has {held} bytes; there were {length} when the checkpoint was kept"
-            raise RunFolderError(Problem(text, hints=("it was changed since: put it back, or start anew",)))
+        size = path.stat().st_size if path.exists() else 0
+        if size < length:
+            text = f"{str(path)!r} has {size} bytes; it had {length} when the checkpoint was saved"
+            hint = "the file was changed after that: restore it, or start a new run"
+            raise RunFolderError(Problem(text, hints=(hint,)))
         os.truncate(path, length)
     return path.open("a" if length else "w", encoding="utf-8")
 
 
-def write_lines(file: TextIO, *lines: dict[str, Any]) -> None:
-    """Each object as a line of JSON; those of steps wait for the next of another kind to reach the disk."""
+def write_lines(file: TextIO, *lines: Mapping[str, Any]) -> None:
+    """Write each object as a line of JSON; lines of epochs and metrics are flushed with all before them."""
     for line in lines:
         try:
             text = STRICT_ENCODER.encode(line)
@@ -50,22 +107,19 @@ def write_lines(file: TextIO, *lines: dict[str, Any]) -> None:
 
 
 class StepLog:
-    """The metrics of one stage. Each line is one object; ``kind`` is ``step``, ``gradients``, ``epoch``, ``skipped`` or
-    ``metric``.
+    """The log of one stage.
 
-    A step has ``total``, ``learning_rate``, ``gradient_norm`` (before clipping) and, for every term that it computes,
-    its raw ``value`` (mean over the batch), its ``weight`` (group coefficient x term weight) and its ``contribution``
-    (their product). An epoch has the means of its steps; a ``value`` of null says that the term was not computed in
-    it. Some steps are followed by the gradients of their weighed terms at the student's parameters: ``norm``,
-    ``share`` of the sum of norms, and the ``cosines`` of all pairs, rows and columns in the order of ``labels``.
-    Whoever watches gets those with the step, under ``gradients``. A stage ends with a line for each metric.
+    Lines have the ``kind`` ``step``, ``epoch`` or ``skipped``, as the records of this module describe; ``gradients``
+    follows some steps with the gradients of its weighted terms at the student's parameters: ``norm``, ``share`` of the
+    sum of norms, and the ``cosines`` of all pairs, rows and columns in the order of ``labels``. Watchers get those with
+    the step, under ``gradients``. A stage ends with a line of kind ``metric`` for each metric.
     """
 
     def __init__(self, stage: StagePlan, objective: Objective, file: TextIO, watchers: tuple[Watcher, ...] = ()):
         self.stage, self.labels, self.file, self.watchers = stage, tuple(objective.weights), file, watchers
         self.step = 0
-        self._epoch_lines: list[dict[str, Any]] = []
-        self._pending_lines: list[dict[str, Any]] = []
+        self._epoch_lines: list[StepLine] = []
+        self._pending_lines: list[Mapping[str, Any]] = []
 
     def __enter__(self) -> StepLog:
         return self
@@ -75,15 +129,8 @@ class StepLog:
             self._close_epoch()
         self._write_pending_lines()
 
-    def record_skipped_step(self, failure: NonFiniteStep) -> None:
-        """Note a step that was left out, and why."""
-        self.step += 1
-        told = failure.as_json()
-        where = {key: told[key] for key in ("stage", "epoch", "step", "images", "terms", "note")}
-        self._write_line({"kind": "skipped", **where})
-
     def resume(self, step: int) -> None:
-        """Go on after ``step``: the open epoch's lines are read from the file, whose end they are."""
+        """Continue after ``step``; the lines of the open epoch are read from the end of the file."""
         self.step = step
         for line in map(json.loads, Path(self.file.name).read_text(encoding="utf-8").splitlines()):
             if line["stage"] == self.stage.name and line["kind"] == "epoch":
@@ -92,7 +139,7 @@ class StepLog:
                 self._epoch_lines.append(_restore_nan(line))
 
     def flush(self) -> int:
-        """Write all lines to disk; returns the file's length in bytes."""
+        """Write all lines to disk; returns the length of the file in bytes."""
         self._write_pending_lines()
         self.file.flush()
         os.fsync(self.file.fileno())
@@ -106,71 +153,97 @@ class StepLog:
         weights: Mapping[str, float],
         gradients: GradientComparison | None = None,
     ) -> None:
-        """Note one step, and the gradients of its terms where they were measured."""
-        total, size, values = numbers
-        terms = {
-            label: {"value": value, "weight": weights[label], "contribution": weights[label] * value}
-            for label, value in values.items()
-        }
+        """Log a step, and the gradients of its terms if they were compared."""
+        total, gradient_norm, values = numbers
         if self._epoch_lines and self._epoch_lines[-1]["epoch"] != epoch:
             self._close_epoch()
         self.step += 1
-        line = {"kind": "step", "stage": self.stage.name, "epoch": epoch, "step": self.step, "total": total}
-        line |= {"learning_rate": learning_rate, "gradient_norm": size, "terms": terms}
+        line: StepLine = {
+            "kind": "step",
+            "stage": self.stage.name,
+            "epoch": epoch,
+            "step": self.step,
+            "total": total,
+            "learning_rate": learning_rate,
+            "gradient_norm": gradient_norm,
+            "terms": {
+                label: {"value": value, "weight": weights[label], "contribution": weights[label] * value}
+                for label, value in values.items()
+            },
+        }
         self._epoch_lines.append(line)
         self._pending_lines.append(line)
         if gradients:
-            where = {"kind": "gradients", "stage": self.stage.name, "epoch": epoch, "step": self.step}
-            self._pending_lines.append(where | gradients.as_json())
+            position = {"kind": "gradients", "stage": self.stage.name, "epoch": epoch, "step": self.step}
+            self._pending_lines.append(position | gradients.as_json())
         if len(self._pending_lines) >= LINES_PER_WRITE:
             self._write_pending_lines()
-        self._notify_watchers(line | {"gradients": gradients.as_json()} if gradients else line)
+        self._notify_watchers({**line, "gradients": gradients.as_json()} if gradients else line)
+
+    def record_skipped_step(self, failure: NonFiniteStep) -> None:
+        """Log a skipped step, and why it was not finite."""
+        self.step += 1
+        line: SkippedLine = {
+            "kind": "skipped",
+            "stage": failure.stage,
+            "epoch": failure.epoch,
+            "step": failure.step,
+            "images": failure.batch.names,
+            "terms": [asdict(term) for term in failure.terms],
+            "note": failure.note,
+        }
+        self._write_line(line)
 
     def _close_epoch(self) -> None:
         if not self._epoch_lines:
             return
-        lines, count = self._epoch_lines, len(self._epoch_lines)
-        terms = {label: _average_term([line["terms"].get(label) for line in lines]) for label in self.labels}
-        total = sum(line["total"] for line in lines) / count
-        epoch = {"kind": "epoch", "stage": self.stage.name, "epoch": lines[-1]["epoch"], "steps": count}
-        self._write_line(epoch | {"total": total, "terms": terms})
-        self._epoch_lines = []
+        lines, self._epoch_lines = self._epoch_lines, []
+        line: EpochLine = {
+            "kind": "epoch",
+            "stage": self.stage.name,
+            "epoch": lines[-1]["epoch"],
+            "steps": len(lines),
+            "total": sum(line["total"] for line in lines) / len(lines),
+            "terms": {label: _average_term([line["terms"].get(label) for line in lines]) for label in self.labels},
+        }
+        self._write_line(line)
 
-    def _write_line(self, line: dict[str, Any]) -> None:
+    def _write_line(self, line: EpochLine | SkippedLine) -> None:
         self._pending_lines.append(line)
         self._write_pending_lines()
         self._notify_watchers(line)
 
     def _write_pending_lines(self) -> None:
-        waiting, self._pending_lines = self._pending_lines, []  # so that none is written twice where the disk is full
-        write_lines(self.file, *waiting)
+        lines, self._pending_lines = self._pending_lines, []  # cleared first: a full disk must not write a line twice
+        write_lines(self.file, *lines)
 
-    def _notify_watchers(self, line: dict[str, Any]) -> None:
+    def _notify_watchers(self, line: MetricsLine) -> None:
         for watcher in self.watchers:
             watcher(line)
 
 
-def _average_term(steps: list[dict[str, float] | None]) -> dict[str, float | None]:
-    """A term over an epoch: its value where it was computed, its weight and contribution over all steps."""
-    computed = [step for step in steps if step is not None]
-    value = sum(one["value"] for one in computed) / len(computed) if computed else None
-    sums = {key: sum(one[key] for one in computed) / len(steps) for key in ("weight", "contribution")}
-    return {"value": value, **sums}
-
-
-def _restore_nan(line: dict[str, Any]) -> dict[str, Any]:
-    """A line as it was before it was written: only a value that was not finite is null."""
-    terms = {
-        label: {key: math.nan if one is None else one for key, one in term.items()}
-        for label, term in line["terms"].items()
+def _average_term(steps: list[TermNumbers | None]) -> TermMeans:
+    computed = [numbers for numbers in steps if numbers is not None]
+    return {
+        "value": sum(numbers["value"] for numbers in computed) / len(computed) if computed else None,
+        "weight": sum(numbers["weight"] for numbers in computed) / len(steps),
+        "contribution": sum(numbers["contribution"] for numbers in computed) / len(steps),
     }
-    return line | {"terms": terms}
+
+
+def _restore_nan(line: dict[str, Any]) -> StepLine:
+    """A line as it was before it was written, when a number that was not finite became null."""
+    terms = {
+        label: {key: math.nan if number is None else number for key, number in numbers.items()}
+        for label, numbers in line["terms"].items()
+    }
+    return {**line, "terms": terms}  # type: ignore[typeddict-item]
 
 
 def replace_nonfinite(value: Any) -> Any:
-    """A copy that JSON can hold: it has no NaN and no infinity; a monitored term may have both."""
+    """A copy of plain data with null for NaN and infinity, which JSON lacks; monitored terms may have both."""
     if isinstance(value, dict):
-        return {key: replace_nonfinite(one) for key, one in value.items()}
+        return {key: replace_nonfinite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [replace_nonfinite(one) for one in value]
+        return [replace_nonfinite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -30,24 +30,24 @@ def traced(layer):
     image = torch.rand(2, layer.in_channels, 7, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
     def function(image):
-        made = layer(image)
-        slope = torch.sin(torch.arange(made.numel(), dtype=made.dtype)).view_as(made)
-        return made, *torch.autograd.grad(made, [image, *layer.parameters()], slope)
+        output = layer(image)
+        output_gradient = torch.sin(torch.arange(output.numel(), dtype=output.dtype)).view_as(output)
+        return output, *torch.autograd.grad(output, [image, *layer.parameters()], output_gradient)
 
-    wanted = function(image.clone().requires_grad_())
+    expected = function(image.clone().requires_grad_())
     graph = make_fx(function, decomposition_table=DECOMPOSITIONS)(image.clone().requires_grad_())
-    return wanted, graph(image), {str(node.target) for node in graph.graph.nodes}
+    return expected, graph(image), {str(node.target) for node in graph.graph.nodes}
 
 
 @pytest.mark.parametrize("layer", NARROW, ids=str)
 def test_a_narrow_layer_is_the_same_in_sums(layer):
-    wanted, found, operations = traced(layer)
-    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
+    expected, decomposed, operations = traced(layer)
+    torch.testing.assert_close(decomposed, expected, rtol=1e-12, atol=1e-12)
     assert not any("convolution" in operation for operation in operations)
 
 
 @pytest.mark.parametrize("layer", OTHERS, ids=str)
 def test_any_other_layer_stays_what_it_is(layer):
-    wanted, found, operations = traced(layer)
-    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
+    expected, decomposed, operations = traced(layer)
+    torch.testing.assert_close(decomposed, expected, rtol=1e-12, atol=1e-12)
     assert {"aten.convolution.default", "aten.convolution_backward.default"} <= operations

@@ -5,7 +5,6 @@ import importlib
 import pytest
 import torch
 
-from zerokd.objective.graph import Graph
 from zerokd.objective.objective import Objective
 from zerokd.training.frozen_cache import fingerprint as module
 from zerokd.training.frozen_cache.cacheable import CachePlan
@@ -15,11 +14,11 @@ CPU = torch.device("cpu")
 NO_VGG = "terms.distillation.perceptual.weight=0"
 
 
-def identified(build, *settings, change=lambda components: None):
+def fingerprint_of(build, *settings, change=lambda components: None):
     components = build(NO_VGG, *settings)
     change(components)
-    stage = components.phases[1]
-    objective = Objective(stage, Graph(stage, components))
+    stage = components.stages[1]
+    objective = Objective(stage, components)
     return compute_fingerprint(CachePlan(objective, objective.weights), CPU)
 
 
@@ -29,15 +28,15 @@ def brighter_teacher(components):
 
 
 def test_the_same_is_known_again_whatever_is_trained(build):
-    first = identified(build)
+    first = fingerprint_of(build)
     assert len(first) == 64
     same = ["seed=5", "terms.task.color.weight=3.0", "stages.distill.epochs=7", "data.count=3", "params.alpha=0.3"]
     for setting in same:
-        assert identified(build, setting) == first, setting
+        assert fingerprint_of(build, setting) == first, setting
 
 
 def test_whatever_may_change_a_bit_makes_another(build, monkeypatch):
-    first = identified(build)
+    first = fingerprint_of(build)
     for setting in (
         "models.teacher.iterations=7",
         "models.student.iterations=3",  # the teacher's map is converted to it
@@ -46,20 +45,20 @@ def test_whatever_may_change_a_bit_makes_another(build, monkeypatch):
         "terms.feature_matching.early.on.teacher='teacher.features.e_conv3'",
         "terms.contrastive.ema.on.positive='teacher.curve_map'",
     ):
-        assert identified(build, setting) != first, setting
-    assert identified(build, change=brighter_teacher) != first
+        assert fingerprint_of(build, setting) != first, setting
+    assert fingerprint_of(build, change=brighter_teacher) != first
     threads = torch.get_num_threads()
     torch.set_num_threads(threads + 1)
     try:
-        assert identified(build) != first
+        assert fingerprint_of(build) != first
     finally:
         torch.set_num_threads(threads)
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
-    assert identified(build) != first
+    assert fingerprint_of(build) != first
     monkeypatch.delenv("MKL_CBWR")
-    assert identified(build) == first
+    assert fingerprint_of(build) == first
     monkeypatch.setattr(module, "_installed_packages", lambda: ["torch==1.0"])
-    assert identified(build) != first
+    assert fingerprint_of(build) != first
 
 
 def test_code_counts_as_it_is_not_by_its_version(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from zerokd.training.frozen_cache.in_memory import CacheAllotment, MemoryStore
 LOW = torch.zeros(1, 3, 2, 2)
 
 
-def made(value):
+def create_cached(value):
     return CachedTensors(
         {"large": torch.full((1, 8), value), "small": torch.full((1, 2), value)},
         {"term": ((torch.full((1, 3), value), torch.full((1, 1), value)),)},
@@ -16,25 +16,29 @@ def made(value):
 
 
 def test_everything_is_kept_where_there_is_room():
-    one = MemoryStore(2, 2 * 4 * 14)
-    one.put("a", LOW, made(1.0))
-    assert one.get("a", LOW).tensors["large"].tolist() == [[1.0] * 8]
-    assert one.get("b", LOW) is NOTHING_CACHED
-    assert one.memory_bytes() == 4 * 14
-    one.release()
-    assert one.get("a", LOW) is NOTHING_CACHED
-    assert one.memory_bytes() == 0
+    store = MemoryStore(2, 2 * 4 * 14)
+    store.put("a", LOW, create_cached(1.0))
+    assert store.get("a", LOW).tensors["large"].tolist() == [[1.0] * 8]
+    assert store.get("b", LOW) is NOTHING_CACHED
+    assert store.memory_bytes() == 4 * 14
+    store.release()
+    assert store.get("a", LOW) is NOTHING_CACHED
+    assert store.memory_bytes() == 0
 
 
 def test_the_smallest_items_of_all_images_come_before_larger_ones_of_any():
-    one = MemoryStore(3, 4 * (3 * 2 + 2 * 4 + 3))  # the small one of three images, what the term prepares of two
+    store = MemoryStore(3, 4 * (3 * 2 + 2 * 4 + 3))  # the small one of three images, what the term prepares of two
     for name in "abc":
-        one.put(name, LOW, made(1.0))
-    assert one.allotments == (
+        store.put(name, LOW, create_cached(1.0))
+    assert store.allotments == (
         CacheAllotment("small", 8, 3),
         CacheAllotment("term, prepared", 16, 2),
         CacheAllotment("large", 32, 0),
     )
-    kept = [one.get(name, LOW) for name in "abc"]
-    assert [[*each.tensors, *each.prepared_ports] for each in kept] == [["small", "term"], ["small", "term"], ["small"]]
-    assert one.memory_bytes() <= one.max_bytes
+    images = [store.get(name, LOW) for name in "abc"]
+    assert [[*cached.tensors, *cached.prepared_ports] for cached in images] == [
+        ["small", "term"],
+        ["small", "term"],
+        ["small"],
+    ]
+    assert store.memory_bytes() <= store.max_bytes

@@ -10,7 +10,7 @@ import torch
 from tests.command import zerokd
 from tests.conftest import RECIPES
 from tests.objective.test_graph import count_forwards
-from tests.training.frozen_cache.test_cache import LOW, NAMES, targets
+from tests.training.frozen_cache.test_cache import LOW, NAMES, create_cache
 from zerokd.errors import PluginError
 from zerokd.objective.objective import NOTHING_CACHED, CachedTensors
 from zerokd.training.frozen_cache import on_disk as module
@@ -21,12 +21,12 @@ STRUCTURE = "terms.distillation.structure.weight=0.05"
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def cache_root(tmp_path, monkeypatch):
     monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path))
     return tmp_path / "targets"
 
 
-def made(value=0.0):
+def create_cached(value=0.0):
     maps = torch.full((1, 4, 6, 5), value).to(memory_format=torch.channels_last)
     return CachedTensors(
         {"teacher.enhanced": torch.full((1, 3, 6, 5), value), "half": torch.ones(1, 2, dtype=torch.bfloat16)},
@@ -34,136 +34,142 @@ def made(value=0.0):
     )
 
 
-def flat(kept):
-    return [*kept.tensors.values(), *(one for _, (each,) in sorted(kept.prepared.items()) for one in each)]
+def flat(cached):
+    return [
+        *cached.tensors.values(),
+        *(tensor for _, (part,) in sorted(cached.prepared_ports.items()) for tensor in part),
+    ]
 
 
-SIZE = sum(one.nbytes for one in flat(made()))
+SIZE = sum(tensor.nbytes for tensor in flat(create_cached()))
 
 
-def test_what_is_found_is_what_was_kept_layout_and_all(cache):
-    kept = made(0.25)
-    DiskStore(cache, "a", 2**20).put("x", IMAGE, kept)
-    other = DiskStore(cache, "a", 2**20)
+def test_what_is_found_is_what_was_kept_layout_and_all(cache_root):
+    cached = create_cached(0.25)
+    DiskStore(cache_root, "a", 2**20).put("x", IMAGE, cached)
+    other = DiskStore(cache_root, "a", 2**20)
     found = other.get("x", IMAGE)
     assert list(found.prepared_ports) == ["some.term"]
     assert sorted(found.tensors) == ["half", "teacher.enhanced"]
-    for name, one in kept.tensors.items():
-        assert torch.equal(found.tensors[name], one)
-    for one, again in zip(kept.prepared_ports["some.term"][0], found.prepared_ports["some.term"][0], strict=True):
-        assert torch.equal(one, again)
-        assert (one.dtype, one.stride()) == (again.dtype, again.stride())
+    for name, tensor in cached.tensors.items():
+        assert torch.equal(found.tensors[name], tensor)
+    for tensor, again in zip(cached.prepared_ports["some.term"][0], found.prepared_ports["some.term"][0], strict=True):
+        assert torch.equal(tensor, again)
+        assert (tensor.dtype, tensor.stride()) == (again.dtype, again.stride())
     assert other.earlier_images == {"x"}
     assert other.get("x", IMAGE) is not found  # nobody's change reaches another
-    assert DiskStore(cache, "b", 2**20).get("x", IMAGE) is NOTHING_CACHED
-    assert DiskStore(cache, "a", 2**20).get("x", IMAGE + 1e-7) is NOTHING_CACHED
+    assert DiskStore(cache_root, "b", 2**20).get("x", IMAGE) is NOTHING_CACHED
+    assert DiskStore(cache_root, "a", 2**20).get("x", IMAGE + 1e-7) is NOTHING_CACHED
 
 
 def test_another_run_computes_nothing_but_one_image_to_compare(build):
-    first = targets(build, STRUCTURE, cache="disk")[1]
-    wanted = first.get_or_compute(LOW, NAMES)
+    first = create_cache(build, STRUCTURE, mode="disk")[1]
+    expected = first.get_or_compute(LOW, NAMES)
     assert first.manifest_record()["kept_on_disk"] == {"maker": first.store.fingerprint, "found": 0, "computed": 4}
-    components, second = targets(build, STRUCTURE, "seed=3", cache="disk")
+    components, second = create_cache(build, STRUCTURE, "seed=3", mode="disk")
     counts = count_forwards(components)
     for _ in range(2):
         found = second.get_or_compute(LOW, NAMES)
-        assert all(torch.equal(found.tensors[name], one) for name, one in wanted.tensors.items())
-        for one, other in zip(flat(wanted), flat(found), strict=True):
-            assert torch.equal(one, other)
+        assert all(torch.equal(found.tensors[name], tensor) for name, tensor in expected.tensors.items())
+        assert all(torch.equal(*pair) for pair in zip(flat(expected), flat(found), strict=True))
     assert counts["teacher"] == 1
     assert second.manifest_record()["kept_on_disk"] == {"maker": first.store.fingerprint, "found": 4, "computed": 0}
-    (share,) = second.allotments
-    assert (share.bytes_per_image, share.image_count) == (sum(one[:1].nbytes for one in flat(wanted)), 4)
+    (allotment,) = second.allotments
+    assert (allotment.bytes_per_image, allotment.image_count) == (
+        sum(tensor[:1].nbytes for tensor in flat(expected)),
+        4,
+    )
 
 
 def test_one_epoch_is_worth_keeping_and_augmented_images_are_not(build):
-    assert targets(build, "stages.distill.epochs=1", cache="disk")[1].store is not None
-    assert targets(build, 'stages.distill.augment.gamma={use="random_gamma"}', cache="disk")[1].store is None
-    assert targets(build, cache="disk", room=0)[1].store is None
+    assert create_cache(build, "stages.distill.epochs=1", mode="disk")[1].store is not None
+    assert create_cache(build, 'stages.distill.augment.gamma={use="random_gamma"}', mode="disk")[1].store is None
+    assert create_cache(build, mode="disk", max_bytes=0)[1].store is None
 
 
-def test_what_is_found_and_is_not_what_is_computed_now_ends_the_run(build, cache):
-    _, first = targets(build, cache="disk")
+def test_what_is_found_and_is_not_what_is_computed_now_ends_the_run(build, cache_root):
+    _, first = create_cache(build, mode="disk")
     first.get_or_compute(LOW, NAMES)
-    components, second = targets(build, cache="disk")
+    components, second = create_cache(build, mode="disk")
     with torch.no_grad():
         components.models["teacher"].e_conv7.point_conv.bias.add_(0.1)  # after it was identified
-    with pytest.raises(PluginError, match="of a is not what it was when it was computed first"):
+    with pytest.raises(PluginError, match="of a differs from its first computation"):
         second.get_or_compute(LOW[:1], NAMES[:1])
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut", "empty", "other"])
-def test_a_damaged_file_is_not_used_and_written_anew(cache, damage):
-    DiskStore(cache, "a", 2**20).put("x", IMAGE, made(0.5))
-    (path,) = (cache / "a").iterdir()
+def test_a_damaged_file_is_not_used_and_written_anew(cache_root, damage):
+    DiskStore(cache_root, "a", 2**20).put("x", IMAGE, create_cached(0.5))
+    (path,) = (cache_root / "a").iterdir()
     whole = path.read_bytes()
     path.write_bytes({"changed": whole[:-1] + b"\7", "cut": whole[:-9], "empty": b"", "other": b"hello " * 99}[damage])
-    one = DiskStore(cache, "a", 2**20)
-    assert one.get("x", IMAGE) is NOTHING_CACHED
-    one.put("x", IMAGE, made(0.5))
+    store = DiskStore(cache_root, "a", 2**20)
+    assert store.get("x", IMAGE) is NOTHING_CACHED
+    store.put("x", IMAGE, create_cached(0.5))
     assert torch.equal(
-        DiskStore(cache, "a", 2**20).get("x", IMAGE).tensors["teacher.enhanced"], made(0.5).tensors["teacher.enhanced"]
+        DiskStore(cache_root, "a", 2**20).get("x", IMAGE).tensors["teacher.enhanced"],
+        create_cached(0.5).tensors["teacher.enhanced"],
     )
 
 
-def test_those_that_were_not_used_for_longest_make_room(cache):
-    room = 2**20
-    for age, maker in ((300, "old"), (200, "older but used"), (100, "new")):
-        DiskStore(cache, maker, room).put("x", IMAGE, made())
-        os.utime(cache / maker, (0, 1e9 - age))
-    os.utime(cache / "older but used", (0, 1e9 - 400))
-    assert DiskStore(cache, "older but used", room).get("x", IMAGE) is not NOTHING_CACHED
-    files = sum(path.stat().st_size for path in cache.glob("*/*"))
-    one = DiskStore(cache, "own", files + SIZE // 2)
-    one.put("x", IMAGE, made())
-    assert sorted(path.name for path in cache.iterdir()) == ["new", "older but used", "own"]
-    assert one.write_error == ""
+def test_those_that_were_not_used_for_longest_make_room(cache_root):
+    max_bytes = 2**20
+    for age, fingerprint in ((300, "old"), (200, "older but used"), (100, "new")):
+        DiskStore(cache_root, fingerprint, max_bytes).put("x", IMAGE, create_cached())
+        os.utime(cache_root / fingerprint, (0, 1e9 - age))
+    os.utime(cache_root / "older but used", (0, 1e9 - 400))
+    assert DiskStore(cache_root, "older but used", max_bytes).get("x", IMAGE) is not NOTHING_CACHED
+    files = sum(path.stat().st_size for path in cache_root.glob("*/*"))
+    store = DiskStore(cache_root, "own", files + SIZE // 2)
+    store.put("x", IMAGE, create_cached())
+    assert sorted(path.name for path in cache_root.iterdir()) == ["new", "older but used", "own"]
+    assert store.write_error == ""
 
 
-def test_without_room_it_is_computed_each_time_and_said(build, cache):
-    one = targets(build, cache="disk", room=100 * 2**10)[1]  # two images and a half
-    whole = targets(build)[1].get_or_compute(LOW, NAMES)
+def test_without_room_it_is_computed_each_time_and_said(build, cache_root):
+    cache = create_cache(build, mode="disk", max_bytes=100 * 2**10)[1]  # two images and a half
+    whole = create_cache(build)[1].get_or_compute(LOW, NAMES)
     for _ in range(2):
-        found = one.get_or_compute(LOW, NAMES)
+        found = cache.get_or_compute(LOW, NAMES)
         assert all(torch.equal(found.tensors[name], tensor) for name, tensor in whole.tensors.items())
-    assert (one.computed_count, one.reused_count) == (6, 2)
-    assert "GiB that it may" in one.manifest_record()["kept_on_disk"]["trouble"]
-    assert len([*cache.glob("*/*")]) == 2
+    assert (cache.computed_count, cache.reused_count) == (6, 2)
+    assert "has reached its limit of" in cache.manifest_record()["kept_on_disk"]["trouble"]
+    assert len([*cache_root.glob("*/*")]) == 2
 
 
-def test_a_full_disk_is_no_reason_to_stop(cache, monkeypatch):
-    def full(*given):
+def test_a_full_disk_is_no_reason_to_stop(cache_root, monkeypatch):
+    def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(module, "write_weights", full)
-    one = DiskStore(cache, "a", 2**20)
-    one.put("x", IMAGE, made())
-    assert one.get("x", IMAGE) is NOTHING_CACHED
-    assert one.write_error == f"{cache / 'a'}: No space left on device"
+    store = DiskStore(cache_root, "a", 2**20)
+    store.put("x", IMAGE, create_cached())
+    assert store.get("x", IMAGE) is NOTHING_CACHED
+    assert store.write_error == f"{cache_root / 'a'}: No space left on device"
 
 
-def test_few_files_are_open_at_once(cache, monkeypatch):
+def test_few_files_are_open_at_once(cache_root, monkeypatch):
     monkeypatch.setattr(module, "MAX_OPEN_FILES", 2)
-    one = DiskStore(cache, "a", 2**20)
+    store = DiskStore(cache_root, "a", 2**20)
     for row, name in enumerate(NAMES):
-        one.put(name, LOW[row : row + 1], made(row / 4))
+        store.put(name, LOW[row : row + 1], create_cached(row / 4))
     for _ in range(2):
         for row, name in enumerate(NAMES):
-            assert one.get(name, LOW[row : row + 1]).tensors["teacher.enhanced"].unique().item() == row / 4
-            assert len(one._open_files) <= 2
-    assert one.earlier_images == set()  # its own
+            assert store.get(name, LOW[row : row + 1]).tensors["teacher.enhanced"].unique().item() == row / 4
+            assert len(store._open_files) <= 2
+    assert store.earlier_images == set()  # its own
 
 
 def test_runs_with_memory_disk_and_nothing_kept_give_the_same_student(tmp_path):
     settings = ("data.count=6", "data.size=48", 'run=["distill"]', "stages.distill.epochs=2", "threads=1")
-    students, told = [], []
+    students, records = [], []
     for name, cache in (("memory", "auto"), ("none", "off"), ("first", "disk"), ("second", "disk")):
-        given = [part for one in (*settings, f'speed.cache="{cache}"') for part in ("--set", one)]
-        done = zerokd("run", RECIPES / "paper.toml", *given, "--out", tmp_path / name)
+        arguments = [part for setting in (*settings, f'speed.cache="{cache}"') for part in ("--set", setting)]
+        done = zerokd("run", RECIPES / "paper.toml", *arguments, "--out", tmp_path / name)
         assert done.returncode == 0, done.stderr
         students.append((tmp_path / name / "student.safetensors").read_bytes())
-        told.append(json.loads((tmp_path / name / "manifest.json").read_text())["stages"][0].get("kept_on_disk"))
+        records.append(json.loads((tmp_path / name / "manifest.json").read_text())["stages"][0].get("kept_on_disk"))
     assert students == students[:1] * 4
-    assert told[:2] == [None, None]
-    assert [one["found"] for one in told[2:]] == [0, 5]
-    assert told[3]["computed"] == 0
+    assert records[:2] == [None, None]
+    assert [record["found"] for record in records[2:]] == [0, 5]
+    assert records[3]["computed"] == 0

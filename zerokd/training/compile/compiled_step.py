@@ -1,8 +1,7 @@
-"""A stage's step as a program: what its objective computes, forwards and backwards, without the Python that says so.
+"""A stage's step as one program: the objective and its gradient, without the Python that defines them.
 
-The step is recorded as the tensor operations that it runs, below autograd and below whatever Python plugins are written
-in. PyTorch's compiler makes machine code of them where that is asked for, and a GPU launches them as a whole. What
-comes out is held to the step itself before it is used.
+The step is traced to PyTorch's tensor operations, below autograd and below whatever Python plugins use. TorchInductor
+may compile them, and a GPU may record them as a CUDA graph. The program is verified against the eager step before use.
 """
 
 from __future__ import annotations
@@ -29,49 +28,55 @@ from zerokd.training.compile.narrow_convolutions import DECOMPOSITIONS
 from zerokd.training.device import WIDE_CHANNELS
 
 aten = torch.ops.aten
-GRADIENT_TOLERANCE = 1e-4  # how far the program's gradient may be from the step's own in float32, relative to its norm
+GRADIENT_TOLERANCE = 1e-4  # difference from the eager gradient in float32, relative to its norm
 StepFunction = Callable[..., Sequence[Tensor]]
 StepResult = tuple[ObjectiveResult, Tensor, dict[str, Tensor]]
 InductorOptions = dict[str, str | int | bool | Callable[..., object]]
-# laying few channels together, as the compiler would, costs a narrow network tenfold
+# the compiler would lay out few channels as channels-last, which makes a narrow network ten times slower
 COMMON_OPTIONS: InductorOptions = {"layout_optimization": False}
-# no kernel is chosen by a clock, since a sum in another order has other bits; and one of the compiler's ways to join
-# sums over different axes ends in an error for steps like these (PyTorch 2.11)
+# no kernel is chosen by timing, since a sum in another order has other bits; mix-order reduction fails on such steps
+# (PyTorch 2.11)
 GPU_OPTIONS: InductorOptions = {"deterministic": True, "triton.mix_order_reduction": False}
 
 
 class NotCompiledError(Exception):
-    """Why a step has no program, in a few words."""
+    """A step that cannot be compiled; the message is a short reason."""
 
 
 @frozen(eq=False)
 class CompiledStep:
-    """A step of ``count`` images in which the terms ``labels`` are computed; ``how`` it is run, in a word or two. The
-    gradients of the terms ``apart``, all that are weighed or none, are computed one by one too."""
+    """The step of a micro batch of ``image_count`` images that computes the terms ``labels``.
+
+    ``per_term`` are the labels whose gradients are returned separately: all weighted terms, or none.
+    """
 
     image_count: int
     labels: tuple[str, ...]
     per_term: tuple[str, ...]
     input_names: tuple[str, ...]
     run: StepFunction
-    mode: str
+    uses_torch_compile: bool
+    uses_cuda_graph: bool
+
+    @property
+    def mode(self) -> str:
+        """How the step runs, for a person."""
+        return ", ".join(["compiled"] * self.uses_torch_compile + ["replayed"] * self.uses_cuda_graph)
 
     def fits(self, image_count: int, weights: Mapping[str, float], per_term: bool) -> bool:
-        """Whether it is for such a step."""
+        """Whether this program computes such a step."""
         return image_count == self.image_count and tuple(weights) == self.labels and per_term == bool(self.per_term)
 
     @torch.no_grad()
     def __call__(self, inputs: Mapping[str, Tensor], weights: Mapping[str, float], cached: CachedTensors) -> StepResult:
-        """The step's evaluation, its gradient at all that is trained, flat, and that of each term at the student."""
-        low = inputs["low"]
-        given = [
-            to_tensor_like(weights.values(), low),
-            *(inputs[name] for name in self.input_names),
-            *_flatten_cached(cached),
-        ]
-        total, values, flat, *each = self.run(*given)
-        evaluation = ObjectiveResult(total, dict(zip(self.labels, values.unbind(), strict=True)), dict(weights))
-        return evaluation, flat, dict(zip(self.per_term, each, strict=True))
+        """The objective, its flat gradient at all trained parameters, and each term's at the student's, by label."""
+        like = inputs["low"]
+        images = (inputs[name] for name in self.input_names)
+        total, values, gradient, *by_term = self.run(
+            to_tensor_like(weights.values(), like), *images, *_flatten_cached(cached)
+        )
+        result = ObjectiveResult(total, dict(zip(self.labels, values.unbind(), strict=True)), dict(weights))
+        return result, gradient, dict(zip(self.per_term, by_term, strict=True))
 
 
 def compile_step(
@@ -86,57 +91,58 @@ def compile_step(
     use_torch_compile: bool = True,
     use_cuda_graph: bool = False,
 ) -> CompiledStep:
-    """The program of a stage of so many steps, for the terms that most of them compute, made on such inputs; its
-    gradient may differ from the step's own by ``close`` of its norm. Where the student's ``own`` parameters are given,
-    it computes the gradient of each term there too. A CUDA device can ``replay`` it as a whole.
+    """The program for the terms that most of a stage's ``steps`` compute, created for inputs of these shapes.
+
+    With ``student_parameters``, it computes each term's gradient there too. ``tolerance`` bounds the difference of its
+    gradient from the eager one, relative to the norm of that.
 
     Raises:
-        NotCompiledError: it cannot be made, or does not do what the step does.
+        NotCompiledError: it cannot be created, or computes something else than the eager step.
     """
     labels = select_usual_terms(objective, steps)
     names, count = tuple(inputs), len(inputs["low"])
-    apart = [
-        (place, label)
-        for place, label in enumerate(labels)
+    per_term = [
+        (index, label)
+        for index, label in enumerate(labels)
         if student_parameters and label not in objective.monitored_labels
     ]
 
-    def step(weights: Tensor, *given: Tensor) -> list[Tensor]:
-        read = dict(zip(names, given, strict=False))
-        values = objective.values(read, labels, _unflatten_cached(cached, given[len(names) :]))
+    def eager_step(weights: Tensor, *tensors: Tensor) -> list[Tensor]:
+        images = dict(zip(names, tensors, strict=False))
+        values = objective.values(images, labels, _unflatten_cached(cached, tensors[len(names) :]))
         total = objective.total(values, weights)
-        each = [
-            flat_gradient(weights[place] * values[label].mean(), student_parameters, retain_graph=True)
-            for place, label in apart
+        by_term = [
+            flat_gradient(weights[index] * values[label].mean(), student_parameters, retain_graph=True)
+            for index, label in per_term
         ]
-        return [total.detach(), torch.stack([*values.values()]).detach(), flat_gradient(total, parameters), *each]
+        return [total.detach(), torch.stack([*values.values()]).detach(), flat_gradient(total, parameters), *by_term]
 
     peaks = objective.peak_weights()
     weights = to_tensor_like((peaks.get(label, 0.0) for label in labels), inputs["low"])
-    given, device = [weights, *inputs.values(), *_flatten_cached(cached)], weights.device
+    example_inputs = [weights, *inputs.values(), *_flatten_cached(cached)]
     try:
         with preserve_buffers_and_rng(objective), _silence_warnings("torch.utils.cpp_extension"):
-            run = _create_step_function(step, given, use_torch_compile, use_cuda_graph)
-            found = []
-            for one in (step, run):
-                seed_global_generators(
-                    device, "program"
-                )  # what a term draws while it is recorded must not be all it ever draws
-                found.append(torch.cat([*one(*given)[2:]]))
+            run = _create_step_function(eager_step, example_inputs, use_torch_compile, use_cuda_graph)
+            gradients = []
+            for function in (eager_step, run):
+                # a random number that was drawn while tracing must not have become a constant of the program
+                seed_global_generators(weights.device, "program")
+                gradients.append(torch.cat([*function(*example_inputs)[2:]]))
     except Exception as error:  # the compiler raises almost anything
         lines = [line for line in str(error).splitlines() if line.strip()] or [""]
         raise NotCompiledError(f"{type(error).__name__}: {escape_unprintable(lines[0])[:200]}") from error
-    away = ((found[1] - found[0]).norm() / found[0].norm()).item()
-    if not away <= tolerance:
-        raise NotCompiledError(f"the program's gradient differs from the step's own by {away:.1g} of its size")
-    how = ["compiled"] * use_torch_compile + ["replayed"] * use_cuda_graph
-    return CompiledStep(count, labels, tuple(label for _, label in apart), names, run, ", ".join(how))
+    eager, compiled = gradients
+    difference = ((compiled - eager).norm() / eager.norm()).item()
+    if not difference <= tolerance:
+        raise NotCompiledError(f"its gradient differs from the eager one by {difference:.1g} of its norm")
+    per_term_labels = tuple(label for _, label in per_term)
+    return CompiledStep(count, labels, per_term_labels, names, run, use_torch_compile, use_cuda_graph)
 
 
 def _create_step_function(
     step: StepFunction, example_inputs: Sequence[Tensor], use_torch_compile: bool, use_cuda_graph: bool
 ) -> StepFunction:
-    """What runs instead of a step on inputs like these."""
+    """The program of a step, for inputs of these shapes."""
     on_gpu = example_inputs[0].device.type == "cuda"
     graph = make_fx(step, decomposition_table=DECOMPOSITIONS)(*example_inputs)
     run: StepFunction = graph
@@ -150,19 +156,19 @@ def _create_step_function(
 
 
 def _restride_inputs(run: StepFunction, example_inputs: Sequence[Tensor]) -> StepFunction:
-    """The same for tensors that lie in memory otherwise than those that it was made for."""
-    strides = [one.stride() for one in example_inputs]
+    """``run`` for inputs of any memory layout: a program is compiled for that of its example inputs."""
+    strides = [tensor.stride() for tensor in example_inputs]
 
-    def fitted(*others: Tensor) -> Sequence[Tensor]:
+    def run_restrided(*inputs: Tensor) -> Sequence[Tensor]:
         with torch.no_grad():
-            return run(*map(_copy_to_strides, others, strides))
+            return run(*map(_copy_to_strides, inputs, strides))
 
-    return fitted
+    return run_restrided
 
 
-@torch.library.custom_op("zerokd::as_it_is", mutates_args=())
+@torch.library.custom_op("zerokd::opaque_clone", mutates_args=())
 def opaque_clone(tensor: Tensor) -> Tensor:
-    """A copy, which the compiler cannot look into."""
+    """A copy that the compiler cannot fuse with its neighbours."""
     return tensor.clone()
 
 
@@ -172,33 +178,39 @@ def _(tensor: Tensor) -> Tensor:
 
 
 def isolate_layout_nodes(graph: GraphModule) -> None:
-    """Have what is laid out anew computed before, and a narrow gradient that a library lays out with its channels
-    together laid out as the network's own. In one loop with either, all of it would be computed again and in an order
-    that suits neither: with VGG at 256 pixels, a step would take three to ten times what it takes without a program."""
+    """Keep changes of memory layout out of fused loops, and give a library's narrow image gradient the contiguous
+    layout that the network computes in.
+
+    In one loop with either, all neighbours would be computed again in an order that suits no layout: with VGG at 256
+    pixels, a compiled step would take three to ten times as long as the eager one.
+    """
     nodes = graph.graph
     for target in (aten._to_copy.default, aten.clone.default):
         for node in nodes.find_nodes(op="call_function", target=target):
             if node.kwargs.get("memory_format") is torch.channels_last:
                 with nodes.inserting_before(node):
-                    node.args = (nodes.call_function(torch.ops.zerokd.as_it_is.default, node.args),)
+                    node.args = (nodes.call_function(torch.ops.zerokd.opaque_clone.default, node.args),)
     for node in nodes.find_nodes(op="call_function", target=aten.convolution_backward.default):
-        for slope in [one for one in node.users if one.args[1] == 0 and _is_narrow(one.meta.get("val"))]:
-            with nodes.inserting_after(slope):
-                anew = nodes.call_function(aten.clone.default, (slope,), {"memory_format": torch.contiguous_format})
-            with nodes.inserting_after(anew):
-                apart = nodes.call_function(torch.ops.zerokd.as_it_is.default, (anew,))
-            slope.replace_all_uses_with(apart, lambda user, anew=anew: user is not anew)
+        image_gradients = [user for user in node.users if user.args[1] == 0 and _is_narrow(user.meta.get("val"))]
+        for gradient in image_gradients:
+            with nodes.inserting_after(gradient):
+                contiguous = nodes.call_function(
+                    aten.clone.default, (gradient,), {"memory_format": torch.contiguous_format}
+                )
+            with nodes.inserting_after(contiguous):
+                isolated = nodes.call_function(torch.ops.zerokd.opaque_clone.default, (contiguous,))
+            gradient.replace_all_uses_with(isolated, lambda user, contiguous=contiguous: user is not contiguous)
     graph.recompile()
 
 
 def _is_narrow(gradient: Tensor | None) -> bool:
-    """None is that of an image which needs none."""
+    """None: the image needs no gradient."""
     return gradient is not None and gradient.shape[1] < WIDE_CHANNELS
 
 
 @contextmanager
 def _silence_warnings(logger_name: str) -> Iterator[None]:
-    """A library's warnings about devices that are not asked for are no news, nor is the compiler's advice."""
+    """Silence a library's warnings about devices that the run does not use, and the compiler's advice."""
     logger = logging.getLogger(logger_name)
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -211,34 +223,34 @@ def _silence_warnings(logger_name: str) -> Iterator[None]:
 
 
 def select_usual_terms(objective: Objective, steps: int) -> tuple[str, ...]:
-    """The terms that are computed at most steps alike."""
+    """The set of terms that is computed together at most of the steps."""
     masks = {label: objective.computed_mask(label, steps) for label in objective.weights}
-    sets = Counter(zip(*(mask.tolist() for mask in masks.values()), strict=True))
-    chosen = sets.most_common(1)[0][0]
-    return tuple(label for label, on in zip(masks, chosen, strict=True) if on)
+    counts = Counter(zip(*(mask.tolist() for mask in masks.values()), strict=True))
+    is_computed = counts.most_common(1)[0][0]
+    return tuple(label for label, computed in zip(masks, is_computed, strict=True) if computed)
 
 
 def _flatten_cached(cached: CachedTensors) -> list[Tensor]:
-    """Its tensors in an order that its names alone decide."""
-    named = [cached.tensors[name] for name in sorted(cached.tensors)]
+    """Cached tensors in the order of their names."""
+    prepared = [part for label in sorted(cached.prepared_ports) for part in cached.prepared_ports[label]]
     return [
-        *named,
-        *(one for label in sorted(cached.prepared_ports) for part in cached.prepared_ports[label] for one in part),
+        *(cached.tensors[name] for name in sorted(cached.tensors)),
+        *(tensor for part in prepared for tensor in part),
     ]
 
 
 def _unflatten_cached(like: CachedTensors, tensors: Sequence[Tensor]) -> CachedTensors:
+    """The inverse of :func:`_flatten_cached`, with the names of ``like``."""
     rest = iter(tensors)
-    named = {name: next(rest) for name in sorted(like.tensors)}
+    by_name = {name: next(rest) for name in sorted(like.tensors)}
     prepared = {
         label: tuple(tuple(next(rest) for _ in part) for part in like.prepared_ports[label])
         for label in sorted(like.prepared_ports)
     }
-    return CachedTensors(named, prepared)
+    return CachedTensors(by_name, prepared)
 
 
 def _copy_to_strides(tensor: Tensor, strides: tuple[int, ...]) -> Tensor:
-    """The same in the memory layout that a program was made for."""
     if tensor.stride() == strides:
         return tensor
     return tensor.new_empty_strided(tensor.shape, strides).copy_(tensor)

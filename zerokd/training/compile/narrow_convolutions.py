@@ -1,7 +1,8 @@
-"""Convolutions of few channels, written as the sums that they are. A library's convolution is made for many: between
-two of them its results go through memory, where a compiler has these sums in the loops around them.
+"""Convolutions of few channels, written as sums. A library's convolution is made for many channels and writes each
+result to memory; a compiler fuses these sums with the loops around them.
 
-A table for ``make_fx``, whose keys are PyTorch's operations and whose values compute the same from simpler ones.
+``DECOMPOSITIONS`` is a table for ``make_fx``: PyTorch's operations, and functions that compute the same from simpler
+ones.
 """
 
 from __future__ import annotations
@@ -15,22 +16,21 @@ from torch.nn import functional as F
 
 from zerokd.training.device import WIDE_CHANNELS
 
-MAX_POINTWISE_WEIGHTS = (
-    64  # weights of a pointwise layer, at most: a compiler would take minutes over a wide network's sums
-)
+MAX_POINTWISE_WEIGHTS = 64  # of a pointwise layer: a compiler would take minutes over a wide network's sums
 Pair = Sequence[int]
 
 
 def decompose_convolution(
     image: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Pair, dilation: Pair, *rest: Any
 ) -> Tensor:
-    """``aten::convolution``, where it is one of few channels."""
+    """``aten::convolution`` of few channels."""
     if not _is_narrow_convolution(image, weight, stride, dilation, *rest):
         return NotImplemented
-    made = (
-        _convolve_depthwise(image, weight, padding) if rest[-1] > 1 else _convolve_pointwise(image, weight[:, :, 0, 0])
+    is_depthwise = rest[-1] > 1
+    output = (
+        _convolve_depthwise(image, weight, padding) if is_depthwise else _convolve_pointwise(image, weight[:, :, 0, 0])
     )
-    return made if bias is None else made + bias.view(-1, 1, 1)
+    return output if bias is None else output + bias.view(-1, 1, 1)
 
 
 def decompose_convolution_backward(
@@ -46,27 +46,25 @@ def decompose_convolution_backward(
     groups: int,
     output_mask: Sequence[bool],
 ) -> tuple[Tensor | None, ...]:
-    """``aten::convolution_backward``, likewise."""
+    """``aten::convolution_backward`` of few channels."""
     if not _is_narrow_convolution(image, weight, stride, dilation, transposed, output_padding, groups):
         return NotImplemented
-    at_image = at_weight = None
+    grad_image = grad_weight = None
     if groups > 1:
         height, width = weight.shape[2:]
         if output_mask[0]:
-            at_image = _convolve_depthwise(
-                grad_output, weight.flip(2, 3), (height - 1 - padding[0], width - 1 - padding[1])
-            )
+            full_padding = (height - 1 - padding[0], width - 1 - padding[1])
+            grad_image = _convolve_depthwise(grad_output, weight.flip(2, 3), full_padding)
         if output_mask[1]:
-            sums = [
-                (grad_output * part).sum(dim=(0, 2, 3)) for _, part in _iterate_kernel_windows(image, weight, padding)
-            ]
-            at_weight = torch.stack(sums, dim=1).view(weight.shape)
+            windows = _iterate_kernel_windows(image, weight, padding)
+            sums = [(grad_output * window).sum(dim=(0, 2, 3)) for _, window in windows]
+            grad_weight = torch.stack(sums, dim=1).view(weight.shape)
     else:
         if output_mask[0]:
-            at_image = _convolve_pointwise(grad_output, weight[:, :, 0, 0].T)
+            grad_image = _convolve_pointwise(grad_output, weight[:, :, 0, 0].T)
         if output_mask[1]:
-            at_weight = (grad_output.unsqueeze(2) * image.unsqueeze(1)).sum(dim=(0, 3, 4)).view(weight.shape)
-    return at_image, at_weight, grad_output.sum(dim=(0, 2, 3)) if output_mask[2] else None
+            grad_weight = (grad_output.unsqueeze(2) * image.unsqueeze(1)).sum(dim=(0, 3, 4)).view(weight.shape)
+    return grad_image, grad_weight, grad_output.sum(dim=(0, 2, 3)) if output_mask[2] else None
 
 
 DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
@@ -86,25 +84,26 @@ def _is_narrow_convolution(
 
 
 def _iterate_kernel_windows(image: Tensor, weight: Tensor, padding: Pair) -> Iterator[tuple[Tensor, Tensor]]:
-    """For each place of a depthwise kernel, its weights and what they meet."""
-    (down, across), (height, width) = padding, weight.shape[2:]
-    beyond = F.pad(image, (across, across, down, down))
-    rows, columns = (size - side + 1 for size, side in zip(beyond.shape[2:], (height, width), strict=True))
+    """For each position of a depthwise kernel: its weight per channel, and the part of the image that it multiplies."""
+    (pad_y, pad_x), (height, width) = padding, weight.shape[2:]
+    padded = F.pad(image, (pad_x, pad_x, pad_y, pad_y))
+    rows, columns = (size - side + 1 for size, side in zip(padded.shape[2:], (height, width), strict=True))
     for i in range(height):
         for j in range(width):
-            yield weight[:, 0, i, j], beyond[:, :, i : i + rows, j : j + columns]
+            yield weight[:, 0, i, j], padded[:, :, i : i + rows, j : j + columns]
 
 
 def _convolve_depthwise(image: Tensor, weight: Tensor, padding: Pair) -> Tensor:
-    return _add_tensors([its.view(-1, 1, 1) * part for its, part in _iterate_kernel_windows(image, weight, padding)])
+    windows = _iterate_kernel_windows(image, weight, padding)
+    return _add_tensors([factor.view(-1, 1, 1) * window for factor, window in windows])
 
 
 def _convolve_pointwise(image: Tensor, weight: Tensor) -> Tensor:
     return _add_tensors([image[:, c : c + 1] * weight[:, c].view(-1, 1, 1) for c in range(weight.shape[1])])
 
 
-def _add_tensors(parts: Sequence[Tensor]) -> Tensor:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
+def _add_tensors(tensors: Sequence[Tensor]) -> Tensor:
+    total = tensors[0]
+    for tensor in tensors[1:]:
+        total = total + tensor
     return total

@@ -1,1 +1,4 @@
-"""What is computed once for an image: what it is of a stage's objective, and where it is kept."""
+"""A cache of what an objective computes from an image alone, in memory or on disk.
+
+May import ``objective``, ``proof``, ``recipe`` and ``files``.
+"""

@@ -1,17 +1,18 @@
-"""What an objective computes of an image alone is computed once for each image, as far as memory or disk allow."""
+"""The cache of a stage: what the objective computes of an image alone is computed once, as far as memory or disk
+allow."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch import Tensor
 
 from zerokd.errors import PluginError, Problem
 from zerokd.files.cache import cache_folder
+from zerokd.objective.autocast import TF32_EPS
 from zerokd.objective.objective import NOTHING_CACHED, CachedTensors, Objective, PreparedTensors
-from zerokd.objective.precision import TF32_EPS
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.proof.trial import equal_with_nan
 from zerokd.recipe.schema.speed import SpeedConfig
@@ -20,16 +21,31 @@ from zerokd.training.frozen_cache.fingerprint import compute_fingerprint
 from zerokd.training.frozen_cache.in_memory import CacheAllotment, MemoryStore, tensors_by_name
 from zerokd.training.frozen_cache.on_disk import DiskStore
 
-CHECK_INTERVAL = 100  # one in so many uses of what is kept is computed again and compared
-CACHE_RTOL = 1e-4  # by how much of its norm that may differ where an image is not computed by itself; on a CPU it is
-MAX_COPY_BYTES = 2**22  # bytes that a CPU copies sooner than it calls a loss once more for each image
+CHECK_INTERVAL = 100  # one of so many uses of cached tensors is computed again and compared
+CACHE_RTOL = 1e-4  # relative difference allowed off the CPU, where an image is computed among others
+MAX_COPY_BYTES = 2**22  # a CPU copies fewer bytes faster than it calls a loss once more per image
+
+
+class DiskCacheRecord(TypedDict, total=False):
+    """The disk cache of a stage for the manifest: fingerprint, images found and computed, and a write error."""
+
+    maker: str
+    found: int
+    computed: int
+    trouble: str
+
+
+class CacheRecord(TypedDict, total=False):
+    """The cache of a stage for the manifest; empty without a disk cache."""
+
+    kept_on_disk: DiskCacheRecord
 
 
 class FrozenCache:
-    """Keeps what is fixed of a stage's images in its ``store``; what has no room there is computed each time.
+    """Caches what is fixed of a stage's images in ``store``, and computes what the store lacks.
 
-    On the CPU an image is computed by itself: then the layers of a network fit the processor's caches, and what is kept
-    has the bits that it would have again. An image that is augmented does not come again, so nothing is kept of it.
+    On a CPU each image is computed alone: a network's layers then fit the processor's caches, and cached tensors have
+    the bits that they would have again. Augmented images do not repeat and are not stored.
     """
 
     def __init__(
@@ -38,138 +54,133 @@ class FrozenCache:
         steps = stage.clock.steps
         labels = [label for label in objective.weights if objective.computed_mask(label, steps).any()]
         self.plan = CachePlan(objective, labels, images_repeat=not stage.augmentations)
-        self.is_empty = not self.plan.tensor_names and not self.plan.prepared_labels
         self.computed_count = self.reused_count = 0
         self.tolerance = 0.0 if device.type == "cpu" else TF32_EPS if speed.tf32 else CACHE_RTOL
         self.store: MemoryStore | DiskStore | None = None
-        if self.is_empty or stage.augmentations or not speed.cache_bytes:
+        if self.plan.is_empty or stage.augmentations or not speed.cache_bytes:
             return
         if speed.cache == "disk":
-            self.store = DiskStore(
-                cache_folder() / "targets", compute_fingerprint(self.plan, device), speed.cache_bytes
-            )
+            fingerprint = compute_fingerprint(self.plan, device)
+            self.store = DiskStore(cache_folder() / "targets", fingerprint, speed.cache_bytes)
         elif stage.epochs > 1:
             self.store = MemoryStore(image_count, speed.cache_bytes)
 
     def get_or_compute(self, low: Tensor, names: Sequence[str], use_store: bool = True) -> CachedTensors:
-        """What the objective needs of these images (N, 3, H, W), by whose names it is kept.
+        """What the objective needs of images (N, 3, H, W) that the store knows by ``names``.
 
         Raises:
-            PluginError: something that was computed again is not what it was.
+            PluginError: a cached tensor differs from the same tensor computed again.
         """
-        if self.is_empty:
+        if self.plan.is_empty:
             return NOTHING_CACHED
         images = low.split(1)
         parts = images if low.device.type == "cpu" else (low,)
         if not use_store:
             return _concatenate([self.plan.compute(part) for part in parts])
-        held = [self.store.get(*one) for one in zip(names, images, strict=True)] if self.store else []
+        stored = [self.store.get(*pair) for pair in zip(names, images, strict=True)] if self.store else []
         size = len(images) // len(parts)
-        own = [slice(at, at + size) for at in range(0, len(images), size)]
+        rows = [slice(start, start + size) for start in range(0, len(images), size)]
         return _concatenate(
-            [self._get_or_compute_part(held[at], one, names[at]) for at, one in zip(own, parts, strict=True)]
+            [self._get_or_compute_part(stored[row], part, names[row]) for row, part in zip(rows, parts, strict=True)]
         )
 
     @property
     def allotments(self) -> tuple[CacheAllotment, ...]:
-        """What is kept of an image, and of how many."""
+        """What is stored of an image, and of how many images."""
         return self.store.allotments if self.store else ()
 
     def memory_bytes(self) -> int:
         """Memory in use."""
         return self.store.memory_bytes() if self.store else 0
 
-    def manifest_record(self) -> dict[str, Any]:
-        """What a disk had of this stage, and what it has now, for the manifest."""
+    def manifest_record(self) -> CacheRecord:
+        """What the disk cache held before this stage and holds now."""
         if not isinstance(self.store, DiskStore):
             return {}
         store = self.store
-        told = {"maker": store.fingerprint, "found": len(store.earlier_images), "computed": self.computed_count}
-        return {"kept_on_disk": told | ({"trouble": store.write_error} if store.write_error else {})}
+        record = DiskCacheRecord(maker=store.fingerprint, found=len(store.earlier_images), computed=self.computed_count)
+        if store.write_error:
+            record["trouble"] = store.write_error
+        return {"kept_on_disk": record}
 
     def release(self) -> None:
-        """Give the memory back: the stage is over."""
+        """Free the memory at the end of the stage."""
         if self.store:
             self.store.release()
 
-    def _get_or_compute_part(self, cached: Sequence[CachedTensors], low: Tensor, names: Sequence[str]) -> CachedTensors:
-        """What is known of images, made whole, and kept."""
-        store, known = self.store, _concatenate_if_uniform(cached)
-        if len(known.tensors) == len(self.plan.tensor_names) and len(known.prepared_ports) == len(
-            self.plan.prepared_labels
-        ):
-            first = not self.reused_count and bool(store and store.earlier_images)  # of what another run left
+    def _get_or_compute_part(self, stored: Sequence[CachedTensors], low: Tensor, names: Sequence[str]) -> CachedTensors:
+        """Complete what is stored of some images, and store it."""
+        store, cached = self.store, _concatenate_if_uniform(stored)
+        if self.plan.is_complete(cached):
+            is_first_of_other_run = not self.reused_count and bool(store and store.earlier_images)
             self.reused_count += len(names)
-            if first or self.reused_count % CHECK_INTERVAL < len(names):
-                self._verify(known, low, names)
-            return known
+            if is_first_of_other_run or self.reused_count % CHECK_INTERVAL < len(names):
+                self._verify(cached, low, names)
+            return cached
         self.computed_count += len(names)
-        made = self.plan.compute(low, known)
+        computed = self.plan.compute(low, cached)
         for row, name in enumerate(names):
-            if store and cached[row] is NOTHING_CACHED:
-                store.put(name, low[row : row + 1], _select_image(made, row))
-        return made
+            if store and stored[row] is NOTHING_CACHED:
+                store.put(name, low[row : row + 1], _select_image(computed, row))
+        return computed
 
     def _verify(self, cached: CachedTensors, low: Tensor, names: Sequence[str]) -> None:
-        """Hold what is kept of images to what is made of them now."""
-        again = tensors_by_name(self.plan.compute(low))
-        for name, each in tensors_by_name(cached).items():
-            if not all(
-                matches_recomputed(one, other, self.tolerance) for one, other in zip(each, again[name], strict=True)
-            ):
-                text = f"{name} of {', '.join(names)} is not what it was when it was computed first"
-                hint = 'something that is frozen gives no image twice: [speed] cache = "off" computes it at each step'
+        """Compare cached tensors with the same tensors computed now."""
+        recomputed = tensors_by_name(self.plan.compute(low))
+        for name, tensors in tensors_by_name(cached).items():
+            pairs = zip(tensors, recomputed[name], strict=True)
+            if not all(matches_recomputed(*pair, self.tolerance) for pair in pairs):
+                text = f"{name} of {', '.join(names)} differs from its first computation"
+                hint = 'a frozen component is not deterministic: [speed] cache = "off" computes it at each step'
                 raise PluginError(Problem(text, hints=(hint,)))
 
 
 def matches_recomputed(cached: Tensor, recomputed: Tensor, tolerance: float) -> bool:
-    """Whether one computation gives both: by their bits, or as a whole and ``close`` to each other, as rounding leaves
-    them where an image may be computed among others, by another algorithm."""
+    """Whether two tensors are the same computation: equal bits or, with a ``tolerance``, a difference of at most that
+    share of the norm, as another batch size or algorithm rounds."""
     if equal_with_nan(cached, recomputed):
         return True
     if not tolerance or not cached.is_floating_point():
         return False
-    away, size = (torch.linalg.vector_norm(one.float()) for one in (recomputed - cached, cached))
-    return bool(away <= max(tolerance, torch.finfo(cached.dtype).eps) * size)
+    difference, norm = (torch.linalg.vector_norm(tensor.float()) for tensor in (recomputed - cached, cached))
+    return bool(difference <= max(tolerance, torch.finfo(cached.dtype).eps) * norm)
 
 
 def _select_image(cached: CachedTensors, row: int) -> CachedTensors:
-    """One image's part, without the memory of the others'."""
+    """The part of one image, without the memory of the others."""
 
-    def of(tensor: Tensor) -> Tensor:
+    def select(tensor: Tensor) -> Tensor:
         return tensor if len(tensor) == 1 else tensor[row : row + 1].clone()
 
-    prepared = {label: (tuple(map(of, each)),) for label, (each,) in cached.prepared_ports.items()}
-    return CachedTensors({name: of(one) for name, one in cached.tensors.items()}, prepared)
+    prepared = {label: (tuple(map(select, part)),) for label, (part,) in cached.prepared_ports.items()}
+    return CachedTensors({name: select(tensor) for name, tensor in cached.tensors.items()}, prepared)
 
 
-def _concatenate(parts: Sequence[CachedTensors]) -> CachedTensors:
-    """What is kept of several images, as one batch. What is prepared stays apart on a CPU where it is large: a copy
-    would cost more than going image by image."""
-    if len(parts) == 1:
-        return parts[0]
-    tensors = {name: torch.cat([one.tensors[name] for one in parts]) for name in parts[0].tensors}
-    prepared = {
-        label: tuple(part for one in parts for part in one.prepared_ports[label]) for label in parts[0].prepared_ports
-    }
-    return CachedTensors(
-        tensors, {label: each if _is_large(each) else _concatenate_prepared(each) for label, each in prepared.items()}
-    )
+def _concatenate(images: Sequence[CachedTensors]) -> CachedTensors:
+    """The cached tensors of several images as one batch. Large prepared tensors stay apart on a CPU: a copy would take
+    longer than calling the loss image by image."""
+    if len(images) == 1:
+        return images[0]
+    tensors = {name: torch.cat([image.tensors[name] for image in images]) for name in images[0].tensors}
+    prepared = {}
+    for label in images[0].prepared_ports:
+        parts = tuple(part for image in images for part in image.prepared_ports[label])
+        prepared[label] = parts if _is_large(parts) else _concatenate_prepared(parts)
+    return CachedTensors(tensors, prepared)
 
 
-def _concatenate_if_uniform(parts: Sequence[CachedTensors]) -> CachedTensors:
-    """What is kept of images as one batch, if the same is kept of all of them."""
-    if len(parts) == 1:
-        return parts[0]
-    return (
-        _concatenate(parts) if len({(*part.tensors, *part.prepared_ports) for part in parts}) == 1 else NOTHING_CACHED
-    )
+def _concatenate_if_uniform(images: Sequence[CachedTensors]) -> CachedTensors:
+    """The cached tensors of several images as one batch; nothing if their items differ."""
+    if len(images) == 1:
+        return images[0]
+    item_sets = {(*image.tensors, *image.prepared_ports) for image in images}
+    return _concatenate(images) if len(item_sets) == 1 else NOTHING_CACHED
 
 
 def _is_large(parts: Sequence[PreparedTensors]) -> bool:
-    """Whether what was prepared, of as many images in each part, is too much to be copied."""
-    return len(parts) * sum(part.nbytes for part in parts[0]) > MAX_COPY_BYTES and parts[0][0].device.type == "cpu"
+    """Whether prepared tensors, of as many images in each part, are too large to copy."""
+    return len(parts) * sum(tensor.nbytes for tensor in parts[0]) > MAX_COPY_BYTES and parts[0][0].device.type == "cpu"
 
 
 def _concatenate_prepared(parts: Sequence[PreparedTensors]) -> tuple[PreparedTensors, ...]:
-    return (tuple(torch.cat(each) for each in zip(*parts, strict=True)),)
+    return (tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True)),)

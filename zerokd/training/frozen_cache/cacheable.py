@@ -1,5 +1,4 @@
-"""What of an objective depends on an image alone, whatever is trained: it need not be computed again for an image that
-comes again."""
+"""The part of an objective that depends on an image alone, whatever is trained."""
 
 from __future__ import annotations
 
@@ -12,11 +11,11 @@ from zerokd.objective.objective import NOTHING_CACHED, CachedTensors, Objective,
 
 
 class CachePlan:
-    """What can be kept for some terms of a stage.
+    """What can be cached for some terms of a stage.
 
-    ``names`` are the fixed tensors that terms, and calls that depend on what is trained, read; ``prepares`` the terms
-    whose loss prepares its fixed ports. Where images do not come ``again``, one that reads the image itself prepares
-    nothing: there is no network's work to be done image by image.
+    ``tensor_names`` are the fixed tensors that terms, and calls that depend on what is trained, read.
+    ``prepared_labels`` are the terms whose loss prepares its fixed ports. If images do not repeat, a loss that reads
+    only the image itself prepares nothing: no frozen model would run image by image for it.
     """
 
     def __init__(self, objective: Objective, labels: Iterable[str], images_repeat: bool = True):
@@ -29,20 +28,29 @@ class CachePlan:
         }
         self.prepared_labels = [
             label
-            for label, bound in self.fixed_bindings.items()
-            if graph.fixed_tensors.issuperset(bound.values()) and (images_repeat or {*bound.values()} != {"low"})
+            for label, bindings in self.fixed_bindings.items()
+            if graph.fixed_tensors.issuperset(bindings.values()) and (images_repeat or {*bindings.values()} != {"low"})
         ]
-        direct = graph.tensors_read_by(labels, self.prepared_labels)
-        between = {name for call in graph.live_calls(direct) if not call.frozen for name in call.reads}
-        self.tensor_names = sorted((direct | between) & graph.fixed_tensors - {"low"})
+        read_by_terms = graph.tensors_read_by(labels, self.prepared_labels)
+        read_by_calls = {name for call in graph.live_calls(read_by_terms) if not call.frozen for name in call.reads}
+        self.tensor_names = sorted((read_by_terms | read_by_calls) & graph.fixed_tensors - {"low"})
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can be cached."""
+        return not self.tensor_names and not self.prepared_labels
+
+    def is_complete(self, cached: CachedTensors) -> bool:
+        """Whether ``cached`` has everything of the plan."""
+        return (len(cached.tensors), len(cached.prepared_ports)) == (len(self.tensor_names), len(self.prepared_labels))
 
     @torch.no_grad()
     def compute(self, low: Tensor, cached: CachedTensors = NOTHING_CACHED) -> CachedTensors:
-        """All of it for images (N, 3, H, W), already augmented, of which ``held`` is known."""
+        """Everything of the plan for images (N, 3, H, W), already augmented; what ``cached`` has is not computed."""
         names = [name for name in self.tensor_names if name not in cached.tensors]
         labels = [label for label in self.prepared_labels if label not in cached.prepared_ports]
-        wanted = frozenset((*names, *(name for label in labels for name in self.fixed_bindings[label].values())))
-        tensors = self.objective.graph.compute({"low": low, **cached.tensors}, wanted)
+        outputs = frozenset((*names, *(name for label in labels for name in self.fixed_bindings[label].values())))
+        tensors = self.objective.graph.compute({"low": low, **cached.tensors}, outputs)
         return CachedTensors(
             {**cached.tensors, **{name: tensors[name].contiguous() for name in names}},
             {**cached.prepared_ports, **{label: (self._prepare(label, tensors),) for label in labels}},

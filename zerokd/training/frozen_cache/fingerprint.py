@@ -1,4 +1,4 @@
-"""What decides the bits of all that is kept of an image, apart from the image."""
+"""The fingerprint of a cache: everything but the image that decides the bits of cached tensors."""
 
 from __future__ import annotations
 
@@ -19,36 +19,27 @@ from zerokd.files.machine import processor_name
 from zerokd.objective.graph import Call, ForwardPass
 from zerokd.training.frozen_cache.cacheable import CachePlan
 
-VERSIONED_PACKAGES = {"torch", "builtins"}  # whose version says what they do
-ENVIRONMENT_PREFIXES = (
-    "ATEN_",
-    "DNNL_",
-    "KMP_",
-    "MKL_",
-    "ONEDNN_",
-    "TORCH_",
-)  # variables by which libraries choose how to compute
+VERSIONED_PACKAGES = {"torch", "builtins"}  # their version stands for their code
+# environment variables that choose how numerical libraries compute
+ENVIRONMENT_PREFIXES = ("ATEN_", "DNNL_", "KMP_", "MKL_", "ONEDNN_", "TORCH_")
 
 
 def compute_fingerprint(cache_plan: CachePlan, device: torch.device) -> str:
-    """A SHA-256 over what is computed and by which chain, the weights, configs and source code of every part of it,
-    all that is installed, and where it is computed: equal for two processes that would compute the same."""
-    graph, losses = (
-        cache_plan.objective.graph,
-        [cache_plan.objective.loss(label) for label in cache_plan.prepared_labels],
-    )
+    """SHA-256 over all that decides cached bits: the calls, the weights, configs and source code of their components,
+    the installed packages, and the processor. Equal for two processes that compute the same."""
+    graph = cache_plan.objective.graph
+    losses = [cache_plan.objective.loss(label) for label in cache_plan.prepared_labels]
     ports = {name for label in cache_plan.prepared_labels for name in cache_plan.fixed_bindings[label].values()}
+    calls = graph.live_calls(frozenset({*cache_plan.tensor_names, *ports}))
     facts = {
         "names": cache_plan.tensor_names,
         "prepared": cache_plan.fixed_bindings,
-        "calls": [
-            _describe_call(live_call) for live_call in graph.live_calls(frozenset({*cache_plan.tensor_names, *ports}))
-        ],
+        "calls": [_describe_call(call) for call in calls],
         "losses": [_describe_component(loss) for loss in losses],
-        # adapters are told what all of them give
+        # adapters see the signals of all models
         "models": {
-            shader_pass.owner: [_class_path(shader_pass.network), _config_json(shader_pass.network)]
-            for shader_pass in graph.forward_passes()
+            forward.owner: [_class_path(forward.network), _config_json(forward.network)]
+            for forward in graph.forward_passes()
         },
         "installed": _installed_packages(),
         "device": _describe_compute(device),
@@ -57,12 +48,12 @@ def compute_fingerprint(cache_plan: CachePlan, device: torch.device) -> str:
 
 
 def hash_tensors(*tensors: Tensor) -> str:
-    """A SHA-256 over tensors: types, shapes, layouts in memory and values."""
-    found = hashlib.sha256()
+    """SHA-256 over dtypes, shapes, strides and values of tensors."""
+    digest = hashlib.sha256()
     for tensor in tensors:
-        found.update(repr((str(tensor.dtype), tuple(tensor.shape), tensor.stride())).encode())
-        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
+        digest.update(repr((str(tensor.dtype), tuple(tensor.shape), tensor.stride())).encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _describe_call(call: Call) -> list[Any]:
@@ -93,26 +84,26 @@ def _hash_state(component: nn.Module) -> Mapping[str, str]:
 
 
 def _source_modules(component: nn.Module) -> Iterator[str]:
-    """The modules that hold the code of a component and of its parts."""
+    """The Python modules that define a component and its submodules."""
     for part in component.modules():
-        for each in type(part).__mro__:
-            if each.__module__.partition(".")[0] not in VERSIONED_PACKAGES:
-                yield each.__module__
+        for base in type(part).__mro__:
+            if base.__module__.partition(".")[0] not in VERSIONED_PACKAGES:
+                yield base.__module__
 
 
 @cache
 def _hash_package(module: str) -> str:
-    """A SHA-256 over a module's package as a whole, since what it calls is mostly there."""
+    """SHA-256 over the whole package of a module, which holds most of what it calls."""
     root = sys.modules.get(module.partition(".")[0])
     file = getattr(root, "__file__", None)
     if not file or not Path(file).is_file():
-        return os.urandom(16).hex()  # code that lies in no file may be another the next time
+        return os.urandom(16).hex()  # code without a file may differ in the next process
     path = Path(file)
     files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
-    found = hashlib.sha256()
-    for one in files:
-        found.update(str(one.relative_to(path.parent)).encode() + b"\0" + one.read_bytes())
-    return found.hexdigest()
+    digest = hashlib.sha256()
+    for file_path in files:
+        digest.update(str(file_path.relative_to(path.parent)).encode() + b"\0" + file_path.read_bytes())
+    return digest.hexdigest()
 
 
 @cache
@@ -121,9 +112,9 @@ def _installed_packages() -> list[str]:
 
 
 def _describe_compute(device: torch.device) -> list[Any]:
-    """What computes, and what its libraries were told."""
+    """The processor, and the settings of its libraries."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
-    told = {key: value for key, value in os.environ.items() if key.startswith(ENVIRONMENT_PREFIXES)}
+    environment = {key: value for key, value in os.environ.items() if key.startswith(ENVIRONMENT_PREFIXES)}
     precision = [torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32]
     threads, capability = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
-    return [device.type, name, capability, threads, precision, told, sys.version]
+    return [device.type, name, capability, threads, precision, environment, sys.version]

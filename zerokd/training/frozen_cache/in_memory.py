@@ -1,4 +1,4 @@
-"""What is computed once for an image, in memory for one stage."""
+"""Cached tensors of images in memory, for one stage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zerokd.objective.objective import NOTHING_CACHED, CachedTensors
 
 @frozen
 class CacheAllotment:
-    """A fixed tensor or a prepared term: its ``bytes`` for one image, and for how many ``images`` there is room."""
+    """The memory of one cached item, a fixed tensor or a prepared term: bytes per image, and for how many images."""
 
     name: str
     bytes_per_image: int
@@ -20,9 +20,9 @@ class CacheAllotment:
 
 
 class MemoryStore:
-    """Keeps what is made of a stage's ``images`` within ``room`` bytes, the smallest items first."""
+    """Caches ``image_count`` images within ``max_bytes``, the smallest items first."""
 
-    earlier_images: frozenset[str] = frozenset()
+    earlier_images: frozenset[str] = frozenset()  # no other stage or run has filled this memory
 
     def __init__(self, image_count: int, max_bytes: int):
         self.image_count, self.max_bytes = image_count, max_bytes
@@ -30,51 +30,51 @@ class MemoryStore:
         self._cached_by_image: dict[str, CachedTensors] = {}
 
     def get(self, name: str, low: Tensor) -> CachedTensors:
-        """What is kept of an image."""
+        """What is cached of an image."""
         return self._cached_by_image.get(name, NOTHING_CACHED)
 
     def put(self, name: str, low: Tensor, cached: CachedTensors) -> None:
-        """Keep what was made of an image, as far as there is room."""
+        """Cache the items of an image that fit."""
         if not self.allotments:
-            sizes = {item: sum(one.nbytes for one in each) for item, each in tensors_by_name(cached).items()}
+            sizes = {item: _count_bytes(tensors) for item, tensors in tensors_by_name(cached).items()}
             self.allotments = tuple(_allot(sizes, self.image_count, self.max_bytes))
-        place = len(self._cached_by_image)
-        kept = {share.name for share in self.allotments if place < share.image_count}
+        index = len(self._cached_by_image)
+        items = {allotment.name for allotment in self.allotments if index < allotment.image_count}
         self._cached_by_image[name] = CachedTensors(
-            {item: one for item, one in cached.tensors.items() if item in kept},
-            {label: each for label, each in cached.prepared_ports.items() if prepared_name(label) in kept},
+            {item: tensor for item, tensor in cached.tensors.items() if item in items},
+            {label: parts for label, parts in cached.prepared_ports.items() if prepared_name(label) in items},
         )
 
     def memory_bytes(self) -> int:
         """Memory in use."""
-        return sum(
-            one.nbytes
-            for kept in self._cached_by_image.values()
-            for each in tensors_by_name(kept).values()
-            for one in each
-        )
+        images = self._cached_by_image.values()
+        return sum(_count_bytes(tensors) for cached in images for tensors in tensors_by_name(cached).values())
 
     def release(self) -> None:
-        """Give the memory back: the stage is over."""
+        """Free the memory at the end of the stage."""
         self._cached_by_image.clear()
 
 
 def _allot(sizes: Mapping[str, int], image_count: int, max_bytes: int) -> Iterator[CacheAllotment]:
-    """Room for each item, the smallest first."""
+    """Memory for each item, the smallest first."""
     for name, size in sorted(sizes.items(), key=lambda item: (item[1], item[0])):
-        fitting = min(image_count, max_bytes // size if size else image_count)
-        max_bytes -= fitting * size
-        yield CacheAllotment(name, size, fitting)
+        count = min(image_count, max_bytes // size if size else image_count)
+        max_bytes -= count * size
+        yield CacheAllotment(name, size, count)
 
 
 def prepared_name(label: str) -> str:
-    """A prepared term's name among :func:`items`."""
+    """The name of a prepared term among the items of :func:`tensors_by_name`."""
     return f"{label}, prepared"
 
 
 def tensors_by_name(cached: CachedTensors) -> dict[str, tuple[Tensor, ...]]:
-    """The same by names that differ."""
-    return {name: (one,) for name, one in cached.tensors.items()} | {
-        prepared_name(label): tuple(one for part in parts for one in part)
+    """Fixed tensors and prepared terms under names that differ."""
+    return {name: (tensor,) for name, tensor in cached.tensors.items()} | {
+        prepared_name(label): tuple(tensor for part in parts for tensor in part)
         for label, parts in cached.prepared_ports.items()
     }
+
+
+def _count_bytes(tensors: tuple[Tensor, ...]) -> int:
+    return sum(tensor.nbytes for tensor in tensors)

@@ -1,4 +1,4 @@
-"""What is computed once for an image, in files that later stages and other runs find again."""
+"""Cached tensors of images in files, which later stages and other runs find again."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from zerokd.training.frozen_cache.fingerprint import hash_tensors
 from zerokd.training.frozen_cache.in_memory import CacheAllotment
 
 PREPARED_PREFIX = "prepared"
-MAX_OPEN_FILES = 4096  # files that are mapped at once: a system allows some ten thousand
+MAX_OPEN_FILES = 4096  # mapped at once: systems allow some ten thousand
 
 
 @define(eq=False)
 class DiskStore:
-    """One file for each image, named after its pixels, in a folder whose name is the
-    :func:`~zerokd.training.frozen_cache.fingerprint.compute_fingerprint` of what made it. ``root`` holds those of all
-    makers, ``room`` bytes at most: what of others was not used for longest goes first, and when nothing is left to go,
-    no more is kept.
+    """One file per image, named by the hash of its pixels, in the folder ``fingerprint`` of ``root``.
 
-    A file that is not what was written is not used, and is written anew. ``found`` are the images of earlier runs and
-    stages; ``trouble`` says why nothing more is written.
+    The fingerprint is that of :func:`~zerokd.training.frozen_cache.fingerprint.compute_fingerprint`. All folders of
+    ``root`` hold ``max_bytes`` at most: the least recently used other folder is deleted first, and if there is none,
+    nothing more is written. A damaged file is not read, and written again.
+
+    ``earlier_images`` were found in files of earlier runs or stages; ``write_error`` says why nothing more is written.
     """
 
     root: Path
@@ -48,44 +48,46 @@ class DiskStore:
 
     @property
     def folder(self) -> Path:
-        """Where the files of this maker are."""
+        """The folder of this fingerprint."""
         return self.root / self.fingerprint
 
     def get(self, name: str, low: Tensor) -> CachedTensors:
-        """What is kept of an image (1, 3, H, W)."""
+        """What is cached of an image (1, 3, H, W)."""
         if name in self._skipped_images or (name not in self._open_files and not self._try_open(name, low)):
             return NOTHING_CACHED
-        tensors, facts = self._open_files[name]
-        # copied, since how a tensor lies in a file may decide the last bits of what is made of it
-        return _deserialize({key: one.to(low.device, copy=True) for key, one in tensors.items()}, facts)
+        tensors, metadata = self._open_files[name]
+        # copied: the alignment of a tensor in a file may change the last bits of what is computed from it
+        return _deserialize({key: value.to(low.device, copy=True) for key, value in tensors.items()}, metadata)
 
     def put(self, name: str, low: Tensor, cached: CachedTensors) -> None:
-        """Keep what was made of an image, if there is room."""
-        tensors, facts = _serialize(cached)
+        """Write the file of an image, if it fits."""
+        tensors, metadata = _serialize(cached)
         self._bytes_per_image = size = sum(tensor.nbytes for tensor in tensors.values())
         try:
             if self._try_reserve(size):
-                write_weights(self._image_path(low), tensors, facts | {"sha256": hash_tensors(*tensors.values())})
+                digest = hash_tensors(*tensors.values())
+                write_weights(self._image_path(low), tensors, metadata | {"sha256": digest})
                 self._free_bytes -= size
                 self._written_images.add(name)
                 return
-            self.write_error = self.write_error or f"{self.root} holds the {self.max_bytes / 2**30:g} GiB that it may"
+            limit = f"{self.max_bytes / 2**30:g} GiB"
+            self.write_error = self.write_error or f"{self.root} has reached its limit of {limit}"
         except OSError as error:
             self.write_error, self._free_bytes, self._other_folder_sizes = f"{self.folder}: {error.strerror}", 0, {}
         self._skipped_images.add(name)
 
     @property
     def allotments(self) -> tuple[CacheAllotment, ...]:
-        """What a file has of an image, and how many of this stage's images have one."""
+        """The bytes of an image's file, and how many images of this stage have one."""
         count = len(self._written_images | self.earlier_images)
-        return (CacheAllotment("all of it, on disk", self._bytes_per_image, count),) if count else ()
+        return (CacheAllotment("all of them, on disk", self._bytes_per_image, count),) if count else ()
 
     def memory_bytes(self) -> int:
-        """Memory in use: none but pages of files, which the system takes back when it needs them."""
+        """0: only pages of files, which the system takes back when it needs memory."""
         return 0
 
     def release(self) -> None:
-        """Let go of the files; they stay."""
+        """Close the files."""
         self._open_files.clear()
 
     def _image_path(self, low: Tensor) -> Path:
@@ -96,11 +98,11 @@ class DiskStore:
         if not path.is_file():
             return False
         try:
-            tensors, facts = read_weights(path)
+            tensors, metadata = read_weights(path)
         except WeightsError:
             return False
         if name not in self._written_images | self.earlier_images:
-            if hash_tensors(*tensors.values()) != facts.get("sha256"):
+            if hash_tensors(*tensors.values()) != metadata.get("sha256"):
                 return False
             if not self.earlier_images:
                 with suppress(OSError):
@@ -108,17 +110,17 @@ class DiskStore:
             self.earlier_images.add(name)
         while len(self._open_files) >= MAX_OPEN_FILES:
             del self._open_files[next(iter(self._open_files))]
-        self._open_files[name] = tensors, facts
+        self._open_files[name] = tensors, metadata
         self._bytes_per_image = sum(tensor.nbytes for tensor in tensors.values())
         return True
 
     def _try_reserve(self, size: int) -> bool:
-        """Whether there are so many bytes left, if need be for others' that go."""
+        """Whether ``size`` bytes are free, after deleting other folders where that helps."""
         if not self._is_scanned:
             self.folder.mkdir(parents=True, exist_ok=True)
             os.utime(self.folder)
-            makers = sorted((one for one in self.root.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
-            self._other_folder_sizes = {maker: _folder_bytes(maker) for maker in makers}
+            folders = sorted(filter(Path.is_dir, self.root.iterdir()), key=lambda folder: folder.stat().st_mtime)
+            self._other_folder_sizes = {folder: _folder_bytes(folder) for folder in folders}
             self._free_bytes = self.max_bytes - sum(self._other_folder_sizes.values())
             self._other_folder_sizes.pop(self.folder, None)
             self._is_scanned = True
@@ -130,7 +132,7 @@ class DiskStore:
 
 
 def _folder_bytes(folder: Path) -> int:
-    """Bytes of its files, of which another process may take some away meanwhile."""
+    """The bytes of a folder's files; another process may delete some meanwhile."""
     total = 0
     for path in folder.glob("*"):
         with suppress(FileNotFoundError):
@@ -139,31 +141,31 @@ def _folder_bytes(folder: Path) -> int:
 
 
 def _serialize(cached: CachedTensors) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Its tensors by name, laid out in order, and how to put them back."""
+    """Contiguous tensors by name, and the axis orders that restore their memory layout."""
     named = dict(cached.tensors) | {
-        f"{PREPARED_PREFIX} {place} {label}": one
-        for label, (each,) in cached.prepared_ports.items()
-        for place, one in enumerate(each)
+        f"{PREPARED_PREFIX} {index} {label}": tensor
+        for label, (part,) in cached.prepared_ports.items()
+        for index, tensor in enumerate(part)
     }
-    orders = {name: _axis_order(one) for name, one in named.items()}
-    return {name: one.permute(orders[name]).contiguous() for name, one in sorted(named.items())}, {"orders": orders}
+    orders = {name: _axis_order(tensor) for name, tensor in named.items()}
+    contiguous = {name: tensor.permute(orders[name]).contiguous() for name, tensor in sorted(named.items())}
+    return contiguous, {"orders": orders}
 
 
 def _axis_order(tensor: Tensor) -> list[int]:
-    """Its axes, from the one whose neighbours lie farthest apart."""
+    """The axes by stride, the largest first."""
     strides = tensor.stride()
     return sorted(range(tensor.ndim), key=lambda axis: -strides[axis])
 
 
-def _deserialize(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> CachedTensors:
-    found = {name: one.permute(_invert_permutation(facts["orders"][name])) for name, one in tensors.items()}
+def _deserialize(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> CachedTensors:
+    by_name = {name: tensor.permute(_invert_permutation(metadata["orders"][name])) for name, tensor in tensors.items()}
     prepared: dict[str, dict[int, Tensor]] = {}
-    for name in [one for one in found if one.startswith(f"{PREPARED_PREFIX} ")]:
-        _, place, label = name.split(" ", 2)
-        prepared.setdefault(label, {})[int(place)] = found.pop(name)
-    return CachedTensors(
-        found, {label: (tuple(each[n] for n in range(len(each))),) for label, each in prepared.items()}
-    )
+    for name in [name for name in by_name if name.startswith(f"{PREPARED_PREFIX} ")]:
+        _, index, label = name.split(" ", 2)
+        prepared.setdefault(label, {})[int(index)] = by_name.pop(name)
+    parts = {label: (tuple(part[index] for index in range(len(part))),) for label, part in prepared.items()}
+    return CachedTensors(by_name, parts)
 
 
 def _invert_permutation(order: list[int]) -> list[int]:
