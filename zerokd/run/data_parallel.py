@@ -40,15 +40,15 @@ class DataParallelAccumulator(GradientAccumulator):
         self.group.broadcast_order(self.stage_index, step, per_term)
         self.group.broadcast_tensors(self.synced_tensors)
         count = len(batch.names)
-        evaluation, gradients = self.backward_own_images(batch, step, per_term)
-        parts = [evaluation]
+        result, gradients = self.backward_own_images(batch, step, per_term)
+        parts = [result]
         for rank in range(1, self.group.size):
             images = self.group.get_slice(count, rank)
             size = images.stop - images.start
             if size:
                 self._add_gradient(self.group.receive(self._flatten_gradients(), rank))
-                rows = batch.low.new_empty(1 + len(evaluation.values), size, dtype=torch.float64)
-                parts.append(_unpack_evaluation(self.group.receive(rows, rank), evaluation))
+                rows = batch.low.new_empty(1 + len(result.values), size, dtype=torch.float64)
+                parts.append(_unpack_result(self.group.receive(rows, rank), result))
                 if per_term:
                     received = self.group.receive(torch.stack(list(gradients.values())), rank)
                     gradients = {
@@ -60,20 +60,20 @@ class DataParallelAccumulator(GradientAccumulator):
         """The gradient of this process's images, weighed by their share of the batch. Stored gradients must be 0."""
         images, count = self.group.get_slice(len(batch.names)), len(batch.names)
         part = evolve(batch, low=batch.low[images], names=batch.names[images])
-        evaluation, gradients = GradientAccumulator.forward_backward(self, part, step, per_term)
+        result, gradients = GradientAccumulator.forward_backward(self, part, step, per_term)
         share = len(part.names) / count
         for parameter in self.parameters:
             assert parameter.grad is not None
             parameter.grad.mul_(share)
-        return evaluation, {label: share * gradient for label, gradient in gradients.items()}
+        return result, {label: share * gradient for label, gradient in gradients.items()}
 
     def compute_and_send(self, batch: Batch, step: int, per_term: bool) -> None:
         """Compute this process's part and send it."""
         if not batch.names[self.group.get_slice(len(batch.names))]:
             return
-        evaluation, gradients = self.backward_own_images(batch, step, per_term)
+        result, gradients = self.backward_own_images(batch, step, per_term)
         self.group.send(self._flatten_gradients())
-        self.group.send(_pack_evaluation(evaluation))
+        self.group.send(_pack_result(result))
         if per_term:
             self.group.send(torch.stack(list(gradients.values())))
 
@@ -137,13 +137,13 @@ def _iterate_from_step(plan: RunPlan, accumulator: GradientAccumulator, step: in
     return enumerate(iterate_batches(data, plan.training_indices, accumulator.stage, seed, plan.device, step), step)
 
 
-def _pack_evaluation(evaluation: ObjectiveResult) -> Tensor:
+def _pack_result(result: ObjectiveResult) -> Tensor:
     """Total and values as one tensor (1 + terms, images)."""
-    values = list(evaluation.values.values())
-    return torch.stack([evaluation.total.expand(len(values[0])), *values]).detach().double()
+    values = list(result.values.values())
+    return torch.stack([result.total.expand(len(values[0])), *values]).detach().double()
 
 
-def _unpack_evaluation(rows: Tensor, like: ObjectiveResult) -> ObjectiveResult:
+def _unpack_result(rows: Tensor, like: ObjectiveResult) -> ObjectiveResult:
     values: Mapping[str, Tensor] = like.values
     received = {label: row.to(values[label].dtype) for label, row in zip(values, rows[1:], strict=True)}
     return ObjectiveResult(rows[0, 0].to(like.total.dtype), received, like.weights)
