@@ -24,10 +24,10 @@ def test_table_json_and_csv(tmp_path):
     photos(tmp_path / "low")
     done = evaluate("low", "--teacher", "bundled", "--json", "a.json", "--csv", "a.csv", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "2 photos, means over photos" in done.stdout
+    assert "Mean over 2 photos" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
-    told = json.loads((tmp_path / "a.json").read_text())
-    assert told["methods"]["bundled"]["mean"]["teacher.psnr"] > 25
+    data = json.loads((tmp_path / "a.json").read_text())
+    assert data["methods"]["bundled"]["mean"]["teacher.psnr"] > 25
     assert len(list(csv.DictReader((tmp_path / "a.csv").open()))) == 2 * 7
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zerokd.data.photo import PhotoError, read_training_image
+from zerokd.data.photo import read_training_image
+from zerokd.files.photo import MediaError
 
 # an upright photo of four flat quadrants: red green / blue white
 UPRIGHT = np.zeros((32, 48, 3), np.uint8)
@@ -152,7 +153,7 @@ def test_whole_pngs_of_few_bits_pass(tmp_path, options):
 
 
 def refused(path: Path) -> str:
-    with pytest.raises(PhotoError) as caught:
+    with pytest.raises(MediaError) as caught:
         read_training_image(path, 16, "crop")
     return str(caught.value)
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zerokd.data.photo import PhotoError, read_training_image
+from zerokd.data.photo import read_training_image
 from zerokd.files.colour_profile import SRGB_PROFILE, convert_to_srgb
+from zerokd.files.photo import MediaError
 
 RED, BLUE, GREY = (200, 30, 30), (30, 30, 200), (90, 90, 90)
 
@@ -40,7 +41,7 @@ def test_transparency_is_kept_beside_the_colours(tmp_path):
     image.putalpha(128)
     image.save(tmp_path / "a.png", icc_profile=swapped())
     with Image.open(tmp_path / "a.png") as stored:
-        found = convert_to_srgb(stored)
+        found = convert_to_srgb(stored, stored.info["icc_profile"])
     assert found.mode == "RGBA"
     assert np.abs(np.array(found.getpixel((3, 3))) - (*BLUE, 128)).max() < 4
 
@@ -48,22 +49,21 @@ def test_transparency_is_kept_beside_the_colours(tmp_path):
 @pytest.mark.parametrize("data", [b"x" * 300, SRGB_PROFILE.tobytes()[:200]])
 def test_a_damaged_profile_is_refused_and_not_guessed(tmp_path, data):
     photo(RED).save(tmp_path / "a.png", icc_profile=data)
-    with pytest.raises(PhotoError, match="damaged colour profile"):
+    with pytest.raises(MediaError, match="damaged colour profile"):
         read_training_image(tmp_path / "a.png", 16, "crop")
 
 
 def test_a_profile_for_other_pixels_is_refused(tmp_path):
     photo(GREY, "L").save(tmp_path / "a.png", icc_profile=SRGB_PROFILE.tobytes())
-    with pytest.raises(PhotoError, match="colour profile for RGB in an image of L"):
+    with pytest.raises(MediaError, match="colour profile for RGB in an image of L"):
         read_training_image(tmp_path / "a.png", 16, "crop")
 
 
 def test_palettes_are_left_as_they_are(tmp_path):
     image = photo(RED, "P")
-    image.info["icc_profile"] = b"whatever"
-    assert convert_to_srgb(image) is image
+    assert convert_to_srgb(image, b"whatever") is image
 
 
 def test_an_image_without_a_profile_is_left_as_it_is():
     image = photo(RED, "CMYK")
-    assert convert_to_srgb(image) is image
+    assert convert_to_srgb(image, b"") is image

@@ -22,17 +22,17 @@ class Wrong(zerokd.Exporter):
     """Writes nothing of use."""
 
     suffix = ".txt"
-    says = staticmethod(lambda low: low)
+    enhance = staticmethod(lambda low: low)
 
     def write(self, model, path, facts):
         path.write_text("model")
 
     def run(self, path):
-        return self.says
+        return self.enhance
 
 
-def wrong(says=lambda low: low, **names):
-    return type("Wrong", (Wrong,), {"says": staticmethod(says), **names})()
+def wrong(enhance=lambda low: low, **names):
+    return type("Wrong", (Wrong,), {"enhance": staticmethod(enhance), **names})()
 
 
 def exact(model):
@@ -44,23 +44,23 @@ def exact(model):
 
 
 def test_a_right_file_takes_its_place(tmp_path, trained):
-    made = export_model(trained, wrong(exact(trained.model)), tmp_path / "a.txt")
-    assert (made.max_difference, made.size) == (0.0, 5)
+    result = export_model(trained, wrong(exact(trained.model)), tmp_path / "a.txt")
+    assert (result.max_difference, result.size) == (0.0, 5)
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
 @pytest.mark.parametrize(
-    ("says", "reason"),
+    ("enhance", "reason"),
     [
         (lambda low: low, "differs from PyTorch by"),
         (lambda low: low * np.nan, "differs from PyTorch by"),
         (lambda low: low[:, :2], r"gives \(1, 2, 1, 1\)"),
     ],
 )
-def test_a_wrong_one_is_not_kept_and_an_older_file_is(tmp_path, trained, says, reason):
+def test_a_wrong_one_is_not_kept_and_an_older_file_is(tmp_path, trained, enhance, reason):
     (tmp_path / "a.txt").write_text("older")
     with pytest.raises(ExportError, match=reason):
-        export_model(trained, wrong(says), tmp_path / "a.txt")
+        export_model(trained, wrong(enhance), tmp_path / "a.txt")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["older"]
 
 
@@ -79,22 +79,22 @@ def test_one_wrong_size_among_twenty_is_found(trained):
 
 def test_what_it_costs_is_measured(trained):
     right = exact(trained.model)
-    worst, error = compare_with_pytorch(trained, lambda low: right(low) + np.float32(0.01), 0.1)
-    assert worst == pytest.approx(0.01, rel=1e-3)
-    assert error == pytest.approx(1e-4, rel=1e-3)
+    max_difference, mean_square = compare_with_pytorch(trained, lambda low: right(low) + np.float32(0.01), 0.1)
+    assert max_difference == pytest.approx(0.01, rel=1e-3)
+    assert mean_square == pytest.approx(1e-4, rel=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind", "text"),
+    ("error", "kind", "text"),
     [
-        (ValueError("it uses silu"), ExportError, "NanoDce cannot be written in this format: it uses silu"),
+        (ValueError("it uses silu"), ExportError, "this model has no Wrong export: it uses silu"),
         (ImportError("No module named 'x'", name="x"), ExportError, "needs a package"),
         (RuntimeError("boom"), PluginError, "exporter Wrong failed: RuntimeError: boom"),
     ],
 )
-def test_its_faults_are_told_in_words(tmp_path, trained, fault, kind, text):
+def test_its_errors_are_told_in_words(tmp_path, trained, error, kind, text):
     def write(self, model, path, facts):
-        raise fault
+        raise error
 
     with pytest.raises(kind, match=text):
         export_model(trained, wrong(write=write), tmp_path / "a.txt")
@@ -110,9 +110,9 @@ def test_a_model_that_code_cannot_hold_is_told_why(tmp_path, use):
         def forward(self, low):
             return {"enhanced": torch.nn.functional.silu(low)}
 
-    with pytest.raises(ExportError, match="Odd cannot be written in this format: it uses silu") as caught:
+    with pytest.raises(ExportError, match=f"this model has no {use.capitalize()} export: it uses silu") as caught:
         export_model(TrainedModel(Odd().eval(), "", {}), build_exporter(use, [], discover_plugins()), tmp_path / "a")
-    assert "onnx and pt2 hold any model" in str(caught.value)
+    assert "the model is Odd; onnx and pt2 hold any model" in str(caught.value)
 
 
 def test_a_folder_is_no_file(tmp_path, trained):

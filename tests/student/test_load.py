@@ -20,7 +20,7 @@ def test_a_student_is_built_as_its_file_says(tmp_path):
 
 def test_a_file_that_does_not_say_what_it_is_for(tmp_path):
     write_weights(tmp_path / "a.safetensors", NanoDce().state_dict(), {})
-    with pytest.raises(WeightsError, match="does not say which model"):
+    with pytest.raises(WeightsError, match="does not describe its model"):
         zerokd.load_model(tmp_path / "a.safetensors")
 
 
@@ -30,14 +30,14 @@ def test_a_file_that_does_not_say_what_it_is_for(tmp_path):
 )
 def test_facts_of_another_form_are_no_crash(tmp_path, architecture):
     write_weights(tmp_path / "a.safetensors", NanoDce().state_dict(), {"architecture": architecture})
-    with pytest.raises(WeightsError, match="does not say which model"):
+    with pytest.raises(WeightsError, match="does not describe its model"):
         zerokd.load_model(tmp_path / "a.safetensors")
 
 
 def test_a_config_that_the_model_refuses(tmp_path):
     facts = {"architecture": {"use": "zerokd:nano_dce", "config": {"width": -1, "depth": 3}}}
     write_weights(tmp_path / "a.safetensors", NanoDce().state_dict(), facts)
-    with pytest.raises(WeightsError, match=r"zerokd:nano_dce refuses the configuration(?s:.*)width(?s:.*)depth"):
+    with pytest.raises(WeightsError, match=r"zerokd:nano_dce rejects the configuration(?s:.*)width(?s:.*)depth"):
         zerokd.load_model(tmp_path / "a.safetensors")
 
 
@@ -52,7 +52,7 @@ def test_a_model_of_a_one_file_plugin_needs_that_file(tmp_path):
     )
     facts = {"architecture": {"use": "mine:own", "config": {}}}
     write_weights(tmp_path / "a.safetensors", NanoDce().state_dict(), facts)
-    told = r'unknown model(?s:.*)`pip install --upgrade mine`(?s:.*)plugins=\["mine\.py"\]'
-    with pytest.raises(RecipeError, match=told):
+    message = r'unknown model(?s:.*)`pip install --upgrade mine`(?s:.*)plugins=\["mine\.py"\]'
+    with pytest.raises(RecipeError, match=message):
         zerokd.load_model(tmp_path / "a.safetensors")
     assert isinstance(zerokd.load_model(tmp_path / "a.safetensors", plugins=[plugin]), NanoDce)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,21 +26,17 @@ def _parse_shard(context: click.Context, parameter: click.Parameter, value: str)
 
 ENHANCE_OPTIONS = (
     click.argument("inputs", metavar="FILE|DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)),
+    click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder, or output file."),
+    click.option("--weights", default="bundled", show_default=True, help="Student file that `zerokd run` wrote."),
     click.option(
-        "-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder for the results, or one file."
+        "--strength", type=click.FloatRange(0, 2), default=1.0, show_default=True, help="0: unchanged, 1: as trained."
     ),
-    click.option(
-        "--weights", default="bundled", show_default=True, help="The student: a file that `zerokd run` wrote."
-    ),
-    click.option(
-        "--strength", type=click.FloatRange(0, 2), default=1.0, show_default=True, help="0: as it is, 1: as trained."
-    ),
-    click.option("--compare", is_flag=True, help="Write NAME.compare too: before and after."),
+    click.option("--compare", is_flag=True, help="Also write NAME.compare, before and after."),
     click.option(
         "--scale-factor", "scale", type=click.IntRange(1, 64), help="Estimate the curve map at 1/N of the size."
     ),
     click.option("--engine", type=click.Choice(["auto", "c", "onnx", "torch"]), default="auto", show_default=True),
-    click.option("--overwrite", is_flag=True, help="Also where a file stands that zerokd did not write."),
+    click.option("--overwrite", is_flag=True, help="Overwrite files that zerokd did not create."),
     click.option(
         "--shard", default="1/1", callback=_parse_shard, metavar="I/N", help="Only the I-th of N parts, for N machines."
     ),
@@ -48,17 +45,17 @@ ENHANCE_OPTIONS = (
 
 
 def enhance_options(command: CommandFunction) -> CommandFunction:
-    """What is enhanced, and how: the keywords of :func:`planned`, but for ``threads``."""
+    """Add the inputs and options of :func:`plan_enhancement`, except ``threads``."""
     return add_options(ENHANCE_OPTIONS, command)
 
 
 def plan_enhancement(
     inputs: tuple[Path, ...], out: Path, shard: tuple[int, int], scale: int | None, **options: Any
 ) -> Task:
-    """The task that the options ask for.
+    """The task that the options describe.
 
     Raises:
-        ZerokdError: what :func:`zerokd.student.enhance.jobs.plan_task` raises.
+        ZerokdError: as :func:`zerokd.student.enhance.jobs.plan_task`.
     """
     from zerokd.student.enhance import jobs
 
@@ -69,23 +66,31 @@ def plan_enhancement(
 @enhance_options
 @click.option("--threads", type=click.IntRange(1, 256), help="By default one for each core.")
 def command(threads: int | None, **options: Any) -> None:
-    """Brighten photos, folders of photos (and all folders in them), and films.
+    """Brighten photos, folders of photos (with their subfolders), and videos.
 
-    Results go into --out under their own names; originals are never written. What is done is not done again: the second
-    time only what changed is enhanced. Exit code 1 when some files failed; the others are there.
+    Writes the results to --out under their own names; never writes to the originals. Skips files that are up to date.
+    Exits with code 1 if a file failed; the other files are done.
     """
     from zerokd.student.enhance.jobs import run_task
     from zerokd.student.enhance.progress import EnhanceProgress
 
-    started = time.monotonic()
+    start = time.monotonic()
     task = plan_enhancement(threads=threads or os.cpu_count() or 1, **options)
-    with EnhanceProgress(len(task.jobs)) as screen:
-        screen.print_line(
-            f"{len(task.jobs)} files -> {options['out']}; {task.engine.description}, {task.options.threads} threads"
-        )
-        for note in task.engine.notes:
-            screen.print_line(note)
-        summary = run_task(task, screen.report, screen.report_progress)
-    click.echo(summary.describe(time.monotonic() - started))
+    with EnhanceProgress(len(task.jobs)) as progress:
+        for line in describe_start(task, options["out"], f"{task.options.threads} threads"):
+            progress.print_line(line)
+        summary = run_task(task, progress.report, progress.report_progress)
+    click.echo(summary.describe(time.monotonic() - start))
     if summary.failures:
         sys.exit(1)
+
+
+def describe_start(task: Task, out: Path, workers: str) -> Iterator[str]:
+    """The lines that say what is about to happen, and why no faster engine does it."""
+    from zerokd.student.enhance.jobs import count_files
+
+    names_file = len(task.jobs) == 1 and task.jobs[0].target == out
+    place = str(out) if names_file else os.path.join(out, "")
+    yield f"Enhancing {count_files(len(task.jobs))} into {place} ({task.engine.description}, {workers})"
+    if task.engine.fallback_reasons:
+        yield task.engine.describe_fallback()

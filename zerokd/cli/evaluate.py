@@ -14,12 +14,12 @@ from zerokd.cli.options import plugin_option
 
 @click.command("evaluate")
 @click.argument("photos", type=click.Path(path_type=Path))
-@click.option("--references", type=click.Path(path_type=Path), help="Well-lit photos of the same names.")
+@click.option("--references", type=click.Path(path_type=Path), help="Well-lit photos with the same names.")
 @click.option("--weights", multiple=True, metavar="FILE", help="A student, or MODEL:FILE; by default the bundled one.")
-@click.option("--teacher", metavar="FILE", help="What students copy: bundled, a student's file, or MODEL:FILE.")
-@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Measure this too; `zerokd list metrics`.")
+@click.option("--teacher", metavar="FILE", help="The students' teacher: bundled, a student's file, or MODEL:FILE.")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Add a metric; see `zerokd list metrics`.")
 @click.option("--set", "settings", multiple=True, metavar="NAME.KEY=VALUE", help="Config of a --metric.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write everything, of each photo too.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all values as JSON.")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write a line for each photo and method.")
 @plugin_option
 def command(
@@ -33,33 +33,31 @@ def command(
     csv_file: Path | None,
     plugins: tuple[Path, ...],
 ) -> None:
-    """Measure students on PHOTOS, beside their teacher, the input and what takes no training at all.
+    """Measure students on PHOTOS, beside their teacher, the input and baselines that need no training.
 
-    With --references: PSNR, SSIM and PSNR at the reference's brightness. With --teacher: how well it is copied. Always:
-    brightness, blown-out pixels, colour cast, and what each model costs. Exit code 1 when some photos failed.
+    With --references: PSNR, SSIM and PSNR at the reference's brightness. With --teacher: the distance to the teacher.
+    Always: brightness, clipped pixels, colour cast, and the cost of each model. Exits with code 1 if a photo failed.
     """
     from zerokd.files.atomic import write_text
     from zerokd.plugin.discovery import discover_plugins
     from zerokd.student.enhance.progress import EnhanceProgress
-    from zerokd.student.evaluate import tables
     from zerokd.student.evaluate.evaluate import build_columns, evaluate_methods, pair_photos
     from zerokd.student.evaluate.methods import build_methods
+    from zerokd.student.evaluate.tables import describe_evaluation, evaluation_to_csv
     from zerokd.training.device import keep_freed_memory
 
     catalogue = discover_plugins(plugins, strict=True)
     count = sum(map(len, pair_photos(photos, references)))
     columns = build_columns(catalogue, references is not None, teacher is not None, metrics, settings)
-    methods, taught = build_methods(weights, teacher, catalogue)
-    keep_freed_memory()  # else a wide network's time is that of getting memory, up to five times its own
-    with EnhanceProgress(count) as screen:
-        found = evaluate_methods(photos, references, methods, taught, columns, screen.report)
-    for path, content in (
-        (json_file, json.dumps(found.as_json(), indent=2) + "\n"),
-        (csv_file, tables.evaluation_to_csv(found)),
-    ):
-        if path is not None:
-            write_text(path, content)
+    methods, teacher_method = build_methods(weights, teacher, catalogue)
+    keep_freed_memory()  # else allocations dominate the time of a wide network, up to five times its own
+    with EnhanceProgress(count) as progress:
+        evaluation = evaluate_methods(photos, references, methods, teacher_method, columns, progress.report)
+    if json_file is not None:
+        write_text(json_file, json.dumps(evaluation.as_json(), indent=2) + "\n")
+    if csv_file is not None:
+        write_text(csv_file, evaluation_to_csv(evaluation))
     with ignore_broken_pipe(sys.stdout):
-        click.echo(tables.describe_evaluation(found))
-    if found.failures:
+        click.echo(describe_evaluation(evaluation))
+    if evaluation.failures:
         sys.exit(1)

@@ -14,8 +14,9 @@ from pydantic import Field
 from torch import Tensor
 
 from zerokd import Data, DataConfig
-from zerokd.data.photo import FitMode, PhotoError, read_training_image
+from zerokd.data.photo import FitMode, read_training_image
 from zerokd.errors import DataError, Problem
+from zerokd.files.photo import MediaError
 
 TRAINING_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 DECODING_THREADS = min(4, os.cpu_count() or 1)
@@ -66,7 +67,7 @@ class Folder(Data):
             return image
         try:
             return self._read_image(path)
-        except PhotoError as error:
+        except MediaError as error:
             hint = "it could be read when the run started: restore it, or start again without it"
             raise DataError(Problem(f"{name!r} in {self.config.path!r}: {error}", hints=(hint,))) from error
 
@@ -83,7 +84,7 @@ class Folder(Data):
             return (name, path, None), reason
         try:
             image = self._read_image(path)
-        except PhotoError as error:
+        except MediaError as error:
             return (name, path, None), str(error)
         return (name, path, image if should_cache else None), ""
 

@@ -1,4 +1,4 @@
-"""Embedded colour profiles: a photo in the colours that it was meant to have."""
+"""Embedded colour profiles: colours of a photo in sRGB."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 
 from PIL import Image, ImageCms
 
-ICC_COLOUR_SPACES = {"RGB": "RGB ", "CMYK": "CMYK", "L": "GRAY"}  # Pillow's pixel types, and the ICC's words for them
+ICC_COLOUR_SPACES = {"RGB": "RGB ", "CMYK": "CMYK", "L": "GRAY"}  # Pillow's pixel modes, and the ICC's names for them
 SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
@@ -14,20 +14,19 @@ class ProfileError(Exception):
     """Why a colour profile cannot be used, in a few words."""
 
 
-def convert_to_srgb(image: Image.Image) -> Image.Image:
-    """The image in sRGB, where it carries a profile of its own; transparency is kept.
+def convert_to_srgb(image: Image.Image, profile_data: bytes) -> Image.Image:
+    """An 8-bit image with its colours converted from a profile to sRGB; an alpha channel is kept.
 
-    Palettes and pixels of more than 8 bits have no conversion here: their numbers are taken for sRGB.
+    An image without a profile, with one for sRGB, or with a palette is returned as it is.
 
     Raises:
-        ProfileError: the profile is damaged, or made for another kind of pixels.
+        ProfileError: the profile is damaged, or describes another kind of pixels.
     """
-    data = image.info.get("icc_profile")
     mode = image.mode.removesuffix("A").replace("a", "")
-    if not data or mode not in ICC_COLOUR_SPACES:
+    if not profile_data or mode not in ICC_COLOUR_SPACES:
         return image
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(profile_data))
         if profile.profile.xcolor_space != ICC_COLOUR_SPACES[mode]:
             raise ProfileError(f"colour profile for {profile.profile.xcolor_space.strip()} in an image of {mode}")
         if mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(profile):
@@ -36,7 +35,7 @@ def convert_to_srgb(image: Image.Image) -> Image.Image:
         rgb = ImageCms.profileToProfile(colours, profile, SRGB_PROFILE, outputMode="RGB")
     except (OSError, ImageCms.PyCMSError) as error:
         raise ProfileError("damaged colour profile") from error
-    assert rgb is not None  # only an image that is changed in place gives none
+    assert rgb is not None  # only a conversion in place returns None
     if image.mode != mode:
         rgb.putalpha(image.getchannel("A"))
     return rgb

@@ -1,17 +1,17 @@
-"""A trained model written for another world: checked against PyTorch there, before anyone gets the file."""
+"""Export of a trained model to another format, compared with PyTorch before the file is kept."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from attrs import frozen
 
-from zerokd.errors import ExportError, OutputError, Place, Problem
+from zerokd.errors import ExportError, OutputError, Place, Problem, ZerokdError
+from zerokd.files.atomic import replace_files, temporary_path
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.contracts import Exporter
 from zerokd.plugin.error_attribution import attribute_errors
@@ -26,20 +26,20 @@ CHECK_SHAPES = (
     *((1, height, width) for height, width in ((32, 32), (31, 33), (64, 48), (48, 65), (100, 7), (7, 300), (128, 257))),
     *((2, height, width) for height, width in ((4, 4), (16, 24), (33, 31))),
     *((3, height, width) for height, width in ((6, 11), (40, 40))),
-)  # (N, H, W) that every file is tried on
+)  # (N, H, W) on which every exported file is compared
 CHECK_SEED = 0
 MAX_LEVEL = 255
 
 
 class ExporterConfig(ComponentConfig):
-    """What an export is written with: the name of an exporter, and its config."""
+    """The exporter of a format, with its config."""
 
     kind: ClassVar[str] = "exporters"
 
 
 @frozen
 class ExportResult:
-    """A file that was written, and how far it is from PyTorch: largest difference, and PSNR in dB, over all shapes."""
+    """A written file, its size in bytes, and its difference from PyTorch over all shapes; the PSNR is in dB."""
 
     path: Path
     size: int
@@ -48,56 +48,60 @@ class ExportResult:
 
 
 def build_exporter(use: str, settings: Iterable[str], catalogue: Catalogue) -> Exporter:
-    """The exporter of that name, with ``key=VALUE`` settings.
+    """The exporter of that name, configured by ``key=VALUE`` settings.
 
     Raises:
-        RecipeError: there is no such exporter, or a setting is none of its own.
+        RecipeError: no such exporter exists, or it does not have such a setting.
     """
-    document = apply_settings(parse_document("", f"--format {use}"), [f"use={use}", *settings])
+    place = Place(f"--format {use}")
+    document = apply_settings(parse_document("", str(place)), [f"use={use}", *settings])
     table = ExporterConfig(**document.tables)
     try:
         entry, component, config = resolve_component(table, (), document, catalogue)
-    except Exception as error:
-        raise error.at(Place(f"--format {use}")) if hasattr(error, "at") else error from None
+    except ZerokdError as error:
+        raise error.with_place(place) from error
     with attribute_errors(f"exporter {entry.spec.name!r} of {entry.provider}"):
         return component(**dict(config))
 
 
 def export_model(trained_model: TrainedModel, exporter: Exporter, target: Path) -> ExportResult:
-    """Write the model to ``path`` when what is written gives PyTorch's pixels, and nothing otherwise.
+    """Write a model to ``target``, if the written file computes the pixels of PyTorch.
 
     Raises:
-        ExportError: the format cannot hold such a model, the file differs, or a package is not installed.
+        ExportError: the format cannot hold the model, the file differs from PyTorch, or a package is not installed.
+            ``target`` is as it was.
         OutputError: the file cannot be written.
     """
     if target.is_dir():
         raise OutputError(Problem(f"{str(target)!r} is a folder", hints=("name the file: -o FILE",)))
-    fresh = target.with_name(f".{target.stem}.{os.getpid()}{exporter.suffix}")
+    temporary = temporary_path(target).with_suffix(exporter.suffix)  # formats insist on their suffix
     try:
-        difference, error = _write_and_compare(trained_model, exporter, fresh)
-        size = fresh.stat().st_size
-        os.replace(fresh, target)
-    except OSError as fault:
-        raise OutputError(f"cannot write {str(target)!r}: {fault.strerror or fault}") from fault
+        max_difference, mean_square = _write_and_compare(trained_model, exporter, temporary)
+        size = temporary.stat().st_size
+        replace_files({target: temporary})
+    except OSError as error:
+        raise OutputError(f"cannot write {str(target)!r}: {error.strerror or error}") from error
     finally:
-        fresh.unlink(missing_ok=True)
-    return ExportResult(target, size, difference, -10 * float(np.log10(max(error, 1e-12))))
+        temporary.unlink(missing_ok=True)
+    return ExportResult(target, size, max_difference, -10 * float(np.log10(max(mean_square, 1e-12))))
 
 
-def _write_and_compare(trained_model: TrainedModel, exporter: Exporter, output: Path) -> tuple[float, float]:
-    """Write, and run what was written; the largest and the mean square difference."""
+def _write_and_compare(trained_model: TrainedModel, exporter: Exporter, path: Path) -> tuple[float, float]:
+    """Write the file and run it: the largest difference and the mean square one."""
     name = type(exporter).__name__
     try:
         with attribute_errors(f"exporter {name}", ValueError, ImportError, OSError):
-            exporter.write(trained_model.model, output, trained_model.facts)
-            enhance = exporter.run(output)
+            exporter.write(trained_model.model, path, trained_model.facts)
+            enhance = exporter.run(path)
     except ImportError as error:
-        hint = f"pip install 'zerokd[{output.suffix[1:]}]', or {error.name or 'that package'} alone"
-        raise ExportError(Problem(f"this format needs a package that is missing: {error}", hints=(hint,))) from error
+        hint = f"pip install 'zerokd[{path.suffix[1:]}]', or {error.name or 'that package'} alone"
+        raise ExportError(
+            Problem(f"this format needs a package that is not installed: {error}", hints=(hint,))
+        ) from error
     except ValueError as error:
-        told = str(error).splitlines()[0][:300]
-        text = f"{type(trained_model.model).__name__} cannot be written in this format: {told}"
-        raise ExportError(Problem(text, hints=("onnx and pt2 hold any model",))) from error
+        hint = f"the model is {type(trained_model.model).__name__}; onnx and pt2 hold any model"
+        reason = str(error).splitlines()[0][:300]
+        raise ExportError(Problem(f"this model has no {name} export: {reason}", hints=(hint,))) from error
     with attribute_errors(f"exporter {name}"):
         return compare_with_pytorch(trained_model, enhance, exporter.tolerance)
 
@@ -106,26 +110,25 @@ def _write_and_compare(trained_model: TrainedModel, exporter: Exporter, output: 
 def compare_with_pytorch(
     trained_model: TrainedModel, enhance: Callable[[np.ndarray], np.ndarray], tolerance: float
 ) -> tuple[float, float]:
-    """How far a function is from the model on images of many shapes, dark ones and noise: largest and mean square.
+    """The difference of a function from the model on noise of many shapes and levels: largest and mean square.
 
     Raises:
-        ExportError: it differs by more than ``tolerance``, is not finite, or has another size.
+        ExportError: it differs by more than ``tolerance``, is not finite, or has another shape.
     """
     generator = np.random.default_rng(CHECK_SEED)
-    worst, squares, count = 0.0, 0.0, 0
+    max_difference, square_sum, count = 0.0, 0.0, 0
     for number, height, width in CHECK_SHAPES:
         levels = generator.random((number, 3, height, width)) * generator.choice([0.1, 0.4, 1.0])
         low = (np.rint(levels * MAX_LEVEL) / MAX_LEVEL).astype(np.float32)
-        wanted = trained_model.model(torch.from_numpy(low))["enhanced"].numpy()
-        made: Any = np.asarray(enhance(low))
-        if made.shape != wanted.shape:
-            raise ExportError(
-                f"the file is wrong: {low.shape} gives {made.shape}, not {wanted.shape}; nothing was kept"
-            )
-        differences = np.abs(made.astype(np.float64) - wanted)
-        worst = max(worst, float(np.nan_to_num(differences, nan=np.inf).max()))
-        squares, count = squares + float((differences**2).sum()), count + differences.size
-        if not worst <= tolerance:
-            text = f"the file differs from PyTorch by {worst:.2g} at {number} x {height} x {width} pixels"
-            raise ExportError(Problem(f"{text}; at most {tolerance:.2g} is allowed", hints=("nothing was kept",)))
-    return worst, squares / count
+        expected = trained_model.model(torch.from_numpy(low))["enhanced"].numpy()
+        enhanced = np.asarray(enhance(low))
+        if enhanced.shape != expected.shape:
+            text = f"the exported file is wrong: {low.shape} gives {enhanced.shape}"
+            raise ExportError(Problem(text, hints=("no file was written",)))
+        differences = np.abs(enhanced.astype(np.float64) - expected)
+        max_difference = max(max_difference, float(np.nan_to_num(differences, nan=np.inf).max()))
+        square_sum, count = square_sum + float((differences**2).sum()), count + differences.size
+        if not max_difference <= tolerance:
+            text = f"the file differs from PyTorch by {max_difference:.2g} at {number} x {height} x {width} pixels"
+            raise ExportError(Problem(f"{text} (tolerance {tolerance:.2g})", hints=("no file was written",)))
+    return max_difference, square_sum / count

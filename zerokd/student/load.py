@@ -1,4 +1,4 @@
-"""A trained model from its file, built as the file says."""
+"""Load a trained model from its file, which describes how to build it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zerokd.student.location import resolve_student_file
 
 @frozen(eq=False)
 class TrainedModel:
-    """A model in eval mode on the CPU, where it came from, and what its file says of it."""
+    """A model in eval mode on the CPU, the path of its file, and the description in that file."""
 
     model: Model
     source: str
@@ -26,19 +26,21 @@ class TrainedModel:
 
 
 def load_model(path: str | Path, plugins: Iterable[str | Path] = ()) -> Model:
-    """The network in a file that a run left: ``(N, 3, H, W)`` in [0, 1] to its outputs by name.
+    """The network in a student's file: it maps (N, 3, H, W) in [0, 1] to its outputs by name.
 
-    ``"bundled"`` is the student that ships in the package. ``plugins`` are one-file plugins, as ``--plugin`` has them.
+    Args:
+        path: of a file that ``zerokd run`` wrote, or of its run folder; ``"bundled"`` is the student in the package.
+        plugins: one-file plugins, as for ``--plugin``.
 
     Raises:
-        WeightsError: the file is damaged, does not say what it holds, or holds something else.
-        RecipeError: its model's plugin is not installed, or one of ``plugins`` is broken.
+        WeightsError: the file is damaged, does not describe its model, or holds something else.
+        RecipeError: the plugin of the model is not installed, or one of ``plugins`` is broken.
     """
     return load_trained_model(path, discover_plugins(plugins, strict=True)).model
 
 
 def load_trained_model(path: str | Path, catalogue: Catalogue) -> TrainedModel:
-    """The same, with what the file says of it.
+    """As :func:`load_model`, with the description in the file.
 
     Raises:
         WeightsError, RecipeError: as :func:`load_model`.
@@ -50,7 +52,7 @@ def load_trained_model(path: str | Path, catalogue: Catalogue) -> TrainedModel:
             model = _build_model(use, config, catalogue, str(path))
         case _:
             hint = "load files that `zerokd run` wrote; others go into a recipe as models.<name>.weights"
-            raise WeightsError(Problem(f"{str(path)!r} does not say which model it is for", hints=(hint,)))
+            raise WeightsError(Problem(f"{str(path)!r} does not describe its model", hints=(hint,)))
     load_model_state(model, state, str(path))
     return TrainedModel(model.eval(), str(file), facts)
 
@@ -61,10 +63,11 @@ def _build_model(use: str, config: dict[str, object], catalogue: Catalogue, sour
     except RecipeError as error:
         owner = use.partition(":")[0]
         file = f'zerokd.load(..., plugins=["{owner}.py"])'
-        hint = f"its plugin is {owner}: `pip install --upgrade {owner}`, or where it is a single file, {file}"
-        raise RecipeError(*(evolve(problem, hints=(*problem.hints, hint)) for problem in error.problems)) from error
+        hint = f"its plugin is {owner}: `pip install --upgrade {owner}`, or for a one-file plugin, {file}"
+        problems = (evolve(problem, hints=(*problem.hints, hint)) for problem in error.problems)
+        raise error.with_problems(*problems) from error
     try:
         return spec.load()(**config)
-    except (TypeError, ValueError) as error:  # pydantic's among them
-        text = f"{use} refuses the configuration that {source!r} holds"
+    except (TypeError, ValueError) as error:  # pydantic's errors are ValueErrors
+        text = f"{use} rejects the configuration in {source!r}"
         raise WeightsError(Problem(text, hints=tuple(str(error).splitlines()))) from error

@@ -1,4 +1,4 @@
-"""The file that a person means by a student."""
+"""The path of a student's file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ BUNDLED_FILE_NAME = "nano_dce.safetensors"
 
 
 def resolve_student_file(location: str | Path) -> Path:
-    """``"bundled"`` is the student that ships in the package; a run folder means the student in it; ``~`` is the home.
+    """The file of a student, given by its path, its run folder, or ``"bundled"``, the one in the package.
+
+    ``~`` is the home folder.
 
     Raises:
-        WeightsError: it is the home of a user who is not known.
+        WeightsError: no such user has a home folder.
     """
     if location == BUNDLED:
         return Path(str(files("zerokd.assets").joinpath(BUNDLED_FILE_NAME)))

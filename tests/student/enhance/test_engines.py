@@ -46,23 +46,28 @@ def dark(kind, height=61, width=77):
 @pytest.mark.parametrize("strength", [0.4, 1.0, 1.7])
 def test_all_engines_agree(strength):
     pytest.importorskip("onnxruntime")
-    made = [
+    images = [
         enhance_pixels(dark(np.uint8), choose_engine(resolve_student_file("bundled"), name), strength, 1)
         for name in engines.ENGINE_NAMES
     ]
-    assert all(np.abs(made[0].astype(int) - one).max() <= 1 for one in made[1:])
-    made = [
+    assert all(np.abs(images[0].astype(int) - image).max() <= 1 for image in images[1:])
+    images = [
         enhance_pixels(dark(np.float32), choose_engine(resolve_student_file("bundled"), name), strength, 1)
         for name in engines.ENGINE_NAMES
     ]
-    assert all(np.abs(made[0] - one).max() <= 1e-5 for one in made[1:])
-    assert made[0].mean() > dark(np.float32).mean()
+    assert all(np.abs(images[0] - image).max() <= 1e-5 for image in images[1:])
+    assert images[0].mean() > dark(np.float32).mean()
 
 
 @needs_compiler
 def test_c_is_taken_first_and_made_once(cache):
     first = choose_engine(resolve_student_file("bundled"))
-    assert (first.name, first.allows_parallel_bands, first.notes) == ("c", True, ())
+    assert (first.name, first.allows_parallel_bands, first.fallback_reasons, first.describe_fallback()) == (
+        "c",
+        True,
+        (),
+        "",
+    )
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.so")}
     choose_engine(resolve_student_file("bundled"))
     assert before == {path: path.stat().st_mtime_ns for path in cache.rglob("*.so")}
@@ -73,9 +78,10 @@ def test_c_is_taken_first_and_made_once(cache):
 def test_enhancing_takes_no_torch_when_the_student_is_compiled():
     choose_engine(resolve_student_file("bundled"))
     code = (
-        "import sys, numpy\nfrom zerokd.student.enhance.jobs import enhanced, choose\n"
-        "from zerokd.student.location import student_file\n"
-        "enhanced(numpy.zeros((9, 9, 3), numpy.uint8), choose(student_file('bundled')), 1.0, 2)\n"
+        "import sys, numpy\nfrom zerokd.student.enhance.jobs import enhance_pixels, choose_engine\n"
+        "from zerokd.student.location import resolve_student_file\n"
+        "engine = choose_engine(resolve_student_file('bundled'))\n"
+        "enhance_pixels(numpy.zeros((9, 9, 3), numpy.uint8), engine, 1.0, 2)\n"
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -83,22 +89,23 @@ def test_enhancing_takes_no_torch_when_the_student_is_compiled():
 
 
 def test_without_a_compiler_the_next_one_is_taken_and_the_reason_told(monkeypatch):
-    monkeypatch.setattr(engines, "compiler", lambda: None)
-    one = choose_engine(resolve_student_file("bundled"))
-    assert one.name in ("onnx", "torch")
-    assert one.notes[0] == "c is not used: there is no C compiler"
+    monkeypatch.setattr(engines, "find_compiler", lambda: None)
+    engine = choose_engine(resolve_student_file("bundled"))
+    assert engine.name in ("onnx", "torch")
+    assert engine.fallback_reasons[0] == "there is no C compiler"
+    assert engine.describe_fallback() == f"Using {engine.description} ({'; '.join(engine.fallback_reasons)})"
     with pytest.raises(ExportError, match="there is no C compiler"):
         choose_engine(resolve_student_file("bundled"), "c")
 
 
 def test_a_wide_network_is_not_compiled(tmp_path):
-    one = choose_engine(saved(tmp_path / "a.safetensors", ZeroDcePp()), "auto")
-    assert one.name in ("onnx", "torch")
-    assert "10561 parameters are more than 2000" in one.notes[0]
+    engine = choose_engine(saved(tmp_path / "a.safetensors", ZeroDcePp()), "auto")
+    assert engine.name in ("onnx", "torch")
+    assert "10561 parameters are too many for the C engine, which takes 2000" in engine.fallback_reasons[0]
 
 
 def test_what_a_child_process_says_is_the_reason(tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "compiler", lambda: ["cc"])
+    monkeypatch.setattr(engines, "find_compiler", lambda: ["cc"])
     odd = saved(tmp_path / "a.safetensors", NanoDce(width=5), width=5)
     monkeypatch.setattr(engines.sys, "executable", "/bin/false")
     with pytest.raises(ExportError, match="its export ended with exit code 1"):
@@ -109,19 +116,19 @@ def test_what_a_child_process_says_is_the_reason(tmp_path, monkeypatch):
 def test_a_model_with_a_scale_of_its_own_is_computed_in_bands(tmp_path):
     torch.manual_seed(0)
     model = ZeroDcePp(width=4, scale_factor=4).eval()
-    one = choose_engine(saved(tmp_path / "a.safetensors", model, width=4, scale_factor=4), "auto")
-    assert (one.name, one.needs_whole_image) == ("torch", False)
-    assert one.description.endswith("curve map at 1/4")
+    engine = choose_engine(saved(tmp_path / "a.safetensors", model, width=4, scale_factor=4), "auto")
+    assert (engine.name, engine.needs_whole_image) == ("torch", False)
+    assert engine.description.endswith("curve map at 1/4")
     image = dark(np.float32, 300, 41)
     exact = model(torch.from_numpy(image.transpose(2, 0, 1)[None].copy()))["enhanced"][0].permute(1, 2, 0).numpy()
-    assert np.abs(enhance_pixels(image, one, 1.0, 1) - exact).max() < 1e-4
+    assert np.abs(enhance_pixels(image, engine, 1.0, 1) - exact).max() < 1e-4
 
 
 def test_every_size_and_scale_keeps_the_size():
-    one = choose_engine(resolve_student_file("bundled"), "torch", scale=12)
+    engine = choose_engine(resolve_student_file("bundled"), "torch", scale=12)
     for height in range(1, 41, 3):
         for width in range(1, 41):
-            assert np.isfinite(enhance_pixels(dark(np.float32, height, width), one, 1.0, 1)).all()
+            assert np.isfinite(enhance_pixels(dark(np.float32, height, width), engine, 1.0, 1)).all()
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,9 @@ def student(tmp_path_factory):
     write_weights(path, model.state_dict(), {"architecture": {"use": "nano_dce", "config": {}}})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZEROKD_CACHE", str(path.parent))
-        one = zerokd.load(path)
-        one.engine  # noqa: B018 (made while the cache is a temporary one)
-        yield one, model
+        enhance = zerokd.load(path)
+        enhance.engine  # noqa: B018 (made while the cache is a temporary one)
+        yield enhance, model
 
 
 def dark(*shape):
@@ -39,34 +39,36 @@ def exact(model, pixels):
 
 
 def test_arrays(student):
-    one, model = student
-    made = one(dark(9, 14, 3))
+    enhance, model = student
+    made = enhance(dark(9, 14, 3))
     assert made.dtype == np.uint8
     assert np.abs(made - exact(model, dark(9, 14, 3))).max() <= 0.51
     deep = dark(9, 14, 3).astype(np.uint16) * 257
-    assert np.abs(one(deep) / 257 - exact(model, dark(9, 14, 3))).max() <= 0.01
-    assert np.array_equal(one(dark(9, 14, 4))[..., 3], dark(9, 14, 4)[..., 3])
-    assert np.array_equal(one(dark(9, 14, 3)[::-1, ::-1]), one(np.ascontiguousarray(dark(9, 14, 3)[::-1, ::-1])))
+    assert np.abs(enhance(deep) / 257 - exact(model, dark(9, 14, 3))).max() <= 0.01
+    assert np.array_equal(enhance(dark(9, 14, 4))[..., 3], dark(9, 14, 4)[..., 3])
+    assert np.array_equal(
+        enhance(dark(9, 14, 3)[::-1, ::-1]), enhance(np.ascontiguousarray(dark(9, 14, 3)[::-1, ::-1]))
+    )
 
 
 def test_photos(student):
-    one, _model = student
+    enhance, _ = student
     photo = Image.fromarray(dark(9, 14, 3))
-    made = one(photo)
+    made = enhance(photo)
     assert (made.size, made.mode) == (photo.size, "RGB")
-    assert np.array_equal(np.asarray(made), one(dark(9, 14, 3)))
-    assert one(photo.convert("RGBA")).mode == "RGBA"
-    assert one(photo.convert("L")).mode == "RGB"
+    assert np.array_equal(np.asarray(made), enhance(dark(9, 14, 3)))
+    assert enhance(photo.convert("RGBA")).mode == "RGBA"
+    assert enhance(photo.convert("L")).mode == "RGB"
 
 
 def test_tensors_with_gradient(student):
-    one, model = student
+    enhance, model = student
     low = torch.rand(2, 3, 8, 9, requires_grad=True)
-    assert torch.equal(one(low), model(low)["enhanced"])
-    assert torch.equal(one(low[0]), model(low[:1])["enhanced"][0])
-    one(low, 0.5).sum().backward()
+    assert torch.equal(enhance(low), model(low)["enhanced"])
+    assert torch.equal(enhance(low[0]), model(low[:1])["enhanced"][0])
+    enhance(low, 0.5).sum().backward()
     assert torch.isfinite(low.grad).all()
-    assert torch.equal(one(low, 0.0), low)
+    assert torch.equal(enhance(low, 0.0), low)
 
 
 def test_the_input_is_left_alone(student):
@@ -106,8 +108,8 @@ def test_a_wrong_file_is_told_at_once(tmp_path):
 @pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
 def test_the_bundled_student_brightens_the_dark_and_keeps_black_and_white(tmp_path, monkeypatch):
     monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path))
-    one = zerokd.load()
-    made = [one(np.full((16, 16, 3), level, np.uint8)).mean() for level in (0, 20, 60, 255)]
+    enhance = zerokd.load()
+    made = [enhance(np.full((16, 16, 3), level, np.uint8)).mean() for level in (0, 20, 60, 255)]
     assert made[0] == 0
     assert made[3] == 255
     assert 50 < made[1] < 160
@@ -116,10 +118,10 @@ def test_the_bundled_student_brightens_the_dark_and_keeps_black_and_white(tmp_pa
 
 
 def test_engine_and_threads_are_those_that_are_asked_for(monkeypatch):
-    asked = []
-    monkeypatch.setattr(enhancer, "choose", lambda *given, **more: asked.append((given, more)))
+    calls = []
+    monkeypatch.setattr(enhancer, "choose_engine", lambda *given, **more: calls.append((given, more)))
     assert zerokd.load(engine="onnx", threads=3).engine is None
-    assert (asked[0][0][1], asked[0][1]["threads"]) == ("onnx", 3)
+    assert (calls[0][0][1], calls[0][1]["threads"]) == ("onnx", 3)
 
 
 @pytest.mark.parametrize("wrong", [{"engine": "fast"}, {"threads": 0}])

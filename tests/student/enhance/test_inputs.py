@@ -21,10 +21,10 @@ def photos(tmp_path, monkeypatch):
     return tmp_path
 
 
-def targets(*given, out="out", **options):
+def targets(*inputs, out="out", **options):
     return [
         (job.name, job.target.as_posix())
-        for job in collect_jobs([Path(one) for one in given], Path(out), KINDS, **options)
+        for job in collect_jobs([Path(path) for path in inputs], Path(out), KINDS, **options)
     ]
 
 
@@ -49,15 +49,15 @@ def test_the_results_of_a_folder_may_lie_in_it(photos):
 
 @pytest.mark.parametrize("out", ["in", "in/../in"])
 def test_a_photo_is_never_written_over(photos, out):
-    with pytest.raises(OutputError, match="written over a photo"):
+    with pytest.raises(OutputError, match="would overwrite a photo"):
         targets("in", out=out)
-    with pytest.raises(OutputError, match="written over a photo"):
+    with pytest.raises(OutputError, match="would overwrite a photo"):
         targets("one.png", out="one.png")
 
 
 def test_a_link_to_the_photos_is_the_photos(photos):
     os.symlink(photos / "in", photos / "link")
-    with pytest.raises(OutputError, match="written over a photo"):
+    with pytest.raises(OutputError, match="would overwrite a photo"):
         targets("in", out="link")
 
 
@@ -82,7 +82,7 @@ def test_nothing_to_do_and_other_kinds(photos):
     (photos / "empty").mkdir()
     with pytest.raises(DataError, match="nothing to enhance in empty"):
         targets("empty")
-    with pytest.raises(RecipeError, match="of a kind that is not known"):
+    with pytest.raises(RecipeError, match="cannot enhance this kind of file"):
         targets("in/deep/c.txt")
     with pytest.raises(OutputError, match="is a file"):
         targets("in", out="one.png")

@@ -13,14 +13,14 @@ def out(tmp_path):
     return tmp_path
 
 
-def noted(out, **settings):
+def write_record(out, **settings):
     ledger = Ledger(out, settings)
     ledger.record_outputs("a.png", "digest", {"a.png": out / "a.png"})
     return ledger
 
 
 def test_the_same_source_and_settings_are_done(out):
-    ledger = noted(out, strength=1.0)
+    ledger = write_record(out, strength=1.0)
     assert ledger.is_up_to_date("a.png", "digest", [out / "a.png"])
     assert not ledger.is_up_to_date("a.png", "another photo", [out / "a.png"])
     assert not ledger.is_up_to_date("b.png", "digest", [out / "a.png"])
@@ -29,7 +29,7 @@ def test_the_same_source_and_settings_are_done(out):
 
 
 def test_an_output_that_was_changed_or_is_gone_is_not_done(out):
-    ledger = noted(out)
+    ledger = write_record(out)
     (out / "a.png").write_bytes(b"edited")
     assert not ledger.is_up_to_date("a.png", "digest", [out / "a.png"])
     assert ledger.find_foreign_outputs("a.png", [out / "a.png"]) == [out / "a.png"]
@@ -39,7 +39,7 @@ def test_an_output_that_was_changed_or_is_gone_is_not_done(out):
 
 
 def test_between_record_and_output_both_the_old_and_the_new_are_ours(out):
-    ledger = noted(out)
+    ledger = write_record(out)
     fresh = out / "fresh.png"
     fresh.write_bytes(b"brighter")
     ledger.record_outputs("a.png", "digest", {"a.png": fresh})  # a process that ends here leaves the old output
@@ -51,7 +51,7 @@ def test_between_record_and_output_both_the_old_and_the_new_are_ours(out):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"outputs": {}}'])
 def test_a_damaged_record_is_no_record(out, text):
-    ledger = noted(out)
+    ledger = write_record(out)
     (record,) = (out / LEDGER_FOLDER).iterdir()
     record.write_text(text)
     assert not ledger.is_up_to_date("a.png", "digest", [out / "a.png"])
@@ -59,6 +59,6 @@ def test_a_damaged_record_is_no_record(out, text):
 
 
 def test_records_are_small_and_say_whose_they_are(out):
-    noted(out, strength=1.0)
+    write_record(out, strength=1.0)
     (record,) = (out / LEDGER_FOLDER).iterdir()
     assert json.loads(record.read_text())["name"] == "a.png"

@@ -5,16 +5,17 @@ import io
 from rich.console import Console
 
 from zerokd.student.enhance import progress
+from zerokd.student.enhance.inputs import FileReport, FileStatus
 
 
 def shown(monkeypatch, terminal=False):
     file = io.StringIO()
-    monkeypatch.setattr(progress, "Quiet", lambda: Console(file=file, force_terminal=terminal, width=80))
-    with progress.EnhanceProgress(2) as one:
-        one.print_line("2 files [bold]x[/bold]")
-        one.report_progress("clip.mp4", 0.35)
-        one.report("a.png", "")
-        one.report("b\x1b[31m.png", "FAILED: empty file")
+    monkeypatch.setattr(progress, "PipeSafeConsole", lambda: Console(file=file, force_terminal=terminal, width=80))
+    with progress.EnhanceProgress(2) as bar:
+        bar.print_line("2 files [bold]x[/bold]")
+        bar.report_progress("clip.mp4", 0.35)
+        bar.report(FileReport("a.png", FileStatus.DONE))
+        bar.report(FileReport("b\x1b[31m.png", FileStatus.FAILED, "empty file"))
     return file.getvalue()
 
 

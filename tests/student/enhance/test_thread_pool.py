@@ -56,19 +56,19 @@ def test_what_is_not_begun_when_it_is_closed_is_not_done():
 
 
 def test_room_is_never_exceeded_and_the_largest_has_it_alone():
-    room, now, most, lock = PixelBudget(10), {}, [], threading.Lock()
+    budget, now, totals, lock = PixelBudget(10), {}, [], threading.Lock()
 
     def work(pixels):
-        with room.reserve(pixels):
+        with budget.reserve(pixels):
             with lock:
                 now[threading.get_ident()] = pixels
-                most.append((sum(now.values()), len(now)))
+                totals.append((sum(now.values()), len(now)))
             time.sleep(0.002)
             with lock:
                 del now[threading.get_ident()]
 
     for _, outcome in map_in_order(work, [3, 3, 3, 25, 4, 6, 10, 1] * 5, 4, never):
         outcome()
-    assert all(total <= 10 or count == 1 for total, count in most)
-    assert max(count for _, count in most) > 1
-    assert 25 in {total for total, _ in most}
+    assert all(total <= 10 or count == 1 for total, count in totals)
+    assert max(count for _, count in totals) > 1
+    assert 25 in {total for total, _ in totals}

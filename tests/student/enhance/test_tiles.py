@@ -38,30 +38,30 @@ def whole(band, image):
 def test_the_rows_that_are_asked_for_change_no_bit(monkeypatch, tile, step):
     monkeypatch.setattr(tiles, "TILE_ROWS", tile[0])
     monkeypatch.setattr(tiles, "TILE_COLUMNS", tile[1])
-    _, one = network()
+    _, tiled = network()
     image = noise(40, 53)
-    to, band = np.empty_like(image), one.prepare_image(image, 1.0)
+    to, band = np.empty_like(image), tiled.prepare_image(image, 1.0)
     for first in range(0, 40, step):
         band(to, first, min(first + step, 40))
-    assert np.array_equal(to, whole(one.prepare_image(image, 1.0), image))
+    assert np.array_equal(to, whole(tiled.prepare_image(image, 1.0), image))
 
 
 @pytest.mark.parametrize("tile", [(16, 40), (5, 11), (1, 3)])
 def test_a_tile_sees_what_lies_around_it(monkeypatch, tile):
-    _, one = network()
+    _, tiled = network()
     image = noise(40, 53)
-    at_once = whole(one.prepare_image(image, 1.0), image)
+    at_once = whole(tiled.prepare_image(image, 1.0), image)
     monkeypatch.setattr(tiles, "TILE_ROWS", tile[0])
     monkeypatch.setattr(tiles, "TILE_COLUMNS", tile[1])
-    assert np.abs(whole(one.prepare_image(image, 1.0), image) - at_once).max() < 1e-6
+    assert np.abs(whole(tiled.prepare_image(image, 1.0), image) - at_once).max() < 1e-6
 
 
 @torch.no_grad()
 def test_it_is_what_the_model_gives():
-    model, one = network()
+    model, tiled = network()
     image = noise(20, 31)
     exact = model(torch.from_numpy(pixels_to_float(image)))["enhanced"][0].permute(1, 2, 0).numpy()
-    assert np.abs(whole(one.prepare_image(image, 1.0), image) - exact).max() < 1e-6
+    assert np.abs(whole(tiled.prepare_image(image, 1.0), image) - exact).max() < 1e-6
 
 
 def test_strength_scales_the_map_or_mixes_the_images():
@@ -76,15 +76,15 @@ def test_strength_scales_the_map_or_mixes_the_images():
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_whole_numbers_come_and_go_unchanged_at_strength_0(kind):
-    _, one = network()
+    _, tiled = network()
     image = (noise(9, 7) * np.iinfo(kind).max).astype(kind)
-    assert np.array_equal(whole(one.prepare_image(image, 0.0), image), image)
+    assert np.array_equal(whole(tiled.prepare_image(image, 0.0), image), image)
 
 
 def test_alpha_stays():
-    _, one = network()
+    _, tiled = network()
     image = noise(9, 7, 4)
-    assert np.array_equal(whole(one.prepare_image(image, 1.0), image)[..., 3], image[..., 3])
+    assert np.array_equal(whole(tiled.prepare_image(image, 1.0), image)[..., 3], image[..., 3])
 
 
 def test_values_beyond_the_range_are_cut_not_wrapped():
@@ -97,7 +97,7 @@ def test_values_beyond_the_range_are_cut_not_wrapped():
 @pytest.mark.parametrize("size", [(40, 53), (1, 1), (12, 11), (25, 3)])
 @pytest.mark.parametrize("factor", [1, 4, 12])
 def test_a_smaller_map_is_enlarged_as_pytorch_does_it(size, factor):
-    model, one = network()
+    model, tiled = network()
     image = noise(*size)
     low = torch.from_numpy(pixels_to_float(image))
     small = F.interpolate(low, size=[max(1, side // factor) for side in size], mode="bilinear", align_corners=False)
@@ -105,7 +105,7 @@ def test_a_smaller_map_is_enlarged_as_pytorch_does_it(size, factor):
     large = F.interpolate(model(small)["curve_map"], size=size, mode="bilinear", align_corners=True)
     exact = le_curve(low, large, 4)[0].permute(1, 2, 0).numpy()
     made = image.copy()
-    band = one.prepare_downscaled(image, 1.0, factor)
+    band = tiled.prepare_downscaled(image, 1.0, factor)
     for first in range(0, size[0], 9):
         band(made, first, min(first + 9, size[0]))
     assert np.abs(made - exact).max() < 1e-4
@@ -113,7 +113,7 @@ def test_a_smaller_map_is_enlarged_as_pytorch_does_it(size, factor):
 
 def test_a_network_that_may_see_all_gets_all():
     seen = []
-    one = TiledNetwork(lambda low: (seen.append(low.shape), {"enhanced": low})[1], None, None)
+    tiled = TiledNetwork(lambda low: (seen.append(low.shape), {"enhanced": low})[1], None, None)
     image = noise(30, 2000)
-    whole(one.prepare_image(image, 1.0), image)
+    whole(tiled.prepare_image(image, 1.0), image)
     assert seen == [(1, 3, 30, 2000)]

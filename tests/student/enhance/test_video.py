@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from zerokd.student.enhance.photo import MediaError
+from zerokd.files.photo import MediaError
 from zerokd.student.enhance.video import enhance_video
 
 av = pytest.importorskip("av")
@@ -36,13 +36,13 @@ def film(path, size=(64, 48), frames=9, sound=True, codec="libx264"):
 
 
 def seen(path):
-    with av.open(str(path)) as one:
-        return [(frame.time, frame.to_ndarray(format="rgb24")) for frame in one.decode(video=0)]
+    with av.open(str(path)) as container:
+        return [(frame.time, frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
 
 
 def heard(path):
-    with av.open(str(path)) as one:
-        return [bytes(packet) for packet in one.demux(audio=0) if packet.size]
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
 
 
 def brighter(pixels):
@@ -73,9 +73,9 @@ def test_colours_stay_whatever_the_film_calls_them(tmp_path, standard):
         frame.pts = 0
         made.mux(picture.encode(frame))
         made.mux(picture.encode(None))
-    enhance_video(tmp_path / "a.mp4", tmp_path / "b.mp4", lambda one: one)
-    with av.open(str(tmp_path / "b.mp4")) as one:
-        frame = next(one.decode(video=0))
+    enhance_video(tmp_path / "a.mp4", tmp_path / "b.mp4", lambda pixels: pixels)
+    with av.open(str(tmp_path / "b.mp4")) as container:
+        frame = next(container.decode(video=0))
     assert frame.colorspace == standard
     for x, colour in ((16, bands[0]), (48, bands[40]), (80, bands[80])):
         assert np.abs(frame.to_ndarray(format="rgb24")[32, x].astype(int) - colour).max() <= 6
@@ -87,7 +87,7 @@ def test_what_was_filmed_on_its_side_is_written_upright(tmp_path):
     at = data.index(b"tkhd") + 4 + 40
     data[at : at + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 48 << 16, 0, 1 << 30)  # a quarter clockwise
     source.write_bytes(data)
-    enhance_video(source, tmp_path / "b.mp4", lambda one: one)
+    enhance_video(source, tmp_path / "b.mp4", lambda pixels: pixels)
     frame = seen(tmp_path / "b.mp4")[0][1]
     assert frame.shape == (64, 48, 3)
     assert frame[:, 36:].mean() < frame[:, :12].mean() - 5  # what was above is on the right
@@ -95,7 +95,7 @@ def test_what_was_filmed_on_its_side_is_written_upright(tmp_path):
 
 def test_how_much_is_done_is_told(tmp_path):
     shares = []
-    enhance_video(film(tmp_path / "a.mp4"), tmp_path / "b.mp4", lambda one: one, shares.append)
+    enhance_video(film(tmp_path / "a.mp4"), tmp_path / "b.mp4", lambda pixels: pixels, shares.append)
     assert shares == sorted(shares)
     assert len(shares) == 9
     assert shares[-1] <= 1
@@ -104,7 +104,7 @@ def test_how_much_is_done_is_told(tmp_path):
 def test_frames_go_in_pixels_of_rgb(tmp_path):
     shapes = []
     enhance_video(
-        film(tmp_path / "a.mp4", sound=False), tmp_path / "b.mp4", lambda one: shapes.append(one.shape) or one
+        film(tmp_path / "a.mp4", sound=False), tmp_path / "b.mp4", lambda pixels: shapes.append(pixels.shape) or pixels
     )
     assert shapes == [(48, 64, 3)] * 9
 
@@ -116,9 +116,9 @@ def test_no_frames_no_picture_and_damage_are_told(tmp_path):
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 3])
     with av.open(str(tmp_path / "sound.mp4"), "w") as made:
         audio = made.add_stream("aac", rate=48000)
-        one = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), format="fltp", layout="stereo")
-        one.sample_rate = 48000
-        made.mux(audio.encode(one))
+        frame = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), format="fltp", layout="stereo")
+        frame.sample_rate = 48000
+        made.mux(audio.encode(frame))
         made.mux(audio.encode(None))
     for name in ("text", "empty", "cut", "sound"):
         with pytest.raises(MediaError, match=r"damaged|no frames"):

@@ -9,6 +9,7 @@ import zerokd
 from zerokd.errors import DataError, RecipeError
 from zerokd.plugin.catalogue import Catalogue, CatalogueEntry, Provider
 from zerokd.plugin.discovery import discover_plugins
+from zerokd.student.enhance.inputs import FileStatus
 from zerokd.student.evaluate import cost
 from zerokd.student.evaluate.evaluate import build_columns, evaluate_methods, pair_photos
 from zerokd.student.evaluate.methods import Method, build_baselines, build_methods
@@ -38,41 +39,47 @@ def test_it_agrees_with_torchmetrics_on_every_photo(folders):
 
     catalogue = discover_plugins()
     methods, teacher = build_methods((), "bundled", catalogue)
-    found = evaluate_methods(*folders, methods, teacher, build_columns(catalogue, True, True))
-    assert set(found.values) == {"a.png", "c.png", "deep/b.png"}
-    for name, rows in found.values.items():
+    evaluation = evaluate_methods(*folders, methods, teacher, build_columns(catalogue, True, True))
+    assert set(evaluation.values) == {"a.png", "c.png", "deep/b.png"}
+    for name, rows in evaluation.values.items():
         low, high = (pixels(folder / name) for folder in folders)
         for method in methods:
-            made = method.enhance(low)
+            enhanced = method.enhance(low)
             values = rows[method.name]
             for group, target in (("reference", high), ("teacher", teacher.enhance(low))):
                 if group == "teacher" and method is teacher:
                     continue
-                psnr = peak_signal_noise_ratio(made, target, data_range=1.0)
+                psnr = peak_signal_noise_ratio(enhanced, target, data_range=1.0)
                 assert abs(values[f"{group}.psnr"] - psnr) < 1e-4
-                ssim = structural_similarity_index_measure(made, target, data_range=1.0)
+                ssim = structural_similarity_index_measure(enhanced, target, data_range=1.0)
                 assert abs(values[f"{group}.ssim"] - ssim) < 1e-4
-            assert abs(values["alone.brightness"] - made.mean()) < 1e-6
+            assert abs(values["alone.brightness"] - enhanced.mean()) < 1e-6
 
 
 def test_means_are_over_photos_and_costs_are_of_models(folders):
     catalogue = discover_plugins()
     methods, _ = build_methods((), None, catalogue)
-    found = evaluate_methods(*folders, methods, None, build_columns(catalogue, True, False))
-    column = next(one for one in found.columns if one.key == "reference.psnr")
-    assert found.mean("gamma", column) == pytest.approx(
-        sum(rows["gamma"]["reference.psnr"] for rows in found.values.values()) / 3
+    evaluation = evaluate_methods(*folders, methods, None, build_columns(catalogue, True, False))
+    column = next(column for column in evaluation.columns if column.key == "reference.psnr")
+    assert evaluation.mean("gamma", column) == pytest.approx(
+        sum(rows["gamma"]["reference.psnr"] for rows in evaluation.values.values()) / 3
     )
-    assert list(found.costs) == ["bundled"]
-    told = found.as_json()
-    assert told["methods"]["bundled"]["cost"]["macs_per_pixel"] == 139
-    assert len(told["methods"]["bundled"]["sha256"]) == 64
-    assert told["methods"]["input"]["cost"] is None
+    assert list(evaluation.costs) == ["bundled"]
+    data = evaluation.as_json()
+    assert data["methods"]["bundled"]["cost"]["macs_per_pixel"] == 139
+    assert len(data["methods"]["bundled"]["sha256"]) == 64
+    assert data["methods"]["input"]["cost"] is None
 
 
 def test_without_references_and_teacher_each_picture_stands_alone(folders):
-    found = evaluate_methods(folders[0], None, build_baselines(), None, build_columns(discover_plugins(), False, False))
-    assert [column.key for column in found.columns] == ["alone.brightness", "alone.clipped_share", "alone.color_cast"]
+    evaluation = evaluate_methods(
+        folders[0], None, build_baselines(), None, build_columns(discover_plugins(), False, False)
+    )
+    assert [column.key for column in evaluation.columns] == [
+        "alone.brightness",
+        "alone.clipped_share",
+        "alone.color_cast",
+    ]
 
 
 def test_what_cannot_be_measured_is_named(folders):
@@ -81,29 +88,29 @@ def test_what_cannot_be_measured_is_named(folders):
     (high / "broken.png").write_bytes(b"no")
     (high / "c.png").unlink()
     Image.new("RGB", (24, 31)).save(high / "a.png")
-    told = []
-    found = evaluate_methods(
+    reports = []
+    evaluation = evaluate_methods(
         low,
         high,
         build_baselines(),
         None,
         build_columns(discover_plugins(), True, False),
-        lambda *line: told.append(line),
+        reports.append,
     )
-    assert list(found.values) == ["deep/b.png"]
-    assert found.failures == {
+    assert list(evaluation.values) == ["deep/b.png"]
+    assert evaluation.failures == {
         "c.png": f"there is no reference c.* in {str(high)!r}",
         "a.png": "the reference is 24x31, the photo 31x24",
         "broken.png": "not an image, or damaged at its start",
     }
-    assert [name for name, text in told if text] == ["c.png", "a.png", "broken.png"]
+    assert [report.name for report in reports if report.status is FileStatus.FAILED] == ["c.png", "a.png", "broken.png"]
 
 
 def test_a_photo_that_is_too_small_for_a_measure(folders):
     Image.new("RGB", (9, 40)).save(folders[0] / "s.png")
     Image.new("RGB", (9, 40)).save(folders[1] / "s.png")
-    found = evaluate_methods(*folders, build_baselines(), None, build_columns(discover_plugins(), True, False))
-    assert found.failed == {"s.png": "9x40 pixels; 11 on a side are the least"}
+    evaluation = evaluate_methods(*folders, build_baselines(), None, build_columns(discover_plugins(), True, False))
+    assert evaluation.failures == {"s.png": "9x40 pixels; the metrics need at least 11 on a side"}
 
 
 def test_one_photo_and_its_reference(folders):
@@ -139,20 +146,20 @@ class Distance(zerokd.Metric):
 
 def stranger(monkeypatch, component):
     spec = zerokd.MetricSpec("mine", target="nowhere:Mine", summary="a test")
-    monkeypatch.setattr(type(spec), "load", lambda self: component if self.name == "mine" else real(self))
-    real = zerokd.ModelSpec.load
+    real = zerokd.Spec.load
+    monkeypatch.setattr(zerokd.Spec, "load", lambda self: component if self.name == "mine" else real(self))
     return Catalogue((*discover_plugins().entries, CatalogueEntry(spec, Provider("mine", "1"))))
 
 
 def test_metrics_of_plugins_are_put_where_their_ports_belong(monkeypatch, folders):
     catalogue = stranger(monkeypatch, Darkness)
-    found = evaluate_methods(
+    evaluation = evaluate_methods(
         folders[0], None, build_baselines(), None, build_columns(catalogue, False, False, ["mine"])
     )
-    rows = found.values["a.png"]["gamma"]
+    rows = evaluation.values["a.png"]["gamma"]
     assert rows["alone.mine"] == pytest.approx(1 - rows["alone.brightness"], abs=1e-6)
     catalogue = stranger(monkeypatch, Distance)
-    with pytest.raises(RecipeError, match="compares with something"):
+    with pytest.raises(RecipeError, match="compares images: nothing is given for port 'aim'"):
         build_columns(catalogue, False, False, ["mine"])
     assert build_columns(catalogue, True, True, ["mine"])[-1].key == "reference.mine"
     assert build_columns(catalogue, False, True, ["mine"])[-1].key == "teacher.mine"
@@ -161,7 +168,7 @@ def test_metrics_of_plugins_are_put_where_their_ports_belong(monkeypatch, folder
 def test_metrics_are_configured(folders):
     columns = build_columns(discover_plugins(), True, False, ["ssim"], ["ssim.window=7"])
     assert [column.min_size for column in columns if column.key == "reference.ssim"] == [7]
-    with pytest.raises(RecipeError, match="no --metric psnr is asked for"):
+    with pytest.raises(RecipeError, match=r"--set psnr\.\.\. needs --metric psnr"):
         build_columns(discover_plugins(), True, False, ["ssim"], ["psnr.window=7"])
     with pytest.raises(RecipeError, match=r"unknown key 'ssim\.windw'"):
         build_columns(discover_plugins(), True, False, ["ssim"], ["ssim.windw=7"])
@@ -172,10 +179,10 @@ def test_what_is_no_number_is_null(folders, monkeypatch):
         def forward(self, *, picture):
             return picture.mean(dim=(1, 2, 3)) * float("nan")
 
-    found = evaluate_methods(
+    evaluation = evaluate_methods(
         folders[0], None, build_baselines(), None, build_columns(stranger(monkeypatch, Nothing), False, False, ["mine"])
     )
-    assert found.as_json()["methods"]["gamma"]["mean"]["alone.mine"] is None
+    assert evaluation.as_json()["methods"]["gamma"]["mean"]["alone.mine"] is None
 
 
 def test_an_unknown_metric_is_told():
@@ -185,5 +192,5 @@ def test_an_unknown_metric_is_told():
 
 def test_values_beyond_the_range_are_cut_before_they_are_measured(folders):
     wild = Method("wild", lambda low: low * 100 - 10)
-    found = evaluate_methods(folders[0], None, [wild], None, build_columns(discover_plugins(), False, False))
-    assert all(0 <= rows["wild"]["alone.brightness"] <= 1 for rows in found.values.values())
+    evaluation = evaluate_methods(folders[0], None, [wild], None, build_columns(discover_plugins(), False, False))
+    assert all(0 <= rows["wild"]["alone.brightness"] <= 1 for rows in evaluation.values.values())

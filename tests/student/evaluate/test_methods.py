@@ -13,14 +13,14 @@ from zerokd.student.evaluate.methods import BASELINE_NAMES, build_baselines, bui
 
 def test_the_trivial_ones_by_hand():
     low = torch.full((1, 3, 4, 5), 0.25)
-    made = {build_baseline.name: build_baseline.enhance(low) for build_baseline in build_baselines()}
+    enhanced = {baseline.name: baseline.enhance(low) for baseline in build_baselines()}
     x = 0.25
     for _ in range(8):
         x = x - 0.36 * (x * x - x)
-    assert tuple(made) == BASELINE_NAMES
-    assert torch.allclose(made.pop(BASELINE_NAMES[-1]), torch.full_like(low, 0.46), atol=1e-3)
-    wanted = {"input": 0.25, "gamma": 0.25 ** (1 / 2.2), "constant curve": x, "constant curve + 3x3": x}
-    assert all(torch.allclose(made[name], torch.full_like(low, value)) for name, value in wanted.items())
+    assert tuple(enhanced) == BASELINE_NAMES
+    assert torch.allclose(enhanced.pop(BASELINE_NAMES[-1]), torch.full_like(low, 0.46), atol=1e-3)
+    expected = {"input": 0.25, "gamma": 0.25 ** (1 / 2.2), "constant curve": x, "constant curve + 3x3": x}
+    assert all(torch.allclose(enhanced[name], torch.full_like(low, value)) for name, value in expected.items())
 
 
 def test_the_exposed_curve_is_chosen_for_each_picture_and_leaves_a_bright_one():
@@ -49,9 +49,9 @@ def test_a_model_gives_what_it_gives(tmp_path, catalogue):
     facts = {"architecture": {"use": "nano_dce", "config": {}}}
     write_weights(tmp_path / "student.safetensors", model.state_dict(), facts)
     low = torch.rand(1, 3, 13, 12)
-    for given in (f"nano_dce:{tmp_path / 'released.pth'}", str(tmp_path / "student.safetensors")):
+    for file in (f"nano_dce:{tmp_path / 'released.pth'}", str(tmp_path / "student.safetensors")):
         with torch.no_grad():
-            assert torch.allclose(load_method(given, catalogue).enhance(low), model(low)["enhanced"], atol=1e-6)
+            assert torch.allclose(load_method(file, catalogue).enhance(low), model(low)["enhanced"], atol=1e-6)
 
 
 def test_names_tell_rows_apart(tmp_path, catalogue):
@@ -59,8 +59,8 @@ def test_names_tell_rows_apart(tmp_path, catalogue):
     facts = {"architecture": {"use": "nano_dce", "config": {}}}
     for name in ("run1/student.safetensors", "gamma.safetensors"):
         write_weights(tmp_path / name, NanoDce().state_dict(), facts)
-    given = [str(tmp_path / "run1/student.safetensors"), str(tmp_path / "gamma.safetensors"), "bundled", "bundled"]
-    names = [build_method.name for build_method in build_methods(given, None, catalogue)[0]]
+    weights = [str(tmp_path / "run1/student.safetensors"), str(tmp_path / "gamma.safetensors"), "bundled", "bundled"]
+    names = [method.name for method in build_methods(weights, None, catalogue)[0]]
     assert names == [*BASELINE_NAMES, "run1", "gamma (2)", "bundled", "bundled (2)"]
 
 
@@ -72,14 +72,14 @@ def test_the_teacher_stands_before_the_students(catalogue):
 
 
 @pytest.mark.parametrize(
-    ("given", "kind", "reason"),
+    ("weights", "kind", "reason"),
     [
         ("nowhere.safetensors", WeightsError, "does not exist"),
         ("nano_dce:nowhere.pth", WeightsError, "does not exist"),
-        ("nano_dce:bundled", RecipeError, "comes without weights"),
+        ("nano_dce:bundled", RecipeError, "has no bundled weights"),
         ("no_model:a.pth", WeightsError, "does not exist"),
     ],
 )
-def test_what_is_not_there(catalogue, given, kind, reason):
+def test_what_is_not_there(catalogue, weights, kind, reason):
     with pytest.raises(kind, match=reason):
-        load_method(given, catalogue)
+        load_method(weights, catalogue)

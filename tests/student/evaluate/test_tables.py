@@ -24,13 +24,13 @@ def evaluation(mine, photo="a.png"):
         MetricColumn("alone", "color_cast", zero, "lower"),
     )
     methods = [Method(name, lambda low: low) for name in BASELINE_NAMES] + [Method("mine", lambda low: low, NanoDce())]
-    found = PhotoEvaluation(tuple(methods), "teacher", columns)
-    for number, one in enumerate(methods):
-        level = mine if one.name == "mine" else 10.0 + number
+    evaluated = PhotoEvaluation(tuple(methods), "teacher", columns)
+    for number, method in enumerate(methods):
+        level = mine if method.name == "mine" else 10.0 + number
         values = {"reference.psnr": level, "teacher.psnr": level, "alone.color_cast": 0.5}
-        found.values.setdefault(photo, {})[one.name] = values
-    found.costs["mine"] = ModelCost(161, 139.0, 41.0)
-    return found
+        evaluated.values.setdefault(photo, {})[method.name] = values
+    evaluated.costs["mine"] = ModelCost(161, 139.0, 41.0)
+    return evaluated
 
 
 def test_losing_to_a_constant_is_said():

@@ -1,10 +1,9 @@
-"""What computes the pixels: the student compiled to C, onnxruntime, or PyTorch; the fastest that is there."""
+"""The engine that computes pixels: the student compiled to C, ONNX Runtime, or PyTorch; the fastest that works."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -24,82 +23,93 @@ from safetensors import SafetensorError, safe_open
 from zerokd._version import __version__
 from zerokd.errors import ExportError, Problem, WeightsError
 from zerokd.exporters.c_library import compile_header, find_compiler, load_rows_function
+from zerokd.files.atomic import replacing
 from zerokd.files.cache import cache_folder
 from zerokd.files.machine import processor_flags
 from zerokd.student.enhance.tiles import BandFunction, TiledNetwork
 
 EngineName = Literal["c", "onnx", "torch"]
 ENGINE_NAMES: tuple[EngineName, ...] = ("c", "onnx", "torch")
-MAX_C_PARAMETERS = 2000  # parameters; each is a literal, and a wide network is faster where matrices are multiplied
-CACHE_KEY_FILES = (
-    "c_code.py",
-    "c_header.txt",
-    "c_library.py",
-    "traced_program.py",
-    "onnx.py",
-    "metadata.py",
-)  # decide what is kept
+MAX_C_PARAMETERS = 2000  # each is a literal, and a wide network is faster as matrix products
+CACHE_KEY_FILES = (  # they determine the content of cached files
+    "c_code.py", "c_header.txt", "c_library.py", "traced_program.py", "onnx.py", "metadata.py"
+)  # fmt: skip
 
 
 @frozen(eq=False)
 class Engine:
-    """``start(image, strength)`` gives what computes bands of rows; ``parallel`` bands may be computed at once, and
-    ``whole`` says that an image is one band. ``notes`` tell why faster engines are not used."""
+    """A student that is ready to compute.
+
+    Attributes:
+        description: its name as users read it.
+        prepare_image: for pixels (H, W, 3 or 4) and a strength, the function that computes bands of rows.
+        allows_parallel_bands: bands may be computed in several threads.
+        needs_whole_image: an image is a single band.
+        fallback_reasons: why faster engines cannot run this student.
+    """
 
     name: EngineName
     description: str
     prepare_image: Callable[[np.ndarray, float], BandFunction]
     allows_parallel_bands: bool = False
     needs_whole_image: bool = False
-    notes: tuple[str, ...] = ()
+    fallback_reasons: tuple[str, ...] = ()
+
+    def describe_fallback(self) -> str:
+        """One line that explains the choice; empty for the fastest engine."""
+        return f"Using {self.description} ({'; '.join(self.fallback_reasons)})" if self.fallback_reasons else ""
 
 
 def choose_engine(
     weights: Path, requested: str = "auto", scale: int = 0, threads: int = 0, plugins: Iterable[Path] = ()
 ) -> Engine:
-    """The fastest engine for a student's file, or the one that was asked for.
+    """The requested engine for a student's file, by default the fastest that works.
 
-    ``scale`` above 1 estimates the curve map at a fraction of the size; 0 is what the model itself says. ``threads`` is
-    how many onnxruntime and PyTorch may take; 0 leaves that to them.
+    Args:
+        scale: above 1 the curve map is estimated at this fraction of the size; 0 takes the model's own scale factor.
+        threads: for ONNX Runtime and PyTorch; 0 leaves it to them.
 
     Raises:
         WeightsError: the file cannot be used.
-        ExportError: the engine that was asked for is not there, or cannot run such a model.
+        ExportError: the requested engine is not installed, or cannot run such a model.
     """
-    size, config = read_student_header(weights)
+    parameter_count, config = read_student_header(weights)
     scale = scale or int(config.get("scale_factor", 1))
-    notes: list[str] = []
+    reasons: list[str] = []
     for name in ENGINE_NAMES if requested == "auto" else (requested,):
         try:
             if name == "c":
-                engine = _build_c_engine(weights, size, scale, plugins)
+                engine = _build_c_engine(weights, parameter_count, scale, plugins)
             elif name == "onnx":
                 engine = _build_onnx_engine(weights, scale, threads, plugins)
             else:
                 engine = _build_torch_engine(weights, scale, threads, plugins)
-            return evolve(engine, notes=tuple(notes))
+            return evolve(engine, fallback_reasons=tuple(reasons))
         except ExportError as error:
             if requested != "auto":
                 raise
-            notes.append(f"{name} is not used: {error.problems[0].message}")
+            reasons.append(error.problems[0].message)
     raise AssertionError("PyTorch runs every model")
 
 
 def read_student_header(weights: Path) -> tuple[int, dict[str, Any]]:
-    """The number of parameters in a file, and the model's config; without torch, which takes seconds."""
+    """The number of parameters in a file, and the model's config, without importing torch, which takes seconds.
+
+    Raises:
+        WeightsError: the file does not exist, or does not hold a student.
+    """
     try:
         if not weights.is_file():
-            raise WeightsError(
-                f"weights file {str(weights)!r} {'is a folder' if weights.is_dir() else 'does not exist'}"
-            )
+            state = "is a folder" if weights.is_dir() else "does not exist"
+            raise WeightsError(f"weights file {str(weights)!r} {state}")
         with safe_open(weights, framework="np") as file:
-            facts = json.loads((file.metadata() or {}).get("zerokd", "{}"))
+            description = json.loads((file.metadata() or {}).get("zerokd", "{}"))
             size = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
-        return size, dict(facts["architecture"]["config"])
+        return size, dict(description["architecture"]["config"])
     except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
-        told = (str(error) or type(error).__name__).splitlines()[0][:100]
+        reason = (str(error) or type(error).__name__).splitlines()[0][:100]
         hint = "give a student.safetensors that `zerokd run` wrote"
-        raise WeightsError(Problem(f"{str(weights)!r} is not a student's file: {told}", hints=(hint,))) from error
+        raise WeightsError(Problem(f"{str(weights)!r} is not a student's file: {reason}", hints=(hint,))) from error
 
 
 def _build_c_engine(weights: Path, parameter_count: int, scale: int, plugins: Iterable[Path]) -> Engine:
@@ -107,11 +117,11 @@ def _build_c_engine(weights: Path, parameter_count: int, scale: int, plugins: It
     if command is None:
         raise ExportError("there is no C compiler")
     if scale > 1:
-        raise ExportError("it has no scale factor")
+        raise ExportError("the C engine has no scale factor")
     if parameter_count > MAX_C_PARAMETERS:
-        raise ExportError(f"{parameter_count} parameters are more than {MAX_C_PARAMETERS}")
+        raise ExportError(f"{parameter_count} parameters are too many for the C engine, which takes {MAX_C_PARAMETERS}")
 
-    def make(library: Path) -> None:
+    def build(library: Path) -> None:
         header = library.with_suffix(".h")
         _export_in_subprocess(weights, "c", header, plugins)
         try:
@@ -121,12 +131,13 @@ def _build_c_engine(weights: Path, parameter_count: int, scale: int, plugins: It
         finally:
             header.unlink(missing_ok=True)
 
-    rows = load_rows_function(_get_or_build_file(weights, f"{command[0]}{processor_flags()}", ".so", make), "student")
+    library = _get_or_build_file(weights, f"{command[0]}{processor_flags()}", ".so", build)
+    compute_rows = load_rows_function(library, "student")
 
-    def start(image: np.ndarray, strength: float) -> BandFunction:
-        return lambda to, first, last: rows(image, to, strength, first, last)
+    def prepare_image(image: np.ndarray, strength: float) -> BandFunction:
+        return lambda target, first, last: compute_rows(image, target, strength, first, last)
 
-    return Engine("c", f"C, compiled by {Path(command[0]).name}", start, allows_parallel_bands=True)
+    return Engine("c", "C engine", prepare_image, allows_parallel_bands=True)
 
 
 def _build_onnx_engine(weights: Path, scale: int, threads: int, plugins: Iterable[Path]) -> Engine:
@@ -135,24 +146,20 @@ def _build_onnx_engine(weights: Path, scale: int, threads: int, plugins: Iterabl
     except ImportError:
         raise ExportError("onnxruntime is not installed") from None
     if scale > 1:
-        raise ExportError("it has no scale factor")
-    path = _get_or_build_file(weights, "", ".onnx", lambda to: _export_in_subprocess(weights, "onnx", to, plugins))
+        raise ExportError("ONNX Runtime has no scale factor")
+    path = _get_or_build_file(weights, "", ".onnx", lambda out: _export_in_subprocess(weights, "onnx", out, plugins))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    about = json.loads(session.get_modelmeta().custom_metadata_map["zerokd"])
-    names = [get_output.name for get_output in session.get_outputs()]
+    metadata = json.loads(session.get_modelmeta().custom_metadata_map["zerokd"])
+    names = [output.name for output in session.get_outputs()]
 
-    def outputs(low: np.ndarray) -> dict[str, np.ndarray]:
+    def compute_outputs(low: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(names, session.run(names, {"low": low}), strict=True))
 
-    network = TiledNetwork(outputs, about["reach"], about["iterations"])
-    return Engine(
-        "onnx",
-        f"onnxruntime {onnxruntime.__version__}",
-        network.prepare_image,
-        needs_whole_image=network.receptive_radius is None,
-    )
+    network = TiledNetwork(compute_outputs, metadata["reach"], metadata["iterations"])
+    description = f"ONNX Runtime {onnxruntime.__version__}"
+    return Engine("onnx", description, network.prepare_image, needs_whole_image=network.receptive_radius is None)
 
 
 def _build_torch_engine(weights: Path, scale: int, threads: int, plugins: Iterable[Path]) -> Engine:
@@ -165,34 +172,35 @@ def _build_torch_engine(weights: Path, scale: int, threads: int, plugins: Iterab
         torch.set_num_threads(threads)
     model: Any = load_trained_model(weights, discover_plugins(plugins, strict=True)).model
     if "scale_factor" in model.config.model_dump():  # tiles and scaling are done here
-        plain = type(model)(**{**dict(model.config), "scale_factor": 1}).eval()
-        plain.load_state_dict(model.state_dict())
-        model = plain
+        unscaled = type(model)(**{**dict(model.config), "scale_factor": 1}).eval()
+        unscaled.load_state_dict(model.state_dict())
+        model = unscaled
     network = build_tiled_network(model)
-    about = f"PyTorch {torch.__version__}" + (f", curve map at 1/{scale}" if scale > 1 else "")
+    description = f"PyTorch {torch.__version__}" + (f", curve map at 1/{scale}" if scale > 1 else "")
     if scale > 1 and network.iterations is None:
         raise WeightsError("a scale factor needs a model with a curve map")
-    start = partial(network.prepare_downscaled, factor=scale) if scale > 1 else network.prepare_image
-    return Engine("torch", about, start, needs_whole_image=network.receptive_radius is None and scale == 1)
+    prepare_image = partial(network.prepare_downscaled, factor=scale) if scale > 1 else network.prepare_image
+    needs_whole_image = network.receptive_radius is None and scale == 1
+    return Engine("torch", description, prepare_image, needs_whole_image=needs_whole_image)
 
 
 def build_tiled_network(model: Any) -> TiledNetwork:
-    """A PyTorch model as something that is computed in tiles."""
+    """A PyTorch model as a network that is computed in tiles, on the CPU without gradient."""
     import torch
 
     from zerokd.exporters.metadata import find_curve_iterations, find_receptive_radius
 
     @torch.no_grad()
-    def outputs(low: np.ndarray) -> dict[str, np.ndarray]:
+    def compute_outputs(low: np.ndarray) -> dict[str, np.ndarray]:
         with disable_onednn():
-            return {name: made.numpy() for name, made in model(torch.from_numpy(low)).items()}
+            return {name: output.numpy() for name, output in model(torch.from_numpy(low)).items()}
 
-    return TiledNetwork(outputs, find_receptive_radius(model), find_curve_iterations(model))
+    return TiledNetwork(compute_outputs, find_receptive_radius(model), find_curve_iterations(model))
 
 
 @contextmanager
 def disable_onednn() -> Iterator[None]:
-    """Without oneDNN, the last bits of whose convolutions depend on the size of the image."""
+    """Compute without oneDNN: the last bits of its convolutions depend on the size of the image."""
     import torch
 
     with warnings.catch_warnings(action="ignore"), torch.backends.mkldnn.flags(enabled=False):
@@ -200,7 +208,7 @@ def disable_onednn() -> Iterator[None]:
 
 
 def _get_or_build_file(weights: Path, extra_key: str, suffix: str, build: Callable[[Path], None]) -> Path:
-    """A file made of the weights once, and kept in the cache."""
+    """A file that is built from the weights once, then taken from the cache."""
     digest = hashlib.sha256(weights.read_bytes() + f"{__version__} {platform.machine()} {extra_key}".encode())
     for name in CACHE_KEY_FILES:
         digest.update(files("zerokd.exporters").joinpath(name).read_bytes())
@@ -208,23 +216,19 @@ def _get_or_build_file(weights: Path, extra_key: str, suffix: str, build: Callab
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
-        folder = Path(mkdtemp(prefix="zerokd-"))  # made anew each time, then
+        folder = Path(mkdtemp(prefix="zerokd-"))  # without a cache it is built each time
     path = folder / f"{digest.hexdigest()[:32]}{suffix}"
     if not path.exists():
-        fresh = path.with_name(f".{path.stem}.{os.getpid()}{suffix}")
-        try:
-            build(fresh)
-            os.replace(fresh, path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        with replacing(path) as (temporary,):
+            build(temporary)
     return path
 
 
 def _export_in_subprocess(weights: Path, format_name: str, output: Path, plugins: Iterable[Path]) -> None:
-    """Write the file of an engine in a process of its own: torch, which it takes, holds more memory than photos do."""
+    """Export in a process of its own: torch, which an export needs, takes more memory than photos do."""
     command = [sys.executable, "-m", "zerokd", "export", str(weights), "--format", format_name, "-o", str(output)]
     command += [f"--plugin={path}" for path in plugins]
-    made = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if made.returncode:
-        told = made.stderr.strip().splitlines()
-        raise ExportError(told[0][:200] if told else f"its export ended with exit code {made.returncode}")
+    process = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if process.returncode:
+        lines = process.stderr.strip().splitlines()
+        raise ExportError(lines[0][:200] if lines else f"its export ended with exit code {process.returncode}")

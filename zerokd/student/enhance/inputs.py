@@ -1,10 +1,11 @@
-"""Which files are enhanced, and where each one goes."""
+"""The files to enhance, and where each result goes."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
 from pathlib import Path
 
 from attrs import frozen
@@ -16,91 +17,110 @@ MAX_NAMED_FILES = 3  # files that an error names
 
 @frozen
 class Job:
-    """A file to read, and the file to write; ``name`` is the same wherever the folders lie."""
+    """A file to read and the file to write. ``name`` does not depend on where the folders are."""
 
     name: str
     source: Path
     target: Path
 
 
+class FileStatus(Enum):
+    """The outcome of a job."""
+
+    DONE = "done"
+    UP_TO_DATE = "up to date"
+    FAILED = "failed"
+
+
+@frozen
+class FileReport:
+    """The outcome of the job ``name``; ``message`` is the reason of a failure, or what the result lacks."""
+
+    name: str
+    status: FileStatus
+    message: str = ""
+
+
 def collect_jobs(
     inputs: Sequence[Path], out: Path, suffixes: Iterable[str], shard: tuple[int, int] = (1, 1)
 ) -> list[Job]:
-    """One job a file: files as they are, folders with everything below them that has one of the ``suffixes``.
+    """One job for each input file, and for each file with one of the ``suffixes`` in an input folder or below it.
 
-    Of ``shard`` (i, n) the i-th of n parts; a file's part is decided by its name alone. A single file may name its
-    output; all else goes into the folder ``out``, with the folders that it lay in.
+    Results go into the folder ``out``, in the subfolders of their sources; a single file may name its result instead.
+
+    Args:
+        shard: (i, n) selects the i-th of n parts. A file's name alone determines its part.
 
     Raises:
         DataError: an input does not exist, or there is nothing to do.
-        RecipeError: an input is of another kind, or two of them would be written to one file.
-        OutputError: an output would be written over an input, or ``out`` is a file.
+        RecipeError: an input is of another kind, or two results would have the same path.
+        OutputError: a result would overwrite an input, or ``out`` is a file.
     """
-    known = tuple(suffixes)
+    known_suffixes = tuple(suffixes)
     _require_existing(inputs)
-    if len(inputs) == 1 and inputs[0].is_file() and out.suffix.lower() in known and not out.is_dir():
-        found = [Job(inputs[0].name, inputs[0], out)]
+    if len(inputs) == 1 and inputs[0].is_file() and out.suffix.lower() in known_suffixes and not out.is_dir():
+        jobs = [Job(inputs[0].name, inputs[0], out)]
     else:
         if out.exists() and not out.is_dir():
             raise OutputError(Problem(f"{str(out)!r} is a file", hints=("several photos need a folder",)))
-        found = [Job(name, path, out / name) for name, path in _list_files(inputs, known, out)]
-    if not found:
-        hint = f"looked for files with the endings {' '.join(known)}"
+        jobs = [Job(name, path, out / name) for name, path in _list_files(inputs, known_suffixes, out)]
+    if not jobs:
+        hint = f"looked for files with the endings {' '.join(known_suffixes)}"
         raise DataError(Problem(f"nothing to enhance in {', '.join(map(str, inputs))}", hints=(hint,)))
-    _reject_jobs([job for job in found if job.source.suffix.lower() not in known], "of a kind that is not known", known)
-    _check_targets(found)
+    _reject_unknown_kinds(jobs, known_suffixes)
+    _check_targets(jobs)
     index, count = shard
-    return [job for job in found if _shard_index(job.name, count) == index - 1]
+    return [job for job in jobs if _shard_index(job.name, count) == index - 1]
 
 
 def _require_existing(paths: Sequence[Path]) -> None:
     missing = [path for path in paths if not os.path.exists(path)]
     if missing:
-        problems = (Problem(f"{str(path)!r} does not exist") for path in missing)
-        raise DataError(*problems)
+        raise DataError(*(Problem(f"{str(path)!r} does not exist") for path in missing))
 
 
 def _list_files(inputs: Sequence[Path], suffixes: tuple[str, ...], out: Path) -> Iterator[tuple[str, Path]]:
-    """Every file once, by name. What lies in ``out`` is ours, and links out of a folder are not followed."""
+    """Name and path of every file, once."""
     seen: set[str] = set()
     for path in inputs:
-        inside = [path] if path.is_file() else sorted(find_files(path, suffixes, out))
-        for file in inside:
-            real = os.path.realpath(file)
-            if real not in seen:
-                seen.add(real)
+        files = [path] if path.is_file() else sorted(find_files(path, suffixes, out))
+        for file in files:
+            real_path = os.path.realpath(file)
+            if real_path not in seen:
+                seen.add(real_path)
                 yield (file.name if path.is_file() else file.relative_to(path).as_posix()), file
 
 
 def find_files(folder: Path, suffixes: tuple[str, ...], out: Path | None = None) -> Iterator[Path]:
-    """Files with these endings, but for hidden ones, those in ``out``, and links that lead out of the folder."""
-    root, ours = os.path.realpath(folder), os.path.realpath(out) if out else None
-    for at, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if os.path.realpath(Path(at, name)) != ours]
-        for path in (Path(at, name) for name in names if not name.startswith(".")):
+    """Files with these suffixes, without hidden ones, those in ``out``, and links that lead out of the folder."""
+    root, out_path = os.path.realpath(folder), os.path.realpath(out) if out else None
+    for parent, subfolders, names in os.walk(folder):
+        subfolders[:] = [name for name in subfolders if os.path.realpath(Path(parent, name)) != out_path]
+        for path in (Path(parent, name) for name in names if not name.startswith(".")):
             if path.suffix.lower() in suffixes and Path(os.path.realpath(path)).is_relative_to(root):
                 yield path
 
 
 def _check_targets(jobs: Sequence[Job]) -> None:
-    """No output on an input, and no two on each other."""
+    """No result may overwrite an input, or another result."""
     sources = {os.path.realpath(job.source) for job in jobs}
-    over = [job for job in jobs if os.path.realpath(job.target) in sources]
-    if over:
-        hint = "nothing was touched; give another folder: -o FOLDER"
-        raise OutputError(Problem(f"{str(over[0].target)!r} would be written over a photo", hints=(hint,)))
+    overwriting = [job for job in jobs if os.path.realpath(job.target) in sources]
+    if overwriting:
+        hint = "nothing was changed; give another folder: -o FOLDER"
+        raise OutputError(Problem(f"{str(overwriting[0].target)!r} would overwrite a photo", hints=(hint,)))
     targets: dict[str, Job] = {}
     for job in jobs:
         other = targets.setdefault(os.path.realpath(job.target), job)
         if other is not job:
             text = f"{str(other.source)!r} and {str(job.source)!r} would both be written to {str(job.target)!r}"
-            raise RecipeError(Problem(text, hints=("enhance them into folders of their own",)))
+            raise RecipeError(Problem(text, hints=("enhance them into separate folders",)))
 
 
-def _reject_jobs(jobs: Sequence[Job], reason: str, suffixes: tuple[str, ...]) -> None:
-    if jobs:
-        names = ", ".join(repr(str(job.source)) for job in jobs[:MAX_NAMED_FILES])
-        raise RecipeError(Problem(f"{names}: {reason}", hints=(f"known are {' '.join(suffixes)}",)))
+def _reject_unknown_kinds(jobs: Sequence[Job], suffixes: tuple[str, ...]) -> None:
+    unknown = [repr(str(job.source)) for job in jobs if job.source.suffix.lower() not in suffixes]
+    if unknown:
+        text = f"zerokd cannot enhance this kind of file: {', '.join(unknown[:MAX_NAMED_FILES])}"
+        raise RecipeError(Problem(text, hints=(f"it reads {' '.join(suffixes)}",)))
 
 
 def _shard_index(name: str, shard_count: int) -> int:

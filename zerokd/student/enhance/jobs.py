@@ -1,40 +1,46 @@
-"""Photos and films through a student: each one whole or not at all, none twice, and one that fails stops no other."""
+"""Photos and videos through a student: each result is whole, none is computed twice, and a failure stops no other."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from zerokd._version import __version__
 from zerokd.errors import OutOfMemoryError, OutputError, Problem, RecipeError
+from zerokd.files.atomic import remove_stale_temporaries, replacing
 from zerokd.files.digest import file_sha256
+from zerokd.files.photo import MediaError, count_pixels
 from zerokd.plugin.error_attribution import report_out_of_memory
 from zerokd.student.enhance import video
 from zerokd.student.enhance.engines import Engine, choose_engine
-from zerokd.student.enhance.inputs import Job, collect_jobs
+from zerokd.student.enhance.inputs import FileReport, FileStatus, Job, collect_jobs
 from zerokd.student.enhance.ledger import Ledger
-from zerokd.student.enhance.partial_files import PartialFiles, partial_path
-from zerokd.student.enhance.photo import PHOTO_SUFFIXES, MediaError, count_pixels, load_photo, save_photo
+from zerokd.student.enhance.photo import PHOTO_SUFFIXES, load_photo, save_photo
 from zerokd.student.enhance.thread_pool import PixelBudget, map_in_order
 from zerokd.student.enhance.tiles import TILE_ROWS
 from zerokd.student.location import BUNDLED, resolve_student_file
 
-RERUN_HINT = "what was enhanced before is kept; run it again for the rest"
+RERUN_HINT = "finished files are kept; run the command again for the rest"
 COMPARISON_GAP = 8  # pixels between before and after
-MAX_PIXELS_IN_FLIGHT = 2**27  # of all photos that are worked on at a time: some 2 GiB
+MAX_PIXELS_IN_FLIGHT = 2**27  # of all photos that are processed at a time: some 2 GiB
 
 
 @frozen
 class EnhanceOptions:
-    """What is done to each file: by which student, how much of its work, on ``threads`` cores, whether before and after
-    of photos are written too, and whether a file that is not ours may be written over. For ``weights``, ``engine``,
-    ``scale`` and ``plugins`` see :func:`zerokd.student.enhance.engines.choose_engine`."""
+    """How files are enhanced.
+
+    Attributes:
+        weights, engine, scale, plugins: as for :func:`zerokd.student.enhance.engines.choose_engine`.
+        strength: in [0, 2]; 0 leaves an image as it is, 1 is the student as trained.
+        compare: write before and after of each photo too.
+        overwrite: overwrite files that zerokd did not create.
+        threads: the number of threads.
+    """
 
     weights: str | Path = BUNDLED
     strength: float = 1.0
@@ -48,7 +54,7 @@ class EnhanceOptions:
 
 @frozen(eq=False)
 class Task:
-    """Everything that is to be enhanced, and by what."""
+    """All jobs, and what carries them out."""
 
     jobs: tuple[Job, ...]
     engine: Engine
@@ -56,27 +62,40 @@ class Task:
     options: EnhanceOptions
 
 
-@frozen
+@define
 class Summary:
-    """What became of the jobs: names that were ``done``, those that were so ``before``, and why others ``failed``."""
+    """The outcome of all jobs, by name; a failure has its reason."""
 
     enhanced_files: list[str] = field(factory=list)
     up_to_date_files: list[str] = field(factory=list)
     failures: dict[str, str] = field(factory=dict)
 
+    def add(self, report: FileReport) -> None:
+        if report.status is FileStatus.FAILED:
+            self.failures[report.name] = report.message
+        else:
+            is_done = report.status is FileStatus.DONE
+            (self.enhanced_files if is_done else self.up_to_date_files).append(report.name)
+
     def describe(self, seconds: float) -> str:
-        """One line."""
-        counts = [f"{len(self.enhanced_files)} enhanced in {seconds:.1f} s"]
-        counts += [f"{len(self.up_to_date_files)} were done before"] if self.up_to_date_files else []
-        counts += [f"{len(self.failures)} FAILED"] if self.failures else []
-        return ", ".join(counts)
+        """One line, such as "Enhanced 4 files in 1.2 s, 5 files already up to date, 1 file FAILED"."""
+        parts = [f"{count_files(len(self.up_to_date_files))} already up to date"] if self.up_to_date_files else []
+        parts += [f"{count_files(len(self.failures))} FAILED"] if self.failures else []
+        if self.enhanced_files or not parts:
+            parts.insert(0, f"Enhanced {count_files(len(self.enhanced_files))} in {seconds:.1f} s")
+        return ", ".join(parts)
+
+
+def count_files(number: int) -> str:
+    """The number of files in words, such as "1 file"."""
+    return f"{number} file{'' if number == 1 else 's'}"
 
 
 def plan_task(inputs: Sequence[Path], out: Path, options: EnhanceOptions, shard: tuple[int, int] = (1, 1)) -> Task:
-    """Look at everything that is asked for before anything is written.
+    """Check all inputs and options before anything is written.
 
     Raises:
-        ZerokdError: what :func:`zerokd.student.enhance.inputs.collect_jobs` and :func:`ready` raise.
+        ZerokdError: as :func:`zerokd.student.enhance.inputs.collect_jobs` and :func:`create_empty_task`.
     """
     jobs = collect_jobs(inputs, out, (*PHOTO_SUFFIXES, *video.VIDEO_SUFFIXES), shard)
     _check_comparison_targets(jobs, options)
@@ -85,19 +104,16 @@ def plan_task(inputs: Sequence[Path], out: Path, options: EnhanceOptions, shard:
 
 
 def create_empty_task(options: EnhanceOptions, root: Path) -> Task:
-    """A task without files, whose records lie in ``root``.
+    """A task without jobs, whose records are in ``root``.
 
     Raises:
-        ZerokdError: what :func:`zerokd.student.enhance.engines.choose_engine` raises.
+        ZerokdError: as :func:`zerokd.student.enhance.engines.choose_engine`.
     """
     file = resolve_student_file(options.weights)
     engine = choose_engine(file, options.engine, options.scale, options.threads, options.plugins)
     settings = {
-        "weights": file_sha256(file),
-        "strength": options.strength,
-        "scale": options.scale,
-        "zerokd": __version__,
-    }
+        "weights": file_sha256(file), "strength": options.strength, "scale": options.scale, "zerokd": __version__
+    }  # fmt: skip
     return Task((), engine, Ledger(root, settings), options)
 
 
@@ -105,62 +121,66 @@ def _check_comparison_targets(jobs: Sequence[Job], options: EnhanceOptions) -> N
     targets = {job.target for job in jobs} if options.compare else set()
     for job in jobs:
         if comparison_path(job.target) in targets:
-            text = f"{str(comparison_path(job.target))!r} would be a photo, and before and after of {job.name!r}"
-            raise RecipeError(Problem(text, hints=("leave --compare out, or enhance that photo elsewhere",)))
+            text = f"{str(comparison_path(job.target))!r} would be both a photo and the comparison of {job.name!r}"
+            raise RecipeError(Problem(text, hints=("omit --compare, or enhance that photo into another folder",)))
 
 
 def run_task(
     task: Task,
-    report: Callable[[str, str], None] = lambda name, told: None,
-    report_progress: Callable[[str, float], None] = lambda name, share: None,
+    report: Callable[[FileReport], None] = lambda file_report: None,
+    report_progress: Callable[[str, float], None] = lambda name, fraction: None,
 ) -> Summary:
-    """Enhance every file that is not done; ``tell`` hears of each one, ``watch`` how much of a film is done.
+    """Enhance every file that is not up to date.
+
+    Args:
+        report: called with the outcome of each job, in the order of the jobs.
+        report_progress: called with the name of a video and the fraction that is done, in [0, 1].
 
     Raises:
-        OutputError: the outputs cannot be written.
+        OutputError: a result cannot be written.
     """
-    summary, work = Summary(), _FileEnhancer(task, PartialFiles(job.target for job in task.jobs), report_progress)
+    remove_stale_temporaries(job.target.parent for job in task.jobs)
+    remove_stale_temporaries([task.ledger.folder])
+    summary, enhancer = Summary(), _FileEnhancer(task, report_progress)
     threads = max(1, min(task.options.threads, len(task.jobs))) if task.engine.allows_parallel_bands else 1
-    with closing(map_in_order(work.enhance_file, task.jobs, threads, runs_in_caller=_is_video)) as made:
-        for job, outcome in made:
-            _record_outcome(job, outcome, summary, report)
+    with closing(map_in_order(enhancer.enhance_file, task.jobs, threads, runs_in_caller=_is_video)) as results:
+        for job, get_result in results:
+            file_report = _get_report(job, get_result)
+            summary.add(file_report)
+            report(file_report)
     return summary
 
 
-def _record_outcome(
-    job: Job, outcome: Callable[[], tuple[str, ...] | None], summary: Summary, report: Callable[[str, str], None]
-) -> None:
+def _get_report(job: Job, get_result: Callable[[], FileReport]) -> FileReport:
     try:
         with report_out_of_memory("enhancing it"):
-            notes = outcome()
-    except (MediaError, OutOfMemoryError) as error:
-        summary.failures[job.name] = error.problems[0].message if isinstance(error, OutOfMemoryError) else str(error)
-        report(job.name, f"FAILED: {summary.failures[job.name]}")
+            return get_result()
+    except MediaError as error:
+        return FileReport(job.name, FileStatus.FAILED, str(error))
+    except OutOfMemoryError as error:
+        return FileReport(job.name, FileStatus.FAILED, error.problems[0].message)
     except OSError as error:
         text = f"cannot write {str(job.target)!r}: {error.strerror or error}"
         raise OutputError(Problem(text, hints=(RERUN_HINT,))) from error
-    else:
-        (summary.up_to_date_files if notes is None else summary.enhanced_files).append(job.name)
-        report(job.name, "; ".join(notes or ()))
 
 
 def enhance_pixels(pixels: np.ndarray, engine: Engine, strength: float, threads: int) -> np.ndarray:
-    """Pixels (H, W, 3 or 4), uint8, uint16 or float32, brightened; an alpha stays as it is."""
-    made = pixels.copy()
-    band = engine.prepare_image(pixels, strength)
+    """Enhance pixels (H, W, 3 or 4), uint8, uint16 or float32 in [0, 1]; alpha stays as it is."""
+    enhanced = pixels.copy()
+    compute_band = engine.prepare_image(pixels, strength)
     step = len(pixels) if engine.needs_whole_image else TILE_ROWS
-    parts = [(first, min(first + step, len(pixels))) for first in range(0, len(pixels), step)]
+    bands = [(first, min(first + step, len(pixels))) for first in range(0, len(pixels), step)]
     if engine.allows_parallel_bands and threads > 1:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda part: band(made, *part), parts))
+            list(pool.map(lambda band: compute_band(enhanced, *band), bands))
     else:
-        for part in parts:
-            band(made, *part)
-    return made
+        for band in bands:
+            compute_band(enhanced, *band)
+    return enhanced
 
 
 def comparison_path(target: Path) -> Path:
-    """Where before and after of a photo stand beside each other."""
+    """The file that shows a photo before and after, side by side."""
     return target.with_name(f"{target.stem}.compare{target.suffix}")
 
 
@@ -170,61 +190,57 @@ def _is_video(job: Job) -> bool:
 
 @frozen(eq=False)
 class _FileEnhancer:
-    """What is done to each file of a task."""
+    """Carries out the jobs of a task, one file at a time, in any number of threads."""
 
     task: Task
-    partial_files: PartialFiles
     report_progress: Callable[[str, float], None]
     pixel_budget: PixelBudget = field(factory=lambda: PixelBudget(MAX_PIXELS_IN_FLIGHT))
 
-    def enhance_file(self, job: Job) -> tuple[str, ...] | None:
-        """Enhance one file; returns what there is to say of it, None when it was done before."""
-        task, photo = self.task, not _is_video(job)
-        outputs = [job.target] + ([comparison_path(job.target)] if task.options.compare and photo else [])
+    def enhance_file(self, job: Job) -> FileReport:
+        """Enhance one file, unless its result is up to date."""
+        ledger, is_photo = self.task.ledger, not _is_video(job)
+        outputs = [job.target] + ([comparison_path(job.target)] if self.task.options.compare and is_photo else [])
         try:
             if not job.source.is_file():  # reading a pipe would never end
                 raise MediaError("broken link" if job.source.is_symlink() else "not a regular file")
             digest = file_sha256(job.source)
         except OSError as error:
             raise MediaError(error.strerror or str(error)) from error
-        if task.ledger.is_up_to_date(job.name, digest, outputs):
-            return None
-        strange = [] if task.options.overwrite else task.ledger.find_foreign_outputs(job.name, outputs)
-        if strange:
-            raise MediaError(f"{str(strange[0])!r} exists and is not what zerokd wrote: remove it, or give --overwrite")
+        if ledger.is_up_to_date(job.name, digest, outputs):
+            return FileReport(job.name, FileStatus.UP_TO_DATE)
+        foreign = [] if self.task.options.overwrite else ledger.find_foreign_outputs(job.name, outputs)
+        if foreign:
+            raise MediaError(f"zerokd did not create the existing {str(foreign[0])!r}: remove it, or use --overwrite")
         job.target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = {path: partial_path(path) for path in outputs}
-        for path in outputs:
-            self.partial_files.remove_stale(path)
-        try:
-            paths = list(fresh.values())
-            notes = self._enhance_photo(job, paths) if photo else self._enhance_video(job, paths[0])
-            task.ledger.record_outputs(job.name, digest, {path.name: made for path, made in fresh.items()})
-            for path, made in fresh.items():
-                os.replace(made, path)
-        finally:
-            for made in fresh.values():
-                made.unlink(missing_ok=True)
-        return notes
+        with replacing(*outputs) as paths:
+            notes = self._enhance_photo(job, paths) if is_photo else self._enhance_video(job, paths[0])
+            new_files = {output.name: path for output, path in zip(outputs, paths, strict=True)}
+            ledger.record_outputs(job.name, digest, new_files)
+        return FileReport(job.name, FileStatus.DONE, "; ".join(notes))
 
-    def _enhance_photo(self, job: Job, output_paths: list[Path]) -> tuple[str, ...]:
-        task, room = self.task, self.pixel_budget
-        pixels = count_pixels(job.source) or room.max_pixels
-        # as many small ones at once as there are threads, each by one; all threads for one that takes much room
-        threads = 1 if pixels * task.options.threads <= room.max_pixels and len(task.jobs) > 1 else task.options.threads
-        with room.reserve(pixels):
-            picture = load_photo(job.source)
-            made = enhance_pixels(picture.pixels, task.engine, task.options.strength, threads)
-            lost = save_photo(output_paths[0], made, picture)
+    def _enhance_photo(self, job: Job, output_paths: Sequence[Path]) -> Iterable[str]:
+        task, budget = self.task, self.pixel_budget
+        pixel_count = count_pixels(job.source) or budget.max_pixels
+        # small photos run side by side, each in one thread; a large one runs alone, in all threads
+        fits_beside_others = pixel_count * task.options.threads <= budget.max_pixels and len(task.jobs) > 1
+        threads = 1 if fits_beside_others else task.options.threads
+        with budget.reserve(pixel_count):
+            photo = load_photo(job.source)
+            enhanced = enhance_pixels(photo.pixels, task.engine, task.options.strength, threads)
+            losses = save_photo(output_paths[0], enhanced, photo)
             for path in output_paths[1:]:
-                gap = np.full((len(made), COMPARISON_GAP, made.shape[2]), np.iinfo(made.dtype).max, made.dtype)
-                save_photo(path, np.concatenate([picture.pixels, gap, made], axis=1), picture)
-        return picture.notes + lost
+                shape = (len(enhanced), COMPARISON_GAP, enhanced.shape[2])
+                gap = np.full(shape, np.iinfo(enhanced.dtype).max, enhanced.dtype)
+                save_photo(path, np.concatenate([photo.pixels, gap, enhanced], axis=1), photo)
+        return photo.notes + losses
 
-    def _enhance_video(self, job: Job, output_path: Path) -> tuple[str, ...]:
+    def _enhance_video(self, job: Job, output_path: Path) -> Iterable[str]:
         task = self.task
 
-        def frame(pixels: np.ndarray) -> np.ndarray:
+        def enhance_frame(pixels: np.ndarray) -> np.ndarray:
             return enhance_pixels(pixels, task.engine, task.options.strength, task.options.threads)
 
-        return video.enhance_video(job.source, output_path, frame, lambda share: self.report_progress(job.name, share))
+        def report_fraction(fraction: float) -> None:
+            self.report_progress(job.name, fraction)
+
+        return video.enhance_video(job.source, output_path, enhance_frame, report_fraction)

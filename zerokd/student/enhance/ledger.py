@@ -1,65 +1,84 @@
-"""What was enhanced already: a small record for each output, so that no work is done twice."""
+"""Records of what was enhanced, one file for each input, so that no work is done twice."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from attrs import frozen
 
+from zerokd.files.atomic import write_text
 from zerokd.files.digest import file_sha256
 
 LEDGER_FOLDER = ".zerokd"  # beside the outputs
 
 
+class LedgerRecord(TypedDict, total=False):
+    """The content of a record file; ``outputs`` has, by file name, the SHA-256 of the output and its predecessor."""
+
+    name: str
+    source: str
+    settings: dict[str, str | float]
+    outputs: dict[str, list[str]]
+
+
 @frozen
 class Ledger:
-    """Records below ``root``, for outputs made with the same ``settings``.
+    """The records below ``root``, of outputs that ``settings`` determine.
 
-    A record is written before its outputs take their places. It keeps the fingerprints of what stood there before, so
-    that an output of ours is known as ours whenever the process ends.
+    A record is written before its outputs are renamed into place. It keeps the digests of their predecessors too, so
+    that zerokd recognises its own output even if the process ends between the two.
     """
 
     root: Path
-    settings: dict[str, Any]
+    settings: Mapping[str, str | float]
+
+    @property
+    def folder(self) -> Path:
+        return self.root / LEDGER_FOLDER
 
     def is_up_to_date(self, name: str, source_digest: str, outputs: list[Path]) -> bool:
-        """Whether the outputs were made of a file with the SHA-256 ``source``, and nobody changed them since."""
+        """Whether the outputs come from a source with this SHA-256 and have not changed since."""
         record = self._read_record(name)
         if record.get("source") != source_digest or record.get("settings") != self.settings:
             return False
-        made = record.get("outputs", {})
-        return all(path.is_file() and made.get(path.name, [""])[0] == file_sha256(path) for path in outputs)
+        digests = record.get("outputs", {})
+        return all(path.is_file() and digests.get(path.name, [""])[0] == file_sha256(path) for path in outputs)
 
     def find_foreign_outputs(self, name: str, outputs: list[Path]) -> list[Path]:
-        """Those of the outputs that stand there and were not written by us, or were changed since."""
-        made = self._read_record(name).get("outputs", {})
+        """The existing outputs that zerokd did not write, or that changed since."""
+        digests = self._read_record(name).get("outputs", {})
         return [
             path
             for path in outputs
-            if os.path.lexists(path) and not (path.is_file() and file_sha256(path) in made.get(path.name, []))
+            if os.path.lexists(path) and not (path.is_file() and file_sha256(path) in digests.get(path.name, []))
         ]
 
-    def record_outputs(self, name: str, source_digest: str, new_files: dict[str, Path]) -> None:
-        """Write down that the outputs, by name, are about to be replaced by these files."""
+    def record_outputs(self, name: str, source_digest: str, new_files: Mapping[str, Path]) -> None:
+        """Record that these files are about to replace the outputs, by file name.
+
+        Raises:
+            OutputError: the record cannot be written.
+        """
         before = self._read_record(name).get("outputs", {})
         outputs = {output: [file_sha256(path), *before.get(output, [])[:1]] for output, path in new_files.items()}
+        record: LedgerRecord = {
+            "name": name, "source": source_digest, "settings": dict(self.settings), "outputs": {**before, **outputs}
+        }  # fmt: skip
         path = self._record_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        record = {"name": name, "source": source_digest, "settings": self.settings, "outputs": {**before, **outputs}}
-        temporary.write_text(json.dumps(record), encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(path, json.dumps(record))
 
-    def _read_record(self, name: str) -> dict[str, Any]:
+    def _read_record(self, name: str) -> LedgerRecord:
         try:
             record = json.loads(self._record_path(name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return record if isinstance(record, dict) else {}
+        return LedgerRecord(**record) if isinstance(record, dict) else {}
 
     def _record_path(self, name: str) -> Path:
-        return self.root / LEDGER_FOLDER / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.json"
+        return self.folder / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.json"

@@ -1,4 +1,4 @@
-"""What a person sees while many files are worked on: a bar on a terminal, plain lines in a pipe."""
+"""Progress of work on many files: a bar on a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from zerokd.console import PipeSafeConsole as Quiet
+from zerokd.console import PipeSafeConsole
 from zerokd.errors import escape_unprintable
+from zerokd.student.enhance.inputs import FileReport, FileStatus
 
 
 class EnhanceProgress:
-    """A context in which files are counted. Failures and notes stay on the screen, the rest is a bar."""
+    """A context that counts files. Failures and notes stay on the screen; the rest is a bar."""
 
     def __init__(self, count: int):
-        self.console = Quiet()
+        self.console = PipeSafeConsole()
         self._bar = Progress(
             BarColumn(20),
             MofNCompleteColumn(),
@@ -33,21 +34,21 @@ class EnhanceProgress:
         self._bar.start()
         return self
 
-    def __exit__(self, *raised: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._bar.stop()
 
     def print_line(self, text: str, style: str = "") -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         self.console.print(escape(text), style=style, highlight=False, soft_wrap=not self.console.is_terminal)
 
     def report_progress(self, name: str, fraction: float) -> None:
-        """How much of a long file is done."""
+        """Show how much of a long file is done, in [0, 1]."""
         self._bar.update(self._task, now=escape(f"{escape_unprintable(name)} {fraction:.0%}"))
 
-    def report(self, name: str, message: str) -> None:
-        """One more file; a line only when there is something to say of it."""
-        self._bar.update(self._task, advance=1, now=escape(escape_unprintable(name)))
-        if message:
-            self.print_line(
-                f"{escape_unprintable(name)}: {message}", "bold red" if message.startswith("FAILED") else "yellow"
-            )
+    def report(self, file_report: FileReport) -> None:
+        """Count a file, and print its message if it has one."""
+        name, failed = escape_unprintable(file_report.name), file_report.status is FileStatus.FAILED
+        self._bar.update(self._task, advance=1, now=escape(name))
+        if file_report.message:
+            message = f"FAILED: {file_report.message}" if failed else file_report.message
+            self.print_line(f"{name}: {message}", "bold red" if failed else "yellow")

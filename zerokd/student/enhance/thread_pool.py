@@ -1,4 +1,4 @@
-"""Several photos at once, in the order in which they come, as far as memory allows."""
+"""Work on several photos at a time, with results in order, as far as memory allows."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-QUEUED_PER_THREAD = 4  # items for each thread that are begun before the first of them is asked for
+QUEUED_PER_THREAD = 4  # items for each thread that are submitted before the first result is taken
 
 
 class PixelBudget:
-    """Room for so many pixels at a time. One photo has room, whatever its size, if no other takes any."""
+    """A limit on the pixels that are processed at a time. A photo above the limit is processed alone."""
 
     def __init__(self, max_pixels: int):
         self.max_pixels = max_pixels
@@ -25,7 +25,7 @@ class PixelBudget:
 
     @contextmanager
     def reserve(self, pixels: int) -> Iterator[None]:
-        """Wait for room, and take it."""
+        """Wait until so many pixels are free, and hold them."""
         with self._condition:
             self._condition.wait_for(
                 lambda: not self._reserved_pixels or self._reserved_pixels + pixels <= self.max_pixels
@@ -42,19 +42,19 @@ class PixelBudget:
 def map_in_order(
     work: Callable[[Item], Result], items: Iterable[Item], threads: int, runs_in_caller: Callable[[Item], bool]
 ) -> Generator[tuple[Item, Callable[[], Result]]]:
-    """Each item with what gives its outcome, or raises what its work raised.
+    """Each item with a function that returns its result, or raises the exception of its work.
 
-    Work is done by ``threads``; by the one that asks where there is just one, and for items that belong ``here``: there
-    it can be interrupted. When the iterator is closed, what is not begun is not done.
+    Work runs in ``threads`` threads. It runs in the caller's thread, where it can be interrupted, if there is one
+    thread only, and for items that ``runs_in_caller`` selects. Closing the iterator drops work that has not started.
     """
     pool = ThreadPoolExecutor(threads)
-    waiting: deque[tuple[Item, Callable[[], Result]]] = deque()
+    queue: deque[tuple[Item, Callable[[], Result]]] = deque()
     try:
         for item in items:
-            alone = threads == 1 or runs_in_caller(item)
-            waiting.append((item, partial(work, item) if alone else pool.submit(work, item).result))
-            if len(waiting) >= QUEUED_PER_THREAD * threads or threads == 1:
-                yield waiting.popleft()
-        yield from waiting
+            in_caller = threads == 1 or runs_in_caller(item)
+            queue.append((item, partial(work, item) if in_caller else pool.submit(work, item).result))
+            if len(queue) >= QUEUED_PER_THREAD * threads or threads == 1:
+                yield queue.popleft()
+        yield from queue
     finally:
         pool.shutdown(cancel_futures=True)

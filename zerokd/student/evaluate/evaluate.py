@@ -1,4 +1,4 @@
-"""What models are worth on photos, beside what takes no model at all."""
+"""Models measured on photos, beside baselines that need no model."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from attrs import field, frozen
+from attrs import asdict, define, field, frozen
 from torch import Tensor
 
 from zerokd._version import __version__
 from zerokd.errors import DataError, Problem, RecipeError
+from zerokd.files.photo import MediaError
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.component import EMPTY_MAPPING
 from zerokd.plugin.contracts import Metric
@@ -21,8 +22,8 @@ from zerokd.recipe.build.configure import resolve_component
 from zerokd.recipe.build.overrides import apply_settings
 from zerokd.recipe.schema.recipe import ComponentConfig
 from zerokd.recipe.toml.document import parse_document
-from zerokd.student.enhance.inputs import find_files
-from zerokd.student.enhance.photo import PHOTO_SUFFIXES, MediaError, load_photo
+from zerokd.student.enhance.inputs import FileReport, FileStatus, find_files
+from zerokd.student.enhance.photo import PHOTO_SUFFIXES, load_photo
 from zerokd.student.enhance.tiles import pixels_to_float
 from zerokd.student.evaluate.cost import ModelCost, describe_machine, measure_cost
 from zerokd.student.evaluate.methods import Method
@@ -31,16 +32,18 @@ from zerokd.training.step_log import replace_nonfinite
 REFERENCE_METRICS = ("psnr", "ssim", "gt_mean_psnr")
 TEACHER_METRICS = ("psnr", "ssim")
 NO_REFERENCE_METRICS = ("clipped_share", "color_cast")
-GROUP_TITLES = {
-    "reference": "against the references",
-    "teacher": "against the teacher",
-    "alone": "of each picture alone",
-}
+GROUP_TITLES = {"reference": "against the references", "teacher": "against the teacher", "alone": "without reference"}
 
 
 @frozen(eq=False)
 class MetricColumn:
-    """A measure: ``group`` says against what, ``better`` which way is good, or nothing."""
+    """A metric in a table.
+
+    Attributes:
+        group: what an image is compared with, a key of ``GROUP_TITLES``.
+        better: "higher", "lower", or "" if neither is better.
+        min_size: the smallest side, in pixels, that it can measure.
+    """
 
     group: str
     name: str
@@ -53,9 +56,9 @@ class MetricColumn:
         return f"{self.group}.{self.name}"
 
 
-@frozen(eq=False)
+@define(eq=False)
 class PhotoEvaluation:
-    """``values[photo][method][column]``, for every photo that could be measured; ``failed`` names the others."""
+    """All measurements: ``values[photo][method][column]``. ``failures`` has the reason for each photo without any."""
 
     methods: tuple[Method, ...]
     teacher: str
@@ -65,40 +68,38 @@ class PhotoEvaluation:
     costs: dict[str, ModelCost] = field(factory=dict)
 
     def mean(self, method: str, column: MetricColumn) -> float:
-        """Over all photos."""
-        found = [rows[method][column.key] for rows in self.values.values()]
-        return sum(found) / len(found)
+        """The mean of a column over all photos."""
+        values = [rows[method][column.key] for rows in self.values.values()]
+        return sum(values) / len(values)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, as plain data; what is not a number is null."""
-        told: dict[str, Any] = {
-            "zerokd": __version__,
-            "machine": describe_machine(),
-            "teacher": self.teacher or None,
-            "columns": {one.key: {"better": one.better or None} for one in self.columns},
-            "methods": {
-                method.name: {
-                    "source": method.source or None,
-                    "sha256": method.digest or None,
-                    "cost": _cost_to_json(self.costs.get(method.name)),
-                    "mean": {column.key: self.mean(method.name, column) for column in self.columns},
+        """Everything as plain data; NaN and infinities become null."""
+        return dict(
+            replace_nonfinite(
+                {
+                    "zerokd": __version__,
+                    "machine": describe_machine(),
+                    "teacher": self.teacher or None,
+                    "columns": {column.key: {"better": column.better or None} for column in self.columns},
+                    "methods": {method.name: self._method_to_json(method) for method in self.methods},
+                    "images": self.values,
+                    "failed": self.failures,
                 }
-                for method in self.methods
-            },
-            "images": self.values,
-            "failed": self.failures,
+            )
+        )
+
+    def _method_to_json(self, method: Method) -> dict[str, Any]:
+        cost = self.costs.get(method.name)
+        return {
+            "source": method.source or None,
+            "sha256": method.digest or None,
+            "cost": None if cost is None else asdict(cost),
+            "mean": {column.key: self.mean(method.name, column) for column in self.columns},
         }
-        return dict(replace_nonfinite(told))
-
-
-def _cost_to_json(cost: ModelCost | None) -> dict[str, float] | None:
-    return None if cost is None else {
-        "parameters": cost.parameters, "macs_per_pixel": cost.macs_per_pixel, "milliseconds": cost.milliseconds
-    }  # fmt: skip
 
 
 class RequestedMetricConfig(ComponentConfig):
-    """A metric with its config, as ``--set NAME.KEY=VALUE`` gives it."""
+    """A metric with its config, from ``--metric NAME`` and ``--set NAME.KEY=VALUE``."""
 
     kind: ClassVar[str] = "metrics"
 
@@ -110,28 +111,35 @@ def build_columns(
     metric_names: Iterable[str] = (),
     settings: Sequence[str] = (),
 ) -> tuple[MetricColumn, ...]:
-    """What can be measured; ``more`` names metrics, put where their ports belong, ``settings`` configure them.
+    """The columns of the default metrics that apply, and of the requested ones.
+
+    Args:
+        metric_names: more metrics; their ports determine their group.
+        settings: their config, as ``NAME.KEY=VALUE``.
 
     Raises:
-        RecipeError: there is no such metric, or nothing that its ports could read.
+        RecipeError: no such metric exists, or nothing is there for its ports.
     """
-    found = [_build_column(catalogue, "reference", name) for name in REFERENCE_METRICS] if has_references else []
-    found += [_build_column(catalogue, "teacher", name) for name in TEACHER_METRICS] if has_teacher else []
-    found.append(MetricColumn("alone", "brightness", lambda image, _: image.mean(dim=(1, 2, 3))))
-    found += [_build_column(catalogue, "alone", name) for name in NO_REFERENCE_METRICS]
-    own = apply_settings(parse_document("", "--set"), [*(f"{name}.use={name}" for name in metric_names), *settings])
-    for name in own.tables:
-        if "use" not in own.tables[name]:
-            raise RecipeError(Problem(f"--set {name}...: no --metric {name} is asked for"))
-        table = RequestedMetricConfig(**own.tables[name])
-        _, component, config = resolve_component(table, (name,), own, catalogue)
-        targets = [port for port in component.ports if port != _find_image_port(component)]
+    columns = [_build_column(catalogue, "reference", name) for name in REFERENCE_METRICS] if has_references else []
+    columns += [_build_column(catalogue, "teacher", name) for name in TEACHER_METRICS] if has_teacher else []
+    columns.append(MetricColumn("alone", "brightness", lambda image, _: image.mean(dim=(1, 2, 3))))
+    columns += [_build_column(catalogue, "alone", name) for name in NO_REFERENCE_METRICS]
+    document = apply_settings(
+        parse_document("", "--set"), [*(f"{name}.use={name}" for name in metric_names), *settings]
+    )
+    for name in document.tables:
+        if "use" not in document.tables[name]:
+            raise RecipeError(Problem(f"--set {name}... needs --metric {name}"))
+        table = RequestedMetricConfig(**document.tables[name])
+        _, component, config = resolve_component(table, (name,), document, catalogue)
+        targets = _find_target_ports(component)
         if targets and not (has_references or has_teacher):
             hint = "give --references DIR, or --teacher FILE"
-            raise RecipeError(Problem(f"metric {name!r} compares with something: port {targets[0]!r}", hints=(hint,)))
+            text = f"metric {name!r} compares images: nothing is given for port {targets[0]!r}"
+            raise RecipeError(Problem(text, hints=(hint,)))
         group = ("reference" if has_references else "teacher") if targets else "alone"
-        found.append(_build_column(catalogue, group, table.use, dict(config)))
-    return tuple({one.key: one for one in found}.values())
+        columns.append(_build_column(catalogue, group, table.use, dict(config)))
+    return tuple({column.key: column for column in columns}.values())
 
 
 def _find_image_port(component: Any) -> str:
@@ -139,52 +147,60 @@ def _find_image_port(component: Any) -> str:
     return str(next((name for name, port in ports.items() if port.default == "student.enhanced"), next(iter(ports))))
 
 
+def _find_target_ports(component: Any) -> list[str]:
+    """All ports but that of the measured image."""
+    return [port for port in component.ports if port != _find_image_port(component)]
+
+
 def _build_column(
     catalogue: Catalogue, group: str, name: str, config: Mapping[str, Any] = EMPTY_MAPPING
 ) -> MetricColumn:
     entry = catalogue.find("metrics", name)
     component: Any = load_component(entry)
-    image = _find_image_port(component)
-    targets = [port for port in component.ports if port != image]
-    if len(targets) > 1:
-        raise RecipeError(f"metric {name!r} has the ports {', '.join(component.ports)}; at most two can be read here")
-    what = f"metric {entry.spec.name!r} of {entry.provider}"
-    with attribute_errors(what):
+    image_port, target_ports = _find_image_port(component), _find_target_ports(component)
+    if len(target_ports) > 1:
+        raise RecipeError(
+            f"metric {name!r} has the ports {', '.join(component.ports)}; zerokd evaluate fills at most two"
+        )
+    owner = f"metric {entry.spec.name!r} of {entry.provider}"
+    with attribute_errors(owner):
         metric: Metric = component(**config)
 
-    def measure(made: Tensor, target: Tensor) -> Tensor:
-        with attribute_errors(what):
-            return metric(**{image: made}, **dict.fromkeys(targets, target))
+    def measure(image: Tensor, target: Tensor) -> Tensor:
+        with attribute_errors(owner):
+            return metric(**{image_port: image}, **dict.fromkeys(target_ports, target))
 
     return MetricColumn(group, entry.spec.name, measure, metric.better, metric.min_size())
 
 
 def pair_photos(photos: Path, references: Path | None) -> tuple[list[tuple[str, Path, Path | None]], dict[str, str]]:
-    """Name, photo and reference of each, and why others have none. Their names are the same, but for the ending.
+    """Name, photo and reference of each pair, and by name the reason for photos without one.
+
+    A reference has the path of its photo below its folder; the suffix may differ.
 
     Raises:
-        DataError: there is no photo, or no folder.
+        DataError: a path does not exist, or there is no photo.
     """
-    for folder in (photos, references):
-        if folder is not None and not folder.exists():
-            raise DataError(f"{str(folder)!r} does not exist")
+    for path in (photos, references):
+        if path is not None and not path.exists():
+            raise DataError(f"{str(path)!r} does not exist")
     root = photos if photos.is_dir() else photos.parent
     files = sorted(find_files(photos, PHOTO_SUFFIXES)) if photos.is_dir() else [photos]
     if not files:
         raise DataError(Problem(f"no photo in {str(photos)!r}", hints=(f"looked for {' '.join(PHOTO_SUFFIXES)}",)))
-    known: dict[str, Path] = {}
+    reference_by_stem: dict[str, Path] = {}
     if references is not None and references.is_dir():
-        known = {_relative_stem(path, references): path for path in find_files(references, PHOTO_SUFFIXES)}
+        reference_by_stem = {_relative_stem(path, references): path for path in find_files(references, PHOTO_SUFFIXES)}
     elif references is not None:
-        known = {_relative_stem(path, root): references for path in files[:1] if photos.is_file()}
-    found, failed = [], {}
+        reference_by_stem = {_relative_stem(path, root): references for path in files[:1] if photos.is_file()}
+    pairs, failures = [], {}
     for path in files:
         name, stem = path.relative_to(root).as_posix(), _relative_stem(path, root)
-        if references is not None and stem not in known:
-            failed[name] = f"there is no reference {stem}.* in {str(references)!r}"
+        if references is not None and stem not in reference_by_stem:
+            failures[name] = f"there is no reference {stem}.* in {str(references)!r}"
         else:
-            found.append((name, path, known.get(stem)))
-    return found, failed
+            pairs.append((name, path, reference_by_stem.get(stem)))
+    return pairs, failures
 
 
 def _relative_stem(path: Path, root: Path) -> str:
@@ -198,29 +214,28 @@ def evaluate_methods(
     methods: Sequence[Method],
     teacher: Method | None,
     columns: tuple[MetricColumn, ...],
-    report: Callable[[str, str], None] = lambda name, told: None,
+    report: Callable[[FileReport], None] = lambda file_report: None,
 ) -> PhotoEvaluation:
-    """Measure every method on every photo, at its full size, one at a time.
+    """Measure every method on every photo in full size, one photo at a time.
 
     Raises:
         DataError: no photo could be measured.
     """
-    pairs, failed = pair_photos(photos, references)
-    found = PhotoEvaluation(tuple(methods), teacher.name if teacher else "", columns)
-    for name, reason in failed.items():
-        found.failures[name] = reason
-        report(name, f"FAILED: {reason}")
+    pairs, failures = pair_photos(photos, references)
+    evaluation = PhotoEvaluation(tuple(methods), teacher.name if teacher else "", columns, failures=failures)
+    for name, reason in failures.items():
+        report(FileReport(name, FileStatus.FAILED, reason))
     for name, path, reference in pairs:
         try:
-            found.values[name] = dict(_measure_photo(path, reference, found, teacher))
-            report(name, "")
+            evaluation.values[name] = dict(_measure_photo(path, reference, evaluation, teacher))
+            report(FileReport(name, FileStatus.DONE))
         except MediaError as error:
-            found.failures[name] = str(error)
-            report(name, f"FAILED: {error}")
-    if not found.values:
+            evaluation.failures[name] = str(error)
+            report(FileReport(name, FileStatus.FAILED, str(error)))
+    if not evaluation.values:
         raise DataError(f"no photo of {str(photos)!r} could be measured")
-    found.costs.update({method.name: measure_cost(method.model) for method in methods if method.model is not None})
-    return found
+    evaluation.costs |= {method.name: measure_cost(method.model) for method in methods if method.model is not None}
+    return evaluation
 
 
 def _measure_photo(
@@ -231,20 +246,22 @@ def _measure_photo(
     if reference is not None:
         targets["reference"] = _load_image(reference)
         if targets["reference"].shape != low.shape:
-            sizes = (f"{one.shape[3]}x{one.shape[2]}" for one in (targets["reference"], low))
-            raise MediaError("the reference is {}, the photo {}".format(*sizes))
-    least = max(column.min_size for column in evaluation.columns)
-    if min(low.shape[2:]) < least:
-        raise MediaError(f"{low.shape[3]}x{low.shape[2]} pixels; {least} on a side are the least")
+            raise MediaError(f"the reference is {_format_size(targets['reference'])}, the photo {_format_size(low)}")
+    min_size = max(column.min_size for column in evaluation.columns)
+    if min(low.shape[2:]) < min_size:
+        raise MediaError(f"{_format_size(low)} pixels; the metrics need at least {min_size} on a side")
     if teacher is not None:
         targets["teacher"] = teacher.enhance(low)
     for method in evaluation.methods:
-        made = targets["teacher"] if method is teacher else method.enhance(low).clamp(0, 1)
-        yield method.name, {column.key: _measure_column(column, made, targets) for column in evaluation.columns}
+        image = targets["teacher"] if method is teacher else method.enhance(low).clamp(0, 1)
+        yield (
+            method.name,
+            {column.key: float(column.measure(image, targets[column.group])) for column in evaluation.columns},
+        )
 
 
-def _measure_column(column: MetricColumn, image: Tensor, targets: Mapping[str, Tensor]) -> float:
-    return float(column.measure(image, targets[column.group]))
+def _format_size(image: Tensor) -> str:
+    return f"{image.shape[3]}x{image.shape[2]}"
 
 
 def _load_image(path: Path) -> Tensor:

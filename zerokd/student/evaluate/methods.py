@@ -1,4 +1,4 @@
-"""What is measured against each other: models, and the trivial things that a model has to beat."""
+"""The methods of a comparison: models, and the baselines that a model has to beat."""
 
 from __future__ import annotations
 
@@ -24,13 +24,11 @@ from zerokd.student.enhance.engines import build_tiled_network
 from zerokd.student.load import load_trained_model
 from zerokd.student.location import BUNDLED
 
-GAMMA_EXPONENT = 1 / 2.2  # of the display that photos are coded for: the first thing anybody tries
-CONSTANT_CURVE_PARAMETER, CURVE_ITERATIONS = (
-    -0.36,
-    8,
-)  # one parameter for all pixels; it has 18.8 dB on LOL, where Zero-DCE++ has 15.1
+GAMMA_EXPONENT = 1 / 2.2  # of displays: what anybody tries first
+CONSTANT_CURVE_PARAMETER = -0.36  # for all pixels; it has 18.8 dB on LOL, where Zero-DCE++ has 15.1
+CURVE_ITERATIONS = 8
 BUNDLED_TEACHER = "zero_dce_pp:bundled"
-TARGET_BRIGHTNESS = 0.46  # mean brightness that the exposed curve is chosen for in each picture: 18 % grey, coded
+TARGET_BRIGHTNESS = 0.46  # mean of each image after the exposed curve: 18 % grey in sRGB
 BASELINE_NAMES = ("input", "gamma", "constant curve", "constant curve + 3x3", "exposed curve + 3x3")
 
 
@@ -46,7 +44,7 @@ class Method:
 
 
 def build_baselines() -> list[Method]:
-    """The input itself, and what takes no training at all."""
+    """The input itself, and methods that need no training."""
 
     def constant(low: Tensor) -> Tensor:
         return le_curve(low, torch.full_like(low, CONSTANT_CURVE_PARAMETER), CURVE_ITERATIONS)
@@ -66,18 +64,18 @@ def build_baselines() -> list[Method]:
 
 
 def smooth_image(image: Tensor) -> Tensor:
-    """A 3x3 binomial filter, the border pixels repeated."""
+    """A 3x3 binomial filter on an image (1, 3, H, W), with replicated border pixels."""
     kernel = torch.tensor([1.0, 2.0, 1.0], dtype=image.dtype) / 4
     weight = (kernel[:, None] * kernel).expand(3, 1, 3, 3)
     return F.conv2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), weight, groups=3)
 
 
 def load_method(weights: str, catalogue: Catalogue, taken_names: Iterable[str] = ()) -> Method:
-    """The model in a file, ``bundled`` or ``MODEL:FILE``, under a name that is none of ``named``.
+    """The model in a student's file, ``bundled``, or ``MODEL:FILE``, under a name that is not taken.
 
     Raises:
         WeightsError: the file cannot be used.
-        RecipeError: its model is not installed.
+        RecipeError: its model is not installed, or has no bundled weights.
     """
     use, colon, file = weights.rpartition(":")
     is_model = colon and any(entry.matches_name(use) for entry in catalogue.for_kind("models"))
@@ -88,21 +86,21 @@ def load_method(weights: str, catalogue: Catalogue, taken_names: Iterable[str] =
 
 
 def build_tiled_enhancer(model: Model) -> Callable[[Tensor], Tensor]:
-    """What the model makes of an image (1, 3, H, W); a large one takes no more memory."""
+    """A function that enhances images (1, 3, H, W) in tiles, so that memory does not grow with their size."""
     network = build_tiled_network(model)
 
     def enhance(low: Tensor) -> Tensor:
         image = np.ascontiguousarray(low[0].permute(1, 2, 0).numpy())
-        made = np.empty_like(image)
-        network.prepare_image(image, 1.0)(made, 0, len(made))
-        return torch.from_numpy(made).permute(2, 0, 1)[None]
+        enhanced = np.empty_like(image)
+        network.prepare_image(image, 1.0)(enhanced, 0, len(enhanced))
+        return torch.from_numpy(enhanced).permute(2, 0, 1)[None]
 
     return enhance
 
 
 def _load_student(weights: str, catalogue: Catalogue) -> tuple[Path, Model]:
-    found = load_trained_model(weights, catalogue)
-    return Path(found.source), found.model
+    trained_model = load_trained_model(weights, catalogue)
+    return Path(trained_model.source), trained_model.model
 
 
 def _load_registered_model(use: str, file: str, catalogue: Catalogue) -> tuple[Path, Model]:
@@ -110,7 +108,7 @@ def _load_registered_model(use: str, file: str, catalogue: Catalogue) -> tuple[P
     if file == BUNDLED:
         package, _, name = (entry.spec.bundled or "").partition(":")  # type: ignore[attr-defined]
         if not package:
-            raise RecipeError(f"model {use!r} comes without weights: give a file, {use}:FILE")
+            raise RecipeError(f"model {use!r} has no bundled weights: give a file, {use}:FILE")
         from importlib.resources import files
 
         path = Path(str(files(package).joinpath(name)))
@@ -123,7 +121,7 @@ def _load_registered_model(use: str, file: str, catalogue: Catalogue) -> tuple[P
 
 
 def _choose_name(weights: str, path: Path, taken_names: set[str]) -> str:
-    """The file's name, or its folder's where that is what tells runs apart."""
+    """The name of the file, or of its folder if that distinguishes runs."""
     stem = weights if BUNDLED in weights else path.parent.name if path.stem == "student" else path.stem
     name, number = stem or "student", 2
     while name in taken_names or name in BASELINE_NAMES:
@@ -134,18 +132,19 @@ def _choose_name(weights: str, path: Path, taken_names: set[str]) -> str:
 def build_methods(
     weights: Iterable[str], teacher: str | None, catalogue: Catalogue
 ) -> tuple[list[Method], Method | None]:
-    """The rows of a table, baselines first, then the teacher, then students; and the teacher.
+    """The rows of a table: baselines, then the teacher, then students; and the teacher by itself.
 
-    ``bundled`` is the student that ships in the package, and as a teacher the bundled Zero-DCE++.
+    ``bundled`` is the student in the package, and as a teacher the bundled Zero-DCE++.
 
     Raises:
-        WeightsError, RecipeError: as :func:`trained`.
+        WeightsError, RecipeError: as :func:`load_method`.
     """
-    found = build_baselines()
-    taught = None
+    methods = build_baselines()
+    teacher_method = None
     if teacher is not None:
-        taught = load_method(BUNDLED_TEACHER if teacher == BUNDLED else teacher, catalogue, BASELINE_NAMES)
-        found.append(taught)
-    for given in weights or (BUNDLED,):
-        found.append(load_method(given, catalogue, [one.name for one in found]))
-    return found, taught
+        file = BUNDLED_TEACHER if teacher == BUNDLED else teacher
+        teacher_method = load_method(file, catalogue, BASELINE_NAMES)
+        methods.append(teacher_method)
+    for file in weights or (BUNDLED,):
+        methods.append(load_method(file, catalogue, [method.name for method in methods]))
+    return methods, teacher_method

@@ -1,4 +1,4 @@
-"""An evaluation for people and for spreadsheets."""
+"""An evaluation as text tables and as CSV."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from zerokd.student.evaluate.methods import (
 METRIC_TITLES = {"gt_mean_psnr": "GT-mean", "clipped_share": "clipped", "color_cast": "cast", "brightness": "mean"}
 UPPERCASE_METRICS = ("psnr", "ssim", "lpips", "niqe")
 TABLE_WIDTH = 80
-CELL_WIDTH = 9  # columns of a number
+CELL_WIDTH = 9
 DECIMALS = {"psnr": 2, "gt_mean_psnr": 2}
 METRIC_HINTS = {
     "psnr": "PSNR against references measures brightness first; see GT-mean",
@@ -28,32 +28,29 @@ METRIC_HINTS = {
 
 
 def describe_evaluation(evaluation: PhotoEvaluation) -> str:
-    """Tables of 80 columns: a group of measures each, then what models cost, then what is to be said of them."""
-    lines = [f"{len(evaluation.values)} photos, means over photos", ""]
+    """Tables of 80 columns, one for each group of metrics and one of costs, then every baseline that wins."""
+    count = len(evaluation.values)
+    lines = [f"Mean over {count} photo{'' if count == 1 else 's'}", ""]
     for group, title in GROUP_TITLES.items():
         columns = [column for column in evaluation.columns if column.group == group]
         if columns:
-            lines += [
-                *_format_table(
-                    evaluation, f"{title} {evaluation.teacher if group == 'teacher' else ''}".strip(), columns
-                ),
-                "",
-            ]
+            full_title = f"{title} {evaluation.teacher}" if group == "teacher" else title
+            lines += [*_format_table(evaluation, full_title, columns), ""]
     lines += [*_format_costs(evaluation), ""] if evaluation.costs else []
-    lines += [*_describe_lost_comparisons(evaluation)]
+    lines += [*_describe_lost_comparisons(evaluation), *_describe_baselines()]
     return "\n".join(lines).rstrip()
 
 
 def _format_table(evaluation: PhotoEvaluation, title: str, columns: list[MetricColumn]) -> Iterator[str]:
-    first = max(len(title), *(len(one.name) for one in evaluation.methods))
-    at_once = max(1, (TABLE_WIDTH - first) // CELL_WIDTH)
-    for start in range(0, len(columns), at_once):
-        part = columns[start : start + at_once]
-        yield f"{title:<{first}}" + "".join(f"{_format_column_title(one):>{CELL_WIDTH}}" for one in part)
+    first_width = max(len(title), *(len(method.name) for method in evaluation.methods))
+    columns_per_row = max(1, (TABLE_WIDTH - first_width) // CELL_WIDTH)
+    for start in range(0, len(columns), columns_per_row):
+        part = columns[start : start + columns_per_row]
+        yield f"{title:<{first_width}}" + "".join(f"{_format_column_title(column):>{CELL_WIDTH}}" for column in part)
         for method in evaluation.methods:
             if not (columns[0].group == "teacher" and method.name == evaluation.teacher):
-                numbers = (f"{evaluation.mean(method.name, one):.{DECIMALS.get(one.name, 3)}f}" for one in part)
-                yield f"{method.name:<{first}}" + "".join(f"{number:>{CELL_WIDTH}}" for number in numbers)
+                numbers = (_format_value(evaluation.mean(method.name, column), column) for column in part)
+                yield f"{method.name:<{first_width}}" + "".join(f"{number:>{CELL_WIDTH}}" for number in numbers)
 
 
 def _format_column_title(column: MetricColumn) -> str:
@@ -62,34 +59,39 @@ def _format_column_title(column: MetricColumn) -> str:
 
 
 def _format_costs(evaluation: PhotoEvaluation) -> Iterator[str]:
-    first = max(len("cost"), *(len(name) for name in evaluation.costs))
-    yield f"{'cost':<{first}}{'parameters':>12}{'MACs/pixel':>12}{'ms':>9}"
+    first_width = max(len("cost"), *(len(name) for name in evaluation.costs))
+    yield f"{'cost':<{first_width}}{'parameters':>12}{'MACs/pixel':>12}{'ms':>9}"
     for name, cost in evaluation.costs.items():
-        yield f"{name:<{first}}{cost.parameters:>12,}{cost.macs_per_pixel:>12,.0f}{cost.milliseconds:>9.1f}"
-    about = describe_machine()
-    yield f"ms: PyTorch {about['torch']} on {TIMING_SIZE[1]}x{TIMING_SIZE[0]}, median of {TIMED_RUNS} after {WARMUP_RUNS},"
-    yield f"{about['threads']} threads of {about['processor']}"
+        yield f"{name:<{first_width}}{cost.parameters:>12,}{cost.macs_per_pixel:>12,.0f}{cost.milliseconds:>9.1f}"
+    machine, size = describe_machine(), f"{TIMING_SIZE[1]}x{TIMING_SIZE[0]}"
+    yield f"ms: PyTorch {machine['torch']} on {size}, median of {TIMED_RUNS} after {WARMUP_RUNS},"
+    yield f"{machine['threads']} threads of {machine['processor']}"
 
 
 def _describe_lost_comparisons(evaluation: PhotoEvaluation) -> Iterator[str]:
-    """Every baseline that a model loses to, said in words."""
+    """For each model and metric against references, the best baseline that beats it."""
     models = [method.name for method in evaluation.methods if method.model is not None]
     for column in evaluation.columns:
         if column.group != "reference" or not column.better:
             continue
-        lost = False
+        sign = 1 if column.better == "higher" else -1
+        scores = {name: sign * evaluation.mean(name, column) for name in (*BASELINE_NAMES, *models)}
+        has_lost = False
         for model in models:
-            mine = evaluation.mean(model, column)
-            better = [name for name in BASELINE_NAMES if _is_better(evaluation.mean(name, column), mine, column.better)]
-            if better:
-                best = max(better, key=lambda name: _to_score(evaluation.mean(name, column), column.better))
-                yield f"{model} LOSES to {best} in {_format_column_title(column)}: {_format_value(mine, column)}"
+            winners = [name for name in BASELINE_NAMES if scores[name] > scores[model]]  # none if either is NaN
+            if winners:
+                best, has_lost = max(winners, key=scores.__getitem__), True
+                value = _format_value(evaluation.mean(model, column), column)
+                yield f"{model} LOSES to {best} in {_format_column_title(column)}: {value}"
                 yield f"  against {_format_value(evaluation.mean(best, column), column)}"
-                lost = True
-        if lost and column.name in METRIC_HINTS:
+        if has_lost and column.name in METRIC_HINTS:
             yield f"  ({METRIC_HINTS[column.name]})"
-    yield f"gamma: x^(1/{1 / GAMMA_EXPONENT:.1f}); constant curve: one parameter, {CONSTANT_CURVE_PARAMETER}, {CURVE_ITERATIONS} times;"
-    yield f"exposed curve: one for each picture, so that its mean is {TARGET_BRIGHTNESS};"
+
+
+def _describe_baselines() -> Iterator[str]:
+    constant = f"one parameter, {CONSTANT_CURVE_PARAMETER}, {CURVE_ITERATIONS} times"
+    yield f"gamma: x^(1/{1 / GAMMA_EXPONENT:.1f}); constant curve: {constant};"
+    yield f"exposed curve: one parameter for each image, so that its mean is {TARGET_BRIGHTNESS};"
     yield "3x3: binomial smoothing after it"
 
 
@@ -97,25 +99,17 @@ def _format_value(value: float, column: MetricColumn) -> str:
     return f"{value:.{DECIMALS.get(column.name, 3)}f}"
 
 
-def _to_score(value: float, better: str) -> float:
-    return value if better == "higher" else -value
-
-
-def _is_better(value: float, other: float, better: str) -> bool:
-    return _to_score(value, better) > _to_score(other, better)
-
-
 def evaluation_to_csv(evaluation: PhotoEvaluation) -> str:
-    """A line for each photo and method."""
+    """CSV with a line for each photo and method."""
     file = io.StringIO()
-    lines = csv.writer(file, lineterminator="\n")
-    lines.writerow(["photo", "method", *(column.key for column in evaluation.columns)])
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["photo", "method", *(column.key for column in evaluation.columns)])
     for photo, rows in evaluation.values.items():
         for method, values in rows.items():
-            lines.writerow([_escape_formula(photo), method, *(values[column.key] for column in evaluation.columns)])
+            writer.writerow([_escape_formula(photo), method, *(values[column.key] for column in evaluation.columns)])
     return file.getvalue()
 
 
 def _escape_formula(name: str) -> str:
-    """Spreadsheets run what begins like a formula."""
+    """Spreadsheets run text that starts like a formula."""
     return f"'{name}" if name[:1] in "=+-@\t\r" else name
