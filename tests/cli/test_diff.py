@@ -12,4 +12,4 @@ def test_text_and_page(tmp_path):
     assert "nothing differs" in done.stdout
     assert "<title>zerokd diff: a and b</title>" in (tmp_path / "d.html").read_text()
     done = zerokd("diff", "a", "nowhere", cwd=tmp_path)
-    assert (done.returncode, "is not the folder of a run" in done.stderr) == (5, True)
+    assert (done.returncode, "is not a run folder" in done.stderr) == (5, True)

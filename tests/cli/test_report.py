@@ -13,7 +13,7 @@ def test_a_page_and_its_path(tmp_path):
 
 def test_no_run(tmp_path):
     done = zerokd("report", ".", cwd=tmp_path)
-    assert (done.returncode, "is not the folder of a run" in done.stderr) == (5, True)
+    assert (done.returncode, "is not a run folder" in done.stderr) == (5, True)
 
 
 def test_every_run_leaves_one_and_resume_writes_it_again(tmp_path):

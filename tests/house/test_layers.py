@@ -10,7 +10,7 @@ import zerokd
 HOUSE = Path(zerokd.__file__).parent
 ORDER = [
     {"_version", "codes", "errors", "console", "text"},
-    {"files", "equation"},
+    {"files", "equation", "chart"},
     {"plugin"},
     {
         "losses",

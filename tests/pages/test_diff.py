@@ -22,7 +22,7 @@ def compared(tmp_path, *more):
 def test_a_run_and_itself(tmp_path):
     found = compared(tmp_path)
     assert found.is_empty
-    assert describe_difference(found).endswith("nothing differs but the time it took")
+    assert describe_difference(found).endswith("no difference except in training time")
     assert (found.recipe, found.environment) == ((), ())
 
 

@@ -8,28 +8,12 @@ import pytest
 from tests.pages.runs import HOSTILE, changed, copied, made
 from zerokd.errors import RunFolderError
 from zerokd.pages import report
-from zerokd.pages.report import build_report_context, insert_gaps, try_write_report, write_report
+from zerokd.pages.report import build_report_context, try_write_report, write_report
 from zerokd.pages.run_record import read_run
 
 
 def page(folder):
     return write_report(folder).read_text()
-
-
-@pytest.mark.parametrize(
-    ("xs", "broken_at"),
-    [
-        ([1, 2, 3, 4], []),
-        ([4, 8, 12, 16], []),  # each fourth step
-        ([1, 2, 4, 5], [3.0]),  # one was not finite
-        ([4, 8, 12, 40, 44], [26.0]),  # not computed for a while
-        ([7], []),
-    ],
-)
-def test_a_line_is_broken_where_a_term_was_not_computed(xs, broken_at):
-    places, values = insert_gaps(xs, [1.0] * len(xs))
-    assert [x for x, y in zip(places, values, strict=True) if y is None] == broken_at
-    assert [x for x, y in zip(places, values, strict=True) if y is not None] == xs
 
 
 def test_it_says_what_the_run_says(tmp_path):
@@ -95,7 +79,7 @@ def test_warnings_of_every_kind(tmp_path):
         resumed=[{"stage": "distill", "step": 3}],
     )
     kinds = [kind for kind, _ in build_report_context(read_run(folder))["warnings"]]
-    for kind in ("caution", "dead channels", "step left out", "metric failed", "observer failed", "resumed"):
+    for kind in ("caution", "dead channels", "skipped step", "metric failed", "observer failed", "resumed"):
         assert kind in kinds
 
 
@@ -108,13 +92,13 @@ def test_an_unfinished_run_has_a_page_that_says_so(tmp_path):
         (folder / name).unlink()
     text = page(folder)
     assert "this run has not ended" in text
-    assert "What is missing" in text
+    assert "Missing files" in text
 
 
 def test_no_run_no_page(tmp_path):
     with pytest.raises(RunFolderError):
         write_report(tmp_path)
-    assert try_write_report(tmp_path).startswith("there is NO REPORT: ")
+    assert try_write_report(tmp_path).startswith("NO REPORT: ")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -138,7 +122,7 @@ def test_an_account_without_a_part_of_it_is_a_damaged_one(tmp_path, part):
     with pytest.raises(RunFolderError, match="damaged or incomplete"):
         write_report(folder)
     assert not (folder / "report.html").exists()
-    assert try_write_report(folder).startswith("there is NO REPORT: ")
+    assert try_write_report(folder).startswith("NO REPORT: ")
 
 
 def test_no_fault_of_the_report_is_a_fault_of_the_run(tmp_path, monkeypatch):
@@ -146,7 +130,7 @@ def test_no_fault_of_the_report_is_a_fault_of_the_run(tmp_path, monkeypatch):
         raise RuntimeError("a fault of ours")
 
     monkeypatch.setattr(report, "build_report_context", broken)
-    assert try_write_report(copied(tmp_path)) == "there is NO REPORT: RuntimeError: a fault of ours"
+    assert try_write_report(copied(tmp_path)) == "NO REPORT: RuntimeError: a fault of ours"
 
 
 def test_values_that_were_not_finite_are_a_dash(tmp_path):

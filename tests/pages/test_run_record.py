@@ -59,7 +59,7 @@ def test_a_sheet_without_layout_and_half_a_line_are_missing_too(tmp_path):
     run = read_run(folder)
     run.load_sample_images("distill")
     run.compute_grey_ramp()
-    assert run.missing[0] == "lines of metrics.jsonl that cannot be read"
+    assert run.missing[0] == "unreadable lines of metrics.jsonl"
     assert run.missing[1] == "samples of stage distill"
     assert run.missing[2].startswith("the student's curve: cannot read weights")
 
@@ -68,7 +68,7 @@ def test_a_sheet_without_layout_and_half_a_line_are_missing_too(tmp_path):
 def test_no_run_is_told(tmp_path, text):
     if text is not None:
         (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(RunFolderError, match="is not the folder of a run"):
+    with pytest.raises(RunFolderError, match="is not a run folder"):
         read_run(tmp_path)
 
 

@@ -20,18 +20,22 @@ def test_samples_stand_in_columns_and_rows_with_their_own_pixels(tmp_path):
 
 
 def test_curves_have_a_panel_for_every_stage(tmp_path):
-    def line(stage, epoch, value):
+    def record(stage, epoch, value):
         terms = {"task.color": {"value": value, "weight": 2.0, "contribution": 2 * value}}
+        terms["task.watched"] = {"value": value, "weight": 0.0, "contribution": 0.0}
         return json.dumps({"kind": "epoch", "stage": stage, "epoch": epoch, "total": 2 * value, "terms": terms})
 
     metrics = tmp_path / "metrics.jsonl"
-    metrics.write_text("\n".join(line(stage, epoch, 1 / (epoch + 1)) for stage in ("a", "b") for epoch in range(3)))
-    draw_curves(tmp_path / "two.png", metrics, "task")
-    metrics.write_text(line("a", 0, 1.0))
-    draw_curves(tmp_path / "one.png", metrics, "task")
-    two, one = Image.open(tmp_path / "two.png"), Image.open(tmp_path / "one.png")
-    assert two.width > one.width
-    assert np.asarray(two.convert("L")).std() > 5
+    metrics.write_text("\n".join(record(stage, epoch, 1 / (epoch + 1)) for stage in ("a", "b") for epoch in range(3)))
+    draw_curves(tmp_path / "two.svg", metrics)
+    metrics.write_text(record("a", 0, 1.0))
+    draw_curves(tmp_path / "one.svg", metrics)
+    two, one = ((tmp_path / name).read_text() for name in ("two.svg", "one.svg"))
+    assert [two.count(f">{stage}: contribution of each term") for stage in "ab"] == [1, 1]
+    assert two.count(">task.color<") == 2
+    assert "task.watched" not in two
+    assert (two.count("<circle"), one.count("<circle")) == (0, 2)  # one epoch is a dot
+    assert one.count(": contribution of each term") == 2  # a title, and the file's label
 
 
 @pytest.mark.parametrize("side", [24, 200])
@@ -48,5 +52,5 @@ def test_what_is_read_from_a_sheet_is_what_was_drawn(tmp_path, side):
 
 def test_another_picture_is_no_sheet(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="no layout"):
+    with pytest.raises(ValueError, match="no sample layout"):
         read_samples(tmp_path / "a.png")

@@ -1,4 +1,4 @@
-"""The student in a page of the browser: photos stay where they are."""
+"""A page that runs the student in the browser: photos never leave the machine."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from zerokd.data.dead_leaves import DeadLeaves
 from zerokd.errors import ExportError, OutputError, Problem
 from zerokd.exporters.glsl_code import build_passes
 from zerokd.exporters.glsl_web import build_web_passes
-from zerokd.exporters.traced_program import UntraceableError, trace_model
 from zerokd.exporters.metadata import describe_model
+from zerokd.exporters.traced_program import UntraceableError, trace_model
 from zerokd.pages.report import render_template
 from zerokd.pages.run_record import to_data_uri
 from zerokd.student.load import TrainedModel
 
 HOST = "127.0.0.1"
-SCENE_SIZE = 480  # side of the generated scene that is there at first
+SCENE_SIZE = 480  # side of the generated scene shown first
 
 
 def build_demo_page(student: TrainedModel) -> str:
-    """The page, whole: the student as shaders, a generated scene, and no address to anywhere.
+    """A page with the student as shaders and a generated scene; it refers to nothing outside itself.
 
     Raises:
-        ExportError: such a model cannot be written as shaders.
+        ExportError: shaders cannot express the model.
     """
     try:
         program = trace_model(student.model)
@@ -42,7 +42,11 @@ def build_demo_page(student: TrainedModel) -> str:
 
 
 class DemoServer(ThreadingHTTPServer):
-    """Serves one page to this machine alone."""
+    """Serves one page to this machine only.
+
+    Raises:
+        OutputError: the port is taken.
+    """
 
     daemon_threads = True
 
@@ -63,10 +67,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: DemoServer
 
     def do_GET(self) -> None:
-        found = self.path.partition("?")[0] == "/"
-        content = self.server.content if found else b"there is nothing here\n"
-        self.send_response(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND)
-        self.send_header("Content-Type", "text/html; charset=utf-8" if found else "text/plain")
+        is_page = self.path.partition("?")[0] == "/"
+        content = self.server.content if is_page else b"not found\n"
+        self.send_response(HTTPStatus.OK if is_page else HTTPStatus.NOT_FOUND)
+        self.send_header("Content-Type", "text/html; charset=utf-8" if is_page else "text/plain")
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
@@ -74,4 +78,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: what somebody looks at is nobody's business."""
+        """Log nothing: what somebody looks at is private."""

@@ -1,4 +1,4 @@
-"""What differs between two runs: what they were asked for, where they ran, and what came out."""
+"""The differences between two runs: recipe, environment and results."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import Any
 
 from attrs import frozen
 
-from zerokd.text import TEXT_WIDTH, wrap_text
 from zerokd.errors import escape_unprintable
 from zerokd.files.atomic import write_text
 from zerokd.pages.report import render_template
 from zerokd.pages.run_record import RunRecord, attribute_damage, read_run
+from zerokd.run.records import Manifest
+from zerokd.text import TEXT_WIDTH, wrap_text
 
 ABSENT = "-"
 
 
 @frozen
 class ComparisonRow:
-    """One thing that both runs say something of; ``change`` is their difference where both are numbers."""
+    """A value of both runs; ``change`` is B - A if both are numbers."""
 
     name: str
     value_a: str
@@ -35,7 +36,7 @@ class ComparisonRow:
 
 @frozen(eq=False)
 class RunDifference:
-    """Rows of what was asked for and where it ran, only where they differ; all rows of what came out."""
+    """All equations and results; of recipe and environment, only the rows that differ."""
 
     names: tuple[str, str]
     equations: tuple[ComparisonRow, ...]
@@ -50,10 +51,10 @@ class RunDifference:
 
 
 def compare_runs(run_a: RunRecord, run_b: RunRecord) -> RunDifference:
-    """Compare two runs by their own accounts.
+    """Compare two runs by their records.
 
     Raises:
-        RunFolderError: an account is damaged.
+        RunFolderError: a record is damaged.
     """
     with attribute_damage(run_a, run_b):
         return _compare_run_records(run_a, run_b)
@@ -62,24 +63,19 @@ def compare_runs(run_a: RunRecord, run_b: RunRecord) -> RunDifference:
 def _compare_run_records(run_a: RunRecord, run_b: RunRecord) -> RunDifference:
     names = (run_a.name, run_b.name) if run_a.name != run_b.name else (f"{run_a.name} (1)", f"{run_b.name} (2)")
     recipes = tuple(dict(_flatten(_parse_recipe(run.recipe))) for run in (run_a, run_b))
-    equations = tuple(
-        {str(about["name"]): str(about["objective"]) for about in r.manifest["stages"]} for r in (run_a, run_b)
-    )
+    manifests = (run_a.manifest, run_b.manifest)
+    equations = ({str(s["name"]): str(s["objective"]) for s in manifest["stages"]} for manifest in manifests)
     return RunDifference(
         names,
         tuple(_compare_values(*equations)),
         tuple(row for row in _compare_values(*recipes) if row.differs),
-        tuple(
-            row
-            for row in _compare_values(_collect_environment(run_a.manifest), _collect_environment(run_b.manifest))
-            if row.differs
-        ),
-        tuple(_compare_values(_collect_results(run_a.manifest), _collect_results(run_b.manifest))),
+        tuple(row for row in _compare_values(*map(_collect_environment, manifests)) if row.differs),
+        tuple(_compare_values(*map(_collect_results, manifests))),
     )
 
 
 def describe_difference(difference: RunDifference) -> str:
-    """For a terminal, 80 columns."""
+    """Text of 80 columns."""
     lines = [f"A  {difference.names[0]}", f"B  {difference.names[1]}"]
     for row in difference.equations:
         lines += ["", row.name]
@@ -100,38 +96,38 @@ def describe_difference(difference: RunDifference) -> str:
         for row in difference.results
     ]
     lines = [escape_unprintable(line).rstrip() for line in lines]
-    return "\n".join([*lines, *(["", "nothing differs but the time it took"] if difference.is_empty else [])])
+    return "\n".join([*lines, *(["", "no difference except in training time"] if difference.is_empty else [])])
 
 
 def _wrap_value(text: str, first_indent: str) -> list[str]:
-    """A value in full, since what differs may stand at its end."""
-    return wrap(
-        escape_unprintable(text), TEXT_WIDTH, initial_indent=first_indent, subsequent_indent=" " * len(first_indent)
-    ) or [first_indent]
+    """A value in full, since the difference may be at its end."""
+    indent = " " * len(first_indent)
+    lines = wrap(escape_unprintable(text), TEXT_WIDTH, initial_indent=first_indent, subsequent_indent=indent)
+    return lines or [first_indent]
 
 
 def write_diff_page(path_a: Path, path_b: Path, target: Path) -> RunDifference:
-    """Write a page with pictures side by side.
+    """Write a page of the differences, with sample images side by side.
 
     Raises:
-        RunFolderError: one of them is not the folder of a run.
+        RunFolderError: a path is no run folder, or its record is damaged.
         OutputError: the page cannot be written.
     """
     runs = (read_run(path_a), read_run(path_b))
-    found = compare_runs(*runs)
+    difference = compare_runs(*runs)
     with attribute_damage(*runs):
-        pictures = list(_pair_sample_images(runs, found.names))
+        samples = list(_pair_sample_images(runs, difference.names))
         missing = [
             f"{sign}: {text}" for sign, run in zip("AB", runs, strict=True) for text in dict.fromkeys(run.missing)
         ]
-        text = render_template("diff.html", found=found, pictures=pictures, missing=missing)
+        text = render_template("diff.html", difference=difference, samples=samples, missing=missing)
     write_text(target, text)
-    return found
+    return difference
 
 
 def _pair_sample_images(runs: tuple[RunRecord, RunRecord], names: tuple[str, str]) -> Iterator[dict[str, Any]]:
-    """The samples of each stage that both have, the student of A against that of B first."""
-    stages = [str(about["name"]) for about in runs[0].manifest["stages"]]
+    """The samples of each stage that both runs have, of the last stage first."""
+    stages = [str(stage["name"]) for stage in runs[0].manifest["stages"]]
     for stage in reversed(stages):
         both = [run.load_sample_images(stage) for run in runs]
         rows = [
@@ -146,7 +142,7 @@ def _compare_values(values_a: Mapping[str, Any], values_b: Mapping[str, Any]) ->
     for name in dict.fromkeys((*values_a, *values_b)):
         pair = values_a.get(name), values_b.get(name)
         shown = [_format_value(value) for value in pair]
-        if pair[0] != pair[1] and shown[0] == shown[1]:  # they part in later digits
+        if pair[0] != pair[1] and shown[0] == shown[1]:  # they differ in later digits only
             shown = [repr(value) for value in pair]
         yield ComparisonRow(name, shown[0], shown[1], _format_change(*pair))
 
@@ -166,7 +162,7 @@ def _parse_recipe(recipe: str) -> dict[str, Any]:
     try:
         return tomllib.loads(recipe)
     except tomllib.TOMLDecodeError:
-        return {"recipe": "cannot be read"}
+        return {"recipe": "unreadable"}
 
 
 def _flatten(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -178,23 +174,23 @@ def _flatten(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield path, value
 
 
-def _collect_environment(manifest: dict[str, Any]) -> dict[str, Any]:
-    found = {name: manifest.get(name) for name in ("device", "threads", "platform")}
-    found |= {f"{name} version": version for name, version in manifest.get("versions", {}).items()}
-    found |= {f"plugin {name}": provider for name, provider in manifest.get("plugins", {}).items()}
-    data = manifest.get("data", {})
-    return found | {"images": data.get("images"), "data sha256": data.get("sha256")}
+def _collect_environment(manifest: Manifest) -> dict[str, Any]:
+    values: dict[str, Any] = {name: manifest.get(name) for name in ("device", "threads", "platform")}
+    values |= {f"{name} version": version for name, version in manifest.get("versions", {}).items()}
+    values |= {f"plugin {name}": provider for name, provider in manifest.get("plugins", {}).items()}
+    data: Mapping[str, Any] = manifest.get("data", {})
+    return values | {"images": data.get("images"), "data sha256": data.get("sha256")}
 
 
-def _collect_results(manifest: dict[str, Any]) -> dict[str, Any]:
+def _collect_results(manifest: Manifest) -> dict[str, Any]:
     result = manifest.get("result") or {}
-    found = {name: one for name, one in result.get("fidelity", {}).items() if name != "measured_on"}
-    found |= {name: told.get("value") for name, told in (result.get("metrics") or {}).items()}
+    values = {name: value for name, value in result.get("fidelity", {}).items() if name != "measured_on"}
+    values |= {name: metric.get("value") for name, metric in (result.get("metrics") or {}).items()}
     capacity = result.get("capacity", {})
-    found["dead channels"] = capacity.get("channels", {}).get("dead")
-    found["idle parameters"] = capacity.get("parameters", {}).get("idle")
-    student = result.get("student", {})
-    return found | {
+    values["dead channels"] = capacity.get("channels", {}).get("dead")
+    values["idle parameters"] = capacity.get("parameters", {}).get("idle")
+    student: Mapping[str, Any] = result.get("student", {})
+    return values | {
         "parameters": student.get("parameters"),
         "skipped steps": result.get("skipped_steps"),
         "seconds": result.get("seconds"),

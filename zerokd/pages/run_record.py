@@ -1,4 +1,4 @@
-"""What a run folder holds, read back: whatever is missing is said, not invented."""
+"""The record that a run left in its folder, read back; whatever is missing is listed."""
 
 from __future__ import annotations
 
@@ -8,119 +8,125 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from attrs import field, frozen
+from attrs import define, field
 from jinja2 import UndefinedError
 from PIL import Image
 
+from zerokd.chart import Line
 from zerokd.errors import Problem, RunFolderError, ZerokdError, escape_unprintable
-from zerokd.pages.chart import Line
 from zerokd.run.figures import read_samples
 from zerokd.run.folder import RunFolder
+from zerokd.run.records import Manifest
 from zerokd.student.load import load_model
 
-RAMP_LEVELS = 33  # levels of grey from black to white
-RAMP_IMAGE_SIZE = 16  # of the flat image of each level; no built-in model sees further
+RAMP_LEVELS = 33  # grey levels from black to white
+RAMP_IMAGE_SIZE = 16  # pixels a side of a level's image; beyond the receptive field of every built-in model
+
+LogRecord = dict[str, Any]  # a line of metrics.jsonl
 
 
-@frozen(eq=False)
+@define(eq=False)
 class RunRecord:
-    """A run's own account. ``lines`` are those of metrics.jsonl by stage and kind; ``missing`` is what is not there."""
+    """A run's manifest, recipe and log. ``missing`` lists what could not be read so far."""
 
     folder: RunFolder
-    manifest: dict[str, Any]
+    manifest: Manifest
     recipe: str
-    log_records: dict[str, dict[str, list[dict[str, Any]]]]
+    log_records: dict[str, dict[str, list[LogRecord]]]  # by stage and kind
     missing: list[str] = field(factory=list)
 
     @property
     def name(self) -> str:
         return self.folder.path.resolve().name
 
-    def select_log_records(self, stage: str, kind: str) -> list[dict[str, Any]]:
-        """The lines of a kind that a stage wrote, in order."""
+    def select_log_records(self, stage: str, kind: str) -> list[LogRecord]:
+        """The records of a kind that a stage logged, in order."""
         return self.log_records.get(stage, {}).get(kind, [])
 
     def load_sample_images(self, stage: str) -> list[dict[str, str]]:
         """For each sample of a stage, its images by caption, as data: URIs."""
         try:
-            found = read_samples(self.folder.sample_path(stage))
+            images = read_samples(self.folder.sample_path(stage))
         except (OSError, ValueError, Image.DecompressionBombError):
             self.missing.append(f"samples of stage {stage}")
             return []
-        rows = zip(*found.values(), strict=True)
-        return [{caption: to_data_uri(image) for caption, image in zip(found, row, strict=True)} for row in rows]
+        rows = zip(*images.values(), strict=True)
+        return [{caption: to_data_uri(image) for caption, image in zip(images, row, strict=True)} for row in rows]
 
     def compute_grey_ramp(self, plugins: Iterable[Path] = ()) -> list[Line]:
-        """What the student makes of flat grey, by channel, and the line on which nothing changes."""
+        """The student's output for flat grey images, by channel, and the identity line."""
         if not self.folder.student.exists():
             self.missing.append("student.safetensors: the run is not finished")
             return []
+        levels, centre = torch.linspace(0, 1, RAMP_LEVELS), RAMP_IMAGE_SIZE // 2
+        low = levels.view(-1, 1, 1, 1).expand(-1, 3, RAMP_IMAGE_SIZE, RAMP_IMAGE_SIZE)
         try:
             with torch.no_grad():
-                levels = torch.linspace(0, 1, RAMP_LEVELS)
-                low = levels.view(-1, 1, 1, 1).expand(-1, 3, RAMP_IMAGE_SIZE, RAMP_IMAGE_SIZE)
-                made = load_model(self.folder.student, plugins)(low)["enhanced"][
-                    :, :, RAMP_IMAGE_SIZE // 2, RAMP_IMAGE_SIZE // 2
-                ]
+                curve = load_model(self.folder.student, plugins)(low)["enhanced"][:, :, centre, centre]
         except ZerokdError as error:
             self.missing.append(f"the student's curve: {error.problems[0].message}")
             return []
-        except Exception as error:  # a plugin's model may ask for more than a small flat image
+        except Exception as error:  # a plugin's model may need more than a small flat image
             self.missing.append(f"the student's curve: {type(error).__name__}: {escape_unprintable(str(error))}")
             return []
         xs = levels.tolist()
-        names = (("red", 2), ("green", 3), ("blue", 1))
-        channels = [Line(name, xs, made[:, n].tolist(), colour) for n, (name, colour) in enumerate(names)]
-        return [*channels, Line("unchanged", xs, xs, 10)]
+        channels = (("red", 2), ("green", 3), ("blue", 1))  # with the colour of the line
+        lines = [Line(name, xs, curve[:, n].tolist(), colour) for n, (name, colour) in enumerate(channels)]
+        return [*lines, Line("unchanged", xs, xs, 10)]
 
 
 def read_run(path: Path) -> RunRecord:
-    """A run that ended, or is still on its way.
+    """The record of a finished or unfinished run.
 
     Raises:
-        RunFolderError: it is not the folder of a run, or its manifest is damaged.
+        RunFolderError: it is no run folder, or its manifest is damaged.
     """
     folder = RunFolder(path)
     try:
         manifest = json.loads(folder.manifest.read_text(encoding="utf-8"))
         if not isinstance(manifest, dict) or not isinstance(manifest.get("stages"), list):
-            raise ValueError("it is no account of a run")
+            raise ValueError("it is no manifest of a run")
     except (OSError, ValueError) as error:
-        told = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        hint = "give a folder that `zerokd run` made"
-        text = f"{str(path)!r} is not the folder of a run: {folder.manifest.name}: {told}"
-        raise RunFolderError(Problem(text, hints=(hint,))) from error
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        text = f"{str(path)!r} is not a run folder: {folder.manifest.name}: {reason}"
+        raise RunFolderError(Problem(text, hints=("give a folder that `zerokd run` created",))) from error
     missing: list[str] = []
     recipe = _read_text(folder.recipe, missing)
-    lines: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    log_records: dict[str, dict[str, list[LogRecord]]] = {}
     for text in _read_text(folder.metrics, missing).splitlines():
         try:
-            line = json.loads(text)
-            lines.setdefault(str(line["stage"]), {}).setdefault(str(line["kind"]), []).append(line)
+            record = json.loads(text)
+            log_records.setdefault(str(record["stage"]), {}).setdefault(str(record["kind"]), []).append(record)
         except (ValueError, KeyError, TypeError):
-            missing.append("lines of metrics.jsonl that cannot be read")
+            missing.append("unreadable lines of metrics.jsonl")
             break
-    return RunRecord(folder, manifest, recipe, lines, missing)
+    return RunRecord(folder, cast(Manifest, manifest), recipe, log_records, missing)
 
 
 @contextmanager
 def attribute_damage(*runs: RunRecord) -> Iterator[None]:
-    """Read what runs say of themselves; where that is not what a run writes, the folder is at fault.
+    """Report a run's record that is not as zerokd writes it as a damaged run folder.
 
     Raises:
-        RunFolderError: something is missing or of another kind.
+        RunFolderError: something is missing, or has another type.
     """
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, UndefinedError) as error:
-        which = " or ".join(repr(str(run.folder.path)) for run in runs)
-        text = f"the account in {which} is damaged or incomplete: {escape_unprintable(str(error))}"
-        raise RunFolderError(
-            Problem(text, hints=("manifest.json or metrics.jsonl was changed after the run",))
-        ) from error
+        folders = " or ".join(repr(str(run.folder.path)) for run in runs)
+        text = f"the record in {folders} is damaged or incomplete: {escape_unprintable(str(error))}"
+        hint = "manifest.json or metrics.jsonl was changed after the run"
+        raise RunFolderError(Problem(text, hints=(hint,))) from error
+
+
+def to_data_uri(image: Image.Image) -> str:
+    """An image as a data: URI, PNG."""
+    file = io.BytesIO()
+    image.convert("RGB").save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def _read_text(path: Path, missing: list[str]) -> str:
@@ -129,10 +135,3 @@ def _read_text(path: Path, missing: list[str]) -> str:
     except OSError:
         missing.append(path.name)
         return ""
-
-
-def to_data_uri(image: Image.Image) -> str:
-    """An image as a data: URI, PNG."""
-    file = io.BytesIO()
-    image.convert("RGB").save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

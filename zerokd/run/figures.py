@@ -1,9 +1,9 @@
-"""What a run draws: samples side by side, and the curves of its objective."""
+"""Figures of a run folder: sample images side by side, and curves of the terms."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,27 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from zerokd.chart import Line, Panel, draw_chart_file, insert_gaps
+from zerokd.files.atomic import replacing, write_bytes
+
 SHEET_GAP, CAPTION_HEIGHT = 6, 22  # pixels
-MIN_SAMPLE_SIZE = (
-    160  # sample images are enlarged to this many pixels a side, without smoothing, to be worth looking at
-)
-LAYOUT_KEY = "zerokd"  # the text chunk in which a sheet says how it is laid out
+MIN_SAMPLE_SIZE = 160  # pixels a side; smaller images are enlarged without smoothing
+LAYOUT_KEY = "zerokd"  # the PNG text chunk that holds a sheet's layout
 TEXT_COLOR, BACKGROUND_COLOR = (40, 40, 40), (255, 255, 255)
 
 
 def draw_samples(path: Path, columns: Mapping[str, Tensor]) -> None:
-    """One row an image, one captioned column a batch (N, 3, H, W) in [0, 1]; :func:`read_samples` takes it apart."""
+    """Write a sheet with one row an image and one captioned column a batch (N, 3, H, W) in [0, 1].
+
+    :func:`read_samples` reads it back.
+
+    Raises:
+        OSError: it cannot be written; an existing file is intact.
+    """
     batches = {caption: _to_pixels(batch) for caption, batch in columns.items()}
     rows, height, width = next(iter(batches.values())).shape[:3]
-    times = max(1, -(-MIN_SAMPLE_SIZE // min(height, width)))
-    height, width = height * times, width * times
+    scale = max(1, -(-MIN_SAMPLE_SIZE // min(height, width)))
+    height, width = height * scale, width * scale
     size = (len(batches) * (width + SHEET_GAP) + SHEET_GAP, CAPTION_HEIGHT + rows * (height + SHEET_GAP))
     sheet = Image.new("RGB", size, BACKGROUND_COLOR)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
@@ -35,62 +42,81 @@ def draw_samples(path: Path, columns: Mapping[str, Tensor]) -> None:
         for row, pixels in enumerate(batch):
             image = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
             sheet.paste(image, (left, CAPTION_HEIGHT + row * (height + SHEET_GAP)))
-    layout = {"captions": list(batches), "rows": rows, "times": times, "size": [width, height]}
-    facts = PngInfo()
-    facts.add_text(LAYOUT_KEY, json.dumps(layout))
-    sheet.save(path, pnginfo=facts)
+    layout = {"captions": list(batches), "rows": rows, "times": scale, "size": [width, height]}
+    metadata = PngInfo()
+    metadata.add_text(LAYOUT_KEY, json.dumps(layout))
+    with replacing(path) as (temporary,):
+        sheet.save(temporary, "PNG", pnginfo=metadata)
 
 
 def read_samples(path: Path) -> dict[str, list[Image.Image]]:
-    """The images of a sheet by caption, as large as they were drawn from.
+    """The images of a sheet by caption, at their original size.
 
     Raises:
-        ValueError: it is no sheet of :func:`draw_samples`.
+        ValueError: it is not a sheet of :func:`draw_samples`.
         OSError: it cannot be read.
     """
     with Image.open(path, formats=("PNG",)) as sheet:
         try:
             layout = json.loads(sheet.text[LAYOUT_KEY])  # type: ignore[attr-defined]
-            (width, height), times = layout["size"], layout["times"]
-            captions, rows = [str(one) for one in layout["captions"]], range(int(layout["rows"]))
+            (width, height), scale = layout["size"], layout["times"]
+            captions, rows = [str(caption) for caption in layout["captions"]], range(int(layout["rows"]))
         except (KeyError, TypeError) as error:
-            raise ValueError(f"{str(path)!r} has no layout of samples in it") from error
-        found = {}
+            raise ValueError(f"{str(path)!r} has no sample layout") from error
+        images = {}
         for column, caption in enumerate(captions):
             left = SHEET_GAP + column * (width + SHEET_GAP)
             tops = [CAPTION_HEIGHT + row * (height + SHEET_GAP) for row in rows]
             tiles = [sheet.crop((left, top, left + width, top + height)) for top in tops]
-            found[caption] = [
-                tile.resize((width // times, height // times), Image.Resampling.NEAREST) for tile in tiles
-            ]
-        return found
+            size = width // scale, height // scale
+            images[caption] = [tile.resize(size, Image.Resampling.NEAREST) for tile in tiles]
+        return images
 
 
-def draw_curves(path: Path, metrics: Path, title: str) -> None:
-    """Every term's contribution over the epochs of each stage, from the run's metrics file."""
-    from matplotlib.figure import Figure  # takes half a second; only a run that ends needs it
+def draw_curves(path: Path, metrics: Path) -> None:
+    """Write an SVG chart for each stage: every term's contribution over the epochs, from the run's metrics file.
 
+    Raises:
+        OSError: the metrics cannot be read, or the chart cannot be written; an existing file is intact.
+    """
     stages: dict[str, list[dict[str, Any]]] = {}
-    for line in metrics.read_text(encoding="utf-8").splitlines():
-        entry = json.loads(line)
-        if entry["kind"] == "epoch":
-            stages.setdefault(entry["stage"], []).append(entry)
-    figure = Figure(figsize=(max(6.4, 6.0 * len(stages)), 4.6), layout="constrained")
-    figure.suptitle(title)
-    for axes, (stage, epochs) in zip(figure.subplots(1, len(stages), squeeze=False)[0], stages.items(), strict=True):
-        x = [entry["epoch"] + 1 for entry in epochs]
-        marker = "o" if len(x) == 1 else None
-        axes.plot(x, [entry["total"] for entry in epochs], color="black", linewidth=2, label="objective", marker=marker)
-        shown = [label for label in epochs[0]["terms"] if any(entry["terms"][label]["weight"] > 0 for entry in epochs)]
-        for number, label in enumerate(shown):
-            y = [entry["terms"][label]["contribution"] for entry in epochs]
-            axes.plot(
-                x, y, color=f"C{number % 10}", linestyle=("-", "--", ":")[number // 10 % 3], label=label, marker=marker
-            )
-        axes.set(title=stage, xlabel="epoch", ylabel="contribution to the objective", yscale="log")
-        axes.grid(alpha=0.25)
-        axes.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    figure.savefig(path, dpi=130)
+    for text in metrics.read_text(encoding="utf-8").splitlines():
+        record = json.loads(text)
+        if record["kind"] == "epoch":
+            stages.setdefault(record["stage"], []).append(record)
+    panels = [_build_stage_panel(stage, epochs) for stage, epochs in stages.items()]
+    write_bytes(path, draw_chart_file(panels).encode())
+
+
+def _build_stage_panel(stage: str, epochs: Sequence[Mapping[str, Any]]) -> Panel:
+    trained = [label for label in epochs[0]["terms"] if any(epoch["terms"][label]["weight"] > 0 for epoch in epochs)]
+    lines = build_contribution_lines(epochs, assign_colours(trained))
+    return Panel(f"{stage}: contribution of each term to the objective", lines, "epoch", "contribution", log=True)
+
+
+def assign_colours(labels: Iterable[str]) -> dict[str, int]:
+    """A colour for each term; the first one is left for the objective."""
+    return {label: colour for colour, label in enumerate(labels, 1)}
+
+
+def build_contribution_lines(epochs: Sequence[Mapping[str, Any]], colours: Mapping[str, int]) -> list[Line]:
+    """The objective and the contribution of each term over the epochs, from the records of metrics.jsonl."""
+    total = Line("objective", [epoch["epoch"] + 1 for epoch in epochs], [epoch["total"] for epoch in epochs])
+    return [total, *build_term_lines(epochs, "contribution", "epoch", colours)]
+
+
+def build_term_lines(
+    records: Sequence[Mapping[str, Any]], key: str, x_key: str, colours: Mapping[str, int]
+) -> list[Line]:
+    """A number of each term over epochs or steps, the largest first, with gaps where a term was not computed."""
+    offset = 1 if x_key == "epoch" else 0  # epochs count from 1 in charts
+    lines = []
+    for label, colour in colours.items():
+        computed = [record for record in records if (record["terms"].get(label) or {}).get(key) is not None]
+        if computed:
+            xs = [record[x_key] + offset for record in computed]
+            lines.append(Line(label, *insert_gaps(xs, [record["terms"][label][key] for record in computed]), colour))
+    return sorted(lines, key=lambda line: -max(abs(y or 0) for y in line.ys))
 
 
 def _to_pixels(batch: Tensor) -> np.ndarray:

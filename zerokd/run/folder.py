@@ -93,7 +93,7 @@ class RunFolder:
 
     @property
     def curves(self) -> Path:
-        return self.path / "loss_curves.png"
+        return self.path / "curves.svg"
 
     @property
     def failure(self) -> Path:

@@ -135,7 +135,7 @@ def _write_result(
     """Write the student and its measurements, then delete the checkpoints: nothing is left to resume."""
     student = plan.components.student
     write_weights(folder.student, student.state_dict(), collect_provenance(manifest))
-    draw_curves(folder.curves, folder.metrics, plan.components.stages[-1].equation.text)
+    draw_curves(folder.curves, folder.metrics)
     fidelity = measure_fidelity(plan.components, plan.load_images(METRIC_IMAGES))
     capacity = plan.measure_capacity()
     result: RunResult = {

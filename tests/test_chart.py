@@ -2,10 +2,11 @@
 
 import math
 import re
+from xml.etree import ElementTree
 
 import pytest
 
-from zerokd.pages.chart import (
+from zerokd.chart import (
     BOTTOM_MARGIN,
     CHART_HEIGHT,
     CHART_WIDTH,
@@ -15,8 +16,11 @@ from zerokd.pages.chart import (
     TOP_MARGIN,
     Axis,
     Line,
+    Panel,
     draw_chart,
+    draw_chart_file,
     format_short_number,
+    insert_gaps,
 )
 
 
@@ -75,16 +79,18 @@ def test_colours_stay_with_their_line():
 
 
 @pytest.mark.parametrize(
-    ("axis", "marks"),
+    ("axis", "ticks"),
     [
         (Axis(0, 1, False), [0, 0.2, 0.4, 0.6, 0.8, 1]),
         (Axis(3, 47, False), [10, 20, 30, 40]),
+        (Axis(1, 3, integer=True), [1, 2, 3]),
+        (Axis(1, 1, integer=True), [1]),
         (Axis(1e-3, 1, True), [1e-3, 1e-2, 0.1, 1]),
         (Axis(0.3, 0.7, True), [0.3, 0.7]),
     ],
 )
-def test_marks_are_round_numbers(axis, marks):
-    assert axis.marks() == pytest.approx(marks)
+def test_ticks_are_round_numbers(axis, ticks):
+    assert axis.compute_ticks() == pytest.approx(ticks)
 
 
 @pytest.mark.parametrize(
@@ -102,3 +108,31 @@ def test_thinning_keeps_both_ends(count):
     assert found[0][1] > found[-1][1]
     assert found[-1][1] < CHART_HEIGHT / 2
     assert len(found) <= MAX_LINE_POINTS
+
+
+@pytest.mark.parametrize(
+    ("xs", "broken_at"),
+    [
+        ([1, 2, 3, 4], []),
+        ([4, 8, 12, 16], []),  # each fourth step
+        ([1, 2, 4, 5], [3.0]),  # one was not finite
+        ([4, 8, 12, 40, 44], [26.0]),  # not computed for a while
+        ([7], []),
+    ],
+)
+def test_a_line_is_broken_where_a_term_was_not_computed(xs, broken_at):
+    places, values = insert_gaps(xs, [1.0] * len(xs))
+    assert [x for x, y in zip(places, values, strict=True) if y is None] == broken_at
+    assert [x for x, y in zip(places, values, strict=True) if y is not None] == xs
+
+
+def test_a_file_has_its_style_legend_and_titles_and_no_variables():
+    panels = [Panel(f"<{name}>", [Line("a & b", [1, 2], [1.0, 2.0], 3)], "epoch", "y") for name in ("one", "two")]
+    root = ElementTree.fromstring(draw_chart_file(panels))
+    text = draw_chart_file(panels)
+    titles = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text") if node.get("class") == "title"]
+    assert titles == ["<one>", "<two>"]
+    assert text.count("a &amp; b") == 2
+    assert "prefers-color-scheme: dark" in text
+    assert "var(" not in text
+    assert root.get("viewBox") == f"0 0 {CHART_WIDTH} {2 * (30 + CHART_HEIGHT + 2 * 22)}"
