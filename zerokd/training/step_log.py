@@ -7,9 +7,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NotRequired, TextIO, TypedDict
-
-from attrs import asdict
+from typing import Any, TextIO, TypedDict
 
 from zerokd.errors import Problem, RunFolderError
 from zerokd.objective.gradients import GradientComparison
@@ -22,15 +20,7 @@ LINES_PER_WRITE = 16  # encoding step lines one by one takes three times as long
 
 
 class TermNumbers(TypedDict):
-    """A term's raw value (mean over the batch), its effective weight, and their product."""
-
-    value: float
-    weight: float
-    contribution: float
-
-
-class TermMeans(TypedDict):
-    """A term's mean value over the steps that computed it (null: none did), weight and contribution over all steps."""
+    """A term's raw value (mean over a batch or an epoch; null: not computed), its weight, and its contribution."""
 
     value: float | None
     weight: float
@@ -38,7 +28,7 @@ class TermMeans(TypedDict):
 
 
 class StepLine(TypedDict):
-    """A step, counted from 1. ``gradient_norm`` is from before clipping; ``gradients`` is for watchers alone."""
+    """A step, counted from 1; ``gradient_norm`` is from before clipping."""
 
     kind: str
     stage: str
@@ -48,34 +38,9 @@ class StepLine(TypedDict):
     learning_rate: float
     gradient_norm: float
     terms: dict[str, TermNumbers]
-    gradients: NotRequired[dict[str, Any]]
 
 
-class EpochLine(TypedDict):
-    """The means over an epoch's steps."""
-
-    kind: str
-    stage: str
-    epoch: int
-    steps: int
-    total: float
-    terms: dict[str, TermMeans]
-
-
-class SkippedLine(TypedDict):
-    """A step that was skipped because it was not finite."""
-
-    kind: str
-    stage: str
-    epoch: int
-    step: int
-    images: tuple[str, ...]
-    terms: list[dict[str, Any]]
-    note: str
-
-
-MetricsLine = StepLine | EpochLine | SkippedLine
-Watcher = Callable[[MetricsLine], None]
+Watcher = Callable[[Mapping[str, Any]], None]
 
 
 def open_metrics(path: Path, length: int) -> TextIO:
@@ -109,10 +74,11 @@ def write_lines(file: TextIO, *lines: Mapping[str, Any]) -> None:
 class StepLog:
     """The log of one stage.
 
-    Lines have the ``kind`` ``step``, ``epoch`` or ``skipped``, as the records of this module describe; ``gradients``
-    follows some steps with the gradients of its weighted terms at the student's parameters: ``norm``, ``share`` of the
-    sum of norms, and the ``cosines`` of all pairs, rows and columns in the order of ``labels``. Watchers get those with
-    the step, under ``gradients``. A stage ends with a line of kind ``metric`` for each metric.
+    Each line is an object whose ``kind`` is ``step``, ``gradients``, ``epoch``, ``skipped`` or ``metric``. A step is a
+    :class:`StepLine`; an epoch has the means of its steps. ``gradients`` follows some steps, with the gradients of the
+    weighted terms at the student's parameters: ``norm``, ``share`` of the sum of norms, and the ``cosines`` of all
+    pairs, rows and columns in the order of ``labels``. Watchers get those with the step, under ``gradients``. A stage
+    ends with a ``metric`` line for each metric.
     """
 
     def __init__(self, stage: StagePlan, objective: Objective, file: TextIO, watchers: tuple[Watcher, ...] = ()):
@@ -183,32 +149,20 @@ class StepLog:
     def record_skipped_step(self, failure: NonFiniteStep) -> None:
         """Log a skipped step, and why it was not finite."""
         self.step += 1
-        line: SkippedLine = {
-            "kind": "skipped",
-            "stage": failure.stage,
-            "epoch": failure.epoch,
-            "step": failure.step,
-            "images": failure.batch.names,
-            "terms": [asdict(term) for term in failure.terms],
-            "note": failure.note,
-        }
-        self._write_line(line)
+        record = failure.as_json()
+        keys = ("stage", "epoch", "step", "images", "terms", "note")
+        self._write_line({"kind": "skipped", **{key: record[key] for key in keys}})
 
     def _close_epoch(self) -> None:
         if not self._epoch_lines:
             return
         lines, self._epoch_lines = self._epoch_lines, []
-        line: EpochLine = {
-            "kind": "epoch",
-            "stage": self.stage.name,
-            "epoch": lines[-1]["epoch"],
-            "steps": len(lines),
-            "total": sum(line["total"] for line in lines) / len(lines),
-            "terms": {label: _average_term([line["terms"].get(label) for line in lines]) for label in self.labels},
-        }
-        self._write_line(line)
+        terms = {label: _average_term([line["terms"].get(label) for line in lines]) for label in self.labels}
+        total = sum(line["total"] for line in lines) / len(lines)
+        epoch = {"kind": "epoch", "stage": self.stage.name, "epoch": lines[-1]["epoch"], "steps": len(lines)}
+        self._write_line({**epoch, "total": total, "terms": terms})
 
-    def _write_line(self, line: EpochLine | SkippedLine) -> None:
+    def _write_line(self, line: Mapping[str, Any]) -> None:
         self._pending_lines.append(line)
         self._write_pending_lines()
         self._notify_watchers(line)
@@ -217,15 +171,17 @@ class StepLog:
         lines, self._pending_lines = self._pending_lines, []  # cleared first: a full disk must not write a line twice
         write_lines(self.file, *lines)
 
-    def _notify_watchers(self, line: MetricsLine) -> None:
+    def _notify_watchers(self, line: Mapping[str, Any]) -> None:
         for watcher in self.watchers:
             watcher(line)
 
 
-def _average_term(steps: list[TermNumbers | None]) -> TermMeans:
+def _average_term(steps: list[TermNumbers | None]) -> TermNumbers:
+    """A term over an epoch: its value over the steps that computed it, weight and contribution over all steps."""
     computed = [numbers for numbers in steps if numbers is not None]
+    values = [numbers["value"] for numbers in computed if numbers["value"] is not None]
     return {
-        "value": sum(numbers["value"] for numbers in computed) / len(computed) if computed else None,
+        "value": sum(values) / len(values) if values else None,
         "weight": sum(numbers["weight"] for numbers in computed) / len(steps),
         "contribution": sum(numbers["contribution"] for numbers in computed) / len(steps),
     }

@@ -1,4 +1,4 @@
 """Faster forms of a training step: TorchInductor code and CUDA graphs, each verified against the eager step.
 
-May import ``objective``, ``proof`` and the rest of ``training``, but not the loop.
+May import the frozen cache, ``recipe`` and everything below; the loop and its state import it.
 """
