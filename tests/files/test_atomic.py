@@ -78,3 +78,13 @@ def test_what_a_dead_process_left_is_removed_and_nothing_else(tmp_path):
     assert is_running(1)
     assert is_running(os.getpid())
     assert not is_running(2**22 + 1)
+
+
+def test_only_files_of_the_given_targets_are_removed(tmp_path):
+    (tmp_path / "other").mkdir()
+    paths = [tmp_path / "a.png", tmp_path / "b.png", tmp_path / "other" / "a.png"]
+    temporaries = [temporary_path(path) for path in paths]
+    for path in temporaries:
+        path.touch()
+    remove_stale_temporaries([tmp_path, tmp_path / "other"], [tmp_path / "a.png"])
+    assert [path.exists() for path in temporaries] == [False, True, True]

@@ -139,8 +139,8 @@ def run_task(
     Raises:
         OutputError: a result cannot be written.
     """
-    remove_stale_temporaries(job.target.parent for job in task.jobs)
-    remove_stale_temporaries([task.ledger.folder])
+    written = [path for job in task.jobs for path in (*_outputs(job, task.options), task.ledger.record_path(job.name))]
+    remove_stale_temporaries((path.parent for path in written), written)
     summary, enhancer = Summary(), _FileEnhancer(task, report_progress)
     threads = max(1, min(task.options.threads, len(task.jobs))) if task.engine.allows_parallel_bands else 1
     with closing(map_in_order(enhancer.enhance_file, task.jobs, threads, runs_in_caller=_is_video)) as results:
@@ -184,6 +184,10 @@ def comparison_path(target: Path) -> Path:
     return target.with_name(f"{target.stem}.compare{target.suffix}")
 
 
+def _outputs(job: Job, options: EnhanceOptions) -> list[Path]:
+    return [job.target, comparison_path(job.target)] if options.compare and not _is_video(job) else [job.target]
+
+
 def _is_video(job: Job) -> bool:
     return job.source.suffix.lower() not in PHOTO_SUFFIXES
 
@@ -198,8 +202,7 @@ class _FileEnhancer:
 
     def enhance_file(self, job: Job) -> FileReport:
         """Enhance one file, unless its result is up to date."""
-        ledger, is_photo = self.task.ledger, not _is_video(job)
-        outputs = [job.target] + ([comparison_path(job.target)] if self.task.options.compare and is_photo else [])
+        ledger, outputs = self.task.ledger, _outputs(job, self.task.options)
         try:
             if not job.source.is_file():  # reading a pipe would never end
                 raise MediaError("broken link" if job.source.is_symlink() else "not a regular file")
@@ -213,7 +216,7 @@ class _FileEnhancer:
             raise MediaError(f"zerokd did not create the existing {str(foreign[0])!r}: remove it, or use --overwrite")
         job.target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(*outputs) as paths:
-            notes = self._enhance_photo(job, paths) if is_photo else self._enhance_video(job, paths[0])
+            notes = self._enhance_video(job, paths[0]) if _is_video(job) else self._enhance_photo(job, paths)
             new_files = {output.name: path for output, path in zip(outputs, paths, strict=True)}
             ledger.record_outputs(job.name, digest, new_files)
         return FileReport(job.name, FileStatus.DONE, "; ".join(notes))

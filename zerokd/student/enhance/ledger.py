@@ -37,9 +37,9 @@ class Ledger:
     root: Path
     settings: Mapping[str, str | float]
 
-    @property
-    def folder(self) -> Path:
-        return self.root / LEDGER_FOLDER
+    def record_path(self, name: str) -> Path:
+        """The file of the record of an input."""
+        return self.root / LEDGER_FOLDER / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.json"
 
     def is_up_to_date(self, name: str, source_digest: str, outputs: list[Path]) -> bool:
         """Whether the outputs come from a source with this SHA-256 and have not changed since."""
@@ -69,16 +69,13 @@ class Ledger:
         record: LedgerRecord = {
             "name": name, "source": source_digest, "settings": dict(self.settings), "outputs": {**before, **outputs}
         }  # fmt: skip
-        path = self._record_path(name)
+        path = self.record_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(record))
 
     def _read_record(self, name: str) -> LedgerRecord:
         try:
-            record = json.loads(self._record_path(name).read_text(encoding="utf-8"))
+            record = json.loads(self.record_path(name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return LedgerRecord(**record) if isinstance(record, dict) else {}
-
-    def _record_path(self, name: str) -> Path:
-        return self.folder / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.json"
