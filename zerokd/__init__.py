@@ -1,134 +1,54 @@
 """zerokd composes, proves, trains and ships tiny zero-reference image enhancers.
 
-These are the names a plugin author needs. Those that rest on torch are imported on first use, so that listing plugins
-and printing help stay instant.
+These names are public. Those that need torch are imported on first use, so that listing plugins and printing help stay
+instant.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from zerokd._version import API_VERSION, __version__
-from zerokd.errors import (
-    DataError,
-    ExportError,
-    NumericError,
-    OutOfMemoryError,
-    OutputError,
-    PluginError,
-    RecipeError,
-    RunFolderError,
-    StoppedError,
-    WeightsError,
-    ZerokdError,
-)
-from zerokd.plugin.hookspecs import hookimpl
-from zerokd.plugin.specs import (
-    AdapterSpec,
-    AggregatorSpec,
-    AugmentationSpec,
-    DataSpec,
-    ExporterSpec,
-    LossSpec,
-    MetricSpec,
-    ModelSpec,
-    ObserverSpec,
-    Port,
-    ScheduleSpec,
-    Signal,
-    StageSpec,
-)
+from zerokd._version import API_VERSION as API_VERSION
+from zerokd._version import __version__ as __version__
+from zerokd.errors import DataError as DataError
+from zerokd.errors import ExportError as ExportError
+from zerokd.errors import NumericError as NumericError
+from zerokd.errors import OutOfMemoryError as OutOfMemoryError
+from zerokd.errors import OutputError as OutputError
+from zerokd.errors import PluginError as PluginError
+from zerokd.errors import RecipeError as RecipeError
+from zerokd.errors import RunFolderError as RunFolderError
+from zerokd.errors import StoppedError as StoppedError
+from zerokd.errors import WeightsError as WeightsError
+from zerokd.errors import ZerokdError as ZerokdError
+from zerokd.plugin.hookspecs import hookimpl as hookimpl
+from zerokd.plugin.kinds import KINDS, SPEC_CONSTRUCTORS
+from zerokd.plugin.kinds import Spec as Spec
+from zerokd.plugin.ports import Port as Port
+from zerokd.plugin.ports import Signal as Signal
 
-if TYPE_CHECKING:
-    from zerokd.plugin.clock import Clock, Duration
-    from zerokd.plugin.config import Config
-    from zerokd.plugin.contracts import (
-        Adapter,
-        Aggregator,
-        Augmentation,
-        Data,
-        DataConfig,
-        Exporter,
-        Loss,
-        Metric,
-        Model,
-        Observer,
-        Schedule,
-        Stage,
+if TYPE_CHECKING:  # a type checker reads these lines, Python the tables below
+    from zerokd.plugin.clock import Clock as Clock
+    from zerokd.plugin.clock import Duration as Duration
+    from zerokd.plugin.config import Config as Config
+    from zerokd.plugin.contracts import *  # noqa: F403
+    from zerokd.plugin.kinds import *  # noqa: F403
+    from zerokd.student.enhance.enhancer import load as load
+    from zerokd.student.load import load_model as load_model
+else:
+    _LAZY_IMPORTS = {
+        **dict.fromkeys((*(kind.contract for kind in KINDS.values()), "DataConfig"), "zerokd.plugin.contracts"),
+        **dict.fromkeys(("Clock", "Duration"), "zerokd.plugin.clock"),
+        "Config": "zerokd.plugin.config",
+        "load": "zerokd.student.enhance.enhancer",
+        "load_model": "zerokd.student.load",
+    }
+    globals().update(SPEC_CONSTRUCTORS)
+    __all__ = sorted(
+        [name for name in globals() if name.endswith("Error")]
+        + ["API_VERSION", "Port", "Signal", "Spec", "__version__", "hookimpl", *SPEC_CONSTRUCTORS, *_LAZY_IMPORTS]
     )
-    from zerokd.student.enhance.enhancer import load
-    from zerokd.student.load import load_model
 
-_CONTRACT_NAMES = (
-    "Adapter",
-    "Aggregator",
-    "Augmentation",
-    "Data",
-    "DataConfig",
-    "Exporter",
-    "Loss",
-    "Metric",
-    "Model",
-    "Observer",
-    "Schedule",
-    "Stage",
-)
-_LAZY_IMPORTS = {
-    **dict.fromkeys(_CONTRACT_NAMES, "zerokd.plugin.contracts"),
-    **dict.fromkeys(("Clock", "Duration"), "zerokd.plugin.clock"),
-    "Config": "zerokd.plugin.config",
-    "load": "zerokd.student.enhance.enhancer",
-    "load_model": "zerokd.student.load",
-}
-
-__all__ = [
-    "API_VERSION",
-    "Adapter",
-    "AdapterSpec",
-    "Aggregator",
-    "AggregatorSpec",
-    "Augmentation",
-    "AugmentationSpec",
-    "Clock",
-    "Config",
-    "Data",
-    "DataConfig",
-    "DataError",
-    "DataSpec",
-    "Duration",
-    "ExportError",
-    "Exporter",
-    "ExporterSpec",
-    "Loss",
-    "LossSpec",
-    "Metric",
-    "MetricSpec",
-    "Model",
-    "ModelSpec",
-    "NumericError",
-    "Observer",
-    "ObserverSpec",
-    "OutOfMemoryError",
-    "OutputError",
-    "PluginError",
-    "Port",
-    "RecipeError",
-    "RunFolderError",
-    "Schedule",
-    "ScheduleSpec",
-    "Signal",
-    "Stage",
-    "StageSpec",
-    "StoppedError",
-    "WeightsError",
-    "ZerokdError",
-    "__version__",
-    "hookimpl",
-    "load",
-    "load_model",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY_IMPORTS:
-        raise AttributeError(f"module 'zerokd' has no attribute {name!r}")
-    return getattr(import_module(_LAZY_IMPORTS[name]), name)
+    def __getattr__(name: str) -> Any:
+        if name not in _LAZY_IMPORTS:
+            raise AttributeError(f"module 'zerokd' has no attribute {name!r}")
+        return getattr(import_module(_LAZY_IMPORTS[name]), name)

@@ -17,7 +17,7 @@ def test_a_package_is_made_and_the_next_commands_are_told(tmp_path):
     assert (tmp_path / "zerokd-smooth-colour/zerokd_smooth_colour/smooth_colour.py").exists()
     again = zerokd("new", "loss", "smooth_colour", cwd=tmp_path)
     assert again.returncode == 5
-    assert "is there already" in again.stderr
+    assert "already exists" in again.stderr
 
 
 @pytest.mark.parametrize(

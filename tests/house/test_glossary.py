@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.conftest import ROOT
-from zerokd.plugin.specs import KINDS
+from zerokd.plugin.kinds import KINDS
 from zerokd.recipe.schema.recipe import Recipe
 
 PAGE = (ROOT / "docs/reference/glossary.md").read_text(encoding="utf-8")

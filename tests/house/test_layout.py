@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import zerokd
-from zerokd.plugin.specs import KINDS
+from zerokd.plugin.kinds import KINDS
 
 HOUSE = Path(zerokd.__file__).parent
 TESTS = Path(__file__).parent.parent

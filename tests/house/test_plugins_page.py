@@ -10,8 +10,8 @@ import pytest
 
 import zerokd
 from tests.conftest import ROOT
-from zerokd.plugin.specs import KINDS, SINGULAR
-from zerokd.testing import common
+from zerokd.plugin.kinds import KINDS
+from zerokd.testing import all_kinds
 from zerokd.testing.collection import RULES_BY_KIND
 from zerokd.testing.scenes import CORRUPTIONS, SCENES
 
@@ -25,8 +25,8 @@ def table():
     for kind, rules in RULES_BY_KIND.items():
         for rule in rules:
             key = (rule.name, rule.about)
-            kinds.setdefault(key, []).append(SINGULAR[kind])
-    for one in common.RULES:
+            kinds.setdefault(key, []).append(KINDS[kind].singular)
+    for one in all_kinds.RULES:
         about[one.name, one.about] = ["all"]
     lines = ["| check | for | proves |", "|---|---|---|"]
     lines += [f"| `{name}` | {', '.join(who)} | {told} |" for (name, told), who in (about | kinds).items()]
@@ -45,9 +45,8 @@ def test_the_table_of_checks_is_that_of_the_kit():
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_its_row(kind):
     text = PAGE.read_text(encoding="utf-8")
-    name = KINDS[kind].__name__
-    assert f"| `zerokd_{kind}` | `{name}` | `{name.removesuffix('Spec')}` |" in text
-    assert hasattr(zerokd, name)
+    assert f"| `zerokd_{kind}` | `{KINDS[kind].spec_name}` | `{KINDS[kind].contract}` |" in text
+    assert hasattr(zerokd, KINDS[kind].spec_name)
 
 
 @pytest.mark.parametrize("word", [*SCENES, *CORRUPTIONS])

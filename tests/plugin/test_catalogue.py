@@ -52,7 +52,7 @@ def test_an_unknown_name_is_told_with_the_nearest_and_with_what_is_broken():
         assert problem.hints == (
             f"did you mean {near!r}?  `zerokd list` shows all 1",
             "note: plugin dist-two 0.2 is broken: ImportError: no",
-            "a recipe is shown by `zerokd show FILE --resolved`",
+            "`zerokd show FILE --resolved` shows a recipe",
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from zerokd.errors import RecipeError
 from zerokd.plugin import candidates, discovery
-from zerokd.plugin.specs import KINDS
+from zerokd.plugin.kinds import KINDS
 
 GOOD = """
 from zerokd import Loss, LossSpec, Port, hookimpl
@@ -38,12 +38,10 @@ def test_built_ins_of_every_kind_are_found_and_none_is_broken():
 
 
 def test_every_built_in_record_names_its_own_file_and_fits_its_contract():
-    from zerokd.plugin.loading import CONTRACTS
-
     for entry in discovery.discover_plugins().entries:
         spec = entry.spec
         assert spec.target.startswith(f"zerokd.{spec.kind}.{spec.name}:")
-        assert issubclass(spec.load(), CONTRACTS[spec.kind])
+        assert issubclass(spec.load(), KINDS[spec.kind].load_contract())
 
 
 def test_a_one_file_plugin_is_found_with_its_origin(tmp_path):

@@ -9,18 +9,26 @@ import pytest
 from tests.conftest import ROOT
 from zerokd.errors import RecipeError, RunFolderError
 from zerokd.plugin.discovery import discover_plugins
-from zerokd.plugin.specs import KINDS
-from zerokd.templates.scaffold import TEMPLATES, check_component_name, render_package, render_single_file, write_files
+from zerokd.plugin.kinds import KINDS
+from zerokd.templates.scaffold import (
+    KINDS_BY_WORD,
+    check_component_name,
+    render_package,
+    render_single_file,
+    write_files,
+)
 from zerokd.testing.outcomes import has_failed_checks, run_checks
 
+FOLDER = ROOT / "zerokd/templates"
 ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 
 
 def test_there_is_a_start_for_every_kind():
-    assert {start.kind for start in TEMPLATES.values()} == set(KINDS)
+    assert all((FOLDER / f"{word}{test}.txt").is_file() for word in KINDS_BY_WORD for test in ("", "_test"))
+    assert len(KINDS_BY_WORD) == len(KINDS)
 
 
-@pytest.mark.parametrize("word", TEMPLATES)
+@pytest.mark.parametrize("word", KINDS_BY_WORD)
 def test_the_tests_of_a_new_package_pass_at_once(tmp_path, word):
     folder = tmp_path / f"zerokd-my-{word}"
     write_files(render_package(word, f"my_{word}"), folder)
@@ -30,7 +38,7 @@ def test_the_tests_of_a_new_package_pass_at_once(tmp_path, word):
     assert "xfailed" not in done.stdout
 
 
-@pytest.mark.parametrize("word", TEMPLATES)
+@pytest.mark.parametrize("word", KINDS_BY_WORD)
 def test_a_plugin_in_one_file_passes_the_same_checks(tmp_path, word):
     write_files(render_single_file(word, f"lone_{word}"), tmp_path)
     catalogue = discover_plugins([tmp_path / f"lone_{word}.py"], strict=True)
@@ -39,7 +47,7 @@ def test_a_plugin_in_one_file_passes_the_same_checks(tmp_path, word):
     assert not has_failed_checks(found), found
 
 
-@pytest.mark.parametrize("word", TEMPLATES)
+@pytest.mark.parametrize("word", KINDS_BY_WORD)
 def test_only_public_names_are_used(word):
     for path, text in render_package(word, "fine").items():
         lines = [line for line in text.splitlines() if line.startswith(("from zerokd", "import zerokd"))]
@@ -48,12 +56,12 @@ def test_only_public_names_are_used(word):
 
 
 def test_it_is_clean_for_ruff_and_mypy(tmp_path):
-    for word in TEMPLATES:
+    for word in KINDS_BY_WORD:
         write_files(render_package(word, f"my_{word}"), tmp_path / word)
     ruff = [sys.executable, "-m", "ruff"]
     subprocess.run([*ruff, "check", "."], cwd=tmp_path, check=True)
     subprocess.run([*ruff, "format", "--check", "."], cwd=tmp_path, check=True)
-    for word in TEMPLATES:
+    for word in KINDS_BY_WORD:
         command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), f"zerokd_my_{word}"]
         done = subprocess.run(
             command, cwd=tmp_path / word, env=ENV | {"MYPYPATH": str(ROOT)}, capture_output=True, text=True
@@ -80,7 +88,7 @@ def test_the_template_package_is_what_new_writes():
         ("", "write something like"),
         ("lambda", "a word of Python"),
         ("x" * 41, "longer than 40"),
-        ("mse", "there is a built-in loss 'mse'"),
+        ("mse", "zerokd has a built-in loss 'mse'"),
         ("../up", "write up"),
     ],
 )
@@ -93,11 +101,11 @@ def test_nothing_that_is_there_is_touched(tmp_path):
     contents = render_package("loss", "fine")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("kept")
-    with pytest.raises(RunFolderError, match="is there already"):
+    with pytest.raises(RunFolderError, match="already exists"):
         write_files(contents, tmp_path / "full")
     assert os.listdir(tmp_path / "full") == ["mine.txt"]
     (tmp_path / "fine.py").write_text("kept")
-    with pytest.raises(RunFolderError, match="is there already"):
+    with pytest.raises(RunFolderError, match="already exists"):
         write_files(render_single_file("loss", "fine"), tmp_path)
     assert (tmp_path / "fine.py").read_text() == "kept"
     (tmp_path / "empty").mkdir()

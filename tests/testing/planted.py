@@ -3,14 +3,14 @@
 import warnings
 
 from zerokd.plugin.catalogue import CatalogueEntry, Provider
-from zerokd.plugin.specs import KINDS
+from zerokd.plugin.kinds import Spec
 from zerokd.testing.check import Check, CheckError, Subject
 from zerokd.testing.collection import rules_for_kind
 
 
 def checks(kind, component, options=None, summary="a test component"):
     """The checks of a class that is registered nowhere."""
-    entry = CatalogueEntry(KINDS[kind]("planted", target="nowhere:Planted", summary=summary), Provider("test"))
+    entry = CatalogueEntry(Spec("planted", kind=kind, target="nowhere:Planted", summary=summary), Provider("test"))
     subject = Subject(entry, component, options or {})
     return [Check(one, subject) for one in rules_for_kind(kind) if one.applies(subject)]
 

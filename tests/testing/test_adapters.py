@@ -142,7 +142,7 @@ PLANTED = {
     "state_round_trip": (Forgets, ("deterministic",)),
     "autocast": (Narrow, ("state_round_trip",)),
     "compiles": (variant(prints), ()),
-    "ports_apart": (variant(to_the_mean, apart=True), ("describes",)),
+    "ports_apart": (variant(to_the_mean, is_per_port=True), ("describes",)),
 }
 
 

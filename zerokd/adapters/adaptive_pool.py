@@ -26,7 +26,7 @@ class AdaptivePool(Adapter):
         torch.Size([1, 8, 2, 3])
     """
 
-    apart = True
+    is_per_port = True
 
     def __init__(self, **options: object):
         super().__init__(**options)

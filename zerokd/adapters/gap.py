@@ -24,7 +24,7 @@ class Gap(Adapter):
         {'student': tensor([[[[2.]]]])}
     """
 
-    apart = True
+    is_per_port = True
 
     def describe(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
         return {

@@ -52,7 +52,7 @@ class MatchIterations(Adapter):
     """
 
     example = ("student.curve_map", "teacher.curve_map")
-    apart = True
+    is_per_port = True
 
     def __init__(self, **options: object):
         super().__init__(**options)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from zerokd.templates.scaffold import TEMPLATES
+from zerokd.plugin.kinds import KINDS
 
 
 @click.command("new")
-@click.argument("kind", type=click.Choice(list(TEMPLATES)))
+@click.argument("kind", type=click.Choice([kind.word for kind in KINDS.values()]))
 @click.argument("name")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to make; by default zerokd-NAME, here.")
 @click.option("--one-file", is_flag=True, help="Only NAME.py, for --plugin, into --out or here.")

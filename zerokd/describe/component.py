@@ -19,7 +19,8 @@ from zerokd.plugin.catalogue import CatalogueEntry
 from zerokd.plugin.config_keys import format_interval, list_config_keys
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.loading import load_component
-from zerokd.plugin.specs import SINGULAR, Signal
+from zerokd.plugin.kinds import KINDS
+from zerokd.plugin.ports import Signal
 from zerokd.recipe.toml.format import format_toml_value
 from zerokd.text import TEXT_WIDTH, wrap_text
 
@@ -63,7 +64,7 @@ def format_component_page(entry: CatalogueEntry) -> str:
     page = describe_component(entry)
     parts = [
         f"{entry.spec.name}: {page['summary']}",
-        f"{SINGULAR[page['kind']]} of {entry.provider}, {page['target']}",
+        f"{KINDS[page['kind']].singular} of {entry.provider}, {page['target']}",
     ]
     if page["doc"]:
         parts += ["", _wrap_docstring(page["doc"])]

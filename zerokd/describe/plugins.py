@@ -12,7 +12,7 @@ from attrs import asdict, frozen
 
 from zerokd.files.digest import file_sha256
 from zerokd.plugin.catalogue import Catalogue, Provider
-from zerokd.plugin.specs import SINGULAR
+from zerokd.plugin.kinds import KINDS
 from zerokd.text import wrap_text
 
 DISTRIBUTION_NAME_PATTERN = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"  # PEP 508
@@ -39,9 +39,7 @@ class PluginStatus:
     @property
     def components_text(self) -> str:
         """Its components, counted in words."""
-        plural = {"data": "data sources"}
-        words = (f"{n} {plural.get(kind, kind) if n > 1 else SINGULAR[kind]}" for kind, n in self.brings.items())
-        return ", ".join(words) or "nothing"
+        return ", ".join(KINDS[kind].count(number) for kind, number in self.brings.items()) or "nothing"
 
 
 def list_plugin_statuses(catalogue: Catalogue) -> list[PluginStatus]:

@@ -11,6 +11,7 @@ from typing import Any
 from zerokd.objective.models import STUDENT
 from zerokd.plugin.catalogue import CatalogueEntry
 from zerokd.plugin.config_keys import list_config_keys
+from zerokd.plugin.kinds import KINDS
 from zerokd.recipe.toml.format import format_toml_header, format_toml_key, format_toml_value
 
 SnippetTable = tuple[tuple[str, ...], dict[str, Any]]
@@ -23,13 +24,16 @@ def format_snippet(entry: CatalogueEntry, component: Any) -> str:
         use = _required_keys(entry, component)
         options = [f" --set {key}={value}" for key, value in use.items() if key != "use"]
         return f"zerokd export STUDENT --format {use['use']}{''.join(options)}\n"
-    path, keys = TABLE_BUILDERS[entry.spec.kind](entry, component)
-    note = KIND_NOTES.get(entry.spec.kind, "").format(name=entry.spec.name)
+    kind, name = KINDS[entry.spec.kind], entry.spec.name
+    if kind.recipe_table:
+        path, keys = tuple(part.format(name=name) for part in kind.recipe_table), _required_keys(entry, component)
+    else:
+        path, keys = TABLE_BUILDERS[kind.plural](entry, component)
     return "".join(
         [
             f"[{format_toml_header(path)}]\n",
             *(f"{format_toml_key(key)} = {format_toml_value(value)}\n" for key, value in keys.items()),
-            note,
+            kind.recipe_note.format(name=name),
         ]
     )
 
@@ -83,17 +87,5 @@ TABLE_BUILDERS: dict[str, Callable[[CatalogueEntry, Any], SnippetTable]] = {
     "adapters": _adapter_table,
     "stages": _stage_table,
     "models": _model_table,
-    "data": lambda entry, component: (("data",), _required_keys(entry, component)),
-    "schedules": lambda entry, component: (("terms", "contrastive", "ema", "weight"), _required_keys(entry, component)),
-    "augmentations": lambda entry, component: (
-        ("stages", "pretrain", "augment", entry.spec.name),
-        _required_keys(entry, component),
-    ),
     "metrics": _metric_table,
-    "aggregators": lambda entry, component: (("stages", "distill", "aggregate"), _required_keys(entry, component)),
-    "observers": lambda entry, component: (("observers", entry.spec.name), _required_keys(entry, component)),
-}
-KIND_NOTES = {
-    "models": "# terms read its outputs, and its layers as features.NAME\n",
-    "stages": '# add the stage to run: run = ["pretrain", "distill", "{name}"]\n',
 }

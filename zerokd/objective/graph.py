@@ -15,7 +15,7 @@ from zerokd.objective.signals import FEATURES, SignalName, describe_out_of_range
 from zerokd.objective.stage_plan import ObjectivePlan
 from zerokd.objective.term import BoundTerm, SignalReader
 from zerokd.plugin.contracts import Adapter
-from zerokd.plugin.specs import Signal
+from zerokd.plugin.ports import Signal
 
 T = TypeVar("T")
 Tensors = Mapping[str, Tensor]
@@ -214,7 +214,7 @@ class Graph:
         is_pure = not [*adapter.parameters(), *adapter.buffers()]
         fixed = tuple(port for port, tensor in bindings.items() if is_pure and tensor in self.fixed_tensors)
         moving = tuple(port for port in bindings if port not in fixed)
-        if moving and not adapter.apart:
+        if moving and not adapter.is_per_port:
             fixed, moving = (), tuple(bindings)
         for ports in filter(None, (fixed, moving)):
             adaptation = Adaptation(adapter, key, bindings, ports, ports == fixed)

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from torch import Tensor, nn
 
 from zerokd.plugin.contracts import Model
-from zerokd.plugin.specs import Signal
+from zerokd.plugin.ports import Signal
 
 STUDENT = "student"  # the name of the trained model; all others are frozen
 

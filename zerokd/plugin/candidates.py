@@ -19,7 +19,7 @@ from attrs import frozen
 from zerokd._version import __version__
 from zerokd.errors import did_you_mean, escape_unprintable
 from zerokd.plugin.catalogue import Provider
-from zerokd.plugin.specs import KINDS
+from zerokd.plugin.kinds import KINDS
 
 ENTRY_POINT_GROUP = "zerokd"
 PLUGINS_VARIABLE = "ZEROKD_PLUGINS"

@@ -1,14 +1,15 @@
-"""All components that were found: name -> record, with who provides it."""
+"""The catalogue of installed components: their records, and who provides them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 from attrs import frozen
 
 from zerokd.errors import Problem, RecipeError, did_you_mean
-from zerokd.plugin.specs import KINDS, SINGULAR, Spec
+from zerokd.plugin.kinds import KINDS, Spec
 
 
 @frozen
@@ -42,15 +43,18 @@ class CatalogueEntry:
 
 @frozen
 class BrokenPlugin:
-    """A plugin, or one hook of it, that could not be used, and why."""
+    """A plugin, or one hook of it, that failed, and why."""
 
     provider: Provider
     reason: str
 
+    def to_problem(self) -> Problem:
+        return Problem(f"plugin {self.provider} is broken: {self.reason}", code="plugin-broken")
+
 
 @frozen
 class PluginNote:
-    """Something that a plugin does and should not, though it can be used."""
+    """A warning about a plugin that works."""
 
     provider: Provider
     text: str
@@ -58,85 +62,82 @@ class PluginNote:
 
 @frozen
 class Catalogue:
-    """Every usable component, every broken plugin, and what else there is to say of plugins."""
+    """Every usable component, every broken plugin, and warnings about plugins."""
 
     entries: tuple[CatalogueEntry, ...] = ()
     broken_plugins: tuple[BrokenPlugin, ...] = ()
     notes: tuple[PluginNote, ...] = ()
 
     def for_kind(self, kind: str) -> list[CatalogueEntry]:
-        """All components of a kind, by name, built-in ones first."""
-        found = [entry for entry in self.entries if entry.spec.kind == kind]
-        return sorted(found, key=lambda entry: (entry.spec.name, not entry.provider.builtin, entry.provider.name))
+        """Return all components of a kind, sorted by name, built-in ones first."""
+        entries = [entry for entry in self.entries if entry.spec.kind == kind]
+        return sorted(entries, key=lambda entry: (entry.spec.name, not entry.provider.builtin, entry.provider.name))
 
     def as_json(self, kinds: Iterable[str]) -> dict[str, Any]:
-        """The same as plain data: components by kind, then what is broken."""
-        shown: dict[str, Any] = {
-            kind: [
-                {
-                    "name": one.spec.name,
-                    "summary": one.spec.summary,
-                    "target": one.spec.target,
-                    **_provider_fields(one.provider),
-                }
-                for one in self.for_kind(kind)
-            ]
-            for kind in kinds
-        }
-        return shown | {
-            "broken": [{"reason": ill.reason, **_provider_fields(ill.provider)} for ill in self.broken_plugins]
-        }
+        """Return the catalogue as plain data: components by kind, then broken plugins."""
+        components = {kind: [_entry_fields(entry) for entry in self.for_kind(kind)] for kind in kinds}
+        broken = [{"reason": plugin.reason, **_provider_fields(plugin.provider)} for plugin in self.broken_plugins]
+        return {**components, "broken": broken}
 
     def describe_name_clashes(self) -> list[str]:
-        """A line for every name that two provide, with what to write instead."""
+        """Return a line for every name that two plugins provide, with the names to write instead."""
         lines = []
-        for kind in KINDS:
-            known = self.for_kind(kind)
-            for name in dict.fromkeys(entry.spec.name for entry in known):
-                same = [entry for entry in known if entry.spec.name == name]
-                if len(same) > 1 and same[0].provider.builtin:
-                    others = ", ".join(entry.qualified_name for entry in same[1:])
-                    lines.append(f"{SINGULAR[kind]} {name!r} is the built-in one; write {others} for the other")
-                elif len(same) > 1:
-                    owners = " and ".join(str(entry.provider) for entry in same)
-                    full = " or ".join(entry.qualified_name for entry in same)
-                    lines.append(f"{SINGULAR[kind]} {name!r} is provided by {owners}: write {full}")
+        for kind in KINDS.values():
+            for name, group in groupby(self.for_kind(kind.plural), key=lambda entry: entry.spec.name):
+                first, *others = group
+                if others and first.provider.builtin:
+                    names = ", ".join(entry.qualified_name for entry in others)
+                    lines.append(f"{kind.singular} {name!r} is the built-in one; write {names} for the other")
+                elif others:
+                    owners = " and ".join(str(entry.provider) for entry in (first, *others))
+                    names = " or ".join(entry.qualified_name for entry in (first, *others))
+                    lines.append(f"{kind.singular} {name!r} is provided by {owners}: write {names}")
         return lines
 
     def find(self, kind: str, use: str) -> CatalogueEntry:
-        """The component that ``use = "name"`` or ``use = "distribution:name"`` means.
+        """Return the component that ``use = "name"`` or ``use = "distribution:name"`` names.
 
-        A built-in is never shadowed: its bare name stays its own. Two strangers with one name have to be told apart.
+        A bare name that a built-in has means the built-in. Two plugins with one name need the full name.
+
+        Raises:
+            RecipeError: no component has that name, or two plugins provide it.
         """
-        same = [entry for entry in self.for_kind(kind) if entry.matches_name(use)]
-        if same and (len(same) == 1 or same[0].provider.builtin):
-            return same[0]
-        if same:
-            owners = " and ".join(str(entry.provider) for entry in same)
-            hint = "write " + " or ".join(f'use = "{entry.qualified_name}"' for entry in same)
-            raise RecipeError(
-                Problem(f"{SINGULAR[kind]} {use!r} is provided by {owners}", hints=(hint,), code="ambiguous-component")
-            )
+        singular = KINDS[kind].singular
+        matches = [entry for entry in self.for_kind(kind) if entry.matches_name(use)]
+        if matches and (len(matches) == 1 or matches[0].provider.builtin):
+            return matches[0]
+        if matches:
+            owners = " and ".join(str(entry.provider) for entry in matches)
+            hint = "write " + " or ".join(f'use = "{entry.qualified_name}"' for entry in matches)
+            text = f"{singular} {use!r} is provided by {owners}"
+            raise RecipeError(Problem(text, hints=(hint,), code="ambiguous-component"))
         hints = self._suggest_alternatives(use, self.for_kind(kind), f"zerokd list {kind}")
-        raise RecipeError(Problem(f"unknown {SINGULAR[kind]} {use!r}", hints=hints, code="unknown-component"))
+        raise RecipeError(Problem(f"unknown {singular} {use!r}", hints=hints, code="unknown-component"))
 
     def find_by_name(self, use: str) -> list[CatalogueEntry]:
-        """Every component of that name, whatever its kind and whoever provides it."""
+        """Return every component of that name, of any kind and provider.
+
+        Raises:
+            RecipeError: no component has that name.
+        """
         known = [entry for kind in KINDS for entry in self.for_kind(kind)]
-        found = [entry for entry in known if entry.matches_name(use)]
-        if not found:
-            hints = (
-                *self._suggest_alternatives(use, known, "zerokd list"),
-                "a recipe is shown by `zerokd show FILE --resolved`",
-            )
+        matches = [entry for entry in known if entry.matches_name(use)]
+        if not matches:
+            alternatives = self._suggest_alternatives(use, known, "zerokd list")
+            hints = (*alternatives, "`zerokd show FILE --resolved` shows a recipe")
             raise RecipeError(Problem(f"unknown component {use!r}", hints=hints, code="unknown-component"))
-        return found
+        return matches
 
     def _suggest_alternatives(self, use: str, known: list[CatalogueEntry], command: str) -> tuple[str, ...]:
-        """What an unknown name may have meant, and the broken plugins that it may have come from."""
+        """Return similar names, and the broken plugins that may provide the unknown one."""
         names = [entry.qualified_name if ":" in use else entry.spec.name for entry in known]
-        ills = (f"note: plugin {ill.provider} is broken: {ill.reason}" for ill in self.broken_plugins)
-        return (*did_you_mean(use, names, f"`{command}` shows all {len(names)}"), *ills)
+        broken = (f"note: plugin {plugin.provider} is broken: {plugin.reason}" for plugin in self.broken_plugins)
+        return (*did_you_mean(use, names, f"`{command}` shows all {len(names)}"), *broken)
+
+
+def _entry_fields(entry: CatalogueEntry) -> dict[str, Any]:
+    spec = entry.spec
+    return {"name": spec.name, "summary": spec.summary, "target": spec.target, **_provider_fields(entry.provider)}
 
 
 def _provider_fields(provider: Provider) -> dict[str, Any]:

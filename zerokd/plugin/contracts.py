@@ -1,4 +1,4 @@
-"""What each kind of component promises. A plugin author implements one of these classes and nothing else."""
+"""The contract of each kind: a plugin author implements one of these classes and nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from zerokd.plugin.clock import Clock
 from zerokd.plugin.component import Component
 from zerokd.plugin.config import Config
-from zerokd.plugin.specs import Port, Signal
+from zerokd.plugin.ports import Port, Signal
 
 
 class Loss(Component, nn.Module):
@@ -66,7 +66,7 @@ class Adapter(Component, nn.Module):
     some of the ports, and those of a frozen teacher need not be adapted again for an image that comes again.
     """
 
-    apart: ClassVar[bool] = False
+    is_per_port: ClassVar[bool] = False
 
     example: ClassVar[tuple[str, str]] = ("student.enhanced", "teacher.enhanced")
 

@@ -1,4 +1,4 @@
-"""From a record to the class behind it, held to what its kind promises."""
+"""Import the class behind a record and check it against the contract of its kind."""
 
 from __future__ import annotations
 
@@ -7,77 +7,43 @@ from typing import Any
 
 from zerokd.errors import Problem, RecipeError
 from zerokd.plugin.catalogue import CatalogueEntry
-from zerokd.plugin.contracts import (
-    Adapter,
-    Aggregator,
-    Augmentation,
-    Component,
-    Data,
-    Exporter,
-    Loss,
-    Metric,
-    Model,
-    Observer,
-    Schedule,
-    Stage,
-)
+from zerokd.plugin.component import Component
 from zerokd.plugin.error_attribution import attribute_errors
-from zerokd.plugin.specs import SINGULAR, Port
-
-CONTRACTS: dict[str, type[Component]] = {
-    "losses": Loss,
-    "adapters": Adapter,
-    "stages": Stage,
-    "models": Model,
-    "data": Data,
-    "augmentations": Augmentation,
-    "schedules": Schedule,
-    "metrics": Metric,
-    "aggregators": Aggregator,
-    "observers": Observer,
-    "exporters": Exporter,
-}
-RESERVED_KEYS = {  # keys of a recipe's table that no component may call its own
-    "losses": ("use", "weight", "on", "adapt", "when", "monitor"),
-    "metrics": ("use", "on"),
-}
-KINDS_WITH_PORTS = ("losses", "metrics")
+from zerokd.plugin.kinds import KINDS, Kind
+from zerokd.plugin.ports import Port
 
 
 def load_component(entry: CatalogueEntry) -> type[Component]:
-    """The class behind a record, checked against its contract.
+    """Import the class behind a record.
 
     Raises:
-        RecipeError: it cannot be imported, or is not what its kind promises.
+        RecipeError: the import fails, or the class breaks its kind's contract.
     """
-    kind = entry.spec.kind
-    with attribute_errors(f"the import of {SINGULAR[kind]} {entry.spec.name!r} of {entry.provider}"):
+    kind = KINDS[entry.spec.kind]
+    with attribute_errors(f"the import of {kind.singular} {entry.spec.name!r} of {entry.provider}"):
         component = entry.spec.load()
-    if not (isinstance(component, type) and issubclass(component, CONTRACTS[kind])):
-        text = f"{entry.spec.target} of {entry.provider} is not a zerokd.{CONTRACTS[kind].__name__}"
+    contract: type[Component] = kind.load_contract()
+    if not (isinstance(component, type) and issubclass(component, contract)):
+        text = f"{entry.spec.target} of {entry.provider} is not a zerokd.{kind.contract}"
         raise RecipeError(Problem(text, code="plugin-broken"))
-    if not (
-        isinstance(getattr(component, "Config", None), type) and issubclass(component.Config, CONTRACTS[kind].Config)
-    ):
-        raise RecipeError(
-            Problem(
-                f"the Config of {entry.qualified_name} is not a {CONTRACTS[kind].Config.__name__}", code="plugin-broken"
-            )
-        )
-    wrong = list(_find_declaration_errors(component, kind))
-    if wrong:
-        raise RecipeError(*(Problem(f"{entry.qualified_name} {text}", code="plugin-broken") for text in wrong))
+    config = getattr(component, "Config", None)
+    if not (isinstance(config, type) and issubclass(config, contract.Config)):
+        text = f"the Config of {entry.qualified_name} is not a {contract.Config.__name__}"
+        raise RecipeError(Problem(text, code="plugin-broken"))
+    errors = list(_find_declaration_errors(component, kind))
+    if errors:
+        raise RecipeError(*(Problem(f"{entry.qualified_name} {text}", code="plugin-broken") for text in errors))
     return component
 
 
-def _find_declaration_errors(component: Any, kind: str) -> Iterator[str]:
-    """Declarations that are not of the type that everything else relies on."""
-    ports = getattr(component, "ports", None) if kind in KINDS_WITH_PORTS else {}
+def _find_declaration_errors(component: Any, kind: Kind) -> Iterator[str]:
+    """Yield an error for each declaration of a wrong type."""
+    ports = getattr(component, "ports", None) if kind.has_ports else {}
     if not isinstance(ports, Mapping) or not all(isinstance(port, Port) for port in ports.values()):
         yield "must declare its ports: a dict of name to zerokd.Port"
     elif any(port.like not in (None, *ports) for port in ports.values()):
         yield "has a port that is `like` one that it does not declare"
-    clash = sorted(set(component.Config.model_fields) & set(RESERVED_KEYS.get(kind, ())))
+    clash = sorted(set(component.Config.model_fields) & set(kind.reserved_keys))
     if clash:
         yield f"has config keys that belong to the recipe: {', '.join(clash)}"
     examples, failures = component.examples, component.known_failures
@@ -91,9 +57,9 @@ def _find_declaration_errors(component: Any, kind: str) -> Iterator[str]:
     if not isinstance(bounds, property) and not _is_interval(bounds):
         yield f"declares bounds as {bounds!r}, not a pair of numbers, the smaller one first"
     for name in ("best_on", "worsens_with"):
-        words = getattr(component, name, ())
-        if not isinstance(words, tuple | list | property):
-            yield f"declares {name} as {words!r}, not a tuple"
+        value = getattr(component, name, ())
+        if not isinstance(value, tuple | list | property):
+            yield f"declares {name} as {value!r}, not a tuple"
 
 
 def _is_interval(bounds: Any) -> bool:

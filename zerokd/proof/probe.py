@@ -17,7 +17,7 @@ from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import BoundMetric, BoundTerm, SignalReader
 from zerokd.plugin.contracts import Loss, Metric
 from zerokd.plugin.error_attribution import attribute_errors
-from zerokd.plugin.specs import Port, Signal
+from zerokd.plugin.ports import Port, Signal
 from zerokd.proof.objective_traps import find_duplicate_terms, rewards_identity
 from zerokd.proof.term_traps import check_not_constant, find_trap
 from zerokd.proof.trial import (

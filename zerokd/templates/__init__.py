@@ -1,1 +1,4 @@
-"""Packages to start from: ``zerokd new``."""
+"""`zerokd new`: the template of each kind, and the code that fills it.
+
+Imports files/, plugin/ and the errors alone; a template imports zerokd's public names alone.
+"""

@@ -1,4 +1,4 @@
-"""Writes a plugin package that works as it is: one component that does something real, its test, and its packaging."""
+"""`zerokd new`: render and write a plugin that works at once, with one real component, its test and its packaging."""
 
 from __future__ import annotations
 
@@ -11,65 +11,40 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from attrs import frozen
-
 from zerokd._version import API_VERSION, __version__
 from zerokd.errors import Problem, RecipeError, RunFolderError
 from zerokd.plugin.catalogue import Catalogue
-from zerokd.plugin.specs import KINDS
+from zerokd.plugin.kinds import KINDS
 
-MAX_NAME_LENGTH = 40  # characters of a name
-
-
-@frozen
-class TemplateInfo:
-    """What a kind's template does before its author changes it."""
-
-    kind: str
-    summary: str
-    test_imports: str = "import torch\n\n"  # of its test
+MAX_NAME_LENGTH = 40  # characters
+KINDS_BY_WORD = {kind.word: kind for kind in KINDS.values()}
 
 
-TEMPLATES = {
-    "loss": TemplateInfo("losses", "a smooth absolute difference"),
-    "adapter": TemplateInfo("adapters", "tensors without their brightness"),
-    "stage": TemplateInfo("stages", "the student alone, with its photos brightened beside them"),
-    "model": TemplateInfo("models", "one layer that says how much each pixel is brightened"),
-    "augmentation": TemplateInfo("augmentations", "left and right exchanged"),
-    "metric": TemplateInfo("metrics", "mean absolute error"),
-    "data": TemplateInfo("data", "dark ramps of colour", ""),
-    "schedule": TemplateInfo("schedules", "a number that falls by a factor", "import numpy as np\n\nimport zerokd\n"),
-    "aggregator": TemplateInfo("aggregators", "the sum of gradients of which none is longer than their mean"),
-    "observer": TemplateInfo("observers", "the objective of every step, as CSV", ""),
-    "exporter": TemplateInfo("exporters", "a program for PyTorch", "import numpy as np\n\nimport zerokd\n"),
-}
-
-
-def render_package(kind_name: str, name: str) -> dict[str, str]:
-    """The files of a package by their paths in it."""
+def render_package(word: str, name: str) -> dict[str, str]:
+    """Render a package with one component: file contents by their paths in it."""
     module = f"zerokd_{name}"
-    facts = _template_values(kind_name, name)
+    values = _template_values(word, name)
     return {
-        "pyproject.toml": _fill_template("pyproject", facts),
-        "README.md": _fill_template("readme", facts),
-        f"{module}/__init__.py": _fill_template("init", facts),
-        f"{module}/{name}.py": _fill_template(kind_name, facts),
+        "pyproject.toml": _fill_template("pyproject", values),
+        "README.md": _fill_template("readme", values),
+        f"{module}/__init__.py": _fill_template("init", values),
+        f"{module}/{name}.py": _fill_template(word, values),
         f"{module}/py.typed": "",
-        f"tests/test_{name}.py": _fill_template("conformance", facts) + _fill_template(f"{kind_name}_test", facts),
+        f"tests/test_{name}.py": _fill_template("conformance", values) + _fill_template(f"{word}_test", values),
     }
 
 
-def render_single_file(kind_name: str, name: str) -> dict[str, str]:
-    """A plugin in one file, for ``--plugin``."""
-    facts = _template_values(kind_name, name)
-    text = _fill_template(kind_name, facts)
+def render_single_file(word: str, name: str) -> dict[str, str]:
+    """Render a plugin in one file, for ``--plugin``."""
+    values = _template_values(word, name)
+    text = _fill_template(word, values)
     if "\nimport zerokd\n" not in text:  # the hook needs it
         text = text.replace("\nfrom zerokd import ", "\nimport zerokd\nfrom zerokd import ", 1)
-    return {f"{name}.py": text + _fill_template("hook", facts)}
+    return {f"{name}.py": text + _fill_template("hook", values)}
 
 
-def check_component_name(kind_name: str, name: str, catalogue: Catalogue) -> None:
-    """Refuse a name that cannot serve.
+def check_component_name(word: str, name: str, catalogue: Catalogue) -> None:
+    """Refuse a name that a new component cannot have.
 
     Raises:
         RecipeError: it is no snake_case identifier, too long, a word of Python, or a built-in component's.
@@ -78,59 +53,73 @@ def check_component_name(kind_name: str, name: str, catalogue: Catalogue) -> Non
         better = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
         better = re.sub(r"[^a-z0-9]+", "_", better.lower()).strip("_").lstrip("0123456789_")
         hint = f"write {better}" if better else "write something like smooth_colour"
-        raise RecipeError(Problem(f"{name!r} is no name of a component: small letters, digits and _", hints=(hint,)))
+        text = f"{name!r} is not a valid component name: use lower-case letters, digits and _"
+        raise RecipeError(Problem(text, hints=(hint,)))
     if len(name) > MAX_NAME_LENGTH:
         raise RecipeError(Problem(f"{name!r} is longer than {MAX_NAME_LENGTH} characters"))
     if keyword.iskeyword(name) or name in sys.builtin_module_names:
         raise RecipeError(Problem(f"{name!r} is a word of Python", hints=(f"write my_{name}",)))
-    kind = TEMPLATES[kind_name].kind
-    if any(entry.provider.builtin and entry.spec.name == name for entry in catalogue.for_kind(kind)):
-        hints = ("built-in names are never shadowed; choose another one",)
-        raise RecipeError(Problem(f"there is a built-in {kind_name} {name!r}", hints=hints))
+    entries = catalogue.for_kind(KINDS_BY_WORD[word].plural)
+    if any(entry.provider.builtin and entry.spec.name == name for entry in entries):
+        hint = "choose another name: a plugin cannot replace a built-in component"
+        raise RecipeError(Problem(f"zerokd has a built-in {word} {name!r}", hints=(hint,)))
 
 
 def write_files(contents: dict[str, str], folder: Path) -> None:
-    """Write all files or none; nothing that is there is touched.
+    """Write all files or none, and overwrite nothing.
 
     Raises:
-        RunFolderError: a file, or a folder with something in it, is in the way, or the place cannot be written.
+        RunFolderError: a file, or a folder that is not empty, is in the way, or the folder cannot be written.
     """
-    whole = len(contents) > 1  # a package is a folder of its own
-    target = folder if whole else folder / next(iter(contents))
+    is_package = len(contents) > 1  # a package gets a folder of its own
+    target = folder if is_package else folder / next(iter(contents))
     try:
-        if target.exists() and not (whole and target.is_dir() and not any(target.iterdir())):
-            hint = "choose another name or --out; nothing was touched"
-            raise RunFolderError(Problem(f"{str(target)!r} is there already", hints=(hint,)))
+        if target.exists() and not (is_package and target.is_dir() and not any(target.iterdir())):
+            hint = "choose another name or --out; zerokd has changed nothing"
+            raise RunFolderError(Problem(f"{str(target)!r} already exists", hints=(hint,)))
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as name:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as scratch:
+            root = Path(scratch, "root")
             for path, text in contents.items():
-                place = Path(name, "made", path)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_text(text, encoding="utf-8")
-            if whole and target.exists():
+                file = root / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8")
+            if is_package and target.exists():
                 target.rmdir()
-            shutil.move(Path(name, "made") if whole else Path(name, "made", target.name), target)
+            shutil.move(root if is_package else root / target.name, target)
     except OSError as error:
         raise RunFolderError(Problem(f"cannot write {str(target)!r}: {error.strerror or error}")) from error
 
 
-def _template_values(kind_name: str, name: str) -> dict[str, str]:
-    start = TEMPLATES[kind_name]
+def _template_values(word: str, name: str) -> dict[str, str]:
+    kind = KINDS_BY_WORD[word]
+    title = _read_template(word).splitlines()[0].strip('".')
     return {
-        "word": kind_name,
+        "word": word,
         "name": name,
         "Class": "".join(part.capitalize() for part in name.split("_")),
         "package": f"zerokd-{name.replace('_', '-')}",
         "module": f"zerokd_{name}",
-        "kind": start.kind,
-        "Kind": KINDS[start.kind].__name__.removesuffix("Spec"),
-        "summary": start.summary,
-        "imports": start.test_imports,
+        "kind": kind.plural,
+        "Kind": kind.contract,
+        "summary": title[0].lower() + title[1:],
+        "imports": _test_imports(_read_template(f"{word}_test")),
         "version": __version__,
         "api": str(API_VERSION),
     }
 
 
+def _test_imports(text: str) -> str:
+    """The imports that a template's test uses, third-party ones first."""
+    third_party = [
+        line for alias, line in (("np", "import numpy as np\n"), ("torch", "import torch\n")) if f"{alias}." in text
+    ]
+    return "".join([*third_party, "\n" if third_party else "", "import zerokd\n" if "zerokd." in text else ""])
+
+
+def _read_template(template: str) -> str:
+    return (files("zerokd.templates") / f"{template}.txt").read_text(encoding="utf-8")
+
+
 def _fill_template(template: str, values: dict[str, str]) -> str:
-    text = (files("zerokd.templates") / f"{template}.txt").read_text(encoding="utf-8")
-    return Template(text).substitute(values)
+    return Template(_read_template(template)).substitute(values)

@@ -58,7 +58,7 @@ def gradient_flows(subject: Subject) -> None:
             require(reached, f"the gradient at {port} of {pair} is none, 0 or not finite")
 
 
-@rule(applies=lambda subject: subject.component.apart)
+@rule(applies=lambda subject: subject.component.is_per_port)
 def ports_apart(subject: Subject) -> None:
     """where it says that it adapts its ports apart, each comes out alone as it does among the others"""
     for pair, (adapter, given, _) in accepted_pairs(subject).items():

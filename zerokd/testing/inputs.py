@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zerokd.plugin.specs import Port
+from zerokd.plugin.ports import Port
 
 DEFAULT_RANGE = (-1.0, 1.0)  # of a port that declares none
 DEFAULT_CHANNELS = 3  # of a port that takes any number

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from zerokd.plugin.specs import Signal
+from zerokd.plugin.ports import Signal
 from zerokd.testing.check import CheckError, Rule, Subject, require, rule
 from zerokd.testing.inputs import noise
 from zerokd.testing.losses_and_metrics import format_tensor, require_close

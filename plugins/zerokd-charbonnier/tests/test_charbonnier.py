@@ -1,4 +1,4 @@
-"""What every loss must do, and what this one must give."""
+"""The checks that every loss must pass, and values of this one."""
 
 import torch
 

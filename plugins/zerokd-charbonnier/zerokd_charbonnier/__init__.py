@@ -1,8 +1,8 @@
-"""zerokd-charbonnier: what it brings to zerokd, one record each. Nothing heavy is imported here."""
+"""zerokd-charbonnier: a record of each component. This module imports nothing heavy."""
 
 from zerokd import LossSpec, hookimpl
 
-ZEROKD_API = 1  # the plugin API that this is written for
+ZEROKD_API = 1  # the version of the plugin API
 
 
 @hookimpl

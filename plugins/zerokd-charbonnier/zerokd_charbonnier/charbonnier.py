@@ -13,15 +13,15 @@ from zerokd import Loss, Port
 
 
 def charbonnier(prediction: Tensor, target: Tensor, epsilon: float = 1e-3) -> Tensor:
-    """Charbonnier's penalty of the difference, per image.
+    """Charbonnier penalty of the difference, per image.
 
     Args:
         prediction: (N, C, H, W), any range.
         target: the same shape.
-        epsilon: below this a difference counts as its square does.
+        epsilon: a smaller difference counts like its square.
 
     Returns:
-        (N,), in [0, inf); exactly 0 when both are equal.
+        (N,), in [0, inf); 0 exactly when both are equal.
     """
     difference = (prediction - target).to(torch.promote_types(prediction.dtype, torch.float32))
     return ((difference.square() + epsilon**2).sqrt() - epsilon).mean(dim=(1, 2, 3))
@@ -34,7 +34,7 @@ class Charbonnier(Loss):
     Formula: $\frac{1}{CHW}\sum_{c,i,j}\sqrt{(p_{cij} - t_{cij})^2 + \epsilon^2} - \epsilon$.
     Returns: (N,), in [0, inf), 0 exactly when prediction equals target.
     Scale: mean over channels, height and width.
-    Source: Charbonnier et al., ICIP 1994. *Differs:* less epsilon, so that the least value is 0.
+    Source: Charbonnier et al., ICIP 1994. *Differs:* epsilon is subtracted, so that the minimum is 0.
     Pitfalls: the gradient of a small error fades below ``epsilon``.
 
     Example:
@@ -44,11 +44,11 @@ class Charbonnier(Loss):
     """
 
     class Config(zerokd.Config):
-        epsilon: float = Field(1e-3, gt=0.0, le=1.0, description="below this an error counts as its square does")
+        epsilon: float = Field(1e-3, gt=0.0, le=1.0, description="a smaller error counts like its square")
 
     ports = {
         "prediction": Port("the student's tensor", grad=True, default="student.enhanced"),
-        "target": Port("what it should be", default="teacher.enhanced", like="prediction"),
+        "target": Port("the tensor to compare with", default="teacher.enhanced", like="prediction"),
     }
     best_on = ("identical",)
     worsens_with = ("noise", "darkening")

@@ -18,10 +18,10 @@ def test_relative_paths_a_cluster_of_its_own_and_a_line_for_each_worker(photos):
     done = given("in", "-o", "out", "--engine", ENGINE, "--workers", 1, cwd=photos.parent)
     assert done.returncode == 1, done.stderr
     head, *said, counts, worker = done.stdout.splitlines()
-    assert head.startswith("10 files -> out; ")
-    assert head.endswith("1 workers of 1 threads")
+    assert head.startswith("Enhancing 10 files into out/ (")
+    assert head.endswith("1 worker of 1 thread)")
     assert said == ["0/bad.png: FAILED: not an image, or damaged at its start"]
-    assert (counts.startswith("9 enhanced in"), counts.endswith("1 FAILED")) == (True, True)
+    assert (counts.startswith("Enhanced 9 files in"), counts.endswith("1 file FAILED")) == (True, True)
     assert " 10 files in " in worker
     assert done.stderr == ""
     assert len([*(photos.parent / "out").rglob("*.png")]) == 9

@@ -10,6 +10,7 @@ from conftest import ENGINE
 from zerokd_ray.files import MAX_ATTEMPTS, FileWorker, enhance_files
 
 from zerokd.errors import OutputError
+from zerokd.student.enhance.inputs import FileReport, FileStatus
 from zerokd.student.enhance.jobs import EnhanceOptions, plan_task, run_task
 
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -39,32 +40,32 @@ class Mortal(FileWorker):
 
 
 def test_two_workers_do_what_one_machine_does_and_the_second_time_nothing(cluster, photos):
-    told = []
-    summary, shares = enhance_files(planned(photos), 2, lambda *line: told.append(line))
+    reports = []
+    summary, shares = enhance_files(planned(photos), 2, reports.append)
     run_task(planned(photos, "wanted"))
     assert contents(photos.parent / "out") == contents(photos.parent / "wanted")
     assert len(contents(photos.parent / "out")) == len(summary.enhanced_files) == 9
-    assert sorted(name for name, _ in told) == sorted(summary.enhanced_files)
+    assert sorted(report.name for report in reports) == sorted(summary.enhanced_files)
     assert sum(share.files for share in shares.values()) == 9
     assert all(share.seconds > 0 for share in shares.values())
-    again, _ = enhance_files(planned(photos), 2, lambda *line: None)
+    again, _ = enhance_files(planned(photos), 2, lambda report: None)
     assert (again.enhanced_files, len(again.up_to_date_files)) == ([], 9)
     assert len(run_task(planned(photos)).up_to_date_files) == 9  # its records are those of `zerokd enhance`
 
 
 def test_a_photo_that_fails_stops_no_other(cluster, photos):
     (photos / "1/bad.png").write_text("no photo")
-    told = {}
-    summary, _ = enhance_files(planned(photos), 1, told.__setitem__)
+    reports = []
+    summary, _ = enhance_files(planned(photos), 1, reports.append)
     assert len(summary.enhanced_files) == 9
     assert summary.failures == {"1/bad.png": "not an image, or damaged at its start"}
-    assert told["1/bad.png"] == "FAILED: not an image, or damaged at its start"
+    assert FileReport("1/bad.png", FileStatus.FAILED, "not an image, or damaged at its start") in reports
 
 
 def test_what_a_lost_worker_had_is_done_by_another_and_what_ends_each_is_given_up(cluster, photos):
     for name in ("once", "always"):
         (photos / f"0/{name}.png").write_bytes((photos / "0/a.png").read_bytes())
-    summary, _ = enhance_files(planned(photos), 2, lambda *line: None, Mortal)
+    summary, _ = enhance_files(planned(photos), 2, lambda report: None, Mortal)
     assert list(summary.failures) == ["0/always.png"]
     assert "ended its worker 2 times" in summary.failures["0/always.png"]
     assert len(summary.enhanced_files) + len(summary.up_to_date_files) == 10
@@ -78,7 +79,7 @@ def test_a_worker_that_cannot_write_ends_it(cluster, photos):
     (photos.parent / "out").mkdir()
     (photos.parent / "out/0").write_text("a file where a folder has to be")
     with pytest.raises(OutputError, match=r"worker .*: cannot write '.*/out/0/.*png': File exists") as caught:
-        enhance_files(task, 1, lambda *line: None)
+        enhance_files(task, 1, lambda report: None)
     assert "run it again for the rest" in str(caught.value)
 
 
@@ -86,9 +87,9 @@ def test_a_worker_with_another_student_or_zerokd_ends_it(cluster, photos):
     task = planned(photos)
     task.ledger.settings["zerokd"] = "another"
     with pytest.raises(OutputError, match=r"'bundled' or zerokd is another one on this machine"):
-        enhance_files(task, 1, lambda *line: None)
+        enhance_files(task, 1, lambda report: None)
 
 
 def test_nothing_to_do_is_no_fault(cluster, photos):
     none = plan_task([photos], photos.parent / "out", EnhanceOptions(engine=ENGINE), shard=(1, 10**9))
-    assert enhance_files(none, 1, lambda *line: None)[1] == {}
+    assert enhance_files(none, 1, lambda report: None)[1] == {}

@@ -15,14 +15,16 @@ from typing import Any
 import click
 
 from zerokd.cli import main as run_command
-from zerokd.cli.enhance import enhance_options, plan_enhancement
+from zerokd.cli.enhance import describe_start, enhance_options, plan_enhancement
 from zerokd.errors import Problem, RecipeError
+from zerokd.student.enhance.jobs import count_noun
 from zerokd.student.enhance.progress import EnhanceProgress
 from zerokd.student.location import BUNDLED
 
 OBJECT_STORE_BYTES = 2**30  # bytes of memory that a cluster of this machine shares: names, no pixels
 CONNECT_TIMEOUT = 10.0  # seconds for a cluster to answer
-RAY_ENVIRONMENT = {  # to Ray, unless the user tells it something else: nothing is sent away, and only what matters is printed
+# defaults for Ray: it sends no statistics, and prints errors alone
+RAY_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
@@ -45,28 +47,25 @@ def command(
     plugins: tuple[Path, ...],
     **options: Any,
 ) -> None:
-    """Brighten photos, folders of photos, and films, as `zerokd enhance` does, on a Ray cluster.
+    """Brighten photos, folders of photos and videos on a Ray cluster, as `zerokd enhance` does on one machine.
 
-    All machines see FILE|DIR and --out under the same paths. What is done is not done again, whoever did it; what a
-    worker that is lost had in hand goes to another. Exit code 1 when some files failed; the others are there.
+    FILE|DIR and --out need the same paths on all machines. Skips files that are up to date; the files of a lost worker
+    go to another one. Exits with code 1 if a file failed; the other files are done.
     """
     for name, value in RAY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from zerokd_ray.files import enhance_files
 
-    started = time.monotonic()
+    start = time.monotonic()
     files, modules = (tuple(path.absolute() for path in paths) for paths in (inputs, plugins))
     student = weights if weights == BUNDLED else Path(weights).absolute()
     task = plan_enhancement(files, out.absolute(), weights=student, plugins=modules, threads=threads, **options)
-    with _connect_cluster(address) as cores, EnhanceProgress(len(task.jobs)) as screen:
+    with _connect_cluster(address) as cores, EnhanceProgress(len(task.jobs)) as progress:
         count = workers or max(1, int(cores) // threads)
-        screen.print_line(
-            f"{len(task.jobs)} files -> {out}; {task.engine.description}, {count} workers of {threads} threads"
-        )
-        for note in task.engine.notes:
-            screen.print_line(note)
-        summary, shares = enhance_files(task, count, screen.report)
-    click.echo(summary.describe(time.monotonic() - started))
+        for line in describe_start(task, out, f"{count_noun(count, 'worker')} of {count_noun(threads, 'thread')}"):
+            progress.print_line(line)
+        summary, shares = enhance_files(task, count, progress.report)
+    click.echo(summary.describe(time.monotonic() - start))
     for name, share in sorted(shares.items()):
         click.echo(
             f"  {name}  {share.files} files in {share.seconds:.1f} s, {share.files / share.seconds:.1f} a second"

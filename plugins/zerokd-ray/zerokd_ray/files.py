@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from attrs import define, evolve
 from ray.exceptions import RayError, RayTaskError
 
 from zerokd.errors import OutputError, Problem, WeightsError, ZerokdError
-from zerokd.student.enhance.inputs import Job
+from zerokd.student.enhance.inputs import FileReport, FileStatus, Job
 from zerokd.student.enhance.jobs import RERUN_HINT, EnhanceOptions, Summary, Task, create_empty_task, run_task
 
+STOPPED = "stopped"  # the status of files whose worker cannot continue
 MAX_FILES_PER_BATCH = 64  # files that a worker is handed, at most
 MAX_ATTEMPTS = 2  # of a file that may have ended the worker that had it
 
@@ -55,7 +56,9 @@ class FileWorker:
     file is counted, and one that is begun too often is given up.
     """
 
-    def __init__(self, options: EnhanceOptions, ledger_folder: str, settings: dict[str, Any], attempt_counter: Any):
+    def __init__(
+        self, options: EnhanceOptions, ledger_folder: str, settings: Mapping[str, str | float], attempt_counter: Any
+    ):
         self.name = f"{ray.util.get_node_ip_address()}:{os.getpid()}"
         self.attempt_counter, self.setup_error = attempt_counter, ""
         try:
@@ -71,63 +74,58 @@ class FileWorker:
         jobs = [*map(Job, map(os.fsdecode, names), *places)]
         begun = time.monotonic()
         if ray.get(self.attempt_counter.begin.remote(b"batch of " + names[0])) > 1:
-            became = [self._enhance_counted(*one) for one in zip(names, jobs, strict=True)]
+            outcomes = [self._enhance_counted(*item) for item in zip(names, jobs, strict=True)]
         else:
-            became = self.enhance(jobs)
+            outcomes = self.enhance(jobs)
         seconds = (time.monotonic() - begun) / len(jobs)
         rows: dict[str, list[Any]] = {
             "name": names,
-            "became": [one for one, _ in became],
-            "told": [told for _, told in became],
+            "status": [status for status, _ in outcomes],
+            "message": [message for _, message in outcomes],
         }
         return rows | {"worker": [self.name] * len(jobs), "seconds": [seconds] * len(jobs)}
 
     def _enhance_counted(self, name: bytes, job: Job) -> tuple[str, str]:
         if ray.get(self.attempt_counter.begin.remote(name)) > MAX_ATTEMPTS:
-            became = "failed", f"FAILED: it ended its worker {MAX_ATTEMPTS} times (not enough memory?)"
+            outcome = FileStatus.FAILED.value, f"it ended its worker {MAX_ATTEMPTS} times (not enough memory?)"
         else:
-            (became,) = self.enhance([job])
+            (outcome,) = self.enhance([job])
         self.attempt_counter.end.remote(name)
-        return became
+        return outcome
 
     def enhance(self, jobs: list[Job]) -> list[tuple[str, str]]:
-        """What became of each file, and what there is to say of it: it is "done", was so "before", or "failed", or all
-        are "stopped", where nothing can go on."""
-        told: dict[str, str] = {}
+        """Status and message of each file; all are "stopped" if no work can continue."""
+        reports: list[FileReport] = []
         try:
             if self.setup_error:
                 raise OutputError(self.setup_error)
-            summary = run_task(evolve(self.task, jobs=tuple(jobs)), told.__setitem__)
+            run_task(evolve(self.task, jobs=tuple(jobs)), reports.append)
         except OutputError as error:
-            return [("stopped", _join_messages(error))] * len(jobs)
-        states = dict.fromkeys(summary.enhanced_files, "done") | dict.fromkeys(summary.up_to_date_files, "before")
+            return [(STOPPED, _join_messages(error))] * len(jobs)
         return [
-            (states.get(job.name, "failed"), told[job.name].encode("utf-8", "backslashreplace").decode())
-            for job in jobs
+            (report.status.value, report.message.encode("utf-8", "backslashreplace").decode()) for report in reports
         ]
 
 
 def enhance_files(
-    task: Task, workers: int, report: Callable[[str, str], None], worker: type[FileWorker] = FileWorker
+    task: Task, workers: int, report: Callable[[FileReport], None], worker: type[FileWorker] = FileWorker
 ) -> tuple[Summary, dict[str, WorkerStatistics]]:
-    """Enhance the files of ``task`` that are not done; ``tell`` hears of each one. What each worker did, by its name.
+    """Enhance the files of ``task`` that are not up to date: their summary, and statistics by worker.
 
     Raises:
         OutputError: a worker cannot write, has another student or zerokd, or lacks the engine of ``task``.
     """
-    summary, shares = Summary(), dict[str, WorkerStatistics]()
+    summary, statistics = Summary(), dict[str, WorkerStatistics]()
     for row in _iterate_results(task, workers, worker) if task.jobs else ():
-        name, became, told = os.fsdecode(row["name"]), row["became"], row["told"]
-        if became == "stopped":
-            raise OutputError(Problem(f"worker {row['worker']}: {told}", hints=(RERUN_HINT,)))
-        if became == "failed":
-            summary.failures[name] = told.removeprefix("FAILED: ")
-        else:
-            (summary.enhanced_files if became == "done" else summary.up_to_date_files).append(name)
-        share = shares.setdefault(row["worker"], WorkerStatistics())
-        share.files, share.seconds = share.files + 1, share.seconds + row["seconds"]
-        report(name, told)
-    return summary, shares
+        if row["status"] == STOPPED:
+            raise OutputError(Problem(f"worker {row['worker']}: {row['message']}", hints=(RERUN_HINT,)))
+        file_report = FileReport(os.fsdecode(row["name"]), FileStatus(row["status"]), row["message"])
+        summary.add(file_report)
+        report(file_report)
+        worker_statistics = statistics.setdefault(row["worker"], WorkerStatistics())
+        worker_statistics.files += 1
+        worker_statistics.seconds += row["seconds"]
+    return summary, statistics
 
 
 def _iterate_results(task: Task, workers: int, worker: type[FileWorker]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Which signal each port of a loss or metric reads, as its table says or its component proposes."""
+"""Binds each port of a loss or metric to a signal: the one in its table, else the default of the port."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from zerokd.errors import KeyPath, did_you_mean
 from zerokd.objective.term import BoundMetric
 from zerokd.plugin.contracts import Loss, Metric
-from zerokd.plugin.specs import Port
+from zerokd.plugin.ports import Port
 from zerokd.recipe.build.builder import Builder
 from zerokd.recipe.build.names import RecipeNames
 from zerokd.recipe.schema import recipe as schema
@@ -20,8 +20,7 @@ def bind_ports(
     path: KeyPath,
     component: Loss | Metric | None,
 ) -> dict[str, str]:
-    """Port -> signal. A port that is not there, and one that reads nothing, is told; nothing is known of the ports of
-    what could not be built."""
+    """The signal of each port. Reports unknown and unbound ports; ``component`` is None if it could not be built."""
     ports: Mapping[str, Port] = {} if component is None else component.ports
     for port in table.on:
         if component is not None and port not in ports:
@@ -32,9 +31,9 @@ def bind_ports(
                 *hints,
                 code="unknown-port",
             )
-    written = names.declared(*map(str, path)).get("on", {})
+    table_on = names.declared(*map(str, path)).get("on", {})
     for port, declared in ports.items():
-        if isinstance(written, dict) and port not in written and declared.default is None:
+        if isinstance(table_on, dict) and port not in table_on and declared.default is None:
             builder.failed_paths.add(path)
             hint = f'add on = {{ {port} = "owner.signal" }}: {declared.about}'
             builder.report(
@@ -48,17 +47,15 @@ def bind_ports(
 
 
 def build_metrics(builder: Builder, recipe: schema.Recipe, names: RecipeNames) -> tuple[BoundMetric, ...]:
-    """Every metric that could be built, bound to its signals."""
-    found = []
+    """The metrics that could be built, bound to their signals."""
+    metrics = []
     for name, table in recipe.metrics.items():
         path = ("metrics", name)
         metric = builder.build(table, path)
-        on = bind_ports(builder, names, table, path, metric)
+        bindings = bind_ports(builder, names, table, path, metric)
         if metric is None or path in builder.failed_paths:
             continue
-        place, places = (
-            builder.document.key_place(path),
-            {port: builder.document.value_place((*path, "on", port)) for port in on},
-        )
-        found.append(BoundMetric(name, table.use, metric, on, place, places))
-    return tuple(found)
+        place = builder.document.key_place(path)
+        port_places = {port: builder.document.value_place((*path, "on", port)) for port in bindings}
+        metrics.append(BoundMetric(name, table.use, metric, bindings, place, port_places))
+    return tuple(metrics)

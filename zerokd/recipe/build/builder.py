@@ -1,4 +1,4 @@
-"""Builds components from a recipe's tables, and collects what goes wrong instead of stopping at the first mistake."""
+"""Builds components from the tables of a recipe, and collects errors instead of stopping at the first one."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import Any
 from zerokd.errors import KeyPath, Place, Problem, RecipeError, ZerokdError
 from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
 from zerokd.plugin.error_attribution import attribute_errors
-from zerokd.plugin.specs import SINGULAR
+from zerokd.plugin.kinds import KINDS
 from zerokd.recipe.build.configure import resolve_component
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.toml.document import Document
 
 
 class Builder:
-    """``faults`` are the mistakes so far, ``unbuilt`` the paths of what has one; the rest tells of what was built."""
+    """``errors`` so far, and ``failed_paths`` of the tables that have one; the rest describes the built components.
+
+    ``provenance`` has the plugin, config and sources of each component by its dotted path, for the manifest.
+    """
 
     def __init__(self, document: Document, catalogue: Catalogue):
         self.document, self.catalogue = document, catalogue
@@ -29,30 +32,29 @@ class Builder:
 
     @contextmanager
     def collect_errors(self, place: Place) -> Iterator[None]:
-        """Keep what goes wrong inside, at ``place`` unless the problem knows better."""
+        """Collect an error of the block; its problems without a place get this one."""
         try:
             yield
         except ZerokdError as error:
             self.errors.append(error.with_place(place))
 
     def report(self, message: str, place: Place, *hints: str, code: str = "equation") -> None:
+        """Collect a problem."""
         self.errors.append(RecipeError(Problem(message, place, tuple(hints), code=code)))
 
     def build(self, table: schema.ComponentConfig, path: KeyPath) -> Any:
-        """The component a table names, with its config validated; None when that failed."""
+        """The component that a table names, with its validated config; None if that failed."""
+        label = ".".join(map(str, path))
         with self.collect_errors(self.document.value_place((*path, "use"))):
             entry, component, config = resolve_component(table, path, self.document, self.catalogue)
-            with attribute_errors(f"{SINGULAR[table.kind]} {entry.spec.name!r} of {entry.provider}"):
+            with attribute_errors(f"{KINDS[table.kind].singular} {entry.spec.name!r} of {entry.provider}"):
                 built = component(**dict(config))
                 self.fallbacks += built.fallbacks
                 for caution in built.cautions:
-                    self.cautions.setdefault(caution, []).append(".".join(map(str, path)).removeprefix("terms."))
+                    self.cautions.setdefault(caution, []).append(label.removeprefix("terms."))
             self.used_entries[entry.qualified_name] = entry
-            self.provenance[".".join(map(str, path))] = {
-                "use": entry.qualified_name,
-                "config": config.model_dump(mode="json"),
-            }
-            self.provenance[".".join(map(str, path))] |= built.sources
+            config_record = config.model_dump(mode="json")
+            self.provenance[label] = {"use": entry.qualified_name, "config": config_record, **built.sources}
             return built
         self.failed_paths.add(path)
         return None

@@ -1,4 +1,4 @@
-"""The weights a recipe gives a model: none, bundled with its plugin, or a file."""
+"""Loads the weights that a recipe names: none, those bundled with the plugin, or a file."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from torch import nn
 from zerokd.errors import Problem, RecipeError
 from zerokd.files.digest import file_sha256
 from zerokd.files.weights import expand_weights_path, load_model_state, read_weights
-from zerokd.plugin.specs import Spec
+from zerokd.plugin.kinds import Spec
 
 BUNDLED = "bundled"
 
 
 def install_weights(model: nn.Module, weights: str | None, spec: Spec, seed: int) -> dict[str, str]:
-    """Load what ``weights`` means into a model; what it came from and its SHA-256, for the manifest.
+    """Load ``weights`` into a model; returns their source and SHA-256 for the manifest.
 
     Raises:
         WeightsError: the file cannot be read or does not fit.
-        RecipeError: ``"bundled"``, and the model's plugin ships none.
+        RecipeError: ``weights`` is ``"bundled"``, and the plugin ships none.
     """
     if weights is None:
         return {"weights": f"random, seed {seed}"}

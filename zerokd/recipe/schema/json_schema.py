@@ -1,8 +1,7 @@
 """The JSON Schema of recipes, for editors: every installed component with its config.
 
-A recipe that extends another may leave anything out, and so may its tables that have no ``use``, since they are merged
-into the ones before. So a table is held to its component's keys once it names one, and to be whole where the recipe
-extends nothing.
+A recipe that extends another may omit any key, and so may its tables without ``use``, which merge into those of the
+other. A table that names a component may have only its keys, and a recipe that extends nothing must be complete.
 """
 
 from __future__ import annotations
@@ -14,26 +13,15 @@ from pydantic import BaseModel
 
 from zerokd.errors import RecipeError
 from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
+from zerokd.plugin.kinds import KINDS
 from zerokd.plugin.loading import load_component
-from zerokd.plugin.specs import SINGULAR
 from zerokd.recipe.schema import recipe as schema
+from zerokd.recipe.schema.walk import nested_record_types
 from zerokd.recipe.toml.extends import EXTENDS
 
 Json = dict[str, Any]
-COMPONENT_CONFIGS: tuple[type[schema.ComponentConfig], ...] = (
-    schema.AdapterConfig,
-    schema.AggregatorConfig,
-    schema.AugmentationConfig,
-    schema.DataSourceConfig,
-    schema.MetricConfig,
-    schema.ModelConfig,
-    schema.ObserverConfig,
-    schema.StageConfig,
-    schema.ScheduleConfig,
-    schema.TermConfig,
-)
 REQUIRES_USE = {"required": ["use"]}
-COMPLETE_TABLES: Json = {  # what a recipe that extends nothing has in its tables
+COMPLETE_TABLES: Json = {  # required in a recipe that extends nothing
     "data": REQUIRES_USE,
     "models": {"additionalProperties": {"anyOf": [REQUIRES_USE, {"required": ["average_of"]}]}},
     "params": {
@@ -47,36 +35,37 @@ COMPLETE_TABLES: Json = {  # what a recipe that extends nothing has in its table
 
 
 def build_recipe_json_schema(catalogue: Catalogue) -> tuple[Json, list[str]]:
-    """The schema (draft 2020-12), and a line for every component that is left out since it cannot be imported."""
+    """The schema (draft 2020-12), and a line for every component that it omits because its import fails."""
     root = _simplify_schema(schema.Recipe.model_json_schema(by_alias=True))
     definitions: Json = root.pop("$defs")
-    left_out: list[str] = []
-    for table in COMPONENT_CONFIGS:
+    omitted: list[str] = []
+    for table in _component_tables():
         own = definitions[table.__name__]
         names, cases = [], []
         for entry in catalogue.for_kind(table.kind):
             try:
                 component = load_component(entry)
             except RecipeError as error:
-                left_out.append(f"{entry.qualified_name} is left out: {error.problems[0].message}")
+                omitted.append(f"omitted {entry.qualified_name}: {error.problems[0].message}")
                 continue
             uses = [entry.qualified_name] if entry.spec.name in names else [entry.spec.name, entry.qualified_name]
             names += uses
-            key = f"{SINGULAR[table.kind]} {entry.spec.name}".replace(" ", "_")
+            key = f"{KINDS[table.kind].singular} {entry.spec.name}".replace(" ", "_")
             key = key if key not in definitions else entry.qualified_name
             definitions[key] = _component_schema(entry, component, own, key, definitions)
             cases.append({"if": _use_condition(uses), "then": {"$ref": f"#/$defs/{key}"}})
-        if cases:  # of observers there may be none
+        if cases:  # there may be no observer
             use = own["properties"]["use"] | {"enum": names}
             own |= {"properties": own["properties"] | {"use": use}, "allOf": cases}
         own.pop("required"), own.pop("additionalProperties")
-    adapters = definitions["Adapter"]["properties"]["use"]["enum"]
-    definitions["Term"]["properties"]["adapt"]["items"] = {"anyOf": [{"enum": adapters}, {"$ref": "#/$defs/Adapter"}]}
+    adapters = definitions[schema.AdapterConfig.__name__]["properties"]["use"]["enum"]
+    adapter_items = {"anyOf": [{"enum": adapters}, _reference(schema.AdapterConfig)]}
+    definitions[schema.TermConfig.__name__]["properties"]["adapt"]["items"] = adapter_items
     required = root.pop("required")
-    models = {"if": {"required": ["average_of"]}, "then": {"$ref": "#/$defs/Average"}}
+    models = {"if": {"required": ["average_of"]}, "then": _reference(schema.AverageConfig)}
     (pattern,) = root["properties"]["models"]["patternProperties"]
-    root["properties"]["models"]["patternProperties"] = {pattern: models | {"else": {"$ref": "#/$defs/Network"}}}
-    extends = {"type": "string", "description": "a recipe that this one is laid over, a path from this file's folder"}
+    root["properties"]["models"]["patternProperties"] = {pattern: models | {"else": _reference(schema.ModelConfig)}}
+    extends = {"type": "string", "description": "path of the recipe that this one extends, from this file's folder"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "zerokd recipe",
@@ -85,27 +74,37 @@ def build_recipe_json_schema(catalogue: Catalogue) -> tuple[Json, list[str]]:
         "if": {"required": [EXTENDS]},
         "else": {"required": required, "properties": COMPLETE_TABLES},
         "$defs": dict(sorted(definitions.items())),
-    }, left_out
+    }, omitted
+
+
+def _component_tables() -> list[type[schema.ComponentConfig]]:
+    """The tables that name a component of some kind."""
+    records = nested_record_types(schema.Recipe)
+    return [record for record in records if issubclass(record, schema.ComponentConfig)]
+
+
+def _reference(record: type[BaseModel]) -> Json:
+    return {"$ref": f"#/$defs/{record.__name__}"}
 
 
 def _component_schema(entry: CatalogueEntry, component: Any, table_schema: Json, key: str, definitions: Json) -> Json:
-    """What a table that names this component holds: the recipe's own keys, and the component's config."""
-    config: type[BaseModel] = component.Config
-    found = _simplify_schema(config.model_json_schema(by_alias=True, ref_template=f"#/$defs/{key}.{{model}}"))
-    definitions |= {f"{key}.{name}": one for name, one in found.pop("$defs", {}).items()}
-    kept: Json = dict.fromkeys(table_schema["properties"], True)
-    required = [*table_schema.get("required", ()), *found.get("required", ())]
+    """The schema of a table that names this component: the recipe's own keys, and the component's config."""
+    model: type[BaseModel] = component.Config
+    config = _simplify_schema(model.model_json_schema(by_alias=True, ref_template=f"#/$defs/{key}.{{model}}"))
+    definitions |= {f"{key}.{name}": definition for name, definition in config.pop("$defs", {}).items()}
+    properties: Json = dict.fromkeys(table_schema["properties"], True)
+    required = [*table_schema.get("required", ()), *config.get("required", ())]
     ports = getattr(component, "ports", None)
     if ports:
-        kept["on"] = {
+        properties["on"] = {
             "properties": {name: {"type": "string"} | _describe_port(port) for name, port in ports.items()},
             "required": [name for name, port in ports.items() if port.default is None],
             "additionalProperties": False,
         }
-        required += ["on"] if kept["on"]["required"] else []
+        required += ["on"] if properties["on"]["required"] else []
     return {
         "description": entry.spec.summary,
-        "properties": kept | found.get("properties", {}),
+        "properties": properties | config.get("properties", {}),
         "required": list(dict.fromkeys(required)),
         "additionalProperties": False,
     }
@@ -120,19 +119,19 @@ def _use_condition(component_names: list[str]) -> Json:
 
 
 def _simplify_schema(node: Any) -> Any:
-    """Without null, which TOML has not, and without the titles that only repeat a key."""
+    """A schema without null, which TOML lacks, and without titles, which repeat a key."""
     if isinstance(node, list):
-        return [_simplify_schema(one) for one in node]
+        return [_simplify_schema(item) for item in node]
     if not isinstance(node, Mapping):
         return node
-    kept = {key: _simplify_schema(one) for key, one in node.items() if not _is_redundant(key, one)}
-    some = [one for one in kept.get("anyOf", ()) if one != {"type": "null"}]
-    if "anyOf" in kept and len(some) < len(kept["anyOf"]):
-        del kept["anyOf"]
-        kept |= some[0] if len(some) == 1 else {"anyOf": some}
-    if "oneOf" in kept:  # a table that is to be merged may look like several
-        kept["anyOf"] = kept.pop("oneOf")
-    return kept
+    simple = {key: _simplify_schema(value) for key, value in node.items() if not _is_redundant(key, value)}
+    members = [member for member in simple.get("anyOf", ()) if member != {"type": "null"}]
+    if "anyOf" in simple and len(members) < len(simple["anyOf"]):
+        del simple["anyOf"]
+        simple |= members[0] if len(members) == 1 else {"anyOf": members}
+    if "oneOf" in simple:  # an incomplete table, which merges into another, may match several
+        simple["anyOf"] = simple.pop("oneOf")
+    return simple
 
 
 def _is_redundant(key: str, value: Any) -> bool:
