@@ -30,7 +30,7 @@ def test_a_recipe_without_teacher_and_metric_has_none():
     recipe = components()
     from attrs import evolve
 
-    with pytest.raises(RecipeError, match="nothing that a sweep could look for"):
+    with pytest.raises(RecipeError, match="defines no goal for a sweep"):
         select_goals(evolve(recipe, models={"student": recipe.models["student"]}), ())
 
 

@@ -43,21 +43,21 @@ def test_values_are_toml_and_what_is_none_is_text(text, choice):
 )
 def test_ranges(text, span):
     assert parse_numeric_range(text, RECIPE) == span
-    assert span.whole == (span.key == "stages.distill.batch")
+    assert span.is_integer == (span.key == "stages.distill.batch")
 
 
 @pytest.mark.parametrize(
     ("read", "text", "message"),
     [
-        (parse_choice, "alpha", "a key and its values are wanted"),
-        (parse_choice, "alpha=", "a key and its values are wanted"),
+        (parse_choice, "alpha", "expected a key and its values"),
+        (parse_choice, "alpha=", "expected a key and its values"),
         (parse_choice, "alpah=1,2", "no param 'alpah' .setting.\n  did you mean 'alpha'?"),
-        (parse_choice, "alpha=0.3,0.30", "stands there twice"),
-        (parse_numeric_range, "alpha=0.5:0.1", "not a range"),
-        (parse_numeric_range, "alpha=0:1:log", "not a range"),
-        (parse_numeric_range, "alpha=a:b", "not a range"),
-        (parse_numeric_range, "alpha=1", "not a range"),
-        (parse_numeric_range, "alpha=true:false", "not a range"),
+        (parse_choice, "alpha=0.3,0.30", "listed twice"),
+        (parse_numeric_range, "alpha=0.5:0.1", "expected a range"),
+        (parse_numeric_range, "alpha=0:1:log", "expected a range"),
+        (parse_numeric_range, "alpha=a:b", "expected a range"),
+        (parse_numeric_range, "alpha=1", "expected a range"),
+        (parse_numeric_range, "alpha=true:false", "expected a range"),
     ],
 )
 def test_mistakes_say_what_is_wanted(read, text, message):

@@ -8,7 +8,7 @@ from zerokd.sweep.objectives import Goal
 from zerokd.sweep.search_space import Choice, NumericRange
 from zerokd.sweep.study import (
     POINT,
-    WHY,
+    REASON,
     SweepPlan,
     collect_point_records,
     has_remaining_trials,
@@ -32,9 +32,9 @@ def storage(tmp_path):
     return f"sqlite:///{tmp_path / 'x.db'}"
 
 
-def take(study, made):
+def take(study, sweep_plan):
     trial = study.ask()
-    return trial, suggest_point(trial, made)
+    return trial, suggest_point(trial, sweep_plan)
 
 
 def test_a_grid_is_filled_in_once_and_each_point_taken_once(storage):
@@ -51,11 +51,11 @@ def test_what_came_of_each(storage):
     for value in (30.0, 31.0):
         study.tell(take(study, plan())[0], value)
     trial, _ = take(study, plan())
-    trial.set_user_attr(WHY, "alpha + beta is 1.1")
+    trial.set_user_attr(REASON, "alpha + beta is 1.1")
     study.tell(trial, state=optuna.trial.TrialState.PRUNED)
     take(study, plan())
     found = collect_point_records(study)
-    assert [row.state for row in found] == ["done", "done", "refused", "at work", "waiting", "waiting"]
+    assert [row.state for row in found] == ["done", "done", "refused", "running", "waiting", "waiting"]
     assert [row.values for row in found[:3]] == [(30.0,), (31.0,), ()]
     assert found[2].why == "alpha + beta is 1.1"
     assert [row.point for row in found] == POINTS
@@ -64,7 +64,7 @@ def test_what_came_of_each(storage):
 def test_another_sweep_is_refused_by_name(storage):
     open_study(plan(), storage)
     changed = SweepPlan("paper", AXES, GOALS, {"grid": "two"}, POINTS)
-    with pytest.raises(RecipeError, match="holds another sweep 'paper': grid differ"):
+    with pytest.raises(RecipeError, match="holds another sweep 'paper': different grid"):
         open_study(changed, storage)
 
 
@@ -82,7 +82,7 @@ def test_a_point_that_failed_for_no_reason_of_its_own_is_no_twin_of_its_second_t
     study.enqueue_trial(first.params, user_attrs={POINT: 1})
     tries = [trial for trial, (number, _) in (take(study, plan()) for _ in range(6)) if number == 1]
     assert [is_duplicate(study, trial) for trial in tries] == [False]
-    assert [row.state for row in collect_point_records(study)] == ["at work"] * 6
+    assert [row.state for row in collect_point_records(study)] == ["running"] * 6
 
 
 def test_points_chosen_one_after_another_have_an_end_and_keep_their_ranges(storage):
@@ -92,11 +92,11 @@ def test_points_chosen_one_after_another_have_an_end_and_keep_their_ranges(stora
         NumericRange("c.d", 1e-4, 1e-1, True),
         Choice("e.f", ("x", "y")),
     ]
-    made = plan(axes, (), trials=8)
-    study = open_study(made, storage)
+    tpe_plan = plan(axes, (), trial_count=8)
+    study = open_study(tpe_plan, storage)
     seen = []
-    while has_remaining_trials(study, made):
-        trial, (number, point) = take(study, made)
+    while has_remaining_trials(study, tpe_plan):
+        trial, (number, point) = take(study, tpe_plan)
         study.tell(trial, point["params.alpha"])
         seen.append((number, point))
     assert [number for number, _ in seen] == list(range(1, 9))

@@ -11,22 +11,22 @@ from zerokd.sweep.search_space import Choice, NumericRange
 from zerokd.sweep.sweep import SweepOptions, enumerate_points, load_results, run_sweep
 
 
-def sweep(out, asked, *settings, **more):
-    said = []
-    return run_sweep(document(*settings), CATALOGUE, asked, out, None, "cpu", said.append, **more), said
+def sweep(out, options, *settings, **more):
+    lines = []
+    return run_sweep(document(*settings), CATALOGUE, options, out, None, "cpu", lines.append, **more), lines
 
 
 def test_a_grid_shares_stage_one_and_writes_its_best(tmp_path):
-    found, said = sweep(tmp_path, SweepOptions(grid=("alpha=0.3,0.4", "beta=0.1,0.65")))
-    assert "pretrain: trained once, no point changes it" in said
+    results, lines = sweep(tmp_path, SweepOptions(grid=("alpha=0.3,0.4", "beta=0.1,0.65")))
+    assert "pretrain: trained once and shared by all points" in lines
     assert [row.state for row in found.records] == ["done", "done", "done", "refused"]
     best = max(found.completed, key=lambda row: row.values)
     assert json.loads((tmp_path / "sweep.json").read_text())["front"][0] == best.number
     runs = [json.loads((tmp_path / row.folder / "manifest.json").read_text()) for row in found.completed]
     assert all([stage["name"] for stage in run["stages"]] == ["distill"] for run in runs)
-    again, said = sweep(tmp_path, SweepOptions(grid=("alpha=0.3,0.4", "beta=0.1,0.65")))
+    again, lines = sweep(tmp_path, SweepOptions(grid=("alpha=0.3,0.4", "beta=0.1,0.65")))
     assert again == found
-    assert not [line for line in said if line.startswith("point ")]
+    assert not [line for line in lines if line.startswith("point ")]
     assert load_results(tmp_path, "paper", None) == found
 
 
@@ -62,17 +62,17 @@ def test_random_points_depend_on_the_seed_alone_and_fill_their_ranges():
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("options", "message"),
     [
-        (SweepOptions(), "nothing is varied"),
-        (SweepOptions(ranges=("alpha=0.1:0.5",)), "no end of points"),
+        (SweepOptions(), "varies no key"),
+        (SweepOptions(ranges=("alpha=0.1:0.5",)), "needs a number of points"),
         (SweepOptions(ranges=("alpha=0.1:0.5",), random=3, tpe=3), "both choose points"),
         (SweepOptions(grid=("alpha=0.3",), goals=("speed",)), "no goal 'speed'"),
     ],
 )
-def test_what_makes_no_sense_is_told(tmp_path, asked, message):
+def test_what_makes_no_sense_is_told(tmp_path, options, message):
     with pytest.raises(RecipeError, match=message):
-        sweep(tmp_path, asked)
+        sweep(tmp_path, options)
 
 
 def test_a_recipe_with_mistakes_is_told_before_anything_is_made(tmp_path):
@@ -84,18 +84,18 @@ def test_a_recipe_with_mistakes_is_told_before_anything_is_made(tmp_path):
 def test_a_folder_with_another_sweep_is_left_alone(tmp_path):
     sweep(tmp_path, SweepOptions(grid=("alpha=0.3",)))
     before = (tmp_path / "sweep.json").read_bytes()
-    with pytest.raises(RecipeError, match="grid differ"):
+    with pytest.raises(RecipeError, match="different grid"):
         sweep(tmp_path, SweepOptions(grid=("alpha=0.4",)))
     assert (tmp_path / "sweep.json").read_bytes() == before
 
 
 def test_a_file_where_the_folder_should_be_is_told(tmp_path):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(OutputError, match="cannot make the folder"):
+    with pytest.raises(OutputError, match="cannot create the folder"):
         sweep(tmp_path / "file", SweepOptions(grid=("alpha=0.3",)))
     assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_no_sweep_has_no_status(tmp_path):
-    with pytest.raises(OutputError, match="there is no sweep"):
+    with pytest.raises(OutputError, match="no sweep in"):
         load_results(tmp_path, "paper", None)

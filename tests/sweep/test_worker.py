@@ -6,8 +6,8 @@ from tests.sweep.small import CATALOGUE, document
 from zerokd.errors import NumericError, OutputError, StoppedError
 from zerokd.sweep import worker
 from zerokd.sweep.objectives import Goal
-from zerokd.sweep.shared_stages import StageSplit
 from zerokd.sweep.search_space import Choice
+from zerokd.sweep.shared_stages import StageSplit
 from zerokd.sweep.study import SweepPlan, collect_point_records, open_study
 from zerokd.sweep.worker import SweepWorker
 
@@ -16,62 +16,62 @@ POINTS = [{"params.alpha": value} for value in AXES[0].values]
 
 
 @pytest.fixture
-def made(tmp_path):
-    said = []
+def worker_and_study(tmp_path):
+    lines = []
     plan = SweepPlan("paper", AXES, [Goal("fidelity", True, "dB")], {}, POINTS)
     whole = StageSplit((), ("pretrain", "distill"))
-    one = SweepWorker(plan, document(), CATALOGUE, whole, tmp_path, "cpu", said.append)
-    return one, open_study(plan, f"sqlite:///{tmp_path / 'x.db'}"), said
+    sweep_worker = SweepWorker(plan, document(), CATALOGUE, whole, tmp_path, "cpu", lines.append)
+    return sweep_worker, open_study(plan, f"sqlite:///{tmp_path / 'x.db'}"), lines
 
 
-def test_points_are_run_and_what_the_equation_does_not_allow_is_refused(made, tmp_path):
-    one, study, said = made
-    one.work(study)
+def test_points_are_run_and_what_the_equation_does_not_allow_is_refused(worker_and_study, tmp_path):
+    sweep_worker, study, lines = worker_and_study
+    sweep_worker.work(study)
     found = collect_point_records(study)
     assert [row.state for row in found] == ["done", "refused", "done"]
     assert "coefficient of task is (1 - alpha - beta) = -0.05" in found[1].why
     assert [row.folder for row in found] == ["points/001", "", "points/003"]
     assert sorted(path.name for path in (tmp_path / "points").iterdir()) == ["001", "003"]
-    assert said[0] == "point 1: alpha = 0.3"
-    assert said[1].startswith("  fidelity ")
+    assert lines[0] == "point 1: alpha = 0.3"
+    assert lines[1].startswith("  fidelity ")
 
 
-def test_a_point_whose_training_is_not_finite_failed_and_the_others_are_run(made, monkeypatch):
-    one, study, _ = made
-    whole = worker.run_recipe
+def test_a_point_whose_training_is_not_finite_failed_and_the_others_are_run(worker_and_study, monkeypatch):
+    sweep_worker, study, _ = worker_and_study
+    whole_run = worker.run_recipe
 
-    def start(given, *rest):
-        if given.tables["params"]["alpha"] == 0.3:
+    def run(document, *rest):
+        if document.tables["params"]["alpha"] == 0.3:
             raise NumericError("not finite")
-        return whole(given, *rest)
+        return whole_run(document, *rest)
 
-    monkeypatch.setattr(worker, "start", start)
-    one.work(study)
+    monkeypatch.setattr(worker, "run_recipe", run)
+    sweep_worker.work(study)
     assert [(row.state, row.why) for row in collect_point_records(study)][::2] == [
         ("failed", "not finite"),
         ("done", ""),
     ]
 
 
-@pytest.mark.parametrize("fault", [StoppedError("stopped"), OutputError("the disk is full"), KeyboardInterrupt()])
-def test_a_point_of_a_worker_that_is_stopped_is_there_again(made, monkeypatch, fault):
-    one, study, _ = made
-    whole = worker.run_recipe
+@pytest.mark.parametrize("error", [StoppedError("stopped"), OutputError("the disk is full"), KeyboardInterrupt()])
+def test_a_point_of_a_worker_that_is_stopped_is_there_again(worker_and_study, monkeypatch, error):
+    sweep_worker, study, _ = worker_and_study
+    whole_run = worker.run_recipe
 
     def stop(*given):
-        raise fault
+        raise error
 
-    monkeypatch.setattr(worker, "start", stop)
-    with pytest.raises(type(fault)):
-        one.work(study)
+    monkeypatch.setattr(worker, "run_recipe", stop)
+    with pytest.raises(type(error)):
+        sweep_worker.work(study)
     assert [row.state for row in collect_point_records(study)] == ["waiting"] * 3
-    monkeypatch.setattr(worker, "start", whole)
-    one.work(study)
+    monkeypatch.setattr(worker, "run_recipe", whole_run)
+    sweep_worker.work(study)
     assert [row.state for row in collect_point_records(study)] == ["done", "refused", "done"]
 
 
-def test_what_a_worker_left_that_was_killed_before_its_first_step_is_no_hindrance(made, tmp_path):
-    one, study, _ = made
+def test_what_a_worker_left_that_was_killed_before_its_first_step_is_no_hindrance(worker_and_study, tmp_path):
+    sweep_worker, study, _ = worker_and_study
     (tmp_path / "points/001/samples").mkdir(parents=True)
-    one.work(study)
+    sweep_worker.work(study)
     assert collect_point_records(study)[0].state == "done"

@@ -1,138 +1,131 @@
-"""A sweep as pictures: a heat map over two keys, and parallel coordinates over all of them. SVG, no script."""
+"""Charts of a sweep for its page: a heat map over two keys, and parallel coordinates over all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from markupsafe import Markup, escape
+from attrs import frozen
+from markupsafe import Markup
 
-from zerokd.pages.chart import format_short_number
+from zerokd.chart import format_short_number, render_figure, render_text
 from zerokd.recipe.toml.format import format_toml_value
 from zerokd.sweep.objectives import Goal
 from zerokd.sweep.search_space import shorten_key
 from zerokd.sweep.study import PointRecord
 
-CELL_SIZE, HEADER_HEIGHT, ROW_LABEL_WIDTH = (
-    (96, 36),
-    30,
-    96,
-)  # width and height of a cell; what stands above and beside the cells
+CELL_WIDTH, CELL_HEIGHT, HEADER_HEIGHT, ROW_LABEL_WIDTH = 96, 36, 30, 96  # of the heat map
 PLOT_WIDTH, PLOT_HEIGHT, HORIZONTAL_MARGIN, VERTICAL_MARGIN = 640, 240, 60, 30  # of the parallel coordinates
-WORST_COLOUR, BEST_COLOUR = (46, 58, 110), (250, 204, 92)  # of the worst and the best value
+WORST_COLOUR, BEST_COLOUR = (46, 58, 110), (250, 204, 92)  # red, green, blue
+DARK_TEXT, LIGHT_TEXT = "#111", "#fff"
+
+
+@frozen
+class ParallelAxis:
+    """A vertical axis: the height of each point in pixels, and the labels of its ends."""
+
+    name: str
+    heights: Sequence[float]
+    lowest: str
+    highest: str
+
+
+@frozen
+class ColourScale:
+    """From the worst to the best of some values of a goal."""
+
+    values: Sequence[float]
+    higher_is_better: bool
+
+    def to_fraction(self, value: float) -> float:
+        """0 for the worst value, 1 for the best one."""
+        low, high = min(self.values), max(self.values)
+        if low == high:
+            return 1.0
+        fraction = (value - low) / (high - low)
+        return fraction if self.higher_is_better else 1 - fraction
+
+    def to_colour(self, value: float) -> str:
+        """A CSS colour."""
+        fraction = self.to_fraction(value)
+        channels = zip(WORST_COLOUR, BEST_COLOUR, strict=True)
+        return f"rgb({','.join(str(round(worst + fraction * (best - worst))) for worst, best in channels)})"
 
 
 def draw_heat_map(records: Sequence[PointRecord], goals: Sequence[Goal], goal_index: int) -> Markup:
-    """One goal over two keys, a cell a point; several points of a cell show the best. Nothing for other sweeps."""
-    done = [row for row in records if row.values]
-    keys = list(dict.fromkeys(key for row in records for key in row.point))
-    if len(keys) != 2 or not done:
+    """A goal over two keys; a cell shows the best of its points. Empty if the sweep does not vary exactly two keys."""
+    completed = [record for record in records if record.values]
+    keys = list(dict.fromkeys(key for record in records for key in record.point))
+    if len(keys) != 2 or not completed:
         return Markup("")
-    goal, (down, across) = goals[goal_index], keys
-    columns, lines = (_axis_values(records, key) for key in (across, down))
+    goal, (row_key, column_key) = goals[goal_index], keys
+    columns, rows = (_axis_values(records, key) for key in (column_key, row_key))
     best: dict[tuple[str, str], float] = {}
-    for row in done:
-        cell = format_toml_value(row.point[across]), format_toml_value(row.point[down])
-        best[cell] = max(
-            best.get(cell, row.values[goal_index]), row.values[goal_index], key=lambda v: v if goal.higher else -v
-        )
-    parts = [_render_text(ROW_LABEL_WIDTH / 2, HEADER_HEIGHT - 8, f"{shorten_key(down)} \\ {shorten_key(across)}")]
-    parts += [
-        _render_text(ROW_LABEL_WIDTH + CELL_SIZE[0] * (n + 0.5), HEADER_HEIGHT - 8, one)
-        for n, one in enumerate(columns)
-    ]
-    for line, one in enumerate(lines):
-        top = HEADER_HEIGHT + CELL_SIZE[1] * line
-        parts.append(_render_text(ROW_LABEL_WIDTH / 2, top + CELL_SIZE[1] / 2 + 4, one))
-        for column, other in enumerate(columns):
-            parts.append(
-                _render_cell(
-                    ROW_LABEL_WIDTH + CELL_SIZE[0] * column, top, best.get((other, one)), list(best.values()), goal
-                )
-            )
-    size = ROW_LABEL_WIDTH + CELL_SIZE[0] * len(columns), HEADER_HEIGHT + CELL_SIZE[1] * len(lines)
-    return _render_figure(*size, f"{goal.name} over {down} and {across}", parts)
+    for record in completed:
+        cell = format_toml_value(record.point[row_key]), format_toml_value(record.point[column_key])
+        value = record.values[goal_index]
+        best[cell] = (max if goal.higher else min)(best.get(cell, value), value)
+    scale = ColourScale(list(best.values()), goal.higher)
+    corner = f"{shorten_key(row_key)} \\ {shorten_key(column_key)}"
+    parts = [render_text(ROW_LABEL_WIDTH / 2, HEADER_HEIGHT - 8, corner)]
+    for number, column in enumerate(columns):
+        parts.append(render_text(ROW_LABEL_WIDTH + CELL_WIDTH * (number + 0.5), HEADER_HEIGHT - 8, column))
+    for row_number, row in enumerate(rows):
+        top = HEADER_HEIGHT + CELL_HEIGHT * row_number
+        parts.append(render_text(ROW_LABEL_WIDTH / 2, top + CELL_HEIGHT / 2 + 4, row))
+        for number, column in enumerate(columns):
+            parts.append(_render_cell(ROW_LABEL_WIDTH + CELL_WIDTH * number, top, best.get((row, column)), scale))
+    width, height = ROW_LABEL_WIDTH + CELL_WIDTH * len(columns), HEADER_HEIGHT + CELL_HEIGHT * len(rows)
+    return render_figure(max(width, PLOT_WIDTH), height, f"{goal.name} over {row_key} and {column_key}", parts)
 
 
 def draw_parallel_coordinates(records: Sequence[PointRecord], goals: Sequence[Goal]) -> Markup:
-    """A line a point, through its values and what it reached; colours tell the first goal."""
-    done = [row for row in records if row.values]
-    keys = list(dict.fromkeys(key for row in done for key in row.point))
-    if len(done) < 2:
+    """A line a point through its values and goals, coloured by the first goal, the best on top."""
+    completed = [record for record in records if record.values]
+    if len(completed) < 2:
         return Markup("")
-    names = [*map(shorten_key, keys), *(goal.name for goal in goals)]
-    step = (PLOT_WIDTH - 2 * HORIZONTAL_MARGIN) / max(1, len(names) - 1)
-    at = [HORIZONTAL_MARGIN + step * n for n in range(len(names))]
-    ups = [_axis_heights([row.point[key] for row in done]) for key in keys]
-    ups += [_axis_heights([row.values[n] for row in done]) for n in range(len(goals))]
+    keys = list(dict.fromkeys(key for record in completed for key in record.point))
+    axes = [_build_axis(shorten_key(key), [record.point[key] for record in completed]) for key in keys]
+    axes += [_build_axis(goal.name, [record.values[n] for record in completed]) for n, goal in enumerate(goals)]
+    step = (PLOT_WIDTH - 2 * HORIZONTAL_MARGIN) / max(1, len(axes) - 1)
+    lefts = [HORIZONTAL_MARGIN + step * number for number in range(len(axes))]
+    scale = ColourScale([record.values[0] for record in completed], goals[0].higher)
     parts = []
-    firsts = [row.values[0] for row in done]
-    for number, row in sorted(enumerate(done), key=lambda pair: pair[1].values[0] * (1 if goals[0].higher else -1)):
-        points = " ".join(f"{x:.1f},{heights[number]:.1f}" for x, (heights, _, _) in zip(at, ups, strict=True))
-        style = f"fill:none;stroke:{_pick_colour(row.values[0], firsts, goals[0])};stroke-width:2"
-        parts.append(f'<polyline points="{points}" style="{style}"><title>point {row.number}</title></polyline>')
-    for x, name, (_, least, most) in zip(at, names, ups, strict=True):
-        parts += [
-            f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{VERTICAL_MARGIN}" y2="{PLOT_HEIGHT - VERTICAL_MARGIN}"/>'
-        ]
-        parts += [
-            _render_text(x, PLOT_HEIGHT - 4, name),
-            _render_text(x, VERTICAL_MARGIN - 6, most),
-            _render_text(x, PLOT_HEIGHT - VERTICAL_MARGIN + 13, least),
-        ]
-    return _render_figure(PLOT_WIDTH, PLOT_HEIGHT, "each point's values and goals", parts)
+    for number, record in sorted(enumerate(completed), key=lambda pair: scale.to_fraction(pair[1].values[0])):
+        points = " ".join(f"{x:.1f},{axis.heights[number]:.1f}" for x, axis in zip(lefts, axes, strict=True))
+        style = f"fill:none;stroke:{scale.to_colour(record.values[0])};stroke-width:2"
+        parts.append(f'<polyline points="{points}" style="{style}"><title>point {record.number}</title></polyline>')
+    top, bottom = VERTICAL_MARGIN, PLOT_HEIGHT - VERTICAL_MARGIN
+    for x, axis in zip(lefts, axes, strict=True):
+        parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom}"/>')
+        labels = ((PLOT_HEIGHT - 4, axis.name), (top - 6, axis.highest), (bottom + 13, axis.lowest))
+        parts += [render_text(x, y, text) for y, text in labels]
+    return render_figure(PLOT_WIDTH, PLOT_HEIGHT, "values and goals of every point", parts)
 
 
 def _axis_values(records: Sequence[PointRecord], key: str) -> list[str]:
-    values = {format_toml_value(row.point[key]): row.point[key] for row in records if key in row.point}
-    numbers = all(isinstance(value, int | float) for value in values.values())
-    return sorted(values, key=lambda text: values[text]) if numbers else list(values)
+    values = {format_toml_value(record.point[key]): record.point[key] for record in records if key in record.point}
+    numeric = all(isinstance(value, int | float) for value in values.values())
+    return sorted(values, key=lambda text: values[text]) if numeric else list(values)
 
 
-def _axis_heights(values: Sequence[Any]) -> tuple[list[float], str, str]:
-    """Where values lie on a vertical axis; numbers in proportion, others one above the other."""
+def _build_axis(name: str, values: Sequence[Any]) -> ParallelAxis:
+    """Numbers in proportion; other values at equal distances."""
     texts = list(dict.fromkeys(map(format_toml_value, values)))
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    scale = [float(value) if numbers else float(texts.index(format_toml_value(value))) for value in values]
-    least, most = min(scale), max(scale)
-    span = PLOT_HEIGHT - 2 * VERTICAL_MARGIN
-    heights = [
-        PLOT_HEIGHT - VERTICAL_MARGIN - span * ((one - least) / (most - least) if most > least else 0.5)
-        for one in scale
-    ]
-    return heights, *((format_short_number(least), format_short_number(most)) if numbers else (texts[0], texts[-1]))
+    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    numbers = [float(value) if numeric else float(texts.index(format_toml_value(value))) for value in values]
+    low, high = min(numbers), max(numbers)
+    bottom, span = PLOT_HEIGHT - VERTICAL_MARGIN, PLOT_HEIGHT - 2 * VERTICAL_MARGIN
+    heights = [bottom - span * ((number - low) / (high - low) if high > low else 0.5) for number in numbers]
+    ends = (format_short_number(low), format_short_number(high)) if numeric else (texts[0], texts[-1])
+    return ParallelAxis(name, heights, *ends)
 
 
-def _render_cell(left: float, top: float, value: float | None, values: Sequence[float], goal: Goal) -> str:
+def _render_cell(left: float, top: float, value: float | None, scale: ColourScale) -> str:
+    x, y = left + CELL_WIDTH / 2, top + CELL_HEIGHT / 2 + 4
     if value is None:
-        return _render_text(left + CELL_SIZE[0] / 2, top + CELL_SIZE[1] / 2 + 4, "-")
-    box = f'x="{left}" y="{top}" width="{CELL_SIZE[0] - 2}" height="{CELL_SIZE[1] - 2}"'
-    share = _normalize_value(value, values, goal)
-    ink = "#111" if share > 0.5 else "#fff"
-    x, y = left + CELL_SIZE[0] / 2, top + CELL_SIZE[1] / 2 + 4
-    shown = f'<text x="{x:.1f}" y="{y:.1f}" style="fill:{ink}">{f"{value:.4g}"}</text>'
-    return f'<rect {box} style="fill:{_pick_colour(value, values, goal)}"/>{shown}'
-
-
-def _normalize_value(value: float, values: Sequence[float], goal: Goal) -> float:
-    least, most = min(values), max(values)
-    share = (value - least) / (most - least) if most > least else 1.0
-    return share if goal.higher else 1 - share
-
-
-def _pick_colour(value: float, values: Sequence[float], goal: Goal) -> str:
-    share = _normalize_value(value, values, goal) if len(set(values)) > 1 else 1.0
-    red, green, blue = (
-        round(dark + share * (light - dark)) for dark, light in zip(WORST_COLOUR, BEST_COLOUR, strict=True)
-    )
-    return f"rgb({red},{green},{blue})"
-
-
-def _render_text(x: float, y: float, text: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
-
-
-def _render_figure(width: float, height: float, title: str, parts: Sequence[str]) -> Markup:
-    box = f"0 0 {max(width, PLOT_WIDTH):.0f} {height:.0f}"
-    svg = f'<svg viewBox="{box}" role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
-    return Markup(f'<figure class="chart">{svg}</figure>')
+        return render_text(x, y, "-")
+    box = f'x="{left}" y="{top}" width="{CELL_WIDTH - 2}" height="{CELL_HEIGHT - 2}"'
+    ink = DARK_TEXT if scale.to_fraction(value) > 0.5 else LIGHT_TEXT
+    text = render_text(x, y, f"{value:.4g}", style=f"fill:{ink}")
+    return f'<rect {box} style="fill:{scale.to_colour(value)}"/>{text}'

@@ -1,6 +1,6 @@
-"""Points that look hopeless, ended early: by one term's raw value, epoch by epoch, beside that of the other points.
+"""Pruning: a trial ends early if the raw value of one term is worse than the median of the other trials.
 
-A term's value can be compared between points; the objective cannot, since alpha and beta are part of its scale.
+A term's value is comparable between points. The objective is not: alpha and beta are part of its scale.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from zerokd.recipe.build.components import Components
 from zerokd.run.progress import Progress
 from zerokd.sweep.objectives import Goal
 
-STARTUP_TRIALS = 3  # points that are trained to their end before any is given up
-WARMUP_DIVISOR = 4  # the part of a stage's epochs, one in so many, after which a point may be given up
+STARTUP_TRIALS = 3  # trials that finish before any is pruned
+WARMUP_DIVISOR = 4  # no trial is pruned in the first 1/4 of its epochs
 
 
-class PointPrunedError(StoppedError):
-    """A point is worse than the median of the others."""
+class TrialPrunedError(StoppedError):
+    """A trial is worse than the median of the others."""
 
 
 def build_pruner(components: Components, goals: list[Goal], label: str | None) -> optuna.pruners.BasePruner:
-    """How points are given up, by the term of that label in the recipe's last stage; without a label, never.
+    """Prunes by the term of that label in the recipe's last stage; without a label, never.
 
     Raises:
-        RecipeError: there is no such term, or several goals, of which no single one could be given up for.
+        RecipeError: there is no such term, or more than one goal.
     """
     if label is None:
         return optuna.pruners.NopPruner()
@@ -41,33 +41,38 @@ def build_pruner(components: Components, goals: list[Goal], label: str | None) -
         text = f"stage {last.name!r} has no term {label!r}"
         raise RecipeError(Problem(text, hints=did_you_mean(label, labels), code="setting"))
     if len(goals) > 1:
-        hint = "name one: --goal fidelity"
-        raise RecipeError(Problem("points are pruned for one goal; there are several", hints=(hint,), code="setting"))
+        text = "pruning needs a single goal; this sweep has several"
+        raise RecipeError(Problem(text, hints=("choose one: --goal fidelity",), code="setting"))
     return optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=last.epochs // WARMUP_DIVISOR)
 
 
 class PruningProgress(Progress):
-    """A run's silent progress that gives it up where its last stage looks hopeless. ``higher`` is the goal's way."""
+    """The silent progress of a trial's run; ends the run if its last stage does worse than the median."""
 
     def __init__(self, trial: optuna.Trial, last_stage: str, label: str, higher_is_better: bool):
         super().__init__(Console(file=io.StringIO()))
-        self.trial, self.last_stage, self.label, self.sign = trial, last_stage, label, -1.0 if higher_is_better else 1.0
+        self.trial, self.last_stage, self.label = trial, last_stage, label
+        self.sign = -1.0 if higher_is_better else 1.0  # the study's direction is the goal's; a lower loss is better
 
     @contextmanager
     def track_stage(self, stage: StagePlan) -> Iterator[Callable[[Mapping[str, Any]], None]]:
         with super().track_stage(stage) as watch:
 
-            def both(line: Mapping[str, Any]) -> None:
+            def watch_and_prune(line: Mapping[str, Any]) -> None:
                 watch(line)
                 if line["kind"] == "epoch" and stage.name == self.last_stage and line["epoch"] + 1 < stage.epochs:
-                    self._prune_if_worse(line["epoch"], line["terms"][self.label]["value"])
+                    self.prune_if_worse(line["epoch"], line["terms"][self.label]["value"])
 
-            yield both
+            yield watch_and_prune
 
-    def _prune_if_worse(self, epoch: int, value: float | None) -> None:
-        """A loss is better where it is less, whatever the way of the goal."""
+    def prune_if_worse(self, epoch: int, value: float | None) -> None:
+        """Report the term's value after an epoch (counted from 0).
+
+        Raises:
+            TrialPrunedError: it is worse than the median.
+        """
         if value is None:
             return
         self.trial.report(self.sign * value, epoch)
         if self.trial.should_prune():
-            raise PointPrunedError(f"{self.label} is {value:.3g} after epoch {epoch + 1}, worse than the median")
+            raise TrialPrunedError(f"{self.label} is {value:.3g} after epoch {epoch + 1}, worse than the median")

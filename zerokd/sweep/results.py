@@ -1,4 +1,4 @@
-"""What a sweep leaves: sweep.json, report.html and best.toml, and a table on the screen."""
+"""The results of a sweep: sweep.json, report.html and best.toml in its folder, and a table in the terminal."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from zerokd.sweep.search_space import apply_point, describe_point, shorten_key
 from zerokd.sweep.study import PointRecord
 
 RESULTS_FILE, SWEEP_REPORT_FILE, BEST_RECIPE_FILE = "sweep.json", "report.html", "best.toml"
-MAX_REASON_LENGTH = 34  # characters of a reason in the table
+MAX_REASON_LENGTH = 34  # characters, in the table
 
 
 @frozen
 class SweepResults:
-    """The points of a sweep as they stand. ``front`` has the numbers of those that none beats, the best one first."""
+    """The points of a sweep so far."""
 
     name: str
     goals: Sequence[Goal]
@@ -35,54 +35,61 @@ class SweepResults:
 
     @property
     def completed(self) -> list[PointRecord]:
-        return [row for row in self.records if row.values]
+        """The points that have a value for every goal."""
+        return [record for record in self.records if record.values]
 
     @property
     def pareto_front(self) -> list[PointRecord]:
-        return [
-            self.completed[place] for place in pareto_front_indices(self.goals, [row.values for row in self.completed])
-        ]
+        """The points that no other one dominates, the best in the first goal first."""
+        completed = self.completed
+        rows = [record.values for record in completed]
+        return [completed[index] for index in pareto_front_indices(self.goals, rows)]
 
     @property
     def summary(self) -> str:
-        states = [row.state for row in self.records]
-        return ", ".join(f"{states.count(fromkey)} {fromkey}" for fromkey in dict.fromkeys(states)) or "no point yet"
+        """The number of points in each state."""
+        states = [record.state for record in self.records]
+        return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)) or "no point yet"
 
     @property
     def keys(self) -> list[str]:
-        return list(dict.fromkeys(key for row in self.records for key in row.point))
+        """The keys that the sweep varies."""
+        return list(dict.fromkeys(key for record in self.records for key in record.point))
 
 
 def write_results(results: SweepResults, document: Document, out: Path) -> None:
-    """Write all of it; workers that do so at one moment write the same.
+    """Write all files; workers that finish at once write the same content.
 
     Raises:
         OutputError: a file cannot be written.
     """
-    best = [row.number for row in results.pareto_front]
-    facts = {"recipe": results.name, "goals": [attrs.asdict(goal) for goal in results.goals], "front": best}
-    facts |= {"points": [attrs.asdict(row) for row in results.records]}
-    write_text(out / RESULTS_FILE, json.dumps(facts, indent=2) + "\n")
+    front = results.pareto_front
+    record = {
+        "recipe": results.name,
+        "goals": [attrs.asdict(goal) for goal in results.goals],
+        "front": [point.number for point in front],
+        "points": [attrs.asdict(point) for point in results.records],
+    }
+    write_text(out / RESULTS_FILE, json.dumps(record, indent=2) + "\n")
     write_text(out / SWEEP_REPORT_FILE, render_template("sweep.html", **_build_page_context(results)))
-    if best:
-        recipe = validate_recipe(apply_point(document, results.pareto_front[0].point))
-        head = f"# point {best[0]} of {len(results.records)}: {describe_point(results.pareto_front[0].point)}\n"
+    if front:
+        best = front[0]
+        recipe = validate_recipe(apply_point(document, best.point))
+        head = f"# point {best.number} of {len(results.records)}: {describe_point(best.point)}\n"
         write_text(out / BEST_RECIPE_FILE, head + tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)))
 
 
 def format_results_table(results: SweepResults) -> str:
-    """All points, a line each, those that none beats marked."""
+    """A line for each point; a star marks the Pareto front."""
     head = ["", "point", *map(shorten_key, results.keys), *(goal.name for goal in results.goals), "seconds", "state"]
-    marked = {row.number for row in results.pareto_front}
-    marks = ["*" if row.number in marked else "" for row in results.records]
-    cells = zip(marks, results.records, strict=True)
-    lines = [
-        head,
-        *([mark, str(row.number), *_format_cells(results, row), _describe_state(row)] for mark, row in cells),
-    ]
+    front = {record.number for record in results.pareto_front}
+    lines = [head]
+    for record in results.records:
+        mark = "*" if record.number in front else ""
+        lines.append([mark, str(record.number), *_format_cells(results, record), _shorten_state(record)])
     widths = [max(len(line[column]) for line in lines) for column in range(len(head) - 1)]
     text = ["  ".join([*map(str.rjust, line, widths), line[-1]]).rstrip() for line in lines]
-    return "\n".join([*text, "", f"{results.summary}; * no other point is better in every goal"])
+    return "\n".join([*text, "", f"{results.summary}; * on the Pareto front"])
 
 
 def _format_cells(results: SweepResults, record: PointRecord) -> list[str]:
@@ -99,32 +106,38 @@ def _shorten_number(text: str) -> str:
 
 
 def _describe_state(record: PointRecord) -> str:
-    why = record.why if len(record.why) <= MAX_REASON_LENGTH else record.why[: MAX_REASON_LENGTH - 3] + "..."
-    return f"{record.state}: {why}" if why else record.state
+    return f"{record.state}: {record.why}" if record.why else record.state
+
+
+def _shorten_state(record: PointRecord) -> str:
+    fits = len(record.why) <= MAX_REASON_LENGTH
+    return _describe_state(record if fits else attrs.evolve(record, why=record.why[: MAX_REASON_LENGTH - 3] + "..."))
 
 
 def _build_page_context(results: SweepResults) -> dict[str, Any]:
-    maps = [(goal, draw_heat_map(results.records, results.goals, place)) for place, goal in enumerate(results.goals)]
-    states = [f"{row.state}: {row.why}" if row.why else row.state for row in results.records]
-    pairs = zip(results.records, states, strict=True)
+    maps = [(goal, draw_heat_map(results.records, results.goals, index)) for index, goal in enumerate(results.goals)]
+    front = results.pareto_front
+    rows = [
+        {"number": point.number, "cells": _format_cells(results, point), "state": _describe_state(point)}
+        for point in results.records
+    ]
     return {
         "name": results.name,
         "summary": results.summary,
-        "best": _describe_best_point(results, results.pareto_front[0]) if results.completed else [],
-        "maps": [(goal, drawn) for goal, drawn in maps if drawn],
-        "lines": draw_parallel_coordinates(results.records, results.goals),
+        "best": _describe_best_point(results, front[0]) if front else [],
+        "heat_maps": [(goal, heat_map) for goal, heat_map in maps if heat_map],
+        "coordinates": draw_parallel_coordinates(results.records, results.goals),
         "keys": [shorten_key(key) for key in results.keys],
         "goals": results.goals,
-        "rows": [{"number": row.number, "cells": _format_cells(results, row), "state": state} for row, state in pairs],
-        "front": {row.number for row in results.pareto_front},
+        "rows": rows,
+        "pareto_front": {record.number for record in front},
     }
 
 
 def _describe_best_point(results: SweepResults, record: PointRecord) -> list[tuple[str, str]]:
-    reached = zip(results.goals, record.values, strict=True)
-    values = [(goal.name, f"{value:.4g} {goal.unit}".rstrip()) for goal, value in reached]
+    values = zip(results.goals, record.values, strict=True)
     return [
         ("point", str(record.number)),
-        *((shorten_key(key), format_toml_value(one)) for key, one in record.point.items()),
-        *values,
+        *((shorten_key(key), format_toml_value(value)) for key, value in record.point.items()),
+        *((goal.name, goal.format_value(value)) for goal, value in values),
     ]

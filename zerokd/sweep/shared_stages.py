@@ -1,4 +1,4 @@
-"""Stages that no point changes, trained once: the points start from the student that they leave."""
+"""Stages that no point changes: trained once, and all points start from their student."""
 
 from __future__ import annotations
 
@@ -18,47 +18,46 @@ from zerokd.run.folder import RunFolder
 from zerokd.run.resume import is_finished, read_manifest
 
 SHARED_PLACE = Place("shared by all points")
-TrainFunction = Callable[[Document, Path], Path]  # a run, gone on with where it was begun
+TrainFunction = Callable[[Document, Path], Path]  # starts or resumes a run in a folder
 
 
 @frozen
 class StageSplit:
-    """The stages that all points share, and those that each trains itself."""
+    """The stages that all points share, and those that each point trains itself, by name."""
 
     shared: tuple[str, ...]
     per_point: tuple[str, ...]
 
 
 def split_stages(components: Components, document: Document, keys: Iterable[str]) -> StageSplit:
-    """Stages in order, up to the first one that some varied key may change. At least one is each point's own."""
+    """Share the stages before the first one that a varied key may change; never the last one."""
     params = document.tables.get("params", {})
     derived = {name for name, value in params.items() if isinstance(value, dict) and "equals" in value}
-    order, count = components.stages, 0
-    while count < len(order) - 1 and not any(_may_affect_stage(key, order[count], derived) for key in keys):
+    stages, count, keys = components.stages, 0, list(keys)
+    while count < len(stages) - 1 and not any(_may_affect_stage(key, stages[count], derived) for key in keys):
         count += 1
-    names = tuple(stage.name for stage in order)
+    names = tuple(stage.name for stage in stages)
     return StageSplit(names[:count], names[count:])
 
 
 def _may_affect_stage(key: str, stage: StagePlan, derived: set[str]) -> bool:
-    """Whether a key of the recipe may change what a stage does; what is not known to leave it alone, may."""
-    head, _, rest = key.partition(".")
-    inner = rest.partition(".")[0]
-    if head == "params":
-        return bool(stage.equation.read_params() & {inner, *derived})
-    if head == "terms":
-        return inner in stage.equation.coefficients
-    return inner == stage.name if head == "stages" else head not in ("metrics", "observers")
+    """Whether a key of the recipe may change a stage; unknown keys may."""
+    table, _, rest = key.partition(".")
+    name = rest.partition(".")[0]
+    if table == "params":
+        return bool(stage.equation.read_params() & {name, *derived})
+    if table == "terms":
+        return name in stage.equation.coefficients
+    return name == stage.name if table == "stages" else table not in ("metrics", "observers")
 
 
 def train_shared_stages(document: Document, stage_split: StageSplit, folder: Path, train: TrainFunction) -> Document:
-    """The recipe of the stages that are left, from the student of the shared ones; whoever comes first trains it."""
+    """The recipe of the remaining stages, from the student of the shared ones. The first worker trains it."""
     if not stage_split.shared:
         return document
     with FileLock(folder.with_suffix(".lock")):
-        done = RunFolder(folder)
-        if not (done.manifest.exists() and is_finished(read_manifest(done))):
+        run = RunFolder(folder)
+        if not (run.manifest.exists() and is_finished(read_manifest(run))):
             train(set_value(document, ("run",), list(stage_split.shared), SHARED_PLACE), folder)
-    weights = str(RunFolder(folder).student)
-    document = set_value(document, ("models", STUDENT, "weights"), weights, SHARED_PLACE)
+    document = set_value(document, ("models", STUDENT, "weights"), str(run.student), SHARED_PLACE)
     return set_value(document, ("run",), list(stage_split.per_point), SHARED_PLACE)

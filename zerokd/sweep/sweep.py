@@ -1,4 +1,4 @@
-"""A sweep from its command to its folder: planned, worked at, and told of."""
+"""Run a sweep: from the command line's options to the results in its folder."""
 
 from __future__ import annotations
 
@@ -22,8 +22,16 @@ from zerokd.recipe.toml.document import Document
 from zerokd.sweep.objectives import Goal, select_goals
 from zerokd.sweep.pruning import build_pruner
 from zerokd.sweep.results import SWEEP_REPORT_FILE, SweepResults, write_results
+from zerokd.sweep.search_space import (
+    Choice,
+    Point,
+    SearchAxis,
+    apply_point,
+    build_grid,
+    parse_choice,
+    parse_numeric_range,
+)
 from zerokd.sweep.shared_stages import split_stages
-from zerokd.sweep.search_space import Choice, Point, SearchAxis, apply_point, build_grid, parse_choice, parse_numeric_range
 from zerokd.sweep.study import IDENTITY, SweepPlan, collect_point_records, open_study
 from zerokd.sweep.worker import SweepWorker
 
@@ -32,7 +40,7 @@ STORAGE_FILE = "sweep.db"
 
 @frozen
 class SweepOptions:
-    """What the command line says: ``grid`` and ``ranges`` as written, at most one of ``random`` and ``tpe``."""
+    """Options of the command line: ``grid`` and ``ranges`` unparsed, and ``random`` or ``tpe``, or neither."""
 
     grid: Sequence[str] = ()
     ranges: Sequence[str] = ()
@@ -51,11 +59,11 @@ def run_sweep(
     device: str,
     report: Callable[[str], None],
 ) -> SweepResults:
-    """Work at a sweep until all of its points are done, as one of any number of workers.
+    """Work on a sweep until all of its points have a result; any number of workers may do so at once.
 
     Raises:
-        RecipeError: what is asked makes no sense, no point fits the recipe, or the storage holds another sweep.
-        StoppedError: the worker was asked to stop.
+        RecipeError: the options contradict each other, no point is valid, or the storage holds another sweep.
+        StoppedError: a signal stopped the worker.
         OutputError: the folder or the storage cannot be used.
     """
     axes = parse_axes(document, options)
@@ -73,72 +81,71 @@ def run_sweep(
         build_pruner(components, goals, options.prune),
         options.prune,
     )
-    parts = split_stages(components, document, [axis.key for axis in axes])
+    stage_split = split_stages(components, document, [axis.key for axis in axes])
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {str(out)!r}: {error.strerror}") from error
-    with FileLock(out / "sweep.lock"):  # two that make one database at a moment would get in each other's way
+        raise OutputError(f"cannot create the folder {str(out)!r}: {error.strerror}") from error
+    with FileLock(out / "sweep.lock"):  # two workers must not create one database at once
         study = open_study(plan, storage_url(out, storage))
-    count = len(points) or f"{options.tpe} chosen"
+    count = len(points) or options.tpe
     report(f"sweep of {plan.name}: {count} points -> {out}")
-    if parts.shared:
-        report(f"{', '.join(parts.shared)}: trained once, no point changes it")
+    if stage_split.shared:
+        report(f"{', '.join(stage_split.shared)}: trained once and shared by all points")
     try:
-        SweepWorker(plan, document, catalogue, parts, out, device, report).work(study)
+        SweepWorker(plan, document, catalogue, stage_split, out, device, report).work(study)
     finally:
-        found = SweepResults(plan.name, plan.goals, collect_point_records(study))
-        write_results(found, document, out)
+        results = SweepResults(plan.name, plan.goals, collect_point_records(study))
+        write_results(results, document, out)
     report(f"report: {out / SWEEP_REPORT_FILE}")
-    return found
+    return results
 
 
 def load_results(out: Path, name: str, storage: str | None) -> SweepResults:
-    """A sweep as it stands; nothing is run.
+    """The results of a sweep so far; runs nothing.
 
     Raises:
-        OutputError: there is none.
+        OutputError: there is no such sweep.
     """
-    given = storage_url(out, storage)
+    url = storage_url(out, storage)
     if storage is None and not (out / STORAGE_FILE).exists():
-        hint = "start it, or name its --out or --storage"
-        raise OutputError(Problem(f"there is no sweep in {str(out)!r}", hints=(hint,)))
+        hint = "start one, or give its --out or --storage"
+        raise OutputError(Problem(f"no sweep in {str(out)!r}", hints=(hint,)))
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        study = optuna.load_study(study_name=name, storage=given)
+        study = optuna.load_study(study_name=name, storage=url)
     except KeyError as error:
-        raise OutputError(Problem(f"the storage {given!r} holds no sweep {name!r}")) from error
-    return SweepResults(
-        name, [Goal(**user_attr) for user_attr in study.user_attrs[IDENTITY]["goals"]], collect_point_records(study)
-    )
+        raise OutputError(Problem(f"the storage {url!r} holds no sweep {name!r}")) from error
+    goals = [Goal(**goal) for goal in study.user_attrs[IDENTITY]["goals"]]
+    return SweepResults(name, goals, collect_point_records(study))
 
 
 def storage_url(out: Path, storage: str | None) -> str:
-    """Where the points are kept: a file in the sweep's folder, or a database of its own."""
+    """The database of the study: by default a file in the sweep's folder."""
     return storage or f"sqlite:///{out / STORAGE_FILE}"
 
 
 def parse_axes(document: Document, options: SweepOptions) -> list[SearchAxis]:
-    """What is varied.
+    """The axes of the search space.
 
     Raises:
-        RecipeError: nothing, or in a way that does not fit how points are chosen.
+        RecipeError: there is none, or the options contradict each other.
     """
     axes: list[SearchAxis] = [parse_choice(text, document) for text in options.grid]
     axes += [parse_numeric_range(text, document) for text in options.ranges]
     if options.random and options.tpe:
-        hint = "give one of them"
+        hint = "use only one of the two"
         raise RecipeError(Problem("--random and --tpe both choose points", hints=(hint,), code="setting"))
     if options.ranges and not (options.random or options.tpe):
-        hint = "say how many points are drawn: --random N, or --tpe N"
-        raise RecipeError(Problem("a --range has no end of points", hints=(hint,), code="setting"))
+        hint = "add --random N or --tpe N"
+        raise RecipeError(Problem("--range needs a number of points", hints=(hint,), code="setting"))
     if not axes:
-        raise RecipeError(Problem("nothing is varied", hints=("write --grid alpha=0.3,0.35,0.4",), code="setting"))
+        raise RecipeError(Problem("the sweep varies no key", hints=("add --grid alpha=0.3,0.35,0.4",), code="setting"))
     return axes
 
 
 def enumerate_points(axes: Sequence[SearchAxis], options: SweepOptions, seed: int) -> list[dict[str, object]]:
-    """All points, where they are known beforehand: a grid, or random ones, which depend on the recipe's seed alone."""
+    """All points if they are known in advance: a grid, or random points, which depend only on the recipe's seed."""
     if options.tpe:
         return []
     if not options.random:
@@ -161,26 +168,29 @@ def _draw_value(axis: SearchAxis, generator: np.random.Generator) -> object:
 def _build_representative_components(
     document: Document, catalogue: Catalogue, axes: Sequence[SearchAxis]
 ) -> Components:
-    """The recipe as it stands, or at the first corner of the space that fits it: what all points have in common."""
-    ends = [Choice(axis.key, axis.values if isinstance(axis, Choice) else (axis.low, axis.high)) for axis in axes]
-    points: list[Point] = [{}, *build_grid(ends)]
-    first: RecipeError | None = None
+    """The recipe's components, at the first corner of the search space if the recipe itself is invalid."""
+    corners = [Choice(axis.key, axis.values if isinstance(axis, Choice) else (axis.low, axis.high)) for axis in axes]
+    points: list[Point] = [{}, *build_grid(corners)]
+    first_error: RecipeError | None = None
     for point in points:
         try:
             return check_recipe(apply_point(document, point), catalogue)[1]
         except RecipeError as error:
-            first = first or error
-    assert first is not None
-    raise first
+            first_error = first_error or error
+    assert first_error is not None
+    raise first_error
 
 
 def _compute_identity(document: Document, options: SweepOptions, seed: int, goals: Sequence[Goal]) -> dict[str, object]:
-    """What has to be the same for two workers to work at one sweep."""
+    """What two workers must agree on to share a study."""
     text = json.dumps(document.tables, sort_keys=True, default=str)
-    how: dict[str, object] = {
+    return {
         "recipe": hashlib.sha256(text.encode()).hexdigest(),
         "grid": list(options.grid),
         "range": list(options.ranges),
+        "random": options.random,
+        "tpe": options.tpe,
+        "prune": options.prune,
+        "seed": seed,
+        "goals": [attrs.asdict(goal) for goal in goals],
     }
-    how |= {"random": options.random, "tpe": options.tpe, "prune": options.prune, "seed": seed}
-    return how | {"goals": [attrs.asdict(goal) for goal in goals]}

@@ -1,4 +1,4 @@
-"""A worker: takes points of a sweep until none is left, and writes down what came of each."""
+"""A worker of a sweep: runs trials of the study until none is left, and records the result of each."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from zerokd.run.launch import run_recipe
 from zerokd.run.progress import Progress
 from zerokd.run.resume import read_manifest
 from zerokd.sweep.objectives import objective_values
-from zerokd.sweep.pruning import PointPrunedError, PruningProgress
-from zerokd.sweep.shared_stages import StageSplit, train_shared_stages
+from zerokd.sweep.pruning import PruningProgress, TrialPrunedError
 from zerokd.sweep.search_space import apply_point, describe_point
+from zerokd.sweep.shared_stages import StageSplit, train_shared_stages
 from zerokd.sweep.study import (
     FOLDER,
     POINT,
+    REASON,
     SECONDS,
     STATE,
-    WHY,
+    PointState,
     SweepPlan,
     has_remaining_trials,
     ignore_experimental_warnings,
@@ -38,13 +39,13 @@ from zerokd.sweep.study import (
     suggest_point,
 )
 
-POLL_SECONDS = 1.0  # seconds between two looks at what other workers do
-SHARED_FOLDER, POINTS_FOLDER = "shared", "points"  # folders of a sweep
+POLL_SECONDS = 1.0  # between two looks at the trials of other workers
+SHARED_FOLDER, POINTS_FOLDER = "shared", "points"  # in the sweep's folder
 
 
 @frozen(eq=False)
 class SweepWorker:
-    """What it needs to run a point. ``say`` tells a person."""
+    """Runs trials of a study; ``report`` prints a line."""
 
     plan: SweepPlan
     document: Document
@@ -55,10 +56,10 @@ class SweepWorker:
     report: Callable[[str], None]
 
     def work(self, study: optuna.Study) -> None:
-        """Until every point is done, also those that other workers leave behind.
+        """Run trials until every point has a result, including those of lost workers.
 
         Raises:
-            StoppedError: it was asked to stop; its point waits for the next worker, and goes on from its checkpoint.
+            StoppedError: a signal stopped it; the next worker resumes its trial from the last checkpoint.
         """
         waited = False
         while True:
@@ -67,9 +68,8 @@ class SweepWorker:
                     study.optimize(lambda trial: self._run_trial(study, trial), n_trials=1, catch=(NumericError,))
             elif running_trials(study):
                 if not waited:
-                    self.report(
-                        f"{running_trials(study)} at work elsewhere; what a lost worker leaves is taken up here"
-                    )
+                    count = running_trials(study)
+                    self.report(f"waiting for {count} running trials of other workers; a lost one is resumed here")
                 waited = True
                 time.sleep(POLL_SECONDS)
             else:
@@ -85,26 +85,25 @@ class SweepWorker:
         except optuna.TrialPruned:
             raise
         except NumericError as error:
-            trial.set_user_attr(WHY, error.problems[0].message)
+            trial.set_user_attr(REASON, error.problems[0].message)
             self.report(f"  failed: {error.problems[0].message}")
             raise
-        except BaseException:  # a signal, a full disk: no fault of the point, which waits for the next worker
+        except BaseException:  # a signal or a full disk says nothing about the point: the next worker takes it
             study.enqueue_trial(trial.params, user_attrs={POINT: number})
             raise
 
     def _train_point(self, trial: optuna.Trial, number: int, document: Document) -> list[float]:
-        """Train the point, or say why it may not be."""
-        begun = time.monotonic()
+        """Train the point and return its values, or record why it has none."""
+        started = time.monotonic()
         folder = self.out / POINTS_FOLDER / f"{number:03d}"
         try:
-            check_recipe(
-                document, self.catalogue
-            )  # as a whole: its own stages alone would hide what the shared ones lack
-            own = train_shared_stages(document, self.stage_split, self.out / SHARED_FOLDER, self._start_or_resume_run)
-            self._start_or_resume_run(own, folder, trial)
-        except PointPrunedError as error:
-            trial.set_user_attr(STATE, "pruned")
-            trial.set_user_attr(WHY, error.problems[0].message)
+            check_recipe(document, self.catalogue)  # all of it: the point's own stages would hide errors of shared ones
+            shared_folder = self.out / SHARED_FOLDER
+            remaining = train_shared_stages(document, self.stage_split, shared_folder, self._start_or_resume_run)
+            self._start_or_resume_run(remaining, folder, trial)
+        except TrialPrunedError as error:
+            trial.set_user_attr(STATE, PointState.PRUNED.value)
+            trial.set_user_attr(REASON, error.problems[0].message)
             self.report(f"  pruned: {error.problems[0].message}")
             raise optuna.TrialPruned from None
         except (StoppedError, NumericError):
@@ -112,27 +111,26 @@ class SweepWorker:
         except ZerokdError as error:
             if error.exit_code != 2:
                 raise
-            trial.set_user_attr(WHY, error.problems[0].message)
+            trial.set_user_attr(REASON, error.problems[0].message)
             self.report(f"  refused: {error.problems[0].message}")
             raise optuna.TrialPruned from None
         result = read_manifest(RunFolder(folder))["result"]
-        values = [one for one in objective_values(self.plan.goals, result) if one is not None]
+        values = [value for value in objective_values(self.plan.goals, result) if value is not None]
         if len(values) < len(self.plan.goals):
-            trial.set_user_attr(WHY, "a metric gave no number")
+            trial.set_user_attr(REASON, "a metric has no value")
             raise optuna.TrialPruned
         trial.set_user_attr(FOLDER, f"{POINTS_FOLDER}/{folder.name}")
-        trial.set_user_attr(SECONDS, round(time.monotonic() - begun, 1))
-        shown = zip(self.plan.goals, values, strict=True)
-        self.report("  " + ", ".join(f"{goal.name} {value:.4g} {goal.unit}".rstrip() for goal, value in shown))
+        trial.set_user_attr(SECONDS, round(time.monotonic() - started, 1))
+        pairs = zip(self.plan.goals, values, strict=True)
+        self.report("  " + ", ".join(f"{goal.name} {goal.format_value(value)}" for goal, value in pairs))
         return values
 
     def _start_or_resume_run(self, document: Document, folder: Path, trial: optuna.Trial | None = None) -> Path:
-        """A run of its own, gone on with where one was begun; all that it would say is in its folder."""
-        if folder.exists() and not RunFolder(folder).manifest.exists():  # its worker was killed before the first step
+        """Start the run of a folder, or resume it. It prints nothing: its folder holds everything."""
+        if folder.exists() and not RunFolder(folder).manifest.exists():  # its worker died before the first step
             shutil.rmtree(folder)
         progress = Progress(Console(file=io.StringIO()))
         if trial is not None and self.plan.prune_term is not None:
-            progress = PruningProgress(
-                trial, self.stage_split.per_point[-1], self.plan.prune_term, self.plan.goals[0].higher
-            )
+            last_stage, goal = self.stage_split.per_point[-1], self.plan.goals[0]
+            progress = PruningProgress(trial, last_stage, self.plan.prune_term, goal.higher)
         return run_recipe(document, self.catalogue, self.device, folder, True, progress)
