@@ -71,13 +71,13 @@ def command(threads: int | None, **options: Any) -> None:
     Writes the results to --out under their own names; never writes to the originals. Skips files that are up to date.
     Exits with code 1 if a file failed; the other files are done.
     """
-    from zerokd.student.enhance.jobs import run_task
+    from zerokd.student.enhance.jobs import count_noun, run_task
     from zerokd.student.enhance.progress import EnhanceProgress
 
     start = time.monotonic()
     task = plan_enhancement(threads=threads or os.cpu_count() or 1, **options)
     with EnhanceProgress(len(task.jobs)) as progress:
-        for line in describe_start(task, options["out"], f"{task.options.threads} threads"):
+        for line in describe_start(task, options["out"], count_noun(task.options.threads, "thread")):
             progress.print_line(line)
         summary = run_task(task, progress.report, progress.report_progress)
     click.echo(summary.describe(time.monotonic() - start))
@@ -87,10 +87,10 @@ def command(threads: int | None, **options: Any) -> None:
 
 def describe_start(task: Task, out: Path, workers: str) -> Iterator[str]:
     """The lines that say what is about to happen, and why no faster engine does it."""
-    from zerokd.student.enhance.jobs import count_files
+    from zerokd.student.enhance.jobs import count_noun
 
-    names_file = len(task.jobs) == 1 and task.jobs[0].target == out
+    names_file = [job.target.absolute() for job in task.jobs] == [out.absolute()]
     place = str(out) if names_file else os.path.join(out, "")
-    yield f"Enhancing {count_files(len(task.jobs))} into {place} ({task.engine.description}, {workers})"
+    yield f"Enhancing {count_noun(len(task.jobs), 'file')} into {place} ({task.engine.description}, {workers})"
     if task.engine.fallback_reasons:
         yield task.engine.describe_fallback()

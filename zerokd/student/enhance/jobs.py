@@ -79,16 +79,18 @@ class Summary:
 
     def describe(self, seconds: float) -> str:
         """One line, such as "Enhanced 4 files in 1.2 s, 5 files already up to date, 1 file FAILED"."""
-        parts = [f"{count_files(len(self.up_to_date_files))} already up to date"] if self.up_to_date_files else []
-        parts += [f"{count_files(len(self.failures))} FAILED"] if self.failures else []
+        parts = (
+            [f"{count_noun(len(self.up_to_date_files), 'file')} already up to date"] if self.up_to_date_files else []
+        )
+        parts += [f"{count_noun(len(self.failures), 'file')} FAILED"] if self.failures else []
         if self.enhanced_files or not parts:
-            parts.insert(0, f"Enhanced {count_files(len(self.enhanced_files))} in {seconds:.1f} s")
+            parts.insert(0, f"Enhanced {count_noun(len(self.enhanced_files), 'file')} in {seconds:.1f} s")
         return ", ".join(parts)
 
 
-def count_files(number: int) -> str:
-    """The number of files in words, such as "1 file"."""
-    return f"{number} file{'' if number == 1 else 's'}"
+def count_noun(number: int, noun: str) -> str:
+    """A number with its noun, such as "1 file" or "2 files"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def plan_task(inputs: Sequence[Path], out: Path, options: EnhanceOptions, shard: tuple[int, int] = (1, 1)) -> Task:
