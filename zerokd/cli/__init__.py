@@ -1,4 +1,7 @@
-"""The command line: one file per command, imported when it is called, so that help never waits for torch."""
+"""The command line: one module per command, imported when it is called, so that help never waits for torch.
+
+May import everything; nothing but ``python -m zerokd`` imports it.
+"""
 
 from __future__ import annotations
 
@@ -18,30 +21,30 @@ from zerokd.errors import ZerokdError
 
 TRACEBACK_VARIABLE = "ZEROKD_TRACEBACK"
 COMMANDS = {
-    "run": "train a student as a recipe says",
-    "sweep": "run a recipe at many points, and say which are best",
-    "resume": "go on with a run that was stopped",
-    "check": "prove that every term of a recipe trains the student",
-    "explain": "account for a recipe's equation, term by term, or for a message",
-    "bench": "measure what a recipe's steps cost on this machine",
-    "check-data": "look at a folder of photos as a run would",
-    "enhance": "brighten photos and films with a student",
-    "evaluate": "measure students beside their teacher, and what takes no training",
+    "run": "train a student from a recipe",
+    "sweep": "run a recipe at many points and find the best",
+    "resume": "resume an interrupted run",
+    "check": "verify that every term of a recipe trains the student",
+    "explain": "print a recipe's equation term by term, or explain an error code",
+    "bench": "measure the training steps of a recipe on this machine",
+    "check-data": "inspect a folder of photos",
+    "enhance": "brighten photos and videos with a student",
+    "evaluate": "compare students with their teacher and with untrained methods",
     "export": "write a student for programs without zerokd",
-    "demo": "show a student in the browser, on photos that stay there",
-    "report": "write a run as a page",
-    "diff": "say what differs between two runs",
-    "list": "show every component that a recipe may name",
+    "demo": "try a student in the browser; photos never leave the machine",
+    "report": "write the report page of a run",
+    "diff": "compare two runs",
+    "list": "list the components that recipes may use",
     "show": "show a component, or a recipe with the origin of every value",
-    "new": "write a plugin to start from",
-    "plugins": "show every plugin and its state, or check one",
+    "new": "create a plugin to start from",
+    "plugins": "list all plugins and their state, or check one",
     "schema": "write the JSON Schema of recipes, for editors",
-    "doctor": "look for what would keep zerokd from running here",
+    "doctor": "check whether zerokd can run on this machine",
 }
 
 
 class CommandGroup(click.Group):
-    """Commands by name; each module ``zerokd.cli.<name>`` holds one ``command``."""
+    """Commands by name; each is the ``command`` of the module ``zerokd.cli.<name>``."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -60,37 +63,38 @@ class CommandGroup(click.Group):
     "--traceback",
     is_flag=True,
     expose_value=False,
-    callback=lambda context, parameter, given: given and os.environ.update({TRACEBACK_VARIABLE: "1"}),
-    help="Show in full how an error in a plugin came about; so does ZEROKD_TRACEBACK=1.",
+    callback=lambda context, parameter, value: value and os.environ.update({TRACEBACK_VARIABLE: "1"}),
+    help="Show the traceback of an error in a plugin, as ZEROKD_TRACEBACK=1 does.",
 )
 def zerokd() -> None:
     """Compose, prove, train and ship tiny zero-reference image enhancers.
 
-    Exit codes: 0 done; 1 done, but some inputs failed; 2 usage or recipe; 3 data or weights; 4 a value that is not
-    finite; 5 the environment (disk, permission, lock); 130 interrupted and 143 terminated (what was trained is kept:
-    zerokd resume).
+    Exit codes: 0 success; 1 some inputs failed; 2 usage or recipe error; 3 data or weights error; 4 non-finite value;
+    5 environment error (disk, permission, lock); 130 interrupted, 143 terminated (continue with zerokd resume).
     """
 
 
 @contextmanager
 def ignore_broken_pipe(stream: TextIO) -> Iterator[None]:
-    """Write until the reader has seen enough, as in ``zerokd list | head``; what is left goes nowhere."""
+    """Write until the reader closes the pipe, as in ``zerokd list | head``; discard the rest."""
     try:
         yield
-    except BrokenPipeError:  # Python flushes again at its end, and would complain there
+    except BrokenPipeError:  # Python flushes once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def main(command: click.Command = zerokd) -> None:
-    """Run a command line; a mistake that has a remedy ends in its message and exit code, never in a traceback."""
+    """Run the command line. Expected errors end in a message and an exit code, never in a traceback."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # paths are bytes, and some of them are no text
+        if isinstance(stream, io.TextIOWrapper):  # paths are bytes, not always valid text
             stream.reconfigure(errors="backslashreplace")
     try:
         command(prog_name=command.name, standalone_mode=False)
     except (ZerokdError, click.ClickException, click.Abort, KeyboardInterrupt) as error:
         with ignore_broken_pipe(sys.stderr):
-            if getattr(error, "exit_code", 0) != 2 or os.environ.get("RANK", "0") == "0":  # what all say, one says
+            if (
+                getattr(error, "exit_code", 0) != 2 or os.environ.get("RANK", "0") == "0"
+            ):  # of several processes, one reports
                 _report_error(error)
         sys.exit(getattr(error, "exit_code", 130))
 
@@ -104,6 +108,6 @@ def _report_error(error: BaseException) -> None:
                 click.echo("".join(traceback.format_exception(problem.cause)), err=True)
             click.echo(str(problem), err=True)
         if len(error.problems) > 1:
-            click.echo(f"{len(error.problems)} problems; nothing was run", err=True)
+            click.echo(f"{len(error.problems)} problems; nothing has run", err=True)
     else:
         click.echo("interrupted", err=True)

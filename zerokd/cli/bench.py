@@ -18,9 +18,9 @@ from zerokd.cli.options import device_option, plugin_option, recipe_options
 @recipe_options
 @device_option
 @plugin_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(path: str, device: str, plugins: tuple[Path, ...], as_json: bool, **changes: Any) -> None:
-    """Measure a step of each stage of RECIPE here: what it costs, how a run computes it, and what else was tried."""
+    """Measure a training step of each stage of RECIPE: its time and memory, how a run computes it, and alternatives."""
     from zerokd.describe.step_cost import describe_step_costs, measure_step_costs
     from zerokd.run.launch import prepare_recipe
 

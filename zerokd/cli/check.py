@@ -18,13 +18,12 @@ from zerokd.cli.options import device_option, plugin_option, recipe_options
 @recipe_options
 @device_option
 @plugin_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(path: str, device: str, plugins: tuple[Path, ...], as_json: bool, **changes: Any) -> None:
-    """Prove that every term of RECIPE trains the student, and show by how much. Nothing is trained or written."""
+    """Verify that every term of RECIPE trains the student, and print the evidence. Trains and writes nothing."""
     from zerokd.describe.evidence_text import describe_evidence, evidence_to_dict
     from zerokd.run.launch import prepare_recipe
 
     plan = prepare_recipe(path, plugins, device, **changes)
     with ignore_broken_pipe(sys.stdout):
-        told = json.dumps(evidence_to_dict(plan), indent=2) if as_json else describe_evidence(plan)
-        click.echo(told)
+        click.echo(json.dumps(evidence_to_dict(plan), indent=2) if as_json else describe_evidence(plan))

@@ -11,14 +11,16 @@ from zerokd.cli.options import plugin_option
 
 @click.command("demo")
 @click.argument("weights", default="bundled")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes any free one.")
-@click.option("--open", "show", is_flag=True, help="Show it in the browser.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Port; 0 takes any free one."
+)
+@click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the page to a file instead of serving it.")
 @plugin_option
-def command(weights: str, port: int, show: bool, out: Path | None, plugins: tuple[Path, ...]) -> None:
-    """A page on 127.0.0.1 where a photo is dropped and enhanced by the student in WEIGHTS, in the browser itself.
+def command(weights: str, port: int, open_page: bool, out: Path | None, plugins: tuple[Path, ...]) -> None:
+    """Serve a page on 127.0.0.1 that enhances photos with the student in WEIGHTS, inside the browser.
 
-    Photos never leave the machine, and no network is needed. Ctrl-C ends it.
+    Photos never leave the machine, and the page uses no network. Ctrl-C stops the server.
     """
     from zerokd.files.atomic import write_text
     from zerokd.pages.demo import DemoServer, build_demo_page
@@ -31,7 +33,7 @@ def command(weights: str, port: int, show: bool, out: Path | None, plugins: tupl
         click.echo(out)
         return
     with DemoServer(content, port) as server:
-        click.echo(f"{server.url}  (Ctrl-C ends it)")
-        if show:
+        click.echo(f"{server.url}  (Ctrl-C stops it)")
+        if open_page:
             click.launch(server.url)
         server.serve_forever()

@@ -12,20 +12,18 @@ from zerokd.cli import ignore_broken_pipe
 
 
 @click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="A JSON array, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def command(as_json: bool) -> None:
-    """Look for what would keep zerokd from running here, and say how to mend it.
+    """Check whether zerokd can run on this machine, and print how to fix what is missing.
 
-    Exit code 5 when no run can work; warnings are for what only some runs need.
+    Exits with code 5 if no run can work. Warnings concern features that only some runs need.
     """
-    from zerokd.describe import doctor
+    from zerokd.describe.doctor import check_machine, checks_to_json, describe_checks, has_failures
     from zerokd.files.cache import cache_folder
     from zerokd.plugin.discovery import discover_plugins
 
-    findings = doctor.check_machine(discover_plugins(), Path.cwd(), cache_folder())
+    checks = check_machine(discover_plugins(), Path.cwd(), cache_folder())
     with ignore_broken_pipe(sys.stdout):
-        click.echo(
-            json.dumps(doctor.checks_to_json(findings), indent=2) if as_json else doctor.describe_checks(findings)
-        )
-    if doctor.has_failures(findings):
+        click.echo(json.dumps(checks_to_json(checks), indent=2) if as_json else describe_checks(checks))
+    if has_failures(checks):
         sys.exit(5)

@@ -18,12 +18,12 @@ from zerokd.codes import ERROR_CODES, explain_code
 @click.argument("subject", metavar="RECIPE|CODE")
 @recipe_options
 @plugin_option
-@click.option("--latex", "as_latex", is_flag=True, help="The equations alone, as LaTeX.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@click.option("--latex", "as_latex", is_flag=True, help="Print only the equations, as LaTeX.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(subject: str, plugins: tuple[Path, ...], as_latex: bool, as_json: bool, **changes: Any) -> None:
-    """Account for RECIPE's equation: each term's effective coefficient, its signals, and what runs when.
+    """Print the equation of RECIPE: each term's effective coefficient and signals, and what runs when.
 
-    With the CODE of a message, as in [no-gradient]: what it means, what would come of going on, and what to do.
+    With an error CODE, such as no-gradient: what it means, why zerokd stops, and how to fix it.
     """
     if subject in ERROR_CODES:
         click.echo(explain_code(subject))

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 @click.command("list")
 @click.argument("kind", required=False, type=click.Choice(list(KINDS)))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
-@click.option("--requirements", is_flag=True, help="Whoever provides them, as name==version lines that pip takes.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--requirements", is_flag=True, help="Print the packages that provide them as name==version, for pip.")
 @plugin_option
 def command(kind: str | None, as_json: bool, requirements: bool, plugins: tuple[Path, ...]) -> None:
-    """Show every component that a recipe may name, and every plugin that is broken."""
-    from zerokd.describe import plugins as overview
+    """List the components that recipes may use, and every broken plugin."""
+    from zerokd.describe.plugins import format_pip_requirements
     from zerokd.plugin.discovery import discover_plugins
 
     catalogue = discover_plugins(plugins)
     kinds = [kind] if kind else list(KINDS)
     with ignore_broken_pipe(sys.stdout):
         if requirements:
-            click.echo("\n".join(overview.format_pip_requirements(catalogue)))
+            click.echo("\n".join(format_pip_requirements(catalogue)))
         elif as_json:
             click.echo(json.dumps(catalogue.as_json(kinds), indent=2))
         else:
@@ -46,5 +46,5 @@ def _print_components(catalogue: Catalogue, kinds: list[str]) -> None:
         for entry in entries:
             origin = "" if entry.provider.builtin else f"  [{entry.provider}]"
             click.echo(f"  {entry.spec.name:<{width}}  {entry.spec.summary}{origin}")
-    for ill in catalogue.broken_plugins:
-        click.secho(f"broken: {ill.provider}: {ill.reason}", fg="red")
+    for plugin in catalogue.broken_plugins:
+        click.secho(f"broken: {plugin.provider}: {plugin.reason}", fg="red")

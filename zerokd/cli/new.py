@@ -12,10 +12,10 @@ from zerokd.plugin.kinds import KINDS
 @click.command("new")
 @click.argument("kind", type=click.Choice([kind.word for kind in KINDS.values()]))
 @click.argument("name")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to make; by default zerokd-NAME, here.")
-@click.option("--one-file", is_flag=True, help="Only NAME.py, for --plugin, into --out or here.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to create; by default ./zerokd-NAME.")
+@click.option("--one-file", is_flag=True, help="Create only NAME.py, for --plugin, in --out or here.")
 def command(kind: str, name: str, out: Path | None, one_file: bool) -> None:
-    """Write a plugin to start from: a KIND called NAME that works, with its package and tests that pass."""
+    """Create a working plugin to start from: a KIND named NAME, with its package and tests."""
     from zerokd.plugin.discovery import discover_plugins
     from zerokd.templates import scaffold
 
@@ -24,9 +24,11 @@ def command(kind: str, name: str, out: Path | None, one_file: bool) -> None:
         folder = out or Path()
         scaffold.write_files(scaffold.render_single_file(kind, name), folder)
         path = folder / f"{name}.py"
-        click.echo(f"made {path}; now\n  zerokd show {name} --plugin {path}")
+        click.echo(f"Created {path}. Next:\n  zerokd show {name} --plugin {path}")
         click.echo(f"  zerokd plugins --check {name} --plugin {path}")
         return
     folder = out or Path(f"zerokd-{name.replace('_', '-')}")
     scaffold.write_files(scaffold.render_package(kind, name), folder)
-    click.echo(f"made {folder}; now\n  cd {folder}\n  pip install --editable '.[test]'\n  pytest\n  zerokd show {name}")
+    click.echo(
+        f"Created {folder}. Next:\n  cd {folder}\n  pip install --editable '.[test]'\n  pytest\n  zerokd show {name}"
+    )

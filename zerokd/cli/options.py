@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -18,42 +18,48 @@ def _disable_plugins(context: click.Context, parameter: click.Parameter, value: 
 
 
 def plugin_option(command: CommandFunction) -> CommandFunction:
-    """Which plugins are loaded."""
+    """Add ``--plugin`` and ``--no-plugins``."""
     command = click.option(
         "--no-plugins",
         is_flag=True,
         expose_value=False,
         is_eager=True,
         callback=_disable_plugins,
-        help="Leave out all installed plugins.",
+        help="Load no installed plugin.",
     )(command)
     return click.option(
-        "--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="A one-file plugin to load."
+        "--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="Load a one-file plugin."
     )(command)
 
 
 device_option = click.option(
-    "--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, ..."
+    "--device", default="cpu", show_default=True, help="Device to compute on: cpu, cuda, cuda:1, ..."
 )
 RECIPE_OPTIONS = (
-    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value: params.alpha=0.4"),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Set a value of the recipe, such as params.alpha=0.4.",
+    ),
     click.option("--data", metavar="DIR", help="Train on a folder of photos instead of the recipe's data."),
     click.option(
         "--epochs", type=click.IntRange(1), help="Scale all stages to this many epochs in total, at least one each."
     ),
-    click.option("--seed", type=click.IntRange(0), help="Decides every random number of the run."),
+    click.option("--seed", type=click.IntRange(0), help="Seed of every random number of the run."),
 )
 
 
 def recipe_options(command: CommandFunction) -> CommandFunction:
-    """What changes a recipe: the keywords of :func:`zerokd.recipe.build.overrides.apply_options_and_validate`."""
+    """Add the keywords of :func:`zerokd.recipe.build.overrides.apply_options_and_validate`."""
     return add_options(RECIPE_OPTIONS, command)
 
 
 def add_options(
     options: Sequence[Callable[[CommandFunction], CommandFunction]], command: CommandFunction
 ) -> CommandFunction:
-    """A command with these options, shown in this order."""
+    """Add options to a command, in this order."""
     for option in reversed(options):
         command = option(command)
     return command

@@ -15,46 +15,39 @@ from zerokd.cli.options import plugin_option
 
 @click.command("plugins")
 @plugin_option
-@click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
-@click.option("--requirements", is_flag=True, help="name==version lines that pip install -r takes.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--requirements", is_flag=True, help="Print name==version lines for pip install -r.")
 @click.option(
     "--check",
-    "checked",
+    "plugin_to_check",
     metavar="NAME",
     shell_complete=complete_plugin_or_component,
-    help="Put a plugin, or one component, through the conformance checks; exit code 2 when one fails.",
+    help="Run the conformance checks of a plugin or a component; exit with code 2 if one fails.",
 )
-def command(plugins: tuple[Path, ...], as_json: bool, requirements: bool, checked: str | None) -> None:
-    """Show every plugin, what it brings, and what is wrong with it."""
-    from zerokd.describe import plugins as overview
+def command(plugins: tuple[Path, ...], as_json: bool, requirements: bool, plugin_to_check: str | None) -> None:
+    """List all plugins, their components, and their errors."""
+    from zerokd.describe.plugins import describe_plugins, format_pip_requirements, plugins_as_json
     from zerokd.plugin.discovery import discover_plugins
 
-    if checked:
-        _run_conformance_checks(checked, plugins, as_json)
+    if plugin_to_check:
+        _run_conformance_checks(plugin_to_check, plugins, as_json)
         return
     catalogue = discover_plugins(plugins)
     with ignore_broken_pipe(sys.stdout):
         if requirements:
-            click.echo("\n".join(overview.format_pip_requirements(catalogue)))
+            click.echo("\n".join(format_pip_requirements(catalogue)))
         else:
-            shown = (
-                json.dumps(overview.plugins_as_json(catalogue), indent=2)
-                if as_json
-                else overview.describe_plugins(catalogue)
-            )
-            click.echo(shown)
+            click.echo(json.dumps(plugins_as_json(catalogue), indent=2) if as_json else describe_plugins(catalogue))
 
 
 def _run_conformance_checks(name: str, plugins: tuple[Path, ...], as_json: bool) -> None:
     from zerokd.plugin.discovery import discover_plugins
-    from zerokd.testing import outcomes
+    from zerokd.testing.outcomes import check_outcomes_as_json, describe_check_outcomes, has_failed_checks, run_checks
 
-    found = list(outcomes.run_checks(name, discover_plugins(plugins, strict=True)))
+    outcomes = list(run_checks(name, discover_plugins(plugins, strict=True)))
     with ignore_broken_pipe(sys.stdout):
         click.echo(
-            json.dumps(outcomes.check_outcomes_as_json(found), indent=2)
-            if as_json
-            else outcomes.describe_check_outcomes(found)
+            json.dumps(check_outcomes_as_json(outcomes), indent=2) if as_json else describe_check_outcomes(outcomes)
         )
-    if outcomes.has_failed_checks(found):
+    if has_failed_checks(outcomes):
         sys.exit(2)

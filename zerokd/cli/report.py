@@ -11,13 +11,13 @@ from zerokd.cli.options import plugin_option
 
 @click.command("report")
 @click.argument("path", metavar="RUNDIR", type=click.Path(path_type=Path))
-@click.option("--open", "show", is_flag=True, help="Show it in the browser.")
+@click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
 @plugin_option
-def command(path: Path, show: bool, plugins: tuple[Path, ...]) -> None:
-    """Write RUNDIR/report.html: a run as one page that needs no network. Every run writes it at its end."""
+def command(path: Path, open_page: bool, plugins: tuple[Path, ...]) -> None:
+    """Write RUNDIR/report.html, the self-contained report of a run. Every run also writes it when it ends."""
     from zerokd.pages.report import write_report
 
     target = write_report(path, plugins)
     click.echo(target)
-    if show:
+    if open_page:
         click.launch(str(target))

@@ -11,10 +11,10 @@ from zerokd.cli.options import plugin_option
 
 @click.command("resume")
 @click.argument("path", metavar="RUNDIR", type=click.Path(path_type=Path))
-@click.option("--device", help="Where to compute; by default where the run was.")
+@click.option("--device", help="Device to compute on; by default that of the run.")
 @plugin_option
 def command(path: Path, device: str | None, plugins: tuple[Path, ...]) -> None:
-    """Go on with the run in RUNDIR, which was stopped, killed, or ran out of disk."""
+    """Resume the interrupted run in RUNDIR from its last checkpoint."""
     from zerokd.console import PipeSafeConsole
     from zerokd.pages.report import try_write_report
     from zerokd.plugin.discovery import discover_plugins

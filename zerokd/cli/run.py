@@ -16,10 +16,10 @@ from zerokd.cli.options import device_option, plugin_option, recipe_options
 @device_option
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; by default runs/<name>-<time>.")
 @plugin_option
-@click.option("--observe", multiple=True, metavar="NAME", help="Tell this observer of the run; it cannot change it.")
-@click.option("--resume", is_flag=True, help="Go on with this recipe's run in --out, or its newest unfinished one.")
-@click.option("--compile", "compiling", is_flag=True, help="Make machine code of each stage first, where that works.")
-@click.option("--dry-run", "dry", is_flag=True, help="Check everything and stop before the first step.")
+@click.option("--observe", multiple=True, metavar="NAME", help="Attach a read-only observer.")
+@click.option("--resume", is_flag=True, help="Resume the run in --out, or the newest unfinished run of this recipe.")
+@click.option("--compile", "compiling", is_flag=True, help="Compile each stage first, if possible.")
+@click.option("--dry-run", "dry", is_flag=True, help="Verify everything, then stop before the first step.")
 def command(
     path: str,
     device: str,
@@ -30,7 +30,7 @@ def command(
     dry: bool,
     **changes: Any,
 ) -> None:
-    """Train a student as RECIPE says and leave a run folder that explains itself."""
+    """Train a student from RECIPE into a run folder with its weights, log, samples and report."""
     from zerokd.console import PipeSafeConsole
     from zerokd.errors import Place
     from zerokd.pages.report import try_write_report

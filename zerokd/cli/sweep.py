@@ -14,17 +14,21 @@ from zerokd.cli.options import device_option, plugin_option, recipe_options
 
 @click.command("sweep")
 @click.argument("path", metavar="RECIPE")
-@click.option("--grid", multiple=True, metavar="KEY=V1,V2", help="Try each of these values; several make a grid.")
-@click.option("--range", "ranges", multiple=True, metavar="KEY=A:B", help="Draw from a range; A:B:log for magnitudes.")
-@click.option("--random", "random", type=click.IntRange(1), help="As many points, drawn at random.")
-@click.option("--tpe", type=click.IntRange(1), help="As many points, each chosen after the ones before it.")
+@click.option("--grid", multiple=True, metavar="KEY=V1,V2", help="Values to try; several options make a grid.")
 @click.option(
-    "--goal", "goals", multiple=True, metavar="NAME", help="fidelity or a metric of the recipe; by default all."
+    "--range", "ranges", multiple=True, metavar="KEY=A:B", help="Range to draw from; A:B:log draws magnitudes."
 )
-@click.option("--prune", metavar="TERM", help="Give up points whose TERM, as group.name, is worse than the median.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the sweep; by default runs/<name>-sweep.")
-@click.option("--storage", metavar="URL", help="A database that several hosts share; by default a file in --out.")
-@click.option("--status", "only_status", is_flag=True, help="Show the points as they stand; run nothing.")
+@click.option("--random", "random", type=click.IntRange(1), help="Number of points to draw at random.")
+@click.option(
+    "--tpe", type=click.IntRange(1), help="Number of points that Optuna's TPE sampler chooses one after another."
+)
+@click.option(
+    "--goal", "goals", multiple=True, metavar="NAME", help="fidelity, or a metric of the recipe; by default all."
+)
+@click.option("--prune", metavar="TERM", help="Prune trials whose TERM (group.name) is worse than the median.")
+@click.option("--out", type=click.Path(path_type=Path), help="Sweep folder; by default runs/<name>-sweep.")
+@click.option("--storage", metavar="URL", help="Database that several hosts share; by default a file in --out.")
+@click.option("--status", "only_status", is_flag=True, help="Print the results so far; run nothing.")
 @recipe_options
 @device_option
 @plugin_option
@@ -43,9 +47,9 @@ def command(
     plugins: tuple[Path, ...],
     **changes: Any,
 ) -> None:
-    """Run RECIPE at many points of its params, or of any key, and say which are best.
+    """Run RECIPE at many points of its params, or of any other key, and find the best.
 
-    The same command again, here or on another host, is a second worker; killed or stopped, it goes on.
+    Run the same command again, here or on another host, to add a worker or to resume an interrupted sweep.
     """
     from zerokd.errors import Problem, RecipeError
     from zerokd.plugin.discovery import discover_plugins
@@ -56,17 +60,16 @@ def command(
         from zerokd.sweep import results, sweep
     except ModuleNotFoundError as error:
         hint = "pip install 'zerokd[sweep]'"
-        raise RecipeError(Problem(f"a sweep needs a package that is missing: {error.name}", hints=(hint,))) from error
+        raise RecipeError(Problem(f"sweeps need a missing package: {error.name}", hints=(hint,))) from error
 
     document = apply_options(read_recipe_document(path), **changes)
     name = str(document.tables.get("name", "unnamed"))
     folder = out or Path("runs") / f"{name}-sweep"
     if only_status:
-        found = sweep.load_results(folder, name, storage)
+        sweep_results = sweep.load_results(folder, name, storage)
     else:
-        asked = sweep.SweepOptions(grid, ranges, random, tpe, goals, prune)
-        found = sweep.run_sweep(
-            document, discover_plugins(plugins, strict=True), asked, folder, storage, device, click.echo
-        )
+        options = sweep.SweepOptions(grid, ranges, random, tpe, goals, prune)
+        catalogue = discover_plugins(plugins, strict=True)
+        sweep_results = sweep.run_sweep(document, catalogue, options, folder, storage, device, click.echo)
     with ignore_broken_pipe(sys.stdout):
-        click.echo(results.format_results_table(found))
+        click.echo(results.format_results_table(sweep_results))
