@@ -134,7 +134,7 @@ POINTS = {
     "step": lambda draw: dying_at(checkpointer.Checkpointer, "after_step", draw.randint(1, 3), after=False),
     "half written": lambda draw: half_written(draw.randint(1, 3)),
     "rename": lambda draw: dying_at(os, "replace", draw.randint(2, 9), after=draw.random() < 0.5),
-    "flush": lambda draw: dying_at(os, "fsync", draw.randint(1, 16), after=draw.random() < 0.5),
+    "flush": lambda draw: dying_at(os, "fsync", draw.randint(1, 24), after=draw.random() < 0.5),
 }
 
 

@@ -47,9 +47,14 @@ def replace_files(temporary: Mapping[Path, Path]) -> None:
     """Replace targets by their finished temporary files: flush all, rename all, flush their folders."""
     for path in temporary.values():
         _flush(path)
-    for target, path in temporary.items():
+    rename_files(temporary)
+
+
+def rename_files(sources: Mapping[Path, Path]) -> None:
+    """Rename files that are on disk already, by their targets, in order; then flush the folders."""
+    for target, path in sources.items():
         os.replace(path, target)
-    for folder in {target.parent for target in temporary}:
+    for folder in {target.parent for target in sources}:
         _flush(folder)
 
 

@@ -18,7 +18,7 @@ from attrs import frozen
 from torch import Tensor
 
 from zerokd.errors import Problem, WeightsError
-from zerokd.files.atomic import remove_stale_temporaries, replace_files
+from zerokd.files.atomic import remove_stale_temporaries, rename_files
 from zerokd.files.weights import read_weights, write_weights
 
 LAST_FILE, PREVIOUS_FILE, NEXT_FILE = "last.safetensors", "prev.safetensors", "next.safetensors"
@@ -44,7 +44,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     try:
         digest = compute_checkpoint_digest(checkpoint)
         write_weights(new, checkpoint.tensors, {**checkpoint.metadata, DIGEST_KEY: digest})
-        replace_files(({folder / PREVIOUS_FILE: last} if last.exists() else {}) | {last: new})
+        rename_files(({folder / PREVIOUS_FILE: last} if last.exists() else {}) | {last: new})
     except BaseException:
         new.unlink(missing_ok=True)
         raise
