@@ -47,7 +47,7 @@ def student(seed=0):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def compiled(tmp_path_factory):
     """A student, and what its compiled header does."""
     model, folder = student(), tmp_path_factory.mktemp("c")
     compile_header(generate_header(trace_model(model), "student", "test"), "student", folder / "student.so")
@@ -55,7 +55,7 @@ def made(tmp_path_factory):
 
 
 @torch.no_grad()
-def wanted(model, image, strength=1.0):
+def expected(model, image, strength=1.0):
     low = torch.from_numpy(image.transpose(2, 0, 1)[None].copy())
     curve_map = (model(low)["curve_map"] * strength).clamp(-1, 1)
     return le_curve(low, curve_map, 4)[0].permute(1, 2, 0).numpy()
@@ -65,31 +65,31 @@ def noise(height, width, seed=0):
     return np.random.default_rng(seed).random((height, width, 3), np.float32)
 
 
-def test_every_size_up_to_40_by_40(made):
-    model, rows = made
+def test_every_size_up_to_40_by_40(compiled):
+    model, rows = compiled
     for height in range(1, 41):
         for width in range(1, 41):
             image = noise(height, width)
-            to = np.full_like(image, np.nan)
-            rows(image, to, 1.0, 0, height)
+            target = np.full_like(image, np.nan)
+            rows(image, target, 1.0, 0, height)
             if height * width % 7 == 1:  # each is computed; PyTorch takes longer
-                assert np.abs(to - wanted(model, image)).max() <= 1e-5
-            assert np.isfinite(to).all()
+                assert np.abs(target - expected(model, image)).max() <= 1e-5
+            assert np.isfinite(target).all()
 
 
 @pytest.mark.parametrize("size", [(3, 700), (700, 3), (130, 431)])
 @pytest.mark.parametrize("strength", [0.0, 0.3, 1.0, 2.0])
-def test_strips_and_strengths(made, size, strength):
-    model, rows = made
+def test_strips_and_strengths(compiled, size, strength):
+    model, rows = compiled
     image = noise(*size)
-    to = np.empty_like(image)
-    rows(image, to, strength, 0, size[0])
-    assert np.abs(to - wanted(model, image, strength)).max() <= 1e-5
-    assert strength or np.array_equal(to, image)
+    target = np.empty_like(image)
+    rows(image, target, strength, 0, size[0])
+    assert np.abs(target - expected(model, image, strength)).max() <= 1e-5
+    assert strength or np.array_equal(target, image)
 
 
-def test_parts_are_the_whole_bit_for_bit(made):
-    _, rows = made
+def test_parts_are_the_whole_bit_for_bit(compiled):
+    _, rows = compiled
     image = noise(97, 333)
     whole, parts = np.empty_like(image), np.empty_like(image)
     rows(image, whole, 1.0, 0, 97)
@@ -99,22 +99,22 @@ def test_parts_are_the_whole_bit_for_bit(made):
 
 
 @pytest.mark.parametrize(("kind", "most"), [("uint8", 255), ("uint16", 65535)])
-def test_whole_numbers_are_rounded_to_the_nearest(made, kind, most):
-    model, rows = made
+def test_whole_numbers_are_rounded_to_the_nearest(compiled, kind, most):
+    model, rows = compiled
     image = np.rint(noise(31, 45) * most).astype(kind)
-    to = np.empty_like(image)
-    rows(image, to, 1.0, 0, 31)
-    exact = wanted(model, (image / np.float32(most)).astype(np.float32)).astype(np.float64) * most
-    assert np.abs(to - exact).max() <= 0.5 + 1e-5 * most
+    target = np.empty_like(image)
+    rows(image, target, 1.0, 0, 31)
+    exact = expected(model, (image / np.float32(most)).astype(np.float32)).astype(np.float64) * most
+    assert np.abs(target - exact).max() <= 0.5 + 1e-5 * most
 
 
-def test_an_alpha_is_left_as_it_is(made):
-    model, rows = made
+def test_an_alpha_is_left_as_it_is(compiled):
+    model, rows = compiled
     image = np.concatenate([noise(9, 11), np.full((9, 11, 1), 0.25, np.float32)], axis=2)
-    to = np.full_like(image, 7.0)
-    rows(image, to, 1.0, 0, 9)
-    assert (to[..., 3] == 7.0).all()
-    assert np.abs(to[..., :3] - wanted(model, image[..., :3])).max() <= 1e-5
+    target = np.full_like(image, 7.0)
+    rows(image, target, 1.0, 0, 9)
+    assert (target[..., 3] == 7.0).all()
+    assert np.abs(target[..., :3] - expected(model, image[..., :3])).max() <= 1e-5
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,12 @@ def written(tmp_path, model, **options):
 
 def test_it_is_read_again_as_it_was_written(tmp_path):
     model = NanoDce()
-    order, first, strength = parse_shader(written(tmp_path, model, strength=0.5).read_text())
-    known = build_passes(trace_model(model.eval()))
-    assert [(one.input_textures, one.statements, one.result) for one in order] == [
-        (o.input_textures, o.statements, o.result) for o in known
+    passes, input_name, strength = parse_shader(written(tmp_path, model, strength=0.5).read_text())
+    expected = build_passes(trace_model(model.eval()))
+    assert [(p.input_textures, p.statements, p.result) for p in passes] == [
+        (p.input_textures, p.statements, p.result) for p in expected
     ]
-    assert (first, strength) == ("low_0", 0.5)
+    assert (input_name, strength) == ("low_0", 0.5)
 
 
 def test_each_pass_is_a_hook_that_binds_what_it_reads(tmp_path):
@@ -47,9 +47,9 @@ def test_the_file_gives_the_pixels_of_pytorch(tmp_path):
     torch.manual_seed(0)
     for model in (NanoDce().eval(), ZeroDcePp(width=8).eval()):
         low = np.random.default_rng(0).random((2, 3, 17, 12), np.float32)
-        made = Glsl().run(written(tmp_path, model))(low)
+        enhanced = Glsl().run(written(tmp_path, model))(low)
         with torch.no_grad():
-            assert np.abs(made - model(torch.from_numpy(low))["enhanced"].numpy()).max() <= 1e-5
+            assert np.abs(enhanced - model(torch.from_numpy(low))["enhanced"].numpy()).max() <= 1e-5
 
 
 def test_strength_is_in_the_file(tmp_path):

@@ -14,20 +14,20 @@ def result(text, *lines, strength=1.0):
 
 
 def test_arithmetic_on_channels():
-    made = result("v0 * vec4(2.0, 1.0, 0.0, 0.0) - vec4(0.5)", "vec4 v0 = low_0(0, 0) + vec4(1.0);")
-    assert np.allclose(made[0], 2 * (LOW[0] + 1) - 0.5)
-    assert np.allclose(made[2], -0.5)
+    enhanced = result("v0 * vec4(2.0, 1.0, 0.0, 0.0) - vec4(0.5)", "vec4 v0 = low_0(0, 0) + vec4(1.0);")
+    assert np.allclose(enhanced[0], 2 * (LOW[0] + 1) - 0.5)
+    assert np.allclose(enhanced[2], -0.5)
 
 
 def test_a_matrix_is_written_column_by_column():
     entries = ", ".join(["0.0, 1.0, 0.0, 0.0", "2.0, 0.0, 0.0, 0.0", "0.0, 0.0, 3.0, 0.0", "0.0, 0.0, 0.0, 1.0"])
-    made = result(f"mat4({entries}) * low_0(0, 0)")
-    assert np.allclose(made, [2 * LOW[1], LOW[0], 3 * LOW[2]])
+    enhanced = result(f"mat4({entries}) * low_0(0, 0)")
+    assert np.allclose(enhanced, [2 * LOW[1], LOW[0], 3 * LOW[2]])
 
 
 def test_the_first_number_goes_right_the_second_down_and_beyond_lie_zeros():
-    made = result("low_0(1, 0)")
-    assert np.array_equal(made[0], [[LOW[0, 0, 1], 0], [LOW[0, 1, 1], 0]])
+    enhanced = result("low_0(1, 0)")
+    assert np.array_equal(enhanced[0], [[LOW[0, 0, 1], 0], [LOW[0, 1, 1], 0]])
     assert np.array_equal(result("low_0(0, -1)")[0], [[0, 0], LOW[0, 0]])
     assert not result("low_0(2, 0)").any()
 

@@ -9,12 +9,12 @@ from zerokd.models.nano_dce import NanoDce
 
 
 def test_a_pass_is_a_shader():
-    (made,) = build_web_passes([ShaderPass("b", ("a_0", "c"), ("vec4 v0 = a_0(0, -1) + c(1, 0);",), "v0")])
-    assert (made["saves"], made["reads"]) == ("b", ["a_0", "c"])
-    assert made["source"].startswith("#version 300 es\n")
-    assert "uniform sampler2D a_0_texture;\nuniform sampler2D c_texture;" in made["source"]
-    assert "#define a_0(x, y) tap(a_0_texture, x, y)" in made["source"]
-    assert made["source"].endswith("    vec4 v0 = a_0(0, -1) + c(1, 0);\n    result = v0;\n}\n")
+    (web_pass,) = build_web_passes([ShaderPass("b", ("a_0", "c"), ("vec4 v0 = a_0(0, -1) + c(1, 0);",), "v0")])
+    assert (web_pass["saves"], web_pass["reads"]) == ("b", ["a_0", "c"])
+    assert web_pass["source"].startswith("#version 300 es\n")
+    assert "uniform sampler2D a_0_texture;\nuniform sampler2D c_texture;" in web_pass["source"]
+    assert "#define a_0(x, y) tap(a_0_texture, x, y)" in web_pass["source"]
+    assert web_pass["source"].endswith("    vec4 v0 = a_0(0, -1) + c(1, 0);\n    result = v0;\n}\n")
 
 
 def test_every_texture_that_is_read_was_written_before():

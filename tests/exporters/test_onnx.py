@@ -33,11 +33,11 @@ def exact(model, low):
 def test_one_file_any_size_all_outputs_and_provenance(tmp_path):
     model = NanoDce()
     path, exporter = written(tmp_path, model)
-    assert [one.name for one in tmp_path.iterdir()] == ["student.onnx"]
+    assert [path.name for path in tmp_path.iterdir()] == ["student.onnx"]
     graph = onnx.load(path).graph
-    (given,) = graph.input
-    assert [axis.dim_param or axis.dim_value for axis in given.type.tensor_type.shape.dim][1] == 3
-    assert [one.name for one in graph.output] == ["enhanced", "curve_map"]
+    (graph_input,) = graph.input
+    assert [axis.dim_param or axis.dim_value for axis in graph_input.type.tensor_type.shape.dim][1] == 3
+    assert [output.name for output in graph.output] == ["enhanced", "curve_map"]
     facts = {prop.key: prop.value for prop in onnx.load(path).metadata_props}
     assert facts["description"].startswith("NanoDce, 161 parameters, trained by paper")
     assert json.loads(facts["zerokd"])["reach"] == 3
@@ -71,9 +71,9 @@ def test_bytes_in_and_bytes_out(tmp_path):
         == onnx.TensorProto.UINT8
     )
     low = dark(2, 3, 9, 14)
-    made = exporter.run(path)(low)
-    assert np.abs(made - exact(model, low)).max() <= 0.5 / 255 + 1e-5
-    assert np.allclose(made * 255, np.rint(made * 255), atol=1e-4)
+    enhanced = exporter.run(path)(low)
+    assert np.abs(enhanced - exact(model, low)).max() <= 0.5 / 255 + 1e-5
+    assert np.allclose(enhanced * 255, np.rint(enhanced * 255), atol=1e-4)
 
 
 @pytest.mark.parametrize(("precision", "most"), [("float16", 2e-3), ("int8", 0.06)])

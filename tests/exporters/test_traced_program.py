@@ -14,7 +14,7 @@ from zerokd.models.zero_dce_pp import ZeroDcePp
 class Odd(Model):
     """A model that does one thing to a picture."""
 
-    what = staticmethod(lambda low: low)
+    operation = staticmethod(lambda low: low)
 
     def __init__(self):
         super().__init__()
@@ -25,11 +25,11 @@ class Odd(Model):
         return {"enhanced": Signal(range=(0.0, 1.0))}
 
     def forward(self, low):
-        return {"enhanced": self.what(self, low)}
+        return {"enhanced": self.operation(self, low)}
 
 
-def odd(what):
-    return type("Odd", (Odd,), {"what": staticmethod(what)})().eval()
+def odd(operation):
+    return type("Odd", (Odd,), {"operation": staticmethod(operation)})().eval()
 
 
 def test_the_student_is_six_convolutions_and_a_curve():
@@ -64,7 +64,7 @@ def test_what_the_result_does_not_need_is_left_out():
 
 
 @pytest.mark.parametrize(
-    ("what", "reason"),
+    ("operation", "reason"),
     [
         (lambda self, low: F.silu(low), "silu"),
         (lambda self, low: low - low.mean(), "mean"),
@@ -77,9 +77,9 @@ def test_what_the_result_does_not_need_is_left_out():
         (lambda self, low: low * F.conv2d(low, self.conv.weight[:1], padding=1), "it "),
         (lambda self, low: torch.add(low, low, alpha=2), "add"),
         (lambda self, low: torch.cat([low, low], dim=2), "another axis"),
-        (lambda self, low: low if low.sum() > 0 else -low, "cannot follow"),
+        (lambda self, low: low if low.sum() > 0 else -low, "cannot trace"),
     ],
 )
-def test_anything_else_is_refused_by_name(what, reason):
+def test_anything_else_is_refused_by_name(operation, reason):
     with pytest.raises(UntraceableError, match=reason):
-        trace_model(odd(what))
+        trace_model(odd(operation))

@@ -1,4 +1,7 @@
-"""Built-in exporters: one file each, one line here."""
+"""Built-in exporters, one module each, and the code generators that they share.
+
+They import the public names of ``zerokd``, ``zerokd.files`` and other plugin rooms.
+"""
 
 from zerokd import ExporterSpec, hookimpl
 

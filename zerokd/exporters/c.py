@@ -1,4 +1,4 @@
-"""A header of C99: for cameras, phones, anything with a compiler."""
+"""C99 header: for cameras, phones, anything with a compiler."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import zerokd
 from zerokd import Exporter, Model
 from zerokd.exporters.c_code import generate_header
 from zerokd.exporters.c_library import compile_header, load_rows_function
-from zerokd.exporters.traced_program import trace_model
 from zerokd.exporters.metadata import describe_model
+from zerokd.exporters.traced_program import trace_model
 
 
 @final
 class C(Exporter):
     """Writes ``student.h``: network and weights in one pass over the image, without heap, state or dependencies.
 
-    8-bit, 16-bit and float pixels, planar or interleaved, any size, any part of the rows. The check compiles it with
-    the system's C compiler (``CC``, else cc, gcc or clang).
-    Source: none; rows stream through ring buffers of the depth that each layer's reach asks for.
+    8-bit, 16-bit and float pixels, planar or interleaved, any size, any part of the rows. To check the header, zerokd
+    compiles it with the system's C compiler (``CC``, else cc, gcc or clang).
+    Source: none; rows stream through ring buffers as deep as each layer's receptive field needs.
     Pitfalls: models of 1x1 and 3x3 convolutions and pointwise arithmetic only. Every weight is a literal: a wide
     network takes minutes to compile.
     """
@@ -44,14 +44,14 @@ class C(Exporter):
         folder = TemporaryDirectory()
         library = Path(folder.name) / "student.so"
         compile_header(path.read_text(encoding="utf-8"), self.config.name, library)
-        rows = load_rows_function(library, self.config.name)
+        compute_rows = load_rows_function(library, self.config.name)
         folder.cleanup()
 
         def enhance(low: np.ndarray) -> np.ndarray:
             images = np.ascontiguousarray(low.transpose(0, 2, 3, 1), np.float32)
-            made = np.empty_like(images)
-            for image, to in zip(images, made, strict=True):
-                rows(image, to, 1.0, 0, len(image))
-            return made.transpose(0, 3, 1, 2)
+            enhanced = np.empty_like(images)
+            for image, target in zip(images, enhanced, strict=True):
+                compute_rows(image, target, 1.0, 0, len(image))
+            return enhanced.transpose(0, 3, 1, 2)
 
         return enhance

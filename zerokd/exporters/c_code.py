@@ -1,4 +1,4 @@
-"""C for a program: one pass over the image, row by row, through buffers of a few rows that stay in the cache."""
+"""C code for a traced program: one pass over the image by rows, through buffers that fit into the cache."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from importlib.resources import files
 from string import Template
 
 import numpy as np
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from zerokd.exporters.traced_program import Node, TracedProgram
 
-CACHE_BYTES = 32 << 10  # bytes of rows that a first-level cache holds
-MIN_STRIP_WIDTH, MAX_STRIP_WIDTH = 32, 512  # columns of a strip
-MAX_REGISTER_CHANNELS = 8  # channels up to which a value stays in registers; a wider one gets rows of its own
+CACHE_BYTES = 32 << 10  # of a first-level cache
+MIN_STRIP_WIDTH, MAX_STRIP_WIDTH = 32, 512  # columns
+MAX_REGISTER_CHANNELS = 8  # a value with more channels is stored in rows
 C_FORMULAS = {
     "relu": "{0} > 0.0f ? {0} : 0.0f",
     "tanh": "${{name}}_tanh({0})",
@@ -44,7 +44,7 @@ INDENT = " " * 20
 
 @frozen
 class RowBuffer:
-    """A value whose rows are kept: ``depth`` of them, computed ``lag`` rows ahead of the output."""
+    """The buffer of a value: ``depth`` rows, computed ``lag`` rows ahead of the output."""
 
     node: Node
     lag: int
@@ -52,12 +52,12 @@ class RowBuffer:
 
 
 def generate_header(program: TracedProgram, name: str, description: str) -> str:
-    """A header of C99; ``name`` prefixes everything in it, ``about`` stands in its first comment."""
-    kept = _plan_row_buffers(program)
-    low, result = kept[program.low], kept[program.enhanced]
-    floats = sum(one.depth * one.node.channels for one in kept.values())
+    """A C99 header; ``name`` prefixes everything in it, ``description`` goes into its first comment."""
+    buffers = _plan_row_buffers(program)
+    low, result = buffers[program.low], buffers[program.enhanced]
+    floats = sum(buffer.depth * buffer.node.channels for buffer in buffers.values())
     width = max(MIN_STRIP_WIDTH, min(MAX_STRIP_WIDTH, CACHE_BYTES // (4 * floats) // 16 * 16))
-    facts = {
+    substitutions = {
         "about": description.replace("*/", "* /"),
         "lag": low.lag,
         "width": width,
@@ -66,16 +66,17 @@ def generate_header(program: TracedProgram, name: str, description: str) -> str:
         "depth": low.depth,
         "result": result.node.name,
         "buffers": "\n".join(
-            f"    float {one.node.name}_rows[{one.depth}][{one.node.channels}][STRIDE];" for one in kept.values()
+            f"    float {buffer.node.name}_rows[{buffer.depth}][{buffer.node.channels}][STRIDE];"
+            for buffer in buffers.values()
         ),
-        "rows": "\n".join(_generate_row(program, kept, one) for one in kept.values() if one is not low),
+        "rows": "\n".join(_generate_row(program, buffers, buffer) for buffer in buffers.values() if buffer is not low),
     }
     text = files("zerokd.exporters").joinpath("c_header.txt").read_text(encoding="utf-8")
-    return Template(Template(text).safe_substitute(facts)).substitute(name=name, NAME=name.upper())
+    return Template(Template(text).safe_substitute(substitutions)).substitute(name=name, NAME=name.upper())
 
 
 def _plan_row_buffers(program: TracedProgram) -> dict[str, RowBuffer]:
-    """Kept are the input, the result, what a 3x3 reads, and what is too wide for registers."""
+    """Buffers for the input, the result, what a 3x3 convolution reads, and values too wide for registers."""
     names = {program.low, program.enhanced}
     for node in program.nodes.values():
         names |= set(node.source_names) if node.kernel_radius else set()
@@ -88,32 +89,33 @@ def _plan_row_buffers(program: TracedProgram) -> dict[str, RowBuffer]:
     for node in program.nodes.values():
         for source in _expand_sources(program, node):
             oldest[source] = min(oldest[source], lags[node.name] - node.kernel_radius)
-    found = [node for node in program.nodes.values() if node.name in names and node.op != "cat"]
-    return {node.name: RowBuffer(node, lags[node.name], lags[node.name] - oldest[node.name] + 1) for node in found}
+    buffered = [node for node in program.nodes.values() if node.name in names and node.op != "cat"]
+    return {node.name: RowBuffer(node, lags[node.name], lags[node.name] - oldest[node.name] + 1) for node in buffered}
 
 
 def _expand_sources(program: TracedProgram, node: Node) -> Iterator[str]:
-    """What a node reads, through concatenations too."""
+    """The values that a node reads, through concatenations."""
     for source in node.source_names:
-        one = program.nodes[source]
-        yield from _expand_sources(program, one) if one.op == "cat" else (source,)
+        node = program.nodes[source]
+        yield from _expand_sources(program, node) if node.op == "cat" else (source,)
 
 
 def _generate_row(program: TracedProgram, row_buffers: Mapping[str, RowBuffer], buffer: RowBuffer) -> str:
-    """The statements that compute a row of a kept value, a few channels at a time."""
+    """The statements that compute a row of a buffer, a few channels at a time."""
     channels = buffer.node.channels
     parts = [
         range(start, min(channels, start + MAX_REGISTER_CHANNELS))
         for start in range(0, channels, MAX_REGISTER_CHANNELS)
     ]
     body = "\n".join(ColumnLoop(program, row_buffers, buffer.lag).generate(buffer.node, part) for part in parts)
-    facts = {"node": buffer.node.name, "lag": buffer.lag, "depth": buffer.depth, "channels": channels, "body": body}
-    return Template(ROW_TEMPLATE).safe_substitute(facts)
+    return Template(ROW_TEMPLATE).safe_substitute(
+        node=buffer.node.name, lag=buffer.lag, depth=buffer.depth, channels=channels, body=body
+    )
 
 
-@frozen(eq=False)
+@define(eq=False)
 class ColumnLoop:
-    """One loop over the columns of a row, ``lag`` rows ahead of the output; what it needs is declared as it is met."""
+    """A loop over the columns of a row, ``lag`` rows ahead of the output; it declares values as it needs them."""
 
     program: TracedProgram
     row_buffers: Mapping[str, RowBuffer]
@@ -123,10 +125,10 @@ class ColumnLoop:
 
     def generate(self, node: Node, channels: range) -> str:
         stores = [f"to[{channel}][x] = {self._declare_value(node, channel)};" for channel in channels]
-        before = [f"const float *const {pointer} = {place};" for pointer, place in self.pointers.items()]
-        inside = [f"const float {name} = {value};" for name, value in self.values.items()] + stores
-        lines = ["{", *(f"    {one}" for one in before), "    for (int x = lo; x < hi; x++) {"]
-        lines += [*(f"        {one}" for one in inside), "    }", "}"]
+        declarations = [f"const float *const {pointer} = {place};" for pointer, place in self.pointers.items()]
+        statements = [f"const float {name} = {value};" for name, value in self.values.items()] + stores
+        lines = ["{", *(f"    {line}" for line in declarations), "    for (int x = lo; x < hi; x++) {"]
+        lines += [*(f"        {line}" for line in statements), "    }", "}"]
         return "\n".join(INDENT + line for line in lines)
 
     def _declare_value(self, node: Node, channel: int) -> str:
@@ -142,15 +144,16 @@ class ColumnLoop:
 
     def _convolution_products(self, node: Node, channel: int) -> Iterator[str]:
         yield format_float32(node.bias[channel])
-        for place, source in enumerate([channel] if node.groups > 1 else range(node.weight.shape[1])):
-            for (i, j), weight in np.ndenumerate(node.weight[channel][place]):
-                yield f"{format_float32(weight)}*{self._read_channel(node.inputs[0], source, i - node.kernel_radius, j - node.kernel_radius)}"
+        radius = node.kernel_radius
+        for index, source in enumerate([channel] if node.groups > 1 else range(node.weight.shape[1])):
+            for (i, j), weight in np.ndenumerate(node.weight[channel][index]):
+                yield f"{format_float32(weight)}*{self._read_channel(node.inputs[0], source, i - radius, j - radius)}"
 
     def _pointwise_expression(self, node: Node, channel: int) -> str:
-        return C_FORMULAS[node.op].format(*(self._read_channel(one, channel) for one in node.inputs))
+        return C_FORMULAS[node.op].format(*(self._read_channel(operand, channel) for operand in node.inputs))
 
     def _read_channel(self, operand: str | float, channel: int, down: int = 0, right: int = 0) -> str:
-        """A channel of a value, from its kept row or as computed in this loop."""
+        """A channel of a value, from its buffer or as computed in this loop."""
         if isinstance(operand, float):
             return format_float32(operand)
         node, channel = _resolve_channel(self.program, operand, channel)
@@ -163,7 +166,7 @@ class ColumnLoop:
 
 
 def _resolve_channel(program: TracedProgram, source: str, channel: int) -> tuple[Node, int]:
-    """The node, and its channel, that a channel of a concatenation is."""
+    """The node and channel behind a channel of a concatenation."""
     node = program.nodes[source]
     if node.op != "cat":
         return node, channel
@@ -175,6 +178,6 @@ def _resolve_channel(program: TracedProgram, source: str, channel: int) -> tuple
 
 
 def format_float32(value: float) -> str:
-    """A float32 as C and GLSL write it, to the last bit."""
+    """A float32 as a literal of C and GLSL, exact to the last bit."""
     text = f"{np.float32(value):.9g}"
     return f"{text if set(text) & set('.en') else text + '.0'}f"

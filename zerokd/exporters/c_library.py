@@ -1,4 +1,4 @@
-"""A compiled header: made by the system's compiler, called from Python, without torch."""
+"""Compile an exported header with the system's compiler and call it from Python, without torch."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import numpy as np
 
 COMPILERS = ("cc", "gcc", "clang")
 COMPILER_FLAGS = ("-std=c99", "-O3", "-ffp-contract=fast", "-shared", "-fPIC")
-NATIVE_FLAG = "-march=native"  # not every compiler knows it
-COMPILE_TIMEOUT = 600  # that a compiler may take
+NATIVE_FLAG = "-march=native"  # some compilers lack it
+COMPILE_TIMEOUT = 600  # seconds
 C_TYPE_SUFFIXES = {"uint8": "u8", "uint16": "u16", "float32": "f32"}
 
 RowsFunction = Callable[[np.ndarray, np.ndarray, float, int, int], None]
@@ -27,47 +27,50 @@ class Layout(ctypes.Structure):
 
 
 def find_compiler() -> list[str] | None:
-    """The command of the system's C compiler, or None."""
-    own = shlex.split(os.environ.get("CC", ""))
-    names = [own] if own else [[name] for name in COMPILERS]
-    return next((name for name in names if shutil.which(name[0])), None)
+    """The command of the system's C compiler: ``CC``, else cc, gcc or clang; None if there is none."""
+    configured = shlex.split(os.environ.get("CC", ""))
+    commands = [configured] if configured else [[name] for name in COMPILERS]
+    return next((command for command in commands if shutil.which(command[0])), None)
 
 
 def compile_header(text: str, name: str, library: Path) -> None:
-    """Make a shared library of a header's text.
+    """Compile the text of a header to a shared library.
 
     Raises:
-        ValueError: there is no compiler, or it refuses.
+        ValueError: there is no compiler, or it fails.
     """
     command = find_compiler()
     if command is None:
-        raise ValueError("there is no C compiler here to check it with: install one, or name it in CC")
+        raise ValueError("there is no C compiler to check it with: install one, or name it in CC")
     with TemporaryDirectory() as folder:
         (Path(folder) / f"{name}.h").write_text(text, encoding="utf-8")
         source = Path(folder) / "main.c"
         source.write_text(f'#define {name.upper()}_IMPLEMENTATION\n#include "{name}.h"\n', encoding="utf-8")
         for flags in ((*COMPILER_FLAGS, NATIVE_FLAG), COMPILER_FLAGS):
-            made = subprocess.run(
+            process = subprocess.run(
                 [*command, *flags, str(source), "-o", str(library)],
                 capture_output=True,
                 text=True,
                 timeout=COMPILE_TIMEOUT,
                 check=False,
             )
-            if made.returncode == 0:
+            if process.returncode == 0:
                 return
-    raise ValueError(f"{command[0]} cannot compile it: {made.stderr.strip()[:300]}")
+    raise ValueError(f"{command[0]} cannot compile it: {process.stderr.strip()[:300]}")
 
 
 def load_rows_function(library: Path, name: str) -> RowsFunction:
-    """What a compiled header does with rows first to last - 1 of an image (H, W, C) of 8, 16 bits or floats."""
-    loaded = ctypes.CDLL(str(library))
+    """The function of a compiled header: it computes rows first to last - 1 of an image (H, W, C).
 
-    def rows(image: np.ndarray, to: np.ndarray, strength: float, first: int, last: int) -> None:
+    Pixels are uint8, uint16 or float32.
+    """
+    shared_library = ctypes.CDLL(str(library))
+
+    def compute_rows(image: np.ndarray, target: np.ndarray, strength: float, first: int, last: int) -> None:
         height, width, channels = image.shape
-        function = getattr(loaded, f"{name}_{C_TYPE_SUFFIXES[image.dtype.name]}_rows")
-        places = [ctypes.c_void_p(one.ctypes.data) for one in (image, to)]
+        function = getattr(shared_library, f"{name}_{C_TYPE_SUFFIXES[image.dtype.name]}_rows")
+        pointers = [ctypes.c_void_p(pixels.ctypes.data) for pixels in (image, target)]
         layout = Layout(channels, width * channels, 1)
-        function(*places, width, height, layout, ctypes.c_float(strength), first, last)
+        function(*pointers, width, height, layout, ctypes.c_float(strength), first, last)
 
-    return rows
+    return compute_rows

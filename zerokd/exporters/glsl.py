@@ -1,4 +1,4 @@
-"""A shader for video players; the same passes run in the browser."""
+"""GLSL shader for video players; the same passes run in the browser."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import zerokd
 from zerokd import Exporter, Model
 from zerokd.exporters.glsl_code import ShaderPass, build_passes
 from zerokd.exporters.glsl_interpreter import run_passes
-from zerokd.exporters.traced_program import trace_model
 from zerokd.exporters.metadata import describe_model
+from zerokd.exporters.traced_program import trace_model
 
-HOOK_POINT = "MAIN"  # the picture after conversion to RGB, before it is scaled
+HOOK_POINT = "MAIN"  # after conversion to RGB, before scaling
 INPUT_TEXTURE = "HOOKED"
 INSIDE_FUNCTION = """\
 float inside(vec2 p) {
@@ -28,40 +28,38 @@ float inside(vec2 p) {
 
 @final
 class Glsl(Exporter):
-    """Writes ``student.glsl``, a user shader for mpv and libplacebo: ``mpv --glsl-shader=student.glsl film.mkv``.
+    """Writes ``student.glsl``, a user shader for mpv and libplacebo: ``mpv --glsl-shader=student.glsl video.mkv``.
 
-    The check runs the statements of the written file itself, on arrays. Players keep intermediate textures in 16-bit
-    floats; there the picture may differ by a level of 255.
+    To check the file, zerokd runs its statements on arrays. Players keep intermediate textures in 16-bit floats; there
+    an image may differ by a level of 255.
     Source: the hook syntax of mpv's user shaders.
-    Pitfalls: it works on the picture as coded, so HDR video is not what the student was trained on. Models of 1x1 and
+    Pitfalls: it works on encoded values, and no student was trained on those of HDR video. Models of 1x1 and
     3x3 convolutions and pointwise arithmetic only.
     """
 
     class Config(zerokd.Config):
-        strength: float = Field(1.0, ge=0.0, le=2.0, description="0: the film as it is, 1: the student as trained")
+        strength: float = Field(1.0, ge=0.0, le=2.0, description="0: the video unchanged, 1: the student as trained")
 
     suffix = ".glsl"
 
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
         program = trace_model(model)
-        order = build_passes(program)
-        first = f"{program.low}_0"
+        passes = build_passes(program)
+        input_name = f"{program.low}_0"
         strength = f"const float strength = {self.config.strength!r};\n"
-        blocks = [_generate_block(one, number, order, first, strength) for number, one in enumerate(order)]
+        blocks = [_generate_block(passes, number, input_name, strength) for number in range(len(passes))]
         path.write_text(f"// {describe_model(model, facts)}\n\n" + "\n".join(blocks), encoding="utf-8")
 
     def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
-        order, first, strength = parse_shader(path.read_text(encoding="utf-8"))
-        return lambda low: np.stack([run_passes(order, image, first, strength) for image in low])
+        passes, input_name, strength = parse_shader(path.read_text(encoding="utf-8"))
+        return lambda low: np.stack([run_passes(passes, image, input_name, strength) for image in low])
 
 
-def _generate_block(
-    shader_pass: ShaderPass, number: int, shader_passes: tuple[ShaderPass, ...], input_name: str, strength: str
-) -> str:
-    last = number == len(shader_passes) - 1
-    lines = [f"//!DESC zerokd {number + 1}/{len(shader_passes)}", f"//!HOOK {HOOK_POINT}", f"//!BIND {INPUT_TEXTURE}"]
+def _generate_block(passes: tuple[ShaderPass, ...], number: int, input_name: str, strength: str) -> str:
+    shader_pass, is_last = passes[number], number == len(passes) - 1
+    lines = [f"//!DESC zerokd {number + 1}/{len(passes)}", f"//!HOOK {HOOK_POINT}", f"//!BIND {INPUT_TEXTURE}"]
     lines += [f"//!BIND {_texture_name(name, input_name)}" for name in shader_pass.input_textures if name != input_name]
-    lines += [] if last else [f"//!SAVE {_texture_name(shader_pass.output_texture, input_name)}", "//!COMPONENTS 4"]
+    lines += [] if is_last else [f"//!SAVE {_texture_name(shader_pass.output_texture, input_name)}", "//!COMPONENTS 4"]
     lines += [_access_macro(name, _texture_name(name, input_name)) for name in shader_pass.input_textures]
     body = "".join(f"    {line}\n" for line in shader_pass.statements)
     return (
@@ -80,16 +78,16 @@ def _access_macro(name: str, texture: str) -> str:
 
 
 def parse_shader(text: str) -> tuple[list[ShaderPass], str, float]:
-    """The passes of a written file, the name of the input in them, and the strength."""
+    """The passes of a shader file, the name of their input texture, and the strength."""
     names: dict[str, str] = {}
-    order = []
+    passes = []
     for block in text.split("//!DESC ")[1:]:
         names |= {texture: name for name, texture in re.findall(r"#define (\w+)\(x, y\) .*\* (\w+)_texOff", block)}
-        reads = tuple(re.findall(r"#define (\w+)\(x, y\)", block))
+        input_textures = tuple(re.findall(r"#define (\w+)\(x, y\)", block))
         saved = re.search(r"//!SAVE ZEROKD_(\w+)", block)
         body = block.partition("vec4 hook() {\n")[2]
-        lines = tuple(line.strip() for line in body.splitlines() if line.strip().startswith("vec4 "))
+        statements = tuple(line.strip() for line in body.splitlines() if line.strip().startswith("vec4 "))
         result = body.partition("return ")[2].partition(";")[0]
-        order.append(ShaderPass(saved[1].lower() if saved else "result", reads, lines, result))
+        passes.append(ShaderPass(saved[1].lower() if saved else "result", input_textures, statements, result))
     strength = float(text.partition("const float strength = ")[2].partition(";")[0])
-    return order, names[INPUT_TEXTURE], strength
+    return passes, names[INPUT_TEXTURE], strength

@@ -1,18 +1,18 @@
-"""GLSL for a program: passes over the image, four channels a texture."""
+"""GLSL code for a traced program: passes over the image, with four channels in each texture."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import numpy as np
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from zerokd.exporters.c_code import format_float32
 from zerokd.exporters.traced_program import Node, TracedProgram, UntraceableError
 
-CHANNELS_PER_TEXTURE = 4  # channels of a texture
-MAX_TEXTURES = 16  # textures that a pass can read, in WebGL 2 and everywhere else
-TANH_LIMIT = "9.0"  # from here on tanh is 1 in float32; some drivers give NaN far beyond
+CHANNELS_PER_TEXTURE = 4
+MAX_TEXTURES = 16  # that a pass can read, in WebGL 2 and everywhere else
+TANH_LIMIT = "9.0"  # from there on tanh is 1 in float32; some drivers return NaN far beyond
 GLSL_FORMULAS = {
     "relu": "max({0}, vec4(0.0))",
     "tanh": f"tanh(clamp({{0}}, vec4(-{TANH_LIMIT}), vec4({TANH_LIMIT})))",
@@ -27,10 +27,10 @@ GLSL_FORMULAS = {
 
 @frozen
 class ShaderPass:
-    """Computes texture ``saves`` from the textures in ``reads``.
+    """A pass that computes one texture from others.
 
-    ``lines`` are declarations ``vec4 name = expression;`` and ``result`` is an expression. A texture is read as
-    ``name(x, y)``, x and y pixels away; beyond the image lie zeros.
+    ``statements`` are declarations ``vec4 name = expression;``, and ``result`` is an expression. ``name(x, y)`` reads
+    an input texture x pixels to the right and y down; it is 0 outside of the image.
     """
 
     output_texture: str
@@ -40,10 +40,10 @@ class ShaderPass:
 
 
 def build_passes(program: TracedProgram) -> tuple[ShaderPass, ...]:
-    """The passes in order; the first texture is the input (``low_0`` by its node's name), the last one the result.
+    """The passes in order. The first texture is the input (its node's name, with ``_0``), the last one the result.
 
     Raises:
-        UntraceableError: it concatenates within a texture, or a pass reads too many.
+        UntraceableError: the program concatenates within a texture, or a pass reads too many textures.
     """
     names = {program.enhanced} | {
         source_name for node in program.nodes.values() if node.kernel_radius for source_name in node.source_names
@@ -52,13 +52,15 @@ def build_passes(program: TracedProgram) -> tuple[ShaderPass, ...]:
         if node.op == "cat" and any(
             program.nodes[source_name].channels % CHANNELS_PER_TEXTURE for source_name in node.source_names[:-1]
         ):
-            raise UntraceableError(f"it concatenates tensors whose channels are no multiple of {CHANNELS_PER_TEXTURE}")
-    kept = {program.low} | {part for name in names for part in _expand_concatenation(program, name)}
-    found = []
+            raise UntraceableError(
+                f"it concatenates tensors whose channels are not a multiple of {CHANNELS_PER_TEXTURE}"
+            )
+    stored_names = {program.low} | {part for name in names for part in _expand_concatenation(program, name)}
+    passes = []
     for name, node in program.nodes.items():
-        if name in kept and name != program.low:
-            found += [_build_pass(program, kept, node, group) for group in range(_count_textures(node))]
-    return tuple(found)
+        if name in stored_names and name != program.low:
+            passes += [_build_pass(program, stored_names, node, index) for index in range(_count_textures(node))]
+    return tuple(passes)
 
 
 def _expand_concatenation(program: TracedProgram, name: str) -> Iterator[str]:
@@ -78,13 +80,13 @@ def _build_pass(program: TracedProgram, stored_names: set[str], node: Node, text
     writer = PassWriter(program, stored_names - {node.name})
     result = writer.declare_value(node, texture_index)
     if len(writer.input_textures) > MAX_TEXTURES:
-        raise UntraceableError(f"a pass of it reads {len(writer.input_textures)} textures; {MAX_TEXTURES} are possible")
+        raise UntraceableError(f"a pass reads {len(writer.input_textures)} textures; shaders can read {MAX_TEXTURES}")
     return ShaderPass(f"{node.name}_{texture_index}", tuple(writer.input_textures), tuple(writer.statements), result)
 
 
-@frozen(eq=False)
+@define(eq=False)
 class PassWriter:
-    """The statements of one pass; values are declared as they are met."""
+    """Writes the statements of a pass. It declares values as expressions need them."""
 
     program: TracedProgram
     stored_names: set[str]
@@ -93,38 +95,38 @@ class PassWriter:
     variables: dict[tuple[str, int], str] = field(factory=dict)
 
     def declare_value(self, node: Node, texture_index: int) -> str:
-        """A name for four channels of a node."""
+        """The variable with four channels of a node."""
         if (node.name, texture_index) not in self.variables:
-            text = (
+            expression = (
                 " + ".join(self._convolution_products(node, texture_index))
                 if node.op == "conv"
                 else self._pointwise_expression(node, texture_index)
             )
-            self.variables[node.name, texture_index] = f"v{len(self.variables)}"
-            self.statements.append(f"vec4 {self.variables[node.name, texture_index]} = {text};")
+            variable = self.variables[node.name, texture_index] = f"v{len(self.variables)}"
+            self.statements.append(f"vec4 {variable} = {expression};")
         return self.variables[node.name, texture_index]
 
     def _convolution_products(self, node: Node, texture_index: int) -> Iterator[str]:
-        yield _format_vec4(node.bias[texture_index * CHANNELS_PER_TEXTURE :][:CHANNELS_PER_TEXTURE])
-        source = str(node.inputs[0])
+        channels = slice(texture_index * CHANNELS_PER_TEXTURE, (texture_index + 1) * CHANNELS_PER_TEXTURE)
+        weight, source, radius = node.weight[channels], str(node.inputs[0]), node.kernel_radius
+        yield _format_vec4(node.bias[channels])
         if node.groups > 1:
-            kernel = node.weight[texture_index * CHANNELS_PER_TEXTURE :][:CHANNELS_PER_TEXTURE, 0]
-            for i, j in np.ndindex(kernel.shape[1:]):
-                yield f"{_format_vec4(kernel[:, i, j])} * {self._read_texture(source, texture_index, i - node.kernel_radius, j - node.kernel_radius)}"
+            for i, j in np.ndindex(weight.shape[2:]):
+                read = self._read_texture(source, texture_index, i - radius, j - radius)
+                yield f"{_format_vec4(weight[:, 0, i, j])} * {read}"
             return
-        rows = node.weight[texture_index * CHANNELS_PER_TEXTURE :][:CHANNELS_PER_TEXTURE]
-        for number_of in range(-(-rows.shape[1] // CHANNELS_PER_TEXTURE)):
-            block = rows[:, number_of * CHANNELS_PER_TEXTURE :][:, :CHANNELS_PER_TEXTURE]
+        for source_index in range(-(-weight.shape[1] // CHANNELS_PER_TEXTURE)):
+            block = weight[:, source_index * CHANNELS_PER_TEXTURE :][:, :CHANNELS_PER_TEXTURE]
             for i, j in np.ndindex(block.shape[2:]):
-                read = self._read_texture(source, number_of, i - node.kernel_radius, j - node.kernel_radius)
+                read = self._read_texture(source, source_index, i - radius, j - radius)
                 yield f"{_format_mat4(block[:, :, i, j])} * {read}"
 
     def _pointwise_expression(self, node: Node, texture_index: int) -> str:
-        given = [
-            self._read_texture(one, texture_index) if isinstance(one, str) else format_float32(one)[:-1]
-            for one in node.inputs
+        operands = [
+            self._read_texture(operand, texture_index) if isinstance(operand, str) else _format_float(operand)
+            for operand in node.inputs
         ]
-        return GLSL_FORMULAS[node.op].format(*given)
+        return GLSL_FORMULAS[node.op].format(*operands)
 
     def _read_texture(self, source: str, texture_index: int, down: int = 0, right: int = 0) -> str:
         node = self.program.nodes[source]
@@ -140,14 +142,19 @@ class PassWriter:
         return f"{node.name}_{texture_index}({right}, {down})"
 
 
+def _format_float(value: float) -> str:
+    return format_float32(value)[:-1]  # without C's suffix
+
+
 def _format_vec4(values: np.ndarray) -> str:
-    return f"vec4({', '.join(format_float32(one)[:-1] for one in _pad_to_shape(values, (CHANNELS_PER_TEXTURE,)))})"
+    return f"vec4({', '.join(map(_format_float, _pad_to_shape(values, (CHANNELS_PER_TEXTURE,))))})"
 
 
 def _format_mat4(values: np.ndarray) -> str:
-    """Of (outputs, inputs); GLSL writes matrices column by column."""
-    return f"mat4({', '.join(format_float32(one)[:-1] for one in _pad_to_shape(values, (CHANNELS_PER_TEXTURE, CHANNELS_PER_TEXTURE)).T.ravel())})"
+    """A matrix (outputs, inputs); GLSL writes matrices column by column."""
+    padded = _pad_to_shape(values, (CHANNELS_PER_TEXTURE, CHANNELS_PER_TEXTURE))
+    return f"mat4({', '.join(map(_format_float, padded.T.ravel()))})"
 
 
 def _pad_to_shape(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    return np.pad(values, [(0, full - had) for full, had in zip(shape, values.shape, strict=True)])
+    return np.pad(values, [(0, size - length) for size, length in zip(shape, values.shape, strict=True)])

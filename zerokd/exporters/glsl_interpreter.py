@@ -1,4 +1,4 @@
-"""Runs the statements of shader passes on arrays: what is checked is the text that a graphics card will get."""
+"""An interpreter of shader passes on arrays, which checks the very text that a graphics card gets."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ OPERATORS: Mapping[type, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def run_passes(shader_passes: Iterable[ShaderPass], low: np.ndarray, input_name: str, strength: float) -> np.ndarray:
-    """The result of the last pass, (3, H, W), for an image (3, H, W), float32, that is called ``first``."""
+    """The result of the last pass, (3, H, W), for an image (3, H, W), float32; ``input_name`` is its texture."""
     alpha = np.ones((1, *low.shape[1:]), np.float32)
     textures = {input_name: np.concatenate([low, alpha])}
-    made = textures[input_name]
-    for shader_shader_pass in shader_passes:
+    result = textures[input_name]
+    for shader_pass in shader_passes:
         values: dict[str, np.ndarray] = {"strength": np.float32(strength).reshape(1, 1, 1)}
-        for line in shader_shader_pass.statements:
-            name, _, text = line.removeprefix("vec4 ").removesuffix(";").partition(" = ")
-            values[name] = _evaluate_expression(ast.parse(text, mode="eval").body, values, textures)
-        made = _evaluate_expression(ast.parse(shader_shader_pass.result, mode="eval").body, values, textures)
-        textures[shader_shader_pass.output_texture] = np.broadcast_to(made, (CHANNELS_PER_TEXTURE, *low.shape[1:]))
-    return made[:3]
+        for statement in shader_pass.statements:
+            name, _, expression = statement.removeprefix("vec4 ").removesuffix(";").partition(" = ")
+            values[name] = _evaluate_expression(ast.parse(expression, mode="eval").body, values, textures)
+        result = _evaluate_expression(ast.parse(shader_pass.result, mode="eval").body, values, textures)
+        textures[shader_pass.output_texture] = np.broadcast_to(result, (CHANNELS_PER_TEXTURE, *low.shape[1:]))
+    return result[:3]
 
 
 def _evaluate_expression(
     node: ast.expr, values: Mapping[str, np.ndarray], textures: Mapping[str, np.ndarray]
 ) -> np.ndarray:
-    """Of what a GLSL expression and a Python expression have in common; the grammar is the same for both."""
+    """Evaluate an expression in the grammar that GLSL and Python share."""
 
-    def of(one: ast.expr) -> np.ndarray:
-        return _evaluate_expression(one, values, textures)
+    def evaluate(child: ast.expr) -> np.ndarray:
+        return _evaluate_expression(child, values, textures)
 
     match node:
         case ast.Constant(value=int() | float() as value):
@@ -45,22 +45,21 @@ def _evaluate_expression(
         case ast.Name(id=name):
             return values[name]
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -of(operand)
-        case ast.BinOp(left=ast.Call(func=ast.Name(id="mat4"), args=entries), op=ast.Mult(), right=right):
-            columns = np.array([of(entry).item() for entry in entries], np.float32).reshape(
-                CHANNELS_PER_TEXTURE, CHANNELS_PER_TEXTURE
-            )
-            return np.einsum("io,ihw->ohw", columns, of(right))
+            return -evaluate(operand)
+        case ast.BinOp(left=ast.Call(func=ast.Name(id="mat4"), args=arguments), op=ast.Mult(), right=right):
+            entries = np.array([evaluate(entry).item() for entry in arguments], np.float32)
+            columns = entries.reshape(CHANNELS_PER_TEXTURE, CHANNELS_PER_TEXTURE)
+            return np.einsum("io,ihw->ohw", columns, evaluate(right))
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            return of(left) * of(right)
-        case ast.BinOp(left=left, op=kind, right=right):
-            return OPERATORS[type(kind)](of(left), of(right))
-        case ast.Call(func=ast.Name(id=name), args=given) if name in textures:
-            across, down = (int(of(one).item()) for one in given)
-            return _shift_texture(textures[name], down, across)
-        case ast.Call(func=ast.Name(id=name), args=given):
-            return _call_function(name, [of(one) for one in given])
-    raise ValueError(f"no GLSL of ours: {ast.unparse(node)}")
+            return evaluate(left) * evaluate(right)
+        case ast.BinOp(left=left, op=operation, right=right):
+            return OPERATORS[type(operation)](evaluate(left), evaluate(right))
+        case ast.Call(func=ast.Name(id=name), args=arguments) if name in textures:
+            right, down = (int(evaluate(argument).item()) for argument in arguments)
+            return _shift_texture(textures[name], down, right)
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return _call_function(name, [evaluate(argument) for argument in arguments])
+    raise ValueError(f"not in our subset of GLSL: {ast.unparse(node)}")
 
 
 def _call_function(name: str, arguments: list[np.ndarray]) -> np.ndarray:
@@ -73,11 +72,11 @@ def _call_function(name: str, arguments: list[np.ndarray]) -> np.ndarray:
         return np.maximum(*arguments)
     if name == "tanh":
         return np.tanh(arguments[0])
-    raise ValueError(f"no GLSL function of ours: {name}")
+    raise ValueError(f"not in our subset of GLSL: {name}")
 
 
 def _shift_texture(texture: np.ndarray, down: int, right: int) -> np.ndarray:
-    reach = max(abs(down), abs(right))
-    padded = np.pad(texture, ((0, 0), (reach, reach), (reach, reach)))
+    radius = max(abs(down), abs(right))
+    padded = np.pad(texture, ((0, 0), (radius, radius), (radius, radius)))
     height, width = texture.shape[1:]
-    return padded[:, reach + down : reach + down + height, reach + right : reach + right + width]
+    return padded[:, radius + down : radius + down + height, radius + right : radius + right + width]

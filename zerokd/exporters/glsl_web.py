@@ -1,9 +1,9 @@
-"""The shader passes as fragment shaders of WebGL 2, for pages."""
+"""Shader passes as fragment shaders of WebGL 2, for pages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TypedDict
 
 from zerokd.exporters.glsl_code import ShaderPass
 
@@ -22,21 +22,28 @@ vec4 tap(sampler2D image, int x, int y) {
 """
 
 
-def build_web_passes(shader_passes: Iterable[ShaderPass]) -> list[dict[str, Any]]:
-    """For each pass the texture that it ``saves``, those that it ``reads`` as samplers ``<name>_texture``, and its
-    ``source``."""
+class WebPass(TypedDict):
+    """A pass as the page's script reads it: ``source`` computes the texture ``saves`` from those in ``reads``."""
+
+    saves: str
+    reads: list[str]
+    source: str
+
+
+def build_web_passes(shader_passes: Iterable[ShaderPass]) -> list[WebPass]:
+    """The passes with their fragment shaders, which read textures as samplers ``<name>_texture``."""
     return [
-        {
-            "saves": shader_shader_pass.output_texture,
-            "reads": list(shader_shader_pass.input_textures),
-            "source": _generate_source(shader_shader_pass),
-        }
-        for shader_shader_pass in shader_passes
+        WebPass(
+            saves=shader_pass.output_texture,
+            reads=list(shader_pass.input_textures),
+            source=_generate_source(shader_pass),
+        )
+        for shader_pass in shader_passes
     ]
 
 
 def _generate_source(shader_pass: ShaderPass) -> str:
-    access = [f"uniform sampler2D {name}_texture;" for name in shader_pass.input_textures]
-    access += [f"#define {name}(x, y) tap({name}_texture, x, y)" for name in shader_pass.input_textures]
+    declarations = [f"uniform sampler2D {name}_texture;" for name in shader_pass.input_textures]
+    declarations += [f"#define {name}(x, y) tap({name}_texture, x, y)" for name in shader_pass.input_textures]
     body = [f"    {line}" for line in shader_pass.statements] + [f"    result = {shader_pass.result};"]
-    return SHADER_HEADER + "\n".join([*access, "void main() {", *body, "}", ""])
+    return SHADER_HEADER + "\n".join([*declarations, "void main() {", *body, "}", ""])

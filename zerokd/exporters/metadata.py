@@ -1,4 +1,4 @@
-"""What an exported file says of itself."""
+"""The description and provenance in an exported file."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ METADATA_KEYS = ("architecture", "recipe", "seed", "versions", "data", "fallback
 
 
 def describe_model(model: Model, facts: Mapping[str, Any]) -> str:
-    """One line: what it is, and the recipe that trained it."""
-    recipe = "".join(one for one in str(facts.get("recipe", "an unnamed recipe")) if one.isprintable())[:80]
-    what = f"{type(model).__name__}, {model.parameter_count()} parameters, trained by {recipe}"
-    return f"{what}; written by zerokd {__version__}"
+    """One line with the model, its size, and the recipe that trained it."""
+    recipe = "".join(filter(str.isprintable, str(facts.get("recipe", "an unnamed recipe"))))[:80]
+    origin = f"{type(model).__name__}, {model.parameter_count()} parameters, trained by {recipe}"
+    return f"{origin}; written by zerokd {__version__}"
 
 
 def build_metadata(model: Model, facts: Mapping[str, Any]) -> dict[str, str]:
-    """The same, for formats that have room for it, with JSON: provenance, ``reach``, and the curve's ``iterations``.
+    """Metadata for formats that hold it: the description, and JSON with provenance, ``reach`` and ``iterations``.
 
-    ``reach`` is how many pixels to each side an output pixel sees, null where it may be the whole image: an
-    image may be computed in tiles that overlap by so much.
+    ``reach`` is how many pixels to each side an output pixel depends on, null if it may be the whole image: tiles that
+    overlap by so many pixels give the same image. ``iterations`` is how often the curve map is applied.
     """
-    kept = {key: facts[key] for key in METADATA_KEYS if key in facts}
-    kept |= {"reach": find_receptive_radius(model), "iterations": find_curve_iterations(model)}
-    return {"description": describe_model(model, facts), "zerokd": json.dumps(kept, sort_keys=True)}
+    provenance = {key: facts[key] for key in METADATA_KEYS if key in facts}
+    provenance |= {"reach": find_receptive_radius(model), "iterations": find_curve_iterations(model)}
+    return {"description": describe_model(model, facts), "zerokd": json.dumps(provenance, sort_keys=True)}
 
 
 def find_receptive_radius(model: Model) -> int | None:
-    """How many pixels to each side an output pixel sees; None where that is not known."""
+    """How many pixels to each side an output pixel depends on; None if it is not known."""
     try:
         program = trace_model(model)
     except UntraceableError:
@@ -40,6 +40,6 @@ def find_receptive_radius(model: Model) -> int | None:
 
 
 def find_curve_iterations(model: Model) -> int | None:
-    """How often the model applies its curve map, if it has one of that name."""
+    """How often the model applies its ``curve_map``; None if it has no such output."""
     signal = model.outputs().get("curve_map")
     return signal.iterations if signal else None

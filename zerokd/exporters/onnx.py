@@ -21,8 +21,8 @@ from zerokd.data.dead_leaves import DeadLeaves
 from zerokd.exporters.metadata import build_metadata
 
 OPSET = 20
-EXAMPLE_SIZE = (32, 48)  # of the example that it is traced with
-CALIBRATION_SCENES = 16  # generated images that ranges of 8-bit values are read from
+EXAMPLE_SIZE = (32, 48)  # of the image with which a model is traced
+CALIBRATION_SCENES = 16  # generated images that determine the ranges of 8-bit values
 LEVEL = 1 / 255
 TOLERANCES = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}
 
@@ -31,9 +31,10 @@ TOLERANCES = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}
 class Onnx(Exporter):
     """Writes one ``.onnx`` file: any N, H, W, all outputs of the model, provenance in its metadata.
 
-    ``precision = "float16"`` halves the weights, ``"int8"`` quantises convolutions with ranges read from generated
-    scenes; the curve stays in float. Both change pixels: the loss is measured and told. ``pixels = "uint8"`` takes and
-    gives interleaved 8-bit pixels, (N, H, W, 3), as cameras have them, and only ``enhanced``. Checked by onnxruntime.
+    ``precision = "float16"`` halves the weights; ``"int8"`` quantises convolutions with ranges measured on generated
+    scenes, and leaves the curve in float. Both change pixels, and zerokd prints by how much. ``pixels = "uint8"`` takes
+    and returns interleaved 8-bit pixels, (N, H, W, 3), as cameras have them, and only ``enhanced``. zerokd checks the
+    file with ONNX Runtime.
     Source: PyTorch's exporter, and onnxruntime's tools for lower precision.
     """
 
@@ -53,18 +54,19 @@ class Onnx(Exporter):
 
         if self.config.pixels == "uint8":
             example = torch.zeros(2, *EXAMPLE_SIZE, 3, dtype=torch.uint8)
-            made = _export_onnx(_Uint8Model(model), example, (1, 2), ["enhanced"])
+            onnx_model = _export_onnx(_Uint8Model(model), example, (1, 2), ["enhanced"])
         else:
-            made = _export_onnx(model, torch.zeros(2, 3, *EXAMPLE_SIZE), (2, 3), list(model.outputs()))
-        lower = {"float32": lambda one: one, "float16": _convert_to_float16, "int8": self._quantise}[
-            self.config.precision
-        ]
-        ready = lower(made)
-        for told in (ready, *ready.graph.node, *ready.graph.value_info):  # PyTorch notes where it found each
-            del told.metadata_props[:]
-        onnx.helper.set_model_props(ready, build_metadata(model, facts))
-        onnx.checker.check_model(ready, full_check=True)
-        onnx.save(ready, path)
+            onnx_model = _export_onnx(model, torch.zeros(2, 3, *EXAMPLE_SIZE), (2, 3), list(model.outputs()))
+        if self.config.precision == "float16":
+            onnx_model = _convert_to_float16(onnx_model)
+        elif self.config.precision == "int8":
+            onnx_model = self._quantise(onnx_model)
+        graph = onnx_model.graph
+        for record in (onnx_model, *graph.node, *graph.value_info):  # PyTorch stores the source line of each
+            del record.metadata_props[:]
+        onnx.helper.set_model_props(onnx_model, build_metadata(model, facts))
+        onnx.checker.check_model(onnx_model, full_check=True)
+        onnx.save(onnx_model, path)
 
     def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
         session = open_session(path)
@@ -88,8 +90,13 @@ class Onnx(Exporter):
 
         return _convert_through_file(
             onnx_model,
-            lambda source, to: q.quantize_static(
-                source, to, Reader(), op_types_to_quantize=["Conv"], per_channel=True, quant_format=q.QuantFormat.QDQ
+            lambda source, target: q.quantize_static(
+                source,
+                target,
+                Reader(),
+                op_types_to_quantize=["Conv"],
+                per_channel=True,
+                quant_format=q.QuantFormat.QDQ,
             ),
         )
 
@@ -105,12 +112,12 @@ class _Uint8Model(nn.Module):
         self.model = model
 
     def forward(self, low: Tensor) -> Tensor:
-        made: Tensor = self.model(low.permute(0, 3, 1, 2).float() / 255)["enhanced"]
-        return (made.permute(0, 2, 3, 1).clamp(0, 1) * 255).round().to(torch.uint8)
+        enhanced: Tensor = self.model(low.permute(0, 3, 1, 2).float() / 255)["enhanced"]
+        return (enhanced.permute(0, 2, 3, 1).clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def open_session(path: Path, threads: int = 0) -> Any:
-    """An onnxruntime session on the CPU; 0 threads are as many as there are cores.
+    """An ONNX Runtime session on the CPU; 0 threads stands for one on each core.
 
     Raises:
         ImportError: onnxruntime is not installed.
@@ -130,12 +137,12 @@ def _to_uint8(low: np.ndarray) -> np.ndarray:
 def _export_onnx(module: nn.Module, example: Tensor, dynamic_axes: tuple[int, int], outputs: list[str]) -> Any:
     axes = {0: torch.export.Dim.DYNAMIC, **dict.fromkeys(dynamic_axes, torch.export.Dim.DYNAMIC)}
     with silence_exporters():
-        made = torch.onnx.export(
+        program = torch.onnx.export(
             module, (example,), dynamo=True, opset_version=OPSET, dynamic_shapes=(axes,), verbose=False,
             input_names=["low"], output_names=outputs,
         )  # fmt: skip
-    assert made is not None
-    return made.model_proto
+    assert program is not None
+    return program.model_proto
 
 
 def _convert_to_float16(onnx_model: Any) -> Any:
@@ -144,7 +151,7 @@ def _convert_to_float16(onnx_model: Any) -> Any:
 
     with silence_exporters():
         halved = OnnxModel(convert_float_to_float16(onnx_model, keep_io_types=True))
-        halved.topological_sort()  # the casts that it adds come last
+        halved.topological_sort()  # the conversion appends its casts
     return halved.model
 
 
@@ -154,15 +161,15 @@ def _convert_through_file(onnx_model: Any, convert: Callable[[str, str], None]) 
     import onnx
 
     with TemporaryDirectory() as folder, silence_exporters():
-        source, to = f"{folder}/from.onnx", f"{folder}/to.onnx"
+        source, target = f"{folder}/source.onnx", f"{folder}/target.onnx"
         onnx.save(onnx_model, source)
-        convert(source, to)
-        return onnx.load(to)
+        convert(source, target)
+        return onnx.load(target)
 
 
 @contextlib.contextmanager
 def silence_exporters() -> Iterator[None]:
-    """Without the words of exporters, which are for their own authors."""
+    """Suppress the messages of exporters, which address their own authors."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

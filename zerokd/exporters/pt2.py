@@ -1,4 +1,4 @@
-"""torch.export: a program for PyTorch that needs none of our code."""
+"""torch.export: a program for PyTorch that runs without zerokd."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 from torch.export import Dim
 
 from zerokd import Exporter, Model
-from zerokd.exporters.onnx import EXAMPLE_SIZE, silence_exporters
 from zerokd.exporters.metadata import build_metadata
+from zerokd.exporters.onnx import EXAMPLE_SIZE, silence_exporters
 
 PT2_METADATA_FILE = "zerokd.json"
 
@@ -22,7 +22,7 @@ PT2_METADATA_FILE = "zerokd.json"
 class Pt2(Exporter):
     """Writes ``student.pt2``: ``torch.export.load(path).module()(low)["enhanced"]``, any N, H and W.
 
-    Description and provenance lie in its extra file ``zerokd.json``.
+    Its extra file ``zerokd.json`` holds description and provenance.
     Source: PyTorch, torch.export.
     """
 
@@ -31,9 +31,11 @@ class Pt2(Exporter):
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
         axes = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
         with silence_exporters(), torch.no_grad():
-            made = torch.export.export(model, (torch.zeros(2, 3, *EXAMPLE_SIZE),), dynamic_shapes=(axes,), strict=False)
+            program = torch.export.export(
+                model, (torch.zeros(2, 3, *EXAMPLE_SIZE),), dynamic_shapes=(axes,), strict=False
+            )
             torch.export.save(
-                made, path, extra_files={PT2_METADATA_FILE: json.dumps(build_metadata(model, facts), sort_keys=True)}
+                program, path, extra_files={PT2_METADATA_FILE: json.dumps(build_metadata(model, facts), sort_keys=True)}
             )
 
     def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:

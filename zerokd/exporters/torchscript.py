@@ -1,4 +1,4 @@
-"""TorchScript: for programs that link LibTorch, older ones too."""
+"""TorchScript: for programs that link LibTorch, also older versions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from zerokd import Exporter, Model
-from zerokd.exporters.onnx import EXAMPLE_SIZE, silence_exporters
 from zerokd.exporters.metadata import build_metadata
+from zerokd.exporters.onnx import EXAMPLE_SIZE, silence_exporters
 
 TORCHSCRIPT_METADATA_FILE = "zerokd.json"
 
@@ -22,20 +22,20 @@ TORCHSCRIPT_METADATA_FILE = "zerokd.json"
 class TorchScript(Exporter):
     """Writes ``student.pt``: ``torch.jit.load(path)(low)`` is the enhanced image, any N, H and W.
 
-    Description and provenance lie in its extra file ``zerokd.json``.
-    Source: PyTorch, torch.jit, which it no longer develops; ``pt2`` is what follows it.
-    Pitfalls: it records one run of the model. A model that computes sizes in Python would have that run's sizes in it:
-    the check, which tries other sizes, refuses it.
+    Its extra file ``zerokd.json`` holds description and provenance.
+    Source: PyTorch, torch.jit, which it no longer develops; ``pt2`` is its successor.
+    Pitfalls: it records one run of the model. zerokd checks other sizes, and refuses a model that computes sizes in
+    Python: the file would contain those of the recorded run.
     """
 
     suffix = ".pt"
-    known_failures = {"same_bytes": "PyTorch numbers the classes in it anew for each file that one process writes"}
+    known_failures = {"same_bytes": "PyTorch numbers its classes anew in each file that a process writes"}
 
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
         with silence_exporters(), torch.no_grad():
-            made = torch.jit.trace(_EnhancedOnly(model).eval(), torch.zeros(2, 3, *EXAMPLE_SIZE), check_trace=False)
+            script = torch.jit.trace(_EnhancedOnly(model).eval(), torch.zeros(2, 3, *EXAMPLE_SIZE), check_trace=False)
             torch.jit.save(
-                made,
+                script,
                 path,
                 _extra_files={TORCHSCRIPT_METADATA_FILE: json.dumps(build_metadata(model, facts), sort_keys=True)},
             )

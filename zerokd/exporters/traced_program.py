@@ -1,4 +1,4 @@
-"""A model as the few operations that code for other machines is written from."""
+"""A model as a program of few operations, from which the exporters generate code."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from attrs import evolve, field, frozen
 
 from zerokd import Model
 
-TRACE_SIDE = 16  # of the image that the model is traced with; nothing it does may depend on it
-ATEN_OPERATIONS = {  # of PyTorch, and our word for it
+TRACE_SIDE = 16  # of the image with which a model is traced; no operation may depend on it
+ATEN_OPERATIONS = {  # PyTorch's name: ours
     "aten.relu.default": "relu",
     "aten.tanh.default": "tanh",
     "aten.sigmoid.default": "sigmoid",
@@ -28,16 +28,16 @@ Operand = str | float
 
 
 class UntraceableError(ValueError):
-    """Why a model cannot be written as a program, in a few words."""
+    """Why a model is not such a program, in a few words."""
 
 
 @frozen(eq=False)
 class Node:
-    """One operation on whole images: ``op`` of the ``inputs``, which are names of nodes, or numbers.
+    """The operation ``op`` on whole images; ``inputs`` are names of nodes, or numbers.
 
-    A ``conv`` has ``weight`` (outputs, inputs, k, k) with k 1 or 3, zero padding that keeps the size, and ``bias``;
-    it is depthwise where ``weight`` has one input channel and ``groups`` is above 1. ``strength`` multiplies by the
-    user's strength and clamps to [-1, 1].
+    ``conv`` has ``weight`` (outputs, inputs, k, k) with k 1 or 3, zero padding that keeps the size, and ``bias``; it is
+    depthwise if ``weight`` has one input channel and ``groups`` is above 1. ``strength`` multiplies by the user's
+    strength and clamps to [-1, 1].
     """
 
     name: str
@@ -55,15 +55,15 @@ class Node:
 
     @property
     def source_names(self) -> tuple[str, ...]:
-        return tuple(one for one in self.inputs if isinstance(one, str))
+        return tuple(operand for operand in self.inputs if isinstance(operand, str))
 
 
 @frozen(eq=False)
 class TracedProgram:
-    """Nodes in an order in which they can be computed, the first one being the low-light image.
+    """Nodes in an order in which they can be computed; the first is the low-light image.
 
-    ``enhanced`` names the result. Where the model applies a curve map, ``strength`` acts on that map (``on_map``),
-    elsewhere there is no strength in it.
+    ``enhanced`` names the result. If the model applies a curve map, the user's strength scales it
+    (``scales_curve_map``); otherwise the program has no strength.
     """
 
     nodes: Mapping[str, Node]
@@ -75,27 +75,27 @@ class TracedProgram:
         return next(iter(self.nodes))
 
     def receptive_radii(self) -> dict[str, int]:
-        """By node, how many pixels to each side of an output pixel are read of it."""
-        found = dict.fromkeys(self.nodes, 0)
+        """By node, how many of its pixels to each side an output pixel depends on."""
+        radii = dict.fromkeys(self.nodes, 0)
         for node in reversed(list(self.nodes.values())):
             for source in node.source_names:
-                found[source] = max(found[source], found[node.name] + node.kernel_radius)
-        return found
+                radii[source] = max(radii[source], radii[node.name] + node.kernel_radius)
+        return radii
 
 
 @torch.no_grad()
 def trace_model(model: Model) -> TracedProgram:
-    """The program of a model in eval mode on the CPU: made of convolutions of 1x1 and 3x3 and of pointwise arithmetic.
+    """The program of a model in eval mode on the CPU, of 1x1 and 3x3 convolutions and pointwise arithmetic.
 
     Raises:
-        UntraceableError: it does something else, or reads more of the image than its surroundings.
+        UntraceableError: the model uses another operation.
     """
     try:
         exported = torch.export.export(model, (torch.zeros(1, 3, TRACE_SIDE, TRACE_SIDE),), strict=False)
-    except Exception as error:  # torch raises almost anything for what it cannot follow
-        raise UntraceableError(f"torch cannot follow it: {str(error).splitlines()[0][:160]}") from error
+    except Exception as error:  # torch raises almost anything here
+        raise UntraceableError(f"torch cannot trace it: {str(error).splitlines()[0][:160]}") from error
     names = exported.graph_signature.inputs_to_parameters | exported.graph_signature.inputs_to_buffers
-    weights = {given: exported.state_dict[name].numpy() for given, name in names.items()}
+    weights = {argument: exported.state_dict[name].numpy() for argument, name in names.items()}
     nodes: dict[str, Node] = {}
     results: list[str] = []
     for node in exported.graph.nodes:
@@ -112,7 +112,7 @@ def trace_model(model: Model) -> TracedProgram:
 def _convert_node(fx_node: Any, weights: Mapping[str, np.ndarray]) -> Node:
     kind, shape = str(fx_node.target), tuple(getattr(fx_node.meta["val"], "shape", ()))
     if len(shape) != 4:
-        raise UntraceableError(f"it uses {_operation_name(kind)}, which gives no image")
+        raise UntraceableError(f"it uses {_operation_name(kind)}, which does not return an image")
     channels = shape[1]
     if kind == "aten.conv2d.default":
         return _convert_convolution(fx_node, channels, weights)
@@ -121,7 +121,7 @@ def _convert_node(fx_node: Any, weights: Mapping[str, np.ndarray]) -> Node:
     inputs = tuple(fx_node.args[0] if kind == "aten.cat.default" else fx_node.args)
     if kind == "aten.cat.default" and fx_node.args[1:] != (1,):
         raise UntraceableError("it concatenates along another axis than channels")
-    return Node(fx_node.name, ATEN_OPERATIONS[kind], tuple(_to_operand(each) for each in inputs), channels)
+    return Node(fx_node.name, ATEN_OPERATIONS[kind], tuple(map(_to_operand, inputs)), channels)
 
 
 def _operation_name(target: str) -> str:
@@ -143,21 +143,21 @@ def _to_operand(value: Any) -> Operand:
 
 
 def _convert_convolution(fx_node: Any, channels: int, weights: Mapping[str, np.ndarray]) -> Node:
-    source, weight, *more = tuple(fx_node.args)
-    rest: tuple[Any, ...] = (None, [1, 1], [0, 0], [1, 1], 1)
-    bias, stride, padding, dilation, groups = (*tuple(more), *rest[len(more) :])
+    source, weight, *options = fx_node.args
+    defaults = (None, [1, 1], [0, 0], [1, 1], 1)
+    bias, stride, padding, dilation, groups = (*options, *defaults[len(options) :])
     kernel = weights[str(weight)]
     side = kernel.shape[-1]
-    plain = list(stride) == [1, 1] and list(dilation) == [1, 1] and kernel.shape[-2] == side and side in (1, 3)
-    whole = groups == 1 or (groups == channels and kernel.shape[1] == 1)
-    if not (plain and whole and list(padding) == [side // 2, side // 2]):
+    is_dense = list(stride) == [1, 1] and list(dilation) == [1, 1] and kernel.shape[-2] == side and side in (1, 3)
+    is_full_or_depthwise = groups == 1 or (groups == channels and kernel.shape[1] == 1)
+    if not (is_dense and is_full_or_depthwise and list(padding) == [side // 2, side // 2]):
         raise UntraceableError("it has a convolution that is not 1x1 or 3x3, full or depthwise, with zero padding")
-    shift = weights[str(bias)] if bias is not None else np.zeros(channels, np.float32)
-    return Node(fx_node.name, "conv", (str(source),), channels, kernel, shift, groups)
+    bias_values = weights[str(bias)] if bias is not None else np.zeros(channels, np.float32)
+    return Node(fx_node.name, "conv", (str(source),), channels, kernel, bias_values, groups)
 
 
 def _remove_dead_nodes(nodes: Mapping[str, Node], result: str) -> dict[str, Node]:
-    """The input, and what the result needs."""
+    """The input, and the nodes that the result depends on."""
     needed = {result, next(iter(nodes))}
     for node in reversed(list(nodes.values())):
         if node.name in needed:
@@ -166,15 +166,14 @@ def _remove_dead_nodes(nodes: Mapping[str, Node], result: str) -> dict[str, Node
 
 
 def _insert_strength(nodes: Mapping[str, Node], outputs: Mapping[str, str], model: Model) -> TracedProgram:
-    """Everything that reads the curve map reads it scaled by the strength."""
+    """Make every reader of the curve map read it scaled by the strength."""
     maps = [outputs[name] for name, signal in model.outputs().items() if signal.iterations]
     if not maps or maps[0] not in nodes:
         return TracedProgram(nodes, outputs["enhanced"], False)
-    found: dict[str, Node] = {}
+    scaled: dict[str, Node] = {}
     for node in nodes.values():
-        found[node.name] = evolve(
-            node, inputs=tuple(SCALED_CURVE_MAP if one == maps[0] else one for one in node.inputs)
-        )
+        inputs = tuple(SCALED_CURVE_MAP if operand == maps[0] else operand for operand in node.inputs)
+        scaled[node.name] = evolve(node, inputs=inputs)
         if node.name == maps[0]:
-            found[SCALED_CURVE_MAP] = Node(SCALED_CURVE_MAP, "strength", (node.name,), node.channels)
-    return TracedProgram(found, outputs["enhanced"], True)
+            scaled[SCALED_CURVE_MAP] = Node(SCALED_CURVE_MAP, "strength", (node.name,), node.channels)
+    return TracedProgram(scaled, outputs["enhanced"], True)

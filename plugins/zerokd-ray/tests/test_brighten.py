@@ -14,7 +14,7 @@ def test_a_dataset_is_mapped(cluster):
     photos = ray.data.from_items([{"number": number, "image": image} for number, image in enumerate(dark)])
     made = photos.map(
         RowEnhancer,
-        fn_constructor_kwargs={"to": "bright", "engine": ENGINE, "strength": 0.5},
+        fn_constructor_kwargs={"output_column": "bright", "engine": ENGINE, "strength": 0.5},
         compute=ray.data.ActorPoolStrategy(size=1),
     )
     student, rows = zerokd.load(engine=ENGINE), {row["number"]: row for row in made.iter_rows()}

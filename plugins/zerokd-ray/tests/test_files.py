@@ -80,7 +80,7 @@ def test_a_worker_that_cannot_write_ends_it(cluster, photos):
     (photos.parent / "out/0").write_text("a file where a folder has to be")
     with pytest.raises(OutputError, match=r"worker .*: cannot write '.*/out/0/.*png': File exists") as caught:
         enhance_files(task, 1, lambda report: None)
-    assert "run it again for the rest" in str(caught.value)
+    assert "run the command again for the rest" in str(caught.value)
 
 
 def test_a_worker_with_another_student_or_zerokd_ends_it(cluster, photos):
