@@ -16,7 +16,7 @@ IN_USE = set(re.findall(r'\bcode(?:: str)? ?= ?"([a-z-]+)"', SOURCE)) | set(
 
 def test_codes_are_explained_and_explained_codes_are_in_use():
     assert IN_USE & set(ERROR_CODES) == set(ERROR_CODES)
-    assert {one for one in IN_USE - set(ERROR_CODES) if f'code="{one}"' in SOURCE} == set()
+    assert {problem for problem in IN_USE - set(ERROR_CODES) if f'code="{problem}"' in SOURCE} == set()
 
 
 @pytest.mark.parametrize("name", ERROR_CODES)
@@ -35,7 +35,7 @@ def test_a_problem_shows_its_code_behind_its_message():
 
 
 def test_an_error_gives_its_code_to_problems_that_have_none():
-    (one,) = DataError("no photo").problems
-    assert one.code == "data-unusable"
-    (other,) = RecipeError(Problem("x", code="unknown-key")).problems
-    assert other.code == "unknown-key"
+    (problem,) = DataError("no photo").problems
+    assert problem.code == "data-unusable"
+    (coded_problem,) = RecipeError(Problem("x", code="unknown-key")).problems
+    assert coded_problem.code == "unknown-key"

@@ -196,5 +196,5 @@ def did_you_mean(name: str, known: Iterable[str], see_also: str = "") -> tuple[s
     elif len(known) > MAX_LISTED_NAMES:
         hint = f"known: {', '.join(known[:MAX_LISTED_NAMES])}, ... ({len(known)} in all)"
     else:
-        hint = f"known: {', '.join(known)}" if known else "none is known"
+        hint = f"known: {', '.join(known)}" if known else "none available"
     return (f"{hint}  {see_also}".rstrip(), *describe_non_ascii(name))

@@ -42,12 +42,12 @@ def test_a_lone_surrogate_is_written_as_an_escape(tmp_path):
 
 
 def test_several_are_replaced_together_or_none(tmp_path):
-    one, two = tmp_path / "one.txt", tmp_path / "two.txt"
-    one.write_text("before")
-    with pytest.raises(ZeroDivisionError), replacing(one, two) as temporary:
+    first_path, second_path = tmp_path / "one.txt", tmp_path / "two.txt"
+    first_path.write_text("before")
+    with pytest.raises(ZeroDivisionError), replacing(first_path, second_path) as temporary:
         temporary[1].write_bytes(b"%d" % (1 // (temporary[0].write_text("after") - 5)))
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("one.txt", "before")]
-    with replacing(one, two) as (first, second):
+    with replacing(first_path, second_path) as (first, second):
         first.write_text("after")
         second.write_text("after")
     assert sorted((path.name, path.read_text()) for path in tmp_path.iterdir()) == [

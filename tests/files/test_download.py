@@ -71,16 +71,16 @@ def server(monkeypatch):
 
 
 @pytest.fixture
-def kept(tmp_path):
+def cache_path(tmp_path):
     return tmp_path / "cache" / "kept.safetensors"
 
 
-def left(kept):
-    return [path.name for path in kept.parent.rglob("*")]
+def list_files(cache_path):
+    return [path.name for path in cache_path.parent.rglob("*")]
 
 
-def fetch(server, kept):
-    return fetch_tensors(server.url, server.prefix, lambda name: name.startswith("features."), kept)
+def fetch(server, cache_path):
+    return fetch_tensors(server.url, server.prefix, lambda name: name.startswith("features."), cache_path)
 
 
 def assert_right(tensors):
@@ -88,15 +88,15 @@ def assert_right(tensors):
     assert all(torch.equal(value, STATE[name]) for name, value in tensors.items())
 
 
-def test_the_wanted_tensors_are_kept_and_nothing_else(server, kept):
-    assert_right(fetch(server, kept))
-    assert left(kept) == [kept.name]
-    assert_right(read_weights(kept)[0])
+def test_the_wanted_tensors_are_kept_and_nothing_else(server, cache_path):
+    assert_right(fetch(server, cache_path))
+    assert list_files(cache_path) == [cache_path.name]
+    assert_right(read_weights(cache_path)[0])
 
 
-def test_a_second_call_needs_no_network(server, kept):
-    fetch(server, kept)
-    assert_right(fetch(server, kept))
+def test_a_second_call_needs_no_network(server, cache_path):
+    fetch(server, cache_path)
+    assert_right(fetch(server, cache_path))
     assert server.requests == 1
 
 
@@ -117,70 +117,70 @@ def flip_a_bit(path):
     ],
     ids=["bit flipped", "truncated", "empty", "text", "another's file"],
 )
-def test_a_damaged_cache_is_fetched_anew(server, kept, harm):
-    fetch(server, kept)
-    harm(kept)
-    assert_right(fetch(server, kept))
+def test_a_damaged_cache_is_fetched_anew(server, cache_path, harm):
+    fetch(server, cache_path)
+    harm(cache_path)
+    assert_right(fetch(server, cache_path))
     assert server.requests == 2
 
 
-def test_a_cache_made_from_another_address_is_not_taken(server, kept):
-    fetch(server, kept)
+def test_a_cache_made_from_another_address_is_not_taken(server, cache_path):
+    fetch(server, cache_path)
     server.body = saved({name: value + 1 for name, value in STATE.items()})
     elsewhere = server.url.replace("127.0.0.1", "localhost")
-    tensors = fetch_tensors(elsewhere, server.prefix, lambda name: name == "other", kept)
+    tensors = fetch_tensors(elsewhere, server.prefix, lambda name: name == "other", cache_path)
     assert torch.equal(tensors["other"], STATE["other"] + 1)
 
 
-def test_a_wrong_hash_is_refused(server, kept):
+def test_a_wrong_hash_is_refused(server, cache_path):
     with pytest.raises(WeightsError, match="invalid hash") as caught:
-        fetch_tensors(server.url, "00000000", lambda name: True, kept)
+        fetch_tensors(server.url, "00000000", lambda name: True, cache_path)
     assert server.url in str(caught.value)
     assert caught.value.exit_code == 3
-    assert left(kept) == []
+    assert list_files(cache_path) == []
 
 
-def test_a_cut_off_download_is_refused(server, kept):
+def test_a_cut_off_download_is_refused(server, cache_path):
     server.fault = "cut"
     with pytest.raises(WeightsError):
-        fetch(server, kept)
-    assert left(kept) == []
+        fetch(server, cache_path)
+    assert list_files(cache_path) == []
 
 
-def test_a_missing_file_is_told(server, kept):
+def test_a_missing_file_is_told(server, cache_path):
     with pytest.raises(WeightsError, match="404"):
-        fetch_tensors(server.url + ".gone", server.prefix, lambda name: True, kept)
-    assert left(kept) == []
+        fetch_tensors(server.url + ".gone", server.prefix, lambda name: True, cache_path)
+    assert list_files(cache_path) == []
 
 
-def test_a_silent_server_is_given_up(server, kept, monkeypatch):
+def test_a_silent_server_is_given_up(server, cache_path, monkeypatch):
     server.fault = "mute"
     monkeypatch.setattr(download, "SERVER_TIMEOUT_SECONDS", 0.2)
     before = socket.getdefaulttimeout()
     with pytest.raises(WeightsError, match="timed out"):
-        fetch(server, kept)
-    assert left(kept) == []
+        fetch(server, cache_path)
+    assert list_files(cache_path) == []
     assert socket.getdefaulttimeout() == before
 
 
-def test_offline_says_what_was_wanted_from_where_and_what_to_do(kept, monkeypatch):
+def test_offline_says_what_was_wanted_from_where_and_what_to_do(cache_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # bound, never listening: every connection is refused
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/vgg.pth"
         with pytest.raises(WeightsError) as caught:
-            fetch_tensors(url, "00000000", lambda name: True, kept)
+            fetch_tensors(url, "00000000", lambda name: True, cache_path)
     text = str(caught.value)
-    for part in (url, "refused", "network", str(kept.parent), "ZEROKD_CACHE"):
+    for part in (url, "refused", "network", str(cache_path.parent), "ZEROKD_CACHE"):
         assert part in text
-    assert left(kept) == []
+    assert list_files(cache_path) == []
 
 
-def test_what_is_not_a_state_dict_is_refused_though_its_hash_is_right(server, kept):
+def test_what_is_not_a_state_dict_is_refused_though_its_hash_is_right(server, cache_path):
     server.body = saved([1, 2, 3])
     with pytest.raises(WeightsError, match="state dict"):
-        fetch(server, kept)
-    assert left(kept) == []
+        fetch(server, cache_path)
+    assert list_files(cache_path) == []
 
 
 def test_a_cache_that_cannot_be_made_is_told(server, tmp_path):

@@ -16,15 +16,15 @@ from zerokd.files.digest import file_sha256
 from zerokd.files.weights import expand_weights_path, load_model_state, read_weights, write_weights
 
 
-def net():
+def small_net():
     return nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 3, 1))
 
 
 def test_what_is_written_is_read_back_with_its_facts(tmp_path):
-    state, facts = net().state_dict(), {"recipe": "paper", "nested": {"seed": 3}}
-    write_weights(tmp_path / "a.safetensors", state, facts)
-    loaded, told = read_weights(tmp_path / "a.safetensors")
-    assert told == facts
+    state, description = small_net().state_dict(), {"recipe": "paper", "nested": {"seed": 3}}
+    write_weights(tmp_path / "a.safetensors", state, description)
+    loaded, metadata = read_weights(tmp_path / "a.safetensors")
+    assert metadata == description
     assert all(torch.equal(state[key], value) for key, value in loaded.items())
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 
@@ -41,13 +41,13 @@ def test_the_same_content_gives_the_same_bytes_in_another_process(tmp_path):
 
 
 def test_the_facts_are_plain_json_in_one_metadata_key(tmp_path):
-    write_weights(tmp_path / "a.safetensors", net().state_dict(), {"recipe": "paper"})
+    write_weights(tmp_path / "a.safetensors", small_net().state_dict(), {"recipe": "paper"})
     with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
         assert json.loads(file.metadata()["zerokd"]) == {"recipe": "paper"}
 
 
 def test_a_released_pth_loads_by_name(tmp_path):
-    source, target = net(), net()
+    source, target = small_net(), small_net()
     torch.save(source.state_dict(), tmp_path / "a.pth")
     load_model_state(target, read_weights(tmp_path / "a.pth")[0], "a.pth")
     assert all(torch.equal(a, b) for a, b in zip(source.parameters(), target.parameters(), strict=True))
@@ -69,12 +69,12 @@ def test_a_pickle_is_never_executed(tmp_path, protocol):
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_damaged_files_are_told_at_every_length(tmp_path, suffix):
-    whole = tmp_path / f"whole{suffix}"
+    complete = tmp_path / f"whole{suffix}"
     if suffix == ".pth":
-        torch.save(net().state_dict(), whole)
+        torch.save(small_net().state_dict(), complete)
     else:
-        write_weights(whole, net().state_dict(), {})
-    data, path = whole.read_bytes(), tmp_path / f"half{suffix}"
+        write_weights(complete, small_net().state_dict(), {})
+    data, path = complete.read_bytes(), tmp_path / f"half{suffix}"
     for length in [0, 1, 7, 8, 50, len(data) // 2, len(data) - 1]:
         path.write_bytes(data[:length])
         with pytest.raises(WeightsError):
@@ -91,7 +91,7 @@ def test_a_missing_file_says_where_it_was_looked_for(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda state: state.pop("0.bias"), "missing 0.bias (4,)"),
         (lambda state: state.update(extra=torch.zeros(2)), "unexpected extra (2,)"),
@@ -99,19 +99,19 @@ def test_a_missing_file_says_where_it_was_looked_for(tmp_path):
         (lambda state: state["1.weight"].fill_(float("nan")), "NaN or infinity in 1.weight"),
     ],
 )
-def test_weights_that_do_not_fit_name_the_difference_and_load_nothing(change, told):
-    model, state = net(), {key: value.clone() for key, value in net().state_dict().items()}
+def test_weights_that_do_not_fit_name_the_difference_and_load_nothing(change, message):
+    model, state = small_net(), {key: value.clone() for key, value in small_net().state_dict().items()}
     before = {key: value.clone() for key, value in model.state_dict().items()}
     change(state)
     with pytest.raises(WeightsError) as caught:
         load_model_state(model, state, "a.pth")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "a.safetensors"
-    write_weights(path, net().state_dict(), {"version": 1})
+    write_weights(path, small_net().state_dict(), {"version": 1})
     before = path.read_bytes()
 
     def fail(*_):
@@ -119,9 +119,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 
     monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(OSError, match="No space"):
-        write_weights(path, net().state_dict(), {"version": 2})
+        write_weights(path, small_net().state_dict(), {"version": 2})
     assert path.read_bytes() == before
-    assert [one.name for one in tmp_path.iterdir()] == ["a.safetensors"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".pth", "zero\0.pth", "folder.pth"])
@@ -138,10 +138,10 @@ def test_a_home_folder_is_found_or_told(monkeypatch, tmp_path):
         expand_weights_path("~no_such_user_at_all/a.pth")
 
 
-@pytest.mark.parametrize("fault", [struct.error("unpack requires 4 bytes"), AssertionError(), RecursionError("deep")])
-def test_whatever_a_decoder_raises_is_a_weights_error(tmp_path, monkeypatch, fault):
+@pytest.mark.parametrize("error", [struct.error("unpack requires 4 bytes"), AssertionError(), RecursionError("deep")])
+def test_whatever_a_decoder_raises_is_a_weights_error(tmp_path, monkeypatch, error):
     def fail(*_, **__):
-        raise fault
+        raise error
 
     (tmp_path / "a.pth").write_bytes(b"1")
     monkeypatch.setattr(torch, "load", fail)
@@ -158,14 +158,14 @@ def test_a_text_file_is_told_without_torch_s_advice(tmp_path, text):
 
 
 def test_facts_that_are_no_object_are_refused(tmp_path):
-    write_weights(tmp_path / "a.safetensors", net().state_dict(), [1, 2])
+    write_weights(tmp_path / "a.safetensors", small_net().state_dict(), [1, 2])
     with pytest.raises(WeightsError, match="not a JSON object"):
         read_weights(tmp_path / "a.safetensors")
 
 
 @pytest.mark.parametrize(
-    "odd", [torch.zeros(4, device="meta"), torch.zeros(4).to_sparse(), torch.zeros(4, dtype=torch.complex64)]
+    "tensor", [torch.zeros(4, device="meta"), torch.zeros(4).to_sparse(), torch.zeros(4, dtype=torch.complex64)]
 )
-def test_only_real_dense_tensors_are_loaded(odd):
+def test_only_real_dense_tensors_are_loaded(tensor):
     with pytest.raises(WeightsError, match=r"not real, dense numbers: 0\.bias"):
-        load_model_state(net(), net().state_dict() | {"0.bias": odd}, "a.pth")
+        load_model_state(small_net(), small_net().state_dict() | {"0.bias": tensor}, "a.pth")

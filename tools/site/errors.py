@@ -25,5 +25,5 @@ def errors_page() -> str:
 
 def _build_code_section(name: str) -> str:
     one = ERROR_CODES[name]
-    why = f"**Otherwise:** {one.consequence}\n\n" if one.consequence else ""
+    why = f"**Why:** {one.reason}\n\n" if one.reason else ""
     return f"## {name}\n\n{one.meaning}\n\n{why}**To do:** {one.fix}"

@@ -1,4 +1,4 @@
-"""The fingerprint of a file."""
+"""Digests of files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from pathlib import Path
 
 
 def file_sha256(path: str | Path) -> str:
-    """The file's SHA-256, in hex."""
+    """The SHA-256 of a file, in hex."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,6 +15,7 @@ from zerokd.equation.expression import Series
 from zerokd.objective.graph import Adaptation, Graph
 from zerokd.objective.models import ModelSet
 from zerokd.objective.stage_plan import ObjectivePlan
+from zerokd.objective.weights import effective_weight
 from zerokd.plugin.contracts import Loss
 
 StepNumbers = tuple[float, float, dict[str, float]]  # total, norm of its gradient, mean value of each term
@@ -87,7 +88,9 @@ class Objective(nn.Module):
         self.monitored_labels = frozenset(term.label for term in plan.terms if term.monitor)
         self._loss_by_label = {term.label: term.loss for term in plan.terms}
         self.weights: dict[str, Series] = {
-            term.label: 0.0 if term.monitor else plan.coefficients[term.group] * plan.weights[term.label]
+            term.label: 0.0
+            if term.monitor
+            else effective_weight(plan.coefficients[term.group], plan.weights[term.label])
             for term in plan.terms
         }
         self.step_masks = plan.step_masks

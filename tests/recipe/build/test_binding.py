@@ -9,7 +9,7 @@ from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.recipe.toml.extends import read_recipe_document
 
 
-def told(tmp_path, lines):
+def find_problems(tmp_path, lines):
     (tmp_path / "mine.toml").write_text(f"extends = '{RECIPES / 'paper.toml'}'\n{lines}")
     with pytest.raises(RecipeError) as caught:
         check_recipe(read_recipe_document(tmp_path / "mine.toml"), discover_plugins())
@@ -17,13 +17,13 @@ def told(tmp_path, lines):
 
 
 def test_a_port_left_out_reads_its_default(build):
-    (measure,) = build('metrics.one={use="psnr", on={target="reference"}}').measures
-    assert (measure.label, measure.use) == ("metrics.one", "psnr")
-    assert measure.on == {"image": "student.enhanced", "target": "reference"}
+    (metric,) = build('metrics.one={use="psnr", on={target="reference"}}').metrics
+    assert (metric.label, metric.use) == ("metrics.one", "psnr")
+    assert metric.bindings == {"image": "student.enhanced", "target": "reference"}
 
 
 def test_every_mistake_is_told_at_once_at_its_place(tmp_path):
-    found = told(
+    problems = find_problems(
         tmp_path,
         """[metrics.a]
 use = "psnrr"
@@ -41,23 +41,23 @@ window = 4
 on = { target = "refrence" }
 """,
     )
-    assert [(line, message) for line, message, _ in found] == [
+    assert [(line, message) for line, message, _ in problems] == [
         (3, "unknown metric 'psnrr'"),
         (4, "port 'target' of psnr is not bound"),
         (8, "psnr has no port 'picture'"),
         (11, "metrics.d: port 'target' reads 'teacher.enhance': no such output"),
         (14, "metrics.e.window: must be odd, so that the window has a centre: 3 or 5, got 4"),
     ]
-    assert found[0][2][0].startswith("did you mean 'psnr'?")
+    assert problems[0][2][0].startswith("did you mean 'psnr'?")
 
 
 def test_an_input_that_no_metric_can_read_is_unknown(tmp_path):
-    ((_, message, hints),) = told(tmp_path, "[metrics.a]\nuse = 'psnr'\non = { target = 'refrence' }")
+    ((_, message, hints),) = find_problems(tmp_path, "[metrics.a]\nuse = 'psnr'\non = { target = 'refrence' }")
     assert message == "metrics.a: port 'target' reads 'refrence': no such input"
     assert hints == ("did you mean 'reference'?",)
 
 
 def test_an_average_that_no_stage_updates_says_nothing_of_the_run(tmp_path):
     lines = "run = ['pretrain']\n[metrics.a]\nuse = 'psnr'\non = { target = 'ema.enhanced' }"
-    messages = [message for _, message, _ in told(tmp_path, lines)]
+    messages = [message for _, message, _ in find_problems(tmp_path, lines)]
     assert "metrics.a: port 'target' reads 'ema.enhanced', and no stage updates 'ema'" in messages

@@ -14,9 +14,9 @@ def test_what_can_be_built_is_and_the_rest_is_told_at_its_place():
     document = parse_document(TEXT, "x.toml")
     builder = Builder(document, discover_plugins())
     tables = document.tables["terms"]["a"]
-    built = [builder.build(TermConfig(**table), ("terms", "a", name)) for name, table in tables.items()]
-    assert built[0].config.window == 7
-    assert built[1:] == [None, None]
+    components = [builder.build(TermConfig(**table), ("terms", "a", name)) for name, table in tables.items()]
+    assert components[0].config.window == 7
+    assert components[1:] == [None, None]
     assert [str(error.problems[0].place) for error in builder.errors] == ["x.toml:5:7", "x.toml:8:10"]
     assert builder.failed_paths == {("terms", "a", "two"), ("terms", "a", "three")}
     assert list(builder.used_entries) == ["zerokd:ssim"]

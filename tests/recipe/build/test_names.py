@@ -33,8 +33,8 @@ def test_what_no_equation_uses_is_told_unless_it_may_be_meant():
     tables = {"params": {"x_1": 1.0, "task": 2.0}, "terms": {"task": {}, "other": {}}}
     tables["stages"] = {"a": TABLES["stages"]["a"]}
     names = RecipeNames(tables)
-    found = [path for path, _, _ in names.find_unused(tables["params"], tables["terms"], set())]
-    assert found == [("params", "task"), ("terms", "other")]
+    paths = [path for path, _, _ in names.find_unused(tables["params"], tables["terms"], set())]
+    assert paths == [("params", "task"), ("terms", "other")]
     assert list(names.find_unused((), tables["terms"], {"other"})) == []
-    partly = RecipeNames({**tables, "stages": TABLES["stages"]})
-    assert list(partly.find_unused((), tables["terms"], set())) == []
+    partial_names = RecipeNames({**tables, "stages": TABLES["stages"]})
+    assert list(partial_names.find_unused((), tables["terms"], set())) == []

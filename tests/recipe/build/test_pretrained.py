@@ -25,15 +25,15 @@ def test_the_bundled_teacher_was_made_by_our_own_recipe():
 
     spec = ModelSpec("zero_dce_pp", target="a:B", summary="a test", bundled="zerokd.assets:zero_dce_pp.safetensors")
     model = ZeroDcePp()
-    told = install_weights(model, "bundled", spec, 0)
+    record = install_weights(model, "bundled", spec, 0)
     with as_file(files("zerokd.assets") / "zero_dce_pp.safetensors") as path:
-        state, facts = read_weights(path)
-        assert told["sha256"] == file_sha256(path)
+        state, metadata = read_weights(path)
+        assert record["sha256"] == file_sha256(path)
         assert path.stat().st_size < 60_000
     assert torch.equal(model.e_conv7.point_conv.weight, state["e_conv7.point_conv.weight"])
-    assert facts["recipe"] == "teacher"
-    assert facts["data"]["source"]["use"] == "zerokd:dead_leaves"
-    assert facts["models"]["student"]["weights"].startswith("random, seed ")
+    assert metadata["recipe"] == "teacher"
+    assert metadata["data"]["source"]["use"] == "zerokd:dead_leaves"
+    assert metadata["models"]["student"]["weights"].startswith("random, seed ")
 
 
 def test_a_model_that_ships_none_says_so():

@@ -12,28 +12,28 @@ PAPER = RECIPES / "paper.toml"
 
 
 @pytest.fixture
-def told(tmp_path):
-    """What ``zerokd run --dry-run`` says of a recipe that requires something, beside some installed packages."""
+def explain(tmp_path):
+    """The errors of ``zerokd explain`` for a recipe with these requirements, beside some installed packages."""
     install(tmp_path / "site", "my-losses", version="1.4")
     install(tmp_path / "site", "ill", code="import no_such_module")
 
-    def told(requires, **environment):
+    def explain(requires, **environment):
         (tmp_path / "mine.toml").write_text(
             f"extends = '{PAPER}'\n[requires]\n{requires}\n[data]\nsize = 32\ncount = 6\n"
         )
         env = {key: value for key, value in os.environ.items() if key != "ZEROKD_PLUGINS"}
         env["PYTHONPATH"] = os.pathsep.join([str(tmp_path / "site"), env.get("PYTHONPATH", "")])
-        more = ["--set", "terms.distillation.perceptual.weights=random"]
-        done = zerokd("explain", "mine.toml", *more, env=env | environment, cwd=tmp_path)
-        assert done.returncode == (2 if done.stderr else 0)
-        return done.stderr
+        options = ["--set", "terms.distillation.perceptual.weights=random"]
+        process = zerokd("explain", "mine.toml", *options, env=env | environment, cwd=tmp_path)
+        assert process.returncode == (2 if process.stderr else 0)
+        return process.stderr
 
-    return told
+    return explain
 
 
-@pytest.mark.parametrize("asked", [">=1.0", "==1.4", "*", "", ">=1,<2", "~=1.4"])
-def test_what_is_there_is_fine(told, asked):
-    assert told(f'my-losses = "{asked}"\nMy_Losses = "{asked}"\nzerokd = ">=0.1"') == ""
+@pytest.mark.parametrize("specifier", [">=1.0", "==1.4", "*", "", ">=1,<2", "~=1.4"])
+def test_what_is_there_is_fine(explain, specifier):
+    assert explain(f'my-losses = "{specifier}"\nMy_Losses = "{specifier}"\nzerokd = ">=0.1"') == ""
 
 
 @pytest.mark.parametrize(
@@ -43,20 +43,20 @@ def test_what_is_there_is_fine(told, asked):
         ('absent = "*"', "the recipe requires absent, which is not installed", "pip install 'absent'"),
         ('my-losses = ">=2"', "the recipe requires my-losses>=2, and 1.4 is installed", "pip install 'my-losses>=2'"),
         ('ill = "*"', "the recipe requires ill, which is broken: ModuleNotFoundError", "pip install 'ill'"),
-        ('my-losses = "two"', "'two' is no version specifier", '">=0.1"'),
+        ('my-losses = "two"', "'two' is not a version specifier", '">=0.1"'),
         ("my-losses = 1", "requires.my-losses: ", "string"),
     ],
 )
-def test_what_is_not_is_told_at_its_place(told, requires, message, hint):
-    found = told(requires)
-    assert found.startswith("mine.toml:3:")
-    assert message in found
-    assert hint in found
+def test_what_is_not_is_told_at_its_place(explain, requires, message, hint):
+    errors = explain(requires)
+    assert errors.startswith("mine.toml:3:")
+    assert message in errors
+    assert hint in errors
 
 
-def test_what_was_left_out_is_told(told):
-    assert "which is installed and left out" in told('my-losses = "*"', ZEROKD_PLUGINS="")
+def test_what_was_left_out_is_told(explain):
+    assert "which is disabled" in explain('my-losses = "*"', ZEROKD_PLUGINS="")
 
 
-def test_all_at_once(told):
-    assert "2 problems" in told('absent = "*"\nmy-losses = ">=2"')
+def test_all_at_once(explain):
+    assert "2 problems" in explain('absent = "*"\nmy-losses = ">=2"')

@@ -7,7 +7,7 @@ from zerokd.errors import RecipeError, WeightsError, ZerokdError
 from zerokd.models.zero_dce_pp import ZeroDcePp
 
 
-def problems(build, *settings):
+def find_problems(build, *settings):
     with pytest.raises(ZerokdError) as caught:
         build(*settings)
     return [f"{problem.place}: {problem.message} {' '.join(problem.hints)}" for problem in caught.value.problems]
@@ -36,7 +36,7 @@ def test_the_paper_recipe_is_the_documented_system(build):
         ("contrastive.ema", "contrastive"),
     }
     features = {
-        term.name: (term.on, term.weight, term.adapter_names) for term in distill.terms if "feature" in term.use
+        term.name: (term.bindings, term.weight, term.adapter_names) for term in distill.terms if "feature" in term.use
     }
     assert {name: weight for name, (_, weight, _) in features.items()} == {"early": 0.2, "mid": 0.3, "deep": 0.5}
     assert [on["teacher"][-7:] + "/" + on["student"][-7:] for on, _, _ in features.values()] == [
@@ -53,13 +53,13 @@ def test_the_student_depends_on_the_seed_alone(build):
     torch.manual_seed(99)
     first = build().student.state_dict()
     torch.manual_seed(7)
-    again, other = build().student.state_dict(), build("seed=1").student.state_dict()
-    assert all(torch.equal(first[key], again[key]) for key in first)
+    second, other = build().student.state_dict(), build("seed=1").student.state_dict()
+    assert all(torch.equal(first[key], second[key]) for key in first)
     assert not all(torch.equal(first[key], other[key]) for key in first)
 
 
 def test_the_student_does_not_depend_on_what_stands_before_it(build):
-    first, again = (
+    first, second = (
         build(),
         build(
             "models.teacher.width=32",
@@ -67,22 +67,22 @@ def test_the_student_does_not_depend_on_what_stands_before_it(build):
             'student={use="nano_dce"}, ema={average_of="student"}}',
         ),
     )
-    assert torch.equal(first.student.e_conv1.depth_conv.weight, again.student.e_conv1.depth_conv.weight)
+    assert torch.equal(first.student.e_conv1.depth_conv.weight, second.student.e_conv1.depth_conv.weight)
 
 
 def test_one_stage_can_run_alone(build):
-    assert [stage.name for stage in build('run=["distill"]').phases] == ["distill"]
+    assert [stage.name for stage in build('run=["distill"]').stages] == ["distill"]
 
 
 def test_terms_without_weight_are_left_out_and_named(build):
-    distill = build("params.alpha=1.0", "params.beta=0.0").phases[1]
-    assert {label.split(".")[0] for label in distill.idle} == {"feature_matching", "task"}
+    distill = build("params.alpha=1.0", "params.beta=0.0").stages[1]
+    assert {label.split(".")[0] for label in distill.idle_terms} == {"feature_matching", "task"}
     assert {term.group for term in distill.terms} == {"distillation", "contrastive"}
 
 
 def test_a_stage_that_trains_on_nothing_is_refused(build):
     settings = [f"terms.pretraining.{name}.weight=0" for name in ("exposure", "smoothness", "color")]
-    assert any("stage 'pretrain' trains on nothing" in problem for problem in problems(build, *settings))
+    assert any("stage 'pretrain' trains on nothing" in problem for problem in find_problems(build, *settings))
 
 
 def test_the_average_starts_as_the_student(build):
@@ -92,7 +92,7 @@ def test_the_average_starts_as_the_student(build):
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "message"),
     [
         ('terms.task.color.use="colour_constancy"', "unknown loss 'colour_constancy' did you mean 'color_constancy'?"),
         ('models.student.use="nano_dse"', "unknown model 'nano_dse' did you mean 'nano_dce'?"),
@@ -119,9 +119,9 @@ def test_the_average_starts_as_the_student(build):
         ('run=["pretrain", "pretrain", "distill"]', "stage 'pretrain' runs twice"),
         ("params.alpha=1.0", "the coefficient of task is (1 - alpha - beta) = -0.1"),
         ('stages.spare={use="nope", objective="qqq", epochs=1}', "unknown stage 'nope'"),
-        ("params.gamma=1.0", "params.gamma is used by no stage"),
+        ("params.gamma=1.0", "no stage uses params.gamma"),
         ("params.task=1.0", "'task' names a param and a group of terms"),
-        ('terms.extra.one={use="ssim"}', "terms.extra is used by no stage"),
+        ('terms.extra.one={use="ssim"}', "no stage uses terms.extra"),
         ("params.alpha=0.95", "the coefficient of task is (1 - alpha - beta) = -0.05 with alpha = 0.95, beta = 0.1"),
         (
             'stages.distill.objective="alpha*distilation + beta*task"',
@@ -132,15 +132,17 @@ def test_the_average_starts_as_the_student(build):
         ('models.student.weights="bundled"', "model 'nano_dce' ships no weights"),
     ],
 )
-def test_a_mistake_is_told_with_its_remedy(build, setting, told):
-    found = problems(build, setting)
-    assert any(told in problem for problem in found), found
-    assert any(problem.startswith((f"--set {setting}: ", "recipes")) or "paper.toml:" in problem for problem in found)
+def test_a_mistake_is_told_with_its_remedy(build, setting, message):
+    messages = find_problems(build, setting)
+    assert any(message in problem for problem in messages), messages
+    assert any(
+        problem.startswith((f"--set {setting}: ", "recipes")) or "paper.toml:" in problem for problem in messages
+    )
 
 
 def test_problems_of_every_part_come_together(build):
     settings = ("params.alpha=0.95", 'terms.task.color.use="colour"', "data.count=0", 'models.student.use="none"')
-    assert len(problems(build, *settings)) == 4
+    assert len(find_problems(build, *settings)) == 4
 
 
 def test_an_equation_is_blamed_at_its_character():
@@ -171,8 +173,8 @@ def test_released_weights_load_by_name_and_are_recorded(build, tmp_path):
         torch.equal(value, components.models["teacher"].state_dict()[key])
         for key, value in teacher.state_dict().items()
     )
-    assert len(components.origins["models.teacher"]["sha256"]) == 64
-    assert components.origins["models.student"]["weights"] == "random, seed 0"
+    assert len(components.provenance["models.teacher"]["sha256"]) == 64
+    assert components.provenance["models.student"]["weights"] == "random, seed 0"
 
 
 def test_weights_of_another_architecture_are_a_weights_error(build, tmp_path):
@@ -189,13 +191,13 @@ def test_a_plugin_whose_config_takes_a_reserved_key_is_refused(build, monkeypatc
         weight: float = 1.0
 
     monkeypatch.setattr(ColorConstancy, "Config", Config)
-    assert any("config keys that belong to the recipe: weight" in problem for problem in problems(build))
+    assert any("config keys that belong to the recipe: weight" in problem for problem in find_problems(build))
 
 
 def test_a_term_knows_which_keys_the_recipe_gives(build):
-    written = {term.label: term.written for term in build().phases[1].terms}
-    assert written["task.exposure"] == ("bright_target_factor",)
-    assert written["task.color"] == ()
+    explicit_keys = {term.label: term.explicit_keys for term in build().stages[1].terms}
+    assert explicit_keys["task.exposure"] == ("bright_target_factor",)
+    assert explicit_keys["task.color"] == ()
 
 
 def test_a_caution_is_told_once_with_all_it_concerns(build):

@@ -18,7 +18,7 @@ PAPER = START + REST.replace('"imagenet"', '"random"')
 ON = 'on  = { prediction = "student.enhanced", target = "teacher.enhanced" }'
 
 
-def told(*replacements, settings=()):
+def find_messages(*replacements, settings=()):
     text = PAPER
     for old, new in replacements:
         assert old in text, old
@@ -36,7 +36,7 @@ def test_a_recipe_without_mistakes_is_built():
 
 
 def test_mistakes_of_every_kind_come_together_in_the_order_of_the_text():
-    found = told(
+    messages = find_messages(
         ('"teacher.features.e_conv4"', '"teacher.features.e_conv44"'),
         ("weight = 1.5", 'weight = "much"'),
         ('"saturation"', '"saturatoin"'),
@@ -44,7 +44,7 @@ def test_mistakes_of_every_kind_come_together_in_the_order_of_the_text():
         ("(1 - alpha - beta)*task", "(1 - alpha - beta)*task*contrastive"),
         ('"student.enhanced", target', '"student.enhansed", target'),
     )
-    assert [message.split(" got ")[0] for message in found] == [
+    assert [message.split(" got ")[0] for message in messages] == [
         "unknown key 'stages.pretrain.epoch'",
         "objective of distill: a product of groups is not linear in groups",
         "distillation.enhanced: port 'prediction' reads 'student.enhansed': no such output",
@@ -80,20 +80,20 @@ def test_mistakes_of_every_kind_come_together_in_the_order_of_the_text():
     ],
 )
 def test_nothing_is_told_that_only_follows(old, new, message):
-    found = told((old, new))
+    messages = find_messages((old, new))
     if message is None:
-        assert len(found) <= 2
-        assert all("key" in one or "params: " in one for one in found), found
+        assert len(messages) <= 2
+        assert all("key" in message or "params: " in message for message in messages), messages
     else:
-        assert len(found) == 1
-        assert found[0].startswith(message)
+        assert len(messages) == 1
+        assert messages[0].startswith(message)
 
 
 def test_a_group_with_nothing_left_is_known():
-    assert len(told(('use    = "contrastive"', "use = 3"), ("+ contrastive", "+ 2*contrastive"))) == 1
-    found = told(("[terms.contrastive.ema] ", "[other]\n[terms]\ncontrastive = 3\n[rest]"))
-    assert "terms.contrastive: input should be a valid dictionary, got 3" in found
-    assert not any("unknown name" in one or "is used by" in one for one in found)
+    assert len(find_messages(('use    = "contrastive"', "use = 3"), ("+ contrastive", "+ 2*contrastive"))) == 1
+    messages = find_messages(("[terms.contrastive.ema] ", "[other]\n[terms]\ncontrastive = 3\n[rest]"))
+    assert "terms.contrastive: input should be a valid dictionary, got 3" in messages
+    assert not any("unknown name" in message or "no stage uses" in message for message in messages)
 
 
 def test_a_mistake_in_the_recipe_decides_the_exit_code():
@@ -111,11 +111,11 @@ def test_a_stage_that_cannot_name_its_inputs_is_blamed(monkeypatch):
     from zerokd.stages.self_supervised import SelfSupervised
 
     monkeypatch.setattr(SelfSupervised, "inputs", lambda self, low: 1 / 0)
-    assert told() == ["stage 'pretrain' failed: ZeroDivisionError: division by zero"]
+    assert find_messages() == ["stage 'pretrain' failed: ZeroDivisionError: division by zero"]
 
 
 def test_checking_leaves_the_random_numbers_of_the_student_alone():
     first = check_recipe(apply_settings(parse_document(PAPER, "x"), TINY), discover_plugins())[1].student.state_dict()
     torch.manual_seed(5)
-    again = check_recipe(apply_settings(parse_document(PAPER, "x"), TINY), discover_plugins())[1].student.state_dict()
-    assert all(torch.equal(first[key], again[key]) for key in first)
+    second = check_recipe(apply_settings(parse_document(PAPER, "x"), TINY), discover_plugins())[1].student.state_dict()
+    assert all(torch.equal(first[key], second[key]) for key in first)

@@ -18,31 +18,31 @@ PAPER = tomllib.loads((RECIPES / "paper.toml").read_text())
 def schema():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZEROKD_PLUGINS", "")
-        found, left_out = build_recipe_json_schema(discover_plugins())
-    assert left_out == []
-    return found
+        schema, omitted = build_recipe_json_schema(discover_plugins())
+    assert omitted == []
+    return schema
 
 
 @pytest.fixture(scope="module")
-def refused(schema):
-    def refused(recipe):
+def find_errors(schema):
+    def find_errors(recipe):
         return [error.json_path for error in Draft202012Validator(schema).iter_errors(recipe)]
 
-    return refused
+    return find_errors
 
 
-def changed(text):
+def merge_into_paper(text):
     """The paper recipe with some TOML laid over it, table by table."""
 
-    def lay(old, new):
+    def merge(old, new):
         for key, value in new.items():
             if isinstance(value, dict) and isinstance(old.get(key), dict):
-                lay(old[key], value)
+                merge(old[key], value)
             else:
                 old[key] = value
 
     recipe = copy.deepcopy(PAPER)
-    lay(recipe, tomllib.loads(text))
+    merge(recipe, tomllib.loads(text))
     return recipe
 
 
@@ -57,9 +57,9 @@ def test_the_committed_schema_is_the_present_one(schema):
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
-def test_shipped_recipes_are_accepted_and_name_the_schema(path, refused):
+def test_shipped_recipes_are_accepted_and_name_the_schema(path, find_errors):
     text = path.read_text()
-    assert refused(tomllib.loads(text)) == []
+    assert find_errors(tomllib.loads(text)) == []
     assert (path.parent / text.splitlines()[0].removeprefix("#:schema ")).resolve() == ROOT / "docs/recipe.schema.json"
 
 
@@ -74,8 +74,8 @@ def test_shipped_recipes_are_accepted_and_name_the_schema(path, refused):
         "threads = 1\ndiagnose_every = 5",
     ],
 )
-def test_what_zerokd_accepts(text, refused, build):
-    assert refused(changed(text)) == []
+def test_what_zerokd_accepts(text, find_errors, build):
+    assert find_errors(merge_into_paper(text)) == []
 
 
 @pytest.mark.parametrize(
@@ -101,27 +101,31 @@ def test_what_zerokd_accepts(text, refused, build):
         ("data.size = 1.5", "$.data.size"),
     ],
 )
-def test_what_an_editor_marks(text, path, refused):
-    assert path in refused(changed(text))
+def test_what_an_editor_marks(text, path, find_errors):
+    assert path in find_errors(merge_into_paper(text))
 
 
-def test_a_port_that_has_to_be_bound(refused):
+def test_a_port_that_has_to_be_bound(find_errors):
     recipe = copy.deepcopy(PAPER)
     del recipe["terms"]["feature_matching"]["deep"]["on"]["teacher"]
-    assert refused(recipe) == ["$.terms.feature_matching.deep.on"]
+    assert find_errors(recipe) == ["$.terms.feature_matching.deep.on"]
 
 
 @pytest.mark.parametrize("key", ["name", "run", "data", "models", "stages", "terms"])
-def test_a_key_may_be_left_out_only_where_a_recipe_extends_another(key, refused):
-    recipe = {one: value for one, value in PAPER.items() if one != key}
-    assert refused(recipe) == ["$"]
-    assert refused(recipe | {"extends": "paper.toml"}) == []
+def test_a_key_may_be_left_out_only_where_a_recipe_extends_another(key, find_errors):
+    recipe = {name: value for name, value in PAPER.items() if name != key}
+    assert find_errors(recipe) == ["$"]
+    assert find_errors(recipe | {"extends": "paper.toml"}) == []
 
 
-def test_a_table_may_be_in_part_only_where_a_recipe_extends_another(refused):
-    part = {"extends": "paper.toml", "terms": {"task": {"color": {"weight": 2.0}}}, "models": {"ema": {"decay": 0.9}}}
-    assert refused(part) == []
-    assert "$.terms.task.color" in refused({**PAPER, "terms": part["terms"]})
+def test_a_table_may_be_in_part_only_where_a_recipe_extends_another(find_errors):
+    partial = {
+        "extends": "paper.toml",
+        "terms": {"task": {"color": {"weight": 2.0}}},
+        "models": {"ema": {"decay": 0.9}},
+    }
+    assert find_errors(partial) == []
+    assert "$.terms.task.color" in find_errors({**PAPER, "terms": partial["terms"]})
 
 
 def test_a_component_that_cannot_be_imported_is_left_out(tmp_path):
@@ -129,7 +133,7 @@ def test_a_component_that_cannot_be_imported_is_left_out(tmp_path):
         "import zerokd\n@zerokd.hookimpl\ndef zerokd_losses():\n"
         "    return [zerokd.LossSpec('lost', target='nowhere.at_all:Lost', summary='gone')]\n"
     )
-    found, left_out = build_recipe_json_schema(discover_plugins([tmp_path / "mine.py"]))
-    assert "loss_lost" not in found["$defs"]
-    assert len(left_out) == 1
-    assert left_out[0].startswith("mine:lost is left out: ")
+    schema, omitted = build_recipe_json_schema(discover_plugins([tmp_path / "mine.py"]))
+    assert "loss_lost" not in schema["$defs"]
+    assert len(omitted) == 1
+    assert omitted[0].startswith("omitted mine:lost: ")

@@ -49,7 +49,7 @@ def test_a_recipe_becomes_records():
     assert isinstance(recipe.models["student"], ModelConfig)
     assert isinstance(recipe.models["ema"], AverageConfig)
     term = recipe.terms["task"]["color"]
-    assert [one.use for one in term.adapt] == ["gap", "adaptive_pool"]
+    assert [adapter.use for adapter in term.adapt] == ["gap", "adaptive_pool"]
     assert term.options == {"extra": "is the plugin's business"}
     assert (term.weight, recipe.seed, recipe.stages["only"].batch) == (2.0, 0, 4)
     assert recipe.stages["only"].optimizer.learning_rate == 1e-3
@@ -71,7 +71,7 @@ def test_shipped_recipes_are_valid(path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "place", "told", "hint"),
+    ("old", "new", "place", "message", "hint"),
     [
         ("epochs = 3", "epoch = 3", "x.toml:12:9", "stages.only lacks the key 'epochs'", "passes over"),
         ("epochs = 3", "epochs = 0", "x.toml:15:10", "stages.only.epochs: input should be greater than", "passes"),
@@ -122,16 +122,16 @@ def test_shipped_recipes_are_valid(path):
         ("[stages.only]", "[stages.'o n']", "x.toml:12:9", "stages.o n", ""),
     ],
 )
-def test_a_mistake_is_told_at_its_place(old, new, place, told, hint):
-    found = [problem for problem in mistakes((old, new)) if str(problem.place) == place]
-    assert found, [str(problem) for problem in mistakes((old, new))]
-    assert any(told in problem.message for problem in found), [problem.message for problem in found]
-    assert any(hint in " ".join(problem.hints) for problem in found)
+def test_a_mistake_is_told_at_its_place(old, new, place, message, hint):
+    problems = [problem for problem in mistakes((old, new)) if str(problem.place) == place]
+    assert problems, [str(problem) for problem in mistakes((old, new))]
+    assert any(message in problem.message for problem in problems), [problem.message for problem in problems]
+    assert any(hint in " ".join(problem.hints) for problem in problems)
 
 
 def test_all_mistakes_are_told_at_once():
-    found = mistakes(("epochs = 3", "epochs = 0"), ("alpha = 0.5", "alpha = nan"), ("decay = 0.9", "decay = 2.0"))
-    assert [problem.place.line for problem in found] == [4, 11, 15]
+    problems = mistakes(("epochs = 3", "epochs = 0"), ("alpha = 0.5", "alpha = nan"), ("decay = 0.9", "decay = 2.0"))
+    assert [problem.place.line for problem in problems] == [4, 11, 15]
 
 
 def test_what_is_wrong_gives_way_to_its_default_a_stand_in_or_the_table_around_it():
@@ -143,8 +143,8 @@ def test_what_is_wrong_gives_way_to_its_default_a_stand_in_or_the_table_around_i
         .replace('use = "nano_dce"', "use = 3")
         .replace("weight = 2", "weight = 2\n[terms.task.other]\nuse = 3\n[terms]\nempty = 3")
     )
-    recipe, found = validate_recipe_partially(parse_document(text, "x.toml"))
-    assert len(found) == 8
+    recipe, problems = validate_recipe_partially(parse_document(text, "x.toml"))
+    assert len(problems) == 8
     assert recipe.params == {}
     stage = recipe.stages["only"]
     assert (stage.epochs, stage.optimizer.clip_norm, stage.optimizer.learning_rate) == (1, 0.1, 2.0)
@@ -155,6 +155,6 @@ def test_what_is_wrong_gives_way_to_its_default_a_stand_in_or_the_table_around_i
 
 @pytest.mark.parametrize("text", ["", "data = 3\nrun = [3]\nname = 7", "stages = []\nterms = 1\nmodels = ''"])
 def test_a_recipe_that_lacks_nearly_everything_is_understood_in_part(text):
-    recipe, found = validate_recipe_partially(parse_document(text, "x.toml"))
+    recipe, problems = validate_recipe_partially(parse_document(text, "x.toml"))
     assert (recipe.data, recipe.run, recipe.stages, recipe.terms) == (None, (), {}, {})
-    assert len(found) == 6
+    assert len(problems) == 6

@@ -14,7 +14,7 @@ def test_memory_is_told_in_gib_and_off_means_none():
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "message"),
     [
         ("speed.cache=true", "'auto', 'disk' or 'off'"),
         ("speed.cache_gib=-1.0", "speed.cache_gib"),
@@ -22,7 +22,7 @@ def test_memory_is_told_in_gib_and_off_means_none():
         ("speed.fast=true", "speed.fast"),
     ],
 )
-def test_mistakes_are_told(build, setting, told):
+def test_mistakes_are_told(build, setting, message):
     with pytest.raises(RecipeError) as caught:
         build(setting)
-    assert told in str(caught.value)
+    assert message in str(caught.value)

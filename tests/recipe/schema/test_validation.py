@@ -23,9 +23,9 @@ def test_problems_are_told_below_the_path_of_their_table():
     try:
         OptimizerConfig.model_validate(document.tables["stages"]["a"]["optimizer"])
     except ValidationError as error:
-        found = list(translate_validation_error(error, document, ("stages", "a", "optimizer"), OptimizerConfig))
-    assert [(str(one.place), one.message) for one in found] == [
+        problems = list(translate_validation_error(error, document, ("stages", "a", "optimizer"), OptimizerConfig))
+    assert [(str(problem.place), problem.message) for problem in problems] == [
         ("x.toml:3:13", "stages.a.optimizer.clip_norm: input should be a valid number, got True"),
         ("x.toml:2:1", "unknown key 'stages.a.optimizer.learning_rat'"),
     ]
-    assert "did you mean 'learning_rate'?" in found[1].hints
+    assert "did you mean 'learning_rate'?" in problems[1].hints

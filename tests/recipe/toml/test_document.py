@@ -21,7 +21,7 @@ on = { image = "student.curve_map" }
 """
 
 
-def refused(text, file="x.toml"):
+def find_problem(text, file="x.toml"):
     """The one problem of a text or file."""
     with pytest.raises(RecipeError) as caught:
         parse_document(text, file) if isinstance(text, str) else read_document(text)
@@ -29,7 +29,7 @@ def refused(text, file="x.toml"):
     return problem
 
 
-def outcome(read, *given):
+def call(read, *given):
     try:
         return read(*given)
     except RecipeError as error:
@@ -75,17 +75,17 @@ def test_places(path, key, value):
 
 
 def test_a_change_is_named_in_place_of_the_text_that_it_covers():
-    one, two, three = Place("--set one"), Place("--set two"), Place("--set three")
+    first, second, third = Place("--set one"), Place("--set two"), Place("--set three")
     use, on = ("terms", "task", "smooth", "use"), ("terms", "task", "smooth", "on")
     new = ("terms", "task", "sharp", "weight")
     document = parse_document(TEXT, "x.toml")
     document = evolve(
-        document, override_places={(*on, "image"): one, on: two, new: three}, implicit_tables=frozenset({new[:-1]})
+        document, override_places={(*on, "image"): first, on: second, new: third}, implicit_tables=frozenset({new[:-1]})
     )
-    assert document.value_place((*on, "image")) == two  # the later change holds the earlier one's value, too
-    assert document.key_place(on) == two
-    assert document.value_place(new) == three
-    assert document.key_place(new[:-1]) == three  # a table that only the change has opened
+    assert document.value_place((*on, "image")) == second  # the later change holds the earlier one's value, too
+    assert document.key_place(on) == second
+    assert document.value_place(new) == third
+    assert document.key_place(new[:-1]) == third  # a table that only the change has opened
     assert at(document.key_place(new[:-2])) == (4, 8)
     assert at(document.value_place(use)) == (5, 7)
 
@@ -127,14 +127,14 @@ def test_columns_count_characters_and_only_line_feeds_end_a_line():
     ],
 )
 def test_what_is_no_toml_is_refused_at_its_place(text, place, message):
-    problem = refused(text)
+    problem = find_problem(text)
     assert problem.message == f"not valid TOML: {message}"
     assert at(problem.place) == place
     assert problem.place.text == text.strip("\ufeff").replace("\r\n", "\n").split("\n")[place[0] - 1]
 
 
 def test_a_caret_stands_under_the_mistake():
-    assert str(refused("x = 1\nuse = mse  # no quotes")).splitlines() == [
+    assert str(find_problem("x = 1\nuse = mse  # no quotes")).splitlines() == [
         "x.toml:2:7: not valid TOML: Invalid value [invalid-toml]",
         "  2 | use = mse  # no quotes",
         "    |       ^",
@@ -153,15 +153,15 @@ def test_a_caret_stands_under_the_mistake():
 )
 def test_deep_nesting_is_refused_before_tomllib_sees_it(text, place, monkeypatch):
     monkeypatch.setattr(tomllib, "loads", lambda text: pytest.fail("tomllib was given it"))
-    problem = refused(text)
-    assert problem.message == f"tables and arrays inside each other, more than {MAX_NESTING} deep"
+    problem = find_problem(text)
+    assert problem.message == f"tables and arrays are nested more than {MAX_NESTING} deep"
     assert at(problem.place) == place
     assert len(str(problem)) < 400
 
 
 def test_an_integer_that_python_would_not_print_is_refused():
-    problem = refused("x = 1\ny = " + "1" * 5000)
-    assert problem.message == "a key or number of 5000 characters, at most 256 are read"
+    problem = find_problem("x = 1\ny = " + "1" * 5000)
+    assert problem.message == "a key or number has 5000 characters, the limit is 256"
     assert at(problem.place) == (2, 5)
 
 
@@ -171,7 +171,7 @@ def test_whatever_else_tomllib_raises_names_the_file(error, monkeypatch):
         raise error
 
     monkeypatch.setattr(tomllib, "loads", loads)
-    problem = refused("x = 1")
+    problem = find_problem("x = 1")
     assert str(problem) == f"x.toml: not valid TOML: {error} [invalid-toml]"
 
 
@@ -188,7 +188,7 @@ def test_whatever_else_tomllib_raises_names_the_file(error, monkeypatch):
 def test_what_is_not_utf_8_is_refused_at_its_first_bad_byte(data, place, byte, tmp_path):
     path = tmp_path / "x.toml"
     path.write_bytes(data)
-    problem = refused(path)
+    problem = find_problem(path)
     assert problem.message == f"byte {byte} is not UTF-8"
     assert at(problem.place) == place
     assert problem.place.text[place[1] - 1] == "\N{REPLACEMENT CHARACTER}"
@@ -198,20 +198,21 @@ def test_what_is_not_utf_8_is_refused_at_its_first_bad_byte(data, place, byte, t
 def test_a_missing_file_is_told_with_its_neighbours(tmp_path):
     for name in ("paper.toml", "teacher.toml", "papr.txt"):
         (tmp_path / name).touch()
-    problem = refused(tmp_path / "papr.toml")
+    problem = find_problem(tmp_path / "papr.toml")
     assert (
         str(problem)
         == f"{tmp_path / 'papr.toml'}: there is no such file [unreadable-recipe]\n  did you mean 'paper.toml'?"
     )
-    assert refused(tmp_path / "x").hints == ("known: paper.toml, teacher.toml",)
+    assert find_problem(tmp_path / "x").hints == ("known: paper.toml, teacher.toml",)
 
 
 def test_a_folder_is_no_recipe(tmp_path):
     (tmp_path / "paper.toml").touch()
     assert (
-        str(refused(tmp_path)) == f"{tmp_path}: this is a folder, not a recipe [unreadable-recipe]\n  known: paper.toml"
+        str(find_problem(tmp_path))
+        == f"{tmp_path}: this is a folder, not a recipe [unreadable-recipe]\n  known: paper.toml"
     )
-    problem = refused(tmp_path / "no" / "paper.toml")
+    problem = find_problem(tmp_path / "no" / "paper.toml")
     assert problem.message == f"there is no folder {str(tmp_path / 'no')!r}"
 
 
@@ -220,7 +221,7 @@ def test_a_folder_is_no_recipe(tmp_path):
 )
 def test_an_unreadable_file_is_told_with_the_reason(name, reason, tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    problem = refused(tmp_path / name)
+    problem = find_problem(tmp_path / name)
     assert problem.message.startswith("the file cannot be read: ")
     assert reason in problem.message
 
@@ -233,7 +234,7 @@ def test_a_file_as_large_as_allowed_is_read_and_a_larger_one_is_not(tmp_path):
     assert len(document.tables["terms"]["task"]) == 3000
     assert at(document.value_place(("terms", "task", "t2999", "on", "target", 1))) == (9000, 39)
     path.write_text(text + "#" * (MAX_RECIPE_BYTES - len(text) + 1))
-    problem = refused(path)
+    problem = find_problem(path)
     assert problem.message == "the file is larger than 256 KiB"
     assert at(problem.place) == (0, 0)
 
@@ -269,25 +270,25 @@ EDGES = [
 @pytest.mark.parametrize("text", EDGES, ids=[ascii(text[:16]) for text in EDGES])
 def test_no_text_takes_more_than_linear_work(text):
     """Each would keep a pattern that backtracks, or a parser that starts over, busy until the suite's timeout."""
-    found = outcome(parse_document, text, "x.toml")
-    if isinstance(found, RecipeError):
-        assert len(str(found)) < 400
+    result = call(parse_document, text, "x.toml")
+    if isinstance(result, RecipeError):
+        assert len(str(result)) < 400
     else:
-        assert found.tables == tomllib.loads(text)
+        assert result.tables == tomllib.loads(text)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text("ab=.[]{}\"'#\\, \n\r\t\0é1-:", max_size=30), st.text(max_size=30)))
 def test_any_text_is_a_document_or_a_recipe_error_with_a_place_inside(text):
-    found = outcome(parse_document, text, "x.toml")
+    result = call(parse_document, text, "x.toml")
     read = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    if isinstance(found, RecipeError):
-        place, lines = found.problems[0].place, read.split("\n")
+    if isinstance(result, RecipeError):
+        place, lines = result.problems[0].place, read.split("\n")
         assert 1 <= place.line <= len(lines)
         assert 1 <= place.column <= len(lines[place.line - 1]) + 1
     else:
-        assert found.tables == tomllib.loads(read)
-        assert {path[0] for path in found.sources[0].key_offsets} == set(found.tables)
+        assert result.tables == tomllib.loads(read)
+        assert {path[0] for path in result.sources[0].key_offsets} == set(result.tables)
 
 
 @settings(max_examples=100, deadline=None)
@@ -295,5 +296,5 @@ def test_any_text_is_a_document_or_a_recipe_error_with_a_place_inside(text):
 def test_any_bytes_are_a_document_or_a_recipe_error(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "bytes.toml"
     path.write_bytes(data)
-    found = outcome(read_document, path)
-    assert isinstance(found, Document) or str(found).startswith(f"{path}:")
+    result = call(read_document, path)
+    assert isinstance(result, Document) or str(result).startswith(f"{path}:")

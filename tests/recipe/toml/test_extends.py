@@ -74,7 +74,7 @@ def folder(tmp_path, monkeypatch):
     return write
 
 
-def refused(path):
+def find_problem(path):
     with pytest.raises(RecipeError) as caught:
         read_recipe_document(path)
     (problem,) = caught.value.problems
@@ -164,15 +164,15 @@ def test_tables_merge_and_all_else_is_replaced(folder, old, new, merged):
 
 
 def test_a_chain_is_laid_from_its_end_and_each_path_counts_from_its_file(folder):
-    here = folder(a="extends = 'lib/b.toml'\nx = 1")
-    (here / "lib").mkdir()
-    (here / "lib/b.toml").write_text("extends = '../c.toml'\nx = 2\ny = 2")
-    (here / "c.toml").write_text(f"extends = {str(here / 'lib' / 'd.toml')!r}\nx = 3\ny = 3\nz = 3")
-    (here / "lib/d.toml").write_text("x = 4\ny = 4\nz = 4\nw = 4")
+    path = folder(a="extends = 'lib/b.toml'\nx = 1")
+    (path / "lib").mkdir()
+    (path / "lib/b.toml").write_text("extends = '../c.toml'\nx = 2\ny = 2")
+    (path / "c.toml").write_text(f"extends = {str(path / 'lib' / 'd.toml')!r}\nx = 3\ny = 3\nz = 3")
+    (path / "lib/d.toml").write_text("x = 4\ny = 4\nz = 4\nw = 4")
     document = read_recipe_document("a.toml")
     assert document.tables == {"x": 1, "y": 2, "z": 3, "w": 4}
     files = [document.value_place((key,)).file for key in "xyzw"]
-    assert files == ["a.toml", "lib/b.toml", "lib/../c.toml", str(here / "lib/d.toml")]
+    assert files == ["a.toml", "lib/b.toml", "lib/../c.toml", str(path / "lib/d.toml")]
 
 
 def test_settings_lie_over_everything_and_are_blamed_for_themselves(folder):
@@ -192,8 +192,8 @@ def test_mistakes_are_told_in_the_file_that_makes_them(folder):
     )
     with pytest.raises(RecipeError) as caught:
         validate_recipe(read_recipe_document("child.toml"))
-    told = [str(problem).splitlines()[:3] for problem in caught.value.problems]
-    assert [lines[:2] for lines in told] == [
+    messages = [str(problem).splitlines()[:3] for problem in caught.value.problems]
+    assert [lines[:2] for lines in messages] == [
         ["base.toml:5:8: params.beta: input should be a valid number, got False [wrong-value]", "  5 | beta = false"],
         ["child.toml:17:9: stages.only lacks the key 'objective' [missing-key]", "  17 | [stages.only]"],
         ["child.toml:17:9: stages.only lacks the key 'epochs' [missing-key]", "  17 | [stages.only]"],
@@ -203,30 +203,30 @@ def test_mistakes_are_told_in_the_file_that_makes_them(folder):
             "  11 | weight = -3",
         ],
     ]
-    assert told[0][2] == "    |        ^"
+    assert messages[0][2] == "    |        ^"
 
 
 def test_a_circle_is_refused_where_it_closes(folder):
     folder(a="extends = 'b.toml'", b="x = 1\nextends = './a.toml'", self="extends = 'self.toml'")
-    problem = refused("a.toml")
+    problem = find_problem("a.toml")
     assert str(problem).splitlines() == [
-        "b.toml:2:11: recipes extend one another in a circle: a.toml -> b.toml -> ./a.toml [extends]",
+        "b.toml:2:11: recipes extend one another in a cycle: a.toml -> b.toml -> ./a.toml [extends]",
         "  2 | extends = './a.toml'",
         "    |           ^",
     ]
-    assert refused("self.toml").message.endswith(": self.toml -> self.toml")
+    assert find_problem("self.toml").message.endswith(": self.toml -> self.toml")
 
 
 def test_a_circle_through_a_link_is_seen(folder):
     os.symlink("a.toml", folder(a="extends = 'link.toml'") / "link.toml")
-    assert refused("a.toml").message.endswith("circle: a.toml -> link.toml")
+    assert find_problem("a.toml").message.endswith("cycle: a.toml -> link.toml")
 
 
 def test_a_chain_as_long_as_allowed_is_read_and_a_longer_one_is_not(folder):
     texts = {f"r{number}": f"extends = 'r{number + 1}.toml'\nx{number} = 1" for number in range(MAX_EXTENDS_CHAIN)}
     folder(**texts, **{f"r{MAX_EXTENDS_CHAIN}": "x = 1"})
     assert len(read_recipe_document("r1.toml").tables) == MAX_EXTENDS_CHAIN
-    problem = refused("r0.toml")
+    problem = find_problem("r0.toml")
     assert str(problem.place) == f"r{MAX_EXTENDS_CHAIN - 1}.toml:1:11"
     assert problem.message == f"more than {MAX_EXTENDS_CHAIN} recipes extend one another"
     assert problem.hints[0].startswith("the chain is r0.toml -> r1.toml -> ")
@@ -237,15 +237,15 @@ def test_a_chain_as_long_as_allowed_is_read_and_a_longer_one_is_not(folder):
 )
 def test_extends_is_one_path_in_quotes(folder, text, place):
     folder(child=text)
-    problem = refused("child.toml")
+    problem = find_problem("child.toml")
     assert str(problem.place) == place
-    assert problem.message == "extends names one other recipe in quotes"
+    assert problem.message == "extends must be the path of a recipe, in quotes"
     folder(child="extends = ['base.toml']")
-    assert refused("child.toml").message == problem.message
+    assert find_problem("child.toml").message == problem.message
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "told"),
+    ("name", "data", "messages"),
     [
         ("papr.toml", b"", ["papr.toml: there is no such file [unreadable-recipe]", "  did you mean 'paper.toml'?"]),
         ("no/x.toml", b"", ["no/x.toml: there is no folder 'no' [unreadable-recipe]"]),
@@ -264,17 +264,17 @@ def test_extends_is_one_path_in_quotes(folder, text, place):
         ),
     ],
 )
-def test_a_base_that_cannot_be_used_is_told_at_both_places(folder, name, data, told):
+def test_a_base_that_cannot_be_used_is_told_at_both_places(folder, name, data, messages):
     (folder(child=f'x = 1\nextends = "{name}"') / "paper.toml").write_bytes(data)
-    problem = refused("child.toml")
+    problem = find_problem("child.toml")
     assert str(problem.place) == "child.toml:2:11"
     assert problem.message.startswith("cannot extend ")
-    assert list(problem.hints[: len(told)]) == told
+    assert list(problem.hints[: len(messages)]) == messages
 
 
 def test_every_file_may_have_its_own_line_ends_and_byte_order_mark(folder):
-    here = folder(child="extends = 'base.toml'\ny = 2")
-    (here / "base.toml").write_bytes(b"\xef\xbb\xbfx = 1\r\nz = 'a'\r\n")
+    path = folder(child="extends = 'base.toml'\ny = 2")
+    (path / "base.toml").write_bytes(b"\xef\xbb\xbfx = 1\r\nz = 'a'\r\n")
     document = read_recipe_document("child.toml")
     assert document.tables == {"x": 1, "z": "a", "y": 2}
     assert [str(document.value_place((key,))) for key in "xyz"] == ["base.toml:1:5", "child.toml:2:5", "base.toml:2:5"]
@@ -296,14 +296,14 @@ ALIKE = st.dictionaries(
 def test_every_leaf_of_any_two_files_stands_where_its_place_says(tmp_path_factory, old, new, seed):
     folder = tmp_path_factory.mktemp("merged", numbered=True)
     given = {"base": old, "child": new}
-    written = {}
+    rendered = {}
     for name, data in given.items():
         data.pop("extends", None)
         renderer = Renderer(Random(seed))
         renderer.root(data)
         first = 'extends = "base.toml"\n' if name == "child" else ""
         (folder / f"{name}.toml").write_text(first + renderer.text, encoding="utf-8", newline="")
-        written[name] = renderer.written
+        rendered[name] = renderer.written
     document = read_recipe_document(folder / "child.toml")
     covering = {path for path in paths(new) if covers(old, new, path)}
     expected = {path: ("child", value) for path, value in leaves(new).items()} | {
@@ -318,8 +318,8 @@ def test_every_leaf_of_any_two_files_stands_where_its_place_says(tmp_path_factor
         lines = (folder / f"{name}.toml").read_bytes().decode().split("\n")
         assert lines[place.line - 1] == place.text
         rest = "\n".join(lines[place.line - 1 :])[place.column - 1 :]
-        assert rest.startswith(written[name][path])
-        assert tomllib.loads(f"x = {written[name][path]}")["x"] == value
+        assert rest.startswith(rendered[name][path])
+        assert tomllib.loads(f"x = {rendered[name][path]}")["x"] == value
 
 
 def paths(table, at=()):

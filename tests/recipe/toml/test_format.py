@@ -33,7 +33,7 @@ def test_a_header_names_tables_and_no_index():
 @settings(max_examples=100, deadline=None)
 @given(TEXTS, VALUES, TABLES)
 def test_any_pair_is_one_line_and_reads_back(key, value, table):
-    for one in (value, table):
-        line = f"{format_toml_key(key)} = {format_toml_value(one)}"
+    for item in (value, table):
+        line = f"{format_toml_key(key)} = {format_toml_value(item)}"
         assert "\n" not in line
-        assert tomllib.loads(line) == {key: one}
+        assert tomllib.loads(line) == {key: item}

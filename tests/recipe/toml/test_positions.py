@@ -343,9 +343,9 @@ def test_any_rendering_of_any_data(data, seed):
     keys, values = locate_keys_and_values(text)
     assert keys == renderer.keys
     assert values == renderer.values
-    found = leaves(tables)
-    assert found.keys() == {path for path in values if path in renderer.written}
-    for path, value in found.items():
+    expected = leaves(tables)
+    assert expected.keys() == {path for path in values if path in renderer.written}
+    for path, value in expected.items():
         scalar = renderer.written[path]
         assert text.startswith(scalar, values[path])
         assert tomllib.loads(f"x = {scalar}")["x"] == value
@@ -370,9 +370,9 @@ def test_a_key_is_unescaped_as_tomllib_does(key, seed):
     ],
 )
 def test_what_is_nested_too_deep_is_refused_where_it_gets_so(text, offset):
-    message, found = find_limit_violation(text)
-    assert message == f"tables and arrays inside each other, more than {MAX_NESTING} deep"
-    assert found == offset
+    message, violation = find_limit_violation(text)
+    assert message == f"tables and arrays are nested more than {MAX_NESTING} deep"
+    assert violation == offset
 
 
 @pytest.mark.parametrize(
@@ -399,6 +399,6 @@ def test_a_long_bare_word_is_refused_and_a_long_string_is_not():
     assert find_limit_violation("x = " + "1" * MAX_WORD_LENGTH) is None
     assert find_limit_violation("x = 'a' #" + "1" * 9999) is None
     assert find_limit_violation(f"x = '{'1' * 9999}'") is None
-    message = f"a key or number of {MAX_WORD_LENGTH + 1} characters, at most {MAX_WORD_LENGTH} are read"
+    message = f"a key or number has {MAX_WORD_LENGTH + 1} characters, the limit is {MAX_WORD_LENGTH}"
     assert find_limit_violation("x = [0,\n  " + "1" * (MAX_WORD_LENGTH + 1)) == (message, 10)
     assert find_limit_violation("\nk" + "_" * MAX_WORD_LENGTH) == (message, 1)

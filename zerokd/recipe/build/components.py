@@ -1,22 +1,19 @@
-"""What a recipe becomes: its components, built. Everything to the right of here works on these records alone."""
+"""A built recipe. Training, runs and sweeps work on these records alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from attrs import frozen
 
 from zerokd.errors import KeyPath, ZerokdError
-from zerokd.objective.models import ModelSet
+from zerokd.objective.models import STUDENT, ModelSet
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import BoundMetric
 from zerokd.plugin.catalogue import CatalogueEntry
 from zerokd.plugin.component import EMPTY_MAPPING
-from zerokd.plugin.contracts import (
-    Data,
-    Observer,
-)
+from zerokd.plugin.contracts import Data, Model, Observer
 from zerokd.recipe.schema.speed import SpeedConfig
 
 DEFAULT_SPEED = SpeedConfig()
@@ -24,9 +21,12 @@ DEFAULT_SPEED = SpeedConfig()
 
 @frozen(eq=False)
 class Components(ModelSet):
-    """A built recipe. ``origins`` says what the data and each model are: plugin, config, and source of the weights;
-    ``used`` lists every plugin in it; ``fallbacks`` and ``cautions`` are what its components say of themselves.
-    ``skip`` is how many steps that are not finite may be left out."""
+    """A built recipe.
+
+    ``provenance`` has plugin, config and sources (of weights, of photos) of each component by its dotted path;
+    ``used_entries`` lists every plugin. Components report ``fallbacks`` that they took and ``cautions`` of their
+    configuration. A run skips at most ``max_skipped_steps`` steps that are not finite.
+    """
 
     name: str
     seed: int
@@ -44,11 +44,18 @@ class Components(ModelSet):
     metrics: tuple[BoundMetric, ...] = ()
     observers: Mapping[str, Observer] = EMPTY_MAPPING
 
+    @property
+    def student(self) -> Model:
+        """The trained model; a recipe's models are all models of plugins."""
+        return cast(Model, self.models[STUDENT])
+
 
 @frozen(eq=False)
 class BuildResult:
-    """What could be built, all that was found wrong, and the paths of the models, terms and stages that have a part in
-    it. The components are whole only where there are no faults; else they are there to find further mistakes in."""
+    """The components that could be built, every error, and the paths of the models, terms and stages with errors.
+
+    With errors the components are incomplete, and serve only to find further errors.
+    """
 
     components: Components
     errors: tuple[ZerokdError, ...]

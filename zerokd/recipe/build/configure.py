@@ -1,8 +1,8 @@
-"""A table of a recipe and the component that it names: found, imported, and its config checked."""
+"""From a table of a recipe to the class of its component and a validated config."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -12,16 +12,17 @@ from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
 from zerokd.plugin.loading import load_component
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.schema.validation import translate_validation_error
+from zerokd.recipe.schema.walk import walk_records
 from zerokd.recipe.toml.document import Document
 
 
 def resolve_component(
     table: schema.ComponentConfig, path: KeyPath, document: Document, catalogue: Catalogue
 ) -> tuple[CatalogueEntry, type[Any], BaseModel]:
-    """The component that the table at ``path`` names, not yet built, and its validated config.
+    """The entry and class of the component that the table at ``path`` names, and its validated config.
 
     Raises:
-        RecipeError: there is no such component, it cannot be imported, or the table says what it does not understand.
+        RecipeError: the component does not exist or cannot be imported, or the table does not fit its config.
     """
     entry = catalogue.find(table.kind, table.use)
     component = load_component(entry)
@@ -33,16 +34,6 @@ def resolve_component(
         ) from None
 
 
-def walk_component_configs(node: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, schema.ComponentConfig]]:
+def walk_component_configs(recipe: schema.Recipe) -> Iterator[tuple[KeyPath, schema.ComponentConfig]]:
     """Every component that a recipe names, with its path."""
-    if isinstance(node, schema.ComponentConfig):
-        yield path, node
-    inner: Iterable[tuple[str | int, Any]] = ()
-    if isinstance(node, BaseModel):
-        inner = ((field.alias or name, getattr(node, name)) for name, field in type(node).model_fields.items())
-    elif isinstance(node, dict):
-        inner = node.items()
-    elif isinstance(node, tuple):
-        inner = enumerate(node)
-    for key, one in inner:
-        yield from walk_component_configs(one, (*path, key))
+    return ((path, record) for path, record in walk_records(recipe) if isinstance(record, schema.ComponentConfig))

@@ -1,4 +1,4 @@
-"""The models of a recipe: built from its seed, given their weights, frozen or trained."""
+"""Builds the models of a recipe from its seed, loads their weights, and freezes all but the student."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zerokd.recipe.schema import recipe as schema
 
 
 def build_models(builder: Builder, recipe: schema.Recipe, names: RecipeNames) -> dict[str, Model]:
-    """Every model with its weights; all but the trained one are frozen."""
+    """Every model with its weights; all but the student are frozen."""
     if STUDENT not in names.declared("models") and names.is_complete("models"):
         builder.failed_paths.add(("models", STUDENT))
         builder.report(
@@ -24,26 +24,26 @@ def build_models(builder: Builder, recipe: schema.Recipe, names: RecipeNames) ->
             builder.document.key_place(("models",)),
             code="missing-key",
         )
-    built = {}
+    models = {}
     for name, table in recipe.models.items():
         if not isinstance(table, schema.ModelConfig):
             continue
-        torch.manual_seed(recipe.seed)  # anew for each: no model's weights depend on its neighbours
+        torch.manual_seed(recipe.seed)  # for each model: the weights of one do not depend on the others
         model = builder.build(table, ("models", name))
         if model is None:
             continue
-        built[name] = model
+        models[name] = model
         with builder.collect_errors(builder.document.value_place(("models", name, "weights"))):
             spec = builder.catalogue.find("models", table.use).spec
             builder.provenance[f"models.{name}"] |= install_weights(model, table.weights, spec, recipe.seed)
         if name != STUDENT:
             model.requires_grad_(False).eval()
             _require_weights(builder, name, names)
-    return built
+    return models
 
 
 def _require_weights(builder: Builder, name: str, names: RecipeNames) -> None:
-    """A frozen model with random weights would teach noise; that is never what was meant."""
+    """Report a frozen model without weights: random ones would teach noise."""
     if "weights" not in names.declared("models", name):
         hints = (f'add weights = "bundled" or a path under [models.{name}]',)
         builder.report(
@@ -55,8 +55,8 @@ def _require_weights(builder: Builder, name: str, names: RecipeNames) -> None:
 
 
 def build_averages(builder: Builder, recipe: schema.Recipe, models: Mapping[str, Model]) -> dict[str, Average]:
-    """Every moving average, as a copy of the model that it follows."""
-    built = {}
+    """Every moving average, which starts as a copy of the model that it follows."""
+    averages = {}
     for name, table in recipe.models.items():
         if not isinstance(table, schema.AverageConfig):
             continue
@@ -65,5 +65,5 @@ def build_averages(builder: Builder, recipe: schema.Recipe, models: Mapping[str,
             builder.report(f"only {STUDENT!r} changes during a run and can be averaged", place, code="unknown-signal")
         elif table.average_of in models:
             average = copy.deepcopy(models[table.average_of]).requires_grad_(False).eval()
-            built[name] = Average(table.average_of, average, table.decay)
-    return built
+            averages[name] = Average(table.average_of, average, table.decay)
+    return averages

@@ -1,4 +1,4 @@
-"""Changes from the command line, laid over a document: ``--set``, ``--data``, ``--epochs`` and their like."""
+"""Applies the options of the command line (``--set``, ``--data``, ``--epochs``, ...) to a document."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zerokd.recipe.schema.recipe import Recipe, validate_recipe, validate_recipe
 from zerokd.recipe.toml.document import Document
 from zerokd.recipe.toml.positions import MAX_NESTING, find_limit_violation
 
-PRESERVED_DATA_KEYS = ("size", "held_out")  # what every data source understands survives a change of source
+PRESERVED_DATA_KEYS = ("size", "held_out")  # every data source has them: they survive a change of source
 
 
 def apply_options_and_validate(
@@ -24,10 +24,10 @@ def apply_options_and_validate(
     epochs: int | None = None,
     seed: int | None = None,
 ) -> tuple[Document, Recipe]:
-    """The document with what the options of the command line change, and the recipe that it holds then.
+    """The document with the options applied, and its recipe.
 
     Raises:
-        RecipeError: an option makes no sense, or the recipe has mistakes.
+        RecipeError: an option or the recipe is invalid.
     """
     document = apply_options(document, settings, data, epochs, seed)
     return document, validate_recipe(document)
@@ -41,10 +41,10 @@ def apply_options(
     seed: int | None = None,
     observe: Iterable[str] = (),
 ) -> Document:
-    """The document with what the options of the command line change. Epochs of a recipe with mistakes stay as they are.
+    """The document with the options applied; an invalid recipe keeps its epochs.
 
     Raises:
-        RecipeError: an option makes no sense.
+        RecipeError: an option is invalid.
     """
     document = set_data_folder(document, data) if data is not None else document
     document = apply_settings(document, settings)
@@ -54,10 +54,10 @@ def apply_options(
 
 
 def apply_settings(document: Document, settings: Iterable[str]) -> Document:
-    """The document with each ``dotted.key=VALUE`` set; VALUE is TOML, and text that is not TOML is a string.
+    """The document with each ``dotted.key=VALUE`` set; VALUE is TOML, or else a string.
 
     Raises:
-        RecipeError: a setting has no ``=``, an empty key, or goes through something that is not a table.
+        RecipeError: a setting has no ``=`` or an empty key, or leads through a value that is not a table.
     """
     for setting in settings:
         place = Place(f"--set {setting}")
@@ -67,19 +67,19 @@ def apply_settings(document: Document, settings: Iterable[str]) -> Document:
             hint = "write --set dotted.key=VALUE, for example --set params.alpha=0.4"
             raise RecipeError(Problem("a setting needs a key and a value", place, (hint,), code="setting"))
         if len(path) > MAX_NESTING:
-            raise RecipeError(Problem(f"tables inside each other, more than {MAX_NESTING} deep", place, code="setting"))
+            raise RecipeError(Problem(f"tables are nested more than {MAX_NESTING} deep", place, code="setting"))
         document = set_value(document, path, _parse_value(text.strip()), place)
     return document
 
 
 def set_value(document: Document, path: tuple[str, ...], value: Any, place: Place) -> Document:
-    """The document with one value at ``path``, its tables opened on the way; errors about it name ``place``."""
+    """The document with a value at ``path``, and tables around it where none are; errors about it name ``place``."""
     tables = table = copy.deepcopy(document.tables)
-    opened = set(document.implicit_tables)
+    implicit_tables = set(document.implicit_tables)
     for depth, part in enumerate(path[:-1], 1):
         if part not in table:
             table[part] = {}
-            opened.add(path[:depth])
+            implicit_tables.add(path[:depth])
         table = table[part]
         if not isinstance(table, dict):
             raise RecipeError(Problem(f"{'.'.join(path[:depth])} is not a table", place, code="setting"))
@@ -88,33 +88,33 @@ def set_value(document: Document, path: tuple[str, ...], value: Any, place: Plac
         document,
         tables=tables,
         override_places={**document.override_places, path: place},
-        implicit_tables=frozenset(opened),
+        implicit_tables=frozenset(implicit_tables),
     )
 
 
 def set_data_folder(document: Document, folder: str) -> Document:
-    """The same recipe on a folder of photos; size and held-out share stay as the recipe has them."""
+    """The recipe on a folder of photos, with its own size and held-out share."""
     old = document.tables.get("data", {})
-    kept = {key: old[key] for key in PRESERVED_DATA_KEYS if isinstance(old, dict) and key in old}
-    document = evolve(document, tables={**document.tables, "data": kept})
+    preserved = {key: old[key] for key in PRESERVED_DATA_KEYS if isinstance(old, dict) and key in old}
+    document = evolve(document, tables={**document.tables, "data": preserved})
     for key, value in (("use", "folder"), ("path", folder)):
         document = set_value(document, ("data", key), value, Place(f"--data {folder}"))
     return document
 
 
 def add_observers(document: Document, observer_names: Iterable[str]) -> Document:
-    """The same recipe with these observers in their default config; one that it has already stays as it is.
+    """The recipe with these observers in their default config; one that it already has keeps its own.
 
     Raises:
-        RecipeError: the recipe calls something else by that name.
+        RecipeError: the recipe has another observer of that name.
     """
     for use in observer_names:
         name, place = use.rpartition(":")[2], Place(f"--observe {use}")
         tables = document.tables.get("observers", {})
-        there = tables.get(name) if isinstance(tables, dict) else None
-        if isinstance(there, dict) and there.get("use") == use:
+        table = tables.get(name) if isinstance(tables, dict) else None
+        if isinstance(table, dict) and table.get("use") == use:
             continue
-        if there is not None:
+        if table is not None:
             hint = f'write it into the recipe: [observers.another_name] with use = "{use}"'
             raise RecipeError(
                 Problem(f"the recipe has another observer called {name!r}", place, (hint,), code="setting")
@@ -124,7 +124,7 @@ def add_observers(document: Document, observer_names: Iterable[str]) -> Document
 
 
 def scale_epochs(document: Document, total_epochs: int) -> Document:
-    """The same recipe in ``total`` epochs: stages keep their proportions, and none falls below one epoch."""
+    """The recipe in ``total_epochs``: stages keep their proportions, and at least one epoch each."""
     stages = document.tables.get("stages", {})
     run = [name for name in document.tables.get("run", []) if isinstance(stages.get(name), dict)]
     planned = sum(stages[name]["epochs"] for name in run if isinstance(stages[name].get("epochs"), int))

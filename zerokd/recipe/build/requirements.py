@@ -1,4 +1,4 @@
-"""``[requires]``: the distributions that a recipe rests on, and their versions."""
+"""``[requires]``: the distributions that a recipe needs, and their versions."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from zerokd.recipe.toml.document import Document
 
 
 def find_unmet_requirements(requires: Mapping[str, str], document: Document, catalogue: Catalogue) -> Iterator[Problem]:
-    """What a recipe asks for and is not there, is another version, is broken, or was left out; each at its place."""
-    for name, asked in requires.items():
+    """A problem for each required distribution that is missing, broken, disabled, or of another version."""
+    for name, requirement in requires.items():
         place = document.value_place(("requires", name))
-        install = f"pip install '{name}{asked if asked.strip() != '*' else ''}'"
+        specifier = "" if requirement.strip() == "*" else requirement
+        install = f"pip install '{name}{specifier}'"
         try:
-            wanted = SpecifierSet("" if asked.strip() == "*" else asked)
+            versions = SpecifierSet(specifier)
         except InvalidSpecifier:
             hint = 'write ">=0.1", ">=0.1,<1", "==0.3.0", or "*" for any'
-            yield Problem(f"{asked!r} is no version specifier", place, (hint,), code="requires")
+            yield Problem(f"{requirement!r} is not a version specifier", place, (hint,), code="requires")
             continue
         try:
-            found = version(name)
+            installed = version(name)
         except (PackageNotFoundError, ValueError):
             yield Problem(f"the recipe requires {name}, which is not installed", place, (install,), code="requires")
             continue
-        if not wanted.contains(found, prereleases=True):
-            yield Problem(
-                f"the recipe requires {name}{wanted}, and {found} is installed", place, (install,), code="requires"
-            )
+        if not versions.contains(installed, prereleases=True):
+            text = f"the recipe requires {name}{versions}, and {installed} is installed"
+            yield Problem(text, place, (install,), code="requires")
             continue
-        ills = [
-            ill.reason
-            for ill in catalogue.broken_plugins
-            if canonicalize_name(ill.provider.name) == canonicalize_name(name)
+        distribution = canonicalize_name(name)
+        reasons = [
+            plugin.reason
+            for plugin in catalogue.broken_plugins
+            if canonicalize_name(plugin.provider.name) == distribution
         ]
-        serves = any(canonicalize_name(entry.provider.name) == canonicalize_name(name) for entry in catalogue.entries)
-        if ills and not serves:
-            yield Problem(f"the recipe requires {name}, which is broken: {ills[0]}", place, (install,), code="requires")
+        works = any(canonicalize_name(entry.provider.name) == distribution for entry in catalogue.entries)
+        if reasons and not works:
+            text = f"the recipe requires {name}, which is broken: {reasons[0]}"
+            yield Problem(text, place, (install,), code="requires")
         elif not is_enabled(name):
-            hint = f"{PLUGINS_VARIABLE} or --no-plugins says so"
-            yield Problem(
-                f"the recipe requires {name}, which is installed and left out", place, (hint,), code="requires"
-            )
+            hint = f"{PLUGINS_VARIABLE} or --no-plugins disables it"
+            yield Problem(f"the recipe requires {name}, which is disabled", place, (hint,), code="requires")

@@ -1,4 +1,4 @@
-"""What params, weights and ``when`` come to at every step of a stage: known, and checked, before the first one."""
+"""Evaluates and checks params, weights and ``when`` at every step of a stage, before the first step."""
 
 from __future__ import annotations
 
@@ -19,58 +19,60 @@ ParamValue = float | Schedule | Expression
 
 
 def evaluate_schedule(label: str, value: float | Schedule, clock: Clock) -> Series:
-    """A number as it is, a schedule as its number at every step.
+    """A number, or the values of a schedule at every step.
 
     Raises:
-        RecipeError: the schedule does not fit a stage of this length, or gives something else than finite numbers.
+        RecipeError: the schedule does not fit a stage of this length, or returns other than one finite number a step.
     """
     if not isinstance(value, Schedule):
         return float(value)
     steps = np.arange(clock.steps, dtype=np.float64)
     try:
         with attribute_errors(f"the schedule of {label}", ValueError):
-            found = np.asarray(value.values(steps, clock), dtype=np.float64)
+            series = np.asarray(value.values(steps, clock), dtype=np.float64)
     except ValueError as error:
         raise RecipeError(Problem(f"{label}: {error}", code="schedule")) from None
-    if found.shape != steps.shape:
-        text = f"the schedule of {label} gives shape {found.shape} for {clock.steps} steps"
+    if series.shape != steps.shape:
+        text = f"the schedule of {label} returns shape {series.shape} for {clock.steps} steps"
         raise RecipeError(Problem(text, code="schedule"))
-    if not np.isfinite(found).all():
-        first = int(np.flatnonzero(~np.isfinite(found))[0])
-        raise RecipeError(Problem(f"{label} is {found[first]} at {clock.describe_step(first)}", code="schedule"))
-    return found
+    if not np.isfinite(series).all():
+        first = int(np.flatnonzero(~np.isfinite(series))[0])
+        raise RecipeError(Problem(f"{label} is {series[first]} at {clock.describe_step(first)}", code="schedule"))
+    return series
 
 
 def describe_overruns(label: str, value: object, clock: Clock) -> list[str]:
-    """What a schedule says of moments after the stage's last step: nothing of it happens."""
+    """One line for each moment in the config of a schedule that comes after the stage's last step."""
     if not isinstance(value, Schedule):
         return []
-    given = value.config.model_dump(by_alias=True).items()
-    written = [(key, one) for key, some in given for one in (some if isinstance(some, tuple | list) else (some,))]
-    late = [(key, one) for key, one in written if isinstance(one, str) and re.fullmatch(DURATION_PATTERN, one)]
+    config = value.config.model_dump(by_alias=True).items()
+    items = [
+        (key, item) for key, values in config for item in (values if isinstance(values, tuple | list) else (values,))
+    ]
+    moments = [(key, item) for key, item in items if isinstance(item, str) and re.fullmatch(DURATION_PATTERN, item)]
     return [
-        f"{label}: {key} = {one!r} is step {clock.to_steps(one)}, and a stage that uses it has {clock.steps}"
-        for key, one in late
-        if clock.to_steps(one) > clock.steps
+        f"{label}: {key} = {moment!r} is step {clock.to_steps(moment)}, but the stage has {clock.steps} steps"
+        for key, moment in moments
+        if clock.to_steps(moment) > clock.steps
     ]
 
 
 def evaluate_weight(label: str, value: float | Schedule, clock: Clock) -> Series:
-    """The same for a weight, which is never negative."""
-    found = evaluate_schedule(label, value, clock)
-    low = np.flatnonzero(np.atleast_1d(found) < 0)
-    if low.size:
-        at = f" at {clock.describe_step(int(low[0]))}" if isinstance(found, np.ndarray) else ""
-        text = f"{label} is {np.atleast_1d(found)[low[0]]:g}{at}"
+    """Like :func:`evaluate_schedule`, for a weight, which must not be negative."""
+    series = evaluate_schedule(label, value, clock)
+    negative = np.flatnonzero(np.atleast_1d(series) < 0)
+    if negative.size:
+        moment = f" at {clock.describe_step(int(negative[0]))}" if isinstance(series, np.ndarray) else ""
+        text = f"{label} is {np.atleast_1d(series)[negative[0]]:g}{moment}"
         raise RecipeError(Problem(text, hints=("a weight must be at least 0",), code="schedule"))
-    return found
+    return series
 
 
 def compute_step_mask(when: ActiveSteps | None, clock: Clock) -> np.ndarray | None:
-    """At which steps a term is computed; None: at all.
+    """The steps that compute a term, as a boolean array; None for every step.
 
     Raises:
-        RecipeError: at none.
+        RecipeError: no step does.
     """
     if when is None:
         return None
@@ -79,20 +81,17 @@ def compute_step_mask(when: ActiveSteps | None, clock: Clock) -> np.ndarray | No
     if every < 1:
         raise RecipeError(Problem(f"when.every: {when.every!r} is less than one step", code="schedule"))
     steps = np.arange(clock.steps)
-    found = (steps >= first) & (steps < last) & ((steps - first) % every == 0)
-    if not found.any():
-        text = f"when: no step of {clock.steps} is from step {first} on and before step {last}"
-        text = (
-            f"when: until, step {last}, does not come after from, step {first}"
-            if when.until is not None and last <= first
-            else text
-        )
+    mask = (steps >= first) & (steps < last) & ((steps - first) % every == 0)
+    if not mask.any():
+        text = f"when: no step of {clock.steps} is at or after step {first} and before step {last}"
+        if when.until is not None and last <= first:
+            text = f"when: until (step {last}) does not come after from (step {first})"
         raise RecipeError(Problem(text, hints=("steps and epochs count from the start of the stage",), code="schedule"))
-    return found
+    return mask
 
 
 def find_param_cycle(params: Mapping[str, ParamValue]) -> list[str]:
-    """Params that are made of each other in a circle, each before the one it needs, the first one again at the end."""
+    """Params that depend on one another in a cycle, each before the one that it needs; the last repeats the first."""
     try:
         TopologicalSorter(_param_dependencies(params)).prepare()
     except CycleError as error:
@@ -101,35 +100,38 @@ def find_param_cycle(params: Mapping[str, ParamValue]) -> list[str]:
 
 
 def _param_dependencies(params: Mapping[str, ParamValue]) -> dict[str, set[str]]:
-    return {name: set() if isinstance(one, float | Schedule) else set(param_names(one)) for name, one in params.items()}
+    return {
+        name: set() if isinstance(value, float | Schedule) else set(param_names(value))
+        for name, value in params.items()
+    }
 
 
 def evaluate_params(
-    params: Mapping[str, ParamValue], param_names: Iterable[str], clock: Clock, find_place: Callable[[str], Place]
+    params: Mapping[str, ParamValue], names: Iterable[str], clock: Clock, find_place: Callable[[str], Place]
 ) -> dict[str, Series]:
-    """The wanted params, and those they are made of, at every step of a stage. ``place`` tells where one stands.
+    """The named params, and those that they depend on, at every step of a stage; ``find_place`` locates a param.
 
     Raises:
-        RecipeError: a schedule does not fit; a param that is made of others divides by zero, or is not finite.
+        RecipeError: a schedule does not fit, or a derived param divides by zero or is not finite.
     """
-    needs, todo = _param_dependencies(params), list(param_names)
+    dependencies, pending = _param_dependencies(params), list(names)
     used: dict[str, set[str]] = {}
-    while todo:
-        name = todo.pop()
+    while pending:
+        name = pending.pop()
         if name not in used:
-            used[name] = needs[name]
-            todo += needs[name]
-    found: dict[str, Series] = {}
+            used[name] = dependencies[name]
+            pending += dependencies[name]
+    series: dict[str, Series] = {}
     for name in TopologicalSorter(used).static_order():
-        one = params[name]
+        value = params[name]
         try:
-            found[name] = (
-                evaluate_schedule(f"params.{name}", one, clock)
-                if isinstance(one, float | Schedule)
-                else evaluate_expression(one, found)
+            series[name] = (
+                evaluate_schedule(f"params.{name}", value, clock)
+                if isinstance(value, float | Schedule)
+                else evaluate_expression(value, series)
             )
         except EquationError as error:
             raise RecipeError(Problem(f"params.{name}: {error.message}", find_place(name), code="equation")) from None
         except RecipeError as error:
             raise error.with_place(find_place(name)) from None
-    return found
+    return series

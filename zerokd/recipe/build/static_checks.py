@@ -1,4 +1,4 @@
-"""All that can be told of a recipe before anything runs, in one go: the joining place of what each room finds."""
+"""Every error of a recipe that zerokd can find without training, in one go."""
 
 from __future__ import annotations
 
@@ -15,35 +15,33 @@ from zerokd.recipe.build.resolver import resolve_recipe_partially
 from zerokd.recipe.schema.recipe import Recipe, validate_recipe_partially
 from zerokd.recipe.toml.document import Document
 
-ANY_SIZE = 64  # pixels a side; a stage is asked for the names of its inputs, not for their values
+ANY_SIZE = 64  # pixels a side; only the names of a stage's inputs matter here
 
 
 def check_recipe(document: Document, catalogue: Catalogue) -> tuple[Recipe, Components]:
-    """The recipe that a document holds, and everything that it names, built.
+    """The recipe in a document, and its components.
 
     Raises:
-        ZerokdError: with every mistake in keys, types, names, configs, bindings, equations and signals, in the order of
-            the text; what only follows from another one is left out.
+        ZerokdError: with every error in keys, types, names, configs, bindings, equations and signals, in the order of
+            the text, but no error that follows from another one.
     """
     recipe, problems = validate_recipe_partially(document)
-    attempt = resolve_recipe_partially(recipe, document, catalogue)
-    built = attempt.components
-    errors: list[ZerokdError] = [RecipeError(*problems)] if problems else []
-    lacking = tuple(find_unmet_requirements(recipe.requires, document, catalogue))
-    errors += [RecipeError(*lacking)] if lacking else []
-    errors += attempt.errors
-    for stage in built.stages:
+    result = resolve_recipe_partially(recipe, document, catalogue)
+    components, failed_paths = result.components, result.failed_paths
+    problems += tuple(find_unmet_requirements(recipe.requires, document, catalogue))
+    errors: list[ZerokdError] = [*([RecipeError(*problems)] if problems else []), *result.errors]
+    for stage in components.stages:
         try:
-            found = find_stage_binding_problems(stage, built, _get_input_names(stage), attempt.failed_paths)
+            found = find_stage_binding_problems(stage, components, _get_input_names(stage), failed_paths)
             errors += [RecipeError(*found)] if found else []
-        except ZerokdError as fault:
-            errors.append(fault.with_place(stage.place))
-    found = find_metric_binding_problems(built.metrics, built.stages, built, attempt.failed_paths)
+        except ZerokdError as error:
+            errors.append(error.with_place(stage.place))
+    found = find_metric_binding_problems(components.metrics, components.stages, components, failed_paths)
     errors += [RecipeError(*found)] if found else []
     if errors:
-        error = combine_errors(errors)
-        raise type(error)(*sorted(error.problems, key=lambda problem: _sort_key(problem, document)))
-    return recipe, built
+        combined = combine_errors(errors)
+        raise combined.with_problems(*sorted(combined.problems, key=lambda problem: _sort_key(problem, document)))
+    return recipe, components
 
 
 def _get_input_names(stage: StagePlan) -> tuple[str, ...] | None:
@@ -54,7 +52,7 @@ def _get_input_names(stage: StagePlan) -> tuple[str, ...] | None:
 
 
 def _sort_key(problem: Problem, document: Document) -> tuple[int, int, int]:
-    """The recipe's own file, those that it extends, and at last the command line."""
+    """Order of problems: the recipe's own file, the files that it extends, then the command line."""
     files = [source.file for source in document.sources]
     place = problem.place
     if place is None or place.file not in files:

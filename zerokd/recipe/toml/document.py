@@ -1,4 +1,4 @@
-"""A recipe's text: what tomllib reads from it, and the file, line and column of every key and value."""
+"""The text of a recipe: its TOML tables, and the file, line and column of every key and value."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ from zerokd.errors import KeyPath, Place, Problem, RecipeError, describe_non_asc
 from zerokd.recipe.toml.positions import find_limit_violation, locate_keys_and_values
 
 MAX_RECIPE_BYTES = 256 * 1024  # bytes
-BOM = "\ufeff"  # some editors start a file with it; it is no character of the recipe
-TOML_ERROR_POSITION = re.compile(
-    r" \(at (?:line (\d+), column (\d+)|end of document)\)$"
-)  # how every tomllib ends its messages
+BOM = "\ufeff"  # some editors start a file with it
+# the end of every message of tomllib
+TOML_ERROR_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 TOML_ERROR_HINTS = {
     "Invalid value": 'a value is "text" in quotes, a number, true, false, an [array] or a { table }',
-    "Cannot overwrite a value": "a key or table may be written once",
+    "Cannot overwrite a value": "a recipe may define a key or table once",
     "Expected '=' after a key": "write key = value; a key with spaces needs quotes",
 }
 
 
 @frozen(eq=False)
 class SourceText:
-    """A file's text, without BOM and CR LF, and the offsets in it of the keys and values that it gives a document."""
+    """The text of a file, without BOM and CR LF, and the offsets of the keys and values that a document takes."""
 
     file: str
     text: str
@@ -37,20 +36,20 @@ class SourceText:
     value_offsets: Mapping[KeyPath, int]
 
     def exclude(self, paths: Set[KeyPath]) -> SourceText:
-        """The same text, but nothing at or below any of these paths is taken from it."""
+        """This text without the keys and values at or below any of these paths."""
 
-        def kept(offsets: Mapping[KeyPath, int]) -> dict[KeyPath, int]:
+        def remaining(offsets: Mapping[KeyPath, int]) -> dict[KeyPath, int]:
             return {path: offset for path, offset in offsets.items() if paths.isdisjoint(_path_prefixes(path))}
 
-        return evolve(self, key_offsets=kept(self.key_offsets), value_offsets=kept(self.value_offsets))
+        return evolve(self, key_offsets=remaining(self.key_offsets), value_offsets=remaining(self.value_offsets))
 
 
 @frozen(eq=False)
 class Document:
-    """TOML tables with places. ``sources`` are the texts they come from: the recipe's own file, then what it extends.
+    """TOML tables with places. ``sources`` are their texts: the recipe's own file, then the files that it extends.
 
-    What the command line changed in ``tables`` stands in no text: ``places`` says where each such value comes from, and
-    ``opened`` lists the tables that exist only because a value was put inside them.
+    No text has the values from the command line: ``override_places`` locates them, and ``implicit_tables`` are the
+    tables that exist only because the command line set a value inside them.
     """
 
     tables: dict[str, Any]
@@ -64,26 +63,24 @@ class Document:
         return self.sources[0].file
 
     def key_place(self, path: KeyPath) -> Place:
-        """Where a key stands; if it does not, then the nearest table around it that does, and at last the file."""
+        """The place of a key; if no text has it, of the nearest table around it, else the file."""
         return self._nearest_place(path, lambda source: (source.key_offsets,))
 
     def value_place(self, path: KeyPath) -> Place:
-        """Where a value starts; that of a table under a header is its key. Otherwise like :meth:`key_place`."""
+        """The start of a value; for a table with a header, its key. Otherwise like :meth:`key_place`."""
         return self._nearest_place(path, lambda source: (source.value_offsets, source.key_offsets))
 
     def _nearest_place(
         self, path: KeyPath, get_offset_maps: Callable[[SourceText], Iterable[Mapping[KeyPath, int]]]
     ) -> Place:
-        for at, place in reversed(
-            self.override_places.items()
-        ):  # a later change covers an earlier one, and all of the text
-            if path[: len(at)] == at or (path in self.implicit_tables and at[: len(path)] == path):
+        for override, place in reversed(self.override_places.items()):  # a later one covers earlier ones and the text
+            if path[: len(override)] == override or (path in self.implicit_tables and override[: len(path)] == path):
                 return place
         for length in range(len(path), 0, -1):
-            for source in self.sources:  # a table that several files write stands in the first of them
-                for known in get_offset_maps(source):
-                    if path[:length] in known:
-                        return _place_at_offset(source.text, source.file, known[path[:length]])
+            for source in self.sources:  # the first file that has the table
+                for offsets in get_offset_maps(source):
+                    if path[:length] in offsets:
+                        return _place_at_offset(source.text, source.file, offsets[path[:length]])
         return Place(self.file)
 
 
@@ -91,7 +88,7 @@ def read_document(path: Path | str) -> Document:
     """The document in a file.
 
     Raises:
-        RecipeError: it cannot be read, is no UTF-8, or no TOML.
+        RecipeError: the file cannot be read, is too large, or is not TOML in UTF-8.
     """
     file = str(path)
     try:
@@ -100,15 +97,8 @@ def read_document(path: Path | str) -> Document:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise RecipeError(_unreadable_recipe_problem(Path(path), file, error)) from None
     if len(data) > MAX_RECIPE_BYTES:
-        hint = "is it the right file? A recipe has a few hundred lines"
-        raise RecipeError(
-            Problem(
-                f"the file is larger than {MAX_RECIPE_BYTES // 1024} KiB",
-                Place(file),
-                (hint,),
-                code="unreadable-recipe",
-            )
-        )
+        text, hint = f"the file is larger than {MAX_RECIPE_BYTES // 1024} KiB", "a recipe has a few hundred lines"
+        raise RecipeError(Problem(text, Place(file), (hint,), code="unreadable-recipe"))
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
         text = data.decode()
@@ -125,12 +115,12 @@ def parse_document(text: str, file: str) -> Document:
     """The document in a text; ``file`` is its name in messages.
 
     Raises:
-        RecipeError: the text is no TOML, or nothing that a person would write.
+        RecipeError: the text is not valid TOML, or exceeds a limit on nesting or on the length of keys and numbers.
     """
     text = text.removeprefix(BOM).replace("\r\n", "\n")
-    refused = find_limit_violation(text)
-    if refused:
-        message, offset = refused
+    violation = find_limit_violation(text)
+    if violation:
+        message, offset = violation
         raise RecipeError(Problem(message, _place_at_offset(text, file, offset), code="invalid-toml"))
     try:
         tables = tomllib.loads(text)
@@ -140,7 +130,7 @@ def parse_document(text: str, file: str) -> Document:
 
 
 def _path_prefixes(path: KeyPath) -> Iterator[KeyPath]:
-    """The path of every table or array around a path, from the outermost in, and the path itself."""
+    """The path of every table or array around a path, from the outermost, then the path itself."""
     return (path[:length] for length in range(1, len(path) + 1))
 
 
@@ -151,14 +141,14 @@ def _place_at_offset(text: str, file: str, offset: int) -> Place:
 
 
 def _invalid_toml_problem(text: str, file: str, toml_message: str) -> Problem:
-    """What tomllib told, and where: at the end of the text, that is its last character and not the empty line."""
-    found = TOML_ERROR_POSITION.search(toml_message)
-    message = toml_message[: found.start()] if found else toml_message
+    """The error of tomllib at its place; the end of the text means its last character, not the empty line after it."""
+    position = TOML_ERROR_POSITION.search(toml_message)
+    message = toml_message[: position.start()] if position else toml_message
     place = Place(file)
-    if found and found[1]:
-        line, column = int(found[1]), int(found[2])
+    if position and position[1]:
+        line, column = int(position[1]), int(position[2])
         place = Place(file, line, column, text.split("\n")[line - 1])
-    elif found:
+    elif position:
         place = _place_at_offset(text, file, len(text.rstrip()))
     hints = tuple(remedy for start, remedy in TOML_ERROR_HINTS.items() if message.startswith(start))
     if place.line:
@@ -167,19 +157,15 @@ def _invalid_toml_problem(text: str, file: str, toml_message: str) -> Problem:
 
 
 def _unreadable_recipe_problem(path: Path, file: str, error: Exception) -> Problem:
-    """Why a file cannot be read, and which recipes there are where it was looked for."""
+    """Why zerokd cannot read a file, and the recipes in its folder."""
     is_folder = os.path.isdir(path)
     folder = path if is_folder else path.parent
     if not os.path.isdir(folder):
         return Problem(f"there is no folder {str(folder)!r}", Place(file), code="unreadable-recipe")
     if not is_folder and not isinstance(error, FileNotFoundError):
-        return Problem(
-            f"the file cannot be read: {getattr(error, 'strerror', None) or error}",
-            Place(file),
-            code="unreadable-recipe",
-        )
+        text = f"the file cannot be read: {getattr(error, 'strerror', None) or error}"
+        return Problem(text, Place(file), code="unreadable-recipe")
     message = "this is a folder, not a recipe" if is_folder else "there is no such file"
-    recipes = [one.name for one in folder.glob("*.toml")]
-    return Problem(
-        message, Place(file), did_you_mean("" if is_folder else path.name, recipes), code="unreadable-recipe"
-    )
+    name, recipes = "" if is_folder else path.name, [recipe.name for recipe in folder.glob("*.toml")]
+    hints = did_you_mean(name, recipes) if recipes else ("no recipes found here", *describe_non_ascii(name))
+    return Problem(message, Place(file), hints, code="unreadable-recipe")

@@ -1,7 +1,7 @@
-"""Recipes that extend others: ``extends = "paper.toml"`` takes that file and lays the recipe's own tables over it.
+"""Recipes that extend others: ``extends = "paper.toml"`` merges the recipe's own tables into those of that file.
 
-Tables merge key by key; any other value replaces the old one. A table that says what it is, by ``use`` or
-``average_of``, replaces the old one whole: a term with another loss never inherits the config of the one before.
+Tables merge key by key; any other value replaces the old one. A table with ``use`` or ``average_of`` replaces the old
+table: a term with another loss never inherits the config of the old loss.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ REPLACING_KEYS = ("use", "average_of")  # a table with one of these keys is a co
 
 
 def read_recipe_document(path: Path | str) -> Document:
-    """The document in a file, with all that it extends.
+    """The document in a file, merged with the files that it extends.
 
     Raises:
-        RecipeError: it or a file that it extends cannot be used, or they extend one another in a circle.
+        RecipeError: a file is unreadable or invalid, or the files extend one another in a cycle.
     """
     chain = [read_document(path)]
     while EXTENDS in chain[-1].tables:
@@ -35,31 +35,31 @@ def read_recipe_document(path: Path | str) -> Document:
 
 
 def extend_document(base: Document, child: Document) -> Document:
-    """``child`` laid over ``base``: what it replaces has no place in the base's texts any more."""
+    """``child`` merged into ``base``. Values that the child replaces have no place in the texts of the base."""
     own = {key: value for key, value in child.tables.items() if key != EXTENDS}
     replaced = frozenset(_replaced_paths(base.tables, own, ()))
-    kept = (source.exclude(replaced) for source in base.sources)
-    consumed = frozenset({(EXTENDS,)})
-    return Document(_merge_tables(base.tables, own), (*(source.exclude(consumed) for source in child.sources), *kept))
+    child_sources = (source.exclude(frozenset({(EXTENDS,)})) for source in child.sources)
+    base_sources = (source.exclude(replaced) for source in base.sources)
+    return Document(_merge_tables(base.tables, own), (*child_sources, *base_sources))
 
 
 def _read_base(chain: list[Document]) -> Document:
-    """The file that the last document of a chain extends."""
+    """The document that the last one of a chain extends."""
     last = chain[-1]
     name, place = last.tables[EXTENDS], last.value_place((EXTENDS,))
     if not isinstance(name, str):
-        hint = 'write extends = "paper.toml"; the path counts from the folder of the file that says it'
-        raise RecipeError(Problem(f"{EXTENDS} names one other recipe in quotes", place, (hint,), code="extends"))
+        hint = 'write extends = "paper.toml"; the path starts at the folder of this file'
+        raise RecipeError(Problem(f"{EXTENDS} must be the path of a recipe, in quotes", place, (hint,), code="extends"))
     path = os.path.join(os.path.dirname(last.file), name)
     try:
         base = read_document(path)
     except RecipeError as error:
-        told = tuple(line for problem in error.problems for line in str(problem).splitlines())
-        raise RecipeError(Problem(f"cannot extend {name!r}", place, told, code="extends")) from None
-    files = [one.file for one in chain]
+        lines = tuple(line for problem in error.problems for line in str(problem).splitlines())
+        raise RecipeError(Problem(f"cannot extend {name!r}", place, lines, code="extends")) from None
+    files = [document.file for document in chain]
     if os.path.realpath(path) in map(os.path.realpath, files):
-        circle = " -> ".join([*files, path])
-        raise RecipeError(Problem(f"recipes extend one another in a circle: {circle}", place, code="extends"))
+        cycle = " -> ".join([*files, path])
+        raise RecipeError(Problem(f"recipes extend one another in a cycle: {cycle}", place, code="extends"))
     if len(chain) == MAX_EXTENDS_CHAIN:
         hint = f"the chain is {' -> '.join([*files, path])}"
         raise RecipeError(
@@ -73,13 +73,13 @@ def _is_mergeable(old: Any, new: Any) -> bool:
 
 
 def _merge_tables(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Both tables as one, in the order of the old one, then of the new one."""
+    """Both tables as one: keys of the old table first, in their order, then new keys."""
     inner = {key: _merge_tables(old[key], value) for key, value in new.items() if _is_mergeable(old.get(key), value)}
     return {**old, **new, **inner}
 
 
 def _replaced_paths(old: dict[str, Any], new: dict[str, Any], path: KeyPath) -> Iterator[KeyPath]:
-    """The paths of what is in the old table and is replaced by something in the new one."""
+    """The paths in the old table that the new table replaces."""
     for key in old.keys() & new.keys():
         if _is_mergeable(old[key], new[key]):
             yield from _replaced_paths(old[key], new[key], (*path, key))

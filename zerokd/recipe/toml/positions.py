@@ -1,7 +1,7 @@
-"""Where every key and value of a TOML text stands: offsets that tomllib does not give.
+"""The offset of every key and value of a TOML text, which tomllib does not tell.
 
-The text is cut into tokens once, by one pattern that never tries a place twice, so the work is linear whatever stands
-in it. :func:`refusal` looks at a text that nothing is known of; :func:`positions` reads one that tomllib has accepted,
+One pattern cuts the text into tokens and never tries a place twice, so the work is linear for any text.
+:func:`find_limit_violation` reads untrusted text; :func:`locate_keys_and_values` reads text that tomllib has accepted,
 and therefore diagnoses nothing.
 """
 
@@ -13,11 +13,11 @@ from collections.abc import Iterator
 
 from zerokd.errors import KeyPath
 
-MAX_NESTING = 32  # tables and arrays inside each other; tomllib recurses, and takes the square of a key's parts
-MAX_WORD_LENGTH = 256  # characters of a bare key or number; Python refuses to print integers of some thousand digits
+MAX_NESTING = 32  # nested tables and arrays; tomllib recurses, and its time is quadratic in the parts of a key
+MAX_WORD_LENGTH = 256  # characters of a bare key or number; Python does not print integers of some thousand digits
 
-# Strings and comments are one token each, and every repetition ends in something optional: an unclosed string is taken
-# to its end instead of being tried again from each of its quotes. Blanks and comments have no group.
+# A string or comment is one token, and every repetition ends in an optional part: an unclosed string is one token to
+# its end, which the pattern does not try again from each of its quotes. Blanks and comments have no group.
 TOKEN_PATTERN = re.compile(
     r"""
     [ \t]+ | \#[^\n]* | (?P<token>
@@ -35,7 +35,7 @@ VALUE_TERMINATORS = frozenset({",", "]", "}", "\n", ""})
 
 
 def tokenize(text: str) -> Iterator[tuple[str, int]]:
-    """Every token with its offset, and at last an empty one."""
+    """Every token with its offset, then an empty token."""
     for match in TOKEN_PATTERN.finditer(text):
         if match.lastgroup:
             yield match[0], match.start()
@@ -43,29 +43,29 @@ def tokenize(text: str) -> Iterator[tuple[str, int]]:
 
 
 def find_limit_violation(text: str) -> tuple[str, int] | None:
-    """Why tomllib must not be given this text, and at which offset: it is cheap to write and dear to read."""
-    depth, before = 0, []  # before: the depth at which each open bracket stands
+    """Message and offset of the first place that exceeds a limit: such text costs tomllib too much time or stack."""
+    depth, outer_depths = 0, []  # outer_depths: the depth around each open bracket
     for token, offset in tokenize(text):
         if token in (".", "[", "{"):
             if token != ".":
-                before.append(depth)
+                outer_depths.append(depth)
             depth += 1
             if depth > MAX_NESTING:
-                return f"tables and arrays inside each other, more than {MAX_NESTING} deep", offset
+                return f"tables and arrays are nested more than {MAX_NESTING} deep", offset
         elif token in ("]", "}"):
-            depth = before.pop() if before else 0
+            depth = outer_depths.pop() if outer_depths else 0
         elif token in (",", "\n"):
-            depth = before[-1] + 1 if before else 0
+            depth = outer_depths[-1] + 1 if outer_depths else 0
         elif len(token) > MAX_WORD_LENGTH and token[0] not in "\"'":
-            return f"a key or number of {len(token)} characters, at most {MAX_WORD_LENGTH} are read", offset
+            return f"a key or number has {len(token)} characters, the limit is {MAX_WORD_LENGTH}", offset
     return None
 
 
 def locate_keys_and_values(text: str) -> tuple[dict[KeyPath, int], dict[KeyPath, int]]:
-    """The offsets of all keys and of all values in a text that passed :func:`refusal` and tomllib.
+    """The offsets of all keys, and of all values, in a text that passed :func:`find_limit_violation` and tomllib.
 
-    A table stands where its header names it, or where it is first mentioned; it has a value only if it is written
-    inline. An element of an array stands where its value starts, and one of an array of tables at its header.
+    The key of a table is in its header, or where a dotted key first names it; only an inline table has a value. The key
+    of an array's element is the start of its value; in an array of tables it is the header.
     """
     scanner = _Scanner(text)
     scanner.scan_document()
@@ -73,7 +73,7 @@ def locate_keys_and_values(text: str) -> tuple[dict[KeyPath, int], dict[KeyPath,
 
 
 class _Scanner:
-    """Recursive descent with one token in hand; every loop takes at least one token a turn."""
+    """Recursive descent with one token of lookahead; every iteration of a loop consumes at least one token."""
 
     def __init__(self, text: str):
         self.key_offsets: dict[KeyPath, int] = {}
@@ -86,10 +86,10 @@ class _Scanner:
         self.token, self.offset = next(self.tokens)
 
     def accept(self, token: str) -> bool:
-        found = self.token == token
-        if found:
+        matches = self.token == token
+        if matches:
             self.advance()
-        return found
+        return matches
 
     def scan_document(self) -> None:
         table: KeyPath = ()
@@ -100,10 +100,10 @@ class _Scanner:
                 self.scan_pair(table)
 
     def scan_header(self) -> KeyPath:
-        """The table that the following pairs belong to."""
-        array = self.accept("[")
+        """The path of the table in a header."""
+        is_array = self.accept("[")
         path, offset = self.scan_key(())
-        if array:
+        if is_array:
             self.last_indices[path] = self.last_indices.get(path, -1) + 1
             path = (*path, self.last_indices[path])
             self.advance()
@@ -154,7 +154,7 @@ class _Scanner:
 
 
 def _unquote(part: str) -> str:
-    """A part of a key as tomllib reads it."""
+    """A part of a key without quotes and escapes, as tomllib reads it."""
     if "\\" in part and part[0] == '"':
         return tomllib.loads(f"part = {part}")["part"]
     return part[1:-1] if part[0] in "\"'" else part
