@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zerokd.measure.held_out import metrics_record
-from zerokd.proof.evidence_table import format_evidence
+from zerokd.proof.evidence import format_evidence
 from zerokd.run.plan import UNTRAINED, RunPlan
 from zerokd.text import format_number, wrap_text
 

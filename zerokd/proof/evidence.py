@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 import torch
@@ -13,11 +15,14 @@ from zerokd.objective.graph import Tensors
 from zerokd.objective.models import STUDENT
 from zerokd.objective.objective import Objective
 from zerokd.objective.stage_plan import StagePlan
-from zerokd.proof.evidence_table import format_evidence, format_evidence_html
 from zerokd.proof.notes import collect_notes
 from zerokd.proof.trial import gradient_leaves, preserve_buffers_and_rng
+from zerokd.text import wrap_text
 
 OPPOSING_COSINE = -0.1  # two terms oppose each other where the cosine of their gradients is below this
+
+MAX_SHOWN_CONFLICTS = 5
+EVIDENCE_COLUMNS = ("value", "weight", "contrib", "|g| out", "|g| par", "share")
 
 
 @frozen
@@ -104,3 +109,47 @@ def measure_evidence(objective: Objective, inputs: Tensors) -> Evidence:
         for (label, weight), norm in zip(weights.items(), comparison.norms, strict=True)
     )
     return Evidence(objective.plan.name, len(next(iter(inputs.values()))), terms, comparison.cosines, tuple(notes))
+
+
+def format_evidence(evidence: Evidence) -> Iterator[str]:
+    """Lines: a row for each term, then conflicts and notes."""
+    width = max((len(term.label) for term in evidence.terms), default=4)
+    yield (
+        f"  {'term':<{width}}" + "".join(f"{name:>9}" for name in EVIDENCE_COLUMNS[:-1]) + f"{EVIDENCE_COLUMNS[-1]:>7}"
+    )
+    for term in evidence.terms:
+        *numbers, share = _format_row(term)
+        yield f"  {term.label:<{width}}" + "".join(f"{number:>9}" for number in numbers) + f"{share:>7}"
+    yield from (f"  {line}" for line in _format_conflicts(evidence))
+    for text in evidence.notes:
+        yield from wrap_text(f"note: {text}", "    ", "  ")
+
+
+def format_evidence_html(evidence: Evidence) -> str:
+    """A table with conflicts and notes below it."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("term", *EVIDENCE_COLUMNS))
+    rows = (
+        f"<tr><td>{escape(term.label)}</td>" + "".join(f"<td>{number}</td>" for number in _format_row(term)) + "</tr>"
+        for term in evidence.terms
+    )
+    remarks = [*_format_conflicts(evidence), *(f"note: {text}" for text in evidence.notes)]
+    below = "".join(f"<li>{escape(text)}</li>" for text in remarks)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return table + (f"<ul>{below}</ul>" if below else "")
+
+
+def _format_conflicts(evidence: Evidence) -> Iterator[str]:
+    conflicts = evidence.find_conflicts()
+    for cosine, first, second in conflicts[:MAX_SHOWN_CONFLICTS]:
+        yield f"conflict {cosine:.2f}: {first} and {second}"
+    if len(conflicts) > MAX_SHOWN_CONFLICTS:
+        yield f"and {len(conflicts) - MAX_SHOWN_CONFLICTS} weaker conflicts; --json lists every pair"
+
+
+def _format_row(term: TermEvidence) -> list[str]:
+    numbers = (term.value, term.weight, term.contribution, term.at_outputs, term.at_parameters)
+    return [*(format_number(number, 3) for number in numbers), _format_percent(term.share)]
+
+
+def _format_percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 5e-4 or share == 0 else "<0.1%"
