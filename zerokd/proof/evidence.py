@@ -17,7 +17,7 @@ from zerokd.objective.objective import Objective
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.proof.notes import collect_notes
 from zerokd.proof.trial import gradient_leaves, preserve_buffers_and_rng
-from zerokd.text import wrap_text
+from zerokd.text import format_number, wrap_text
 
 OPPOSING_COSINE = -0.1  # two terms oppose each other where the cosine of their gradients is below this
 
