@@ -68,7 +68,7 @@ def test_every_port_is_converted_to_the_count_of_the_first():
 
 
 def test_a_signal_that_is_no_curve_map_is_refused_with_a_remedy():
-    with pytest.raises(ValueError, match="teacher is none; bind a curve_map to it"):
+    with pytest.raises(ValueError, match="teacher is not one; bind a curve_map to it"):
         MatchIterations().describe({"student": Signal(iterations=4), "teacher": Signal(range=(0.0, 1.0))})
 
 

@@ -127,7 +127,7 @@ def test_bad_manners_are_noted_and_the_plugin_serves(shown, name):
 
 def test_one_that_makes_every_listing_slow_is_noted(tmp_path):
     install(tmp_path, "heavy", code="import torch\n" + HOOK.format(name="heavy", module="heavy"))
-    assert "note: imports torch when it is registered" in " ".join(
+    assert "note: imports torch on registration" in " ".join(
         zerokd("plugins", site=tmp_path, fresh=True).stdout.split()
     )
 
@@ -189,7 +189,7 @@ def test_zerokd_plugins_chooses_by_normalised_name(site, chosen, there, absent):
 
 def test_a_chosen_plugin_that_is_not_installed_is_told(site):
     done = zerokd("plugins", site=site, ZEROKD_PLUGINS="good-oen")
-    assert "ZEROKD_PLUGINS names it, and it is not installed; did you mean" in " ".join(done.stdout.split())
+    assert "ZEROKD_PLUGINS names it, but it is not installed; did you mean" in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize("command", [["plugins"], ["list"]])
@@ -222,7 +222,7 @@ def test_a_fault_of_a_plugin_can_be_seen_in_full(site, tmp_path):
     arguments = ["show", "bad", "--plugin", tmp_path / "bad.py"]
     brief, full = zerokd(*arguments, site=tmp_path), zerokd("--traceback", *arguments, site=tmp_path)
     assert brief.returncode == full.returncode == 2
-    assert "zerokd --traceback ... shows how it came there" in brief.stderr
+    assert "zerokd --traceback ... shows the call stack" in brief.stderr
     assert "in deep" in full.stderr
     assert "in deep" not in brief.stderr
 

@@ -1,4 +1,4 @@
-"""Names and choices; what is found is told in test_discovery.py, and through the command in tests/cli/test_plugins.py."""
+"""Names and choices of candidates; test_discovery.py and tests/cli/test_plugins.py cover what discovery returns."""
 
 import importlib.metadata
 

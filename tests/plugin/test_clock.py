@@ -31,7 +31,7 @@ def test_progress_by_hand():
     steps = np.array([0.0, 10, 15, 20, 99])
     assert CLOCK.progress(steps, "10 steps", "20 steps").tolist() == [0, 0, 0.5, 1, 1]
     assert CLOCK.progress(np.array([0.0, 99.0]), "0 steps", None).tolist() == [0, 1]
-    with pytest.raises(ValueError, match="ends at step 11, and starts at step 20"):
+    with pytest.raises(ValueError, match="starts at step 20 and ends at step 11"):
         CLOCK.progress(steps, "20 steps", "1 epoch")
 
 

@@ -163,7 +163,7 @@ def test_a_file_given_twice_counts_once_and_its_namesake_is_broken(tmp_path, mon
     catalogue = discovery.discover_plugins(["mine.py", tmp_path / "mine.py", "other/mine.py"])
     assert catalogue.find("losses", "mine:flat").spec.load()
     (ill,) = catalogue.broken_plugins
-    assert "would both be named 'mine'; rename one" in ill.reason
+    assert "would have the same name 'mine'; rename one" in ill.reason
     assert str(tmp_path / "other" / "mine.py") in ill.reason
 
 

@@ -25,7 +25,7 @@ def test_a_fault_is_a_reason_and_an_interruption_is_not():
 
 def test_an_error_that_cannot_be_told_is_one_too():
     code = "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute"
-    assert run(code)[0] == ["here: Mute: its message cannot be made: ValueError"]
+    assert run(code)[0] == ["here: Mute: its message fails with ValueError"]
 
 
 @pytest.mark.parametrize(

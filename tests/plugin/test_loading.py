@@ -7,8 +7,8 @@ import zerokd
 from zerokd.errors import RecipeError
 from zerokd.plugin.catalogue import CatalogueEntry, Provider
 from zerokd.plugin.component import Component
-from zerokd.plugin.loading import load_component
 from zerokd.plugin.kinds import KINDS
+from zerokd.plugin.loading import load_component
 
 
 def test_every_kind_has_a_contract():

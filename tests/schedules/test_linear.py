@@ -23,7 +23,7 @@ def test_a_stage_of_one_step_starts_at_the_start():
 
 
 def test_an_end_before_the_start_is_refused():
-    with pytest.raises(ValueError, match="ends at step 2, and starts at step 4"):
+    with pytest.raises(ValueError, match="starts at step 4 and ends at step 2"):
         values(9, 2, begin=0.0, to=1.0, start="4 steps", end="1 epoch")
 
 

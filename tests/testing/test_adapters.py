@@ -169,5 +169,5 @@ def test_an_adapter_refuses_with_valueerror_and_a_word():
     def other(self, signals):
         raise KeyError("iterations")
 
-    assert "without a word" in failing("adapters", variant(describe=mute))["describes"]
+    assert "without a message" in failing("adapters", variant(describe=mute))["describes"]
     assert "raises KeyError" in failing("adapters", variant(describe=other))["describes"]

@@ -15,7 +15,7 @@ def test_a_built_in_passes(check):
     check()
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.qualified)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.qualified_name)
 def test_known_failures_name_checks(entry):
     assert find_undefined_known_failures(entry) == []
 

@@ -310,10 +310,10 @@ def test_a_summary_is_one_short_line(summary):
 @pytest.mark.parametrize(
     ("names", "told"),
     [
-        ({"best_on": ("paradise",)}, "'paradise', which is no scene"),
+        ({"best_on": ("paradise",)}, "'paradise', which is not a scene"),
         ({"worsens_with": ("sadness",)}, "'sadness', which is none of"),
         ({"best_on": ()}, "worsens_with needs a scene to start from"),
-        ({"bounds": (1.0, 0.0)}, "are no interval"),
+        ({"bounds": (1.0, 0.0)}, "are not an interval"),
     ],
 )
 def test_a_declaration_that_means_nothing_is_told(names, told):

@@ -54,5 +54,5 @@ def test_a_refusal_is_a_valueerror_with_a_word():
     def other(self, steps, clock):
         raise KeyError("end")
 
-    assert "without a word" in failing("schedules", variant(mute))["numbers"]
+    assert "without a message" in failing("schedules", variant(mute))["numbers"]
     assert "KeyError in a stage of 1 steps" in failing("schedules", variant(other))["numbers"]

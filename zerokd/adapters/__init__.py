@@ -1,4 +1,7 @@
-"""Built-in feature adapters: one file each, one line here."""
+"""Built-in adapters: one file each, and its record here.
+
+May import zerokd's public names.
+"""
 
 from zerokd import AdapterSpec, hookimpl
 

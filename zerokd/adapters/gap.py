@@ -13,9 +13,9 @@ from zerokd import Adapter, Signal
 
 @final
 class Gap(Adapter):
-    """Replaces the channels of every tensor by their mean, so that layers of any widths can be compared.
+    """Replaces the channels of every tensor by their mean, so that layers of any widths are comparable.
 
-    It always does, also where the channel counts agree: what a term compares must not depend on a model's width.
+    It also averages equal channel counts: what a term compares must not depend on a model's width.
     Source: the documented feature matching. *Differs:* the released code averages only where channel counts differ.
 
     Example:

@@ -1,4 +1,4 @@
-"""Curve maps of different iteration counts made comparable."""
+"""Conversion of curve maps between iteration counts."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor
 
 from zerokd import Adapter, Signal
 
-MIN_CURVE_VALUE = -1.0  # a curve map has no smaller value
+MIN_CURVE_VALUE = -1.0  # the lower bound of a curve map
 
 
 def match_iterations(curve_map: Tensor, source_iterations: int, target_iterations: int) -> Tensor:
-    """The map that brightens dark pixels in ``wanted`` iterations as ``curve_map`` does in ``given``.
+    """Convert a curve map, so that it brightens dark pixels equally in ``target_iterations``.
 
     Args:
         curve_map: any shape, in [-1, 1].
-        given: iterations the map was made for.
-        wanted: iterations of the result.
+        source_iterations: iterations of ``curve_map``.
+        target_iterations: iterations of the result.
 
     Returns:
         the same shape, in [-1, 1); equal to ``curve_map`` where both counts are.
@@ -40,7 +40,7 @@ class MatchIterations(Adapter):
 
     Formula: $s = \max(-1,\; 1 - (1 - t)^{n_t / n_s})$.
     Source: this project's; the documented system compares the maps of a student with 4 iterations and a teacher with 8
-    as they are, which asks the student for half of the brightening that the image loss asks for.
+    unconverted, so that its map term wants half of the brightening that its image term wants.
     Pitfalls: exact for dark pixels only. A teacher's step above 2 in the student's count cannot be reached and is
     clamped to -1, with no gradient there.
 
@@ -59,20 +59,20 @@ class MatchIterations(Adapter):
         self._iterations_by_port: dict[str, int] = {}
 
     def describe(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
-        given = {port: signal.iterations for port, signal in signals.items()}
-        others = [port for port, count in given.items() if count is None]
+        counts = {port: signal.iterations for port, signal in signals.items()}
+        others = [port for port, count in counts.items() if count is None]
         if others:
             raise ValueError(
-                f"match_iterations needs curve maps, and {', '.join(others)} is none; bind a curve_map to it"
+                f"match_iterations needs curve maps, and {', '.join(others)} is not one; bind a curve_map to it"
             )
-        self._iterations_by_port = {port: count for port, count in given.items() if count is not None}
-        wanted = next(iter(self._iterations_by_port.values()))
-        return {port: attrs.evolve(signal, iterations=wanted) for port, signal in signals.items()}
+        self._iterations_by_port = {port: count for port, count in counts.items() if count is not None}
+        target = next(iter(self._iterations_by_port.values()))
+        return {port: attrs.evolve(signal, iterations=target) for port, signal in signals.items()}
 
     def forward(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if not self._iterations_by_port:
             raise RuntimeError("describe() has to tell match_iterations the iteration counts before forward()")
-        wanted = next(iter(self._iterations_by_port.values()))
+        target = next(iter(self._iterations_by_port.values()))
         return {
-            port: match_iterations(tensor, self._iterations_by_port[port], wanted) for port, tensor in tensors.items()
+            port: match_iterations(tensor, self._iterations_by_port[port], target) for port, tensor in tensors.items()
         }

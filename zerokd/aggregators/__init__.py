@@ -1,4 +1,7 @@
-"""Built-in aggregators: one file each, one line here."""
+"""Built-in aggregators: one file each, and its record here.
+
+May import zerokd's public names.
+"""
 
 from zerokd import AggregatorSpec, hookimpl
 

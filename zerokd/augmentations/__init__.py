@@ -1,4 +1,7 @@
-"""Built-in augmentations: one file each, one line here."""
+"""Built-in augmentations: one file each, and its record here.
+
+May import zerokd's public names.
+"""
 
 from zerokd import AugmentationSpec, hookimpl
 

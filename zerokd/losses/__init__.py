@@ -1,4 +1,7 @@
-"""Built-in losses: one file each, one line here."""
+"""Built-in losses: one file each, and its record here.
+
+May import plugin/, files/ (for weights) and zerokd's public names.
+"""
 
 from zerokd import LossSpec, hookimpl
 
@@ -26,13 +29,13 @@ def zerokd_losses() -> list[LossSpec]:
         LossSpec(
             "multi_region_exposure",
             target="zerokd.losses.multi_region_exposure:MultiRegionExposure",
-            summary="a target brightness for dark, mid and bright regions each",
+            summary="a target brightness each for dark, mid and bright regions",
         ),
         LossSpec("saturation", target="zerokd.losses.saturation:Saturation", summary="distance to the mean colour"),
         LossSpec(
             "spatial_consistency",
             target="zerokd.losses.spatial_consistency:SpatialConsistency",
-            summary="differences between neighbouring regions, kept",
+            summary="preserved differences between neighbouring regions",
         ),
         LossSpec("ssim", target="zerokd.losses.ssim:SsimLoss", summary="1 - structural similarity"),
         LossSpec("total_variation", target="zerokd.losses.total_variation:TotalVariation", summary="smooth curve maps"),

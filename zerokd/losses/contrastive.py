@@ -19,8 +19,8 @@ def contrastive(anchor: Tensor, positive: Tensor, negative: Tensor, temperature:
 
     Args:
         anchor: (N, C, H, W) in [0, 1].
-        positive: the same shape; what the anchor is to resemble.
-        negative: the same shape; what it is to differ from.
+        positive: the same shape; the anchor should resemble it.
+        negative: the same shape; the anchor should differ from it.
         temperature: the difference of squared errors that counts as one nat.
 
     Returns:

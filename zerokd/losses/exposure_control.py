@@ -1,4 +1,4 @@
-"""One wanted brightness for every patch."""
+"""One target brightness for every patch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zerokd import Loss, Port
 def patch_brightness(image: Tensor, patch: int) -> Tensor:
     """The mean of each whole ``patch`` x ``patch`` square over its pixels and channels: (N, 1, H//patch, W//patch).
 
-    A remainder of fewer than ``patch`` rows or columns is left out.
+    Rows and columns beyond the last whole patch are ignored.
     """
     return F.avg_pool2d(image.mean(dim=1, keepdim=True), patch)
 
@@ -26,7 +26,7 @@ def exposure_control(enhanced: Tensor, patch: int = 16, level: float = 0.6) -> T
     Args:
         enhanced: (N, C, H, W) in [0, 1], at least one patch high and wide.
         patch: side of a patch, pixels.
-        level: wanted mean of a patch.
+        level: target mean of a patch.
 
     Returns:
         (N,), in [0, 1]; 0 when every patch has that brightness.
@@ -43,8 +43,8 @@ class ExposureControl(Loss):
     Scale: mean over channels, the pixels of a patch, and patches.
     Source: Zero-DCE (Guo et al., CVPR 2020) and its released code. *Differs:* the paper takes the absolute difference;
     the released code squares it, and so does this.
-    Pitfalls: it flattens the picture: night sky and lamp are asked for one grey. Rows and columns that fill no whole
-    patch are not seen. ``multi_region_exposure`` is the documented successor.
+    Pitfalls: it flattens the image: night sky and lamp get the same target. Rows and columns beyond the last whole
+    patch do not count. ``multi_region_exposure`` is the documented successor.
 
     Example:
         >>> import torch
@@ -54,7 +54,7 @@ class ExposureControl(Loss):
 
     class Config(zerokd.Config):
         patch: int = Field(16, ge=1, le=1024, description="side of a patch, pixels")
-        level: float = Field(0.6, ge=0.0, le=1.0, description="wanted mean brightness of a patch, 0 to 1")
+        level: float = Field(0.6, ge=0.0, le=1.0, description="target mean brightness of a patch, 0 to 1")
 
     ports = {"enhanced": Port("the enhanced image", range=(0.0, 1.0), grad=True, default="student.enhanced")}
     bounds = (0.0, 1.0)

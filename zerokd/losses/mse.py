@@ -25,7 +25,7 @@ def mse(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 class _MeanSquaredError(torch.autograd.Function):
-    """PyTorch's own takes three more tensors of that size for the gradient, in another memory layout; this none."""
+    """Saves only its inputs; PyTorch's mse_loss needs three more such tensors for the gradient, in another format."""
 
     @staticmethod
     def forward(ctx: Any, prediction: Tensor, target: Tensor) -> Tensor:
@@ -36,14 +36,14 @@ class _MeanSquaredError(torch.autograd.Function):
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         prediction, target = ctx.saved_tensors
         scale = 2 * grad_output * len(prediction) / prediction.numel()
-        found = (
+        gradient = (
             _wide_difference(prediction, target).mul_(scale.view(-1, *[1] * (prediction.ndim - 1))).to(prediction.dtype)
         )
-        return found if ctx.needs_input_grad[0] else None, -found if ctx.needs_input_grad[1] else None
+        return gradient if ctx.needs_input_grad[0] else None, -gradient if ctx.needs_input_grad[1] else None
 
 
 def _wide_difference(prediction: Tensor, target: Tensor) -> Tensor:
-    """Wide, since a square or a sum soon overflows half precision."""
+    """The difference in float32 or wider: a square or a sum overflows half precision."""
     difference = prediction - target
     return difference.to(torch.promote_types(difference.dtype, torch.float32))
 

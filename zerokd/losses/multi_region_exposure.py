@@ -1,4 +1,4 @@
-"""A wanted brightness for each region, by how bright the input is there."""
+"""A target brightness for each region, by the brightness of the input there."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from zerokd.losses.exposure_control import patch_brightness
 def multi_region_exposure(
     enhanced: Tensor, low: Tensor, target: Callable[[Tensor], Tensor], patch: int = 8, contrast_weight: float = 0.0
 ) -> Tensor:
-    """Mean squared difference between each patch's brightness and what ``target`` asks of it, per image.
+    """Mean squared difference between each patch's brightness and its ``target``, per image.
 
     Args:
         enhanced: (N, C, H, W) in [0, 1], at least one patch high and wide.
         low: the input, same height and width.
-        target: from the brightness of the input's patches to that wanted; :func:`region_target` is the documented one.
+        target: maps the brightness of the input's patches to their target; :func:`region_target` is the documented one.
         patch: side of a patch, pixels.
         contrast_weight: weight of the released contrast term.
 
     Returns:
-        (N,), in [0, 1 + contrast_weight]; without the contrast term 0 when every patch has its wanted brightness.
+        (N,), in [0, 1 + contrast_weight]; without the contrast term 0 when every patch has its target brightness.
     """
     return _exposure_error(enhanced, target(patch_brightness(low, patch)), patch, contrast_weight)
 
 
 def _exposure_error(enhanced: Tensor, target: Tensor, patch: int, contrast_weight: float) -> Tensor:
-    reached = patch_brightness(enhanced, patch)
-    value = (reached - target).square().mean(dim=(1, 2, 3))
+    brightness = patch_brightness(enhanced, patch)
+    value = (brightness - target).square().mean(dim=(1, 2, 3))
     if contrast_weight == 0:
         return value
-    flat = F.interpolate(reached, size=enhanced.shape[-2:], mode="bilinear", align_corners=False)
+    flat = F.interpolate(brightness, size=enhanced.shape[-2:], mode="bilinear", align_corners=False)
     return value + contrast_weight * (enhanced - flat).abs().mean(dim=(1, 2, 3))
 
 
@@ -69,7 +69,7 @@ def monotone_target(brightness: Tensor, targets: tuple[float, float, float], kno
 
 @final
 class MultiRegionExposure(Loss):
-    r"""Rewards a strong boost of dark regions and restraint in bright ones, against one exposure for the whole picture.
+    r"""Rewards a strong boost of dark regions and restraint in bright ones, against one exposure for the whole image.
 
     Formula: $\frac{1}{P}\sum_p (e_p - T(o_p))^2$, $o_p$ and $e_p$ the means of patch $p$ of input and enhanced image.
     Documented target: $T(o) = (m_d D + m_m M + m_b B o) / (m_d + m_m + m_b)$ with $m_d = \sigma((t_d-o)/w_d)$, $m_m =
@@ -78,10 +78,10 @@ class MultiRegionExposure(Loss):
     Scale: mean over channels, the pixels of a patch, and patches.
     Source: the documented system and its released script, whose stage 1 constants are the defaults (stage 2 has
     ``bright_target_factor = 0.65``). *Differs:* the released script adds 0.2 x its contrast term, off here.
-    Pitfalls: the documented target is not monotone: 0 is asked to become 0.90 and 0.4 to become 0.40, which no monotone
-    curve can do; ``target = "monotone"`` draws lines through (0, ``dark_target``), (``mid_threshold``, ``mid_target``),
+    Pitfalls: the documented target is not monotone: it maps 0 to 0.90 and 0.4 to 0.40, which no monotone curve
+    can do; ``target = "monotone"`` draws lines through (0, ``dark_target``), (``mid_threshold``, ``mid_target``),
     (1, ``bright_target_factor``) instead. The released contrast term, mean |enhanced - its patch means enlarged|, is
-    inverted: it punishes local contrast and colour, and a flat grey picture scores best.
+    inverted: it penalises local contrast and colour, and a flat grey image scores best.
 
     Example:
         >>> import torch
@@ -94,10 +94,10 @@ class MultiRegionExposure(Loss):
     class Config(zerokd.Config):
         patch: int = Field(8, ge=1, le=1024, description="side of a patch, pixels")
         target: Literal["regions", "monotone"] = Field("regions", description="documented masks, or monotone lines")
-        dark_target: float = Field(0.95, ge=0.0, le=1.0, description="brightness wanted of dark patches, 0 to 1")
-        mid_target: float = Field(0.4, ge=0.0, le=1.0, description="brightness wanted of mid patches, 0 to 1")
+        dark_target: float = Field(0.95, ge=0.0, le=1.0, description="target brightness of dark patches, 0 to 1")
+        mid_target: float = Field(0.4, ge=0.0, le=1.0, description="target brightness of mid patches, 0 to 1")
         bright_target_factor: float = Field(
-            0.6, ge=0.0, le=1.0, description="share of their brightness bright ones keep"
+            0.6, ge=0.0, le=1.0, description="share of their brightness that bright patches keep"
         )
         dark_threshold: float = Field(
             0.12, gt=0.0, lt=1.0, description="brightness below which a patch is dark, 0 to 1"
@@ -142,21 +142,19 @@ class MultiRegionExposure(Loss):
     def __init__(self, **options: Any):
         super().__init__(**options)
         if self.config.contrast_weight > 0:
-            self.cautions += (
-                "the released contrast term is inverted: a flat grey picture scores better than the input",
-            )
-        asked = self.target_brightness(torch.linspace(0, 1, 11)).tolist()
-        falls = {(i, j): asked[i] - asked[j] for j in range(11) for i in range(j)}
-        dark, bright = max(falls, key=lambda pair: round(falls[pair], 1))  # the nearest pair of those that fall as far
+            self.cautions += ("the released contrast term is inverted: a flat grey image scores better than the input",)
+        curve = self.target_brightness(torch.linspace(0, 1, 11)).tolist()
+        falls = {(i, j): curve[i] - curve[j] for j in range(11) for i in range(j)}
+        dark, bright = max(falls, key=lambda pair: round(falls[pair], 1))  # of equal falls, the nearest pair
         if falls[dark, bright] > 0.005:
-            told = f"{dark / 10:g} to become {asked[dark]:.2f} and {bright / 10:g} to become {asked[bright]:.2f}"
-            self.cautions += (f"the target is not monotone: it asks patches of {told}",)
+            examples = f"{dark / 10:g} to become {curve[dark]:.2f} and {bright / 10:g} to become {curve[bright]:.2f}"
+            self.cautions += (f"the target is not monotone: it asks patches of {examples}",)
 
     def min_size(self) -> int:
         return self.config.patch
 
     def target_brightness(self, brightness: Tensor) -> Tensor:
-        """The brightness wanted of patches that are this bright in the input."""
+        """Return the target of patches that have this brightness in the input."""
         config = self.config
         if config.target == "monotone":
             return monotone_target(brightness, config.targets, config.mid_threshold)
@@ -166,10 +164,10 @@ class MultiRegionExposure(Loss):
         return self.compare(*self.prepare(low=low), enhanced=enhanced)
 
     def prepare(self, *, low: Tensor) -> tuple[Tensor, ...]:
-        """The wanted brightness of each patch."""
+        """Return the target brightness of each patch."""
         return (self.target_brightness(patch_brightness(low, self.config.patch)),)
 
     def compare(self, *low: Tensor, enhanced: Tensor) -> Tensor:
-        """The value per image, from the wanted brightness of each patch."""
-        (wanted,) = low
-        return _exposure_error(enhanced, wanted, self.config.patch, self.config.contrast_weight)
+        """Return the value per image, from the target brightness of each patch."""
+        (target,) = low
+        return _exposure_error(enhanced, target, self.config.patch, self.config.contrast_weight)

@@ -1,4 +1,4 @@
-"""A costly loss of a batch, with the memory that one image takes."""
+"""Evaluate an expensive loss image by image, with the memory of a single image."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from torch import Tensor
 
 
 def evaluate_per_image(function: Callable[..., Tensor], input_images: Tensor, *constants: Tensor) -> Tensor:
-    """``function(moving, *fixed)``, values (N,), for one image after the other.
+    """Evaluate ``function(input_images, *constants)`` image by image; returns values (N,).
 
-    Where gradient is asked for, the slope at ``moving`` is computed with the value, and the tensors in between are let
-    go before the next image: those of a whole batch never stand in memory together. Gradient reaches ``moving`` alone.
-    A GPU gets the batch at once, since its memory is as fast for many images as for one, and a compiler the function as
-    it is.
+    If gradient is required, each image's gradient is computed with its value, which frees its intermediate tensors
+    before the next image. Gradient reaches ``input_images`` alone. On a GPU, where a batch is faster, and under a
+    compiler the function gets the whole batch.
 
     Args:
-        function: from images (n, ...) to their values (n,); an image's value is its own.
-        moving: (N, ...), what the gradient is taken at.
-        fixed: (N, ...), what else the function reads.
+        function: maps images (n, ...) to their values (n,); an image's value depends on that image alone.
+        input_images: (N, ...), the images that the gradient is taken at.
+        constants: (N, ...), the other arguments of the function.
     """
     if _runs_as_batch(input_images):
         return function(input_images, *constants)
@@ -31,10 +30,10 @@ def evaluate_per_image(function: Callable[..., Tensor], input_images: Tensor, *c
 
 
 def map_per_image(function: Callable[[Tensor], Iterable[Tensor]], images: Tensor) -> tuple[Tensor, ...]:
-    """The tensors (N, ...) that a function makes of images (N, ...), with the bits that it gives each alone."""
+    """Map images (N, ...) to tensors (N, ...) one by one, so that the result's bits do not depend on the batch."""
     if len(images) == 1 or _runs_as_batch(images):
         return tuple(function(images))
-    return tuple(map(torch.cat, zip(*(tuple(function(one)) for one in images.split(1)), strict=True)))
+    return tuple(map(torch.cat, zip(*(tuple(function(image)) for image in images.split(1)), strict=True)))
 
 
 def _runs_as_batch(images: Tensor) -> bool:
@@ -50,11 +49,11 @@ class _PerImageFunction(torch.autograd.Function):
     def forward(ctx: Any, function: Callable[..., Tensor], input_images: Tensor, *constants: Tensor) -> Tensor:
         values: list[Tensor] = []
         slopes: list[Tensor] = []
-        for one, *others in _split_images(input_images, *constants):
+        for image, *others in _split_images(input_images, *constants):
             with torch.enable_grad():
-                image = one.detach().requires_grad_()
-                value = function(image, *others)
-                slopes += torch.autograd.grad(value.sum(), image)
+                leaf = image.detach().requires_grad_()
+                value = function(leaf, *others)
+                slopes += torch.autograd.grad(value.sum(), leaf)
             values.append(value.detach())
         ctx.save_for_backward(torch.cat(slopes))
         return torch.cat(values)

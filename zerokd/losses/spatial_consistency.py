@@ -19,7 +19,7 @@ Padding = Literal["zeros", "replicate"]
 
 
 def spatial_consistency(low: Tensor, enhanced: Tensor, padding: Padding = "zeros") -> Tensor:
-    """How much the differences between neighbouring 4x4 cells changed, per image.
+    """Change of the differences between neighbouring 4x4 cells, per image.
 
     Args:
         low: (N, C, H, W) in [0, 1].
@@ -84,10 +84,10 @@ class SpatialConsistency(Loss):
         return spatial_consistency(low, enhanced, self.config.padding)
 
     def prepare(self, *, low: Tensor) -> tuple[Tensor, ...]:
-        """The brightness of each cell of the input."""
+        """Return the brightness of each cell of the input."""
         return (patch_brightness(low, CELL_SIDE),)
 
     def compare(self, *low: Tensor, enhanced: Tensor) -> Tensor:
-        """The value per image, from the brightness of each cell of the input."""
+        """Return the value per image, from the brightness of each cell of the input."""
         (cells,) = low
         return _compare_cells(cells, enhanced, self.config.padding)

@@ -12,11 +12,9 @@ from torch import Tensor
 import zerokd
 from zerokd import Loss, Port
 
-CPU_BLOCK_ROWS, GPU_BLOCK_ROWS = (
-    32,
-    128,
-)  # rows of a band matrix that are multiplied at once: fewer launches are worth a GPU's zeros
-MAX_CACHED_MATRICES = 8  # that are remembered
+# rows of a band matrix in one product: a GPU prefers fewer launches to fewer zeros
+CPU_BLOCK_ROWS, GPU_BLOCK_ROWS = 32, 128
+MAX_CACHED_MATRICES = 8
 K1, K2 = 0.01, 0.03  # the paper's stabilising constants, as shares of the data range
 
 _MATRIX_CACHE: dict[tuple[object, ...], Tensor] = {}
@@ -39,10 +37,10 @@ def ssim(prediction: Tensor, target: Tensor, window: int = 11, sigma: float = 1.
 
 
 def local_statistics(image: Tensor, window: int, sigma: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """An image without its mean, that mean, and the local mean and variance of the former: (N, C, 1, 1) and 3 times the
-    shape of ``image``.
+    """Return an image minus its mean, that mean (N, C, 1, 1), and the local mean and variance of the first; the other
+    three have the shape of ``image``.
 
-    Variances do not change under a shift; without it they are small differences of large numbers.
+    A shift does not change a variance, and avoids a small difference of large numbers.
     """
     wide = image.to(torch.promote_types(image.dtype, torch.float32))  # a variance leaves few digits in half precision
     shift = wide.mean(dim=(2, 3), keepdim=True).detach()
@@ -75,8 +73,8 @@ def _blur(image: Tensor, window: int, sigma: float) -> Tensor:
 
 
 class _BandedProduct(torch.autograd.Function):
-    """rows @ image @ columns, both matrices 0 at more than ``reach`` from their diagonal: multiplied in blocks along
-    it, the blocks' product costs what the band costs, forwards and backwards."""
+    """rows @ image @ columns for band matrices, 0 beyond ``reach`` from their diagonal: products of blocks along the
+    diagonal cost only the band, forward and backward."""
 
     @staticmethod
     def forward(ctx: Any, image: Tensor, rows: Tensor, columns: Tensor, reach: int) -> Tensor:
@@ -107,8 +105,8 @@ def _band_blocks(size: int, reach: int, block: int) -> Iterator[tuple[int, int, 
 def _blur_matrix(size: int, window: int, sigma: float, like: Tensor) -> Tensor:
     """(size, size): row i holds the Gaussian weights of the window around pixel i, folded back at the border.
 
-    As a matrix product the blur is several times faster than as a convolution, and never rounded to TF32. A matrix is
-    made once, since on small images that takes as long as the products.
+    As a matrix product the blur is several times faster than as a convolution, and never rounded to TF32. It is
+    cached, since on small images building it takes as long as the products.
     """
     key = size, window, sigma, like.dtype, like.device
     if key in _MATRIX_CACHE:
@@ -119,12 +117,12 @@ def _blur_matrix(size: int, window: int, sigma: float, like: Tensor) -> Tensor:
         sources = (torch.arange(size, device=like.device).unsqueeze(1) + offset).abs()
         sources = size - 1 - (size - 1 - sources).abs()
         zeros = torch.zeros(size, size, dtype=like.dtype, device=like.device)
-        made = zeros.scatter_add_(1, sources, weights.expand(size, -1))
-    if type(made) is Tensor:  # whoever only traces has others, which mean nothing later
+        matrix = zeros.scatter_add_(1, sources, weights.expand(size, -1))
+    if type(matrix) is Tensor:  # tracing gives subclasses, which must not be cached
         while len(_MATRIX_CACHE) >= MAX_CACHED_MATRICES:
             del _MATRIX_CACHE[next(iter(_MATRIX_CACHE))]
-        _MATRIX_CACHE[key] = made
-    return made
+        _MATRIX_CACHE[key] = matrix
+    return matrix
 
 
 @final
@@ -143,7 +141,7 @@ class SsimLoss(Loss):
 
     Example:
         >>> import torch
-        >>> Ssim()(prediction=torch.zeros(1, 3, 16, 16), target=torch.ones(1, 3, 16, 16))
+        >>> SsimLoss()(prediction=torch.zeros(1, 3, 16, 16), target=torch.ones(1, 3, 16, 16))
         tensor([0.9999])
     """
 
@@ -174,10 +172,10 @@ class SsimLoss(Loss):
         return self.compare(*self.prepare(target=target), prediction=prediction)
 
     def prepare(self, *, target: Tensor) -> tuple[Tensor, ...]:
-        """What is local in the target."""
+        """Return the local statistics of the target."""
         return local_statistics(target, self.config.window, self.config.sigma)
 
     def compare(self, *target: Tensor, prediction: Tensor) -> Tensor:
-        """The value per image, from what is local in the target."""
+        """Return the value per image, from the local statistics of the target."""
         config = self.config
         return 1 - _ssim_from_statistics(prediction, target, config.window, config.sigma, config.data_range)

@@ -1,4 +1,4 @@
-"""VGG-19, as far as it is in use: its layers, and where its weights are found."""
+"""VGG-19 up to a layer, and the source of its weights."""
 
 from __future__ import annotations
 
@@ -7,33 +7,24 @@ from torch import nn
 
 from zerokd.errors import Problem, WeightsError
 
-VGG19_BLOCKS = (
-    (64, 2),
-    (128, 2),
-    (256, 4),
-    (512, 4),
-    (512, 4),
-)  # channels and convolutions of VGG-19 (configuration E)
-# every ReLU, and where it stands in ``features``: two layers a convolution, one a pooling after each block
+VGG19_BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # (channels, convolutions) of configuration E
+# every ReLU, and its index in torchvision's ``features``: two layers a convolution, one a pooling after each block
 RELU_NAMES = [f"relu{block}_{i}" for block, (_, count) in enumerate(VGG19_BLOCKS, 1) for i in range(1, count + 1)]
 RELU_INDICES = dict(zip(RELU_NAMES, (1, 3, 6, 8, 11, 13, 15, 17, 20, 22, 24, 26, 29, 31, 33, 35), strict=True))
-IMAGENET_MEAN, IMAGENET_STD = (
-    (0.485, 0.456, 0.406),
-    (0.229, 0.224, 0.225),
-)  # of ImageNet's channels; the weights expect them removed
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # the weights expect normalised images
 
 
 def build_layers(count: int) -> nn.Sequential:
-    """The first ``count`` layers, their weights not yet set."""
-    found: list[nn.Module] = []
-    before = 3
+    """Build the first ``count`` layers, with uninitialised weights."""
+    layers: list[nn.Module] = []
+    in_channels = 3
     with torch.device("meta"):  # a layer's own initialisation would draw from the global generator
         for channels, convolutions in VGG19_BLOCKS:
             for _ in range(convolutions):
-                found += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU(inplace=True)]
-                before = channels
-            found.append(nn.MaxPool2d(2, 2))
-        return nn.Sequential(*found[:count]).to_empty(device="cpu")
+                layers += [nn.Conv2d(in_channels, channels, 3, padding=1), nn.ReLU(inplace=True)]
+                in_channels = channels
+            layers.append(nn.MaxPool2d(2, 2))
+        return nn.Sequential(*layers[:count]).to_empty(device="cpu")
 
 
 def randomize_weights(layers: nn.Sequential, seed: int) -> None:
@@ -46,10 +37,14 @@ def randomize_weights(layers: nn.Sequential, seed: int) -> None:
 
 
 def imagenet_weights_url() -> str:
-    """Where torchvision has the weights."""
+    """Return the address of torchvision's weights.
+
+    Raises:
+        WeightsError: torchvision is missing, or does not match the installed torch.
+    """
     try:
         from torchvision.models import VGG19_Weights  # type: ignore[import-untyped]
-    except (ImportError, RuntimeError) as error:  # the latter: a torchvision made for another torch
-        hint = "pip install --upgrade torchvision, in the version that belongs to the installed torch"
-        raise WeightsError(Problem(f"weights of ImageNet need torchvision: {error}", hints=(hint,))) from error
+    except (ImportError, RuntimeError) as error:  # the latter: a torchvision built for another torch
+        hint = "pip install --upgrade torchvision, in the version that matches the installed torch"
+        raise WeightsError(Problem(f"ImageNet weights need torchvision: {error}", hints=(hint,))) from error
     return str(VGG19_Weights.IMAGENET1K_V1.url)

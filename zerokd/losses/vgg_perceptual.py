@@ -1,4 +1,4 @@
-"""Perceptual distance: two images compared as VGG-19 sees them."""
+"""Perceptual distance: two images compared by their VGG-19 features."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def vgg_perceptual(prediction: Iterable[Tensor], target: Sequence[Tensor]) -> Te
     """Mean squared difference of each pair of feature maps, averaged over the maps, per image.
 
     Args:
-        prediction: feature maps of the one image, each (N, C, H, W), compared one by one: their gradients share memory.
-        target: those of the other.
+        prediction: feature maps of one image, each (N, C, H, W). An iterator, so that their gradients share memory.
+        target: the feature maps of the other image.
 
     Returns:
         (N,), in [0, inf); exactly 0 when both are equal.
     """
-    # as they lie in memory, channels last: a GPU's program would read them in leaps, and take ten times as long
-    pairs = ((got.movedim(1, -1), want.movedim(1, -1)) for got, want in zip(prediction, target, strict=True))
+    # channels last, as in memory: strided reads take a GPU ten times as long
+    pairs = ((a.movedim(1, -1), b.movedim(1, -1)) for a, b in zip(prediction, target, strict=True))
     return torch.stack([mse(*pair) for pair in pairs]).mean(dim=0)
 
 
 def _random_crop(side: int, *images: Tensor) -> tuple[Tensor, ...]:
-    """The same square of each, anywhere with equal probability; whole where it is larger than they are."""
+    """Crop the same random square from each image; an image that is smaller stays whole."""
     height, width = images[0].shape[2:]
     top, left = (int(torch.randint(max(0, size - side) + 1, ())) for size in (height, width))
     return tuple(image[:, :, top : top + side, left : left + side] for image in images)
@@ -67,9 +67,9 @@ class VggPerceptual(Loss):
     removed, as the weights expect. On night photos the default layers give about 6 times the released sum.
     Random weights (He, Wang, Hopcroft, NIPS 2016; Liu et al., CVPR 2021) keep structure, but have another scale.
     Pitfalls: ``weights = "imagenet"`` downloads 548 MB once and keeps the layers in use, 1 MB by default. Where it
-    cannot, ``fallback = "random"`` goes on with random weights and says so. The default layers cost 57,024
-    multiplications per pixel and image; the student has 139. With ``crop`` they cost as much as the square is large;
-    its features at the edge see black beside it, as those of an image do at its own.
+    cannot, ``fallback = "random"`` uses random weights, with a warning. The default layers cost 57,024
+    multiplications per pixel and image; the student has 139. With ``crop`` the cost is that of the square; zero
+    padding affects the features at its edge, as at an image's own.
 
     Example:
         >>> import torch
@@ -84,13 +84,13 @@ class VggPerceptual(Loss):
             ("relu1_1", "relu1_2", "relu2_1"), min_length=1, description="ReLUs compared, equally weighted"
         )
         weights: str = Field("imagenet", description="imagenet, random, or torchvision's file, .safetensors or .pth")
-        fallback: Literal["random"] | None = Field(None, description="what to use where imagenet cannot be had")
+        fallback: Literal["random"] | None = Field(None, description="what to use if imagenet is unavailable")
         seed: int = Field(0, ge=0, lt=2**63, description="seed of random weights")
         crop: int | None = Field(
-            None, ge=16, description="side of a square compared instead of the image, elsewhere at each step, pixels"
+            None, ge=16, description="side of a random square to compare instead of the image, new at each step, pixels"
         )
         precision: Literal["float32", "bfloat16"] = Field(
-            "float32", description="of the features; bfloat16 is about twice as fast where the processor has it"
+            "float32", description="of the features; bfloat16 is about twice as fast on processors that support it"
         )
 
         @field_validator("layers")
@@ -100,13 +100,13 @@ class VggPerceptual(Loss):
                 if layer not in RELU_INDICES:
                     raise ValueError(f"VGG-19 has no layer {layer!r}; {did_you_mean(layer, RELU_INDICES)[0]}")
             if len(set(layers)) < len(layers):
-                raise ValueError("a layer is named twice")
+                raise ValueError("a layer appears twice")
             return layers
 
     ports = {
         "prediction": Port("the student's image", IMAGE_RANGE, grad=True, default="student.enhanced", channels=3),
         "target": Port(
-            "what it should look like", IMAGE_RANGE, default="teacher.enhanced", like="prediction", channels=3
+            "the image to compare with", IMAGE_RANGE, default="teacher.enhanced", like="prediction", channels=3
         ),
     }
     best_on = ("identical",)
@@ -125,11 +125,11 @@ class VggPerceptual(Loss):
         if self.config.precision == "bfloat16":
             self.features.to(torch.bfloat16)
         if self.config.crop:
-            self.prepare = None  # type: ignore[method-assign, assignment]  # features change with the place
+            self.prepare = None  # type: ignore[method-assign, assignment]  # features depend on the random square
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> VggPerceptual:
-        """Frozen: stays in eval mode."""
+        """Stay in eval mode: the network is frozen."""
         return super().train(False)
 
     def min_size(self) -> int:
@@ -143,7 +143,7 @@ class VggPerceptual(Loss):
         )
 
     def prepare(self, *, target: Tensor) -> tuple[Tensor, ...]:
-        """The target's feature maps, in the order of the network."""
+        """Return the target's feature maps, in the order of the network."""
         return self._target_maps(target)
 
     @torch.no_grad()
@@ -151,18 +151,18 @@ class VggPerceptual(Loss):
         return map_per_image(self.feature_maps, target)
 
     def compare(self, *target: Tensor, prediction: Tensor) -> Tensor:
-        """The value per image, from the target's feature maps."""
+        """Return the value per image, from the target's feature maps."""
         return evaluate_per_image(
-            lambda image, *wanted: vgg_perceptual(self.feature_maps(image), wanted), prediction, *target
+            lambda image, *maps: vgg_perceptual(self.feature_maps(image), maps), prediction, *target
         )
 
     def feature_maps(self, image: Tensor) -> Iterator[Tensor]:
-        wanted = {RELU_INDICES[layer] for layer in self.config.layers}
+        indices = {RELU_INDICES[layer] for layer in self.config.layers}
         dtype = next(self.features.parameters()).dtype
         image = ((image - self.mean) / self.std).to(dtype, memory_format=torch.channels_last)
         for index, layer in enumerate(self.features):
             image = layer(image)
-            if index in wanted:
+            if index in indices:
                 yield image
 
     def _load_weights(self, weights: str, seed: int) -> None:
@@ -175,7 +175,7 @@ class VggPerceptual(Loss):
                 path = expand_weights_path(weights)
                 self._load_tensors(read_weights(path)[0], str(path), path)
         except WeightsError as error:
-            if weights != "imagenet":  # a file that was named is never replaced
+            if weights != "imagenet":  # only imagenet has a fallback
                 raise
             if self.config.fallback is None:
                 remedy = 'or give weights = "FILE", or allow fallback = "random"'

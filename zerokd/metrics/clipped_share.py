@@ -1,4 +1,4 @@
-"""How much of an image is blown out."""
+"""The share of blown-out pixels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zerokd import Metric, Port
 
-CLIPPED_LEVEL = 254.5 / 255  # written as 255 in 8 bits
+CLIPPED_LEVEL = 254.5 / 255  # rounds to 255 in 8 bits
 
 
 def clipped_share(image: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ class ClippedShare(Metric):
         tensor([0.5000])
     """
 
-    ports = {"image": Port("the picture that is measured", range=(0.0, 1.0), default="student.enhanced")}
+    ports = {"image": Port("the image to measure", range=(0.0, 1.0), default="student.enhanced")}
     better = "lower"
     bounds = (0.0, 1.0)
     best_on = (0.5, "black", "constant")

@@ -1,4 +1,4 @@
-"""How far the colours of an image are from grey on average."""
+"""The distance of an image's mean colour from grey."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ColorCast(Metric):
         tensor([0.2500])
     """
 
-    ports = {"image": Port("the picture that is measured", range=(0.0, 1.0), default="student.enhanced")}
+    ports = {"image": Port("the image to measure", range=(0.0, 1.0), default="student.enhanced")}
     better = "lower"
     bounds = (0.0, 1.0)
     best_on = ("grey", "black", "white")

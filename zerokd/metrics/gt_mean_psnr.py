@@ -1,4 +1,4 @@
-"""Peak signal-to-noise ratio after the brightness of the reference."""
+"""Peak signal-to-noise ratio at the brightness of the reference."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor
 from zerokd import Metric, Port
 from zerokd.metrics.psnr import psnr
 
-MIN_MEAN_BRIGHTNESS = 1e-6  # a mean brightness below is taken to be this one
+MIN_MEAN_BRIGHTNESS = 1e-6  # lower bound of the divisor
 
 
 def gt_mean_psnr(image: Tensor, target: Tensor) -> Tensor:
-    """PSNR in dB, per image, of the image multiplied until its mean is that of the target.
+    """PSNR in dB, per image, after scaling the image to the target's mean.
 
     Args:
         image: (N, C, H, W) in [0, 1].
@@ -22,7 +22,7 @@ def gt_mean_psnr(image: Tensor, target: Tensor) -> Tensor:
     Returns:
         (N,), in [0, 120].
     """
-    means = [one.mean(dim=(1, 2, 3), keepdim=True) for one in (target, image)]
+    means = [tensor.mean(dim=(1, 2, 3), keepdim=True) for tensor in (target, image)]
     return psnr((image * (means[0] / means[1].clamp_min(MIN_MEAN_BRIGHTNESS))).clamp(0, 1), target)
 
 
@@ -45,7 +45,7 @@ class GtMeanPsnr(Metric):
     """
 
     ports = {
-        "image": Port("the picture that is measured", range=(0.0, 1.0), default="student.enhanced"),
+        "image": Port("the image to measure", range=(0.0, 1.0), default="student.enhanced"),
         "target": Port("the well-lit reference", range=(0.0, 1.0), like="image", example="reference"),
     }
     better = "higher"

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zerokd import Metric, Port
 
-MIN_SQUARED_ERROR = 1e-12  # a smaller mean squared error is taken to be this one
+MIN_SQUARED_ERROR = 1e-12  # lower bound of the mean squared error
 
 
 def psnr(image: Tensor, target: Tensor) -> Tensor:
@@ -44,9 +44,12 @@ class Psnr(Metric):
     """
 
     ports = {
-        "image": Port("the picture that is measured", range=(0.0, 1.0), default="student.enhanced"),
+        "image": Port("the image to measure", range=(0.0, 1.0), default="student.enhanced"),
         "target": Port(
-            "what it should be: teacher.enhanced, or reference", range=(0.0, 1.0), like="image", example="reference"
+            "the image to compare with: teacher.enhanced, or reference",
+            range=(0.0, 1.0),
+            like="image",
+            example="reference",
         ),
     }
     better = "higher"

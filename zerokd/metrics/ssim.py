@@ -1,4 +1,4 @@
-"""Structural similarity, as a measure."""
+"""Structural similarity, as a metric."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import final
 from torch import Tensor
 
 from zerokd import Metric, Port
-from zerokd.losses.ssim import SsimLoss as Loss
-from zerokd.losses.ssim import ssim
+from zerokd.losses.ssim import SsimLoss, ssim
 
 
 @final
@@ -23,15 +22,18 @@ class SsimMetric(Metric):
 
     Example:
         >>> import torch
-        >>> Ssim()(image=torch.ones(1, 3, 16, 16), target=torch.ones(1, 3, 16, 16))
+        >>> SsimMetric()(image=torch.ones(1, 3, 16, 16), target=torch.ones(1, 3, 16, 16))
         tensor([1.])
     """
 
-    Config = Loss.Config
+    Config = SsimLoss.Config
     ports = {
-        "image": Port("the picture that is measured", range=(0.0, 1.0), default="student.enhanced"),
+        "image": Port("the image to measure", range=(0.0, 1.0), default="student.enhanced"),
         "target": Port(
-            "what it should be: teacher.enhanced, or reference", range=(0.0, 1.0), like="image", example="reference"
+            "the image to compare with: teacher.enhanced, or reference",
+            range=(0.0, 1.0),
+            like="image",
+            example="reference",
         ),
     }
     better = "higher"

@@ -1,4 +1,7 @@
-"""Built-in models: one file each, one line here."""
+"""Built-in models: one file each, and its record here.
+
+May import zerokd's public names.
+"""
 
 from zerokd import ModelSpec, hookimpl
 
@@ -9,7 +12,7 @@ def zerokd_models() -> list[ModelSpec]:
         ModelSpec(
             "auto_exposure_dce",
             target="zerokd.models.auto_exposure_dce:AutoExposureDce",
-            summary="nano_dce, exposed to a middle grey and smoothed, 161 weights",
+            summary="nano_dce with auto exposure and smoothing, 161 weights",
         ),
         ModelSpec("nano_dce", target="zerokd.models.nano_dce:NanoDce", summary="three separable layers, 161 weights"),
         ModelSpec(

@@ -1,4 +1,4 @@
-"""The light-enhancement curve: a pixel-wise parabola, applied again and again."""
+"""The light-enhancement curve: an iterated pixel-wise parabola."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def le_curve(x: Tensor, a: Tensor, iterations: int) -> Tensor:
-    r"""Brighten where ``a`` is negative, darken where it is positive; 0 and 1 stay where they are.
+    r"""Brighten where ``a`` is negative, darken where it is positive; 0 and 1 stay fixed.
 
     Formula: $x \leftarrow x + a\,(x^2 - x)$, ``iterations`` times, with the same $a$.
     Source: Zero-DCE (Guo et al., CVPR 2020) with the sign of its released code, which stores the negated parameter of
@@ -15,7 +15,7 @@ def le_curve(x: Tensor, a: Tensor, iterations: int) -> Tensor:
     Args:
         x: (N, 3, H, W) in [0, 1].
         a: the curve map, same shape, in [-1, 1].
-        iterations: how often the curve is applied.
+        iterations: number of curve iterations.
 
     Returns:
         the shape of ``x``, in [0, 1]; monotone in ``x``, and equal to ``x`` exactly where ``a`` is 0.

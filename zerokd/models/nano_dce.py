@@ -13,7 +13,7 @@ from zerokd import Model, Signal
 from zerokd.models.le_curve import le_curve
 from zerokd.models.separable_conv import SeparableConv
 
-ACTIVATION_MARGIN = 0.01  # how far above 0 every hidden pre-activation starts, at least
+ACTIVATION_MARGIN = 0.01  # the initial lower bound of every hidden pre-activation
 
 
 @final
@@ -34,7 +34,7 @@ class NanoDce(Model):
 
     class Config(zerokd.Config):
         width: int = Field(4, ge=1, le=512, description="channels of each hidden layer")
-        iterations: int = Field(4, ge=1, le=32, description="how often the curve is applied")
+        iterations: int = Field(4, ge=1, le=32, description="number of curve iterations")
 
     gated = ("e_conv1", "e_conv2")
 

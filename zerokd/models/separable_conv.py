@@ -1,4 +1,4 @@
-"""The layer both curve networks are made of."""
+"""The layer of both curve networks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class SeparableConv(nn.Module):
-    """A depthwise 3x3 convolution and a pointwise 1x1 one, nothing between them; height and width are kept.
+    """A depthwise 3x3 convolution and a pointwise 1x1 one, nothing between them; height and width do not change.
 
     The names of both are those of the released Zero-DCE++ checkpoints.
     """

@@ -36,8 +36,8 @@ class ZeroDcePp(Model):
 
     class Config(zerokd.Config):
         width: int = Field(32, ge=1, le=512, description="channels of each hidden layer")
-        iterations: int = Field(8, ge=1, le=32, description="how often the curve is applied")
-        scale_factor: int = Field(1, ge=1, le=64, description="the map is estimated at 1/scale_factor of the size")
+        iterations: int = Field(8, ge=1, le=32, description="number of curve iterations")
+        scale_factor: int = Field(1, ge=1, le=64, description="estimates the map at 1/scale_factor of the size")
 
     gated = ("e_conv1", "e_conv2", "e_conv3", "e_conv4", "e_conv5", "e_conv6")
 
@@ -81,7 +81,7 @@ class ZeroDcePp(Model):
         x1 = torch.relu(self.e_conv1(x))
         x2 = torch.relu(self.e_conv2(x1))
         x = torch.relu(self.e_conv3(x2))
-        x = torch.cat([x, torch.relu(self.e_conv4(x))], 1)  # what was x is let go: at 32 channels each tensor is large
+        x = torch.cat([x, torch.relu(self.e_conv4(x))], 1)  # frees the last x: at 32 channels each tensor is large
         x = torch.cat([x2, torch.relu(self.e_conv5(x))], 1)
         x = torch.cat([x1, torch.relu(self.e_conv6(x))], 1)
         return torch.tanh(self.e_conv7(x))

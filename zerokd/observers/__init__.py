@@ -1,4 +1,7 @@
-"""Built-in observers: one file each, one line here."""
+"""Built-in observers: one file each, and its record here.
+
+May import zerokd's public names.
+"""
 
 from zerokd import ObserverSpec, hookimpl
 

@@ -1,4 +1,4 @@
-"""How long a stage is, and durations written with their unit: ``"500 steps"``, ``"20 epochs"``."""
+"""The length of a stage, and durations with a unit: ``"500 steps"``, ``"20 epochs"``."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ Duration = Annotated[str, AfterValidator(_validate_duration), Field(json_schema_
 
 @frozen
 class Clock:
-    """A stage's number of steps, and how many of them are one epoch. Steps count from 0 at the stage's start."""
+    """A stage's number of steps, and of steps per epoch. Steps count from 0 at the stage's start."""
 
     steps: int
     steps_per_epoch: int
 
     def to_steps(self, duration: str) -> int:
-        """A duration in steps, rounded to the nearest."""
+        """Convert a duration to steps, rounded to the nearest."""
         number, unit = _validate_duration(duration).split()
         return round(float(number) * (self.steps_per_epoch if unit.startswith("epoch") else 1))
 
     def progress(self, steps: np.ndarray, start: str, end: str | None) -> np.ndarray:
-        """How far each step is from ``start`` (0) to ``end`` (1); without an end, the stage's last step is it.
+        """Return each step's progress from ``start`` (0) to ``end`` (1, by default the stage's last step).
 
         Raises:
             ValueError: the end is not after the start.
@@ -42,10 +42,10 @@ class Clock:
         first = self.to_steps(start)
         last = self.to_steps(end) if end is not None else max(self.steps - 1, first + 1)
         if last <= first:
-            raise ValueError(f"it ends at step {last}, and starts at step {first}")
+            raise ValueError(f"it starts at step {first} and ends at step {last}")
         return np.clip((steps - first) / (last - first), 0.0, 1.0)
 
     def describe_step(self, step: int) -> str:
-        """A step in words, counted from 1 as in the metrics."""
+        """Format a step, counted from 1 as in the metrics."""
         epochs = -(-self.steps // self.steps_per_epoch)
         return f"step {step + 1} of {self.steps} (epoch {step // self.steps_per_epoch + 1} of {epochs})"

@@ -1,4 +1,4 @@
-"""What all components have in common: they are built from a config that is checked."""
+"""The base of all components: built from a validated config."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ EMPTY_MAPPING: Mapping[str, Any] = MappingProxyType({})
 class Component:
     """A class built from its validated :class:`Config`: ``Ssim(window=7)`` in Python, ``use = "ssim"`` in a recipe.
 
-    A component that had to use something else than it was asked for, because its config allowed that, says so in
-    ``fallbacks``; one whose config has a known pitfall says that in ``cautions``. The run prints both and writes them
-    into the manifest. ``sources`` is what it read from outside, with its SHA-256.
+    ``fallbacks`` reports what a component uses instead of what its config asks for, where the config allows that;
+    ``cautions`` reports known pitfalls of its config. The run prints both and writes them to the manifest. ``sources``
+    lists external files that it has read, with their SHA-256.
 
-    Two declarations are for the conformance kit, :mod:`zerokd.testing`: ``examples`` are configs to try it with (by
-    default one: what a recipe must give, the rest left to the defaults), and ``known_failures`` names the checks that
-    it cannot pass, each with the reason; one that passes after all is a failure of its own.
+    The conformance kit, :mod:`zerokd.testing`, reads two declarations: ``examples`` are configs to test (by default
+    one, with the required keys only), and ``known_failures`` maps each check that the component cannot pass to the
+    reason; a known failure that passes fails the kit.
     """
 
     Config: ClassVar[type[BaseModel]] = Config

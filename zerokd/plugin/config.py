@@ -1,4 +1,4 @@
-"""What people may write: the base of every validated record, of plugins and of recipes alike."""
+"""The base of every validated config, of components and of recipes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 
 class Config(BaseModel):
-    """Strict types, no unknown key, finite numbers, immutable."""
+    """A config with strict types, known keys and finite numbers only; immutable."""
 
     model_config = ConfigDict(
         strict=True,
         extra="forbid",
         frozen=True,
         allow_inf_nan=False,
-        validate_by_name=True,  # an alias is for keys that are no Python names, such as ``from``
+        validate_by_name=True,  # an alias is for keys that are not Python names, such as ``from``
         validate_by_alias=True,
         serialize_by_alias=True,
     )
@@ -23,6 +23,6 @@ class Config(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _convert_list_to_tuple(cls, value: Any, info: Any) -> Any:
-        """TOML has arrays, frozen records have tuples; everything else stays strict."""
-        wanted = cls.model_fields[info.field_name].annotation
-        return tuple(value) if isinstance(value, list) and get_origin(wanted) is tuple else value
+        """Accept a TOML array for a tuple; every other type stays strict."""
+        annotation = cls.model_fields[info.field_name].annotation
+        return tuple(value) if isinstance(value, list) and get_origin(annotation) is tuple else value

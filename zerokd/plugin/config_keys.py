@@ -1,4 +1,4 @@
-"""The keys of a component's config as a person writes them: type, bounds, default and meaning."""
+"""The keys of a component's config, as in a recipe: type, bounds, default and description."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from attrs import frozen
 from pydantic import BaseModel
 
-JsonSchema = Mapping[str, Any]  # JSON Schema, of which a few words are read
+JsonSchema = Mapping[str, Any]  # the part of JSON Schema that pydantic writes
 
 
 @frozen
 class ConfigKey:
-    """One key. ``example`` is a value that a person might start with; a key that is not required has its default."""
+    """One key. ``example`` is a value to start with: of a key that is not required, its default."""
 
     key: str
     type: str
@@ -27,21 +27,23 @@ class ConfigKey:
 
 
 def list_config_keys(config: type[BaseModel]) -> list[ConfigKey]:
-    """All keys in the order of their declaration, under the names that stand in a recipe."""
+    """List all keys in the order of declaration, under their recipe names."""
     schema = config.model_json_schema(by_alias=True)
-    found = []
+    keys = []
     for key, field in schema.get("properties", {}).items():
-        plain, default = _resolve_reference(field, schema.get("$defs", {})), field.get("default")
-        required, told = key in schema.get("required", ()), field.get("description", "")
-        example = [*field.get("examples", ()), _example_value(plain)][0] if required else default
-        found.append(ConfigKey(key, _format_type(plain), default, required, _format_bounds(plain), told, example))
-    return found
+        resolved, default = _resolve_reference(field, schema.get("$defs", {})), field.get("default")
+        required, description = key in schema.get("required", ()), field.get("description", "")
+        example = [*field.get("examples", ()), _example_value(resolved)][0] if required else default
+        keys.append(
+            ConfigKey(key, _format_type(resolved), default, required, _format_bounds(resolved), description, example)
+        )
+    return keys
 
 
 def format_interval(
     lower: float | None, upper: float | None, *, opening_bracket: str = "[", closing_bracket: str = "]"
 ) -> str:
-    """Mathematical notation; nothing where there is no bound at all."""
+    """Format an interval in mathematical notation; empty if it has no bound."""
     low, high = -math.inf if lower is None else lower, math.inf if upper is None else upper
     if (low, high) == (-math.inf, math.inf):
         return ""
@@ -51,14 +53,14 @@ def format_interval(
 
 
 def _resolve_reference(schema: JsonSchema, definitions: JsonSchema) -> JsonSchema:
-    """A schema with the named one that it refers to put in its place."""
+    """Merge the definition that a schema refers to."""
     name = schema.get("$ref", "").rpartition("/")[2]
     return {**definitions.get(name, {}), **schema}
 
 
 def _union_members(schema: JsonSchema) -> list[JsonSchema]:
-    """The members of a union that can be written in TOML, which has no null."""
-    return [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    """The members of a union without null, which TOML does not have."""
+    return [member for member in schema.get("anyOf", ()) if member.get("type") != "null"]
 
 
 def _allowed_values(schema: JsonSchema) -> list[Any]:
@@ -78,16 +80,16 @@ def _format_type(schema: JsonSchema) -> str:
 
 
 def _format_bounds(schema: JsonSchema) -> str:
-    """The bounds of a value, and of the values inside it."""
+    """Format the bounds of a value and of its items."""
     if _union_members(schema):
         return " or ".join(dict.fromkeys(filter(None, map(_format_bounds, _union_members(schema)))))
-    least, greatest = schema.get("minimum"), schema.get("maximum")
+    minimum, maximum = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     length = schema.get("minLength", 0 if "prefixItems" in schema else schema.get("minItems", 0))
-    told = [
+    texts = [
         format_interval(
-            least if above is None else above,
-            greatest if below is None else below,
+            minimum if above is None else above,
+            maximum if below is None else below,
             opening_bracket="[" if above is None else "(",
             closing_bracket="]" if below is None else ")",
         ),
@@ -96,30 +98,30 @@ def _format_bounds(schema: JsonSchema) -> str:
         *map(_format_bounds, schema.get("prefixItems", ())),
         _format_bounds(schema["items"]) if schema.get("items") else "",
     ]
-    return ", ".join(dict.fromkeys(filter(None, told)))
+    return ", ".join(dict.fromkeys(filter(None, texts)))
 
 
 def _example_value(schema: JsonSchema) -> Any:
-    """Some value of that type, within its bounds where they are simple."""
+    """Return a value of that type, within its bounds where they are simple."""
     if _union_members(schema):
         return _example_value(_union_members(schema)[0])
     if _allowed_values(schema):
         return _allowed_values(schema)[0]
     kind = schema.get("type")
     if kind == "array":
-        inner = schema.get("prefixItems") or [schema.get("items", {})] * schema.get("minItems", 0)
-        return [_example_value(one) for one in inner]
+        items = schema.get("prefixItems") or [schema.get("items", {})] * schema.get("minItems", 0)
+        return [_example_value(item) for item in items]
     if kind in ("integer", "number"):
         return _example_number(schema)
     return {"boolean": True, "object": {}}.get(str(kind), "...")
 
 
 def _example_number(schema: JsonSchema) -> float:
-    """1 where that is allowed, else something near a bound or between both."""
-    least, greatest = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
+    """Return 1 if allowed, else a number near a bound or between both."""
+    minimum, maximum = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
     above, below = schema.get("exclusiveMinimum", -math.inf), schema.get("exclusiveMaximum", math.inf)
-    edges = [edge for edge in (least, above, greatest, below) if math.isfinite(edge)]
+    edges = [edge for edge in (minimum, above, maximum, below) if math.isfinite(edge)]
     candidates = [1, *edges, *(edge + 1 for edge in edges), *(edge - 1 for edge in edges), sum(edges) / 2]
     return next(
-        (candidate for candidate in candidates if least <= candidate <= greatest and above < candidate < below), 1
+        (candidate for candidate in candidates if minimum <= candidate <= maximum and above < candidate < below), 1
     )

@@ -19,21 +19,21 @@ from zerokd.plugin.ports import Port, Signal
 
 
 class Loss(Component, nn.Module):
-    """A training objective's term: ports in by keyword, one value per image out, shape ``(N,)``, float32 or wider.
+    """A term of a training objective: takes ports by keyword, returns one value per image, (N,), float32 or wider.
 
-    It has no weight, never reduces over the batch, and averages over every axis it names, so that its value does not
-    change when N, H, W or the channel count grow. ``bounds`` is the closed interval of possible values. A loss whose
-    formula multiplies the whole value by a constant, or by a number of its config, says it in ``factor``, so that
-    `zerokd explain` can count it in.
+    It has no weight, never reduces over the batch, and averages over every other axis, so that its value does not
+    grow with N, H, W or the channel count. ``bounds`` is the closed interval of possible values. A loss whose
+    formula multiplies the whole value by a constant, or by a number of its config, declares it as ``factor``, so that
+    `zerokd explain` includes it.
 
-    Gradient goes through the ports that ask for it and through no other: those are detached before :meth:`forward`.
+    Gradient flows through the ports with ``grad=True`` alone: zerokd detaches the others before :meth:`forward`.
 
     ``best_on`` names the scenes on which the value is ``bounds[0]`` exactly, ``worsens_with`` the corruptions of such a
-    scene that raise it; both are words of :mod:`zerokd.testing.scenes`.
+    scene that raise it; both are names in :mod:`zerokd.testing.scenes`.
 
-    A loss that computes much of its other ports alone may have ``prepare``, which takes those and returns tensors whose
-    first axis is N, and ``compare``, which takes these in order and the ports that ask for gradient by keyword. Both
-    together must give what :meth:`forward` gives; for an image that comes again the first is not called again.
+    A loss that computes much from its other ports alone may split :meth:`forward`: ``prepare`` takes those ports and
+    returns tensors (N, ...), ``compare`` takes these tensors in order and the ports with gradient by keyword. Together
+    they must compute what :meth:`forward` computes; zerokd caches the prepared tensors of an image.
     """
 
     ports: ClassVar[Mapping[str, Port]]
@@ -52,26 +52,29 @@ class Loss(Component, nn.Module):
         return value
 
     def min_size(self) -> int:
-        """The smallest height and width its tensors may have; smaller data is refused before the first step."""
+        """Return the smallest height and width of its tensors; zerokd refuses smaller data before training."""
         return 1
 
-    forward: Callable[..., Tensor]  # keyword-only, one argument a port
+    forward: Callable[..., Tensor]  # one keyword-only argument per port
 
 
 class Adapter(Component, nn.Module):
-    """Makes the tensors of one term comparable: takes them by port name and returns them under the same names.
+    """Makes the tensors of one term comparable: maps tensors by port name to tensors of the same names.
 
-    ``example`` names two signals of recipes/paper.toml, of student and teacher, that it is worth showing on. ``apart``
-    says that each tensor is adapted by itself, after what :meth:`describe` was told: :meth:`forward` may then be given
-    some of the ports, and those of a frozen teacher need not be adapted again for an image that comes again.
+    ``example`` names two signals of recipes/paper.toml, of student and teacher, to show it on. ``is_per_port`` declares
+    that :meth:`forward` adapts each tensor by itself, from the signals that :meth:`describe` received. zerokd may then
+    pass some of the ports only, and cache the adapted tensors of a frozen teacher.
     """
 
     is_per_port: ClassVar[bool] = False
-
     example: ClassVar[tuple[str, str]] = ("student.enhanced", "teacher.enhanced")
 
     def describe(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
-        """What :meth:`forward` will return for such inputs; raises ``ValueError`` with the remedy when it cannot."""
+        """Return the signals that :meth:`forward` returns for such inputs.
+
+        Raises:
+            ValueError: it cannot adapt them; the message gives the remedy.
+        """
         raise NotImplementedError
 
     def forward(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -79,16 +82,16 @@ class Adapter(Component, nn.Module):
 
 
 class Model(Component, nn.Module):
-    """An enhancer: low-light RGB ``(N, 3, H, W)`` in [0, 1] to named outputs, ``enhanced`` among them.
+    """An enhancer: maps low-light RGB ``(N, 3, H, W)`` in [0, 1] to named outputs, including ``enhanced``.
 
-    Every submodule can be tapped as the signal ``<owner>.features.<module name>``: the module's own output. ``gated``
-    names the layers whose own output goes through a ReLU: a channel of one that never exceeds 0 is dead.
+    Every submodule's output is available as the signal ``<owner>.features.<module name>``. ``gated`` names the layers
+    with a ReLU after them: a channel that never exceeds 0 is dead.
     """
 
     gated: ClassVar[tuple[str, ...]] = ()
 
     def outputs(self) -> dict[str, Signal]:
-        """What is known of each tensor that :meth:`forward` returns; shapes are measured."""
+        """Describe each tensor that :meth:`forward` returns; zerokd measures the shapes."""
         raise NotImplementedError
 
     def parameter_count(self) -> int:
@@ -99,28 +102,28 @@ class Model(Component, nn.Module):
 
 
 class Augmentation(Component):
-    """A random change of a low-light image. What is random is drawn apart from what is done with it, so that a draw
-    depends on (seed, stage, epoch, image) alone and the change itself runs on whole batches on any device."""
+    """A random change of a low-light image. Drawing and applying are separate, so that a draw depends on (seed, stage,
+    epoch, image) alone, and applying runs on whole batches on any device."""
 
     def draw(self, generator: torch.Generator) -> Tensor:
-        """The random numbers for one image, float32, the same shape every time."""
+        """Draw the random numbers for one image, float32, always of the same shape."""
         raise NotImplementedError
 
     def apply(self, low: Tensor, draws: Tensor) -> Tensor:
-        """``low`` (N, 3, H, W) in [0, 1], ``draws`` (N, ...); returns the same shape and range."""
+        """Change ``low`` (N, 3, H, W) in [0, 1] by ``draws`` (N, ...); returns the same shape and range."""
         raise NotImplementedError
 
 
 class DataConfig(Config):
-    """What every data source understands; ``--data DIR`` keeps these two."""
+    """The config keys of every data source; ``--data DIR`` keeps their values."""
 
     size: int = Field(128, ge=16, le=4096, description="side of the square training images, pixels")
-    held_out: float = Field(0.1, ge=0.0, le=0.5, description="share of the images never trained on")
+    held_out: float = Field(0.1, ge=0.0, le=0.5, description="share of the images held out from training")
 
 
 class Data(Component):
     """An indexed set of low-light images, decoded to uint8 RGB ``(3, size, size)``. Deterministic: the same index gives
-    the same bytes. ``rejected`` lists what was found but cannot be used, as (name, reason)."""
+    the same bytes. ``rejected`` lists unusable files as (name, reason)."""
 
     Config = DataConfig
     rejected: tuple[tuple[str, str], ...] = ()
@@ -132,23 +135,23 @@ class Data(Component):
         raise NotImplementedError
 
     def name(self, index: int) -> str:
-        """A stable identity of the image: its path below the folder, or ``dead_leaves/17``."""
+        """Return a stable identity of the image: its path below the folder, or ``dead_leaves/17``."""
         raise NotImplementedError
 
     def reference(self, index: int) -> Tensor | None:
-        """The well-lit version, uint8 RGB of the same shape, where one is known. For measuring, never for training."""
+        """Return the well-lit version, uint8 RGB of the same shape, or None. For evaluation, never for training."""
         return None
 
 
 def count_held_out(images: int, share: float) -> int:
-    """How many images are held out: the share, rounded, but at least one is left to train on."""
+    """Return how many images to hold out: the share, rounded, but at least one image trains."""
     return min(round(images * share), images - 1)
 
 
 class Stage(Component):
-    """One training phase. It says what the objective may read; the runner says when.
+    """A part of a training run with its own objective. It defines what the objective may read.
 
-    ``reads`` are the roles whose signals its terms may bind, ``needs`` those that at least one term must bind:
+    ``reads`` are the roles whose signals its terms may read, ``needs`` those that at least one term must read:
     ``student`` (the trained model), ``teacher`` (any frozen one) and ``ema`` (any average).
     """
 
@@ -156,28 +159,28 @@ class Stage(Component):
     needs: ClassVar[tuple[str, ...]] = ("student",)
 
     def inputs(self, low: Tensor) -> dict[str, Tensor]:
-        """The input signals of a step, from a batch (N, 3, H, W) in [0, 1] that has been augmented."""
+        """Return the input signals of a step, from an augmented batch (N, 3, H, W) in [0, 1]."""
         return {"low": low}
 
 
 class Schedule(Component):
-    """A param or weight that changes while a stage runs: a pure function of the step, known before the first one."""
+    """A param or weight that changes during a stage: a pure function of the step, known before training starts."""
 
     def values(self, steps: np.ndarray, clock: Clock) -> np.ndarray:
-        """The number at every step: ``steps`` is float64, 0 to ``clock.steps - 1``; the result has its shape.
+        """Return the value at every step: ``steps`` is float64, 0 to ``clock.steps - 1``; the result has its shape.
 
         Raises:
-            ValueError: the schedule makes no sense for a stage of this length.
+            ValueError: the schedule does not fit a stage of this length.
         """
         raise NotImplementedError
 
 
 class Metric(Component, nn.Module):
-    """A measure of a trained student: ports in by keyword, one value per image out, shape ``(N,)``, without gradient.
+    """A metric of a trained student: takes ports by keyword, returns one value per image, (N,), without gradient.
 
-    ``better`` says which way is good, ``unit`` what the number counts (empty: none). ``bounds`` is the closed interval
-    of possible values. ``best_on`` names the scenes with the best possible value, ``worsens_with`` the corruptions that
-    make it worse; both are words of :mod:`zerokd.testing.scenes`.
+    ``better`` is the good direction, ``unit`` the unit (empty: none). ``bounds`` is the closed interval of possible
+    values. ``best_on`` names the scenes with the best possible value, ``worsens_with`` the corruptions that make it
+    worse; both are names in :mod:`zerokd.testing.scenes`.
     """
 
     ports: ClassVar[Mapping[str, Port]]
@@ -188,58 +191,59 @@ class Metric(Component, nn.Module):
     worsens_with: ClassVar[tuple[str, ...]] = ()
 
     def min_size(self) -> int:
-        """The smallest height and width its tensors may have."""
+        """Return the smallest height and width of its tensors."""
         return 1
 
-    forward: Callable[..., Tensor]  # keyword-only, one argument a port
+    forward: Callable[..., Tensor]  # one keyword-only argument per port
 
 
 class Aggregator(Component, nn.Module):
-    """Combines the gradients of a stage's terms into the one that the student follows, in place of their sum.
+    """Combines the gradients of a stage's terms into one for the student, instead of their sum.
 
-    A stage without an aggregator follows the gradient of the objective itself, which is the sum.
+    A stage without an aggregator uses the gradient of its objective, which is the sum.
     """
 
     def forward(self, gradients: Tensor) -> Tensor:
-        """``gradients`` is (T, P): a row for each term that weighs something at this step, the gradient of its weight
-        times its mean value at all P parameters of the student. Returns (P,) of the same type."""
+        """Combine ``gradients`` (T, P) to (P,) of the same type. Each term with a weight at this step has a row: the
+        gradient of its weight times its mean value with respect to all P parameters of the student."""
         raise NotImplementedError
 
 
 class Observer(Component):
-    """Is told of a run while it runs; what it does cannot change the run. Every call gets plain data, its own copy.
+    """Follows a run and cannot change it. Every call receives its own copy of plain data.
 
-    One that raises is told of aloud, noted in the manifest, and not called again; the run goes on.
+    If an observer raises, zerokd prints a warning, notes it in the manifest and disables the observer; the run
+    continues.
     """
 
     def run_start(self, folder: Path, manifest: Mapping[str, Any]) -> None:
-        """Before the first step. ``folder`` is the run folder; write there only below ``folder / "observers"``."""
+        """Called before the first step. ``folder`` is the run folder; write only below ``folder / "observers"``."""
 
     def step_end(self, step: Mapping[str, Any]) -> None:
-        """After each step: the line that stands in metrics.jsonl, with a key ``gradients`` where they were measured."""
+        """Called after each step, with its line of metrics.jsonl, and a key ``gradients`` if they were measured."""
 
     def run_end(self, result: Mapping[str, Any] | None, error: str | None) -> None:
-        """After the last step with the run's ``result``, or with what stopped it (``error``)."""
+        """Called after the last step with the run's ``result``, or with the ``error`` that stopped it."""
 
 
 class Exporter(Component):
-    """Writes a trained model as a file that other programs run, and runs what it wrote: nobody gets a file unchecked.
+    """Writes a trained model as a file for other programs, and runs that file, so that zerokd checks every export.
 
-    ``suffix`` is the ending of its files, ``tolerance`` the largest difference to PyTorch, in [0, 1], that it may show.
+    ``suffix`` is the suffix of its files, ``tolerance`` the largest allowed difference to PyTorch, in [0, 1].
     """
 
     suffix: ClassVar[str]
     tolerance: float = 1e-5
 
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
-        """Write ``model``, which is in eval mode on the CPU, to ``path``; ``facts`` is what its weights say of it.
+        """Write ``model``, in eval mode on the CPU, to ``path``; ``facts`` is the metadata of its weights.
 
         Raises:
-            ValueError: such a model cannot be written so, and why.
-            ImportError: a package that this takes is not installed.
+            ValueError: the format cannot express the model; the message says why.
+            ImportError: a required package is not installed.
         """
         raise NotImplementedError
 
     def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
-        """What the file computes, by the means of its own world: (N, 3, H, W) float32 in [0, 1] to ``enhanced``."""
+        """Load the file in its own runtime; returns a function of (N, 3, H, W) float32 in [0, 1] to ``enhanced``."""
         raise NotImplementedError

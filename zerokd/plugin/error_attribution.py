@@ -1,4 +1,4 @@
-"""A plugin's own failure, told as the plugin's."""
+"""Attribute errors in a component's code to the component, and report when memory runs out."""
 
 from __future__ import annotations
 
@@ -10,46 +10,44 @@ from contextlib import contextmanager
 from zerokd.errors import OutOfMemoryError, PluginError, Problem, ZerokdError
 from zerokd.plugin.isolation import error_message
 
-CPU_OUT_OF_MEMORY_TEXT = (
-    "DefaultCPUAllocator: can't allocate memory"  # of PyTorch, which has a class of its own for GPUs alone
-)
+CPU_OUT_OF_MEMORY_TEXT = "DefaultCPUAllocator: can't allocate memory"  # PyTorch has an error class for GPUs alone
 OUT_OF_MEMORY_HINTS = (
-    "in training, a batch in parts needs less: [speed] images_at_once = 1; so do fewer pixels: [data] size",
-    "what is kept of images that come again needs up to [speed] cache_gib, 4 if nothing else is said",
+    "training needs less memory with [speed] images_at_once = 1 (smaller micro-batches) or a smaller [data] size",
+    "the cache of frozen outputs uses up to [speed] cache_gib GiB (4 by default)",
 )
 
 
 @contextmanager
 def attribute_errors(operation: str, *expected_errors: type[Exception]) -> Iterator[None]:
-    """Turn whatever ``what`` raises into a message that names it; ``expected`` errors pass.
+    """Turn an error raised inside into one that names ``operation``; ``expected_errors`` and zerokd's own pass.
 
     Raises:
-        PluginError: anything else than ours was raised, an exit included.
-        RoomError: memory ran out.
+        PluginError: the code raised any other error, or SystemExit.
+        OutOfMemoryError: memory ran out.
     """
-    passed: tuple[type[Exception], ...] = (ZerokdError, *expected_errors)
+    passing: tuple[type[Exception], ...] = (ZerokdError, *expected_errors)
     try:
         with report_out_of_memory(operation):
             yield
-    except passed:
+    except passing:
         raise
     except (Exception, SystemExit) as error:
         lines = error_message(error).strip().splitlines()
         text = f"{operation} failed: {type(error).__name__}" + (f": {lines[0][:160]}" if lines else "")
-        where = traceback.extract_tb(error.__traceback__)[-1]
+        frame = traceback.extract_tb(error.__traceback__)[-1]
         hints = (
-            "this is a fault of that component, not of the recipe",
-            f"at {where.filename}:{where.lineno}; zerokd --traceback ... shows how it came there",
+            "this is an error in that component, not in the recipe",
+            f"at {frame.filename}:{frame.lineno}; zerokd --traceback ... shows the call stack",
         )
         raise PluginError(Problem(text, hints=hints, cause=error)) from error
 
 
 @contextmanager
 def report_out_of_memory(operation: str) -> Iterator[None]:
-    """Say of memory that runs out for ``what`` how much more was needed, and what needs less.
+    """Report a failed allocation during ``operation``: how much memory it needed, and how to need less.
 
     Raises:
-        RoomError: memory ran out.
+        OutOfMemoryError: memory ran out.
     """
     try:
         yield
@@ -67,11 +65,11 @@ def report_out_of_memory(operation: str) -> Iterator[None]:
         raise
 
 
-def _describe_failed_allocation(fault: BaseException) -> str:
-    """How much more was asked for, as the library that tried to has it."""
-    found = re.search(r"allocate ([\d.]+) ?([A-Za-z]+)", str(fault))
-    if not found:
+def _describe_failed_allocation(error: BaseException) -> str:
+    """Describe the size of the failed allocation, from the library's message."""
+    match = re.search(r"allocate ([\d.]+) ?([A-Za-z]+)", str(error))
+    if not match:
         return "memory ran out"
-    size, unit = found.groups()
-    more = f"{int(size) / 2**20:,.0f} MiB" if unit == "bytes" else f"{size.rstrip('.')} {unit}"
-    return f"memory ran out, {more} more were needed at once"
+    size, unit = match.groups()
+    amount = f"{int(size) / 2**20:,.0f} MiB" if unit == "bytes" else f"{size.rstrip('.')} {unit}"
+    return f"memory ran out, {amount} more were needed at once"

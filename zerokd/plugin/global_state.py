@@ -1,4 +1,4 @@
-"""Something done beside the run that the run must not notice."""
+"""Code beside training that must not change it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ import torch
 
 @contextmanager
 def preserve_global_state() -> Iterator[None]:
-    """The global random generators of Python, numpy and torch, and the settings of torch that decide a run's bits, are
-    afterwards as they were."""
-    drawn, numbers, tensors = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    threads, kind, learns = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
-    exact, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    """Restore the global random generators of Python, numpy and torch, and torch's numerical settings."""
+    python_state, numpy_state, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    threads, dtype, grad_enabled = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
+    deterministic, warn_only = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
     precision = torch.get_float32_matmul_precision()
     try:
         yield
     finally:
-        random.setstate(drawn)
-        np.random.set_state(numbers)
-        torch.set_rng_state(tensors)
-        if devices:
-            torch.cuda.set_rng_state_all(devices)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        torch.set_rng_state(torch_state)
+        if cuda_states:
+            torch.cuda.set_rng_state_all(cuda_states)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
-        torch.set_default_dtype(kind)
-        torch.set_grad_enabled(learns)
-        torch.use_deterministic_algorithms(exact, warn_only=warns)
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(grad_enabled)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         if torch.get_float32_matmul_precision() != precision:
             torch.set_float32_matmul_precision(precision)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from types import SimpleNamespace
 
 import pluggy
 
@@ -23,4 +22,4 @@ def _build_hookspec(kind: Kind) -> Callable[[], Iterable[Spec]]:
     return hookspec(hook)
 
 
-HOOKSPECS = SimpleNamespace(**{kind.hook: _build_hookspec(kind) for kind in KINDS.values()})
+HOOKSPECS = type("HookSpecs", (), {kind.hook: _build_hookspec(kind) for kind in KINDS.values()})

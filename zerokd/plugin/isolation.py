@@ -1,4 +1,4 @@
-"""A plugin's code, run so that what it throws, prints or changes stays its own."""
+"""Run a plugin's code in isolation: its errors, output and changes to the process have no effect outside."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from typing import IO
 
 from zerokd.errors import escape_unprintable
 
-MAX_CAPTURED_CHARACTERS = 200  # characters that are kept of what it prints
+MAX_CAPTURED_CHARACTERS = 200  # characters of a plugin's output in a note
 
 
 @contextmanager
 def isolate_plugin_code(reasons: list[str], notes: list[str], prefix: str = "") -> Iterator[None]:
-    """Whatever a plugin throws becomes a reason in ``ills``; what else it does that it should not, a line in ``notes``.
+    """Turn a plugin's error into a reason in ``reasons``, and each side effect into a line in ``notes``.
 
-    Its prints are kept from our own output, its working directory and search path are taken back. A process that it
-    ends by force, or code that never returns, cannot be held.
+    Its output does not reach zerokd's, and its working directory and search path are restored. Isolation cannot stop a
+    plugin that kills the process or never returns.
     """
-    heavy, here, path = "torch" in sys.modules, _current_directory(), list(sys.path)
+    had_torch, folder, search_path = "torch" in sys.modules, _current_directory(), list(sys.path)
     with _capture_output(notes, prefix), warnings.catch_warnings(action="ignore"):
         try:
             yield
-        except KeyboardInterrupt:  # not a plugin's doing; all else that it throws is its fault alone
+        except KeyboardInterrupt:  # comes from the user; every other exception from the plugin
             raise
         except BaseException as error:
             reasons.append(escape_unprintable(f"{prefix}{type(error).__name__}: {error_message(error)}".rstrip(": ")))
-    if "torch" in sys.modules and not heavy:
-        notes.append(f"{prefix}imports torch when it is registered, which makes every listing slow")
-    if here and _current_directory() != here:
-        os.chdir(here)
+    if "torch" in sys.modules and not had_torch:
+        notes.append(f"{prefix}imports torch on registration, which makes every listing slow")
+    if folder and _current_directory() != folder:
+        os.chdir(folder)
         notes.append(f"{prefix}changed the working directory")
-    if sys.path != path:
-        sys.path[:] = path
+    if sys.path != search_path:
+        sys.path[:] = search_path
         notes.append(f"{prefix}changed sys.path")
 
 
-def error_message(fault: BaseException) -> str:
-    """An error's message; a stranger's may fail to make one."""
+def error_message(error: BaseException) -> str:
+    """Return an error's message; a plugin's own __str__ may fail."""
     try:
-        return str(fault)
+        return str(error)
     except Exception as other:
-        return f"its message cannot be made: {type(other).__name__}"
+        return f"its message fails with {type(other).__name__}"
 
 
 def _current_directory() -> str:
@@ -59,9 +59,9 @@ def _current_directory() -> str:
 
 @contextmanager
 def _capture_output(notes: list[str], prefix: str) -> Iterator[None]:
-    """Keep what is printed, by Python or by a child process, and note it."""
+    """Capture the output of Python and of child processes, and note it."""
     text, stdin = io.StringIO(), sys.stdin
-    sys.stdin = io.StringIO()  # a question would wait for ever, unseen
+    sys.stdin = io.StringIO()  # an invisible prompt would wait for ever
     with _open_scratch_file() as file:
         try:
             with _redirect_standard_streams(file.fileno()), redirect_stdout(text), redirect_stderr(text):
@@ -69,13 +69,13 @@ def _capture_output(notes: list[str], prefix: str) -> Iterator[None]:
         finally:
             sys.stdin = stdin
         file.seek(0)
-        heard = (text.getvalue() + file.read(4 * MAX_CAPTURED_CHARACTERS).decode("utf-8", "replace")).strip()
-    if heard:
-        notes.append(f"{prefix}printed: {escape_unprintable(heard)[:MAX_CAPTURED_CHARACTERS]}")
+        output = (text.getvalue() + file.read(4 * MAX_CAPTURED_CHARACTERS).decode("utf-8", "replace")).strip()
+    if output:
+        notes.append(f"{prefix}printed: {escape_unprintable(output)[:MAX_CAPTURED_CHARACTERS]}")
 
 
 def _open_scratch_file() -> IO[bytes]:
-    """A file for what is printed; nothing is kept where no file can be made."""
+    """Open a temporary file for the output; without one, discard it."""
     try:
         return tempfile.TemporaryFile()
     except OSError:
@@ -84,20 +84,20 @@ def _open_scratch_file() -> IO[bytes]:
 
 @contextmanager
 def _redirect_standard_streams(target: int) -> Iterator[None]:
-    """Point the process's own standard output and error at a file, and its input at nothing, where it has them."""
-    kept: dict[int, int] = {}
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for number, stand_in in ((0, nothing), (1, target), (2, target)):
+    """Redirect the process's standard output and error to a file, and its input to nothing."""
+    saved: dict[int, int] = {}
+    null = os.open(os.devnull, os.O_RDONLY)
+    for descriptor, replacement in ((0, null), (1, target), (2, target)):
         with contextlib.suppress(OSError):
-            kept[number] = os.dup(number)
-            os.dup2(stand_in, number)
-    os.close(nothing)
+            saved[descriptor] = os.dup(descriptor)
+            os.dup2(replacement, descriptor)
+    os.close(null)
     try:
         yield
     finally:
-        for stream in (sys.__stdout__, sys.__stderr__):  # what was written to them belongs into the file too
+        for stream in (sys.__stdout__, sys.__stderr__):  # buffered output belongs in the file too
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()  # type: ignore[union-attr]
-        for number, before in kept.items():
-            os.dup2(before, number)
-            os.close(before)
+        for descriptor, original in saved.items():
+            os.dup2(original, descriptor)
+            os.close(original)

@@ -1,4 +1,7 @@
-"""Built-in schedules: one file each, one line here."""
+"""Built-in schedules: one file each, and its record here.
+
+May import zerokd's public names.
+"""
 
 from zerokd import ScheduleSpec, hookimpl
 
@@ -10,6 +13,8 @@ def zerokd_schedules() -> list[ScheduleSpec]:
         ScheduleSpec("cosine", target="zerokd.schedules.cosine:Cosine", summary="half a cosine between two numbers"),
         ScheduleSpec("linear", target="zerokd.schedules.linear:Linear", summary="a straight line between two numbers"),
         ScheduleSpec(
-            "piecewise", target="zerokd.schedules.piecewise:Piecewise", summary="given numbers from given moments on"
+            "piecewise",
+            target="zerokd.schedules.piecewise:Piecewise",
+            summary="a sequence of numbers, each from its moment on",
         ),
     ]

@@ -13,7 +13,7 @@ from zerokd import Clock, Schedule
 
 @final
 class Constant(Schedule):
-    """Keeps one number; in a recipe, the number alone says the same.
+    """Holds one number; in a recipe, the number alone is the short form.
 
     Source: none needed.
 

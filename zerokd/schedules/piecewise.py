@@ -1,4 +1,4 @@
-"""Given numbers from given moments on."""
+"""A sequence of numbers, each from its moment on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Piecewise(Schedule):
         values: tuple[float, ...] = Field(
             min_length=1, description="the number from each moment on", examples=[(0.0, 0.1)]
         )
-        between: Literal["steps", "lines"] = Field("steps", description="keep each number, or go to the next in a line")
+        between: Literal["steps", "lines"] = Field("steps", description="hold each number, or interpolate linearly")
 
         @model_validator(mode="after")
         def _require_equal_lengths(self) -> Piecewise.Config:
@@ -42,7 +42,7 @@ class Piecewise(Schedule):
             return self
 
     def values(self, steps: np.ndarray, clock: Clock) -> np.ndarray:
-        moments, values = [clock.to_steps(one) for one in self.config.at], np.array(self.config.values)
+        moments, values = [clock.to_steps(moment) for moment in self.config.at], np.array(self.config.values)
         if any(later <= earlier for earlier, later in pairwise(moments)):
             raise ValueError(f"its moments do not rise: steps {', '.join(map(str, moments))}")
         if self.config.between == "lines":

@@ -1,4 +1,7 @@
-"""Built-in training stages: one file each, one line here."""
+"""Built-in stages: one file each, and its record here.
+
+May import zerokd's public names.
+"""
 
 from zerokd import StageSpec, hookimpl
 

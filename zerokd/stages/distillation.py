@@ -9,10 +9,10 @@ from zerokd import Stage
 
 @final
 class Distillation(Stage):
-    """The student is aligned with a frozen teacher, and pushed on from its own moving average.
+    """Aligns the student with a frozen teacher, and moves it away from its own moving average.
 
     Hard targets and no temperature: enhancement is a regression. Teacher and EMA run in eval mode, without gradient,
-    always; no recipe can change that. An objective here that reads nothing of the teacher is refused.
+    always; no recipe can change that. zerokd refuses an objective here that reads nothing of the teacher.
     Source: stage 2 of the documented system.
     """
 

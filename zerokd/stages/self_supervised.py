@@ -9,7 +9,7 @@ from zerokd import Stage
 
 @final
 class SelfSupervised(Stage):
-    """The student learns from zero-reference losses before it ever sees a teacher.
+    """Trains the student on zero-reference losses, without a teacher.
 
     Independent initialisation avoids early over-reliance on the teacher and a moving target, so the objective of this
     stage may read the input and the student's own outputs and features, and nothing of a teacher.

@@ -1,4 +1,4 @@
-"""What a component of any kind promises: a config people can write, words that explain it, a quiet constructor."""
+"""Rules for every kind: a documented config, a complete docstring, a constructor without side effects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import nn
 from zerokd.testing.check import CheckError, Subject, require, rule
 from zerokd.testing.data import with_photo_folder
 
-DOCSTRING_SECTIONS: Mapping[str, tuple[str, ...]] = {  # of the docstring, in this order, by kind
+DOCSTRING_SECTIONS: Mapping[str, tuple[str, ...]] = {  # by kind, in this order
     "losses": ("Formula:", "Returns:", "Scale:", "Source:", "Pitfalls:", "Example:"),
     "metrics": ("Formula:", "Returns:", "Source:", "Pitfalls:", "Example:"),
     "adapters": ("Source:", "Example:"),
@@ -24,8 +24,8 @@ DOCSTRING_SECTIONS: Mapping[str, tuple[str, ...]] = {  # of the docstring, in th
     "models": ("Source:",),
     "stages": ("Source:",),
 }
-MAX_SUMMARY_LENGTH = 80  # characters of a summary
-MIN_DESCRIPTION_LENGTH = 10  # characters that describe something
+MAX_SUMMARY_LENGTH = 80  # characters
+MIN_DESCRIPTION_LENGTH = 10  # characters
 UNKNOWN_KEY = "no_such_key_at_all"
 
 
@@ -39,17 +39,17 @@ def summary(subject: Subject) -> None:
 
 @rule()
 def docstring(subject: Subject) -> None:
-    """the docstring has every part that a page about it needs"""
+    """the docstring has every section that its page needs"""
     text, parts = inspect.cleandoc(subject.component.__doc__ or ""), DOCSTRING_SECTIONS.get(subject.entry.spec.kind, ())
     own = "__doc__" in vars(subject.component) and text
     require(own, f"{subject.component.__name__} has no docstring of its own")
     places = [text.find(part) for part in parts]
     missing = [part for part, place in zip(parts, places, strict=True) if place < 0]
     require(not missing, f"it lacks {', '.join(missing)} (in this order: {' '.join(parts)})")
-    require(places == sorted(places), f"its parts are to come in this order: {' '.join(parts)}")
+    require(places == sorted(places), f"its sections must come in this order: {' '.join(parts)}")
     if "Returns:" in parts:
         returns = text[text.find("Returns:") : places[parts.index("Returns:") + 1]]
-        require("(N,)" in returns, "Returns: does not say the shape, (N,)")
+        require("(N,)" in returns, "Returns: does not give the shape, (N,)")
 
 
 @rule(
@@ -58,20 +58,20 @@ def docstring(subject: Subject) -> None:
     )
 )
 def example(subject: Subject) -> None:
-    """the docstring's example runs and gives what it shows"""
+    """the docstring's example runs and prints what it shows"""
     module = inspect.getmodule(subject.component)
     names = dict(vars(module)) if module else {}
     text = inspect.cleandoc(subject.component.__doc__ or "")
     test = doctest.DocTestParser().get_doctest(text, names, subject.component.__name__, None, 0)
     require(test.examples, "it has no example (>>> ...)")
-    told: list[str] = []
-    doctest.DocTestRunner(verbose=False).run(test, out=told.append)
-    require(not told, " ".join("".join(told).split())[-300:])
+    output: list[str] = []
+    doctest.DocTestRunner(verbose=False).run(test, out=output.append)
+    require(not output, " ".join("".join(output).split())[-300:])
 
 
 @rule()
 def config_described(subject: Subject) -> None:
-    """every key of the config says what it is"""
+    """every config key has a description"""
     fields = subject.component.Config.model_fields
     silent = [name for name, field in fields.items() if len(field.description or "") < MIN_DESCRIPTION_LENGTH]
     require(not silent, f"without a description: {', '.join(silent)}")
@@ -79,17 +79,17 @@ def config_described(subject: Subject) -> None:
 
 @rule()
 def config_strict(subject: Subject) -> None:
-    """the config refuses keys that it does not know"""
+    """the config refuses unknown keys"""
     try:
         subject.component.Config(**subject.options, **{UNKNOWN_KEY: 1})
     except ValidationError:
         return
-    raise CheckError(f"the key {UNKNOWN_KEY!r} was accepted: derive Config from zerokd.Config")
+    raise CheckError(f"it accepts the key {UNKNOWN_KEY!r}: derive Config from zerokd.Config")
 
 
 @rule()
 def config_round_trip(subject: Subject) -> None:
-    """the config is the same after a round trip through TOML"""
+    """the config survives a round trip through TOML"""
     first = subject.component.Config(**subject.options)
     written = first.model_dump(mode="json", exclude_none=True, by_alias=True)
     try:
@@ -101,33 +101,37 @@ def config_round_trip(subject: Subject) -> None:
 
 @rule()
 def construction(subject: Subject) -> None:
-    """two instances are equal, and making one leaves torch's random generator, default type and threads alone"""
+    """two instances are equal, and construction changes no random generator, default type or thread count of torch"""
     before = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
     with with_photo_folder(subject) as ready:
         first, options = ready.build(), ready.options
     after = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
-    models = subject.entry.spec.kind in ("models", "adapters")  # their first weights are drawn, from the run's seed
+    models = subject.entry.spec.kind in ("models", "adapters")  # their initial weights come from the run's seed
     require(models or torch.equal(before[0], after[0]), "it draws from the global random generator")
     require(before[1:] == after[1:], "it changes torch's default type or number of threads")
-    require(first.config == subject.component.Config(**options), "its config is not what it was given")
+    require(first.config == subject.component.Config(**options), "its config differs from its arguments")
     if isinstance(first, nn.Module) and not models:
         second = subject.build().state_dict()
-        same = all(torch.equal(one, second[name]) for name, one in first.state_dict().items())
-        require(same, "two instances have different weights")
+        equal = all(torch.equal(weight, second[name]) for name, weight in first.state_dict().items())
+        require(equal, "two instances have different weights")
 
 
 @rule(lambda subject: hasattr(subject.component, "ports"))
 def ports_declared(subject: Subject) -> None:
-    """forward takes exactly the declared ports, by keyword, and each is described"""
+    """forward takes exactly the declared ports, by keyword, and each has a description"""
     ports: Mapping[str, Any] = subject.component.ports
-    require(ports, "no port is declared")
+    require(ports, "it declares no port")
     silent = [name for name, port in ports.items() if len(port.about) < MIN_DESCRIPTION_LENGTH]
     require(not silent, f"ports without a description: {', '.join(silent)}")
-    taken = [one for name, one in inspect.signature(subject.component.forward).parameters.items() if name != "self"]
-    names = [one.name for one in taken]
+    parameters = [
+        parameter
+        for name, parameter in inspect.signature(subject.component.forward).parameters.items()
+        if name != "self"
+    ]
+    names = [parameter.name for parameter in parameters]
     require(set(names) == set(ports), f"forward takes {', '.join(names)}; the ports are {', '.join(ports)}")
-    loose = [one.name for one in taken if one.kind is not one.KEYWORD_ONLY]
-    require(not loose, f"not keyword-only: {', '.join(loose)} (write def forward(self, *, ...))")
+    positional = [parameter.name for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY]
+    require(not positional, f"not keyword-only: {', '.join(positional)} (write def forward(self, *, ...))")
 
 
 RULES = (

@@ -1,4 +1,4 @@
-"""What an augmentation promises: draws that depend on their generator alone, and a change that keeps images images."""
+"""Rules for augmentations: draws depend on their generator alone, and the results are images."""
 
 from __future__ import annotations
 
@@ -14,82 +14,85 @@ from zerokd.testing.scenes import EXTREME_IMAGES
 
 
 def draw_batch(augmentation: Any, count: int) -> Tensor:
-    """Draws of so many images, each from a generator of its own."""
+    """Draw for ``count`` images, each with its own generator."""
     return torch.stack([augmentation.draw(torch.Generator().manual_seed(i)) for i in range(count)])
 
 
 @rule()
 def draws(subject: Subject) -> None:
-    """draw gives float32 of one shape, the same for the same generator, and leaves the global one alone"""
-    one = subject.build()
+    """draw returns float32 of one shape, determined by its generator; it does not use the global one"""
+    augmentation = subject.build()
     before = torch.random.get_rng_state()
-    found = [one.draw(torch.Generator().manual_seed(seed)) for seed in range(8)]
+    draws = [augmentation.draw(torch.Generator().manual_seed(seed)) for seed in range(8)]
     require(torch.equal(before, torch.random.get_rng_state()), "it draws from the global random generator")
-    kinds = {(each.dtype, each.shape) for each in found}
-    require(kinds == {(torch.float32, found[0].shape)}, f"draws are of several types or shapes, or no float32: {kinds}")
+    kinds = {(draw.dtype, draw.shape) for draw in draws}
+    require(
+        kinds == {(torch.float32, draws[0].shape)}, f"draws have several types or shapes, or are not float32: {kinds}"
+    )
     again = [subject.build().draw(torch.Generator().manual_seed(seed)) for seed in range(8)]
-    require(all(map(torch.equal, found, again)), "the same generator gives other draws")
-    require(not all(torch.equal(each, found[0]) for each in found[1:]), "eight generators give the same draw")
+    require(all(map(torch.equal, draws, again)), "the same generator gives different draws")
+    require(not all(torch.equal(draw, draws[0]) for draw in draws[1:]), "eight generators give the same draw")
 
 
 @rule()
 def keeps_images(subject: Subject) -> None:
-    """apply gives the same shape, in [0, 1], on extreme images too"""
-    one = subject.build()
+    """apply keeps the shape and [0, 1], on extreme images too"""
+    augmentation = subject.build()
     for name, make in {"noise": lambda image: image, **EXTREME_IMAGES}.items():
         low = make(noise((4, 3, 12, 10))).float()
-        found = one.apply(low, draw_batch(one, 4))
-        require(found.shape == low.shape, f"{tuple(low.shape)} becomes {tuple(found.shape)}")
-        inside = torch.isfinite(found).all() and (found >= 0).all() and (found <= 1).all()
-        require(inside, f"{name} leaves [0, 1]: {float(found.min()):.4g} to {float(found.max()):.4g}")
+        augmented = augmentation.apply(low, draw_batch(augmentation, 4))
+        require(augmented.shape == low.shape, f"{tuple(low.shape)} becomes {tuple(augmented.shape)}")
+        inside = torch.isfinite(augmented).all() and (augmented >= 0).all() and (augmented <= 1).all()
+        require(inside, f"{name} leaves [0, 1]: {float(augmented.min()):.4g} to {float(augmented.max()):.4g}")
 
 
 @rule()
 def changes_something(subject: Subject) -> None:
-    """some draw changes an image of noise"""
-    one, low = subject.build(), noise((8, 3, 12, 10)).float()
+    """at least one of eight draws changes an image of noise"""
+    augmentation, low = subject.build(), noise((8, 3, 12, 10)).float()
     require(
-        not torch.equal(one.apply(low.clone(), draw_batch(one, 8)), low), "eight draws leave eight images as they are"
+        not torch.equal(augmentation.apply(low.clone(), draw_batch(augmentation, 8)), low),
+        "eight draws change none of eight images",
     )
 
 
 @rule()
 def image_alone(subject: Subject) -> None:
-    """an image's change depends on it and its own draw alone"""
-    one, low = subject.build(), noise((4, 3, 12, 10)).float()
-    given = draw_batch(one, 4)
-    together = one.apply(low.clone(), given)
-    alone = torch.cat([one.apply(low[i : i + 1].clone(), given[i : i + 1]) for i in range(4)])
-    require_close(alone, together, "images one by one and together", 1e-6)
+    """an image's result depends on the image and its own draw alone"""
+    augmentation, low = subject.build(), noise((4, 3, 12, 10)).float()
+    draws = draw_batch(augmentation, 4)
+    together = augmentation.apply(low.clone(), draws)
+    alone = torch.cat([augmentation.apply(low[i : i + 1].clone(), draws[i : i + 1]) for i in range(4)])
+    require_close(alone, together, "images one by one and as a batch", 1e-6)
 
 
 @rule()
 def deterministic(subject: Subject) -> None:
-    """the same draw makes the same change again, and no random number is drawn for it"""
-    one, low = subject.build(), noise((4, 3, 12, 10)).float()
-    given = draw_batch(one, 4)
+    """apply is deterministic and draws no random number"""
+    augmentation, low = subject.build(), noise((4, 3, 12, 10)).float()
+    draws = draw_batch(augmentation, 4)
     before = torch.random.get_rng_state()
-    found = one.apply(low.clone(), given)
+    augmented = augmentation.apply(low.clone(), draws)
     require(torch.equal(before, torch.random.get_rng_state()), "apply draws from the global random generator")
-    require_close(one.apply(low.clone(), given), found, "another change when asked again", 0.0)
+    require_close(augmentation.apply(low.clone(), draws), augmented, "another result when repeated", 0.0)
 
 
 @rule()
 def inputs_unchanged(subject: Subject) -> None:
-    """the images and draws that it is given stay as they are"""
-    one, low = subject.build(), noise((4, 3, 12, 10)).float()
-    given = draw_batch(one, 4)
-    before = low.clone(), given.clone()
-    one.apply(low, given)
-    require(torch.equal(low, before[0]) and torch.equal(given, before[1]), "apply writes to its inputs")
+    """apply does not modify its images and draws"""
+    augmentation, low = subject.build(), noise((4, 3, 12, 10)).float()
+    draws = draw_batch(augmentation, 4)
+    before = low.clone(), draws.clone()
+    augmentation.apply(low, draws)
+    require(torch.equal(low, before[0]) and torch.equal(draws, before[1]), "apply writes to its inputs")
 
 
 @rule()
 def any_device(subject: Subject) -> None:
-    """apply computes where the images are"""
-    one = subject.build()
-    found = one.apply(noise((4, 3, 12, 10)).float().to("meta"), draw_batch(one, 4).to("meta"))
-    require(found.device.type == "meta", f"images on another device come back on {found.device}")
+    """apply computes on the images' device"""
+    augmentation = subject.build()
+    augmented = augmentation.apply(noise((4, 3, 12, 10)).float().to("meta"), draw_batch(augmentation, 4).to("meta"))
+    require(augmented.device.type == "meta", f"images on another device are returned on {augmented.device}")
 
 
 RULES = (draws, keeps_images, changes_something, image_alone, deterministic, inputs_unchanged, any_device)

@@ -1,4 +1,4 @@
-"""What a check is: a named rule of one kind of component, tried on one component with one config."""
+"""Checks: a check applies one named rule to one component with one config."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from zerokd.plugin.isolation import error_message
 
 
 class CheckError(AssertionError):
-    """A component breaks a rule; the message says what was got and what is promised."""
+    """A component breaks a rule. The message gives the actual and the required result."""
 
 
 def require(condition: Any, message: str) -> None:
-    """Raise what a check found."""
+    """Raise CheckError with this message unless the condition holds."""
     if not condition:
         raise CheckError(message)
 
 
 @frozen(eq=False)
 class Subject:
-    """A component with a config to try it with."""
+    """A component and a config to test it with."""
 
     entry: CatalogueEntry
     component: type[Any]
     options: Mapping[str, Any]
 
     def build(self) -> Any:
-        """A new instance: no check sees what another one left behind."""
+        """Build a new instance, so that no check sees the state of another."""
         return self.component(**self.options)
 
     def __str__(self) -> str:
-        given = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
-        return self.entry.spec.name + (f"({given})" if given else "")
+        options = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
+        return self.entry.spec.name + (f"({options})" if options else "")
 
 
 @frozen(eq=False)
 class Rule:
-    """``prove`` raises where a subject breaks the rule; ``applies`` says whether its declarations promise it at all."""
+    """``verify`` raises if a subject breaks the rule; ``applies`` tells whether the rule holds for it."""
 
     name: str
     about: str
@@ -49,20 +49,20 @@ class Rule:
 
 
 def rule(applies: Callable[[Subject], bool] = lambda subject: True) -> Callable[[Callable[[Subject], None]], Rule]:
-    """Make a rule of a function: its name is the check's name, the first line of its docstring what it proves."""
+    """Turn a function into a rule: its name names the check, its docstring's first line describes it."""
 
-    def make(prove: Callable[[Subject], None]) -> Rule:
-        about = (prove.__doc__ or "").strip().splitlines()[0]
-        return Rule(prove.__name__, about, prove, applies)
+    def decorate(verify: Callable[[Subject], None]) -> Rule:
+        about = (verify.__doc__ or "").strip().splitlines()[0]
+        return Rule(verify.__name__, about, verify, applies)
 
-    return make
+    return decorate
 
 
 @frozen(eq=False)
 class Check:
     """One rule on one subject. Calling it returns nothing, or raises :class:`CheckError`.
 
-    A known failure is declared by the component with its reason (``known``), and strict: it must go on failing.
+    A component declares a known failure with its reason. It is strict: the check must still fail.
     """
 
     rule: Rule
@@ -91,12 +91,12 @@ class Check:
             ) from error
         if self.known_failure:
             text = f"{self.name} is declared as a known failure of {self.subject} ({self.known_failure}), but it passes"
-            raise CheckError(f"{text}: take it out of known_failures")
+            raise CheckError(f"{text}: remove it from known_failures")
 
-    def failure_reason(self, fault: CheckError) -> str:
-        """What a failure found, without saying again whose and which check it is."""
-        return _describe_check_error(fault.__cause__) if fault.__cause__ else str(fault)
+    def failure_reason(self, error: CheckError) -> str:
+        """Return the reason of a failure alone, without the subject and the check."""
+        return _describe_check_error(error.__cause__) if error.__cause__ else str(error)
 
 
-def _describe_check_error(fault: BaseException) -> str:
-    return str(fault) if isinstance(fault, CheckError) else f"{type(fault).__name__}: {error_message(fault)}"
+def _describe_check_error(error: BaseException) -> str:
+    return str(error) if isinstance(error, CheckError) else f"{type(error).__name__}: {error_message(error)}"

@@ -1,4 +1,4 @@
-"""What a data source promises: the same images under the same names, every time, in any order."""
+"""Rules for data sources: the same images under the same names, every time, in any order."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ PHOTO_COUNT = 5
 
 @contextmanager
 def with_photo_folder(subject: Subject) -> Iterator[Subject]:
-    """The subject; one that requires a ``path`` gets that of a folder with some photos."""
+    """Yield the subject; if its config requires a ``path``, with a temporary folder of photos."""
     path = subject.component.Config.model_fields.get("path")
     if path is None or not path.is_required():
         yield subject
         return
     with TemporaryDirectory() as folder:
         for number in range(PHOTO_COUNT):
-            picture = np.random.default_rng(number).integers(0, 99, (50, 40, 3), np.uint8)
-            Image.fromarray(picture).save(Path(folder) / f"{number}.png")
+            photo = np.random.default_rng(number).integers(0, 99, (50, 40, 3), np.uint8)
+            Image.fromarray(photo).save(Path(folder) / f"{number}.png")
         yield evolve(subject, options={**subject.options, "path": folder})
 
 
 @contextmanager
 def open_data(subject: Subject, size: int = IMAGE_SIZE) -> Iterator[Any]:
-    """A source of images of that size."""
+    """Yield a data source with images of that size."""
     with with_photo_folder(subject) as ready:
         yield evolve(ready, options={**ready.options, "size": size}).build()
 
@@ -54,26 +54,29 @@ def images(subject: Subject) -> None:
 
 @rule()
 def names(subject: Subject) -> None:
-    """every image has a name of its own, the same every time, that leads nowhere else"""
+    """every image has a unique, stable name that is no path outside"""
     with open_data(subject) as data:
-        found = [data.name(index) for index in range(len(data))]
-        again = [data.name(index) for index in range(len(data))]
-    require(all(isinstance(name, str) and name for name in found), "a name is empty or no text")
-    require(len(set(found)) == len(found), "two images have one name")
-    require(found == again, "asked again, the names are others")
-    require(not any(name.startswith("/") or ".." in Path(name).parts for name in found), "a name leads elsewhere")
+        names = [data.name(index) for index in range(len(data))]
+        names_again = [data.name(index) for index in range(len(data))]
+    require(all(isinstance(name, str) and name for name in names), "a name is empty or not a string")
+    require(len(set(names)) == len(names), "two images have the same name")
+    require(names == names_again, "the names differ when read again")
+    require(
+        not any(name.startswith("/") or ".." in Path(name).parts for name in names),
+        "a name is a path outside the source",
+    )
 
 
 @rule()
 def deterministic(subject: Subject) -> None:
-    """an image is the same again, in another order, of another instance, and no global random number is drawn"""
+    """an image is the same in any order and instance; it draws no global random number"""
     before = torch.random.get_rng_state()
     with with_photo_folder(subject) as ready, open_data(ready) as data, open_data(ready) as other:
-        chosen = sorted({0, len(data) // 2, len(data) - 1})
-        first = [data[index].clone() for index in chosen]
-        for told, source in (("again", data), ("of a second instance", other)):
-            for index, image in reversed(list(zip(chosen, first, strict=True))):
-                require(torch.equal(source[index], image), f"image {index} is another one {told}")
+        indices = sorted({0, len(data) // 2, len(data) - 1})
+        images = [data[index].clone() for index in indices]
+        for which, source in (("when read again", data), ("in a second instance", other)):
+            for index, image in reversed(list(zip(indices, images, strict=True))):
+                require(torch.equal(source[index], image), f"image {index} differs {which}")
     require(torch.equal(before, torch.random.get_rng_state()), "it draws from the global random generator")
 
 
@@ -92,11 +95,13 @@ def ends(subject: Subject) -> None:
 
 @rule()
 def references(subject: Subject) -> None:
-    """a well-lit version is of the image's type and shape, or None"""
+    """a well-lit version has the image's type and shape, or is None"""
     with open_data(subject) as data:
-        found = data.reference(0)
-        fits = found is None or (found.dtype == torch.uint8 and found.shape == data[0].shape)
-        require(fits, f"reference 0 is {getattr(found, 'dtype', type(found))} {getattr(found, 'shape', '')}")
+        reference = data.reference(0)
+        fits = reference is None or (reference.dtype == torch.uint8 and reference.shape == data[0].shape)
+        require(
+            fits, f"reference 0 is {getattr(reference, 'dtype', type(reference))} {getattr(reference, 'shape', '')}"
+        )
 
 
 RULES = (images, names, deterministic, ends, references)

@@ -1,4 +1,4 @@
-"""What losses and metrics promise of known scenes: where they are at their best, and what makes them worse."""
+"""Rules for losses and metrics on known scenes: best values, and corruptions that worsen them."""
 
 from __future__ import annotations
 
@@ -16,62 +16,67 @@ from zerokd.testing.scenes import CORRUPTIONS, SCENES, STRENGTHS
 
 
 def make_scene(measure: Any, scene_name: str | float) -> dict[str, Tensor]:
-    """A scene in all ports, float64, in [0, 1] where it is a word."""
+    """Build a scene for all ports, float64; a named one in [0, 1], a number as a flat level."""
     if isinstance(scene_name, str) and scene_name not in SCENES:
-        raise CheckError(f"best_on says {scene_name!r}, which is no scene: {', '.join(SCENES)}, or a number")
-    pictures = {}
+        raise CheckError(f"best_on says {scene_name!r}, which is not a scene: {', '.join(SCENES)}, or a number")
+    images = {}
     for name, port in measure.ports.items():
-        picture = noise((4, port.channels or 3, input_side(measure), input_side(measure)))
-        pictures[name] = (
-            torch.full_like(picture, scene_name) if not isinstance(scene_name, str) else SCENES[scene_name](picture)
+        image = noise((4, port.channels or 3, input_side(measure), input_side(measure)))
+        images[name] = (
+            torch.full_like(image, scene_name) if not isinstance(scene_name, str) else SCENES[scene_name](image)
         )
-    return pictures
+    return images
 
 
 def compute_scene_values(measure: Any, images: Mapping[str, Tensor], scene_name: str | float) -> Tensor:
-    """The value on pictures in [0, 1], or on a flat level as it is."""
-    moved = (
+    """Evaluate on images in [0, 1], scaled to the ports' ranges, or on a flat level as it is."""
+    scaled = (
         images
         if not isinstance(scene_name, str)
         else {n: scale_to_port_range(p, measure.ports[n]) for n, p in images.items()}
     )
-    return compute_values(measure, moved)
+    return compute_values(measure, scaled)
 
 
 def best_possible_value(measure: Any) -> float:
-    """The best value that the bounds allow."""
+    """Return the best value within the bounds."""
     return float(measure.bounds[1] if getattr(measure, "better", "lower") == "higher" else measure.bounds[0])
 
 
 @rule(lambda subject: bool(subject.component.best_on))
 def best_value(subject: Subject) -> None:
-    """the best of the bounds is reached on the scenes of best_on"""
+    """it reaches the best bound on the scenes of best_on"""
     measure = subject.build().double()
-    for word in measure.best_on:
-        found = compute_scene_values(measure, make_scene(measure, word), word)
+    for scene in measure.best_on:
+        values = compute_scene_values(measure, make_scene(measure, scene), scene)
         require_close(
-            found, torch.full_like(found, best_possible_value(measure)), f"not the best value on {word!r}", 1e-6
+            values, torch.full_like(values, best_possible_value(measure)), f"not the best value on {scene!r}", 1e-6
         )
 
 
 @rule(lambda subject: bool(subject.component.worsens_with))
 def worsening(subject: Subject) -> None:
-    """every corruption of worsens_with makes the value worse the stronger it is, and never better"""
+    """a stronger corruption of worsens_with gives a worse value, never a better one"""
     measure = subject.build().double()
     sign = -1.0 if getattr(measure, "better", "lower") == "higher" else 1.0
     require(measure.best_on, "worsens_with needs a scene to start from: declare best_on")
-    changed = [name for name, port in measure.ports.items() if getattr(port, "grad", False)] or [*measure.ports][:1]
+    corrupted_ports = [name for name, port in measure.ports.items() if getattr(port, "grad", False)] or [
+        *measure.ports
+    ][:1]
     start = measure.best_on[0]
-    for word in measure.worsens_with:
-        require(word in CORRUPTIONS, f"worsens_with says {word!r}, which is none of: {', '.join(CORRUPTIONS)}")
+    for corruption in measure.worsens_with:
+        require(
+            corruption in CORRUPTIONS,
+            f"worsens_with says {corruption!r}, which is not a corruption: {', '.join(CORRUPTIONS)}",
+        )
         levels = []
         for strength in STRENGTHS:
-            pictures = make_scene(measure, start)
-            pictures |= {name: CORRUPTIONS[word](pictures[name], strength) for name in changed}
-            levels.append(float(sign * compute_scene_values(measure, pictures, start).mean()))
-        rising = all(one <= other for one, other in pairwise(levels)) and levels[0] < levels[-1]
-        told = ", ".join(f"{sign * level:.4g}" for level in levels)
-        require(rising, f"growing {word} of the scene {start!r} gives {told}")
+            images = make_scene(measure, start)
+            images |= {name: CORRUPTIONS[corruption](images[name], strength) for name in corrupted_ports}
+            levels.append(float(sign * compute_scene_values(measure, images, start).mean()))
+        rising = all(weaker <= stronger for weaker, stronger in pairwise(levels)) and levels[0] < levels[-1]
+        values = ", ".join(f"{sign * level:.4g}" for level in levels)
+        require(rising, f"growing {corruption} of the scene {start!r} gives {values}")
 
 
 RULES = (best_value, worsening)

@@ -1,4 +1,4 @@
-"""What losses and metrics promise: a value per image, from that image alone, finite, bounded, where its inputs are."""
+"""Rules for losses and metrics: one finite, bounded value per image, from that image alone, on its device."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from zerokd.testing.check import CheckError, Subject, require, rule
 from zerokd.testing.inputs import input_side, make_port_tensors
 from zerokd.testing.scenes import EXTREME_IMAGES
 
-COMPARISON_TOLERANCE = 1e-9  # relative and absolute, in float64: what another order of summation may change
-BOUNDS_TOLERANCE = 1e-5  # by which rounding in float32 may pass a bound
+COMPARISON_TOLERANCE = 1e-9  # relative and absolute, in float64: another order of summation changes this much
+BOUNDS_TOLERANCE = 1e-5  # float32 rounding may pass a bound by this
 
 
 def require_close(actual: Tensor, expected: Tensor, message: str, tolerance: float = COMPARISON_TOLERANCE) -> None:
-    """Require equal tensors, but for rounding."""
+    """Require tensors that are equal up to rounding."""
     if not torch.allclose(actual, expected, rtol=tolerance, atol=tolerance, equal_nan=True):
         raise CheckError(f"{message}: {format_tensor(actual)} against {format_tensor(expected)}")
 
 
 def format_tensor(values: Tensor) -> str:
-    """A few numbers of a tensor."""
+    """Format the first numbers of a tensor."""
     shown = [f"{value:.6g}" for value in values.detach().flatten()[:4].tolist()]
     return f"[{', '.join(shown)}{', ...' if values.numel() > 4 else ''}]"
 
 
 def compute_values(measure: Any, ports: Mapping[str, Tensor]) -> Tensor:
-    """What it gives, which must be one number for each image."""
-    found = measure(**ports)
+    """Evaluate a loss or metric, and require one value per image."""
+    values = measure(**ports)
     count = len(next(iter(ports.values())))
-    require(isinstance(found, Tensor), f"returned a {type(found).__name__}, not a tensor")
-    require(found.shape == (count,), f"returned the shape {tuple(found.shape)} for {count} images, not ({count},)")
-    return found
+    require(isinstance(values, Tensor), f"returned a {type(values).__name__}, not a tensor")
+    require(values.shape == (count,), f"returned the shape {tuple(values.shape)} for {count} images, not ({count},)")
+    return values
 
 
 @rule()
@@ -46,29 +46,29 @@ def value_per_image(subject: Subject) -> None:
     for dtype in (torch.float32, torch.float64):
         for count in (1, 3):
             measure = subject.build().to(dtype)
-            found = compute_values(measure, make_port_tensors(measure, count, dtype=dtype)).dtype
-            require(found == dtype, f"returned {found} for inputs of {dtype}")
+            result = compute_values(measure, make_port_tensors(measure, count, dtype=dtype)).dtype
+            require(result == dtype, f"returned {result} for inputs of {dtype}")
 
 
 @rule()
 def batch_order(subject: Subject) -> None:
-    """an image's value moves with it, and is there twice where the image is"""
+    """a permuted batch gives the permuted values"""
     measure = subject.build().double()
     ports = make_port_tensors(measure, dtype=torch.float64)
-    found, order = compute_values(measure, ports), torch.tensor([2, 0, 1, 0])
-    moved = compute_values(measure, {name: one[order] for name, one in ports.items()})
-    require_close(moved, found[order], "the images in another order, one of them twice, have other values")
+    values, order = compute_values(measure, ports), torch.tensor([2, 0, 1, 0])
+    reordered = compute_values(measure, {name: tensor[order] for name, tensor in ports.items()})
+    require_close(reordered, values[order], "a permuted batch with one image twice has other values")
 
 
 @rule()
 def batch_company(subject: Subject) -> None:
-    """an image's value does not depend on the others of its batch"""
+    """an image's value does not depend on the rest of its batch"""
     measure = subject.build().double()
     ports = make_port_tensors(measure, dtype=torch.float64)
     alone = torch.cat(
-        [compute_values(measure, {name: one[i : i + 1] for name, one in ports.items()}) for i in range(3)]
+        [compute_values(measure, {name: tensor[i : i + 1] for name, tensor in ports.items()}) for i in range(3)]
     )
-    require_close(alone, compute_values(measure, ports), "images one by one have other values than together")
+    require_close(alone, compute_values(measure, ports), "images one by one have other values than as a batch")
 
 
 @rule()
@@ -76,12 +76,12 @@ def finite_values(subject: Subject) -> None:
     """finite on black, white, grey and other extreme images"""
     measure = subject.build()
     for name, ports in extreme_inputs(measure):
-        found = compute_values(measure, ports)
-        require(torch.isfinite(found).all(), f"{format_tensor(found)} on {name}")
+        values = compute_values(measure, ports)
+        require(torch.isfinite(values).all(), f"{format_tensor(values)} on {name}")
 
 
 def extreme_inputs(measure: Any) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """Extreme images in all ports, and in the first port alone beside noise."""
+    """Yield extreme images in all ports, and in the first port alone with noise in the others."""
     usual, first = make_port_tensors(measure), next(iter(measure.ports))
     for name, make in EXTREME_IMAGES.items():
         extreme = make_port_tensors(measure, transform=make, share_image=True)
@@ -93,21 +93,21 @@ def extreme_inputs(measure: Any) -> Iterator[tuple[str, dict[str, Tensor]]]:
 def sizes(subject: Subject) -> None:
     """any size from min_size() on, odd and oblong ones too"""
     measure = subject.build()
-    least = measure.min_size()
-    for more in ((0, 0), (0, 1), (1, 0), (3, 8), (17, 2)):
-        size = (least + more[0], least + more[1])
+    smallest = measure.min_size()
+    for extra in ((0, 0), (0, 1), (1, 0), (3, 8), (17, 2)):
+        size = (smallest + extra[0], smallest + extra[1])
         try:
-            found = compute_values(measure, make_port_tensors(measure, 2, size))
+            values = compute_values(measure, make_port_tensors(measure, 2, size))
         except CheckError:
             raise
         except Exception as error:
             raise CheckError(f"{type(error).__name__} on {size[0]}x{size[1]} pixels: {error}") from error
-        require(torch.isfinite(found).all(), f"{format_tensor(found)} on {size[0]}x{size[1]} pixels")
+        require(torch.isfinite(values).all(), f"{format_tensor(values)} on {size[0]}x{size[1]} pixels")
 
 
 @rule(lambda subject: any(port.channels is None for port in subject.component.ports.values()))
 def channels(subject: Subject) -> None:
-    """any number of channels, where a port does not say how many it takes"""
+    """any number of channels, unless its ports declare one"""
     measure = subject.build()
     for count in (1, 2, 5):
         try:
@@ -115,31 +115,35 @@ def channels(subject: Subject) -> None:
         except CheckError:
             raise
         except Exception as error:
-            text = f"{type(error).__name__} on {count} channels: {error}; say Port(channels=...) if it needs a number"
+            text = (
+                f"{type(error).__name__} on {count} channels: {error}; declare Port(channels=...) if it needs a number"
+            )
             raise CheckError(text) from error
 
 
 @rule()
 def scale(subject: Subject) -> None:
-    """the value is a mean, not a sum: nine times the pixels, or three times the channels, of the same keep its size"""
+    """the value is a mean, not a sum: tiling the pixels or repeating the channels keeps its magnitude"""
     measure = subject.build().double()
     small = (4 * input_side(measure), 4 * input_side(measure))
     ports = make_port_tensors(measure, 2, small, torch.float64)
-    once = compute_values(measure, ports)
-    tiled = compute_values(measure, {name: one.repeat(1, 1, 3, 3) for name, one in ports.items()})
-    require_similar_magnitude(once, tiled, "pixels")
+    values = compute_values(measure, ports)
+    tiled = compute_values(measure, {name: tensor.repeat(1, 1, 3, 3) for name, tensor in ports.items()})
+    require_similar_magnitude(values, tiled, "pixels")
     if all(port.channels is None for port in measure.ports.values()):
         require_similar_magnitude(
-            once, compute_values(measure, {name: one.repeat(1, 3, 1, 1) for name, one in ports.items()}), "channels"
+            values,
+            compute_values(measure, {name: tensor.repeat(1, 3, 1, 1) for name, tensor in ports.items()}),
+            "channels",
         )
 
 
 def require_similar_magnitude(original: Tensor, enlarged: Tensor, axis: str) -> None:
-    """Require values that differ by less than a factor of 2: borders and seams may count, sizes may not."""
-    apart = (original - enlarged).abs() <= 0.5 * torch.maximum(original.abs(), enlarged.abs())
+    """Require values within a factor of 2: borders and seams may matter, sizes may not."""
+    similar = (original - enlarged).abs() <= 0.5 * torch.maximum(original.abs(), enlarged.abs())
     require(
-        apart.all(),
-        f"more {axis} of the same change {format_tensor(original)} to {format_tensor(enlarged)}: take a mean, not a sum",
+        similar.all(),
+        f"repeated {axis} change {format_tensor(original)} to {format_tensor(enlarged)}: take a mean, not a sum",
     )
 
 
@@ -147,13 +151,13 @@ def require_similar_magnitude(original: Tensor, enlarged: Tensor, axis: str) -> 
 def bounds(subject: Subject) -> None:
     """values lie in the declared bounds"""
     measure = subject.build()
-    least, most = measure.bounds
-    require(least < most, f"the bounds {measure.bounds} are no interval")
+    lower, upper = measure.bounds
+    require(lower < upper, f"the bounds {measure.bounds} are not an interval")
     usual = make_port_tensors(measure)
     for name, ports in [("noise", usual), ("black and white noise", make_port_tensors(measure, transform=torch.round))]:
-        require_within_bounds(compute_values(measure, ports), least, most, name)
+        require_within_bounds(compute_values(measure, ports), lower, upper, name)
     for name, ports in extreme_inputs(measure):
-        require_within_bounds(compute_values(measure, ports), least, most, name)
+        require_within_bounds(compute_values(measure, ports), lower, upper, name)
 
 
 def require_within_bounds(values: Tensor, lower: float, upper: float, scene: str) -> None:
@@ -167,25 +171,25 @@ def require_within_bounds(values: Tensor, lower: float, upper: float, scene: str
 
 @rule()
 def inputs_unchanged(subject: Subject) -> None:
-    """the tensors that it is given stay as they are"""
+    """it does not modify its input tensors"""
     measure = subject.build()
     ports = make_port_tensors(measure)
-    before = {name: one.clone() for name, one in ports.items()}
-    versions = {name: one._version for name, one in ports.items()}
+    before = {name: tensor.clone() for name, tensor in ports.items()}
+    versions = {name: tensor._version for name, tensor in ports.items()}
     compute_values(measure, ports)
-    for name, one in ports.items():
-        untouched = torch.equal(one, before[name]) and one._version == versions[name]
-        require(untouched, f"port {name!r} was written to")
+    for name, tensor in ports.items():
+        untouched = torch.equal(tensor, before[name]) and tensor._version == versions[name]
+        require(untouched, f"it writes to port {name!r}")
 
 
 @rule()
 def no_host_sync(subject: Subject) -> None:
-    """nothing waits for a value: no .item(), .tolist(), numpy, or `if tensor`"""
+    """no host synchronisation: no .item(), .tolist(), numpy, or `if tensor`"""
     measure = subject.build()
     ports = make_port_tensors(measure)
     try:
         with FakeTensorMode(allow_non_fake_inputs=True) as mode:
-            measure(**{name: mode.from_tensor(one) for name, one in ports.items()})
+            measure(**{name: mode.from_tensor(tensor) for name, tensor in ports.items()})
     except Exception as error:
         first = str(error).strip().splitlines()[:1]
         raise CheckError(f"{type(error).__name__} where tensors have no values: {''.join(first)[:200]}") from error
@@ -193,15 +197,15 @@ def no_host_sync(subject: Subject) -> None:
 
 @rule()
 def moves(subject: Subject) -> None:
-    """.to() moves all that it computes with, and new tensors are made where the inputs are"""
+    """.to() moves all its tensors, and it creates new ones on the inputs' device"""
     measure = subject.build()
     ports = make_port_tensors(measure)
     try:
-        found = measure.to("meta")(**{name: one.to("meta") for name, one in ports.items()})
+        values = measure.to("meta")(**{name: tensor.to("meta") for name, tensor in ports.items()})
     except Exception as error:
         text = f"after .to(device), inputs there: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
-        raise CheckError(f"{text} (keep tensors in buffers, make new ones like an input)") from error
-    require(found.device.type == "meta", f"the value is on {found.device}, the inputs are not")
+        raise CheckError(f"{text} (keep tensors in buffers, create new ones like an input)") from error
+    require(values.device.type == "meta", f"the value is on {values.device}, the inputs are not")
 
 
 @rule()
@@ -210,16 +214,16 @@ def autocast(subject: Subject) -> None:
     measure = subject.build()
     for dtype in (torch.bfloat16, torch.float16):
         with torch.autocast("cpu", dtype), warnings.catch_warnings(action="ignore"):
-            found = compute_values(measure, make_port_tensors(measure))
-        require(torch.isfinite(found).all(), f"{format_tensor(found)} under autocast to {dtype}")
-        require(found.dtype in (torch.float32, torch.float64), f"{found.dtype} under autocast to {dtype}")
+            values = compute_values(measure, make_port_tensors(measure))
+        require(torch.isfinite(values).all(), f"{format_tensor(values)} under autocast to {dtype}")
+        require(values.dtype in (torch.float32, torch.float64), f"{values.dtype} under autocast to {dtype}")
 
 
 @rule()
 def state_round_trip(subject: Subject) -> None:
-    """its state goes through a safetensors file and gives the same values"""
+    """its state survives a round trip through safetensors"""
     first, second = subject.build(), subject.build()
-    state = {name: one.contiguous() for name, one in first.state_dict().items()}
+    state = {name: tensor.contiguous() for name, tensor in first.state_dict().items()}
     try:
         second.load_state_dict(safetensors.torch.load(safetensors.torch.save(state)))
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What a metric promises beyond its values: the same every time, and computed where no gradient is."""
+"""Rules for metrics: reproducible values, also in inference mode."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from zerokd.testing.losses_and_metrics import compute_values, require_close
 
 @rule()
 def says_what_is_better(subject: Subject) -> None:
-    """`better` says which way is good"""
+    """`better` declares the good direction"""
     better = getattr(subject.component, "better", None)
     require(better in ("higher", "lower"), f'better is {better!r}, not "higher" or "lower"')
 
 
 @rule()
 def repeats(subject: Subject) -> None:
-    """the same inputs give the same value: again, of a new instance, in inference mode; no random number is drawn"""
+    """values are reproducible, also in a new instance and in inference mode; it draws no random number"""
     first, second = subject.build(), subject.build()
     ports = make_port_tensors(first)
     before = torch.random.get_rng_state()
-    once = compute_values(first, ports)
+    values = compute_values(first, ports)
     require(torch.equal(before, torch.random.get_rng_state()), "it draws from the global random generator")
-    require_close(compute_values(first, ports), once, "another value when asked again", 0.0)
-    require_close(compute_values(second, ports), once, "another value of a new instance", 0.0)
+    require_close(compute_values(first, ports), values, "another value when repeated", 0.0)
+    require_close(compute_values(second, ports), values, "another value in a new instance", 0.0)
     with torch.inference_mode():
-        inferred = compute_values(first, {name: one.clone() for name, one in ports.items()})
-        require_close(inferred.clone(), once, "another value in inference mode", 1e-6)
+        inferred = compute_values(first, {name: tensor.clone() for name, tensor in ports.items()})
+        require_close(inferred.clone(), values, "another value in inference mode", 1e-6)
 
 
 RULES = (says_what_is_better, repeats)

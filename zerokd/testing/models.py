@@ -1,4 +1,4 @@
-"""What a model promises: the outputs that it declares, in their ranges, of any image, from that image alone."""
+"""Rules for models: the declared outputs in their ranges, for any image, from that image alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zerokd.testing.check import CheckError, Subject, require, rule
 from zerokd.testing.inputs import noise
 from zerokd.testing.losses_and_metrics import format_tensor, require_close
 from zerokd.testing.scenes import EXTREME_IMAGES
-from zerokd.testing.torch_modules import RULES as ALIKE
+from zerokd.testing.torch_modules import RULES as MODULE_RULES
 from zerokd.testing.torch_modules import build_seeded, make_module_case
 
 IMAGE_SIZES = ((1, 1), (1, 7), (5, 3), (16, 16), (17, 31))
@@ -18,11 +18,11 @@ RANGE_TOLERANCE = 1e-5
 
 @rule()
 def outputs_declared(subject: Subject) -> None:
-    """forward returns exactly what outputs() declares, the enhanced image among it"""
-    one = make_module_case(subject)
-    found, declared = set(one.run()), set(one.module.outputs())  # type: ignore[operator]
-    require(found == declared, f"forward returns {sorted(found)}, outputs() declares {sorted(declared)}")
-    require("enhanced" in found, "there is no output called enhanced")
+    """forward returns exactly what outputs() declares, including enhanced"""
+    case = make_module_case(subject)
+    returned, declared = set(case.run()), set(case.module.outputs())  # type: ignore[operator]
+    require(returned == declared, f"forward returns {sorted(returned)}, outputs() declares {sorted(declared)}")
+    require("enhanced" in returned, "it has no output named enhanced")
 
 
 @rule()
@@ -30,15 +30,18 @@ def output_ranges(subject: Subject) -> None:
     """every output lies in its declared range, on black, white and other extreme images too"""
     model = build_seeded(subject).eval()
     declared = model.outputs()
-    require(declared.get("enhanced") and declared["enhanced"].range == (0.0, 1.0), "enhanced is to lie in (0.0, 1.0)")
+    require(
+        declared.get("enhanced") and declared["enhanced"].range == (0.0, 1.0),
+        "enhanced must declare the range (0.0, 1.0)",
+    )
     for name, make in {"noise": lambda image: image, **EXTREME_IMAGES}.items():
         for output, tensor in model(make(noise((2, 3, 12, 10))).float()).items():
             require(torch.isfinite(tensor).all(), f"{output} is {format_tensor(tensor)} on {name}")
-            least, most = declared[output].range or (-torch.inf, torch.inf)
+            lower, upper = declared[output].range or (-torch.inf, torch.inf)
             low, high = float(tensor.detach().min()), float(tensor.detach().max())
-            inside = least - RANGE_TOLERANCE <= low and high <= most + RANGE_TOLERANCE
+            inside = lower - RANGE_TOLERANCE <= low and high <= upper + RANGE_TOLERANCE
             require(
-                inside, f"{output} goes from {low:.4g} to {high:.4g} on {name}, declared is {declared[output].range}"
+                inside, f"{output} goes from {low:.4g} to {high:.4g} on {name}, declared as {declared[output].range}"
             )
 
 
@@ -56,7 +59,7 @@ def any_size(subject: Subject) -> None:
 
 @rule()
 def image_alone(subject: Subject) -> None:
-    """an image's outputs do not depend on the others of its batch, in training and in evaluation"""
+    """an image's outputs do not depend on the rest of its batch, in train and eval mode"""
     for training in (True, False):
         model = build_seeded(subject).double().train(training)
         low = noise((3, 3, 12, 10))
@@ -64,13 +67,13 @@ def image_alone(subject: Subject) -> None:
         for name, tensor in together.items():
             one_by_one = torch.cat([model(low[i : i + 1])[name] for i in range(3)])
             require_close(
-                one_by_one, tensor, f"{name} of images one by one and together ({'train' if training else 'eval'})"
+                one_by_one, tensor, f"{name} of images one by one and as a batch ({'train' if training else 'eval'})"
             )
 
 
 @rule()
 def gradient_reaches(subject: Subject) -> None:
-    """every parameter gets a gradient that is finite, on extreme images too, and not 0 on noise"""
+    """every parameter has a gradient: finite on extreme images too, not 0 on noise"""
     model = build_seeded(subject).train()
     for scene, make in {"noise": lambda image: image, **EXTREME_IMAGES}.items():
         model.zero_grad()
@@ -78,11 +81,11 @@ def gradient_reaches(subject: Subject) -> None:
         torch.stack(
             [(tensor * noise(tuple(tensor.shape), 5).to(tensor)).sum() for tensor in outputs.values()]
         ).sum().backward()
-        for name, one in model.named_parameters():
-            if one.requires_grad:
-                require(one.grad is not None, f"no gradient reaches {name}")
-                require(torch.isfinite(one.grad).all(), f"the gradient of {name} is not finite on {scene}")
-                require(scene != "noise" or one.grad.any(), f"the gradient of {name} is 0 on noise")
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                require(parameter.grad is not None, f"no gradient reaches {name}")
+                require(torch.isfinite(parameter.grad).all(), f"the gradient of {name} is not finite on {scene}")
+                require(scene != "noise" or parameter.grad.any(), f"the gradient of {name} is 0 on noise")
 
 
 @rule()
@@ -92,27 +95,27 @@ def gradient_is_slope(subject: Subject) -> None:
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     low = 0.2 + 0.6 * noise((1, 3, 5, 4))
 
-    def at(*_: Tensor) -> Tensor:
+    def enhanced_at(*_: Tensor) -> Tensor:
         enhanced: Tensor = model(low)["enhanced"]
         return enhanced
 
     try:
-        torch.autograd.gradcheck(at, parameters, atol=1e-6, rtol=1e-3, fast_mode=True)
+        torch.autograd.gradcheck(enhanced_at, parameters, atol=1e-6, rtol=1e-3, fast_mode=True)
     except Exception as error:
         raise CheckError(str(error).strip().splitlines()[0][:200]) from error
 
 
 @rule()
 def gated_exist(subject: Subject) -> None:
-    """`gated` names layers that there are"""
+    """`gated` names existing layers"""
     names = dict(build_seeded(subject).named_modules())
     unknown = [name for name in subject.component.gated if name not in names]
-    require(not unknown, f"gated names {', '.join(unknown)}; there are {', '.join(filter(None, names))}")
+    require(not unknown, f"gated names {', '.join(unknown)}; it has {', '.join(filter(None, names))}")
 
 
 @rule()
 def channels_last(subject: Subject) -> None:
-    """the memory layout of its inputs changes nothing"""
+    """channels_last gives the same outputs"""
     model, low = build_seeded(subject).eval(), noise((2, 3, 12, 10)).float()
     other = model.to(memory_format=torch.channels_last)(low.to(memory_format=torch.channels_last))
     for name, tensor in build_seeded(subject).eval()(low).items():
@@ -128,5 +131,5 @@ RULES = (
     gradient_is_slope,
     gated_exist,
     channels_last,
-    *ALIKE,
+    *MODULE_RULES,
 )

@@ -1,4 +1,4 @@
-"""What an observer promises: it watches, writes only where it may, and leaves nothing behind that runs."""
+"""Rules for observers: they watch, write in their folder only, and leave nothing running."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ SAMPLE_RESULT = {
 
 
 def run_observer(subject: Subject, folder: Path, steps: int, error: str | None = None) -> Any:
-    """An observer that has seen a run of so many steps."""
-    one = subject.build()
-    one.run_start(folder, copy.deepcopy(SAMPLE_MANIFEST))
+    """Show an observer a run of so many steps, and return it."""
+    observer = subject.build()
+    observer.run_start(folder, copy.deepcopy(SAMPLE_MANIFEST))
     for number in range(1, steps + 1):
         more = {"gradients": copy.deepcopy(SAMPLE_GRADIENTS)} if number % 2 == 0 else {}
-        one.step_end(copy.deepcopy(SAMPLE_STEP) | {"step": number} | more)
-    one.run_end(None if error else copy.deepcopy(SAMPLE_RESULT), error)
-    return one
+        observer.step_end(copy.deepcopy(SAMPLE_STEP) | {"step": number} | more)
+    observer.run_end(None if error else copy.deepcopy(SAMPLE_RESULT), error)
+    return observer
 
 
 @rule()
 def survives(subject: Subject) -> None:
-    """a run of some steps, one that stops with an error, and one without any step are watched to their end"""
+    """it survives a run of a few steps, one that stops with an error, and one without steps"""
     for steps, error in ((4, None), (3, "training stopped"), (0, None)):
         with TemporaryDirectory() as name:
             run_observer(subject, Path(name), steps, error)
@@ -65,43 +65,45 @@ def survives(subject: Subject) -> None:
 @rule()
 def writes_in_its_place(subject: Subject) -> None:
     """it writes only below the run folder's observers/"""
-    with TemporaryDirectory() as name, TemporaryDirectory() as here:
-        before = os.getcwd()
-        os.chdir(here)
+    with TemporaryDirectory() as name, TemporaryDirectory() as working_folder:
+        previous = os.getcwd()
+        os.chdir(working_folder)
         try:
             run_observer(subject, Path(name), 3)
         finally:
-            os.chdir(before)
-        found = sorted({*os.listdir(name), *os.listdir(here)} - {"observers"})
-        require(not found, f"it wrote {', '.join(found)}")
+            os.chdir(previous)
+        paths = sorted({*os.listdir(name), *os.listdir(working_folder)} - {"observers"})
+        require(not paths, f"it wrote {', '.join(paths)}")
 
 
 @rule()
 def leaves_what_it_is_given(subject: Subject) -> None:
-    """it changes nothing that it is given, and draws no global random number"""
+    """it does not modify its arguments, and draws no global random number"""
     manifest, step, result = copy.deepcopy(SAMPLE_MANIFEST), copy.deepcopy(SAMPLE_STEP), copy.deepcopy(SAMPLE_RESULT)
     before = torch.random.get_rng_state()
     with TemporaryDirectory() as name:
-        one = subject.build()
-        one.run_start(Path(name), manifest)
-        one.step_end(step)
-        one.run_end(result, None)
-    require((manifest, step, result) == (SAMPLE_MANIFEST, SAMPLE_STEP, SAMPLE_RESULT), "it changes what it is given")
+        observer = subject.build()
+        observer.run_start(Path(name), manifest)
+        observer.step_end(step)
+        observer.run_end(result, None)
+    require((manifest, step, result) == (SAMPLE_MANIFEST, SAMPLE_STEP, SAMPLE_RESULT), "it modifies its arguments")
     require(torch.equal(before, torch.random.get_rng_state()), "it draws from the global random generator")
 
 
 @rule()
 def ends(subject: Subject) -> None:
-    """after run_end no thread of it runs, and no file of the run is open"""
+    """after run_end it has no thread running and no file of the run open"""
     with TemporaryDirectory() as name:
         before = set(threading.enumerate())
-        kept = run_observer(subject, Path(name), 3)  # what is open closes when nobody holds it any more
-        left = [one.name for one in set(threading.enumerate()) - before if one.is_alive() and not one.daemon]
-        require(not left, f"threads go on: {', '.join(left)}")
+        observer = run_observer(subject, Path(name), 3)  # a reference, so that open files stay open
+        running = [
+            thread.name for thread in set(threading.enumerate()) - before if thread.is_alive() and not thread.daemon
+        ]
+        require(not running, f"threads still run: {', '.join(running)}")
         handles = Path("/proc/self/fd")
-        paths = [os.path.realpath(one) for one in handles.iterdir()] if handles.exists() else []
+        paths = [os.path.realpath(thread) for thread in handles.iterdir()] if handles.exists() else []
         opened = [path for path in paths if path.startswith(os.path.realpath(name))]
-        require(not opened, f"files of the run are open after run_end of {type(kept).__name__}")
+        require(not opened, f"{type(observer).__name__} has files of the run open after run_end")
 
 
 RULES = (survives, writes_in_its_place, leaves_what_it_is_given, ends)

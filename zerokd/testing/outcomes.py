@@ -1,4 +1,4 @@
-"""The checks of a plugin, run one by one and told, without pytest."""
+"""Run the checks of a plugin without pytest, and report the outcomes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from zerokd.testing.collection import collect_checks, find_entries, find_undefin
 
 @frozen
 class CheckOutcome:
-    """One check: ``known`` is a failure that the component declares, with its reason in ``told``."""
+    """The outcome of one check. ``reason`` explains a failure; a known one is declared by the component."""
 
     subject: str
     check: str
     about: str
     state: Literal["passed", "FAILED", "known"]
-    told: str = ""
+    reason: str = ""
 
 
 def run_checks(plugin: str, catalogue: Catalogue) -> Iterator[CheckOutcome]:
@@ -35,9 +35,9 @@ def run_checks(plugin: str, catalogue: Catalogue) -> Iterator[CheckOutcome]:
         try:
             misnamed, checks = find_undefined_known_failures(entry), collect_checks(entry)
         except RecipeError as error:
-            told = "; ".join(problem.message for problem in error.problems)
+            reason = "; ".join(problem.message for problem in error.problems)
             yield CheckOutcome(
-                entry.spec.name, "loads", "its class can be imported and is what its kind promises", "FAILED", told
+                entry.spec.name, "loads", "its class can be imported and keeps its kind's contract", "FAILED", reason
             )
             continue
         for name in misnamed:
@@ -47,23 +47,23 @@ def run_checks(plugin: str, catalogue: Catalogue) -> Iterator[CheckOutcome]:
 
 
 def _run_check(check: Check) -> CheckOutcome:
-    told, state = check.known_failure, "known" if check.known_failure else "passed"
+    reason, state = check.known_failure, "known" if check.known_failure else "passed"
     try:
         with warnings.catch_warnings(action="ignore"):
             check()
     except CheckError as error:
-        told, state = check.failure_reason(error).splitlines()[0], "FAILED"
-    return CheckOutcome(str(check.subject), check.name, check.rule.about, state, told)  # type: ignore[arg-type]
+        reason, state = check.failure_reason(error).splitlines()[0], "FAILED"
+    return CheckOutcome(str(check.subject), check.name, check.rule.about, state, reason)  # type: ignore[arg-type]
 
 
 def describe_check_outcomes(outcomes: Sequence[CheckOutcome]) -> str:
-    """A line for each check, those of one component together, and a count."""
+    """Format a line for each check, grouped by component, and the counts."""
     lines: list[str] = []
-    for number, one in enumerate(outcomes):
-        if number == 0 or outcomes[number - 1].subject != one.subject:
-            lines.append(one.subject)
-        lines.append(f"  {one.state:<6} {one.check:<18} {one.about}")
-        lines += [f"         {one.told}"] if one.told else []
+    for number, outcome in enumerate(outcomes):
+        if number == 0 or outcomes[number - 1].subject != outcome.subject:
+            lines.append(outcome.subject)
+        lines.append(f"  {outcome.state:<6} {outcome.check:<18} {outcome.about}")
+        lines += [f"         {outcome.reason}"] if outcome.reason else []
     counts = {state: sum(outcome.state == state for outcome in outcomes) for state in ("passed", "known", "FAILED")}
     return "\n".join(
         [*lines, f"{counts['passed']} passed, {counts['known']} known failures, {counts['FAILED']} failed"]
@@ -71,10 +71,12 @@ def describe_check_outcomes(outcomes: Sequence[CheckOutcome]) -> str:
 
 
 def check_outcomes_as_json(outcomes: Sequence[CheckOutcome]) -> list[dict[str, Any]]:
-    """The same as plain data."""
-    return [asdict(outcome) for outcome in outcomes]
+    """Return the outcomes as plain data."""
+    return [
+        {("told" if key == "reason" else key): value for key, value in asdict(outcome).items()} for outcome in outcomes
+    ]
 
 
 def has_failed_checks(outcomes: Sequence[CheckOutcome]) -> bool:
-    """Whether any check failed that was not known to."""
+    """Whether any check failed that is not a known failure."""
     return any(outcome.state == "FAILED" for outcome in outcomes)

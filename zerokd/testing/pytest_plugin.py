@@ -1,5 +1,7 @@
-"""The checks of installed plugins as pytest items, with no test file: ``pytest -p zerokd.testing.pytest_plugin
---conformance NAME``, where NAME is a distribution or a component."""
+"""Checks of installed plugins as pytest items, without a test file.
+
+``pytest -p zerokd.testing.pytest_plugin --conformance NAME``, where NAME is a distribution or a component.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,12 @@ from zerokd.testing.collection import collect_checks
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """One option, given as often as there are names."""
+    """Add ``--conformance NAME``, which may be repeated."""
     parser.addoption("--conformance", action="append", default=[], metavar="NAME", help="check an installed plugin")
 
 
 def pytest_collection(session: pytest.Session) -> None:
-    """Names that mean nothing are a mistake of usage."""
+    """Collect the checks; an unknown name is a usage error."""
     try:
         session.config.stash[CHECKS_KEY] = [
             check for name in session.config.option.conformance for check in collect_checks(name)
@@ -29,7 +31,7 @@ def pytest_collection(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
-    """Add the checks to whatever else was collected."""
+    """Add the checks to the other items."""
     root = ConformanceFile.from_parent(session, name="conformance", path=Path("conformance"))
     items += root.collect()
 
@@ -38,10 +40,10 @@ CHECKS_KEY = pytest.StashKey[list[Check]]()
 
 
 class ConformanceFile(pytest.File):
-    """All checks that were asked for."""
+    """All requested checks."""
 
     def collect(self) -> list[Any]:
-        return [CheckItem.from_parent(self, name=str(one), check=one) for one in self.config.stash[CHECKS_KEY]]
+        return [CheckItem.from_parent(self, name=str(check), check=check) for check in self.config.stash[CHECKS_KEY]]
 
 
 class CheckItem(pytest.Item):

@@ -1,7 +1,7 @@
-"""The words of ``best_on`` and ``worsens_with``: scenes on which a measure is at its best, and what makes them worse.
+"""The names in ``best_on`` and ``worsens_with``: scenes with the best value, and corruptions that worsen it.
 
-Scenes and corruptions are made in [0, 1] and then moved into the range of each port; where a port has none, that is
-[-1, 1]. A scene may also be a number: every port is flat at that value.
+Scenes and corruptions are built in [0, 1] and then scaled to the range of each port ([-1, 1] if it has none). A scene
+may also be a number: every port is flat at that value.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a growing corruption
-FLAT_LEVEL_RANGE = (0.3, 0.7)  # what flat scenes lie in, so that a corruption can go both ways
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a corruption
+FLAT_LEVEL_RANGE = (0.3, 0.7)  # of flat scenes: a corruption can brighten or darken
 
 
 def _make_flat(noise: Tensor) -> Tensor:
@@ -22,7 +22,7 @@ def _make_flat(noise: Tensor) -> Tensor:
 
 
 SCENES: dict[str, Callable[[Tensor], Tensor]] = {
-    "identical": lambda noise: noise,  # all ports hold the same picture; so they do in every other scene
+    "identical": lambda noise: noise,  # the same image in all ports, as in every scene
     "constant": _make_flat,  # one colour
     "grey": lambda noise: _make_flat(noise[:, :1]).expand_as(noise),  # one level in all channels
     "black": torch.zeros_like,

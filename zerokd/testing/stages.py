@@ -1,4 +1,4 @@
-"""What a stage promises: roles that there are, and inputs that are the batch's own."""
+"""Rules for stages: known roles, and inputs that depend on each image alone."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ ROLES = ("student", "teacher", "ema")
 
 @rule()
 def roles(subject: Subject) -> None:
-    """reads and needs are student, teacher or ema; what it needs it reads, the student among it"""
+    """reads and needs are student, teacher or ema; it reads what it needs, and needs the student"""
     reads, needs = subject.component.reads, subject.component.needs
     unknown = sorted({*reads, *needs} - set(ROLES))
-    require(not unknown, f"unknown roles {unknown}: there are {', '.join(ROLES)}")
+    require(not unknown, f"unknown roles {unknown}: the roles are {', '.join(ROLES)}")
     require(set(needs) <= set(reads), f"it needs {sorted(set(needs) - set(reads))} and does not read it")
-    require("student" in needs, "it does not need the student: nothing would be trained")
+    require("student" in needs, "it does not need the student: nothing would train")
 
 
 @rule()
 def inputs(subject: Subject) -> None:
-    """inputs() gives low among finite tensors of the batch's length, the same again, and writes to nothing"""
+    """inputs() returns low and other finite tensors (N, ...), is deterministic, and modifies nothing"""
     low = noise((3, 3, 12, 10)).float()
     before, state = low.clone(), torch.random.get_rng_state()
-    found = subject.build().inputs(low)
+    inputs = subject.build().inputs(low)
     require(torch.equal(low, before), "it writes to the batch")
     require(torch.equal(state, torch.random.get_rng_state()), "it draws from the global random generator")
-    require("low" in found, f"there is no input called low, only {', '.join(found)}")
+    require("low" in inputs, f"it has no input named low, only {', '.join(inputs)}")
     again = subject.build().inputs(low)
-    for name, tensor in found.items():
-        require(isinstance(tensor, Tensor) and len(tensor) == 3, f"{name} is no tensor of the batch's length")
+    for name, tensor in inputs.items():
+        require(isinstance(tensor, Tensor) and len(tensor) == 3, f"{name} is not a tensor of the batch's length")
         require(torch.isfinite(tensor).all(), f"{name} is not finite")
-        require_close(again[name], tensor, f"another {name} when asked again", 0.0)
+        require_close(again[name], tensor, f"another {name} when repeated", 0.0)
 
 
 @rule()
 def image_alone(subject: Subject) -> None:
-    """an image's inputs do not depend on the others of its batch"""
+    """an image's inputs do not depend on the rest of its batch"""
     low = noise((3, 3, 12, 10))
     for name, tensor in subject.build().inputs(low).items():
         alone = torch.cat([subject.build().inputs(low[i : i + 1])[name] for i in range(3)])
-        require_close(alone, tensor, f"{name} of images one by one and together")
+        require_close(alone, tensor, f"{name} of images one by one and as a batch")
 
 
 RULES = (roles, inputs, image_alone)

@@ -19,7 +19,7 @@ def test_weights_that_cannot_be_fetched_are_told(monkeypatch):
         raise OSError("no network")
 
     monkeypatch.setitem(sys.modules, "pyiqa", types.SimpleNamespace(create_metric=create_metric))
-    with pytest.raises(WeightsError, match="the weights of lpips are not there: no network"):
+    with pytest.raises(WeightsError, match="the weights of lpips are unavailable: no network"):
         Lpips()
 
 

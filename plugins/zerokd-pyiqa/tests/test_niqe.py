@@ -33,7 +33,7 @@ def test_statistics_that_are_not_there_are_told(monkeypatch):
         raise OSError("no such file")
 
     monkeypatch.setitem(sys.modules, "pyiqa", types.SimpleNamespace(create_metric=create_metric))
-    with pytest.raises(WeightsError, match="the weights of niqe are not there: no such file"):
+    with pytest.raises(WeightsError, match="the weights of niqe are unavailable: no such file"):
         Niqe(weights="nowhere.mat")
 
 

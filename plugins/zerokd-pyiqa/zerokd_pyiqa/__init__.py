@@ -1,4 +1,4 @@
-"""zerokd-pyiqa: what it brings to zerokd. Nothing heavy is imported here."""
+"""zerokd-pyiqa: a record of each component. This module imports nothing heavy."""
 
 from zerokd import MetricSpec, hookimpl
 
@@ -8,6 +8,10 @@ ZEROKD_API = 1
 @hookimpl
 def zerokd_metrics() -> list[MetricSpec]:
     return [
-        MetricSpec("lpips", target="zerokd_pyiqa.lpips:Lpips", summary="how different two pictures look to a network"),
-        MetricSpec("niqe", target="zerokd_pyiqa.niqe:Niqe", summary="how unlike a clean natural photo it looks"),
+        MetricSpec(
+            "lpips", target="zerokd_pyiqa.lpips:Lpips", summary="distance of two images in a network's features"
+        ),
+        MetricSpec(
+            "niqe", target="zerokd_pyiqa.niqe:Niqe", summary="distance from the statistics of clean natural photos"
+        ),
     ]

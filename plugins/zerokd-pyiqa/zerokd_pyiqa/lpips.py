@@ -15,13 +15,13 @@ from zerokd import Metric, Port
 from zerokd_pyiqa.network import create_pyiqa_metric
 
 LPIPS_WEIGHTS_HINT = (
-    "it fetches ImageNet's weights and its own once: run it with a network, or copy both caches (torch, pyiqa)"
+    "it downloads ImageNet's weights and its own once: run it online, or copy both caches (torch, pyiqa)"
 )
 
 
 @final
 class Lpips(Metric):
-    r"""Measures how different two pictures look to a network that sees objects; lower is better.
+    r"""Measures the distance of two images in the features of a network trained on objects; lower is better.
 
     Formula: $\sum_l \frac{1}{H_l W_l} \sum_{i,j} w_l^\top (\hat f^l_{ij} - \hat g^l_{ij})^2$,
     features of layer $l$ scaled to length 1 in each pixel, weights $w_l$ fitted to people's judgements.
@@ -40,9 +40,9 @@ class Lpips(Metric):
         net: Literal["alex", "vgg", "squeeze"] = Field("alex", description="the network whose features are compared")
 
     ports = {
-        "image": Port("the picture that is measured", range=(0.0, 1.0), channels=3, default="student.enhanced"),
+        "image": Port("the image to measure", range=(0.0, 1.0), channels=3, default="student.enhanced"),
         "target": Port(
-            "what it should be: teacher.enhanced, or reference",
+            "the image to compare with: teacher.enhanced, or reference",
             range=(0.0, 1.0),
             channels=3,
             like="image",
@@ -54,15 +54,14 @@ class Lpips(Metric):
     best_on = ("identical",)
     worsens_with = ("noise", "blur")
     known_failures = {
-        "no_host_sync": "pyiqa's own computation asks for values",
-        "moves": "pyiqa's own computation stays on the processor",
+        "no_host_sync": "pyiqa's own code reads values",
+        "moves": "pyiqa's own code stays on the CPU",
     }
 
     def __init__(self, **options: object):
         super().__init__(**options)
-        self._pyiqa_metric = (
-            create_pyiqa_metric("lpips", LPIPS_WEIGHTS_HINT, net=self.config.net),
-        )  # in a tuple: it stays in its own precision
+        # in a tuple, so that .to() does not change its precision
+        self._pyiqa_metric = (create_pyiqa_metric("lpips", LPIPS_WEIGHTS_HINT, net=self.config.net),)
 
     def min_size(self) -> int:
         return 64
@@ -70,5 +69,5 @@ class Lpips(Metric):
     def forward(self, *, image: Tensor, target: Tensor) -> Tensor:
         pairs = zip(image.float(), target.float(), strict=True)
         with warnings.catch_warnings(action="ignore"):
-            values = [self._pyiqa_metric[0](one[None], other[None]).reshape(()) for one, other in pairs]
+            values = [self._pyiqa_metric[0](a[None], b[None]).reshape(()) for a, b in pairs]
         return torch.stack(values).to(image)

@@ -1,4 +1,4 @@
-"""pyiqa's own networks, or what is missing for them."""
+"""pyiqa's own metrics, and errors when it or its weights are missing."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from zerokd.errors import Problem, RecipeError, WeightsError
 
 
 def create_pyiqa_metric(name: str, hint: str, **options: Any) -> Any:
-    """A measure of pyiqa on the processor.
+    """Create a metric of pyiqa on the CPU.
 
     Raises:
         RecipeError: pyiqa is not installed.
-        WeightsError: what it needs cannot be read or fetched; ``hint`` says what to do.
+        WeightsError: its weights cannot be read or downloaded; ``hint`` gives the remedy.
     """
     try:
         with warnings.catch_warnings(action="ignore"):
             import pyiqa
     except ImportError as error:
-        remedy = "pip install 'zerokd-pyiqa[pyiqa]'; it brings about forty packages"
-        text = f"{name} is computed by pyiqa, which cannot be imported: {error}"
+        remedy = "pip install 'zerokd-pyiqa[pyiqa]'; it installs about forty packages"
+        text = f"{name} needs pyiqa, which cannot be imported: {error}"
         raise RecipeError(Problem(text, hints=(remedy,))) from error
     try:
-        # what it says of files goes where progress goes: tables may be on their way into another program
+        # its messages go to stderr, since stdout may be a table for another program
         with warnings.catch_warnings(action="ignore"), redirect_stdout(sys.stderr):
             return pyiqa.create_metric(name, device="cpu", **options)
     except Exception as error:  # of the network, the file, or its contents
-        told = (str(error) or type(error).__name__).splitlines()[0][:160]
-        text = f"the weights of {name} are not there: {told}"
+        reason = (str(error) or type(error).__name__).splitlines()[0][:160]
+        text = f"the weights of {name} are unavailable: {reason}"
         raise WeightsError(Problem(text, hints=(hint,))) from error

@@ -15,13 +15,13 @@ import zerokd
 from zerokd import Metric, Port
 from zerokd_pyiqa.network import create_pyiqa_metric
 
-NIQE_WEIGHTS_HINT = 'give its file: weights = "niqe_modelparameters.mat", with mu_prisparam and cov_prisparam in it'
-BLOCK_SIZE = 96  # pixels on a side of the blocks whose statistics are taken
+NIQE_WEIGHTS_HINT = 'set its file: weights = "niqe_modelparameters.mat", with mu_prisparam and cov_prisparam'
+BLOCK_SIZE = 96  # side of the blocks of its statistics, pixels
 
 
 @final
 class Niqe(Metric):
-    r"""Measures how far the statistics of a picture are from those of clean natural photos; lower is better.
+    r"""Measures the distance of an image's statistics from those of clean natural photos; lower is better.
 
     Formula: $\sqrt{(\nu_1 - \nu_2)^\top \left(\frac{\Sigma_1 + \Sigma_2}{2}\right)^{-1} (\nu_1 - \nu_2)}$,
     Gaussian fits of 36 features of local contrast, of 96x96 blocks of the luminance at two scales, here and over
@@ -43,37 +43,36 @@ class Niqe(Metric):
         weights: str = Field(
             "pyiqa",
             min_length=1,
-            description='file of pristine statistics (.mat); "pyiqa" fetches its own on first use',
+            description='file of pristine statistics (.mat); "pyiqa" downloads its own on first use',
         )
 
-    ports = {"image": Port("the picture that is measured", range=(0.0, 1.0), channels=3, default="student.enhanced")}
+    ports = {"image": Port("the image to measure", range=(0.0, 1.0), channels=3, default="student.enhanced")}
     better = "lower"
     bounds = (0.0, math.inf)
     known_failures = {
-        "finite_values": "a picture without any contrast has no statistics: NaN",
-        "bounds": "a picture without any contrast has no statistics: NaN",
-        "no_host_sync": "pyiqa's own computation asks for values",
-        "moves": "pyiqa's own computation stays on the processor",
+        "finite_values": "an image without contrast has no statistics: NaN",
+        "bounds": "an image without contrast has no statistics: NaN",
+        "no_host_sync": "pyiqa's own code reads values",
+        "moves": "pyiqa's own code stays on the CPU",
     }
 
     def __init__(self, **options: object):
         super().__init__(**options)
         weights = self.config.weights
-        given = {} if weights == "pyiqa" else {"pretrained_model_path": str(Path(weights).expanduser())}
-        self._pyiqa_metric = (
-            create_pyiqa_metric("niqe", NIQE_WEIGHTS_HINT, **given),
-        )  # in a tuple: it stays in its own precision
+        pyiqa_options = {} if weights == "pyiqa" else {"pretrained_model_path": str(Path(weights).expanduser())}
+        # in a tuple, so that .to() does not change its precision
+        self._pyiqa_metric = (create_pyiqa_metric("niqe", NIQE_WEIGHTS_HINT, **pyiqa_options),)
 
     def min_size(self) -> int:
         return BLOCK_SIZE
 
     def forward(self, *, image: Tensor) -> Tensor:
         with warnings.catch_warnings(action="ignore"):
-            return torch.stack([self._measure_image(one[None].float()) for one in image]).to(image)
+            return torch.stack([self._measure_image(single[None].float()) for single in image]).to(image)
 
     def _measure_image(self, image: Tensor) -> Tensor:
         try:
-            found: Tensor = self._pyiqa_metric[0](image).reshape(())
+            value: Tensor = self._pyiqa_metric[0](image).reshape(())
         except torch.linalg.LinAlgError:  # no block has any contrast
             return image.new_tensor(math.nan)
-        return found
+        return value

@@ -32,5 +32,5 @@ def test_mistakes_are_told_before_a_cluster_is_asked(photos):
     assert (nothing.returncode, "does not exist" in nothing.stderr) == (3, True)
     nobody = given(photos, "-o", photos.parent / "out", "--engine", ENGINE, "--address", "127.0.0.1:9")
     assert nobody.returncode == 2
-    assert nobody.stderr.startswith("there is no cluster at '127.0.0.1:9'")
+    assert nobody.stderr.startswith("no cluster at '127.0.0.1:9'")
     assert "Traceback" not in nothing.stderr + nobody.stderr

@@ -67,7 +67,7 @@ def test_what_a_lost_worker_had_is_done_by_another_and_what_ends_each_is_given_u
         (photos / f"0/{name}.png").write_bytes((photos / "0/a.png").read_bytes())
     summary, _ = enhance_files(planned(photos), 2, lambda report: None, Mortal)
     assert list(summary.failures) == ["0/always.png"]
-    assert "ended its worker 2 times" in summary.failures["0/always.png"]
+    assert "crashed its worker 2 times" in summary.failures["0/always.png"]
     assert len(summary.enhanced_files) + len(summary.up_to_date_files) == 10
     assert len(contents(photos.parent / "out")) == 10
     died = {path.stem: len(path.read_text()) for path in (photos.parent / "out").glob("*.died")}
@@ -86,7 +86,7 @@ def test_a_worker_that_cannot_write_ends_it(cluster, photos):
 def test_a_worker_with_another_student_or_zerokd_ends_it(cluster, photos):
     task = planned(photos)
     task.ledger.settings["zerokd"] = "another"
-    with pytest.raises(OutputError, match=r"'bundled' or zerokd is another one on this machine"):
+    with pytest.raises(OutputError, match=r"'bundled' or zerokd differs on this machine"):
         enhance_files(task, 1, lambda report: None)
 
 

@@ -1,4 +1,4 @@
-"""A student for the rows of a Ray dataset."""
+"""Enhance the rows of a Ray dataset."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import zerokd
 
 
 class RowEnhancer:
-    """What ``Dataset.map`` calls: a row in, the row with its image brightened out.
+    """A callable for ``Dataset.map``: returns each row with its image enhanced.
 
-    The column ``image`` holds arrays (H, W, 3 or 4) of uint8, uint16 or float32 in [0, 1]; the column ``to``, by
-    default the same, gets arrays like them. Each worker loads the student once. ``threads`` is how many a worker takes:
-    give ``map`` the same ``num_cpus``. Without ``engine`` each machine takes the fastest that it has, whose pixels may
-    differ by one level of 255.
+    ``input_column`` holds arrays (H, W, 3 or 4) of uint8, uint16 or float32 in [0, 1]; ``output_column``, by default
+    the same, receives arrays of the same type. Each worker loads the student once and uses ``threads`` threads: give
+    ``map`` the same ``num_cpus``. By default each machine uses its fastest ``engine``; engines may differ by one level
+    of 255.
 
     Example:
         >>> import ray, zerokd_ray
         >>> photos = ray.data.read_images("photos", mode="RGB")  # doctest: +SKIP
         >>> workers = ray.data.ActorPoolStrategy(size=2)  # doctest: +SKIP
-        >>> photos.map(zerokd_ray.Brighten, compute=workers).write_images("bright", "image")  # doctest: +SKIP
+        >>> photos.map(zerokd_ray.RowEnhancer, compute=workers).write_images("bright", "image")  # doctest: +SKIP
 
     Raises:
-        WeightsError: the file of the student cannot be used.
-        ValueError: a row's image is none of the above.
+        WeightsError: the student's weights cannot be loaded.
+        ValueError: a row's image has another type or shape.
     """
 
     def __init__(

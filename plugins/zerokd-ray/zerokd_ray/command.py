@@ -21,7 +21,7 @@ from zerokd.student.enhance.jobs import count_noun
 from zerokd.student.enhance.progress import EnhanceProgress
 from zerokd.student.location import BUNDLED
 
-OBJECT_STORE_BYTES = 2**30  # bytes of memory that a cluster of this machine shares: names, no pixels
+OBJECT_STORE_BYTES = 2**30  # shared memory of a local cluster: names, no pixels
 CONNECT_TIMEOUT = 10.0  # seconds for a cluster to answer
 # defaults for Ray: it sends no statistics, and prints errors alone
 RAY_ENVIRONMENT = {
@@ -76,20 +76,22 @@ def command(
 
 @contextmanager
 def _connect_cluster(address: str | None) -> Iterator[float]:
-    """A cluster that is there, or one of this machine; its cores."""
+    """Connect to a cluster, or start one on this machine; yield its number of cores."""
     import ray
 
-    wanted = address or os.environ.get("RAY_ADDRESS")
-    own: dict[str, Any] = {} if wanted else {"object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+    target = address or os.environ.get("RAY_ADDRESS")
+    local_options: dict[str, Any] = (
+        {} if target else {"object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+    )
     try:
-        if wanted and wanted != "auto":  # Ray itself tries for many minutes
-            host, _, port = wanted.rpartition(":")
+        if target and target != "auto":  # Ray itself retries for many minutes
+            host, _, port = target.rpartition(":")
             socket.create_connection((host.removeprefix("ray://").strip("[]"), int(port)), CONNECT_TIMEOUT).close()
         with _silence_stderr():
-            ray.init(wanted, logging_level=logging.ERROR, log_to_driver=False, **own)
+            ray.init(target, logging_level=logging.ERROR, log_to_driver=False, **local_options)
     except (OSError, ValueError) as error:
-        hint = "start one with `ray start --head`, or leave --address and RAY_ADDRESS out"
-        raise RecipeError(Problem(f"there is no cluster at {wanted!r}: {error}", hints=(hint,))) from error
+        hint = "start one with `ray start --head`, or omit --address and RAY_ADDRESS"
+        raise RecipeError(Problem(f"no cluster at {target!r}: {error}", hints=(hint,))) from error
     try:
         yield ray.cluster_resources().get("CPU", 1.0)
     finally:
@@ -98,15 +100,15 @@ def _connect_cluster(address: str | None) -> Iterator[float]:
 
 @contextmanager
 def _silence_stderr() -> Iterator[None]:
-    """Standard error shut: Ray's native part says there that it was told to say little. Its faults are raised."""
-    before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    """Silence standard error: Ray's native code logs its own log level there. It raises its errors."""
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
-        os.dup2(before, 2)
-        os.close(before)
-        os.close(nowhere)
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""Files through a student, by the workers of a cluster: what ``zerokd enhance`` does, with its records.
+"""Enhance files on the workers of a cluster, with the ledger of ``zerokd enhance``.
 
-Only names travel; every worker reads and writes the files itself, so all machines see the same folders. That a file is
-done once, whole, and not again is due to its record and its move into place, not to the cluster.
+Only names travel: every worker reads and writes the files itself, so all machines need the same folders. The ledger and
+atomic writes, not the cluster, ensure that each file is complete and enhanced once.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from zerokd.student.enhance.inputs import FileReport, FileStatus, Job
 from zerokd.student.enhance.jobs import RERUN_HINT, EnhanceOptions, Summary, Task, create_empty_task, run_task
 
 STOPPED = "stopped"  # the status of files whose worker cannot continue
-MAX_FILES_PER_BATCH = 64  # files that a worker is handed, at most
-MAX_ATTEMPTS = 2  # of a file that may have ended the worker that had it
+MAX_FILES_PER_BATCH = 64  # files
+MAX_ATTEMPTS = 2  # of a file that may have crashed its worker
 
 
 @define
 class WorkerStatistics:
-    """What one worker did: how many files it was handed, and for how many seconds it was busy with them."""
+    """The files that one worker received, and its seconds of work on them."""
 
     files: int = 0
     seconds: float = 0.0
 
 
 class AttemptCounter:
-    """How often something was begun since it was last ended: an actor that all workers ask."""
+    """An actor that all workers share: counts the attempts at a name since its last success."""
 
     def __init__(self) -> None:
         self.counts: Counter[bytes] = Counter()
@@ -49,11 +49,11 @@ class AttemptCounter:
 
 
 class FileWorker:
-    """An actor that enhances the files that it is handed, and answers a row for each.
+    """An actor that enhances batches of files, and returns a row for each file.
 
-    ``records`` is the folder of the records, ``settings`` what they have to say on every machine, and ``tries`` the
-    actor that counts. Ray hands what a lost worker had to another one, again and again; so from the second time on each
-    file is counted, and one that is begun too often is given up.
+    ``settings`` are the ledger's, which every machine must reproduce. Ray passes the batch of a lost worker to another
+    one, again and again; so from the second attempt on, a worker counts the attempts at each file, and skips a file
+    after ``MAX_ATTEMPTS``.
     """
 
     def __init__(
@@ -64,20 +64,20 @@ class FileWorker:
         try:
             self.task = create_empty_task(options, Path(ledger_folder))
             if self.task.ledger.settings != settings:
-                raise WeightsError(f"{str(options.weights)!r} or zerokd is another one on this machine")
-        except ZerokdError as error:  # raised here, it would have the actor made again and again
+                raise WeightsError(f"{str(options.weights)!r} or zerokd differs on this machine")
+        except ZerokdError as error:  # raised here, it would restart the actor again and again
             self.setup_error = _join_messages(error)
 
     def __call__(self, batch: dict[str, Iterable[bytes]]) -> dict[str, list[Any]]:
         names = [*batch["name"]]
         places = [map(Path, map(os.fsdecode, batch[key])) for key in ("source", "target")]
         jobs = [*map(Job, map(os.fsdecode, names), *places)]
-        begun = time.monotonic()
+        start = time.monotonic()
         if ray.get(self.attempt_counter.begin.remote(b"batch of " + names[0])) > 1:
             outcomes = [self._enhance_counted(*item) for item in zip(names, jobs, strict=True)]
         else:
             outcomes = self.enhance(jobs)
-        seconds = (time.monotonic() - begun) / len(jobs)
+        seconds = (time.monotonic() - start) / len(jobs)
         rows: dict[str, list[Any]] = {
             "name": names,
             "status": [status for status, _ in outcomes],
@@ -87,7 +87,7 @@ class FileWorker:
 
     def _enhance_counted(self, name: bytes, job: Job) -> tuple[str, str]:
         if ray.get(self.attempt_counter.begin.remote(name)) > MAX_ATTEMPTS:
-            outcome = FileStatus.FAILED.value, f"it ended its worker {MAX_ATTEMPTS} times (not enough memory?)"
+            outcome = FileStatus.FAILED.value, f"it crashed its worker {MAX_ATTEMPTS} times (not enough memory?)"
         else:
             (outcome,) = self.enhance([job])
         self.attempt_counter.end.remote(name)
@@ -129,27 +129,27 @@ def enhance_files(
 
 
 def _iterate_results(task: Task, workers: int, worker: type[FileWorker]) -> Iterator[dict[str, Any]]:
-    """A row for each file, as they are done."""
+    """Yield a row for each file as it completes."""
     ray.data.DataContext.get_current().enable_progress_bars = False
-    tries = ray.remote(num_cpus=0)(AttemptCounter).remote()
-    wish, records = evolve(task.options, engine=task.engine.name), str(task.ledger.root)
-    # bytes, since a path may be no text, and Arrow takes text for UTF-8
+    attempt_counter = ray.remote(num_cpus=0)(AttemptCounter).remote()
+    options, ledger_folder = evolve(task.options, engine=task.engine.name), str(task.ledger.root)
+    # bytes, since a path may not be valid text, and Arrow reads text as UTF-8
     files = [{key: os.fsencode(getattr(job, key)) for key in ("name", "source", "target")} for job in task.jobs]
     batches = min(len(files), max(-(-len(files) // MAX_FILES_PER_BATCH), 4 * workers))
-    done = ray.data.from_items(files, override_num_blocks=batches).map_batches(
+    results = ray.data.from_items(files, override_num_blocks=batches).map_batches(
         worker,
         batch_size=None,
-        fn_constructor_args=(wish, records, task.ledger.settings, tries),
+        fn_constructor_args=(options, ledger_folder, task.ledger.settings, attempt_counter),
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=task.options.threads,
     )
     try:
-        yield from done.iter_rows()
-    except RayTaskError:  # a worker raised what it should not
+        yield from results.iter_rows()
+    except RayTaskError:  # an error in a worker's own code
         raise
     except RayError as error:
         raise OutputError(Problem(f"the cluster failed: {str(error).splitlines()[0]}", hints=(RERUN_HINT,))) from error
 
 
-def _join_messages(fault: ZerokdError) -> str:
-    return "; ".join(problem.message for problem in fault.problems)
+def _join_messages(error: ZerokdError) -> str:
+    return "; ".join(problem.message for problem in error.problems)

@@ -1,4 +1,4 @@
-"""A Retinex enhancer for zerokd: one file a component, one line here."""
+"""A Retinex enhancer for zerokd: one file per component, and its record here."""
 
 from zerokd import LossSpec, ModelSpec, hookimpl
 

@@ -32,7 +32,7 @@ class IlluminationFidelity(Loss):
     Source: $L_f$ of SCI (Ma et al.: Toward Fast, Flexible, and Robust Low-Light Image Enhancement, CVPR 2022).
     *Differs:* the paper sums over pixels and over the stages of a cascade, whose inputs a second network calibrates;
     this is its first stage, whose input is the photo, and the only one that the paper runs after training.
-    Pitfalls: at its least value the reflectance low / illumination is 1 everywhere: a white picture. It needs
+    Pitfalls: at its least value the reflectance low / illumination is 1 everywhere: a white image. It needs
     ``illumination_smoothness`` beside it. It is ``mse`` on these signals, with ports that bind themselves.
 
     Example:

@@ -17,7 +17,7 @@ U, V = 0.436 / (1 - BLUE), 0.615 / (1 - RED)
 
 
 def illumination_smoothness(illumination: Tensor, low: Tensor, radius: int = 2, sigma: float = 0.1) -> Tensor:
-    """Mean absolute difference of neighbours, each pair weighed by how alike the input is there, per image.
+    """Mean absolute difference of neighbours, weighted by the similarity of the input, per image.
 
     Args:
         illumination: (N, C, H, W) in [0, 1], at least 2x2.
@@ -31,11 +31,11 @@ def illumination_smoothness(illumination: Tensor, low: Tensor, radius: int = 2, 
     colors = rgb_to_yuv(low)
     total, pairs = illumination.new_zeros(len(low)), 0
     for down, right in half_window_offsets(radius):
-        here, there = neighbour_pairs(colors, down, right)
-        alike = torch.exp((here - there).square().sum(dim=1) / (-2 * sigma**2))
-        here, there = neighbour_pairs(illumination, down, right)
-        total = total + (alike * (here - there).abs().mean(dim=1)).sum(dim=(1, 2))
-        pairs += alike[0].numel()
+        center, neighbour = neighbour_pairs(colors, down, right)
+        weights = torch.exp((center - neighbour).square().sum(dim=1) / (-2 * sigma**2))
+        center, neighbour = neighbour_pairs(illumination, down, right)
+        total = total + (weights * (center - neighbour).abs().mean(dim=1)).sum(dim=(1, 2))
+        pairs += weights[0].numel()
     return total / pairs
 
 
@@ -54,12 +54,12 @@ def half_window_offsets(radius: int) -> Iterator[tuple[int, int]]:
 
 
 def neighbour_pairs(image: Tensor, down: int, right: int) -> tuple[Tensor, Tensor]:
-    """The image without the pixels that have no such neighbour, and the neighbours."""
+    """Return the pixels that have a neighbour at this offset, and the neighbours."""
     height, width = image.shape[-2:]
     rows, columns = max(height - down, 0), max(width - abs(right), 0)
     left = max(-right, 0)
-    here = image[..., :rows, left : left + columns]
-    return here, image[..., down : down + rows, left + right : left + right + columns]
+    center = image[..., :rows, left : left + columns]
+    return center, image[..., down : down + rows, left + right : left + right + columns]
 
 
 @final
@@ -87,7 +87,7 @@ class IlluminationSmoothness(Loss):
 
     class Config(zerokd.Config):
         radius: int = Field(2, ge=1, le=16, description="neighbours are in a window of 2 * radius + 1 pixels a side")
-        sigma: float = Field(0.1, gt=0.0, le=10.0, description="how different colours may be and still count as alike")
+        sigma: float = Field(0.1, gt=0.0, le=10.0, description="colour distance that still counts as similar")
 
     ports = {
         "illumination": Port("the estimated light", range=(0.0, 1.0), grad=True, default="student.illumination"),

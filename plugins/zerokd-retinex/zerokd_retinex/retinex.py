@@ -17,7 +17,7 @@ from zerokd import Model, Signal
 class Retinex(Model):
     r"""Estimates the illumination $x$ of a photo $y$; the reflectance is $y / x$, the enhanced image $y / x^s$.
 
-    A small residual network $h$ says how much light there is beyond the photo itself:
+    A small residual network $h$ estimates the light beyond the photo itself:
 
     Formula: $x = f + (1 - f)\,(y + (1 - y)\,\mathrm{sigmoid}\,h(y))$, $f$ the ``floor``.
 
@@ -33,15 +33,15 @@ class Retinex(Model):
         >>> model = Retinex()
         >>> model.parameter_count()
         445
-        >>> made = model(torch.rand(1, 3, 1, 7))
-        >>> sorted(made), made["illumination"].shape
+        >>> outputs = model(torch.rand(1, 3, 1, 7))
+        >>> sorted(outputs), outputs["illumination"].shape
         (['enhanced', 'illumination', 'reflectance'], torch.Size([1, 3, 1, 7]))
     """
 
     class Config(zerokd.Config):
         width: int = Field(4, ge=1, le=512, description="channels of each hidden layer")
         channels: Literal[1, 3] = Field(1, description="illuminations: one for all colours, or one for each")
-        strength: float = Field(0.8, ge=0.0, le=1.0, description="share of the darkness that is taken away, in stops")
+        strength: float = Field(0.8, ge=0.0, le=1.0, description="share of the darkness to remove, in stops")
         floor: float = Field(0.02, gt=0.0, lt=1.0, description="least illumination; 1/floor bounds the brightening")
 
     def __init__(self, **options: object):
@@ -73,11 +73,11 @@ class Retinex(Model):
         x = F.silu(self.enter(low))
         x = x + F.silu(self.near(x))
         x = x + F.silu(self.far(x))
-        least = low if self.config.channels == 3 else low.amax(dim=1, keepdim=True)
-        light = least + (1 - least) * torch.sigmoid(self.leave(x))
+        lower = low if self.config.channels == 3 else low.amax(dim=1, keepdim=True)
+        light = lower + (1 - lower) * torch.sigmoid(self.leave(x))
         return (self.config.floor + (1 - self.config.floor) * light).expand_as(low)
 
 
 def _make_convolution(inputs: int, outputs: int, dilation: int = 1) -> nn.Conv2d:
-    """3x3; beyond the border lies the border pixel again: black there would be a shadow along the frame."""
+    """A 3x3 convolution with replicated borders: zero padding would leave a dark frame."""
     return nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation, padding_mode="replicate")

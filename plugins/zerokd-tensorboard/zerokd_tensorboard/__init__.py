@@ -1,4 +1,4 @@
-"""zerokd-tensorboard: what it brings to zerokd, one record each. Nothing heavy is imported here."""
+"""zerokd-tensorboard: a record of each component. This module imports nothing heavy."""
 
 from zerokd import ObserverSpec, hookimpl
 

@@ -1,4 +1,4 @@
-"""A run as event files."""
+"""A run as TensorBoard event files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 import zerokd
 from zerokd import Observer
 
-MANIFEST_KEYS = (
-    "recipe",
-    "seed",
-    "device",
-    "versions",
-    "plugins",
-    "models",
-    "fallbacks",
-    "cautions",
-)  # of the manifest
+MANIFEST_KEYS = ("recipe", "seed", "device", "versions", "plugins", "models", "fallbacks", "cautions")
 
 
 @final
@@ -32,12 +23,12 @@ class Tensorboard(Observer):
     """Writes ``observers/tensorboard`` into the run folder: ``tensorboard --logdir runs`` shows all runs together.
 
     For every stage the objective, each term's raw value and contribution, the learning rate and the gradient's norm;
-    each term's share of the gradient where it was measured; equations and provenance as text; sample pictures at the
-    end. Steps are counted over the whole run.
+    each term's measured share of the gradient; equations and provenance as text; sample images at the end. Steps count
+    over the whole run.
     """
 
     class Config(zerokd.Config):
-        every: int = Field(1, ge=1, description="steps of the run between two that are written")
+        every: int = Field(1, ge=1, description="write every so many steps of the run")
 
     writer: SummaryWriter | None = None
     step = 0
@@ -49,13 +40,13 @@ class Tensorboard(Observer):
     def run_start(self, folder: Path, manifest: Mapping[str, Any]) -> None:
         self.folder = folder
         self.writer = SummaryWriter(str(folder / "observers" / "tensorboard"))
-        before = 0
+        offset = 0
         for stage in manifest["stages"]:
-            self.stage_offsets[stage["name"]] = before
-            before += stage["steps"]
+            self.stage_offsets[stage["name"]] = offset
+            offset += stage["steps"]
             self.writer.add_text(f"{stage['name']}/objective", f"`{stage['objective']}`")
-        kept = {key: manifest[key] for key in MANIFEST_KEYS if key in manifest}
-        self.writer.add_text("manifest", f"```json\n{json.dumps(kept, indent=1)}\n```")
+        facts = {key: manifest[key] for key in MANIFEST_KEYS if key in manifest}
+        self.writer.add_text("manifest", f"```json\n{json.dumps(facts, indent=1)}\n```")
 
     def step_end(self, step: Mapping[str, Any]) -> None:
         self.step = self.stage_offsets[step["stage"]] + step["step"]
@@ -73,13 +64,13 @@ class Tensorboard(Observer):
     def run_end(self, result: Mapping[str, Any] | None, error: str | None) -> None:
         if self.writer is None:
             return
-        for picture in sorted((self.folder / "samples").glob("*.png")):
-            with Image.open(picture) as image:
+        for sample in sorted((self.folder / "samples").glob("*.png")):
+            with Image.open(sample) as image:
                 self.writer.add_image(
-                    f"samples/{picture.stem}", np.asarray(image.convert("RGB")), self.step, dataformats="HWC"
+                    f"samples/{sample.stem}", np.asarray(image.convert("RGB")), self.step, dataformats="HWC"
                 )
-        told = error if error is not None else json.dumps(result, indent=1)
-        self.writer.add_text("error" if error is not None else "result", f"```\n{told}\n```", self.step)
+        text = error if error is not None else json.dumps(result, indent=1)
+        self.writer.add_text("error" if error is not None else "result", f"```\n{text}\n```", self.step)
         self.writer.close()
 
     def _write_scalar(self, tag: str, value: float | None) -> None:

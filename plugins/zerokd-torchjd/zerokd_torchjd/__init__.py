@@ -1,4 +1,4 @@
-"""zerokd-torchjd: what it brings to zerokd, one record each. Nothing heavy is imported here."""
+"""zerokd-torchjd: a record of each component. This module imports nothing heavy."""
 
 from zerokd import AggregatorSpec, hookimpl
 
@@ -11,11 +11,11 @@ def zerokd_aggregators() -> list[AggregatorSpec]:
         AggregatorSpec(
             "pcgrad",
             target="zerokd_torchjd.pcgrad:Pcgrad",
-            summary="each gradient without what opposes the others, summed",
+            summary="the sum of gradients without their conflicting components",
         ),
         AggregatorSpec(
             "upgrad",
             target="zerokd_torchjd.upgrad:Upgrad",
-            summary="each gradient projected to where it harms no other, summed",
+            summary="the sum of gradients projected to harm no other",
         ),
     ]

@@ -16,7 +16,7 @@ from zerokd import Aggregator
 
 @final
 class Pcgrad(Aggregator):
-    r"""Takes from each term's gradient, one after another, its part against each other one that it opposes, and adds.
+    r"""Removes from each term's gradient its components against the other gradients that it opposes, and adds the rest.
 
     Formula: for each $t$, over the others $s$ in random order: $g_t \leftarrow g_t - \frac{g_t \cdot g_s}{\|g_s\|^2}
     g_s$ where $g_t \cdot g_s < 0$, with $g_s$ as it was; then the sum over $t$.
@@ -32,7 +32,7 @@ class Pcgrad(Aggregator):
     """
 
     class Config(zerokd.Config):
-        seed: int = Field(0, ge=0, lt=2**31, description="another one draws other orders from the same gradients")
+        seed: int = Field(0, ge=0, lt=2**31, description="seed of the order of projections")
 
     def forward(self, gradients: Tensor) -> Tensor:
         rows = gradients.detach().double()
@@ -40,8 +40,8 @@ class Pcgrad(Aggregator):
         if scale == 0:
             return gradients.sum(dim=0)
         rows = rows / scale
-        seen = hashlib.sha256(f"{self.config.seed}:".encode() + rows.cpu().numpy().tobytes()).digest()
+        digest = hashlib.sha256(f"{self.config.seed}:".encode() + rows.cpu().numpy().tobytes()).digest()
         with torch.random.fork_rng(devices=[]):
-            torch.random.default_generator.manual_seed(int.from_bytes(seen[:7], "big"))
+            torch.random.default_generator.manual_seed(int.from_bytes(digest[:7], "big"))
             aggregated: Tensor = PCGrad()(rows)
         return (aggregated * scale).to(gradients.dtype)

@@ -1,4 +1,4 @@
-"""UPGrad: no term is made worse, to first order."""
+"""UPGrad: no term gets worse, to first order."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Upgrad(Aggregator):
     Formula: $\sum_t \pi(g_t)$, $\pi$ the projection onto $\{x : g_s \cdot x \ge 0 \text{ for all } s\}$.
     Source: Quinton and Rey, "Jacobian Descent for Multi-Objective Optimization", 2024; computed by torchjd. *Differs:*
     torchjd takes the mean of the projections; here it is their sum, as an objective is the sum of its terms: where no
-    two gradients conflict it is the plain sum, and learning rates keep their meaning. The rows are brought to a common
-    scale before torchjd sees them, since it takes a Gramian below ``norm_eps`` for 0.
+    two gradients conflict it is the plain sum, and learning rates keep their meaning. The rows are scaled
+    first, since torchjd takes a Gramian below ``norm_eps`` for 0.
     Pitfalls: a quadratic program for each term, on the CPU: T^3 or so each step. Two gradients that oppose each other
     exactly leave nothing of each other. Weights still matter where nothing conflicts.
 
