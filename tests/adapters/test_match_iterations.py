@@ -9,7 +9,7 @@ from zerokd.models.le_curve import le_curve
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted", "curve_map", "expected"),
+    ("source", "target", "curve_map", "expected"),
     [
         (8, 4, -0.2, -0.44),  # 1 - 1.2^2
         (8, 4, 0.0, 0.0),
@@ -22,8 +22,8 @@ from zerokd.models.le_curve import le_curve
         (8, 2, -0.1, -0.4641),  # 1 - 1.1^4
     ],
 )
-def test_values_by_hand(given, wanted, curve_map, expected):
-    converted = match_iterations(torch.tensor(curve_map, dtype=torch.float64), given, wanted)
+def test_values_by_hand(source, target, curve_map, expected):
+    converted = match_iterations(torch.tensor(curve_map, dtype=torch.float64), source, target)
     assert converted.item() == pytest.approx(expected, abs=1e-12)
 
 
@@ -32,19 +32,19 @@ def test_equal_counts_change_nothing():
     assert torch.equal(match_iterations(curve_map, 8, 8), curve_map)
 
 
-@pytest.mark.parametrize(("given", "wanted"), [(8, 4), (4, 8), (8, 3)])
-def test_both_curves_agree_on_dark_pixels(given, wanted):
-    reach = 2 ** min(wanted / given, 1) - 1  # beyond it the conversion clamps
+@pytest.mark.parametrize(("source", "target"), [(8, 4), (4, 8), (8, 3)])
+def test_both_curves_agree_on_dark_pixels(source, target):
+    reach = 2 ** min(target / source, 1) - 1  # beyond it the conversion clamps
     curve_map = torch.linspace(-0.99 * reach, 0.5, 50, dtype=torch.float64)
     low = torch.full_like(curve_map, 1e-6)
-    converted = le_curve(low, match_iterations(curve_map, given, wanted), wanted)
-    torch.testing.assert_close(converted, le_curve(low, curve_map, given), rtol=1e-3, atol=0)
+    converted = le_curve(low, match_iterations(curve_map, source, target), target)
+    torch.testing.assert_close(converted, le_curve(low, curve_map, source), rtol=1e-3, atol=0)
 
 
-@pytest.mark.parametrize(("given", "wanted"), [(8, 4), (4, 8)])
-def test_values_and_gradients_are_finite_over_the_whole_range(given, wanted):
+@pytest.mark.parametrize(("source", "target"), [(8, 4), (4, 8)])
+def test_values_and_gradients_are_finite_over_the_whole_range(source, target):
     curve_map = torch.linspace(-1, 1, 41, requires_grad=True)
-    converted = match_iterations(curve_map, given, wanted)
+    converted = match_iterations(curve_map, source, target)
     converted.sum().backward()
     assert converted.min() >= -1
     assert converted.max() <= 1

@@ -22,5 +22,5 @@ def test_gradient_is_twice_the_mean_difference():
 
 
 def test_gradient_of_the_gradient():
-    one, other = (torch.rand(2, 3, 4, 4, dtype=torch.float64, requires_grad=True) for _ in range(2))
-    assert torch.autograd.gradgradcheck(mse, (one, other))
+    tensor, other = (torch.rand(2, 3, 4, 4, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    assert torch.autograd.gradgradcheck(mse, (tensor, other))

@@ -29,11 +29,11 @@ def test_golden_with_the_released_contrast_term(golden, stage, factor):
 
 
 def test_the_documented_target_is_not_monotone():
-    asked = MultiRegionExposure(bright_target_factor=0.65).target_brightness(
+    target = MultiRegionExposure(bright_target_factor=0.65).target_brightness(
         torch.linspace(0, 1, 11, dtype=torch.float64)
     )
     table = [0.90, 0.73, 0.49, 0.42, 0.40, 0.39, 0.39, 0.45, 0.52, 0.58, 0.65]
-    assert asked.tolist() == pytest.approx(table, abs=0.005)
+    assert target.tolist() == pytest.approx(table, abs=0.005)
 
 
 def test_the_target_against_its_masks_one_by_one():
@@ -51,8 +51,8 @@ def test_the_target_against_its_masks_one_by_one():
 
 def test_narrow_masks_stay_finite_and_decide_sharply():
     brightness = torch.tensor([0.0, 0.1, 0.2, 0.39, 0.9, 1.0])
-    asked = region_target(brightness, (0.95, 0.4, 0.6), (0.12, 0.4, 0.8), (1e-3, 1e-3, 1e-3))
-    torch.testing.assert_close(asked, torch.tensor([0.95, 0.95, 0.4, 0.4, 0.54, 0.6]), atol=1e-4, rtol=0)
+    target = region_target(brightness, (0.95, 0.4, 0.6), (0.12, 0.4, 0.8), (1e-3, 1e-3, 1e-3))
+    torch.testing.assert_close(target, torch.tensor([0.95, 0.95, 0.4, 0.4, 0.54, 0.6]), atol=1e-4, rtol=0)
     assert torch.isfinite(region_target(torch.linspace(0, 1, 1001), widths=(1e-3, 1e-3, 1e-3))).all()
 
 
@@ -60,9 +60,9 @@ def test_narrow_masks_stay_finite_and_decide_sharply():
 @pytest.mark.parametrize("level", [0.0, 0.15, 0.4, 0.7, 1.0])
 def test_the_wanted_brightness_costs_nothing(options, level):
     loss = MultiRegionExposure(**options)
-    wanted = loss.target_brightness(torch.tensor(level, dtype=torch.float64)).item()
-    assert loss(enhanced=grey(wanted), low=grey(level)).item() == pytest.approx(0.0, abs=1e-15)
-    assert loss(enhanced=grey(wanted + 0.05), low=grey(level)).item() == pytest.approx(0.0025)
+    expected = loss.target_brightness(torch.tensor(level, dtype=torch.float64)).item()
+    assert loss(enhanced=grey(expected), low=grey(level)).item() == pytest.approx(0.0, abs=1e-15)
+    assert loss(enhanced=grey(expected + 0.05), low=grey(level)).item() == pytest.approx(0.0025)
 
 
 def test_each_patch_has_its_own_target():
@@ -73,16 +73,16 @@ def test_each_patch_has_its_own_target():
 
 
 def test_the_monotone_target_goes_through_its_knots():
-    asked = monotone_target(torch.tensor([0.0, 0.2, 0.4, 0.7, 1.0]), (0.3, 0.6, 0.9), 0.4)
-    torch.testing.assert_close(asked, torch.tensor([0.3, 0.45, 0.6, 0.75, 0.9]))
+    target = monotone_target(torch.tensor([0.0, 0.2, 0.4, 0.7, 1.0]), (0.3, 0.6, 0.9), 0.4)
+    torch.testing.assert_close(target, torch.tensor([0.3, 0.45, 0.6, 0.75, 0.9]))
 
 
 @pytest.mark.parametrize("targets", [(0.0, 0.0, 0.0), (0.1, 0.9, 0.9), (0.3, 0.31, 1.0)])
 @pytest.mark.parametrize("knot", [0.05, 0.4, 0.95])
 def test_the_monotone_target_never_falls(targets, knot):
-    asked = monotone_target(torch.linspace(0, 1, 257, dtype=torch.float64), targets, knot)
-    assert asked.diff().min() >= -1e-15
-    assert asked[[0, -1]].tolist() == pytest.approx([targets[0], targets[2]])
+    target = monotone_target(torch.linspace(0, 1, 257, dtype=torch.float64), targets, knot)
+    assert target.diff().min() >= -1e-15
+    assert target[[0, -1]].tolist() == pytest.approx([targets[0], targets[2]])
 
 
 def test_the_contrast_term_prefers_a_flat_picture():
@@ -120,8 +120,8 @@ def test_monotone_does_not_care_for_the_thresholds_it_does_not_use():
 def test_a_falling_target_says_what_it_asks():
     (caution,) = MultiRegionExposure().cautions
     low, high = (float(number) for number in caution.split() if number.startswith("0.") and len(number) == 4)
-    asked = region_target(torch.tensor([0.0, 0.3]))
-    assert [low, high] == pytest.approx(asked.tolist(), abs=0.005)
+    target = region_target(torch.tensor([0.0, 0.3]))
+    assert [low, high] == pytest.approx(target.tolist(), abs=0.005)
     assert caution == "the target is not monotone: it asks patches of 0 to become 0.90 and 0.3 to become 0.42"
 
 

@@ -19,18 +19,18 @@ def inputs():
 def test_values_and_gradients_are_those_of_the_batch():
     moving, fixed = inputs()
     weights = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)  # another slope for each image
-    found, wanted = evaluate_per_image(value, moving, fixed), value(moving, fixed)
-    assert torch.equal(found, wanted)
-    (one,), (other,) = (torch.autograd.grad((weights * each).sum(), moving) for each in (found, wanted))
-    torch.testing.assert_close(one, other, rtol=1e-12, atol=0)
+    result, expected = evaluate_per_image(value, moving, fixed), value(moving, fixed)
+    assert torch.equal(result, expected)
+    (actual,), (other,) = (torch.autograd.grad((weights * reference).sum(), moving) for reference in (result, expected))
+    torch.testing.assert_close(actual, other, rtol=1e-12, atol=0)
     assert torch.autograd.gradcheck(lambda x: evaluate_per_image(value, x, fixed), (moving,))
 
 
 def test_the_function_sees_one_image_at_a_time_with_gradient_and_without():
-    seen = []
+    calls = []
 
     def watched(moving, fixed):
-        seen.append(len(moving))
+        calls.append(len(moving))
         return value(moving, fixed)
 
     moving, fixed = inputs()
@@ -38,13 +38,13 @@ def test_the_function_sees_one_image_at_a_time_with_gradient_and_without():
     without = evaluate_per_image(watched, moving.detach(), fixed)
     with torch.no_grad():
         evaluate_per_image(watched, moving, fixed)
-    assert seen == [1] * 9
+    assert calls == [1] * 9
     assert torch.equal(without, value(moving, fixed))
     assert not without.requires_grad
 
 
-@pytest.mark.parametrize("asked", [True, False])
-def test_nothing_in_between_is_held_until_the_backward_pass(asked):
+@pytest.mark.parametrize("sizes", [True, False])
+def test_nothing_in_between_is_held_until_the_backward_pass(sizes):
     """Only the slope is saved: one tensor of the images' size, however many the function makes."""
     held = []
 
@@ -54,23 +54,25 @@ def test_nothing_in_between_is_held_until_the_backward_pass(asked):
         return value(moving, fixed)
 
     moving, fixed = inputs()
-    with torch.autograd.graph.saved_tensors_hooks(lambda one: held.append(one.shape) or one, lambda one: one):
-        evaluate_per_image(deep, moving, fixed) if asked else deep(moving, fixed)
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: held.append(tensor.shape) or tensor, lambda tensor: tensor
+    ):
+        evaluate_per_image(deep, moving, fixed) if sizes else deep(moving, fixed)
     whole = [shape for shape in held if shape == moving.shape]
-    assert len(whole) == 1 if asked else len(whole) > 8
+    assert len(whole) == 1 if sizes else len(whole) > 8
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_what_is_made_of_each_alone_is_one_tensor_again(count):
-    seen = []
+    calls = []
 
-    def made(images):
-        seen.append(len(images))
+    def double_and_grey(images):
+        calls.append(len(images))
         yield 2 * images
         yield images.mean(dim=1, keepdim=True)
 
     images = torch.rand(count, 3, 4, 4)
-    double, grey = map_per_image(made, images)
-    assert seen == [1] * count
+    double, grey = map_per_image(double_and_grey, images)
+    assert calls == [1] * count
     assert torch.equal(double, 2 * images)
     assert torch.equal(grey, images.mean(dim=1, keepdim=True))

@@ -25,11 +25,11 @@ def test_against_four_difference_kernels(padding):
         kernel = torch.zeros(1, 1, 3, 3, dtype=torch.float64)
         kernel[0, 0, 1, 1], kernel[(0, 0, *offset)] = 1.0, -1.0
         mode = {"zeros": "constant", "replicate": "replicate"}[padding]
-        there, here = (
+        neighbour, center = (
             F.conv2d(F.pad(F.avg_pool2d(image, 4).mean(1, keepdim=True), (1, 1, 1, 1), mode), kernel)
             for image in (low, enhanced)
         )
-        expected = expected + (there - here) ** 2
+        expected = expected + (neighbour - center) ** 2
     value = spatial_consistency(low, enhanced, padding)
     torch.testing.assert_close(value, expected.mean(dim=(1, 2, 3)))
 

@@ -33,7 +33,7 @@ def test_one_position_by_hand():
     x, y = random_pair(1, 1, 2, 2)
     row = torch.exp(-torch.tensor([1.0, 0.0, 1.0], dtype=torch.float64) / 2)
     weights = torch.outer(row, row) / row.sum() ** 2
-    found = []
+    result = []
     for i in range(2):
         for j in range(2):
             order = [1, 0, 1, 0]
@@ -42,8 +42,8 @@ def test_one_position_by_hand():
             var_x, var_y = ((weights * (patch - mean) ** 2).sum() for patch, mean in zip(patches, means, strict=True))
             covariance = (weights * (patches[0] - means[0]) * (patches[1] - means[1])).sum()
             top = (2 * means[0] * means[1] + 1e-4) * (2 * covariance + 9e-4)
-            found.append(top / ((means[0] ** 2 + means[1] ** 2 + 1e-4) * (var_x + var_y + 9e-4)))
-    expected = torch.stack(found).mean().item()
+            result.append(top / ((means[0] ** 2 + means[1] ** 2 + 1e-4) * (var_x + var_y + 9e-4)))
+    expected = torch.stack(result).mean().item()
     assert ssim(x, y, window=3, sigma=1.0).item() == pytest.approx(expected, abs=1e-12)
 
 

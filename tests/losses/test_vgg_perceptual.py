@@ -26,7 +26,7 @@ def by_hand(state, prediction, target, layers):
 
     def maps(image):
         mean, spread = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-        x, found = (image - mean[:, None, None]) / spread[:, None, None], {}
+        x, result = (image - mean[:, None, None]) / spread[:, None, None], {}
         for index, name in [(0, "relu1_1"), (2, "relu1_2"), (5, "relu2_1"), (7, "relu2_2"), (10, "relu3_1")]:
             if f"features.{index}.weight" not in state:
                 break
@@ -34,11 +34,11 @@ def by_hand(state, prediction, target, layers):
                 x = F.max_pool2d(x, 2)
             kernel, bias = state[f"features.{index}.weight"], state[f"features.{index}.bias"]
             x = F.conv2d(x, kernel, bias, padding=1).clamp(min=0)
-            found[name] = x
-        return found
+            result[name] = x
+        return result
 
-    one, other = maps(prediction), maps(target)
-    return sum(((one[name] - other[name]) ** 2).flatten(1).mean(1) for name in layers) / len(layers)
+    layer, other = maps(prediction), maps(target)
+    return sum(((layer[name] - other[name]) ** 2).flatten(1).mean(1) for name in layers) / len(layers)
 
 
 @pytest.mark.parametrize("layers", [DEFAULT, ("relu1_2",), ("relu3_1", "relu1_1")])
@@ -146,13 +146,13 @@ def test_the_source_is_told(tmp_path, monkeypatch):
 
 
 def test_imagenet_is_fetched_once_for_the_layers_in_use(monkeypatch, tmp_path):
-    source, asked = VggPerceptual(weights="random", layers=["relu2_2"], seed=2).state_dict(), []
+    source, target = VggPerceptual(weights="random", layers=["relu2_2"], seed=2).state_dict(), []
 
     def fetch(url, hash_prefix, keep, cache_path):
-        asked.append((url, hash_prefix, cache_path))
-        kept = {name: value for name, value in source.items() if keep(name)}
-        safetensors.torch.save_file(kept, cache_path)
-        return kept
+        target.append((url, hash_prefix, cache_path))
+        saved = {name: value for name, value in source.items() if keep(name)}
+        safetensors.torch.save_file(saved, cache_path)
+        return saved
 
     monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path))
     monkeypatch.setattr(module, "fetch_tensors", fetch)
@@ -160,7 +160,7 @@ def test_imagenet_is_fetched_once_for_the_layers_in_use(monkeypatch, tmp_path):
     loss = VggPerceptual()
     VggPerceptual(layers=["relu2_2"])
     assert torch.equal(loss.state_dict()["features.5.weight"], source["features.5.weight"])
-    (url, prefix, shallow), (_, _, deep) = asked
+    (url, prefix, shallow), (_, _, deep) = target
     assert url == ADDRESS
     assert prefix == "dcbb9e9d"
     assert loss.sources == {"weights": url, "sha256": hashlib.sha256(shallow.read_bytes()).hexdigest()}
@@ -181,9 +181,9 @@ def test_offline_is_told_with_every_remedy(monkeypatch, tmp_path):
     for part in ("vgg19-dcbb9e9d.pth", "no route to host", "network", 'weights = "FILE"', 'fallback = "random"'):
         assert part in text
     loss, expected = VggPerceptual(fallback="random", seed=9), VggPerceptual(weights="random", seed=9)
-    (told,) = loss.fallbacks
-    assert "random weights (seed 9)" in told
-    assert "no route to host" in told
+    (message,) = loss.fallbacks
+    assert "random weights (seed 9)" in message
+    assert "no route to host" in message
     assert loss.sources == {"weights": "random, seed 9"}
     assert torch.equal(loss.state_dict()["features.5.weight"], expected.state_dict()["features.5.weight"])
     assert list(tmp_path.iterdir()) == []
@@ -208,8 +208,8 @@ def test_only_the_weights_of_imagenet_need_torchvision(monkeypatch, fault):
     with pytest.raises(WeightsError, match="need torchvision") as caught:
         VggPerceptual()
     assert "pip install --upgrade torchvision" in str(caught.value)
-    (told,) = VggPerceptual(fallback="random").fallbacks
-    assert str(fault) in told
+    (message,) = VggPerceptual(fallback="random").fallbacks
+    assert str(fault) in message
 
 
 @pytest.mark.parametrize(
@@ -236,12 +236,12 @@ def test_a_crop_is_the_same_square_of_both_images_and_elsewhere_each_time():
         part = (slice(0, 1), slice(None), slice(y, y + 16), slice(x, x + 16))
         squares.append(whole(prediction=prediction[part], target=target[part]).item())
     torch.manual_seed(0)
-    found = [round(cropped(prediction=prediction[:1], target=target[:1]).item(), 5) for _ in range(30)]
-    assert len(set(found)) > 20
-    for value in found:
+    result = [round(cropped(prediction=prediction[:1], target=target[:1]).item(), 5) for _ in range(30)]
+    assert len(set(result)) > 20
+    for value in result:
         assert min(abs(value - square) for square in squares) < 2e-5
     torch.manual_seed(0)
-    assert round(cropped(prediction=prediction[:1], target=target[:1]).item(), 5) == found[0]
+    assert round(cropped(prediction=prediction[:1], target=target[:1]).item(), 5) == result[0]
     assert cropped(prediction=prediction, target=prediction).tolist() == [0.0, 0.0]
 
 
@@ -259,12 +259,12 @@ def test_a_cropped_target_is_not_prepared_for_all_places():
 def test_half_precision_on_request_is_near_and_gives_float32():
     prediction, target = torch.rand(2, 2, 3, 24, 24, generator=torch.Generator().manual_seed(1))
     prediction.requires_grad_(True)
-    made = {}
+    output = {}
     for precision in ("float32", "bfloat16"):
         value = VggPerceptual(weights="random", precision=precision)(prediction=prediction, target=target)
         assert value.dtype is torch.float32
-        made[precision] = value, *torch.autograd.grad(value.sum(), prediction)
-    (value, slope), (near, close) = made.values()
+        output[precision] = value, *torch.autograd.grad(value.sum(), prediction)
+    (value, slope), (near, close) = output.values()
     torch.testing.assert_close(near, value, rtol=2e-2, atol=0)
     assert not torch.equal(near, value)
     assert (close - slope).norm() < 6e-2 * slope.norm()
@@ -272,23 +272,23 @@ def test_half_precision_on_request_is_near_and_gives_float32():
 
 def test_a_map_is_compared_before_the_next_is_made():
     """So that a backward pass does not hold the gradients of all of them at once."""
-    made, loss = [], VggPerceptual(weights="random")
+    events, loss = [], VggPerceptual(weights="random")
     prediction, target = random_pair()
-    wanted = list(loss.feature_maps(target))
+    expected = list(loss.feature_maps(target))
 
-    def told():
-        for name, one in zip(DEFAULT, loss.feature_maps(prediction), strict=True):
-            made.append(name)
-            yield one
+    def watched_maps():
+        for name, feature_map in zip(DEFAULT, loss.feature_maps(prediction), strict=True):
+            events.append(name)
+            yield feature_map
 
     class Watched(torch.Tensor):
         """Says when it is read."""
 
         @classmethod
         def __torch_function__(cls, function, types, arguments=(), options=None):
-            if made[-1:] != ["read"]:
-                made.append("read")
+            if events[-1:] != ["read"]:
+                events.append("read")
             return super().__torch_function__(function, types, arguments, options or {})
 
-    module.vgg_perceptual(told(), [one.as_subclass(Watched) for one in wanted])
-    assert made == ["relu1_1", "read", "relu1_2", "read", "relu2_1", "read"]
+    module.vgg_perceptual(watched_maps(), [feature_map.as_subclass(Watched) for feature_map in expected])
+    assert events == ["relu1_1", "read", "relu1_2", "read", "relu2_1", "read"]

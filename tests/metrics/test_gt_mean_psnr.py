@@ -22,11 +22,11 @@ def test_a_number_worked_out_by_hand():
 def test_against_another_implementation():
     generator = np.random.default_rng(0)
     image, target = generator.random((2, 4, 3, 7, 9))
-    found = []
-    for one, wanted in zip(image, target, strict=True):
-        scaled = np.clip(one * (wanted.mean() / one.mean()), 0, 1)
-        found.append(10 * math.log10(1 / ((scaled - wanted) ** 2).mean()))
-    assert np.allclose(gt_mean_psnr(torch.from_numpy(image), torch.from_numpy(target)), found, atol=1e-9)
+    result = []
+    for pixels, expected in zip(image, target, strict=True):
+        scaled = np.clip(pixels * (expected.mean() / pixels.mean()), 0, 1)
+        result.append(10 * math.log10(1 / ((scaled - expected) ** 2).mean()))
+    assert np.allclose(gt_mean_psnr(torch.from_numpy(image), torch.from_numpy(target)), result, atol=1e-9)
 
 
 def test_black_is_finite():

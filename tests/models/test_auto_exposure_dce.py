@@ -61,10 +61,10 @@ def test_strength_is_where_the_curve_meets_the_exposure(grey, curve_map, iterati
             x += a * (x * x - x)
         return x - 0.46
 
-    wanted = brentq(brightness, 0.0, 8.0)
+    expected = brentq(brightness, 0.0, 8.0)
     flat = torch.full((1, 3, 10, 10), grey, dtype=torch.float64)
-    found = find_strength(flat, torch.full_like(flat, curve_map), iterations, 0.46, 8.0).item()
-    assert found == pytest.approx(wanted, abs=8.0 / 2**12)
+    result = find_strength(flat, torch.full_like(flat, curve_map), iterations, 0.46, 8.0).item()
+    assert result == pytest.approx(expected, abs=8.0 / 2**12)
 
 
 def test_a_map_that_does_not_brighten_gets_all_the_strength_and_stays_in_range():
@@ -89,28 +89,28 @@ def test_each_picture_of_a_batch_is_exposed_by_itself():
 def test_the_map_is_spread_over_what_lies_in_the_picture():
     curve_map = torch.rand(1, 3, 9, 7, dtype=torch.float64)
     grey = curve_map[0].mean(0)
-    found = smooth_curve_map(curve_map, 2)[0, 0]
+    result = smooth_curve_map(curve_map, 2)[0, 0]
     for row in range(9):
         for column in range(7):
             around = grey[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
-            assert found[row, column].item() == pytest.approx(around.mean().item(), rel=1e-12)
+            assert result[row, column].item() == pytest.approx(around.mean().item(), rel=1e-12)
     assert torch.allclose(smooth_curve_map(curve_map, 0)[0, 0], grey)
 
 
 def test_slope_is_the_derivative_of_the_curve():
     x = torch.rand(1, 3, 6, 6, dtype=torch.float64, requires_grad=True)
     a = torch.rand(1, 3, 6, 6, dtype=torch.float64) * 2 - 1
-    (wanted,) = torch.autograd.grad(le_curve(x, a, 8).sum(), x)
-    assert torch.allclose(curve_derivative(x.detach(), a, 8), wanted, rtol=1e-12, atol=1e-12)
+    (expected,) = torch.autograd.grad(le_curve(x, a, 8).sum(), x)
+    assert torch.allclose(curve_derivative(x.detach(), a, 8), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_small_differences_by_hand():
     x = torch.zeros(1, 1, 3, 3, dtype=torch.float64)
     x[0, 0, 0, 0] = 0.001
-    found = mean_bounded_difference(x, 1000.0)[0, 0]
-    assert found[1, 1].item() == pytest.approx(0.001 / 9, rel=1e-9)
-    assert found[0, 0].item() == pytest.approx(-0.001 * 5 / 9, rel=1e-9)  # 4 of 9 places repeat the corner
-    assert found[2, 2].item() == 0.0
+    result = mean_bounded_difference(x, 1000.0)[0, 0]
+    assert result[1, 1].item() == pytest.approx(0.001 / 9, rel=1e-9)
+    assert result[0, 0].item() == pytest.approx(-0.001 * 5 / 9, rel=1e-9)  # 4 of 9 places repeat the corner
+    assert result[2, 2].item() == 0.0
     edge = torch.zeros(1, 1, 3, 6, dtype=torch.float64)
     edge[..., 3:] = 1.0
     assert mean_bounded_difference(edge, 0.01)[0, 0, 1, 2].item() == pytest.approx(3 * 0.01 / 9, rel=1e-9)
@@ -122,16 +122,16 @@ def test_noise_of_the_dark_is_averaged_over_nine_pixels_and_an_edge_is_kept():
     dark = torch.full((1, 3, 200, 200), 0.03, dtype=torch.float64)
     dark[..., 100:] = 0.2
     noisy = dark + 0.002 * torch.randn_like(dark)
-    made = {}
+    output = {}
     for value in (0.0, 0.01, 0.1):
         model = brightening(smoothing=value, strongest=8.0).double()
         model.dce.e_conv3.point_conv.weight.zero_()  # one curve for all pixels: no noise in the map
         model.dce.e_conv3.point_conv.bias.fill_(-0.25)
-        made[value] = model(noisy)["enhanced"]
-    noise = {value: image[..., 5:90].std() for value, image in made.items()}
+        output[value] = model(noisy)["enhanced"]
+    noise = {value: image[..., 5:90].std() for value, image in output.items()}
     # at 0.03 the slope is about 9: a share of tanh(0.3 * 8) = 0.98 of a 3x3 mean, whose noise is a third
     assert noise[0.1] / noise[0.0] == pytest.approx(0.34, abs=0.04)
-    step = {value: image[..., 100].mean() - image[..., 99].mean() for value, image in made.items()}
+    step = {value: image[..., 100].mean() - image[..., 99].mean() for value, image in output.items()}
     assert step[0.01] / step[0.0] > 0.95
 
 

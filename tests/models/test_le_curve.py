@@ -50,7 +50,7 @@ def test_order_and_ends_are_kept(a):
 
 def test_inputs_stay_as_they_were():
     x, a = torch.rand(1, 3, 4, 4), -torch.rand(1, 3, 4, 4)
-    kept = x.clone(), a.clone()
+    saved = x.clone(), a.clone()
     le_curve(x, a, 4)
-    assert torch.equal(x, kept[0])
-    assert torch.equal(a, kept[1])
+    assert torch.equal(x, saved[0])
+    assert torch.equal(a, saved[1])

@@ -36,10 +36,10 @@ def test_a_pixel_sees_seven_by_seven():
     torch.manual_seed(0)
     low = torch.rand(1, 3, 15, 15, requires_grad=True)  # every ReLU is open, so no path is cut by chance
     NanoDce()(low)["curve_map"][0, :, 7, 7].sum().backward()
-    seen = low.grad.abs().sum((0, 1)) > 0
+    calls = low.grad.abs().sum((0, 1)) > 0
     expected = torch.zeros(15, 15, dtype=torch.bool)
     expected[4:11, 4:11] = True
-    assert torch.equal(seen, expected)
+    assert torch.equal(calls, expected)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -29,10 +29,10 @@ def test_bounds_are_the_extremes_over_all_black_and_white_patches():
     torch.manual_seed(0)
     layer = SeparableConv(1, 3).double()
     patches = torch.tensor(list(product((0.0, 1.0), repeat=9)), dtype=torch.float64).view(-1, 1, 3, 3)
-    found = layer(patches)[:, :, 1, 1]
+    result = layer(patches)[:, :, 1, 1]
     lower, upper = layer.output_bounds(*torch.tensor([[0.0], [1.0]], dtype=torch.float64))
-    torch.testing.assert_close(lower, found.amin(0))
-    torch.testing.assert_close(upper, found.amax(0))
+    torch.testing.assert_close(lower, result.amin(0))
+    torch.testing.assert_close(upper, result.amax(0))
 
 
 def test_bounds_count_the_padding():

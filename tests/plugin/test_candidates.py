@@ -13,13 +13,14 @@ def test_names_are_compared_as_packaging_does(name):
 
 
 @pytest.mark.parametrize(
-    ("given", "there"), [(None, True), ("", False), ("other", False), ("other,My_Plugin", True), (" my-plugin ,", True)]
+    ("value", "enabled"),
+    [(None, True), ("", False), ("other", False), ("other,My_Plugin", True), (" my-plugin ,", True)],
 )
-def test_a_distribution_is_chosen(monkeypatch, given, there):
+def test_a_distribution_is_chosen(monkeypatch, value, enabled):
     monkeypatch.delenv(candidates.PLUGINS_VARIABLE, raising=False)
-    if given is not None:
-        monkeypatch.setenv(candidates.PLUGINS_VARIABLE, given)
-    assert candidates.is_enabled("my-plugin") == there
+    if value is not None:
+        monkeypatch.setenv(candidates.PLUGINS_VARIABLE, value)
+    assert candidates.is_enabled("my-plugin") == enabled
 
 
 def test_one_distribution_that_cannot_be_read_hides_no_other(monkeypatch):

@@ -34,7 +34,7 @@ def test_what_is_ambiguous_or_missing_is_refused(use):
 def test_a_name_is_looked_for_in_every_kind_and_of_everybody():
     model = CatalogueEntry(ModelSpec("mse", target="a:B", summary="a test"), ONE)
     catalogue = Catalogue((model, entry("mse", TWO), entry("mse", BUILTIN), entry("flat", ONE)))
-    assert [(one.spec.kind, one.provider) for one in catalogue.find_by_name("mse")] == [
+    assert [(match.spec.kind, match.provider) for match in catalogue.find_by_name("mse")] == [
         ("losses", BUILTIN),
         ("losses", TWO),
         ("models", ONE),

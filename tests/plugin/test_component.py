@@ -20,5 +20,5 @@ def test_it_is_built_from_keywords_that_its_config_checks():
 
 
 def test_it_says_nothing_of_itself_unless_there_is_something():
-    one = Scaled()
-    assert (one.fallbacks, one.cautions, dict(one.sources), one.examples) == ((), (), {}, ())
+    component = Scaled()
+    assert (component.fallbacks, component.cautions, dict(component.sources), component.examples) == ((), (), {}, ())

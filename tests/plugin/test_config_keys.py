@@ -58,18 +58,18 @@ EXPECTED = {  # type, bounds, default; "!": required, and then an example
 
 
 def test_every_key_is_told_as_it_is_written():
-    found = {key.key: key for key in list_config_keys(Sample)}
-    assert list(found) == list(EXPECTED)
+    keys = {key.key: key for key in list_config_keys(Sample)}
+    assert list(keys) == list(EXPECTED)
     for name, (kind, bounds, default, example) in EXPECTED.items():
-        key = found[name]
+        key = keys[name]
         assert (name, key.type, key.bounds, key.required) == (name, kind, bounds, default == "!")
         assert key.required or key.default == default
         assert key.example == example
-    assert found["from"].description == "where it starts"
+    assert keys["from"].description == "where it starts"
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    "expected",
     [
         Annotated[int, Field(ge=5)],
         Annotated[int, Field(gt=5)],
@@ -87,27 +87,27 @@ def test_every_key_is_told_as_it_is_written():
         int | None,
     ],
 )
-def test_an_example_is_valid(wanted):
-    config = type("Sample", (Config,), {"__annotations__": {"key": wanted}})
+def test_an_example_is_valid(expected):
+    config = type("Sample", (Config,), {"__annotations__": {"key": expected}})
     (key,) = list_config_keys(config)
     assert key.required
-    assert TypeAdapter(wanted).validate_python(key.example, strict=True) == key.example
+    assert TypeAdapter(expected).validate_python(key.example, strict=True) == key.example
 
 
 @pytest.mark.parametrize(
-    ("bounds", "told"),
+    ("bounds", "text"),
     [((None, None), ""), ((0.0, None), "[0, inf)"), ((None, 1.0), "(-inf, 1]"), ((-1.0, 0.5), "[-1, 0.5]")],
 )
-def test_intervals(bounds, told):
-    assert format_interval(*bounds) == told
+def test_intervals(bounds, text):
+    assert format_interval(*bounds) == text
 
 
 @pytest.mark.parametrize("entry", discover_plugins().entries, ids=lambda entry: entry.qualified_name)
 def test_every_key_of_a_built_in_has_a_meaning_a_type_and_a_default_or_example(entry):
     config = entry.spec.load().Config
-    found = list_config_keys(config)
-    assert [key.key for key in found] == [field.alias or name for name, field in config.model_fields.items()]
-    for key in found:
+    keys = list_config_keys(config)
+    assert [key.key for key in keys] == [field.alias or name for name, field in config.model_fields.items()]
+    for key in keys:
         assert key.description
         assert key.type != "any"
-    config(**{key.key: key.example for key in found if key.required})
+    config(**{key.key: key.example for key in keys if key.required})

@@ -139,9 +139,9 @@ def test_listing_and_help_import_no_torch(arguments):
         "except SystemExit: pass\n"
         "sys.exit('torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
+    completed = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stdout
 
 
 def test_files_of_one_name_in_two_folders_keep_their_classes_apart(tmp_path):

@@ -8,17 +8,17 @@ from zerokd.plugin.error_attribution import attribute_errors
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "message"),
     [
         (ValueError("two\nlines"), "loss 'x' failed: ValueError: two"),
         (SystemExit(0), "loss 'x' failed: SystemExit: 0"),
         (KeyError(), "loss 'x' failed: KeyError"),
     ],
 )
-def test_whatever_a_plugin_raises_is_named(fault, told):
+def test_whatever_a_plugin_raises_is_named(fault, message):
     with pytest.raises(PluginError) as caught, attribute_errors("loss 'x'"):
         raise fault
-    assert caught.value.problems[0].message == told
+    assert caught.value.problems[0].message == message
     assert caught.value.exit_code == 2
 
 

@@ -65,9 +65,9 @@ def test_long_prints_are_cut():
 
 
 def test_the_working_directory_and_the_path_are_taken_back():
-    here, path = os.getcwd(), list(sys.path)
+    before, path = os.getcwd(), list(sys.path)
     _, notes = run("import os, sys; os.chdir('/'); sys.path.insert(0, '/nowhere')")
-    assert (os.getcwd(), sys.path) == (here, path)
+    assert (os.getcwd(), sys.path) == (before, path)
     assert notes == ["here: changed the working directory", "here: changed sys.path"]
 
 

@@ -40,7 +40,7 @@ def test_a_good_one_is_returned():
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
         ({"ports": 5}, "must declare its ports"),
         ({"ports": {"a": "the image"}}, "must declare its ports"),
@@ -57,8 +57,8 @@ def test_a_good_one_is_returned():
         ({"worsens_with": None}, "declares worsens_with as None"),
     ],
 )
-def test_a_declaration_of_another_type_is_refused_by_name(names, told):
+def test_a_declaration_of_another_type_is_refused_by_name(names, message):
     with pytest.raises(RecipeError) as caught:
         load(**names)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "mine:planted" in str(caught.value)

@@ -33,18 +33,18 @@ def test_the_tests_of_a_new_package_pass_at_once(tmp_path, word):
     folder = tmp_path / f"zerokd-my-{word}"
     write_files(render_package(word, f"my_{word}"), folder)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=ENV, timeout=240)
-    assert done.returncode == 0, done.stdout
-    assert "xfailed" not in done.stdout
+    completed = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=ENV, timeout=240)
+    assert completed.returncode == 0, completed.stdout
+    assert "xfailed" not in completed.stdout
 
 
 @pytest.mark.parametrize("word", KINDS_BY_WORD)
 def test_a_plugin_in_one_file_passes_the_same_checks(tmp_path, word):
     write_files(render_single_file(word, f"lone_{word}"), tmp_path)
     catalogue = discover_plugins([tmp_path / f"lone_{word}.py"], strict=True)
-    found = list(run_checks(f"lone_{word}", catalogue))
-    assert len(found) > 7
-    assert not has_failed_checks(found), found
+    result = list(run_checks(f"lone_{word}", catalogue))
+    assert len(result) > 7
+    assert not has_failed_checks(result), result
 
 
 @pytest.mark.parametrize("word", KINDS_BY_WORD)
@@ -63,23 +63,23 @@ def test_it_is_clean_for_ruff_and_mypy(tmp_path):
     subprocess.run([*ruff, "format", "--check", "."], cwd=tmp_path, check=True)
     for word in KINDS_BY_WORD:
         command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), f"zerokd_my_{word}"]
-        done = subprocess.run(
+        completed = subprocess.run(
             command, cwd=tmp_path / word, env=ENV | {"MYPYPATH": str(ROOT)}, capture_output=True, text=True
         )
-        assert done.returncode == 0, done.stdout
+        assert completed.returncode == 0, completed.stdout
 
 
 def test_the_template_package_is_what_new_writes():
     folder = ROOT / "plugins/zerokd-charbonnier"
-    wanted = render_package("loss", "charbonnier")
-    for path, text in wanted.items():
+    expected = render_package("loss", "charbonnier")
+    for path, text in expected.items():
         assert (folder / path).read_text(encoding="utf-8") == text, f"{path}: run zerokd new loss charbonnier"
-    kept = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert {path for path in kept if not any(part in path for part in ("cache", "egg-info"))} == set(wanted)
+    saved = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert {path for path in saved if not any(part in path for part in ("cache", "egg-info"))} == set(expected)
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("MyLoss", "write my_loss"),
         ("my-loss", "write my_loss"),
@@ -92,8 +92,8 @@ def test_the_template_package_is_what_new_writes():
         ("../up", "write up"),
     ],
 )
-def test_a_name_that_cannot_serve_is_refused_with_a_better_one(name, told):
-    with pytest.raises(RecipeError, match=told):
+def test_a_name_that_cannot_serve_is_refused_with_a_better_one(name, message):
+    with pytest.raises(RecipeError, match=message):
         check_component_name("loss", name, discover_plugins())
 
 
@@ -118,11 +118,11 @@ def test_all_or_nothing(tmp_path, monkeypatch):
 
     real, calls = Path.write_text, []
 
-    def full(self, *given, **named):
+    def full(self, *arguments, **named):
         calls.append(self)
         if len(calls) == 3:
             raise OSError(28, "No space left on device")
-        return real(self, *given, **named)
+        return real(self, *arguments, **named)
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(RunFolderError, match="No space left on device"):

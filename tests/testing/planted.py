@@ -12,16 +12,16 @@ def checks(kind, component, options=None, summary="a test component"):
     """The checks of a class that is registered nowhere."""
     entry = CatalogueEntry(Spec("planted", kind=kind, target="nowhere:Planted", summary=summary), Provider("test"))
     subject = Subject(entry, component, options or {})
-    return [Check(one, subject) for one in rules_for_kind(kind) if one.applies(subject)]
+    return [Check(rule, subject) for rule in rules_for_kind(kind) if rule.applies(subject)]
 
 
 def failing(kind, component, options=None, summary="a test component"):
     """The names of the checks that fail, with what each says."""
-    found = {}
+    failures = {}
     for check in checks(kind, component, options, summary):
         try:
             with warnings.catch_warnings(action="ignore"):
                 check()
         except CheckError as error:
-            found[check.name] = str(error)
-    return found
+            failures[check.name] = str(error)
+    return failures

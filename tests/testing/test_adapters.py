@@ -23,10 +23,10 @@ class Good(zerokd.Adapter):
     __doc__ = DOC
 
     def describe(self, signals):
-        return {n: attrs.evolve(one, shape=(1, *one.shape[1:]), iterations=None) for n, one in signals.items()}
+        return {n: attrs.evolve(signal, shape=(1, *signal.shape[1:]), iterations=None) for n, signal in signals.items()}
 
     def forward(self, tensors):
-        return {name: one.mean(dim=1, keepdim=True) for name, one in tensors.items()}
+        return {name: tensor.mean(dim=1, keepdim=True) for name, tensor in tensors.items()}
 
 
 def variant(forward=None, **names):
@@ -35,23 +35,25 @@ def variant(forward=None, **names):
 
 def to_the_first(self, tensors):
     """As many channels as each has, cut to two where there are more than three: not what the other has."""
-    return {name: one[:, : max(1, one.shape[1] - 1)] for name, one in tensors.items()}
+    return {name: tensor[:, : max(1, tensor.shape[1] - 1)] for name, tensor in tensors.items()}
 
 
 def cut_channels(self, signals):
-    return {n: attrs.evolve(one, shape=(max(1, one.shape[0] - 1), *one.shape[1:])) for n, one in signals.items()}
+    return {
+        n: attrs.evolve(tensor, shape=(max(1, tensor.shape[0] - 1), *tensor.shape[1:])) for n, tensor in signals.items()
+    }
 
 
 def unequal(self, signals):
-    found = cut_channels(self, signals)
+    described = cut_channels(self, signals)
     last = list(signals)[-1]
-    return found | {last: attrs.evolve(signals[last], shape=signals[last].shape)}
+    return described | {last: attrs.evolve(signals[last], shape=signals[last].shape)}
 
 
 def unequal_forward(self, tensors):
-    found = to_the_first(self, tensors)
+    outputs = to_the_first(self, tensors)
     last = list(tensors)[-1]
-    return found | {last: tensors[last] * 1.0}
+    return outputs | {last: tensors[last] * 1.0}
 
 
 class Stays(Good):
@@ -62,12 +64,12 @@ class Stays(Good):
         self.scale = torch.ones(1, 1, 1, 1)
 
     def forward(self, tensors):
-        return {name: one * self.scale for name, one in Good.forward(self, tensors).items()}
+        return {name: tensor * self.scale for name, tensor in Good.forward(self, tensors).items()}
 
 
 class Forgets(Good):
     __doc__ = DOC
-    made = 0
+    output = 0
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -75,16 +77,16 @@ class Forgets(Good):
         self.register_buffer("scale", torch.tensor(1.0 - type(self).made * 1e-4), persistent=False)
 
     def forward(self, tensors):
-        return {name: one * self.scale for name, one in Good.forward(self, tensors).items()}
+        return {name: tensor * self.scale for name, tensor in Good.forward(self, tensors).items()}
 
 
 def shifted(self, tensors):
-    found = Good.forward(self, tensors)
-    return {name: one - one.mean() for name, one in found.items()}
+    outputs = Good.forward(self, tensors)
+    return {name: tensor - tensor.mean() for name, tensor in outputs.items()}
 
 
 def detached(self, tensors):
-    return {name: one.detach() for name, one in Good.forward(self, tensors).items()}
+    return {name: tensor.detach() for name, tensor in Good.forward(self, tensors).items()}
 
 
 def writes(self, tensors):
@@ -95,7 +97,10 @@ def writes(self, tensors):
 
 
 def draws(self, tensors):
-    return {n: one * (1 - 1e-3 * torch.rand((), device=one.device)) for n, one in Good.forward(self, tensors).items()}
+    return {
+        n: tensor * (1 - 1e-3 * torch.rand((), device=tensor.device))
+        for n, tensor in Good.forward(self, tensors).items()
+    }
 
 
 def looks(self, tensors):
@@ -115,13 +120,13 @@ class Narrow(Good):
         nn.init.zeros_(self.layer.bias)
 
     def forward(self, tensors):
-        return {name: self.layer(one) / 1e6 for name, one in Good.forward(self, tensors).items()}
+        return {name: self.layer(tensor) / 1e6 for name, tensor in Good.forward(self, tensors).items()}
 
 
 def to_the_mean(self, tensors):
-    found = Good.forward(self, tensors)
-    mean = sum(one.mean(dim=(1, 2, 3), keepdim=True) for one in found.values()) / len(found)
-    return {name: 0.5 * (one + mean) for name, one in found.items()}
+    outputs = Good.forward(self, tensors)
+    mean = sum(tensor.mean(dim=(1, 2, 3), keepdim=True) for tensor in outputs.values()) / len(outputs)
+    return {name: 0.5 * (tensor + mean) for name, tensor in outputs.items()}
 
 
 def prints(self, tensors):
@@ -151,15 +156,15 @@ def test_a_good_adapter_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES_BY_KIND["adapters"]} == set(PLANTED)
+    assert {rule.name for rule in RULES_BY_KIND["adapters"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_the_check_fails_on_its_defect_and_hardly_another(name):
     component, others = PLANTED[name]
-    found = failing("adapters", component)
-    assert name in found
-    assert set(found) <= {name, *others}, found
+    result = failing("adapters", component)
+    assert name in result
+    assert set(result) <= {name, *others}, result
 
 
 def test_an_adapter_refuses_with_valueerror_and_a_word():

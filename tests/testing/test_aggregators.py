@@ -32,7 +32,7 @@ def variant(forward, **names):
 
 class Forgets(Good):
     __doc__ = DOC
-    made = 0
+    output = 0
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -72,12 +72,12 @@ def test_a_good_aggregator_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES_BY_KIND["aggregators"]} == set(PLANTED)
+    assert {rule.name for rule in RULES_BY_KIND["aggregators"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_the_check_fails_on_its_defect_and_hardly_another(name):
     component, others = PLANTED[name]
-    found = failing("aggregators", component)
-    assert name in found
-    assert set(found) <= {name, *others}, found
+    result = failing("aggregators", component)
+    assert name in result
+    assert set(result) <= {name, *others}, result

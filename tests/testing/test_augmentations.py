@@ -35,7 +35,7 @@ def noisy(self, low, draws):
     return low * draws.view(-1, 1, 1, 1) * torch.rand((), device=low.device)
 
 
-def here(self, low, draws):
+def on_the_cpu(self, low, draws):
     return low * draws.view(-1, 1, 1, 1) * torch.full(low.shape[2:], 0.9)
 
 
@@ -46,7 +46,7 @@ PLANTED = {
     "image_alone": (variant(apply=by_batch), ()),
     "deterministic": (variant(apply=noisy), ("image_alone",)),
     "inputs_unchanged": (variant(apply=writes), ()),
-    "any_device": (variant(apply=here), ()),
+    "any_device": (variant(apply=on_the_cpu), ()),
 }
 
 
@@ -55,23 +55,23 @@ def test_a_good_augmentation_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES_BY_KIND["augmentations"]} == set(PLANTED)
+    assert {rule.name for rule in RULES_BY_KIND["augmentations"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_the_check_fails_on_its_defect_and_hardly_another(name):
     component, others = PLANTED[name]
-    found = failing("augmentations", component)
-    assert name in found
-    assert set(found) <= {name, *others}, found
+    result = failing("augmentations", component)
+    assert name in result
+    assert set(result) <= {name, *others}, result
 
 
 @pytest.mark.parametrize(
-    ("draw", "told"),
+    ("draw", "message"),
     [
         (lambda self, generator: torch.rand((), generator=generator, dtype=torch.float64), "no float32"),
         (lambda self, generator: torch.tensor(0.7), "eight generators give the same draw"),
     ],
 )
-def test_draws_are_float32_and_random(draw, told):
-    assert told in failing("augmentations", variant(draw=draw))["draws"]
+def test_draws_are_float32_and_random(draw, message):
+    assert message in failing("augmentations", variant(draw=draw))["draws"]

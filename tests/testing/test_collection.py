@@ -35,22 +35,23 @@ def module(tmp_path, monkeypatch):
 
     (tmp_path / "flat_plugin.py").write_text(FILE)
     spec = importlib.util.spec_from_file_location("flat_plugin", tmp_path / "flat_plugin.py")
-    found = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "flat_plugin", found)
-    spec.loader.exec_module(found)
-    return found
+    result = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "flat_plugin", result)
+    spec.loader.exec_module(result)
+    return result
 
 
 def test_a_module_a_record_an_entry_and_a_name_give_the_same_checks(module, tmp_path):
     (record,) = module.zerokd_losses()
     entry = CatalogueEntry(record, Provider("mine", "1.0"))
     catalogue = Catalogue((entry,))
-    found = [
-        list(map(str, collect_checks(one, catalogue))) for one in (module, record, entry, "mine", "flat", "mine:flat")
+    names = [
+        list(map(str, collect_checks(reference, catalogue)))
+        for reference in (module, record, entry, "mine", "flat", "mine:flat")
     ]
-    assert all(one == found[0] for one in found)
-    assert "flat-batch_order" in found[0]
-    assert "flat-worsening" not in found[0]  # not declared
+    assert all(reference == names[0] for reference in names)
+    assert "flat-batch_order" in names[0]
+    assert "flat-worsening" not in names[0]  # not declared
 
 
 def test_a_one_file_plugin_is_checked_by_its_stem(tmp_path):

@@ -53,15 +53,15 @@ def test_a_good_source_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES_BY_KIND["data"]} == set(PLANTED)
+    assert {rule.name for rule in RULES_BY_KIND["data"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_the_check_fails_on_its_defect_and_hardly_another(name):
     component, others = PLANTED[name]
-    found = failing("data", component)
-    assert name in found
-    assert set(found) <= {name, *others}, found
+    result = failing("data", component)
+    assert name in result
+    assert set(result) <= {name, *others}, result
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "a/../../b", ""])

@@ -20,7 +20,7 @@ class Good(zerokd.Exporter):
     suffix = ".weights"
 
     def write(self, model, path, facts):
-        path.write_text(" ".join(str(one.item()) for weights in model.parameters() for one in weights.flatten()))
+        path.write_text(" ".join(str(weight.item()) for weights in model.parameters() for weight in weights.flatten()))
 
     def run(self, path):
         model, numbers = make_student(), iter(map(float, path.read_text().split()))
@@ -70,7 +70,7 @@ def test_a_good_exporter_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES_BY_KIND["exporters"]} == set(PLANTED)
+    assert {rule.name for rule in RULES_BY_KIND["exporters"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)

@@ -20,12 +20,12 @@ class Two(zerokd.Loss):
 
 
 def test_range_channels_size_and_type():
-    made = make_port_tensors(Two(), dtype=torch.float64)
-    assert made["a"].shape == (3, 5, 6, 6)
-    assert made["b"].shape == (3, 3, 6, 6)
-    assert 2 <= made["a"].min() <= made["a"].max() <= 4
-    assert -1 <= made["b"].min() < 0 < made["b"].max() <= 1
-    assert made["a"].dtype == torch.float64
+    output = make_port_tensors(Two(), dtype=torch.float64)
+    assert output["a"].shape == (3, 5, 6, 6)
+    assert output["b"].shape == (3, 3, 6, 6)
+    assert 2 <= output["a"].min() <= output["a"].max() <= 4
+    assert -1 <= output["b"].min() < 0 < output["b"].max() <= 1
+    assert output["a"].dtype == torch.float64
 
 
 def test_noise_repeats_by_seed():
@@ -41,6 +41,6 @@ def test_placed_moves_the_unit_interval():
 def test_only_ports_that_ask_are_leaves():
     ports = as_leaf_tensors(Two(), make_port_tensors(Two()))
     assert (ports["a"].requires_grad, ports["b"].requires_grad) == (True, False)
-    _, found = values_and_gradients(Two(), ports)
-    assert set(found) == {"a"}
-    assert found["a"].shape == (3, 5, 6, 6)
+    _, result = values_and_gradients(Two(), ports)
+    assert set(result) == {"a"}
+    assert result["a"].shape == (3, 5, 6, 6)

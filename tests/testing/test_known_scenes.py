@@ -5,6 +5,6 @@ from zerokd.testing.collection import RULES_BY_KIND, rules_for_kind
 
 
 def test_every_rule_is_used_and_says_what_it_proves():
-    used = [one for kind in RULES_BY_KIND for one in rules_for_kind(kind)]
-    assert all(one in used for one in known_scenes.RULES)
-    assert all(len(one.about) > 15 and not one.about.endswith(".") for one in known_scenes.RULES)
+    used = [rule for kind in RULES_BY_KIND for rule in rules_for_kind(kind)]
+    assert all(rule in used for rule in known_scenes.RULES)
+    assert all(len(rule.about) > 15 and not rule.about.endswith(".") for rule in known_scenes.RULES)

@@ -131,7 +131,7 @@ def overflows(self, *, prediction, target):
 
 class Forgets(Good):
     __doc__ = DOC
-    made = 0
+    output = 0
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -282,20 +282,20 @@ def test_a_good_loss_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in rules_for_kind("losses")} - set(PLANTED) == {"summary"}
+    assert {rule.name for rule in rules_for_kind("losses")} - set(PLANTED) == {"summary"}
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_the_check_fails_on_its_defect_and_hardly_another(name):
     component, others = PLANTED[name]
-    found = failing("losses", component)
-    assert name in found
-    assert set(found) <= {name, *others}, found
+    result = failing("losses", component)
+    assert name in result
+    assert set(result) <= {name, *others}, result
 
 
 def test_a_gradient_that_leaks_past_the_contract_is_seen():
-    found = failing("losses", variant(__call__=leaking))
-    assert "does not ask for it" in found["gradient_reaches"]
+    result = failing("losses", variant(__call__=leaking))
+    assert "does not ask for it" in result["gradient_reaches"]
 
 
 def test_a_mean_over_the_batch_is_told_as_such():
@@ -308,7 +308,7 @@ def test_a_summary_is_one_short_line(summary):
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
         ({"best_on": ("paradise",)}, "'paradise', which is not a scene"),
         ({"worsens_with": ("sadness",)}, "'sadness', which is none of"),
@@ -316,5 +316,5 @@ def test_a_summary_is_one_short_line(summary):
         ({"bounds": (1.0, 0.0)}, "are not an interval"),
     ],
 )
-def test_a_declaration_that_means_nothing_is_told(names, told):
-    assert any(told in text for text in failing("losses", variant(**names)).values())
+def test_a_declaration_that_means_nothing_is_told(names, message):
+    assert any(message in text for text in failing("losses", variant(**names)).values())

@@ -58,16 +58,16 @@ def test_a_good_metric_passes_everything():
 
 
 def test_every_rule_of_its_own_has_its_defect():
-    assert {one.name for one in metrics.RULES} == set(PLANTED)
+    assert {rule.name for rule in metrics.RULES} == set(PLANTED)
     assert set(metrics.RULES) <= set(RULES_BY_KIND["metrics"])
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_the_check_fails_on_its_defect_and_hardly_another(name):
     component, others = PLANTED[name]
-    found = failing("metrics", component)
-    assert name in found
-    assert set(found) <= {name, *others}, found
+    result = failing("metrics", component)
+    assert name in result
+    assert set(result) <= {name, *others}, result
 
 
 def test_lower_is_better_where_it_says_so():

@@ -66,7 +66,7 @@ class Stays(Good):
 
 class Forgets(Good):
     __doc__ = DOC
-    made = 0
+    output = 0
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -82,15 +82,15 @@ def more_outputs(self, low):
 
 
 def too_bright(self, low):
-    found = Good.forward(self, low)
-    return found | {"enhanced": found["enhanced"] * 1.5}
+    result = Good.forward(self, low)
+    return result | {"enhanced": result["enhanced"] * 1.5}
 
 
 def halves(self, low):
     small = nn.functional.interpolate(low, scale_factor=0.5) if low.shape[2] > 1 else low
-    found = Good.forward(self, small)
-    big = {name: nn.functional.interpolate(one, scale_factor=2) for name, one in found.items()}
-    return big if low.shape[2] > 1 else found
+    outputs = Good.forward(self, small)
+    big = {name: nn.functional.interpolate(tensor, scale_factor=2) for name, tensor in outputs.items()}
+    return big if low.shape[2] > 1 else outputs
 
 
 class _Wrong(torch.autograd.Function):
@@ -104,9 +104,9 @@ class _Wrong(torch.autograd.Function):
 
 
 def by_layout(self, low):
-    found = Good.forward(self, low)
+    result = Good.forward(self, low)
     last = low.stride(1) == 1 and low.shape[1] > 1 and low.shape[2] > 1
-    return found | {"enhanced": found["enhanced"] * (0.9 if last else 1.0)}
+    return result | {"enhanced": result["enhanced"] * (0.9 if last else 1.0)}
 
 
 def writes(self, low):
@@ -115,14 +115,14 @@ def writes(self, low):
 
 
 def draws(self, low):
-    found = Good.forward(self, low)
-    return found | {"gain": found["gain"] * (1 - 0.01 * torch.rand((), device=low.device))}
+    result = Good.forward(self, low)
+    return result | {"gain": result["gain"] * (1 - 0.01 * torch.rand((), device=low.device))}
 
 
 def looks(self, low):
-    found = Good.forward(self, low)
+    outputs = Good.forward(self, low)
     dark = low.device.type != "meta" and low.mean().item() < -1
-    return {name: one * 0.5 for name, one in found.items()} if dark else found
+    return {name: tensor * 0.5 for name, tensor in outputs.items()} if dark else outputs
 
 
 def overflows(self, low):
@@ -168,12 +168,12 @@ def test_a_good_model_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES_BY_KIND["models"]} == set(PLANTED)
+    assert {rule.name for rule in RULES_BY_KIND["models"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_the_check_fails_on_its_defect_and_hardly_another(name):
     component, others = PLANTED[name]
-    found = failing("models", component)
-    assert name in found
-    assert set(found) <= {name, *others}, found
+    result = failing("models", component)
+    assert name in result
+    assert set(result) <= {name, *others}, result

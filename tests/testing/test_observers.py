@@ -67,7 +67,7 @@ def test_a_good_observer_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES_BY_KIND["observers"]} == set(PLANTED)
+    assert {rule.name for rule in RULES_BY_KIND["observers"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)

@@ -10,29 +10,29 @@ from zerokd.testing.outcomes import check_outcomes_as_json, describe_check_outco
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def outcomes(tmp_path_factory):
     path = tmp_path_factory.mktemp("plugin") / "mine.py"
     path.write_text(FILE.replace("image.mean(dim=(1, 2, 3))", "image.mean()"))
     return list(run_checks("mine", discover_plugins([path])))
 
 
-def test_passed_known_and_failed_are_told_apart_with_their_reasons(found):
-    states = {one.check: one.state for one in found}
+def test_passed_known_and_failed_are_told_apart_with_their_reasons(outcomes):
+    states = {outcome.check: outcome.state for outcome in outcomes}
     assert (states["config_strict"], states["docstring"]) == ("passed", "known")
     assert states["value_per_image"] == states["misspelt"] == "FAILED"
-    told = {one.check: one.told for one in found}
-    assert told["value_per_image"] == "returned the shape () for 1 images, not (1,)"
-    assert told["docstring"] == "this is a test"
-    assert has_failed_checks(found)
+    reasons = {outcome.check: outcome.reason for outcome in outcomes}
+    assert reasons["value_per_image"] == "returned the shape () for 1 images, not (1,)"
+    assert reasons["docstring"] == "this is a test"
+    assert has_failed_checks(outcomes)
 
 
-def test_text_and_json(found):
-    text = describe_check_outcomes(found)
+def test_text_and_json(outcomes):
+    text = describe_check_outcomes(outcomes)
     assert text.splitlines()[0] == "flat"
     assert "  FAILED value_per_image" in text
-    counts = [sum(one.state == state for one in found) for state in ("passed", "known", "FAILED")]
+    counts = [sum(outcome.state == state for outcome in outcomes) for state in ("passed", "known", "FAILED")]
     assert text.splitlines()[-1] == "{} passed, {} known failures, {} failed".format(*counts)
-    assert json.loads(json.dumps(check_outcomes_as_json(found)))[0]["subject"] == "flat"
+    assert json.loads(json.dumps(check_outcomes_as_json(outcomes)))[0]["subject"] == "flat"
 
 
 def test_a_built_in_fails_nothing():
@@ -43,7 +43,7 @@ def test_a_class_that_cannot_be_loaded_fails_and_the_others_are_checked(tmp_path
     hook = 'return [zerokd.LossSpec("flat", target=f"{__name__}:Flat", summary="a test")]'
     more = hook.replace("[zerokd", '[zerokd.LossSpec("gone", target="nowhere.at_all:Gone", summary="a test"), zerokd')
     (tmp_path / "mine.py").write_text(FILE.replace(hook, more))
-    found = list(run_checks("mine", discover_plugins([tmp_path / "mine.py"])))
-    assert [(one.subject, one.check) for one in found if one.check == "loads"] == [("gone", "loads")]
-    assert "No module named 'nowhere'" in found[0].told
-    assert any(one.subject == "flat" and one.state == "passed" for one in found)
+    outcomes = list(run_checks("mine", discover_plugins([tmp_path / "mine.py"])))
+    assert [(outcome.subject, outcome.check) for outcome in outcomes if outcome.check == "loads"] == [("gone", "loads")]
+    assert "No module named 'nowhere'" in outcomes[0].reason
+    assert any(outcome.subject == "flat" and outcome.state == "passed" for outcome in outcomes)

@@ -11,20 +11,20 @@ def pytest_with(*arguments, cwd):
 
 
 def test_a_component_is_checked_by_name(tmp_path):
-    done = pytest_with("--conformance", "mse", "--conformance", "linear", "-vv", cwd=tmp_path)
-    assert done.returncode == 0, done.stdout
-    assert "mse-batch_order" in done.stdout
-    assert re.search(r"linear\(from=.*\)-pure PASSED", done.stdout)
+    completed = pytest_with("--conformance", "mse", "--conformance", "linear", "-vv", cwd=tmp_path)
+    assert completed.returncode == 0, completed.stdout
+    assert "mse-batch_order" in completed.stdout
+    assert re.search(r"linear\(from=.*\)-pure PASSED", completed.stdout)
 
 
 def test_an_unknown_name_is_a_usage_error(tmp_path):
-    done = pytest_with("--conformance", "nothing", cwd=tmp_path)
-    assert done.returncode == 4
-    assert "no plugin and no component is called 'nothing'" in done.stderr
+    completed = pytest_with("--conformance", "nothing", cwd=tmp_path)
+    assert completed.returncode == 4
+    assert "no plugin and no component is called 'nothing'" in completed.stderr
 
 
 def test_without_names_nothing_changes(tmp_path):
     (tmp_path / "test_a.py").write_text("def test_a(): pass\n")
-    done = pytest_with(cwd=tmp_path)
-    assert done.returncode == 0
-    assert "1 passed" in done.stdout
+    completed = pytest_with(cwd=tmp_path)
+    assert completed.returncode == 0
+    assert "1 passed" in completed.stdout

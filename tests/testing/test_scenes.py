@@ -11,9 +11,9 @@ IMAGE = noise((2, 3, 8, 8))
 
 @pytest.mark.parametrize("make", [*SCENES.values(), *EXTREME_IMAGES.values()])
 def test_every_scene_is_an_image(make):
-    made = make(IMAGE)
-    assert made.shape == IMAGE.shape
-    assert 0 <= made.min() <= made.max() <= 1
+    output = make(IMAGE)
+    assert output.shape == IMAGE.shape
+    assert 0 <= output.min() <= output.max() <= 1
 
 
 def test_flat_scenes_are_flat_and_grey_ones_grey():

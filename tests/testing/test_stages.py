@@ -30,7 +30,7 @@ def test_a_good_stage_passes_everything():
 
 
 def test_every_rule_has_its_defect():
-    assert {one.name for one in RULES_BY_KIND["stages"]} == set(PLANTED)
+    assert {rule.name for rule in RULES_BY_KIND["stages"]} == set(PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -39,18 +39,18 @@ def test_only_the_check_of_its_defect_fails(name):
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
         ({"reads": ("student",), "needs": ("student", "teacher")}, "needs ['teacher'] and does not read it"),
         ({"needs": ()}, "does not need the student"),
     ],
 )
-def test_roles_fit(names, told):
-    assert told in failing("stages", variant(**names))["roles"]
+def test_roles_fit(names, message):
+    assert message in failing("stages", variant(**names))["roles"]
 
 
 @pytest.mark.parametrize(
-    ("inputs", "told"),
+    ("inputs", "message"),
     [
         (lambda self, low: {"low": low.mul_(0.5)}, "writes to the batch"),
         (lambda self, low: {"low": low, "noise": torch.rand(3)}, "global random generator"),
@@ -58,5 +58,5 @@ def test_roles_fit(names, told):
         (lambda self, low: {"low": low, "log": torch.log(low * 0)}, "not finite"),
     ],
 )
-def test_inputs_are_the_batchs_own(inputs, told):
-    assert told in failing("stages", variant(inputs=inputs))["inputs"]
+def test_inputs_are_the_batchs_own(inputs, message):
+    assert message in failing("stages", variant(inputs=inputs))["inputs"]

@@ -15,7 +15,7 @@ from zerokd.testing import collect_checks
 
 
 def test_weights_that_cannot_be_fetched_are_told(monkeypatch):
-    def create_metric(name, device, **given):
+    def create_metric(name, device, **options):
         raise OSError("no network")
 
     monkeypatch.setitem(sys.modules, "pyiqa", types.SimpleNamespace(create_metric=create_metric))
@@ -24,18 +24,18 @@ def test_weights_that_cannot_be_fetched_are_told(monkeypatch):
 
 
 def test_what_it_hands_over_and_gives_back(monkeypatch):
-    asked = []
+    calls = []
 
-    def create_metric(name, device, **given):
-        asked.append((name, given))
-        return lambda one, other: (one - other).abs().mean().reshape(1, 1, 1, 1)
+    def create_metric(name, device, **options):
+        calls.append((name, options))
+        return lambda image, other: (image - other).abs().mean().reshape(1, 1, 1, 1)
 
     monkeypatch.setitem(sys.modules, "pyiqa", types.SimpleNamespace(create_metric=create_metric))
     image, target = torch.rand(2, 3, 3, 64, 70, dtype=torch.float64)
-    found = Lpips(net="vgg")(image=image, target=target)
-    assert asked == [("lpips", {"net": "vgg"})]
-    assert found.dtype == torch.float64
-    assert torch.allclose(found, (image - target).abs().mean(dim=(1, 2, 3)), atol=1e-6)
+    values = Lpips(net="vgg")(image=image, target=target)
+    assert calls == [("lpips", {"net": "vgg"})]
+    assert values.dtype == torch.float64
+    assert torch.allclose(values, (image - target).abs().mean(dim=(1, 2, 3)), atol=1e-6)
 
 
 @pytest.fixture
@@ -48,16 +48,16 @@ def without_imagenet(monkeypatch):
     monkeypatch.setattr(models, "alexnet", lambda *_, **__: untrained(weights=None))
     fitted = Path(other.__file__).parent / "lpips_models" / "alex.pth"
     torch.manual_seed(0)
-    made = pyiqa.create_metric("lpips", device="cpu", net="alex", pretrained_model_path=str(fitted))
-    monkeypatch.setattr(lpips, "network", lambda name, hint, **given: made)
-    return made, other
+    created = pyiqa.create_metric("lpips", device="cpu", net="alex", pretrained_model_path=str(fitted))
+    monkeypatch.setattr(lpips, "network", lambda name, hint, **options: created)
+    return created, other
 
 
 def test_it_agrees_with_torchmetrics(without_imagenet):
-    made, other = without_imagenet
+    output, other = without_imagenet
     torch.manual_seed(0)
     reference = other._LPIPS(pretrained=True, net="alex", pnet_rand=True).eval()
-    theirs, ours = reference.net.state_dict(), made.net.net.state_dict()
+    theirs, ours = reference.net.state_dict(), output.net.net.state_dict()
     reference.net.load_state_dict(dict(zip(theirs, ours.values(), strict=True)))
     image, target = torch.rand(2, 2, 3, 80, 72, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():

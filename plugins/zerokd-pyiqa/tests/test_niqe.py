@@ -29,7 +29,7 @@ def test_without_pyiqa_it_says_what_to_install(monkeypatch):
 
 
 def test_statistics_that_are_not_there_are_told(monkeypatch):
-    def create_metric(name, device, **given):
+    def create_metric(name, device, **options):
         raise OSError("no such file")
 
     monkeypatch.setitem(sys.modules, "pyiqa", types.SimpleNamespace(create_metric=create_metric))
@@ -38,18 +38,18 @@ def test_statistics_that_are_not_there_are_told(monkeypatch):
 
 
 def test_what_it_hands_over_and_gives_back(monkeypatch):
-    asked = []
+    calls = []
 
-    def create_metric(name, device, **given):
-        asked.append((name, given))
+    def create_metric(name, device, **options):
+        calls.append((name, options))
         return lambda image: image.mean().reshape(1, 1)
 
     monkeypatch.setitem(sys.modules, "pyiqa", types.SimpleNamespace(create_metric=create_metric))
     image = torch.rand(3, 3, 96, 100, dtype=torch.float64)
-    found = Niqe(weights="a.mat")(image=image)
-    assert asked == [("niqe", {"pretrained_model_path": "a.mat"})]
-    assert found.dtype == torch.float64
-    assert torch.allclose(found, image.mean(dim=(1, 2, 3)), atol=1e-6)
+    values = Niqe(weights="a.mat")(image=image)
+    assert calls == [("niqe", {"pretrained_model_path": "a.mat"})]
+    assert values.dtype == torch.float64
+    assert torch.allclose(values, image.mean(dim=(1, 2, 3)), atol=1e-6)
 
 
 def test_it_is_what_pyiqa_gives_and_noise_makes_it_worse(statistics):
@@ -58,14 +58,14 @@ def test_it_is_what_pyiqa_gives_and_noise_makes_it_worse(statistics):
     calm = torch.nn.functional.interpolate(calm, size=(192, 192), mode="bicubic").clamp(0, 1)
     metric = Niqe(weights=statistics)
     exact = pyiqa.create_metric("niqe", device="cpu", pretrained_model_path=statistics)
-    assert torch.allclose(metric(image=calm), torch.cat([exact(one[None]).reshape(1) for one in calm]).float())
+    assert torch.allclose(metric(image=calm), torch.cat([exact(image[None]).reshape(1) for image in calm]).float())
     assert torch.equal(metric(image=calm)[1:], metric(image=calm[1:]))
 
 
 def test_a_flat_picture_has_none(statistics):
     pytest.importorskip("pyiqa", reason="pyiqa is not installed")
-    found = Niqe(weights=statistics)(image=torch.stack([torch.zeros(3, 96, 96), torch.rand(3, 96, 96)]))
-    assert torch.isnan(found).tolist() == [True, False]
+    result = Niqe(weights=statistics)(image=torch.stack([torch.zeros(3, 96, 96), torch.rand(3, 96, 96)]))
+    assert torch.isnan(result).tolist() == [True, False]
 
 
 def test_it_does_what_every_metric_must(statistics, monkeypatch):

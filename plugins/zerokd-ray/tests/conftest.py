@@ -29,7 +29,7 @@ def cluster(cache):
 def photos(tmp_path):
     """Nine photos in two folders; the name of one is no text."""
     noise = np.random.default_rng(0)
-    for number, name in enumerate([b"a.png", b"\xe9t\xe9.png", *(b"%d.png" % one for one in range(7))]):
+    for number, name in enumerate([b"a.png", b"\xe9t\xe9.png", *(b"%d.png" % pixels for pixels in range(7))]):
         path = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"in", b"%d" % (number % 2), name))
         os.makedirs(os.path.dirname(path), exist_ok=True)
         Image.fromarray(noise.integers(0, 90, (20, 30, 3), np.uint8)).save(path)

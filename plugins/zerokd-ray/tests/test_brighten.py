@@ -12,12 +12,12 @@ import zerokd
 def test_a_dataset_is_mapped(cluster):
     dark = np.random.default_rng(0).integers(0, 90, (4, 8, 9, 3), np.uint8)
     photos = ray.data.from_items([{"number": number, "image": image} for number, image in enumerate(dark)])
-    made = photos.map(
+    output = photos.map(
         RowEnhancer,
         fn_constructor_kwargs={"output_column": "bright", "engine": ENGINE, "strength": 0.5},
         compute=ray.data.ActorPoolStrategy(size=1),
     )
-    student, rows = zerokd.load(engine=ENGINE), {row["number"]: row for row in made.iter_rows()}
+    student, rows = zerokd.load(engine=ENGINE), {row["number"]: row for row in output.iter_rows()}
     assert sorted(rows) == [0, 1, 2, 3]
     for number, image in enumerate(dark):
         assert (rows[number]["image"] == image).all()

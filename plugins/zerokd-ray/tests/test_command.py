@@ -8,29 +8,29 @@ from conftest import ENGINE
 SCRIPT = "from zerokd_ray.command import main; main()"
 
 
-def given(*arguments, cwd=None):
+def run_command(*arguments, cwd=None):
     command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=200)
 
 
 def test_relative_paths_a_cluster_of_its_own_and_a_line_for_each_worker(photos):
     (photos / "0/bad.png").write_text("no photo")
-    done = given("in", "-o", "out", "--engine", ENGINE, "--workers", 1, cwd=photos.parent)
-    assert done.returncode == 1, done.stderr
-    head, *said, counts, worker = done.stdout.splitlines()
+    completed = run_command("in", "-o", "out", "--engine", ENGINE, "--workers", 1, cwd=photos.parent)
+    assert completed.returncode == 1, completed.stderr
+    head, *lines, counts, worker = completed.stdout.splitlines()
     assert head.startswith("Enhancing 10 files into out/ (")
     assert head.endswith("1 worker of 1 thread)")
-    assert said == ["0/bad.png: FAILED: not an image, or damaged at its start"]
+    assert lines == ["0/bad.png: FAILED: not an image, or damaged at its start"]
     assert (counts.startswith("Enhanced 9 files in"), counts.endswith("1 file FAILED")) == (True, True)
     assert " 10 files in " in worker
-    assert done.stderr == ""
+    assert completed.stderr == ""
     assert len([*(photos.parent / "out").rglob("*.png")]) == 9
 
 
 def test_mistakes_are_told_before_a_cluster_is_asked(photos):
-    nothing = given(photos / "none", "-o", photos.parent / "out")
+    nothing = run_command(photos / "none", "-o", photos.parent / "out")
     assert (nothing.returncode, "does not exist" in nothing.stderr) == (3, True)
-    nobody = given(photos, "-o", photos.parent / "out", "--engine", ENGINE, "--address", "127.0.0.1:9")
+    nobody = run_command(photos, "-o", photos.parent / "out", "--engine", ENGINE, "--address", "127.0.0.1:9")
     assert nobody.returncode == 2
     assert nobody.stderr.startswith("no cluster at '127.0.0.1:9'")
     assert "Traceback" not in nothing.stderr + nobody.stderr

@@ -28,15 +28,15 @@ class Mortal(FileWorker):
     """Its process ends at some files: at ``once.png`` the first time, at ``always.png`` each time."""
 
     def enhance(self, jobs):
-        made = []
+        task = []
         for job in jobs:
             died = job.target.parent.parent / f"{Path(job.name).stem}.died"
             if Path(job.name).stem == "always" or (Path(job.name).stem == "once" and not died.exists()):
                 with died.open("a") as file:
                     file.write("x")
                 os._exit(9)
-            made += super().enhance([job])
-        return made
+            task += super().enhance([job])
+        return task
 
 
 def test_two_workers_do_what_one_machine_does_and_the_second_time_nothing(cluster, photos):

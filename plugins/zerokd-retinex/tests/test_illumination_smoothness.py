@@ -31,8 +31,8 @@ def by_loop(x, low, radius, sigma):
             for k in range(max(0, i - radius), min(height, i + radius + 1)):
                 for m in range(max(0, j - radius), min(width, j + radius + 1)):
                     if (i, j) != (k, m):
-                        here, there = yuv(*low[:, i, j].tolist()), yuv(*low[:, k, m].tolist())
-                        weight = math.exp(-(math.dist(here, there) ** 2) / (2 * sigma**2))
+                        center, neighbour = yuv(*low[:, i, j].tolist()), yuv(*low[:, k, m].tolist())
+                        weight = math.exp(-(math.dist(center, neighbour) ** 2) / (2 * sigma**2))
                         steps = [abs(x[c, i, j].item() - x[c, k, m].item()) for c in range(channels)]
                         terms.append(weight * sum(steps) / channels)
     return sum(terms) / len(terms)
@@ -43,7 +43,7 @@ def by_loop(x, low, radius, sigma):
 def test_against_a_loop(channels, sides, radius, sigma):
     x, low = noise(2, channels, *sides), noise(2, 3, *sides, seed=1)
     value = illumination_smoothness(x, low, radius, sigma)
-    expected = [by_loop(one, its, radius, sigma) for one, its in zip(x, low, strict=True)]
+    expected = [by_loop(one, reference, radius, sigma) for one, reference in zip(x, low, strict=True)]
     torch.testing.assert_close(value, torch.tensor(expected, dtype=torch.float64), rtol=1e-4, atol=1e-6)
 
 

@@ -12,11 +12,11 @@ SIZES = [(1, 1), (1, 9), (7, 1), (2, 2), (31, 17)]
 def model(seed=0, scale=1.0, **options):
     """With weights of any size."""
     torch.manual_seed(seed)
-    made = Retinex(**options).double()
+    network = Retinex(**options).double()
     with torch.no_grad():
-        for parameter in made.parameters():
+        for parameter in network.parameters():
             parameter *= scale
-    return made.eval()
+    return network.eval()
 
 
 def noise(*shape, seed=0):
@@ -36,30 +36,30 @@ def test_outputs_stay_in_their_ranges_at_any_size(channels, scale, size):
     with torch.no_grad():
         low = noise(2, 3, *size)
         retinex = model(scale=scale, channels=channels)
-        made = retinex(low)
-    assert made.keys() == retinex.outputs().keys()
+        output = retinex(low)
+    assert output.keys() == retinex.outputs().keys()
     for name, signal in retinex.outputs().items():
-        assert made[name].shape == low.shape
-        assert signal.range[0] - 1e-12 <= made[name].min(), name
-        assert made[name].max() <= signal.range[1] + 1e-12, name
+        assert output[name].shape == low.shape
+        assert signal.range[0] - 1e-12 <= output[name].min(), name
+        assert output[name].max() <= signal.range[1] + 1e-12, name
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_photo_is_reflectance_times_illumination(channels):
     low = noise(2, 3, 9, 8)
-    made = model(channels=channels)(low)
-    torch.testing.assert_close(made["reflectance"] * made["illumination"], low)
+    output = model(channels=channels)(low)
+    torch.testing.assert_close(output["reflectance"] * output["illumination"], low)
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 0.8, 1.0])
 def test_strength_says_how_much_of_the_illumination_is_divided_away(strength):
     low = noise(2, 3, 9, 8)
-    made = model(strength=strength)(low)
-    torch.testing.assert_close(made["enhanced"] * made["illumination"] ** strength, low)
+    output = model(strength=strength)(low)
+    torch.testing.assert_close(output["enhanced"] * output["illumination"] ** strength, low)
     if strength == 0.0:
-        assert torch.equal(made["enhanced"], low)
+        assert torch.equal(output["enhanced"], low)
     if strength == 1.0:
-        torch.testing.assert_close(made["enhanced"], made["reflectance"])
+        torch.testing.assert_close(output["enhanced"], output["reflectance"])
 
 
 def test_where_the_illumination_is_1_nothing_changes():
@@ -67,9 +67,9 @@ def test_where_the_illumination_is_1_nothing_changes():
     with torch.no_grad():
         retinex.leave.weight.zero_()
         retinex.leave.bias.fill_(1e3)
-    made = retinex(low)
-    assert (made["illumination"] == retinex.outputs()["illumination"].unchanged).all()
-    assert torch.equal(made["enhanced"], low)
+    output = retinex(low)
+    assert (output["illumination"] == retinex.outputs()["illumination"].unchanged).all()
+    assert torch.equal(output["enhanced"], low)
 
 
 def test_least_light_by_hand():
@@ -77,26 +77,26 @@ def test_least_light_by_hand():
     with torch.no_grad():
         retinex.leave.weight.zero_()
         retinex.leave.bias.fill_(-1e3)
-    made = retinex(low)
-    assert made["illumination"].flatten().tolist() == pytest.approx([0.6] * 3)  # 0.2 + 0.8 * the greatest colour
-    assert made["enhanced"].flatten().tolist() == pytest.approx([0.0, 1 / 6, 5 / 6])
+    output = retinex(low)
+    assert output["illumination"].flatten().tolist() == pytest.approx([0.6] * 3)  # 0.2 + 0.8 * the greatest colour
+    assert output["enhanced"].flatten().tolist() == pytest.approx([0.0, 1 / 6, 5 / 6])
 
 
 def test_one_illumination_keeps_the_ratios_of_colours_and_three_do_not():
     low = noise(1, 3, 9, 8) + 0.1
     low = low / low.max()
-    for channels, kept in [(1, True), (3, False)]:
-        made = model(channels=channels)(low)["enhanced"]
-        assert torch.allclose(made[:, 0] / made[:, 1], low[:, 0] / low[:, 1]) == kept
+    for channels, keeps in [(1, True), (3, False)]:
+        output = model(channels=channels)(low)["enhanced"]
+        assert torch.allclose(output[:, 0] / output[:, 1], low[:, 0] / low[:, 1]) == keeps
 
 
 def test_no_pixel_gets_darker_and_white_and_black_stay():
     low = noise(1, 3, 9, 8)
     low[..., 0, 0], low[..., 1, 1] = 0.0, 1.0
-    made = model(seed=3, scale=5.0)(low)["enhanced"]
-    assert (made >= low - 1e-12).all()
-    assert (made[..., 0, 0] == 0).all()
-    assert made[..., 1, 1].tolist() == [[1.0] * 3]
+    output = model(seed=3, scale=5.0)(low)["enhanced"]
+    assert (output >= low - 1e-12).all()
+    assert (output[..., 0, 0] == 0).all()
+    assert output[..., 1, 1].tolist() == [[1.0] * 3]
 
 
 def test_a_step_reaches_every_weight():
@@ -119,9 +119,9 @@ def test_the_shipped_weights_brighten_what_is_dark(shipped, level):
 
 
 def test_the_shipped_weights_hardly_touch_what_is_bright(shipped):
-    made = shipped(torch.full((1, 3, 48, 48), 0.8))["enhanced"]
-    assert made.min() >= 0.8
-    assert made.max() < 0.9
+    output = shipped(torch.full((1, 3, 48, 48), 0.8))["enhanced"]
+    assert output.min() >= 0.8
+    assert output.max() < 0.9
 
 
 def test_the_shipped_illumination_follows_light_and_not_texture(shipped):

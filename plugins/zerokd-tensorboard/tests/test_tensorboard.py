@@ -35,9 +35,9 @@ def test_conformance(check):
 
 
 def read(folder):
-    found = EventAccumulator(str(folder / "observers" / "tensorboard"))
-    found.Reload()
-    return found
+    events = EventAccumulator(str(folder / "observers" / "tensorboard"))
+    events.Reload()
+    return events
 
 
 def step(number, total):
@@ -47,21 +47,21 @@ def step(number, total):
 
 
 def test_every_second_step_by_hand(tmp_path):
-    one = Tensorboard(every=2)
-    one.run_start(tmp_path, MANIFEST)
+    observer = Tensorboard(every=2)
+    observer.run_start(tmp_path, MANIFEST)
     for number in range(1, 6):
-        one.step_end(step(number, number / 8))
-    one.run_end({"seconds": 1.0}, None)
+        observer.step_end(step(number, number / 8))
+    observer.run_end({"seconds": 1.0}, None)
     scalars = [(event.step, event.value) for event in read(tmp_path).Scalars("distill/total")]
     assert scalars == [(102, 0.25), (104, 0.5)]  # over the whole run
     assert [event.value for event in read(tmp_path).Scalars("distill.value/task.color")] == [0.5, 1.0]
 
 
 def test_an_error_is_written_and_the_file_is_closed(tmp_path):
-    one = Tensorboard()
-    one.run_start(tmp_path, MANIFEST)
-    one.step_end(step(1, 1.0))
-    one.run_end(None, "stopped")
+    observer = Tensorboard()
+    observer.run_start(tmp_path, MANIFEST)
+    observer.step_end(step(1, 1.0))
+    observer.run_end(None, "stopped")
     assert "error/text_summary" in read(tmp_path).Tags()["tensors"]
 
 
@@ -72,8 +72,8 @@ def runs(tmp_path_factory):
     settings = [part for one in TINY for part in ("--set", one)]
     for name, more in (("plain", []), ("watched", ["--observe", "tensorboard"])):
         command = [sys.executable, "-m", "zerokd", "run", str(PAPER), *settings, "--epochs", "4", "--out", name, *more]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=240)
-        assert done.returncode == 0, done.stderr
+        completed = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=240)
+        assert completed.returncode == 0, completed.stderr
     return folder
 
 

@@ -8,16 +8,16 @@ import torch
 from zerokd_torchjd.pcgrad import Pcgrad
 
 
-def surgery(given, orders):
+def surgery(value, orders):
     """Algorithm 1 of the paper, in numpy, with an order of the others for each term."""
-    total = np.zeros(given.shape[1])
+    total = np.zeros(value.shape[1])
     for t, order in enumerate(orders):
-        kept = given[t].copy()
+        saved = value[t].copy()
         for s in order:
-            inner = kept @ given[s]
+            inner = saved @ value[s]
             if s != t and inner < 0:
-                kept -= inner / (given[s] @ given[s]) * given[s]
-        total += kept
+                saved -= inner / (value[s] @ value[s]) * value[s]
+        total += saved
     return total
 
 
@@ -26,7 +26,7 @@ def rows(seed, terms=3, parameters=5):
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("value", "expected"),
     [
         ([[1.0, 0.0], [0.0, 2.0]], [1.0, 2.0]),
         ([[1.0, 0.0], [-1.0, 1.0]], [0.5, 1.5]),
@@ -34,17 +34,17 @@ def rows(seed, terms=3, parameters=5):
         ([[0.0, 0.0], [0.0, 3.0]], [0.0, 3.0]),
     ],
 )
-def test_by_hand(given, expected):
-    found = Pcgrad()(torch.tensor(given, dtype=torch.float64))
-    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
+def test_by_hand(value, expected):
+    result = Pcgrad()(torch.tensor(value, dtype=torch.float64))
+    torch.testing.assert_close(result, torch.tensor(expected, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_it_is_the_algorithm_in_one_of_its_orders(seed):
-    given = rows(seed)
-    found = Pcgrad()(given).numpy()
+    value = rows(seed)
+    result = Pcgrad()(value).numpy()
     ways = itertools.product(itertools.permutations(range(3)), repeat=3)
-    assert any(np.allclose(found, surgery(given.numpy(), orders)) for orders in ways)
+    assert any(np.allclose(result, surgery(value.numpy(), orders)) for orders in ways)
 
 
 def test_the_order_follows_the_seed_and_the_gradients():
@@ -54,5 +54,5 @@ def test_the_order_follows_the_seed_and_the_gradients():
 
 
 def test_where_nothing_conflicts_it_is_the_plain_sum():
-    given = rows(3).abs()
-    torch.testing.assert_close(Pcgrad()(given), given.sum(0))
+    value = rows(3).abs()
+    torch.testing.assert_close(Pcgrad()(value), value.sum(0))

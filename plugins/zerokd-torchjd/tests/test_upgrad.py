@@ -18,15 +18,15 @@ def projected(row, all_rows):
     for size in range(count + 1):
         for active in itertools.combinations(range(count), size):
             wall = all_rows[list(active)]
-            found = row - wall.T @ torch.linalg.lstsq(wall.T, row.unsqueeze(1)).solution.squeeze(1) if size else row
-            inside = (all_rows @ found >= -1e-9).all()
-            if inside and (row - found).norm() < distance:
-                best, distance = found, (row - found).norm()
+            result = row - wall.T @ torch.linalg.lstsq(wall.T, row.unsqueeze(1)).solution.squeeze(1) if size else row
+            inside = (all_rows @ result >= -1e-9).all()
+            if inside and (row - result).norm() < distance:
+                best, distance = result, (row - result).norm()
     return best
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("value", "expected"),
     [
         ([[1.0, 0.0], [0.0, 2.0]], [1.0, 2.0]),
         ([[1.0, 0.0], [1.0, 0.0]], [2.0, 0.0]),
@@ -35,26 +35,26 @@ def projected(row, all_rows):
         ([[0.0, 0.0], [0.0, 3.0]], [0.0, 3.0]),
     ],
 )
-def test_by_hand(given, expected):
-    found = Upgrad()(torch.tensor(given, dtype=torch.float64))
-    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), atol=1e-5, rtol=0)
+def test_by_hand(value, expected):
+    result = Upgrad()(torch.tensor(value, dtype=torch.float64))
+    torch.testing.assert_close(result, torch.tensor(expected, dtype=torch.float64), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_against_brute_force(seed):
-    given = rows(seed)
-    expected = sum(projected(row, given) for row in given)
-    torch.testing.assert_close(Upgrad()(given), expected, atol=1e-4, rtol=1e-3)
+    value = rows(seed)
+    expected = sum(projected(row, value) for row in value)
+    torch.testing.assert_close(Upgrad()(value), expected, atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e6])
 def test_no_term_is_harmed_at_any_scale(seed, scale):
-    given = scale * rows(seed, terms=5, parameters=9)
-    found = Upgrad()(given)
-    assert (given @ found >= -1e-5 * given.norm() * found.norm()).all()
+    value = scale * rows(seed, terms=5, parameters=9)
+    result = Upgrad()(value)
+    assert (value @ result >= -1e-5 * value.norm() * result.norm()).all()
 
 
 def test_where_nothing_conflicts_it_is_the_plain_sum():
-    given = rows(3).abs()
-    torch.testing.assert_close(Upgrad()(given), given.sum(0), atol=1e-6, rtol=1e-6)
+    value = rows(3).abs()
+    torch.testing.assert_close(Upgrad()(value), value.sum(0), atol=1e-6, rtol=1e-6)
