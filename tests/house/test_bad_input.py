@@ -15,7 +15,7 @@ from zerokd.recipe.toml.extends import read_recipe_document
 pytestmark = pytest.mark.timeout(20)
 
 FUZZ = int(os.environ.get("ZEROKD_FUZZ", "1000"))
-_, START, REST = (RECIPES / "paper.toml").read_text().partition("\nname = ")  # what stands before it quotes the rest
+_, START, REST = (RECIPES / "paper.toml").read_text().partition("\nname = ")  # the comments before it quote the rest
 PAPER = (START + REST).lstrip().replace('"imagenet"', '"random"')
 EQUATION = "alpha*distillation + beta*feature_matching + (1 - alpha - beta)*task + contrastive"
 CYRILLIC = "'\u0430' is CYRILLIC SMALL LETTER A (U+0430)"
@@ -27,65 +27,65 @@ def catalogue():
 
 
 @pytest.fixture
-def told(tmp_path, catalogue):
-    """What is told of a recipe, in text or bytes; nothing where it is accepted. Every problem has a place."""
+def find_errors(tmp_path, catalogue):
+    """The errors of a recipe, in text or bytes; empty if it is valid. Every problem has a place."""
 
-    def told(text, settings=()):
+    def find_errors(text, settings=()):
         data = text if isinstance(text, bytes) else text.encode()
         (tmp_path / "x.toml").write_bytes(data)
-        found = None
+        rejection = None
         try:
             check_recipe(apply_settings(read_recipe_document(tmp_path / "x.toml"), (*TINY, *settings)), catalogue)
         except ZerokdError as error:
-            found = error
-        if found is None:
+            rejection = error
+        if rejection is None:
             return ""
-        assert all(problem.place is not None for problem in found.problems)
-        return str(found).replace(str(tmp_path) + os.sep, "")
+        assert all(problem.place is not None for problem in rejection.problems)
+        return str(rejection).replace(str(tmp_path) + os.sep, "")
 
-    return told
+    return find_errors
 
 
-def replaced(old, new):
+def replace(old, new):
     assert PAPER.count(old) >= 1
     return PAPER.replace(old, new, 1)
 
 
-def test_the_recipe_itself_is_accepted(told):
-    assert told(PAPER) == ""
+def test_the_recipe_itself_is_accepted(find_errors):
+    assert find_errors(PAPER) == ""
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (PAPER + "#" * 10_000_000, "x.toml: the file is larger than 256 KiB"),
-        (PAPER + "\nx = " + "[" * 5000 + "]" * 5000, "tables and arrays inside each other, more than 32 deep"),
+        (PAPER + "\nx = " + "[" * 5000 + "]" * 5000, "tables and arrays are nested more than 32 deep"),
         (
             PAPER + "\nx = " + "{a = " * 5000 + "1" + "}" * 5000,
-            "tables and arrays inside each other, more than 32 deep",
+            "tables and arrays are nested more than 32 deep",
         ),
-        ("a." * 20_000 + "b = 1\n" + PAPER, "x.toml:1:66: tables and arrays inside each other, more than 32 deep"),
-        ("[" + "a." * 20_000 + "b]\n" + PAPER, "tables and arrays inside each other, more than 32 deep"),
-        (f"seed = {'9' * 5000}\n" + PAPER, "x.toml:1:8: a key or number of 5000 characters"),
+        ("a." * 20_000 + "b = 1\n" + PAPER, "x.toml:1:66: tables and arrays are nested more than 32 deep"),
+        ("[" + "a." * 20_000 + "b]\n" + PAPER, "tables and arrays are nested more than 32 deep"),
+        (f"seed = {'9' * 5000}\n" + PAPER, "x.toml:1:8: a key or number has 5000 characters"),
         (f"seed = 0x{'f' * 200}\n" + PAPER, "x.toml:1:8: seed: input should be"),
-        (replaced("weight = 7.0", "weight = nan"), "weight: input should be a finite number, got nan"),
-        (replaced("weight = 7.0", "weight = -inf"), "weight: input should be"),
-        (replaced("alpha = 0.35", "alpha = 1e400"), "params.alpha: input should be a finite number, got inf"),
-        (replaced("[0.5, 1.5]", "[0.5, nan]"), "range.1: input should be a finite number, got nan"),
+        (replace("weight = 7.0", "weight = nan"), "weight: input should be a finite number, got nan"),
+        (replace("weight = 7.0", "weight = -inf"), "weight: input should be"),
+        (replace("alpha = 0.35", "alpha = 1e400"), "params.alpha: input should be a finite number, got inf"),
+        (replace("[0.5, 1.5]", "[0.5, nan]"), "range.1: input should be a finite number, got nan"),
         (PAPER.replace("name = ", "name = \0", 1), "x.toml:1:8: not valid TOML"),
         (PAPER.encode() + b"\xff", "byte 0xff is not UTF-8"),
         (PAPER.encode("utf-16"), "is not UTF-8"),
         (b"", "the recipe lacks the key 'name'"),
         (PAPER + "\r", "not valid TOML"),
-        (f"{'x' * 300} = 1\n" + PAPER, "x.toml:1:1: a key or number of 300 characters"),
+        (f"{'x' * 300} = 1\n" + PAPER, "x.toml:1:1: a key or number has 300 characters"),
         (f'"{"x" * 3000}" = 1\n' + PAPER, "x.toml:1:1: unknown key 'xxx"),
         ('"" = 1\n' + PAPER, "x.toml:1:1: unknown key ''"),
         ("name = 1979-05-27\n" + PAPER.split("\n", 1)[1], "x.toml:1:8: name: input should be a valid string"),
     ],
     ids=range(20),
 )
-def test_it_is_refused_at_its_place(told, text, message):
-    assert message in told(text)
+def test_it_is_refused_at_its_place(find_errors, text, message):
+    assert message in find_errors(text)
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ def test_it_is_refused_at_its_place(told, text, message):
         PAPER.replace("\n", "\r\n"),
         "\ufeff" + PAPER,
         "\ufeff" + PAPER.replace("\n", "\r\n"),
-        replaced(EQUATION, EQUATION + " + 0*task" * 1500),
-        replaced(EQUATION, "(" * 60 + EQUATION + ")" * 60),
+        replace(EQUATION, EQUATION + " + 0*task" * 1500),
+        replace(EQUATION, "(" * 60 + EQUATION + ")" * 60),
         PAPER + "# " + "é" * 100_000,
     ],
     ids=["CRLF", "BOM", "BOM and CRLF", "long equation", "parentheses", "long comment"],
 )
-def test_it_is_accepted(told, text):
-    assert told(text) == ""
+def test_it_is_accepted(find_errors, text):
+    assert find_errors(text) == ""
 
 
 @pytest.mark.parametrize(
@@ -119,16 +119,16 @@ def test_it_is_accepted(told, text):
     ],
     ids=range(9),
 )
-def test_an_equation_is_refused(told, equation, message):
-    found = told(replaced(EQUATION, equation))
-    assert "objective of distill" in found
-    assert message in found
-    assert max(map(len, found.splitlines())) < 1000
+def test_an_equation_is_refused(find_errors, equation, message):
+    errors = find_errors(replace(EQUATION, equation))
+    assert "objective of distill" in errors
+    assert message in errors
+    assert max(map(len, errors.splitlines())) < 1000
 
 
-def test_an_equation_of_five_thousand_terms_is_read(told):
+def test_an_equation_of_five_thousand_terms_is_read(find_errors):
     short = PAPER.replace("pretraining", "p")
-    assert told(short.replace('objective = "p"', f'objective = "{"+".join(["p"] * 5000)}"')) == ""
+    assert find_errors(short.replace('objective = "p"', f'objective = "{"+".join(["p"] * 5000)}"')) == ""
 
 
 @pytest.mark.parametrize(
@@ -146,10 +146,10 @@ def test_an_equation_of_five_thousand_terms_is_read(told):
         ('"pretrain", ', '"pretr\u0430in", ', "unknown stage 'pretr\u0430in'"),
     ],
 )
-def test_a_letter_that_only_looks_right_is_named(told, old, new, message):
-    found = told(replaced(old, new))
-    assert message in found
-    assert (CYRILLIC if "\u0430" in new else "'\u0441' is CYRILLIC SMALL LETTER ES (U+0441)") in found
+def test_a_letter_that_only_looks_right_is_named(find_errors, old, new, message):
+    errors = find_errors(replace(old, new))
+    assert message in errors
+    assert (CYRILLIC if "\u0430" in new else "'\u0441' is CYRILLIC SMALL LETTER ES (U+0441)") in errors
 
 
 @pytest.mark.parametrize(
@@ -168,10 +168,10 @@ def test_a_letter_that_only_looks_right_is_named(told, old, new, message):
     ],
     ids=range(10),
 )
-def test_a_setting_is_refused(told, setting):
-    found = told(PAPER, [setting])
-    assert any(line.startswith("--set ") for line in found.splitlines())
-    assert max(map(len, found.splitlines())) < 50_000
+def test_a_setting_is_refused(find_errors, setting):
+    errors = find_errors(PAPER, [setting])
+    assert any(line.startswith("--set ") for line in errors.splitlines())
+    assert max(map(len, errors.splitlines())) < 50_000
 
 
 WORDS = [
@@ -191,71 +191,76 @@ WORDS = [
 ]
 
 
-def mutated(rng):
+def mutate(rng):
     """The recipe with a few lines dropped, doubled, swapped, cut, or with another value, key or character."""
     lines = PAPER.split("\n")
     for _ in range(rng.randint(1, 4)):
-        at, other = rng.randrange(len(lines)), rng.randrange(len(lines))
-        line = lines[at]
+        index, other = rng.randrange(len(lines)), rng.randrange(len(lines))
+        line = lines[index]
         match rng.randrange(7):
             case 0:
-                lines[at] = ""
+                lines[index] = ""
             case 1:
-                lines[at] = lines[other]
+                lines[index] = lines[other]
             case 2:
-                lines[at], lines[other] = lines[other], line
+                lines[index], lines[other] = lines[other], line
             case 3:
                 key, equals, _ = line.partition("=")
-                lines[at] = f"{key}{equals}{rng.choice(WORDS)}" if equals else line[: len(line) // 2]
+                lines[index] = f"{key}{equals}{rng.choice(WORDS)}" if equals else line[: len(line) // 2]
             case 4:
-                lines[at] = line.replace(rng.choice('aeiost=.["'), rng.choice(["", "x", "é", "]", ".", "0"]), 1)
+                lines[index] = line.replace(rng.choice('aeiost=.["'), rng.choice(["", "x", "é", "]", ".", "0"]), 1)
             case 5:
-                spot = rng.randrange(len(line) + 1)
-                lines[at] = line[:spot] + chr(rng.choice([0, 9, 13, 34, 39, 46, 91, 123, 0x430, 0x1F600])) + line[spot:]
+                position = rng.randrange(len(line) + 1)
+                lines[index] = (
+                    line[:position] + chr(rng.choice([0, 9, 13, 34, 39, 46, 91, 123, 0x430, 0x1F600])) + line[position:]
+                )
             case _:
                 name = rng.choice(["data", "models.student", "terms", "terms.task", "stages.distill", "params", "run"])
-                lines[at:at] = [f"[{name}]", f"{rng.choice(['use', 'on', 'adapt', 'weight'])} = {rng.choice(WORDS)}"]
+                lines[index:index] = [
+                    f"[{name}]",
+                    f"{rng.choice(['use', 'on', 'adapt', 'weight'])} = {rng.choice(WORDS)}",
+                ]
     return "\n".join(lines)
 
 
 @pytest.mark.timeout(max(20, FUZZ))
-def test_no_mutation_of_a_recipe_ends_in_anything_but_an_answer(told):
+def test_no_mutation_of_a_recipe_ends_in_anything_but_an_answer(find_errors):
     accepted = 0
     for seed in range(FUZZ):
-        text = mutated(random.Random(seed))
+        text = mutate(random.Random(seed))
         try:
-            accepted += not told(text)
+            accepted += not find_errors(text)
         except Exception as error:
             raise AssertionError(f"seed {seed}: {text}") from error
     assert accepted < FUZZ  # most have a mistake
 
 
-def damaged(rng):
+def damage(rng):
     """The recipe's bytes with a few flipped, cut out, doubled or put in, or cut off."""
     data = bytearray(PAPER.encode())
     for _ in range(rng.randint(1, 6)):
-        at = rng.randrange(len(data))
+        index = rng.randrange(len(data))
         match rng.randrange(5):
             case 0:
-                data[at] ^= 1 << rng.randrange(8)
+                data[index] ^= 1 << rng.randrange(8)
             case 1:
-                del data[at : at + rng.randint(1, 40)]
+                del data[index : index + rng.randint(1, 40)]
             case 2:
-                data[at:at] = data[at : at + rng.randint(1, 200)]
+                data[index:index] = data[index : index + rng.randint(1, 200)]
             case 3:
-                data[at:at] = bytes(rng.randrange(256) for _ in range(rng.randint(1, 8)))
+                data[index:index] = bytes(rng.randrange(256) for _ in range(rng.randint(1, 8)))
             case _:
                 del data[max(1, len(data) - rng.randint(1, 300)) :]
     return bytes(data)
 
 
 @pytest.mark.timeout(max(20, FUZZ))
-def test_no_damage_to_its_bytes_does_either(told):
-    refused = 0
+def test_no_damage_to_its_bytes_does_either(find_errors):
+    rejected = 0
     for seed in range(FUZZ // 4):
-        data = damaged(random.Random(seed))
+        data = damage(random.Random(seed))
         try:
-            refused += bool(told(data))
+            rejected += bool(find_errors(data))
         except Exception as error:
             raise AssertionError(f"seed {seed}: {data!r}") from error
-    assert refused
+    assert rejected

@@ -1,4 +1,4 @@
-"""Mistakes seeded into the recipes that ship: each told at its file, line and column, in these words."""
+"""Errors seeded into the shipped recipes: zerokd reports each at its file, line and column, in these words."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from zerokd.recipe.build.overrides import apply_options
 from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.recipe.toml.extends import read_recipe_document
 
-HERE = "¦"  # stands in a seeded text before the character that has to be blamed, and is taken out
+MARK = "¦"  # marks the character of a seeded text that the error has to name; removed before use
 HEAD = "recipe-"
 RUN = 'run  = ["pretrain", "distill"]'
 EQUATION = "alpha*distillation + beta*feature_matching + (1 - alpha - beta)*task + contrastive"
@@ -77,7 +77,7 @@ SEEDED = [
         "beta  = 0.1",
         "beta  = 0.1\nbeta = 0.2¦\n",
         "not valid TOML: Cannot overwrite a value",
-        "written once",
+        "define a key or table once",
     ),
     ("table twice", "[models.ema]", "[models.ema]\n[models.ema¦]\n", "not valid TOML", ""),
     ("no equals sign", "count = 48", "count ¦48", "not valid TOML: Expected '=' after a key", "write key = value"),
@@ -229,7 +229,7 @@ SEEDED = [
         "decay      = 0.999",
         "decay      = ¦1.0",
         "models.ema.decay: input should be less than 1, got 1.0",
-        "kept at each step",
+        "each step keeps",
     ),
     (
         "negative seed",
@@ -507,10 +507,10 @@ SEEDED = [
         "param unused",
         "beta  = 0.1",
         "beta  = 0.1\n¦gamma = 0.5",
-        "params.gamma is used by no stage",
+        "no stage uses params.gamma",
         "use it in an objective, or remove it",
     ),
-    ("group unused", "[terms.task.saturation]", "[terms.¦tusk.saturation]", "terms.tusk is used by no stage", ""),
+    ("group unused", "[terms.task.saturation]", "[terms.¦tusk.saturation]", "no stage uses terms.tusk", ""),
     (
         "param shadowed",
         "beta  = 0.1",
@@ -552,14 +552,14 @@ SEEDED = [
         "extends a number",
         RUN,
         RUN + "\nextends = ¦3",
-        "extends names one other recipe in quotes",
+        "extends must be the path of a recipe, in quotes",
         'extends = "paper.toml"',
     ),
     (
         "extends itself",
         RUN,
         RUN + '\nextends = ¦"recipe-extends itself.toml"',
-        "recipes extend one another in a circle",
+        "recipes extend one another in a cycle",
         "",
     ),
 ]
@@ -571,33 +571,33 @@ def catalogue():
 
 
 @pytest.fixture
-def seeded(tmp_path, monkeypatch, catalogue):
-    """``seeded(name, old, new, ...)``: what is told of the paper recipe so changed, and where it has to be."""
+def introduce(tmp_path, monkeypatch, catalogue):
+    """``introduce(name, old, new, ...)``: the problems of the changed paper recipe, and the places that have to be named."""
     monkeypatch.chdir(tmp_path)
 
-    def seeded(name, *replacements, recipe="paper.toml", settings=()):
+    def introduce(name, *replacements, recipe="paper.toml", settings=()):
         _, start, rest = (RECIPES / recipe).read_text().partition("\nname = ")  # what stands before it quotes the rest
         text = (start + rest).lstrip().replace('"imagenet"', '"random"')
         for old, new in zip(replacements[::2], replacements[1::2], strict=True):
             assert old in text, old
             text = text.replace(old, new, 1)
         places = []
-        while HERE in text:
-            before, _, after = text.partition(HERE)
+        while MARK in text:
+            before, _, after = text.partition(MARK)
             text = before + after
             line = before.count("\n") + 1
             places.append((line, len(before) - before.rfind("\n"), text.splitlines()[line - 1]))
         (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
-        return told(f"{name}.toml", settings), places
+        return check(f"{name}.toml", settings), places
 
-    def told(file, settings=()):
+    def check(file, settings=()):
         with pytest.raises(ZerokdError) as caught:
             check_recipe(apply_options(read_recipe_document(file), settings), catalogue)
         assert caught.value.exit_code == 2
         return caught.value.problems
 
-    seeded.told = told
-    return seeded
+    introduce.check = check
+    return introduce
 
 
 def expect(problem, file, place, message, hint):
@@ -614,34 +614,34 @@ def expect(problem, file, place, message, hint):
 
 
 @pytest.mark.parametrize(("name", "old", "new", "message", "hint"), SEEDED, ids=[row[0] for row in SEEDED])
-def test_a_seeded_mistake_is_told_at_its_character(seeded, name, old, new, message, hint):
-    (problem, *more), places = seeded(HEAD + name, old, new)
+def test_a_seeded_mistake_is_told_at_its_character(introduce, name, old, new, message, hint):
+    (problem, *more), places = introduce(HEAD + name, old, new)
     expect(problem, f"{HEAD}{name}.toml", places[0], message, hint)
-    assert not more, [str(one) for one in more]
+    assert not more, [str(problem) for problem in more]
 
 
 @pytest.mark.parametrize("key", ["epochs", "objective", "weight"])
-def test_a_misspelt_key_of_the_recipe_is_told_with_the_right_one(seeded, key):
-    kept = {"epochs": "epochs    = 40", "objective": 'objective = "pretraining"', "weight": "weight = 7.0"}[key]
-    problems, places = seeded(HEAD + key, kept, HERE + kept.replace(key, key[:-1]))
+def test_a_misspelt_key_of_the_recipe_is_told_with_the_right_one(introduce, key):
+    line = {"epochs": "epochs    = 40", "objective": 'objective = "pretraining"', "weight": "weight = 7.0"}[key]
+    problems, places = introduce(HEAD + key, line, MARK + line.replace(key, key[:-1]))
     assert [problem.message.split(" ")[0] for problem in problems] == ["unknown", "stages.pretrain"][
         : 1 + (key != "weight")
     ][::-1]
     expect(problems[-1], f"{HEAD}{key}.toml", places[0], f".{key[:-1]}'", f"did you mean {key!r}?")
 
 
-def test_coefficients_that_turn_negative_are_told_in_the_equation(seeded):
-    changes = ("alpha = 0.35", "alpha = 0.95", EQUATION, EQUATION.replace("(1 -", f"({HERE}1 -"))
-    (problem,), (place,) = seeded("sum", *changes)
-    told = "the coefficient of task is (1 - alpha - beta) = -0.05 with alpha = 0.95, beta = 0.1"
-    expect(problem, "sum.toml", place, told, "coefficients must be finite and at least 0")
+def test_coefficients_that_turn_negative_are_told_in_the_equation(introduce):
+    changes = ("alpha = 0.35", "alpha = 0.95", EQUATION, EQUATION.replace("(1 -", f"({MARK}1 -"))
+    (problem,), (place,) = introduce("sum", *changes)
+    message = "the coefficient of task is (1 - alpha - beta) = -0.05 with alpha = 0.95, beta = 0.1"
+    expect(problem, "sum.toml", place, message, "coefficients must be finite and at least 0")
 
 
 @pytest.mark.parametrize(
     ("setting", "message", "hint"),
     [
         ("params.alpha=true", f"params.alpha: {NUMBER}, got True", ""),
-        ("params.alpa=0.4", "params.alpa is used by no stage", ""),
+        ("params.alpa=0.4", "no stage uses params.alpa", ""),
         ("stages.distill.epochs=0", "stages.distill.epochs: input should be greater than or equal to 1", "passes over"),
         ("terms.task.colour.weight=2", "terms.task.colour lacks the key 'use'", "did you mean 'color'?"),
         ("terms.task.color.use=colour_constancy", "unknown loss", "did you mean 'color_constancy'?"),
@@ -653,8 +653,8 @@ def test_coefficients_that_turn_negative_are_told_in_the_equation(seeded):
         ("run=[]", "run: tuple should have at least 1 item", "stages, in order"),
     ],
 )
-def test_a_seeded_setting_is_told_as_written(seeded, setting, message, hint):
-    (problem,), _ = seeded("set", settings=[setting])
+def test_a_seeded_setting_is_told_as_written(introduce, setting, message, hint):
+    (problem,), _ = introduce("set", settings=[setting])
     assert str(problem).startswith(f"--set {setting}: ")
     assert message in problem.message
     assert hint in " ".join(problem.hints)
@@ -675,25 +675,25 @@ def test_a_seeded_setting_is_told_as_written(seeded, setting, message, hint):
         ("[models.student] ", "[models.¦teacher]\nuse = 'nano_dce'\n[models.student] ", "is frozen and has no weights"),
     ],
 )
-def test_the_teacher_recipe_is_told_the_same_way(seeded, old, new, message):
-    (problem,), (place,) = seeded("teacher", old, new, recipe="teacher.toml")
+def test_the_teacher_recipe_is_told_the_same_way(introduce, old, new, message):
+    (problem,), (place,) = introduce("teacher", old, new, recipe="teacher.toml")
     expect(problem, "teacher.toml", place, message, "")
 
 
-def test_a_mistake_is_told_in_the_file_that_has_it(seeded, tmp_path):
+def test_a_mistake_is_told_in_the_file_that_has_it(introduce, tmp_path):
     child = 'extends = "base.toml"\n[params]\nbeta = true\n[terms.task.saturation]\nuse = "saturaton"\n'
     (tmp_path / "child.toml").write_text(child)
-    _, (weight,) = seeded("base", "weight = 1.5", "weight = ¦-1.5")
-    beta, use, base = seeded.told("child.toml")
+    _, (weight,) = introduce("base", "weight = 1.5", "weight = ¦-1.5")
+    beta, use, base = introduce.check("child.toml")
     expect(beta, "child.toml", (3, 8, "beta = true"), f"params.beta: {NUMBER}", "")
     expect(use, "child.toml", (5, 7, 'use = "saturaton"'), "unknown loss", "did you mean 'saturation'?")
     expect(base, "base.toml", weight, "terms.task.spatial.weight: input should be greater than or equal to 0", "")
-    *_, last = seeded.told("child.toml", ["data.size=8"])
+    *_, last = introduce.check("child.toml", ["data.size=8"])
     assert str(last.place) == "--set data.size=8"
 
 
-def test_many_mistakes_come_together_in_the_order_of_the_text(seeded):
-    picked = (
+def test_many_mistakes_come_together_in_the_order_of_the_text(introduce):
+    names = (
         "true for a number",
         "param unused",
         "data key misspelt",
@@ -712,8 +712,8 @@ def test_many_mistakes_come_together_in_the_order_of_the_text(seeded):
         "loss out of range",
         "average unknown",
     )
-    rows = [next(row for row in SEEDED if row[0] == name) for name in picked]
-    problems, places = seeded("many", *(text for row in rows for text in row[1:3]))
+    rows = [next(row for row in SEEDED if row[0] == name) for name in names]
+    problems, places = introduce("many", *(text for row in rows for text in row[1:3]))
     assert len(problems) == len(places) == len(rows)
     assert [(problem.place.line, problem.place.column, problem.place.text) for problem in problems] == places
     for _, _, _, message, hint in rows:

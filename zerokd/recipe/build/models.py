@@ -6,16 +6,16 @@ import copy
 from collections.abc import Mapping
 
 import torch
+from torch import nn
 
 from zerokd.objective.models import STUDENT, Average
-from zerokd.plugin.contracts import Model
 from zerokd.recipe.build.builder import Builder
 from zerokd.recipe.build.names import RecipeNames
 from zerokd.recipe.build.pretrained import install_weights
 from zerokd.recipe.schema import recipe as schema
 
 
-def build_models(builder: Builder, recipe: schema.Recipe, names: RecipeNames) -> dict[str, Model]:
+def build_models(builder: Builder, recipe: schema.Recipe, names: RecipeNames) -> dict[str, nn.Module]:
     """Every model with its weights; all but the student are frozen."""
     if STUDENT not in names.declared("models") and names.is_complete("models"):
         builder.failed_paths.add(("models", STUDENT))
@@ -24,7 +24,7 @@ def build_models(builder: Builder, recipe: schema.Recipe, names: RecipeNames) ->
             builder.document.key_place(("models",)),
             code="missing-key",
         )
-    models = {}
+    models: dict[str, nn.Module] = {}
     for name, table in recipe.models.items():
         if not isinstance(table, schema.ModelConfig):
             continue
@@ -54,7 +54,7 @@ def _require_weights(builder: Builder, name: str, names: RecipeNames) -> None:
         )
 
 
-def build_averages(builder: Builder, recipe: schema.Recipe, models: Mapping[str, Model]) -> dict[str, Average]:
+def build_averages(builder: Builder, recipe: schema.Recipe, models: Mapping[str, nn.Module]) -> dict[str, Average]:
     """Every moving average, which starts as a copy of the model that it follows."""
     averages = {}
     for name, table in recipe.models.items():

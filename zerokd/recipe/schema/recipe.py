@@ -180,7 +180,7 @@ class Recipe(Config):
     name: Name = Field(description="name of the recipe, and of its runs")
     requires: dict[str, str] = Field({}, description='distribution = version specifier: zerokd-torchjd = ">=0.1"')
     run: tuple[str, ...] = Field(min_length=1, description="stages, in order")
-    seed: int = Field(0, ge=0, lt=2**63, description="seed of all random numbers of the run")
+    seed: int = Field(0, ge=0, lt=2**63, description="decides every random number of the run")
     threads: int = Field(2, ge=1, le=1024, description="CPU threads; another number may change the last bits")
     diagnose_every: int = Field(100, ge=1, description="steps between two measurements of the terms' gradients")
     checkpoint_seconds: float = Field(20.0, ge=0.0, description="seconds of training between two checkpoints")
