@@ -59,19 +59,17 @@ class GradientAccumulator:
             images = slice(start, start + self.micro_batch_size)
             low, names = batch.low[images], batch.names[images]
             inputs, share = self.stage.plugin.inputs(low), len(names) / count
-            # what the cache stores belongs to the image itself, so not if the stage shows the models another one
+            # the store knows an image by its name, so it is of no use if the stage changes the image
             cached = self.frozen_cache.get_or_compute(inputs["low"], names, use_store=inputs["low"] is low)
-            compiled_step = next(
-                (each for each in self.compiled_steps if each.fits(len(names), weights, per_term)), None
-            )
-            if compiled_step:
-                result, gradient, by_term = compiled_step(inputs, weights, cached)
+            fitting = [program for program in self.compiled_steps if program.fits(len(names), weights, per_term)]
+            if fitting:
+                result, gradient, by_term = fitting[0](inputs, weights, cached)
                 self._add_gradient(share * gradient)
             else:
                 result = self.objective(inputs, step, cached)
                 by_term = term_gradients(result.weights, result.values, self.student_parameters) if per_term else {}
                 (result.total if share == 1 else share * result.total).backward()
-            gradients |= {label: gradients.get(label, 0) + share * each for label, each in by_term.items()}
+            gradients |= {label: gradients.get(label, 0) + share * value for label, value in by_term.items()}
             results.append(result.detach())
         return merge_micro_batches(results), gradients
 
@@ -139,6 +137,6 @@ def depends_on_batch(student: nn.Module, sample: Tensor) -> bool:
         together: Mapping[str, Tensor] = student(sample)
         alone = [student(image) for image in sample.split(1)]
     return not all(
-        torch.allclose(torch.cat([each[name] for each in alone]), value, rtol=BATCH_TOLERANCE, atol=BATCH_TOLERANCE)
+        torch.allclose(torch.cat([output[name] for output in alone]), value, rtol=BATCH_TOLERANCE, atol=BATCH_TOLERANCE)
         for name, value in together.items()
     )
