@@ -26,10 +26,10 @@ def table():
         for rule in rules:
             key = (rule.name, rule.about)
             kinds.setdefault(key, []).append(KINDS[kind].singular)
-    for one in all_kinds.RULES:
-        about[one.name, one.about] = ["all"]
+    for rule in all_kinds.RULES:
+        about[rule.name, rule.about] = ["all"]
     lines = ["| check | for | proves |", "|---|---|---|"]
-    lines += [f"| `{name}` | {', '.join(who)} | {told} |" for (name, told), who in (about | kinds).items()]
+    lines += [f"| `{name}` | {', '.join(names)} | {text} |" for (name, text), names in (about | kinds).items()]
     return "\n".join(lines) + "\n"
 
 

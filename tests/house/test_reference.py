@@ -18,7 +18,8 @@ def test_every_environment_variable_is_told_of(name):
 
 
 @pytest.mark.parametrize(
-    "kind", [one for _, one in inspect.getmembers(errors, inspect.isclass) if issubclass(one, errors.ZerokdError)]
+    "error_class",
+    [error for _, error in inspect.getmembers(errors, inspect.isclass) if issubclass(error, errors.ZerokdError)],
 )
-def test_every_exit_code_is_told_of(kind):
-    assert re.search(rf"^\| (\d+, )*{kind.exit_code}[ ,]", ENVIRONMENT, re.M)
+def test_every_exit_code_is_told_of(error_class):
+    assert re.search(rf"^\| (\d+, )*{error_class.exit_code}[ ,]", ENVIRONMENT, re.M)

@@ -17,7 +17,7 @@ WIDE += ["reference/command_line", "reference/python", "how_to/use_a_student", "
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *told):
+    def log_message(self, *arguments):
         pass
 
 
@@ -41,8 +41,8 @@ def address(site):
 
 @pytest.fixture(scope="module")
 def opened():
-    with browser() as one:
-        yield one
+    with browser() as chromium:
+        yield chromium
 
 
 def test_every_formula_became_mathml(site):
@@ -59,18 +59,18 @@ def test_programs_have_their_overview(site):
         line.split("](")[1].split(")")[0] for line in (site / "llms.txt").read_text().splitlines() if "](" in line
     ]
     assert len(listed) > 80
-    assert [one for one in listed if not (site / one).exists()] == []
+    assert [path for path in listed if not (site / path).exists()] == []
 
 
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", WIDE)
 def test_a_page_fits_a_phone_and_asks_for_nothing_else(opened, address, path, scheme):
-    with shown(opened, f"{address}{path}.html", viewport=PHONE, color_scheme=scheme) as (page, said, asked):
+    with shown(opened, f"{address}{path}.html", viewport=PHONE, color_scheme=scheme) as (page, messages, requests):
         page.wait_for_selector("article")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-        assert [one for one in said if one.startswith("error")] == []
-        assert [one for one in asked if not one.startswith(address)] == []
+        assert [message for message in messages if message.startswith("error")] == []
+        assert [url for url in requests if not url.startswith(address)] == []
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (background == "rgb(255, 255, 255)") == (scheme == "light")
 
@@ -90,10 +90,10 @@ def test_the_catalogue_is_filtered_by_kind_and_word(opened, address):
 
 @needs_chromium
 def test_search_finds_a_loss(opened, address):
-    with shown(opened, f"{address}index.html", viewport=DESK) as (page, _, asked):
+    with shown(opened, f"{address}index.html", viewport=DESK) as (page, _, requests):
         # key by key: the theme listens for keys, not for a value that is put in at once
         page.locator("[data-md-component=search-query]").press_sequentially("multi_region_exposure")
-        found = page.locator(".md-search-result__link").first
-        found.wait_for(timeout=60_000)
-        assert "multi_region_exposure" in found.get_attribute("href")
-        assert [one for one in asked if not one.startswith(address)] == []
+        result = page.locator(".md-search-result__link").first
+        result.wait_for(timeout=60_000)
+        assert "multi_region_exposure" in result.get_attribute("href")
+        assert [url for url in requests if not url.startswith(address)] == []

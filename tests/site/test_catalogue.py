@@ -3,7 +3,7 @@ from tools.site.catalogue import build_navigation, component_page_path, index_pa
 from zerokd.plugin.discovery import discover_plugins
 
 ENTRIES = list(discover_plugins().entries)
-USED = {(one.spec.kind, one.qualified_name): [] for one in ENTRIES}
+USED = {(entry.spec.kind, entry.qualified_name): [] for entry in ENTRIES}
 
 
 def test_every_component_has_its_row():
@@ -12,13 +12,13 @@ def test_every_component_has_its_row():
         "| [mse](losses/mse.md) | loss | mean squared difference of two tensors | `prediction` | paper, best | zerokd |"
     )
     assert row in text
-    assert text.count("](losses/") == len([one for one in ENTRIES if one.spec.kind == "losses"])
+    assert text.count("](losses/") == len([entry for entry in ENTRIES if entry.spec.kind == "losses"])
     assert 'class="filter"' in text
 
 
 def test_the_navigation_has_every_page_once():
     lines = build_navigation(ENTRIES, ["paper"])
-    assert all(lines.count(f"reference/components/{component_page_path(one)}\n") == 1 for one in ENTRIES)
+    assert all(lines.count(f"reference/components/{component_page_path(entry)}\n") == 1 for entry in ENTRIES)
     assert "          - paper.toml: reference/recipes/paper.md\n" in lines
 
 

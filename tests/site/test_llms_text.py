@@ -1,4 +1,4 @@
-from tools.site.llms_text import extract_first_sentence, build_llms_text
+from tools.site.llms_text import build_llms_text, extract_first_sentence
 
 NAV = """
 site_name: tool

@@ -1,4 +1,4 @@
-from tools.site.markdown import GENERATED_MARK, inline_code, code_block, docstring_to_markdown, build_page, build_table
+from tools.site.markdown import GENERATED_MARK, build_page, build_table, code_block, docstring_to_markdown, inline_code
 
 
 def test_a_cell_cannot_end_its_row():

@@ -10,20 +10,20 @@ def html(text):
 
 
 def test_a_formula_in_a_line():
-    made = html(r"the mean $\frac{1}{N}$ of all")
-    assert '<math display="inline"' in made
-    assert "<mfrac><mrow><mn>1</mn></mrow><mrow><mi>N</mi></mrow></mfrac>" in made
-    assert "$" not in made
-    assert r"\(" not in made
+    rendered = html(r"the mean $\frac{1}{N}$ of all")
+    assert '<math display="inline"' in rendered
+    assert "<mfrac><mrow><mn>1</mn></mrow><mrow><mi>N</mi></mrow></mfrac>" in rendered
+    assert "$" not in rendered
+    assert r"\(" not in rendered
 
 
 def test_a_formula_by_itself():
-    made = html("before\n\n$$\na_b^2\n$$\n\nafter")
-    assert '<math display="block"' in made
-    assert "<msubsup><mi>a</mi><mi>b</mi><mn>2</mn></msubsup>" in made
+    rendered = html("before\n\n$$\na_b^2\n$$\n\nafter")
+    assert '<math display="block"' in rendered
+    assert "<msubsup><mi>a</mi><mi>b</mi><mn>2</mn></msubsup>" in rendered
 
 
 def test_money_and_code_are_no_formulas():
-    made = html("`$x$` costs $5 and $6 more")
-    assert "<math" not in made
-    assert "<code>$x$</code>" in made
+    rendered = html("`$x$` costs $5 and $6 more")
+    assert "<math" not in rendered
+    assert "<code>$x$</code>" in rendered

@@ -11,19 +11,21 @@ from zerokd.recipe.schema import recipe as schema
 
 TEXT = recipe_format_page()
 RECORDS = [
-    one
-    for _, one in inspect.getmembers(schema, inspect.isclass)
-    if issubclass(one, BaseModel) and one.__module__ == schema.__name__ and one not in (schema.ComponentConfig, schema.AdapterConfig)
+    record
+    for _, record in inspect.getmembers(schema, inspect.isclass)
+    if issubclass(record, BaseModel)
+    and record.__module__ == schema.__name__
+    and record not in (schema.ComponentConfig, schema.AdapterConfig)
 ]
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
 def test_every_record_is_there_with_all_its_keys(record):
     assert record is schema.Recipe or record in TABLE_SCHEMAS.values()
-    title = next((title for title, one in TABLE_SCHEMAS.items() if one is record), "Before the first table")
+    title = next((title for title, table in TABLE_SCHEMAS.items() if table is record), "Before the first table")
     section = TEXT.split(f"## {title}\n")[1].split("\n## ")[0]
-    told_elsewhere = {"data", "models", "stages", "terms", "metrics", "observers", "speed"}
+    other_tables = {"data", "models", "stages", "terms", "metrics", "observers", "speed"}
     for key in list_config_keys(record):
-        if record is not schema.Recipe or key.key not in told_elsewhere:
+        if record is not schema.Recipe or key.key not in other_tables:
             assert f"| `{key.key}` |" in section
             assert key.description.replace("|", "\\|") in section

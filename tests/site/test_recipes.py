@@ -7,12 +7,12 @@ CATALOGUE = discover_plugins()
 
 
 def used(kind, name):
-    return [(find_usage.title, find_usage.key) for find_usage in find_usages(CATALOGUE.find(kind, name), RECIPES, "up")]
+    return [(usage.title, usage.key) for usage in find_usages(CATALOGUE.find(kind, name), RECIPES, "up")]
 
 
 def test_all_recipes_the_documented_one_first():
     assert RECIPES[0].path == "recipes/paper.toml"
-    assert {one.path for one in RECIPES} >= {"recipes/best.toml", "plugins/zerokd-retinex/recipes/retinex.toml"}
+    assert {recipe.path for recipe in RECIPES} >= {"recipes/best.toml", "plugins/zerokd-retinex/recipes/retinex.toml"}
 
 
 def test_where_components_are_used():
@@ -30,4 +30,4 @@ def test_a_loss_and_a_metric_of_one_name_are_two():
 
 def test_a_recipes_page_has_all_of_it():
     assert RECIPES[0].text.rstrip() in recipe_page(RECIPES[0])
-    assert all(f"[{one.path}]({one.name}.md): " in recipes_page(RECIPES) for one in RECIPES)
+    assert all(f"[{recipe.path}]({recipe.name}.md): " in recipes_page(RECIPES) for recipe in RECIPES)

@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 import torch
 
-from tools.site import alone
+from tools.site import single_loss
 from zerokd.plugin.discovery import discover_plugins
 
 CATALOGUE = discover_plugins()
@@ -13,14 +13,16 @@ CATALOGUE = discover_plugins()
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(alone, "STEPS", 40)
-    monkeypatch.setattr(alone, "IMAGE_SIZE", 32)
-    monkeypatch.setattr(alone, "SHOWN_SIZE", 48)
+    monkeypatch.setattr(single_loss, "STEPS", 40)
+    monkeypatch.setattr(single_loss, "IMAGE_SIZE", 32)
+    monkeypatch.setattr(single_loss, "SHOWN_SIZE", 48)
 
 
 def trained(name):
-    text = alone.build_recipe_text(CATALOGUE.find("losses", name), files("zerokd.assets") / "nano_dce.safetensors", "random")
-    return alone.train_single_loss(text, CATALOGUE)
+    text = single_loss.build_recipe_text(
+        CATALOGUE.find("losses", name), files("zerokd.assets") / "nano_dce.safetensors", "random"
+    )
+    return single_loss.train_single_loss(text, CATALOGUE)
 
 
 def spread(images):
@@ -46,8 +48,8 @@ def test_an_input_kept_as_it_is(small):
 
 
 def test_a_sheet_has_a_column_for_each_batch():
-    sheet = alone.draw_sheet((torch.zeros(2, 3, 8, 8), torch.ones(2, 3, 8, 8)))
-    assert sheet.size == (8 + alone.SHEET_GAP + 8, 8 + alone.SHEET_GAP + 8)
+    sheet = single_loss.draw_sheet((torch.zeros(2, 3, 8, 8), torch.ones(2, 3, 8, 8)))
+    assert sheet.size == (8 + single_loss.SHEET_GAP + 8, 8 + single_loss.SHEET_GAP + 8)
     assert sheet.getpixel((0, 0)) == (0, 0, 0, 255)
     assert sheet.getpixel((19, 19)) == (255, 255, 255, 255)
     assert sheet.getpixel((9, 9))[3] == 0

@@ -1,1 +1,4 @@
-"""The generated part of the documentation site: ``python -m tools.site`` writes it, ``--check`` says what is stale."""
+"""Generates the reference pages of the documentation: ``python -m tools.site`` writes them, ``--check`` lists stale ones.
+
+May import all of zerokd; zerokd imports nothing of it, and the wheel does not contain it.
+"""

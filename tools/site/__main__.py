@@ -1,4 +1,4 @@
-"""``python -m tools.site [--check]``, in the project's root."""
+"""``python -m tools.site [--check]``, in the project's root folder."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from zerokd.errors import ZerokdError
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Write nothing; end with 1 where a page is stale.")
-@click.option("--root", default=".", type=click.Path(exists=True, path_type=Path), help="The project's folder.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with code 1 if a page is stale.")
+@click.option("--root", default=".", type=click.Path(exists=True, path_type=Path), help="The project's root folder.")
 def main(check: bool, root: Path) -> None:
-    """Write the pages of the site that are made from the code, and their part of mkdocs.yml."""
+    """Write the generated pages, and their part of mkdocs.yml."""
     try:
-        told = find_stale_pages(root) if check else write_stale_pages(root)
+        lines = find_stale_pages(root) if check else write_stale_pages(root)
     except ZerokdError as error:
         sys.exit(f"{error}")
-    click.echo("\n".join(told) or "all pages are as they should be")
-    if check and told:
-        sys.exit("python -m tools.site writes them anew")
+    click.echo("\n".join(lines) or "all generated pages are up to date")
+    if check and lines:
+        sys.exit("run `python -m tools.site` to update them")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The index of all components, with what a reader filters by, and the packages that bring some of them."""
+"""The index of all components, and the page of the packages that provide some of them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FILTER_HTML = '<div class="filter"></div>'
 
 
 def component_page_path(entry: CatalogueEntry) -> str:
-    """A component's page, from the folder of all of them."""
+    """The path of a component's page in the folder of the components."""
     return f"{entry.spec.kind}/{entry.spec.name}.md"
 
 
 def index_page(entries: Sequence[CatalogueEntry], recipe_names: dict[tuple[str, str], list[str]]) -> str:
-    """Every component in one table; ``used`` has the recipes of each, by its kind and qualified name."""
+    """All components in one table; ``recipe_names`` holds the recipes that use each, by kind and qualified name."""
     rows = [
         (
             f"[{entry.spec.name}]({component_page_path(entry)})",
@@ -33,35 +33,35 @@ def index_page(entries: Sequence[CatalogueEntry], recipe_names: dict[tuple[str, 
         )
         for entry in entries
     ]
-    told = (
-        f"{len(entries)} components: {len([entry for entry in entries if entry.provider.builtin])} built in, the others by "
-        "[packages](../packages.md) that install separately. `zerokd list` shows yours too, `zerokd show NAME` a page "
-        "like these in the terminal."
+    about = (
+        f"{len(entries)} components: {len([entry for entry in entries if entry.provider.builtin])} built in, the others from "
+        "separate [packages](../packages.md). `zerokd list` includes your own; `zerokd show NAME` prints such a page in "
+        "the terminal."
     )
     head = ("name", "kind", "summary", "gradient through", "recipes", "by")
-    return "---\nhide: [toc]\n---\n\n" + build_page("# Components", told, FILTER_HTML, build_table(head, rows))
+    return "---\nhide: [toc]\n---\n\n" + build_page("# Components", about, FILTER_HTML, build_table(head, rows))
 
 
 def read_packages(root: Path) -> dict[str, Any]:
-    """What the pyproject.toml of each package below plugins/ says of it, by its name."""
+    """The ``[project]`` table of each package below plugins/, by name."""
     files = sorted(root.glob("plugins/*/pyproject.toml"))
     return {path.parent.name: tomllib.loads(path.read_text(encoding="utf-8"))["project"] for path in files}
 
 
 def packages_page(entries: Sequence[CatalogueEntry], root: Path) -> str:
-    """The packages below plugins/: what each is, by its own pyproject.toml, and brings."""
+    """The packages below plugins/: description, components and installation of each."""
     parts = []
     for name, project in read_packages(root).items():
-        brings = [
+        provided = [
             f"[{entry.spec.name}](components/{component_page_path(entry)}) ({KINDS[entry.spec.kind].singular})"
             for entry in entries
             if entry.provider.name == name
         ]
-        brings += [f"the command {inline_code(script)}" for script in project.get("scripts", ())]
+        provided += [f"the command {inline_code(script)}" for script in project.get("scripts", ())]
         about = f"{project['description'][:1].upper()}{project['description'][1:]}."
         install = f"```console\n$ pip install --editable plugins/{name}\n```"
-        parts.append(f"## {name}\n\n{about}\n\nBrings {', '.join(brings)}.\n\n{install}")
-    about = "They install separately and are found by themselves; each has its own tests, and no privilege."
+        parts.append(f"## {name}\n\n{about}\n\nProvides {', '.join(provided)}.\n\n{install}")
+    about = "These packages install separately. zerokd discovers them by their entry points and gives them no privilege."
     return build_page("# Packages", about, *parts)
 
 
@@ -72,7 +72,7 @@ def build_navigation(entries: Sequence[CatalogueEntry], recipes: Sequence[str]) 
         own = [entry for entry in entries if entry.spec.kind == kind]
         if own:
             lines.append(f"          - {kind.capitalize()}:")
-            lines += [f"              - {one.spec.name}: reference/components/{component_page_path(one)}" for one in own]
+            lines += [f"              - {entry.spec.name}: reference/components/{component_page_path(entry)}" for entry in own]
     lines += ["      - Recipes:", "          - All: reference/recipes/index.md"]
     lines += [f"          - {name}.toml: reference/recipes/{name}.md" for name in recipes]
     return "\n".join(lines) + "\n"

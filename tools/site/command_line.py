@@ -1,4 +1,4 @@
-"""The reference of the command line, from the commands themselves."""
+"""The reference of the command line, generated from the commands."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def command_line_page() -> str:
     """Every command with its arguments and options."""
     top = click.Context(zerokd, info_name="zerokd")
     about = (
-        "`zerokd COMMAND --help` says the same. [Exit codes and environment variables](environment.md) have a page of "
-        "their own. Completion of commands, components and recipes in the shell: "
+        "`zerokd COMMAND --help` prints the same text. See also [exit codes and environment variables](environment.md). "
+        "Shell completion of commands, components and recipes: "
         '`eval "$(_ZEROKD_COMPLETE=bash_source zerokd)"` (or `zsh_source`; fish: `fish_source | source`).'
     )
-    rows = [(f"[`zerokd {name}`](#zerokd-{name})", told) for name, told in COMMANDS.items()]
+    rows = [(f"[`zerokd {name}`](#zerokd-{name})", summary) for name, summary in COMMANDS.items()]
     parts = [_build_command_section(name, top) for name in COMMANDS]
-    return build_page("# Command line", about, build_table(("command", "does"), rows), "\n".join(_build_options_table(zerokd, top)), *parts)
+    return build_page("# Command line", about, build_table(("command", "action"), rows), "\n".join(_build_options_table(zerokd, top)), *parts)
 
 
 def _build_command_section(name: str, parent: click.Context) -> str:
@@ -28,7 +28,7 @@ def _build_command_section(name: str, parent: click.Context) -> str:
     assert command is not None, "every name has a module"
     context = click.Context(command, info_name=name, parent=parent)
     usage = " ".join(["zerokd", name, *command.collect_usage_pieces(context)])
-    paragraphs = (" ".join(one.split()) for one in (command.help or "").split("\n\n"))
+    paragraphs = (" ".join(paragraph.split()) for paragraph in (command.help or "").split("\n\n"))
     return "\n\n".join(
         [
             f"## zerokd {name}",
@@ -40,8 +40,8 @@ def _build_command_section(name: str, parent: click.Context) -> str:
 
 
 def _build_options_table(command: click.Command, context: click.Context) -> Iterator[str]:
-    """Their table, as their own help tells of them."""
-    records = [get_param.get_help_record(context) for get_param in command.get_params(context) if isinstance(get_param, click.Option)]
-    rows = [(inline_code(names), told) for names, told in filter(None, records) if "--help" not in names]
+    """A table of the command's options, if it has any."""
+    records = [option.get_help_record(context) for option in command.get_params(context) if isinstance(option, click.Option)]
+    rows = [(inline_code(names), effect) for names, effect in filter(None, records) if "--help" not in names]
     if rows:
-        yield build_table(("option", "does"), rows)
+        yield build_table(("option", "effect"), rows)

@@ -1,4 +1,4 @@
-"""The page of a component, from what it declares: what ``zerokd show`` tells, rendered."""
+"""The page of a component, generated from its declarations: ``zerokd show``, rendered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECTION_ORDER = ("Formula", "Returns", "Scale", "Source", "Pitfalls")
 
 @frozen
 class Usage:
-    """Where a recipe uses a component: the recipe's page and title, and the dotted key."""
+    """A use of a component in a recipe: link and title of the recipe's page, and the dotted key."""
 
     link: str
     title: str
@@ -30,31 +30,31 @@ class Usage:
 
 
 def split_sections(doc: str) -> dict[str, str]:
-    """A docstring's parts by title; "" is what stands before the first one, "Example" is code."""
+    """The sections of a docstring by title: "" is the text before the first one, "Example" is code."""
     pieces = DOCSTRING_SECTION.split(doc)
-    found = {"": pieces[0].strip()}
+    sections = {"": pieces[0].strip()}
     for title, text in zip(pieces[1::2], pieces[2::2], strict=True):
-        found[title] = text.strip() if title != "Example" else _dedent(text)
-    return found
+        sections[title] = text.strip() if title != "Example" else _dedent(text)
+    return sections
 
 
 def component_page(entry: CatalogueEntry, usages: Sequence[Usage], image_path: str = "") -> str:
-    """One component on one page; ``picture`` is the path of its picture, where there is one."""
-    known = describe_component(entry)
-    doc = split_sections(known["doc"])
-    title = "In a recipe" if known["kind"] != "exporters" else "On the command line"
-    language = "toml" if known["kind"] != "exporters" else "console"
-    snippet = known["snippet"] if language == "toml" else f"$ {known['snippet']}"
+    """The page of a component; ``image_path`` is empty if it has no image."""
+    declaration = describe_component(entry)
+    doc = split_sections(declaration["doc"])
+    title = "In a recipe" if declaration["kind"] != "exporters" else "On the command line"
+    language = "toml" if declaration["kind"] != "exporters" else "console"
+    snippet = declaration["snippet"] if language == "toml" else f"$ {declaration['snippet']}"
     return build_page(
         f"# {entry.spec.name}",
-        f"{KINDS[known['kind']].singular} of {_describe_provider(entry)} · {inline_code(known['target'])}",
-        f"**{known['summary']}.** {docstring_to_markdown(doc[''])}",
+        f"{KINDS[declaration['kind']].singular} of {_describe_provider(entry)} · {inline_code(declaration['target'])}",
+        f"**{declaration['summary']}.** {docstring_to_markdown(doc[''])}",
         *(_render_section(name, doc[name]) for name in SECTION_ORDER[:1] if name in doc),
         _render_image(entry, image_path),
         f"## {title}",
         code_block(language, snippet),
         _describe_usages(usages),
-        *_render_tables(known),
+        *_render_tables(declaration),
         *(_render_section(name, doc[name]) for name in SECTION_ORDER[1:] if name in doc),
         f"## {SECTION_TITLES['Example']}\n\n{code_block('pycon', doc['Example'])}" if "Example" in doc else "",
     )
@@ -69,7 +69,7 @@ def _describe_provider(entry: CatalogueEntry) -> str:
 
 
 def _render_section(name: str, text: str) -> str:
-    """A heading and its text; a formula that opens it stands by itself."""
+    """A heading and its text; a formula at its start becomes a block."""
     text = docstring_to_markdown(text)
     opening = re.match(r"\$([^$]+)\$[,.]?\s*", text)
     if name == "Formula" and opening:
@@ -80,30 +80,30 @@ def _render_section(name: str, text: str) -> str:
 def _render_image(entry: CatalogueEntry, image_path: str) -> str:
     if not image_path:
         return ""
-    told = f"Generated scenes: as they are, by the student before, and after training on `{entry.spec.name}` alone"
-    return f"## What it does alone\n\n![{told.replace('`', '')}]({image_path})\n\n*{told}.*"
+    caption = f"Generated scenes: input, the student before, and the student after training on `{entry.spec.name}` only"
+    return f"## Effect of this loss alone\n\n![{caption.replace('`', '')}]({image_path})\n\n*{caption}.*"
 
 
 def _describe_usages(usages: Sequence[Usage]) -> str:
     if not usages:
-        return "No recipe that ships uses it."
+        return "No shipped recipe uses it."
     keys: dict[str, list[str]] = {}
     for usage in usages:
         keys.setdefault(f"[{usage.title}]({usage.link})", []).append(inline_code(usage.key))
-    named = (f"{link} as {', '.join(some)}" for link, some in keys.items())
+    named = (f"{link} as {', '.join(names)}" for link, names in keys.items())
     return f"Used by {'; '.join(named)}."
 
 
 def _render_tables(declaration: Mapping[str, Any]) -> list[str]:
     parts = []
     if "ports" in declaration:
-        head = ("port", "is", "shape", "range", "gradient", "reads", "like")
+        head = ("port", "meaning", "shape", "range", "gradient", "reads", "like")
         parts.append("## Ports\n\n" + build_table(head, map(_port_cells, declaration["ports"])))
         unit = f" {declaration['unit']}" if declaration.get("unit") else ""
         better = f"; {declaration['better']} is better" if "better" in declaration else ""
-        parts.append(f"Values lie in {format_interval(*declaration['bounds']) or 'any range'}{unit}{better}.")
+        parts.append(f"Values are in {format_interval(*declaration['bounds']) or 'any range'}{unit}{better}.")
     if "outputs" in declaration:
-        outputs = ("output", "range", "where nothing changes", "curve iterations")
+        outputs = ("output", "range", "value of the identity", "curve iterations")
         parts.append("## Outputs\n\n" + build_table(outputs, map(_output_cells, declaration["outputs"])))
     if declaration["config"]:
         parts.append("## Config\n\n" + keys_table(declaration["config"]))
@@ -111,12 +111,12 @@ def _render_tables(declaration: Mapping[str, Any]) -> list[str]:
 
 
 def keys_table(keys: Sequence[Mapping[str, Any]]) -> str:
-    """The keys of a config."""
+    """A table of config keys."""
     rows = [
         (inline_code(key["key"]), key["type"], _format_default(key), inline_code(key["bounds"]), docstring_to_markdown(key["description"]))
         for key in keys
     ]
-    return build_table(("key", "type", "default", "bounds", "is"), rows)
+    return build_table(("key", "type", "default", "bounds", "meaning"), rows)
 
 
 def _format_default(key: Mapping[str, Any]) -> str:
@@ -129,7 +129,7 @@ def _port_cells(port: Mapping[str, Any]) -> tuple[str, ...]:
     values = (format_interval(*port["range"]) if port["range"] else "") or "any"
     shape = f"(N, {port['channels'] or 'C'}, H, W)"
     gradient = "yes" if port["grad"] else "no"
-    reads = inline_code(port["default"] or "") or "what `on` says"
+    reads = inline_code(port["default"] or "") or "the signal that `on` names"
     return inline_code(port["port"]), port["about"], shape, values, gradient, reads, inline_code(port["like"] or "")
 
 

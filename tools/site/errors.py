@@ -1,14 +1,14 @@
-"""The reference of problems: each code with what it means, why it stops, and what to do."""
+"""The reference of errors: the meaning of each code, why zerokd stops, and the fix."""
 
 from __future__ import annotations
 
 from tools.site.markdown import build_page, build_table
 from zerokd.codes import ERROR_CODES
 
-PROBLEMS_INTRODUCTION = """Every problem that is found before the first step is told at once, each with its place, what was got, what is
-allowed, and what to do. The code in brackets after a message is its kind: `zerokd explain CODE` prints the same.
-Messages about the command line itself, such as an option that there is not, have none."""
-PROBLEM_EXAMPLE = """```text
+ERRORS_INTRODUCTION = """zerokd reports all errors of a recipe at once, before training starts. Each message names the place, the value found,
+the allowed values, and a fix. The code in brackets identifies the error: `zerokd explain CODE` prints its text below.
+Errors in the use of the command line itself, such as an unknown option, have no code."""
+ERROR_EXAMPLE = """```text
 recipes/x.toml:31:7: unknown loss 'multi_region_exposur' [unknown-component]
   31 | use = "multi_region_exposur"
      |       ^
@@ -17,13 +17,13 @@ recipes/x.toml:31:7: unknown loss 'multi_region_exposur' [unknown-component]
 
 
 def errors_page() -> str:
-    """Every code under a heading of its own."""
+    """Every code under its own heading."""
     rows = [(f"[`{name}`](#{name})", code.meaning) for name, code in ERROR_CODES.items()]
     parts = [_build_code_section(name) for name in ERROR_CODES]
-    return build_page("# Problems", PROBLEMS_INTRODUCTION, PROBLEM_EXAMPLE, build_table(("code", "means"), rows), *parts)
+    return build_page("# Errors", ERRORS_INTRODUCTION, ERROR_EXAMPLE, build_table(("code", "meaning"), rows), *parts)
 
 
 def _build_code_section(name: str) -> str:
-    one = ERROR_CODES[name]
-    why = f"**Why:** {one.reason}\n\n" if one.reason else ""
-    return f"## {name}\n\n{one.meaning}\n\n{why}**To do:** {one.fix}"
+    code = ERROR_CODES[name]
+    why = f"**Why:** {code.reason}\n\n" if code.reason else ""
+    return f"## {name}\n\n{code.meaning}\n\n{why}**Fix:** {code.fix}"

@@ -1,4 +1,4 @@
-"""A Markdown extension: formulas become MathML when a page is built, so that they need no script, font or network."""
+"""A Markdown extension: formulas become MathML at build time, so that pages need no script, font or network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DELIMITERS = {"span": (r"\(", r"\)", "inline"), "div": (r"\[", r"\]", "block")} 
 
 
 class FormulaProcessor(Treeprocessor):
-    """Puts MathML in the place of what ``pymdownx.arithmatex`` has found."""
+    """Replaces the formulas that ``pymdownx.arithmatex`` marked by MathML."""
 
     def run(self, root: Element) -> None:
         for element in list(root.iter()):
@@ -25,7 +25,7 @@ class FormulaProcessor(Treeprocessor):
 
 
 class MathsExtension(Extension):
-    """Registers it after arithmatex and before what turns the tree into text."""
+    """Registers the processor between arithmatex and the serialiser."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 -- Markdown's name
         md.treeprocessors.register(FormulaProcessor(md), "zerokd-maths", 1)

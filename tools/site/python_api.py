@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zerokd
-from tools.site.markdown import docstring_to_markdown, build_page
-from zerokd.plugin.kinds import KINDS, Kind
+from tools.site.markdown import build_page, docstring_to_markdown
+from zerokd.plugin.kinds import KINDS, SPEC_CONSTRUCTORS, Kind
 
 STUDENT_FUNCTIONS = ("load", "load_model")
 TESTING_MODULES = ("zerokd.testing.conformance",)
@@ -12,16 +12,17 @@ EXCLUDED_NAMES = ("__version__", "API_VERSION", "hookimpl")
 
 
 def python_api_page() -> str:
-    """Every public name of ``zerokd`` under its own heading, what one uses first, then what a plugin is made of."""
-    names = [name for name in zerokd.__all__ if name not in (*STUDENT_FUNCTIONS, *EXCLUDED_NAMES)]
+    """Every public name of ``zerokd`` under its own heading: first the functions, then the contracts of plugins."""
+    names = [name for name in vars(zerokd)["__all__"] if name not in (*STUDENT_FUNCTIONS, *EXCLUDED_NAMES)]
     contracts = [name for name in names if not name.endswith(("Spec", "Error"))]
+    short_forms = ", ".join(f"`{name}`" for name in SPEC_CONSTRUCTORS)
     return build_page(
         "# Python",
-        "What `import zerokd` offers. Everything else is the inside, and may change.",
+        "The public names of `import zerokd`. Everything else is internal and may change.",
         "## Using a student",
         *map(_mkdocstrings_directive, STUDENT_FUNCTIONS),
         "## Writing plugins",
-        "`zerokd.hookimpl` marks a [hook](hooks.md); `zerokd.API_VERSION` is the number that `ZEROKD_API` names.",
+        "`zerokd.hookimpl` marks a [hook](hooks.md); `zerokd.API_VERSION` is the version that a plugin's `ZEROKD_API` names.",
         *map(_mkdocstrings_directive, contracts),
         "## Errors",
         "Every error that a user can fix is a `zerokd.ZerokdError`; `zerokd.errors.Problem` records say what and where.",
@@ -29,32 +30,33 @@ def python_api_page() -> str:
         "## Testing plugins",
         *(f"::: {name}" for name in TESTING_MODULES),
         "## Registering plugins",
-        *(_mkdocstrings_directive(name) for name in names if name.endswith("Spec")),
+        _mkdocstrings_directive("Spec"),
+        f"`Spec` has one short form per kind, which fills in `kind`: {short_forms}.",
     )
 
 
 def hooks_page() -> str:
-    """One heading a hook."""
+    """Every hook under its own heading."""
     about = (
-        "A plugin is a module with one function for each kind of component that it brings, marked with "
-        "`@zerokd.hookimpl` and named as below. It returns records; a record names the class without importing it. A "
+        "A plugin is a module with one function for each kind of component that it provides, marked with "
+        "`@zerokd.hookimpl` and named as below. Each returns records, which name classes without importing them. A "
         "distribution registers its module under the entry-point group `zerokd`; `--plugin FILE.py` loads one file. "
-        "[Plugins](plugins.md) has the declarations and checks."
+        "[Plugins](plugins.md) describes the declarations and checks."
     )
     return build_page("# Hooks", about, *map(_build_hook_section, KINDS.values()))
 
 
 def _build_hook_section(kind: Kind) -> str:
     name, spec, contract = kind.hook, kind.spec_name, kind.contract
-    told = docstring_to_markdown(kind.about)
+    about = docstring_to_markdown(kind.about)
     example = f"""```python
 @zerokd.hookimpl
 def {name}():
     return [zerokd.{spec}("name", target="package.module:Class", summary="one line")]
 ```"""
-    record = f"[`zerokd.{spec}`](python.md#zerokd.{spec})"
+    record = f"[`zerokd.{spec}`](python.md#zerokd.Spec)"
     links = f"Returns a list of {record}; each names a [`zerokd.{contract}`](python.md#zerokd.{contract})."
-    return f"## {name}\n\n{told} {links}\n\n{example}"
+    return f"## {name}\n\n{about} {links}\n\n{example}"
 
 
 def _mkdocstrings_directive(name: str) -> str:

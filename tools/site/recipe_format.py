@@ -1,4 +1,4 @@
-"""The reference of the recipe's format, from the records that validate it."""
+"""The reference of the recipe format, generated from its schema."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from zerokd.plugin.config_keys import list_config_keys
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.schema.speed import SpeedConfig
 
-RECIPE_INTRODUCTION = """A recipe is a TOML file of tables with names, never arrays of tables: each value has a dotted key of its own,
-by which `--set`, messages and logs name it. Types are strict, unknown keys are refused, and every mistake is told with
-its line before the first step. `zerokd schema` writes the same as a JSON Schema, which editors check against when a
-recipe starts with `#:schema PATH`. Keys that a table does not list here are the config of the component that `use`
-names: [all of them](components/index.md)."""
-EXTENDS_TEXT = """`extends = "paper.toml"`, before the first table, lays a recipe over another one. Its path counts from the
-folder of this file. Tables merge key by key; one that says `use` replaces the old one whole."""
-DURATIONS_TEXT = """Durations have a unit, `"500 steps"` or `"20 epochs"`, and count from the start of their stage."""
-TABLE_SCHEMAS: dict[str, type[BaseModel]] = {  # by the header that it has in a recipe
+RECIPE_INTRODUCTION = """A recipe is a TOML file of named tables, without arrays of tables: each value has a dotted key, which
+`--set`, messages and logs use. Types are strict, zerokd rejects unknown keys, and it reports every error with its line
+before training starts. `zerokd schema` writes the format as a JSON Schema; editors validate a recipe that starts with
+`#:schema PATH`. Keys that a table below does not list belong to the config of the component that `use` names: see
+[Components](components/index.md)."""
+EXTENDS_TEXT = """`extends = "paper.toml"`, before the first table, inherits from another recipe; the path is relative to the
+recipe's folder. Tables merge key by key; a table with `use` replaces the inherited one completely."""
+DURATIONS_TEXT = """Durations have a unit, `"500 steps"` or `"20 epochs"`, and start with their stage."""
+TABLE_SCHEMAS: dict[str, type[BaseModel]] = {  # by its header in a recipe
     "[data]": schema.DataSourceConfig,
     "[models.NAME]": schema.ModelConfig,
     "[models.NAME], a moving average": schema.AverageConfig,
@@ -31,8 +31,8 @@ TABLE_SCHEMAS: dict[str, type[BaseModel]] = {  # by the header that it has in a 
     "[stages.NAME.aggregate]": schema.AggregatorConfig,
     "[terms.GROUP.NAME]": schema.TermConfig,
     "[terms.GROUP.NAME], key when": schema.WhenConfig,
-    "a weight or param that changes": schema.ScheduleConfig,
-    "a param made of others": schema.DerivedParamConfig,
+    "a scheduled weight or param": schema.ScheduleConfig,
+    "a derived param": schema.DerivedParamConfig,
     "[metrics.NAME]": schema.MetricConfig,
     "[observers.NAME]": schema.ObserverConfig,
     "[speed]": SpeedConfig,
@@ -40,9 +40,9 @@ TABLE_SCHEMAS: dict[str, type[BaseModel]] = {  # by the header that it has in a 
 
 
 def recipe_format_page() -> str:
-    """Every table that a recipe may have, with its keys."""
+    """Every table of a recipe with its keys."""
     top = _build_keys_table(schema.Recipe, exclude=("data", "models", "stages", "terms", "metrics", "observers", "speed"))
-    parts = [f"## {title}\n\n{_describe_table(one)}\n\n{_build_keys_table(one)}" for title, one in TABLE_SCHEMAS.items()]
+    parts = [f"## {title}\n\n{_describe_table(table)}\n\n{_build_keys_table(table)}" for title, table in TABLE_SCHEMAS.items()]
     return build_page("# The recipe", RECIPE_INTRODUCTION, f"## Before the first table\n\n{EXTENDS_TEXT}\n\n{DURATIONS_TEXT}\n\n{top}", *parts)
 
 

@@ -1,4 +1,4 @@
-"""Pages of the recipes that ship, and where they use which component."""
+"""Pages of the shipped recipes, and the components that they use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.site.component import Usage
 from tools.site.markdown import code_block, build_page
 from zerokd.plugin.catalogue import CatalogueEntry
 
-KIND_BY_TABLE = {  # the kind of component that `use` names in such a table; a term's adapters are found by their key
+KIND_BY_TABLE = {  # the kind that `use` names in such a table; adapters have a key of their own
     "data": "data",
     "models": "models",
     "stages": "stages",
@@ -28,7 +28,7 @@ KIND_BY_TABLE = {  # the kind of component that `use` names in such a table; a t
 
 @frozen
 class ShippedRecipe:
-    """A recipe's file, its place in the project, and its text."""
+    """A recipe: name, path in the project, and text."""
 
     name: str
     path: str
@@ -40,14 +40,14 @@ class ShippedRecipe:
 
 
 def read_shipped_recipes(root: Path) -> list[ShippedRecipe]:
-    """All recipes of the project and of its packages, the project's first."""
+    """All recipes of the project and of its packages, paper.toml first."""
     files = [*sorted(root.glob("recipes/*.toml")), *sorted(root.glob("plugins/*/recipes/*.toml"))]
     files.sort(key=lambda file: (file.parent.parent != root, file.name != "paper.toml"))
-    return [ShippedRecipe(one.stem, str(one.relative_to(root)), one.read_text(encoding="utf-8")) for one in files]
+    return [ShippedRecipe(path.stem, str(path.relative_to(root)), path.read_text(encoding="utf-8")) for path in files]
 
 
 def find_usages(entry: CatalogueEntry, recipes: list[ShippedRecipe], recipes_link: str) -> list[Usage]:
-    """Where recipes use a component; ``up`` leads from its page to the folder of the recipes' pages."""
+    """The uses of a component; ``recipes_link`` leads from its page to the folder of the recipes' pages."""
     return [
         Usage(f"{recipes_link}/{recipe.name}.md", f"{recipe.name}.toml", key)
         for recipe in recipes
@@ -57,7 +57,7 @@ def find_usages(entry: CatalogueEntry, recipes: list[ShippedRecipe], recipes_lin
 
 
 def recipe_page(recipe: ShippedRecipe) -> str:
-    """A recipe as it ships: what its head says, how to run it, all of it."""
+    """The page of a recipe: how to run it, and its text."""
     return build_page(
         f"# {recipe.path}",
         f"```console\n$ zerokd run {recipe.path}\n```",
@@ -66,13 +66,13 @@ def recipe_page(recipe: ShippedRecipe) -> str:
 
 
 def recipes_page(recipes: list[ShippedRecipe]) -> str:
-    """All of them, each with the first paragraph of its head."""
+    """The list of all recipes, each with the first paragraph of its comment."""
     lines = [f"* [{recipe.path}]({recipe.name}.md): {_extract_summary(recipe.text)}" for recipe in recipes]
-    return build_page("# Recipes that ship", "\n".join(lines))
+    return build_page("# Shipped recipes", "\n".join(lines))
 
 
 def _extract_summary(text: str) -> str:
-    """The first paragraph of the comment at a recipe's head."""
+    """The first paragraph of the comment at the start of a recipe."""
     lines: list[str] = []
     for line in text.splitlines():
         if line.startswith("#:"):
@@ -84,14 +84,14 @@ def _extract_summary(text: str) -> str:
 
 
 def _iterate_uses(table: dict[str, Any], kind: str = "", path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str]]:
-    """Every component that is named below a table: its kind, its name, the dotted key."""
+    """Every component that a table uses: kind, name and dotted key."""
     for key, value in table.items():
-        here = (*path, key)
+        key_path = (*path, key)
         below = "schedules" if kind == "losses" and key == "weight" else KIND_BY_TABLE.get(key, kind)
         if key == "adapt":
-            names = [one if isinstance(one, str) else one["use"] for one in value]
+            names = [adapter if isinstance(adapter, str) else adapter["use"] for adapter in value]
             yield from (("adapters", name, ".".join(path)) for name in names)
         elif key == "use":
             yield kind, value, ".".join(path)
         elif isinstance(value, dict) and key != "on":
-            yield from _iterate_uses(value, below, here)
+            yield from _iterate_uses(value, below, key_path)

@@ -1,7 +1,7 @@
-"""What minimising one loss alone does to a student that works: ``python -m tools.site.single_loss``, minutes on a CPU.
+"""The effect of training a working student on one loss only: ``python -m tools.site.single_loss``, minutes on a CPU.
 
-A stage whose only term is least when nothing changes would be refused. Here that is what is to be seen, so the
-objective is built and followed without the proof.
+zerokd refuses a stage whose only term rewards an unchanged image. Here that effect is the point, so the objective is
+built and followed without its proof.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from zerokd.training.batches import iterate_batches, to_float_batch
 from zerokd.training.state import StageState
 
 STEPS, BATCH_SIZE, IMAGE_SIZE = 300, 4, 128
-SHOWN_SCENES, SHOWN_SEED, SHOWN_SIZE = (21, 1), 7, 176  # scenes that nothing here is trained on
-FRONT_PICTURE, FRONT_SCENES = Path("docs/pictures/before_after.webp"), (0, 21, 30, 1)  # the site's first picture
-SHEET_GAP, WEBP_QUALITY = 4, 75  # pixels between two pictures; of WebP
+SHOWN_SCENES, SHOWN_SEED, SHOWN_SIZE = (21, 1), 7, 176  # no training here uses them
+FRONT_PICTURE, FRONT_SCENES = Path("docs/pictures/before_after.webp"), (0, 21, 30, 1)  # on the site's first page
+SHEET_GAP, WEBP_QUALITY = 4, 75  # pixels; 0 to 100
 ILLUMINATION_STUDENT = ("illumination", "zerokd-retinex:retinex")  # an output that the student lacks, and a model that has it
 RECIPE_TEMPLATE = """
 name = "alone"
@@ -48,12 +48,12 @@ ema = {{ average_of = "student" }}
 
 
 def build_recipe_text(entry: CatalogueEntry, student: Path, vgg: str) -> str:
-    """A recipe of one term, the one that the component's page shows, and of a trained student to start from."""
+    """A recipe with the term that the component's page shows, and a trained student to start from."""
     loss: Any = load_component(entry)
     term = format_snippet(entry, loss)
-    read = " ".join([term, *(port.default or "" for port in loss.ports.values())])
+    signals = " ".join([term, *(port.default or "" for port in loss.ports.values())])
     group = term.removeprefix("[terms.").split(".")[0]
-    use = {"use": "nano_dce", "weights": str(student)} if f"student.{ILLUMINATION_STUDENT[0]}" not in read else {"use": ILLUMINATION_STUDENT[1]}
+    use = {"use": "nano_dce", "weights": str(student)} if f"student.{ILLUMINATION_STUDENT[0]}" not in signals else {"use": ILLUMINATION_STUDENT[1]}
     head = RECIPE_TEMPLATE.format(
         side=IMAGE_SIZE,
         count=BATCH_SIZE * STEPS,
@@ -66,7 +66,7 @@ def build_recipe_text(entry: CatalogueEntry, student: Path, vgg: str) -> str:
 
 
 def train_single_loss(text: str, catalogue: Catalogue) -> tuple[Tensor, Tensor, Tensor]:
-    """Scenes (N, 3, H, W), and what the student makes of them before and after descending the recipe's only stage."""
+    """Scenes (N, 3, H, W), and the student's output for them before and after the recipe's only stage."""
     document = parse_document(text, "alone.toml")
     components = resolve_recipe(validate_recipe(document), document, catalogue)
     low = generate_scenes(SHOWN_SCENES)
@@ -83,7 +83,7 @@ def train_single_loss(text: str, catalogue: Catalogue) -> tuple[Tensor, Tensor, 
 
 
 def generate_scenes(indices: tuple[int, ...]) -> Tensor:
-    """Generated scenes (N, 3, H, W) as they are."""
+    """Generated scenes (N, 3, H, W) in [0, 1]."""
     source = DeadLeaves(count=max(indices) + 1, size=SHOWN_SIZE, seed=SHOWN_SEED)
     return to_float_batch([source[index] for index in indices], torch.device("cpu"))
 
@@ -96,23 +96,23 @@ def _enhance(components: Components, low: Tensor) -> Tensor:
 
 
 def draw_sheet(columns: tuple[Tensor, ...]) -> Image.Image:
-    """A row a scene, a column a batch, on nothing."""
+    """One row a scene, one column a batch, on a transparent background."""
     count, side = len(columns[0]), columns[0].shape[-1]
     size = [number * (side + SHEET_GAP) - SHEET_GAP for number in (len(columns), count)]
-    made = Image.new("RGBA", (size[0], size[1]))
+    sheet = Image.new("RGBA", (size[0], size[1]))
     for left, batch in enumerate(columns):
         for top, image in enumerate(batch):
             pixels = (255 * image).round().byte().permute(1, 2, 0).numpy()
-            made.paste(Image.fromarray(pixels), (left * (side + SHEET_GAP), top * (side + SHEET_GAP)))
-    return made
+            sheet.paste(Image.fromarray(pixels), (left * (side + SHEET_GAP), top * (side + SHEET_GAP)))
+    return sheet
 
 
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--vgg", default="imagenet", show_default=True, help="Weights of vgg_perceptual.")
-@click.option("--root", default=".", type=click.Path(exists=True, path_type=Path), help="The project's folder.")
+@click.option("--root", default=".", type=click.Path(exists=True, path_type=Path), help="The project's root folder.")
 def main(names: tuple[str, ...], vgg: str, root: Path) -> None:
-    """Draw the losses of these NAMES for their pages; without any, all of them and the site's first picture."""
+    """Draw the images of the losses NAMES; without NAMES, of all losses and of the first page."""
     torch.set_num_threads(1)
     entries = find_first_party_entries(root)
     (root / LOSS_PICTURES_FOLDER).mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ def main(names: tuple[str, ...], vgg: str, root: Path) -> None:
                 columns = train_single_loss(build_recipe_text(entry, student, vgg), Catalogue(tuple(entries)))
                 path = root / LOSS_PICTURES_FOLDER / f"{entry.spec.name}.webp"
                 draw_sheet(columns).save(path, quality=WEBP_QUALITY, method=6)
-                click.echo(f"{path}: mean {columns[1].mean():.3f} became {columns[2].mean():.3f}")
+                click.echo(f"{path}: mean {columns[1].mean():.3f} -> {columns[2].mean():.3f}")
 
 
 if __name__ == "__main__":
