@@ -1,4 +1,7 @@
-"""Built-in data sources: one file each, one line here."""
+"""Built-in data sources, one module each, and the code that they share.
+
+They import the public names of ``zerokd``, ``zerokd.files`` and other plugin rooms.
+"""
 
 from zerokd import DataSpec, hookimpl
 

@@ -1,4 +1,4 @@
-"""Low-light pictures of dead-leaves scenes: training images that need no download and no licence."""
+"""Low-light images of dead-leaves scenes: training data without download or licence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Stops = Annotated[float, Field(ge=0.0, le=12.0)]
 
 
 def expose(rng: np.random.Generator, light: np.ndarray, stops: float, noise: float) -> np.ndarray:
-    """What a camera makes of linear ``light``, uint8: exposure by ``stops``, highlight shoulder, noise, display gamma.
+    """The photo of linear ``light`` (H, W, 3), uint8: exposure by ``stops``, highlight shoulder, noise, display gamma.
 
     The noise variance has a photon part, which grows with the signal, and a constant one; ``noise`` scales its root.
     """
@@ -30,10 +30,10 @@ def expose(rng: np.random.Generator, light: np.ndarray, stops: float, noise: flo
 
 @final
 class DeadLeaves(Data):
-    """Dead-leaves scenes, photographed too dark, at times rightly or too bright.
+    """Dead-leaves scenes, mostly under-exposed, some well exposed or too bright.
 
-    Opaque shapes with radii of density r^-3 hide one another: edges at every scale and the 1/f^2 power spectrum of
-    natural pictures. Palette, shading, grain, sky, shadows and lamps are this project's. Exposures are mixed as in the
+    Opaque shapes with radii of density r^-3 occlude one another: edges at every scale and the 1/f^2 power spectrum of
+    natural images. Palette, shading, grain, sky, shadows and lamps are this project's. Exposures are mixed as in the
     training set of Zero-DCE, with more dark ones. Image i depends on seed, size and i alone.
     Source: Lee, Mumford, Huang: Occlusion models for natural images, IJCV 2001; as training data: Baradad et al.:
     Learning to see by looking at noise, NeurIPS 2021.
@@ -46,7 +46,7 @@ class DeadLeaves(Data):
 
     class Config(DataConfig):
         count: int = Field(64, ge=1, le=100_000, description="number of scenes")
-        seed: int = Field(0, ge=0, description="another seed gives other scenes")
+        seed: int = Field(0, ge=0, description="determines the scenes")
         darkness: tuple[Stops, Stops] = Field((2.0, 7.0), description="under-exposure of dark scenes, stops, 0 to 12")
         lit: float = Field(0.25, ge=0.0, le=1.0, description="share of scenes 2 stops under- to 3 over-exposed instead")
         noise: float = Field(1.0, ge=0.0, le=10.0, description="strength of the camera noise; 0 is none")

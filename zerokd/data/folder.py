@@ -21,38 +21,39 @@ from zerokd.files.photo import MediaError
 TRAINING_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 DECODING_THREADS = min(4, os.cpu_count() or 1)
 MAX_LISTED_REJECTIONS = 3  # rejected files that an error names
-PhotoEntry = tuple[str, Path, Tensor | None]  # name, path, and the image as far as memory allows
+PhotoEntry = tuple[str, Path, Tensor | None]  # name, path, and the image if memory allows
 
 
 @final
 class Folder(Data):
     """All photos below a folder, in the order of their paths.
 
-    Every file is decoded once before training starts, so that one that cannot be used is known by name and reason, and
-    is left out: never replaced. What was decoded stays in memory up to ``cache_gib``; the rest is decoded again when it
-    is asked for. Links that lead out of the folder are not followed. A JPEG or TIFF whose data end early but properly
-    is not noticed: their decoders fill in the missing rows.
+    Every file is decoded once before training starts. Unusable ones are listed with a reason and left out, never
+    replaced. Decoded images stay in memory up to ``cache_gib``; the others are decoded again on each access. Links that
+    lead out of the folder are not followed.
+    Pitfalls: a JPEG or TIFF whose data end early but properly is used: decoders fill in the missing rows.
     """
 
     class Config(DataConfig):
         path: str = Field(
             min_length=1,
-            description="the folder; searched with all folders in it, ~ is the home folder",
+            description="the folder, searched with its subfolders; ~ is the home folder",
             examples=["photos"],
         )
-        fit: FitMode = Field("crop", description='"crop" keeps the aspect ratio and cuts both ends, "resize" stretches')
-        strict: bool = Field(False, description="refuse the folder when any photo in it cannot be used")
+        fit: FitMode = Field(
+            "crop", description='"crop" keeps the aspect ratio and crops both ends, "resize" stretches'
+        )
+        strict: bool = Field(False, description="refuse the folder if any photo in it is unusable")
         cache_gib: float = Field(4.0, ge=0.0, description="memory for decoded images, GiB")
 
     def __init__(self, **options: object):
         super().__init__(**options)
-        found = sorted(_find_candidates(_resolve_folder(self.config.path)))
-        kept = int(self.config.cache_gib * 2**30) // (3 * self.config.size**2)
-        with (
-            ThreadPoolExecutor(DECODING_THREADS) as pool,
-            warnings.catch_warnings(action="ignore"),
-        ):  # refusals speak instead
-            outcomes = list(pool.map(self._scan_file, found, (number < kept for number in range(len(found)))))
+        candidates = sorted(_find_candidates(_resolve_folder(self.config.path)))
+        cached_count = int(self.config.cache_gib * 2**30) // (3 * self.config.size**2)
+        should_cache = (number < cached_count for number in range(len(candidates)))
+        # the reasons of rejected files replace Pillow's warnings
+        with ThreadPoolExecutor(DECODING_THREADS) as pool, warnings.catch_warnings(action="ignore"):
+            outcomes = list(pool.map(self._scan_file, candidates, should_cache))
         self._photos = [photo for photo, reason in outcomes if not reason]
         self.rejected = tuple((photo[0], reason) for photo, reason in outcomes if reason)
         if not self._photos or (self.config.strict and self.rejected):
@@ -68,7 +69,7 @@ class Folder(Data):
         try:
             return self._read_image(path)
         except MediaError as error:
-            hint = "it could be read when the run started: restore it, or start again without it"
+            hint = "it was readable when the run started: restore it, or start a run without it"
             raise DataError(Problem(f"{name!r} in {self.config.path!r}: {error}", hints=(hint,))) from error
 
     def name(self, index: int) -> str:
@@ -78,7 +79,7 @@ class Folder(Data):
         return torch.from_numpy(read_training_image(path, self.config.size, self.config.fit))
 
     def _scan_file(self, candidate: tuple[str, Path, str], should_cache: bool) -> tuple[PhotoEntry, str]:
-        """The photo and "", or the reason why there is none."""
+        """The photo and "", or the reason for rejecting it."""
         name, path, reason = candidate
         if reason:
             return (name, path, None), reason
@@ -94,15 +95,13 @@ class Folder(Data):
             hints.append(f"... and {len(self.rejected) - MAX_LISTED_REJECTIONS} more")
         if self._photos:
             text = f"{len(self.rejected)} files in training folder {self.config.path!r} cannot be used"
-            return Problem(text, hints=(*hints, "mend or remove them, or train without them: strict = false"))
-        hints.append(
-            f"photos are files with the endings {' '.join(TRAINING_SUFFIXES)}, in the folder or any folder in it"
-        )
+            return Problem(text, hints=(*hints, "repair or remove them, or train without them: strict = false"))
+        hints.append(f"zerokd looked for {' '.join(TRAINING_SUFFIXES)} in the folder and its subfolders")
         return Problem(f"no usable photo in training folder {self.config.path!r}", hints=tuple(hints))
 
 
 def _resolve_folder(configured_path: str) -> Path:
-    """The folder that a recipe means by its path: ``~`` is the home folder."""
+    """The path of the folder; ``~`` is the home folder."""
     try:
         root = Path(configured_path).expanduser()
         wrong = "" if root.is_dir() else "is not a folder" if root.exists() else "does not exist"
@@ -115,19 +114,19 @@ def _resolve_folder(configured_path: str) -> Path:
 
 
 def _find_candidates(root: Path) -> Iterator[tuple[str, Path, str]]:
-    """Name, path and "" of every file that should be a photo; a reason instead of "" where it is known not to serve."""
+    """Name and path of every file with the suffix of a photo, and "" or the reason for rejecting it unread."""
 
-    def named(path: Path) -> str:
+    def display_name(path: Path) -> str:
         return path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode()
 
-    closed: list[OSError] = []
-    for folder, folders, files in os.walk(root, onerror=closed.append):
+    unreadable: list[OSError] = []
+    for folder, folders, files in os.walk(root, onerror=unreadable.append):
         for path in (Path(folder, name) for name in folders):
-            if os.path.islink(path):  # unlike Path's, os.path's questions never raise
-                yield named(path), path, "linked folder, not followed"
+            if os.path.islink(path):  # unlike Path.is_symlink, never raises
+                yield display_name(path), path, "linked folder, not followed"
         for path in (Path(folder, name) for name in files):
             if path.suffix.lower() in TRAINING_SUFFIXES:
                 leads_out = os.path.exists(path) and not path.resolve().is_relative_to(root.resolve())
-                yield named(path), path, "link that leads out of the folder" if leads_out else ""
-    for error in closed:
-        yield named(Path(error.filename)), Path(error.filename), f"cannot be listed: {error.strerror}"
+                yield display_name(path), path, "link that leads out of the folder" if leads_out else ""
+    for error in unreadable:
+        yield display_name(Path(error.filename)), Path(error.filename), f"cannot be listed: {error.strerror}"

@@ -1,12 +1,12 @@
-"""Dead-leaves scenes in linear light: opaque shapes of all sizes that hide one another, under uneven illumination."""
+"""Dead-leaves scenes in linear light: opaque shapes of all sizes that occlude one another, unevenly lit."""
 
 from __future__ import annotations
 
 import numpy as np
 
 Array = np.ndarray
-KEY_LUMINANCE = 0.25  # log-average luminance of a scene; exposed as it is, it makes a well-lit picture
-MAX_LEAF_RADIUS = 0.5  # radius of a leaf, as a share of the picture's side
+KEY_LUMINANCE = 0.25  # log-average luminance of a scene, which is then well lit without exposure compensation
+MAX_LEAF_RADIUS = 0.5  # as a share of the side of the image
 LUMINANCE_WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)
 # linear reflectances: leaf, grass, earth, sand, stone, plaster, brick, skin, wood, asphalt, water, red, yellow, blue
 PALETTE = np.array(
@@ -21,46 +21,46 @@ PALETTE_PROBABILITIES = np.array([3.0] * 11 + [1.0] * 3) / 36  # vivid colours a
 
 
 def render_leaf_scene(rng: np.random.Generator, size: int) -> Array:
-    """A scene (size, size, 3), float32, in linear light: noiseless, above 0, log-average luminance ``KEY``."""
+    """A scene (size, size, 3), float32, in linear light: noiseless, above 0, with log-average luminance 0.25."""
     y, x = np.meshgrid(*[np.linspace(-1, 1, size, dtype=np.float32)] * 2, indexing="ij")
     anchors = rng.choice(PALETTE, rng.integers(3, 7), replace=False, p=PALETTE_PROBABILITIES)
     outdoors = rng.random() < 0.5
-    picture = _render_sky(rng, y) if outdoors else _render_wall(rng, anchors, y, x)
+    image = _render_sky(rng, y) if outdoors else _render_wall(rng, anchors, y, x)
     grain = _render_grain(rng, size)
     radii = sample_leaf_radii(
         rng, min_radius=np.exp(rng.uniform(np.log(0.008), np.log(0.03))), coverage=rng.uniform(0.7, 3)
     )
-    centres = rng.random((len(radii), 2)) ** (0.5 if outdoors else 1.0, 1.0)  # outdoors leaves gather below the sky
+    centres = rng.random((len(radii), 2)) ** (0.5 if outdoors else 1.0, 1.0)  # outdoors most leaves are below the sky
     forms = rng.random((len(radii), 5))
     for leaf in zip(centres * size, radii * size, _sample_leaf_colours(rng, anchors, centres), forms, strict=True):
-        _paint_leaf(picture, grain, *leaf)
-    picture *= _render_illumination(rng, y, x)[..., None]
+        _paint_leaf(image, grain, *leaf)
+    image *= _render_illumination(rng, y, x)[..., None]
     if rng.random() < 0.3:
-        _add_lamps(rng, picture, y, x)
-    return picture * np.float32(KEY_LUMINANCE / np.exp(np.log(picture @ LUMINANCE_WEIGHTS + 1e-4).mean()))
+        _add_lamps(rng, image, y, x)
+    return image * np.float32(KEY_LUMINANCE / np.exp(np.log(image @ LUMINANCE_WEIGHTS + 1e-4).mean()))
 
 
 def sample_leaf_radii(rng: np.random.Generator, min_radius: float, coverage: float) -> Array:
-    """Radii of density r^-3 up to ``LARGEST``: every octave of sizes covers the same area, so no scale stands out.
+    """Radii of density r^-3, from ``min_radius`` to 0.5: every octave covers the same area, so no scale stands out.
 
-    As many as it takes for disks of these radii to have ``cover`` times the picture's area together, on average.
+    On average the disks of these radii have ``coverage`` times the area of the image.
     """
     count = round(coverage / (2 * np.pi * min_radius**2 * np.log(MAX_LEAF_RADIUS / min_radius)))
     return (min_radius**-2 - rng.random(count) * (min_radius**-2 - MAX_LEAF_RADIUS**-2)) ** -0.5
 
 
 def _sample_leaf_colours(rng: np.random.Generator, anchors: Array, centres: Array) -> Array:
-    """One colour per leaf. Each anchor has a home, and near it most leaves vary that anchor."""
-    homes, count = rng.random((len(anchors), 2)), len(centres)
-    away = np.linalg.norm(centres[:, None] - homes, axis=2) + 0.15 * rng.gumbel(size=(count, len(anchors)))
+    """One colour per leaf. Each anchor colour has a position, near which most leaves have a variation of it."""
+    positions, count = rng.random((len(anchors), 2)), len(centres)
+    distance = np.linalg.norm(centres[:, None] - positions, axis=2) + 0.15 * rng.gumbel(size=(count, len(anchors)))
     variation = 0.4 * rng.standard_normal((count, 1)) + 0.08 * rng.standard_normal((count, 3))
-    return np.clip(anchors[away.argmin(1)] * np.exp(variation), 0.02, 0.9).astype(np.float32)
+    return np.clip(anchors[distance.argmin(1)] * np.exp(variation), 0.02, 0.9).astype(np.float32)
 
 
 def _paint_leaf(
     image: Array, grain: Array, centre: Array, radius: float, colour: Array, shape_parameters: Array
 ) -> None:
-    """Put one opaque disk, ellipse or rectangle with a pixel-wide soft edge into the picture."""
+    """Put one opaque disk, ellipse or rectangle with a pixel-wide soft edge into the image."""
     kind, stretch, turn, shade, texture = shape_parameters.astype(np.float32)
     squash = 0.25 + 0.75 * stretch if kind > 0.5 else np.float32(1)
     reach = radius * (1.5 if kind > 0.75 else 1.0) + 1
@@ -107,7 +107,7 @@ def _render_illumination(rng: np.random.Generator, y: Array, x: Array) -> Array:
 
 
 def _add_lamps(rng: np.random.Generator, image: Array, y: Array, x: Array) -> None:
-    """Small sources that light what is near them and are seen themselves, far brighter than the rest."""
+    """Small light sources that light their surroundings and are visible, far brighter than the rest."""
     for _ in range(rng.integers(1, 5)):
         row, column, radius = rng.uniform((-0.9, -0.9, 0.02), (0.9, 0.9, 0.08)).astype(np.float32)
         power, glare, warmth = rng.uniform((1, 2, 0), (6, 8, 1.5)).astype(np.float32)

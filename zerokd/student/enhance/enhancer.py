@@ -1,4 +1,4 @@
-"""A student for Python programs: an image in, the same kind of image out."""
+"""A student for Python programs: an image in, an image of the same kind out."""
 
 from __future__ import annotations
 
@@ -20,16 +20,14 @@ if TYPE_CHECKING:  # torch takes seconds, and arrays and photos do without it
 
     from zerokd.plugin.contracts import Model
 
-MODES = ("RGB", "RGBA", "L", "LA")
-
 
 class Enhancer:
-    """What :func:`load` gives: call it with an image.
+    """A student that :func:`load` returns. Call it with an image:
 
-    * a ``PIL.Image`` gives a ``PIL.Image`` of the same size, in RGB, or RGBA where it has transparency;
-    * a NumPy array (H, W, 3 or 4), uint8, uint16 or float32 in [0, 1], gives an array like it; a fourth
-      channel is kept;
-    * a PyTorch tensor, floats (3, H, W) or (N, 3, H, W) in [0, 1], gives a tensor like it, with gradient if asked for.
+    * a ``PIL.Image`` gives a ``PIL.Image`` of the same size, in RGB, or RGBA if it has transparency;
+    * a NumPy array (H, W, 3 or 4), uint8, uint16 or float32 in [0, 1], gives an array of the same type; a
+      fourth channel is kept;
+    * a PyTorch tensor, floats (3, H, W) or (N, 3, H, W) in [0, 1], gives such a tensor, with gradient if it is enabled.
 
     Example:
         >>> import numpy, zerokd
@@ -53,12 +51,12 @@ class Enhancer:
 
     @cached_property
     def engine(self) -> Engine:
-        """What computes arrays and photos: the student compiled to C, onnxruntime, or PyTorch."""
+        """The engine for arrays and photos: the student compiled to C, ONNX Runtime, or PyTorch."""
         return choose_engine(self.path, self._requested_engine, threads=self._threads or 0, plugins=self._plugins)
 
     @cached_property
     def model(self) -> Model:
-        """The network itself, in eval mode on the CPU: (N, 3, H, W) to its outputs by name."""
+        """The network in eval mode on the CPU: it maps (N, 3, H, W) to its outputs by name."""
         from zerokd.student.load import load_model
 
         return load_model(self.path, self._plugins)
@@ -70,11 +68,11 @@ class Enhancer:
     @overload
     def __call__(self, image: Tensor, strength: float = 1.0) -> Tensor: ...
     def __call__(self, image: Any, strength: float = 1.0) -> Any:
-        """The image, brightened. ``strength`` is in [0, 2]: 0 leaves it as it is, 1 is the student as trained.
+        """The enhanced image. ``strength`` is in [0, 2]: 0 leaves it as it is, 1 is the student as trained.
 
         Raises:
-            TypeError: it is none of the kinds above.
-            ValueError: its shape, type, or the strength is not what is said above.
+            TypeError: the image is of another kind.
+            ValueError: its shape or type, or the strength, is not as described above.
         """
         if not 0 <= strength <= 2:
             raise ValueError(f"strength is {strength}, not in [0, 2]")
@@ -108,12 +106,12 @@ class Enhancer:
         outputs = self.model.to(low.device)(low)
         signal = self.model.outputs().get("curve_map")
         if strength == 1:
-            made = outputs["enhanced"]
+            enhanced = outputs["enhanced"]
         elif signal and signal.iterations:
-            made = le_curve(low, (outputs["curve_map"] * strength).clamp(-1, 1), signal.iterations)
+            enhanced = le_curve(low, (outputs["curve_map"] * strength).clamp(-1, 1), signal.iterations)
         else:
-            made = low + min(strength, 1.0) * (outputs["enhanced"] - low)
-        return made if image.ndim == 4 else made[0]
+            enhanced = low + min(strength, 1.0) * (outputs["enhanced"] - low)
+        return enhanced if image.ndim == 4 else enhanced[0]
 
 
 def load(
@@ -122,18 +120,21 @@ def load(
     engine: str = "auto",
     threads: int | None = None,
 ) -> Enhancer:
-    """The student in a file that a run left; without one, the student that ships in the package.
+    """Load the student in a file that ``zerokd run`` wrote, by default the one in the package.
 
-    ``zerokd.load("student.safetensors")(image)`` is the image, brightened. ``plugins`` are one-file plugins, as
-    ``--plugin`` has them; ``engine`` ("c", "onnx", "torch") and ``threads`` are for arrays and photos, by default the
-    fastest engine that is there, and every core.
+    ``zerokd.load("student.safetensors")(image)`` is the enhanced image.
+
+    Args:
+        plugins: one-file plugins, as for ``--plugin``.
+        engine: for arrays and photos: "c", "onnx", "torch", or "auto", the fastest that works.
+        threads: for arrays and photos; by default one on each core.
 
     Raises:
-        ValueError: there is no such engine, or less than one thread.
-        WeightsError: the file cannot be used; told at once where it is not a student's, else at the first image.
+        ValueError: there is no such engine, or fewer than one thread.
+        WeightsError: the file does not hold a student. Other errors of its content appear with the first image.
     """
     if engine not in ("auto", *ENGINE_NAMES) or (threads is not None and threads < 1):
         raise ValueError(f"engine is {engine!r}, of auto, {', '.join(ENGINE_NAMES)}; threads is {threads}, at least 1")
-    found = Enhancer(path, plugins, engine, threads)
-    read_student_header(found.path)
-    return found
+    enhancer = Enhancer(path, plugins, engine, threads)
+    read_student_header(enhancer.path)
+    return enhancer

@@ -113,9 +113,8 @@ def create_empty_task(options: EnhanceOptions, root: Path) -> Task:
     """
     file = resolve_student_file(options.weights)
     engine = choose_engine(file, options.engine, options.scale, options.threads, options.plugins)
-    settings = {
-        "weights": file_sha256(file), "strength": options.strength, "scale": options.scale, "zerokd": __version__
-    }  # fmt: skip
+    settings: dict[str, str | float] = {"weights": file_sha256(file), "strength": options.strength}
+    settings |= {"scale": options.scale, "zerokd": __version__}
     return Task((), engine, Ledger(root, settings), options)
 
 

@@ -106,7 +106,7 @@ def _load_student(weights: str, catalogue: Catalogue) -> tuple[Path, Model]:
 def _load_registered_model(use: str, file: str, catalogue: Catalogue) -> tuple[Path, Model]:
     entry = catalogue.find("models", use)
     if file == BUNDLED:
-        package, _, name = (entry.spec.bundled or "").partition(":")  # type: ignore[attr-defined]
+        package, _, name = (entry.spec.bundled or "").partition(":")
         if not package:
             raise RecipeError(f"model {use!r} has no bundled weights: give a file, {use}:FILE")
         from importlib.resources import files
