@@ -30,7 +30,7 @@ VAGUE = set(
         r"\w+",
         """
     told told_by said made made_by kept kept_in found given asked asked_for wanted laid weighed joined tried seen taken
-    reached done gone of by within one two it its each thing things here there whoever
+    reached gone of by within one two it its each thing things here there whoever
     """,
     )
 )
