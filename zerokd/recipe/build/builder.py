@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from zerokd.errors import KeyPath, Place, Problem, RecipeError, ZerokdError
 from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.kinds import KINDS
+from zerokd.recipe.build.components import ComponentRecord
 from zerokd.recipe.build.configure import resolve_component
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.toml.document import Document
@@ -18,7 +19,7 @@ from zerokd.recipe.toml.document import Document
 class Builder:
     """``errors`` so far, and ``failed_paths`` of the tables that have one; the rest describes the built components.
 
-    ``provenance`` has the plugin, config and sources of each component by its dotted path, for the manifest.
+    ``provenance`` has the record of each component by its dotted path, for the manifest.
     """
 
     def __init__(self, document: Document, catalogue: Catalogue):
@@ -27,7 +28,7 @@ class Builder:
         self.used_entries: dict[str, CatalogueEntry] = {}
         self.fallbacks: list[str] = []
         self.cautions: dict[str, list[str]] = {}
-        self.provenance: dict[str, dict[str, Any]] = {}
+        self.provenance: dict[str, ComponentRecord] = {}
         self.failed_paths: set[KeyPath] = set()
 
     @contextmanager
@@ -53,8 +54,8 @@ class Builder:
                 for caution in built.cautions:
                     self.cautions.setdefault(caution, []).append(label.removeprefix("terms."))
             self.used_entries[entry.qualified_name] = entry
-            config_record = config.model_dump(mode="json")
-            self.provenance[label] = {"use": entry.qualified_name, "config": config_record, **built.sources}
+            record = {"use": entry.qualified_name, "config": config.model_dump(mode="json"), **built.sources}
+            self.provenance[label] = cast(ComponentRecord, record)
             return built
         self.failed_paths.add(path)
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 from attrs import frozen
 
@@ -19,13 +19,27 @@ from zerokd.recipe.schema.speed import SpeedConfig
 DEFAULT_SPEED = SpeedConfig()
 
 
+class WeightsRecord(TypedDict, total=False):
+    """The source of weights, such as ``bundled NAME``, a path or ``random, seed N``, and the SHA-256 of a file."""
+
+    weights: str
+    sha256: str
+
+
+class ComponentRecord(WeightsRecord):
+    """The provenance of a component: its qualified name, its config as JSON, and the sources that it reports."""
+
+    use: str
+    config: dict[str, Any]
+
+
 @frozen(eq=False)
 class Components(ModelSet):
     """A built recipe.
 
-    ``provenance`` has plugin, config and sources (of weights, of photos) of each component by its dotted path;
-    ``used_entries`` lists every plugin. Components report ``fallbacks`` that they took and ``cautions`` of their
-    configuration. A run skips at most ``max_skipped_steps`` steps that are not finite.
+    ``provenance`` has the record of each component by its dotted path; ``used_entries`` lists every plugin. Components
+    report the ``fallbacks`` that they took and ``cautions`` of their configuration. A run skips at most
+    ``max_skipped_steps`` steps that are not finite.
     """
 
     name: str
@@ -33,7 +47,7 @@ class Components(ModelSet):
     threads: int
     data: Data
     stages: tuple[StagePlan, ...]
-    provenance: dict[str, dict[str, Any]]
+    provenance: dict[str, ComponentRecord]
     used_entries: tuple[CatalogueEntry, ...]
     fallbacks: tuple[str, ...]
     cautions: tuple[str, ...]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import nn
 
 from zerokd.objective.models import STUDENT, Average
 from zerokd.recipe.build.builder import Builder
+from zerokd.recipe.build.components import ComponentRecord
 from zerokd.recipe.build.names import RecipeNames
 from zerokd.recipe.build.pretrained import install_weights
 from zerokd.recipe.schema import recipe as schema
@@ -35,7 +37,8 @@ def build_models(builder: Builder, recipe: schema.Recipe, names: RecipeNames) ->
         models[name] = model
         with builder.collect_errors(builder.document.value_place(("models", name, "weights"))):
             spec = builder.catalogue.find("models", table.use).spec
-            builder.provenance[f"models.{name}"] |= install_weights(model, table.weights, spec, recipe.seed)
+            source = install_weights(model, table.weights, spec, recipe.seed)
+            builder.provenance[f"models.{name}"].update(cast(ComponentRecord, source))
         if name != STUDENT:
             model.requires_grad_(False).eval()
             _require_weights(builder, name, names)

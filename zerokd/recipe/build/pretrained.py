@@ -10,11 +10,12 @@ from zerokd.errors import Problem, RecipeError
 from zerokd.files.digest import file_sha256
 from zerokd.files.weights import expand_weights_path, load_model_state, read_weights
 from zerokd.plugin.kinds import Spec
+from zerokd.recipe.build.components import WeightsRecord
 
 BUNDLED = "bundled"
 
 
-def install_weights(model: nn.Module, weights: str | None, spec: Spec, seed: int) -> dict[str, str]:
+def install_weights(model: nn.Module, weights: str | None, spec: Spec, seed: int) -> WeightsRecord:
     """Load ``weights`` into a model; returns their source and SHA-256 for the manifest.
 
     Raises:

@@ -30,9 +30,9 @@ def nested_record_types(record: type[BaseModel]) -> list[type[BaseModel]]:
     records, pending = {record: None}, [record]
     while pending:
         for field in pending.pop(0).model_fields.values():
-            found = [inner for inner in _record_types(field.annotation) if inner not in records]
-            records |= dict.fromkeys(found)
-            pending += found
+            inner_records = [inner for inner in _record_types(field.annotation) if inner not in records]
+            records |= dict.fromkeys(inner_records)
+            pending += inner_records
     return list(records)
 
 
