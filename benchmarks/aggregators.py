@@ -1,7 +1,7 @@
-"""What following an aggregator costs, as a multiple of a plain step.
+"""The cost of a step with an aggregator, as a multiple of a plain step.
 
-One run: plain steps and aggregated ones of each stage of recipes/paper.toml alternate, so that a busy machine slows
-both alike.
+Plain and aggregated steps of each stage of recipes/paper.toml alternate, so that other load on the machine
+affects both.
 
     python benchmarks/aggregators.py [--use NAME] [--set KEY=VALUE ...]
 """
@@ -30,13 +30,13 @@ ROUNDS = 60
 
 
 @click.command()
-@click.option("--use", default="sum", help="The aggregator.")
+@click.option("--use", default="sum", help="Name of the aggregator.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE")
 def main(use: str, settings: tuple[str, ...]) -> None:
-    """Print, for each stage, how many plain steps one aggregated step takes."""
+    """Print the cost of an aggregated step of each stage in plain steps."""
     document = read_recipe_document(RECIPE)
-    chosen = [f'stages.{name}.aggregate={{use="{use}"}}' for name in document.tables["run"]]
-    _, components = check_recipe(apply_options(document, [*settings, *chosen]), discover_plugins())
+    aggregate_settings = [f'stages.{name}.aggregate={{use="{use}"}}' for name in document.tables["run"]]
+    _, components = check_recipe(apply_options(document, [*settings, *aggregate_settings]), discover_plugins())
     plan = prepare_run(components, choose_device("cpu"))
     for stage, objective in zip(components.stages, plan.objectives, strict=True):
         training = StageState(stage, objective, components)
@@ -45,18 +45,20 @@ def main(use: str, settings: tuple[str, ...]) -> None:
         for number, batch in enumerate(iterate_batches(components.data, plan.training_indices, stage, 0, plan.device)):
             if number == ROUNDS:
                 break
-            apart = number % 2 == 1
+            aggregated = number % 2 == 1
             start = time.perf_counter()
             evaluation = objective(stage.plugin.inputs(batch.low), number)
-            gradients = term_gradients(evaluation.weights, evaluation.values, parameters) if apart else {}
+            gradients = term_gradients(evaluation.weights, evaluation.values, parameters) if aggregated else {}
             training.optimizer.zero_grad()
             evaluation.total.backward()
-            if apart and training.aggregator is not None:
+            if aggregated and training.aggregator is not None:
                 follow(aggregate_gradients(training.aggregator, use, gradients), parameters)
             training.optimizer_step(number)
-            times[apart].append(time.perf_counter() - start)
-        plain, mixed = (statistics.median(times[apart]) for apart in (False, True))
-        click.echo(f"{stage.name}: a step of {len(stage.terms)} terms by {use} takes {mixed / plain:.2f} plain ones")
+            times[aggregated].append(time.perf_counter() - start)
+        plain, with_aggregator = (statistics.median(times[aggregated]) for aggregated in (False, True))
+        click.echo(
+            f"{stage.name}: a step of {len(stage.terms)} terms by {use} costs {with_aggregator / plain:.2f} plain steps"
+        )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""Two sides that take turns, each in a process of its own: what else the machine does falls on both alike, and neither
-gains from what the other's allocator keeps."""
+"""Two sides that alternate, each in its own process: other load on the machine affects both, and neither profits
+from the other's allocator."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-TURN_SECONDS = 0.3  # seconds of calls, at least, that a side takes before it is the other's turn
-MAX_CALLS_PER_TURN = 50  # calls in a turn
+TURN_SECONDS = 0.3  # minimum of a turn: short calls must not run on caches of the other side
+MAX_CALLS_PER_TURN = 50
 
 
 class SideProcess:
-    """One side's process, a benchmark that was started with ``arguments``: it ends in :func:`answer`."""
+    """The process of one side: a benchmark with ``arguments`` that ends in :func:`serve_turns`."""
 
     def __init__(self, *arguments: str):
         command = [sys.executable, *arguments]
@@ -25,12 +25,12 @@ class SideProcess:
         self.facts = json.loads(self._read_line())
 
     def take_turn(self) -> None:
-        """One turn."""
+        """Let the side run for one turn."""
         self._send("turn")
         self.times.append(float(self._read_line()))
 
     def finish(self) -> dict[str, Any]:
-        """What the side said of itself, and the seconds a call of it takes."""
+        """End the process; return its facts and the median seconds of a call."""
         self._send("end")
         self.process.wait()
         return self.facts | {"seconds": statistics.median(self.times)}
@@ -43,12 +43,12 @@ class SideProcess:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"one side ended: {' '.join(map(str, self.process.args))}")
+            raise SystemExit(f"a side ended early: {' '.join(map(str, self.process.args))}")
         return line
 
 
 def alternate_turns(sides: Sequence[SideProcess], rounds: int) -> list[dict[str, Any]]:
-    """Let each take so many turns; what they end with."""
+    """Let each side take ``rounds`` turns; return their results."""
     for _ in range(rounds):
         for side in sides:
             side.take_turn()
@@ -56,15 +56,13 @@ def alternate_turns(sides: Sequence[SideProcess], rounds: int) -> list[dict[str,
 
 
 def serve_turns(facts: dict[str, Any], function: Callable[[], object]) -> None:
-    """In a side's process: say the facts, then time the call whenever a turn is asked for."""
+    """In a side's process: send the facts, then time the function on every turn."""
     print(json.dumps(facts), flush=True)
     for line in sys.stdin:
         if line.strip() == "end":
             return
         times: list[float] = []
-        while (
-            sum(times) < TURN_SECONDS and len(times) < MAX_CALLS_PER_TURN
-        ):  # so that a short call is not timed on caches of the other side
+        while sum(times) < TURN_SECONDS and len(times) < MAX_CALLS_PER_TURN:
             started = time.perf_counter()
             function()
             times.append(time.perf_counter() - started)

@@ -1,8 +1,8 @@
-"""A stage of recipes/paper.toml as such scripts are usually written: what the benchmarks compare with.
+"""The baseline of the benchmarks: a stage of recipes/paper.toml as scripts in this field usually write it.
 
-One module a term, SSIM of a library, VGG once for each image of a pair, the teacher at every step, PyTorch's default
-memory layout, ``.item()`` of every term, an optimizer and a moving average that walk over a dozen small tensors. The
-mathematics is that of the recipe, written anew here, so that both sides can be held to the same numbers.
+One module per term, SSIM of a library, VGG once for each image of a pair, the teacher at every step, PyTorch's default
+memory format, ``.item()`` of every term, an optimizer and a moving average that loop over a dozen small tensors. The
+mathematics is that of the recipe, written independently, so that both sides must agree on all numbers.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ LAYER_PAIRS = {"early": ("e_conv1", "e_conv2"), "mid": ("e_conv2", "e_conv4"), "
 
 
 class PerceptualLoss(nn.Module):
-    """Mean squared error of VGG-19 at three ReLUs. The released script computes a fourth and never reads it."""
+    """Mean squared error of VGG-19 at three ReLUs. The released script also computes a fourth but never reads it."""
 
     def __init__(self, layers: nn.Sequential, unused: bool):
         super().__init__()
-        plain = [nn.ReLU() if isinstance(one, nn.ReLU) else one for one in copy.deepcopy(layers)]
+        plain = [nn.ReLU() if isinstance(layer, nn.ReLU) else layer for layer in copy.deepcopy(layers)]
         self.slices = nn.ModuleList([nn.Sequential(*plain[:2]), nn.Sequential(*plain[2:4]), nn.Sequential(*plain[4:])])
-        more = nn.Sequential(nn.Conv2d(128, 128, 3, padding=1), nn.ReLU()) if unused else nn.Identity()
-        self.unused = more.requires_grad_(False)
+        extra = nn.Sequential(nn.Conv2d(128, 128, 3, padding=1), nn.ReLU()) if unused else nn.Identity()
+        self.unused = extra.requires_grad_(False)
         self.slices.to(memory_format=torch.contiguous_format).requires_grad_(False)
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
@@ -44,7 +44,7 @@ class PerceptualLoss(nn.Module):
 
 
 class SpatialLoss(nn.Module):
-    """Differences between neighbouring cells, kept."""
+    """Preserves the differences between neighbouring cells."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,20 +55,20 @@ class SpatialLoss(nn.Module):
         self.register_buffer("kernels", kernels)
 
     def forward(self, low: Tensor, enhanced: Tensor) -> Tensor:
-        cells = [F.avg_pool2d(one.mean(1, keepdim=True), 4) for one in (low, enhanced)]
+        cells = [F.avg_pool2d(image.mean(1, keepdim=True), 4) for image in (low, enhanced)]
         before, after = (F.conv2d(cell, self.kernels, padding=1) for cell in cells)
         return ((before - after) ** 2).sum(1).mean()
 
 
 class ExposureLoss(nn.Module):
-    """Wanted brightness by region."""
+    """Target brightness by region."""
 
     def __init__(self, bright_weight: float):
         super().__init__()
         self.bright_weight = bright_weight
 
     def forward(self, enhanced: Tensor, low: Tensor) -> Tensor:
-        e, o = (F.avg_pool2d(one.mean(1, keepdim=True), 8) for one in (enhanced, low))
+        e, o = (F.avg_pool2d(image.mean(1, keepdim=True), 8) for image in (enhanced, low))
         dark = torch.sigmoid((0.12 - o) / 0.05)
         mid = torch.sigmoid((o - 0.12) / 0.05) * torch.sigmoid((0.4 - o) / 0.05)
         bright = torch.sigmoid((o - 0.8) / 0.08)
@@ -93,7 +93,7 @@ class SmoothnessLoss(nn.Module):
 
 
 class BaselineTrainer:
-    """Both stages; ``weights`` is the effective weight of each term by label, and says which there are."""
+    """Trains one of the stages; ``weights`` holds the effective weight of each of its terms by label."""
 
     def __init__(
         self,
@@ -130,8 +130,8 @@ class BaselineTrainer:
         return hook
 
     def step(self, low: Tensor, optimize: bool = True) -> None:
-        made = self.student(low)
-        terms = self._pretraining_terms(low, made) if self.is_augmented else self._distillation_terms(low, made)
+        outputs = self.student(low)
+        terms = self._pretraining_terms(low, outputs) if self.is_augmented else self._distillation_terms(low, outputs)
         total = sum(self.weights[label] * value for label, value in terms.items())
         self.optimizer.zero_grad()
         total.backward()
@@ -139,8 +139,8 @@ class BaselineTrainer:
             nn.utils.clip_grad_norm_(self.student.parameters(), CLIP_NORM)
             self.optimizer.step()
             with torch.no_grad():
-                for kept, new in zip(self.ema.parameters(), self.student.parameters(), strict=True):
-                    kept.mul_(EMA_DECAY).add_(new, alpha=1 - EMA_DECAY)
+                for mean, new in zip(self.ema.parameters(), self.student.parameters(), strict=True):
+                    mean.mul_(EMA_DECAY).add_(new, alpha=1 - EMA_DECAY)
         self.log.append({label: value.item() for label, value in terms.items()} | {"total": total.item()})
 
     def _pretraining_terms(self, low: Tensor, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -152,9 +152,9 @@ class BaselineTrainer:
 
     def _distillation_terms(self, low: Tensor, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         with torch.no_grad():
-            wanted, negative = self.teacher(low), self.ema(low)["enhanced"]
-        enhanced, target = outputs["enhanced"], wanted["enhanced"]
-        converted = (1 - (1 - wanted["curve_map"]) ** 2).clamp(min=-1)
+            targets, negative = self.teacher(low), self.ema(low)["enhanced"]
+        enhanced, target = outputs["enhanced"], targets["enhanced"]
+        converted = (1 - (1 - targets["curve_map"]) ** 2).clamp(min=-1)
         terms = {
             "distillation.enhanced": F.mse_loss(enhanced, target),
             "distillation.curve_map": F.mse_loss(outputs["curve_map"], converted),
@@ -174,7 +174,7 @@ class BaselineTrainer:
             "task.saturation": self.saturation(enhanced),
             "task.exposure": self.exposure(enhanced, low),
         }
-        near, far = ((enhanced - one).square().mean((1, 2, 3)) for one in (target, negative))
+        near, far = ((enhanced - image).square().mean((1, 2, 3)) for image in (target, negative))
         terms["contrastive.ema"] = F.softplus((near - far) / 0.1).mean()
         return terms
 

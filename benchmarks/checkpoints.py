@@ -1,6 +1,6 @@
-"""What a checkpoint costs, with its flush to disk, as a share of training at the default interval.
+"""The cost of a checkpoint, including its flush to disk, as a share of training at the default interval.
 
-One run: steps and checkpoints of each stage of recipes/paper.toml alternate, so that a busy machine slows both alike.
+Steps and checkpoints of each stage of recipes/paper.toml alternate, so that other load on the machine affects both.
 
     python benchmarks/checkpoints.py [--set KEY=VALUE ...]
 """
@@ -36,32 +36,32 @@ ROUNDS = 40
 
 
 class RoundsCompletedError(Exception):
-    """Ends the training after so many steps."""
+    """Ends the training after ``ROUNDS`` steps."""
 
 
 def measure_checkpoints(plan: RunPlan, stage: StagePlan, objective: Objective) -> tuple[list[float], list[float], int]:
-    """Seconds of steps and of checkpoints, and a checkpoint's bytes."""
+    """Seconds of each step and of each checkpoint, and the size of a checkpoint in bytes."""
     steps: list[float] = []
-    kept: list[float] = []
+    saves: list[float] = []
     with tempfile.TemporaryDirectory() as name, open_metrics(Path(name) / "metrics.jsonl", 0) as file:
-        keeper = Checkpointer(Path(name) / "checkpoints", 0.0, StopRequest(), NonFinitePolicy(0))
+        checkpointer = Checkpointer(Path(name) / "checkpoints", 0.0, StopRequest(), NonFinitePolicy(0))
         metrics, training = StepLog(stage, objective, file), StageState(stage, objective, plan.components)
-        moments = [time.perf_counter()]
+        times = [time.perf_counter()]
 
         def after_step() -> None:
-            moments.append(time.perf_counter())
-            keeper.save(training, metrics)
-            kept.append(time.perf_counter() - moments[-1])
-            steps.append(moments[-1] - moments[-2])
-            moments[-1] += kept[-1]
-            if len(kept) == ROUNDS:
+            times.append(time.perf_counter())
+            checkpointer.save(training, metrics)
+            saves.append(time.perf_counter() - times[-1])
+            steps.append(times[-1] - times[-2])
+            times[-1] += saves[-1]
+            if len(saves) == ROUNDS:
                 raise RoundsCompletedError
 
         with contextlib.suppress(RoundsCompletedError):
             train(
                 training, plan.components, plan.training_indices, metrics, plan.device, NonFinitePolicy(0), after_step
             )
-        return steps, kept, (keeper.folder / LAST_FILE).stat().st_size
+        return steps, saves, (checkpointer.folder / LAST_FILE).stat().st_size
 
 
 @click.command()
@@ -71,12 +71,12 @@ def main(settings: tuple[str, ...]) -> None:
     _, components = check_recipe(apply_options(read_recipe_document(RECIPE), settings), discover_plugins())
     plan = prepare_run(components, choose_device("cpu"))
     for stage, objective in zip(components.stages, plan.objectives, strict=True):
-        steps, kept, size = measure_checkpoints(plan, stage, objective)
-        step, cost = statistics.median(steps), statistics.median(kept)
-        every = components.checkpoint_seconds
+        steps, saves, size = measure_checkpoints(plan, stage, objective)
+        step, cost = statistics.median(steps), statistics.median(saves)
+        interval = components.checkpoint_seconds
         click.echo(
             f"{stage.name}: a checkpoint costs {cost / step:.2f} steps, {1000 * cost:.1f} ms (slowest "
-            f"{1000 * max(kept):.1f}), {size} bytes; {cost / every:.3%} of the run at one every {every:g} s"
+            f"{1000 * max(saves):.1f}), {size} bytes; {cost / interval:.3%} of the run at one every {interval:g} s"
         )
 
 

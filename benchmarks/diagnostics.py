@@ -1,6 +1,6 @@
-"""What measuring the terms' gradients costs, as a share of training, at the default interval.
+"""The cost of measuring the terms' gradients, as a share of training at the default interval.
 
-One run: steps and measurements of each stage of recipes/paper.toml alternate, so that a busy machine slows both alike.
+Steps and measurements of each stage of recipes/paper.toml alternate, so that other load on the machine affects both.
 
     python benchmarks/diagnostics.py [--set KEY=VALUE ...]
 """

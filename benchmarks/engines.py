@@ -1,9 +1,9 @@
-"""What a 1920x1080 frame costs on one core, by each engine, as ratios to eager PyTorch and to copying the frame.
+"""The time of a 1920x1080 frame on one core by each engine, relative to eager PyTorch and to copying the frame.
 
     python benchmarks/engines.py [--threads 1] [--rounds 7]
 
-Every engine gets the same 8-bit frame and must give the same one within a level. Rounds are interleaved, and the
-best of each counts, so that what else the machine does falls on all alike.
+Every engine gets the same 8-bit frame and must return the same output within one level. Rounds are interleaved and the
+best of each counts, so that other load on the machine affects all of them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from zerokd.student.location import resolve_student_file
 
 
 def enhance_eagerly(frame: np.ndarray) -> np.ndarray:
-    """The usual way: the whole frame as one float tensor through the network."""
+    """The baseline: the whole frame as one float tensor through the network."""
     low = torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
-        made = MODEL(low)["enhanced"]
-    return (made[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+        enhanced = MODEL(low)["enhanced"]
+    return (enhanced[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
 
 
 MODEL = load_model("bundled")
@@ -38,22 +38,22 @@ MODEL = load_model("bundled")
 def main(threads: int, rounds: int) -> None:
     torch.set_num_threads(threads)
     frame = np.random.default_rng(0).integers(0, 120, (1080, 1920, 3)).astype(np.uint8)
-    chosen = {name: choose_engine(resolve_student_file("bundled"), name, threads=threads) for name in ENGINE_NAMES}
-    ways = {"eager PyTorch": lambda: enhance_eagerly(frame)}
-    ways |= {
-        f"enhance, {one.description}": lambda one=one: enhance_pixels(frame, one, 1.0, threads)
-        for one in reversed(chosen.values())
+    engines = {name: choose_engine(resolve_student_file("bundled"), name, threads=threads) for name in ENGINE_NAMES}
+    methods = {"eager PyTorch": lambda: enhance_eagerly(frame)}
+    methods |= {
+        f"enhance, {engine.description}": lambda engine=engine: enhance_pixels(frame, engine, 1.0, threads)
+        for engine in reversed(engines.values())
     }
-    ways["copying the frame"] = frame.copy
+    methods["copying the frame"] = frame.copy
     exact = enhance_eagerly(frame).astype(int)
-    best = dict.fromkeys(ways, np.inf)
+    best = dict.fromkeys(methods, np.inf)
     for _ in range(rounds):
-        for name, way in ways.items():
+        for name, method in methods.items():
             started = time.perf_counter()
-            made = way()
+            output = method()
             best[name] = min(best[name], time.perf_counter() - started)
             if name != "copying the frame":
-                assert np.abs(made - exact).max() <= 1, name
+                assert np.abs(output - exact).max() <= 1, name
     about = describe_machine()
     click.echo(f"1920x1080, {threads} threads of {about['processor']}, torch {about['torch']}, best of {rounds}")
     click.echo(f"{'':34}{'ms':>8}{'x eager':>10}{'x copy':>10}")

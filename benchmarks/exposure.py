@@ -1,9 +1,9 @@
-"""What auto exposure and smoothing are worth around one trained map: a student of recipes/best.toml, set otherwise.
+"""The effect of exposure and smoothing around one trained network: a student of recipes/best.toml with other settings.
 
     python benchmarks/exposure.py --weights runs/best/student.safetensors --test lime --test dicm [--metric niqe ...]
 
-Nothing is trained. Each setting is measured on generated scenes that no recipe trains on, against their well-lit
-versions, and on photos alone. ``bright`` is the mean of what the method makes of photos that are brighter than .45.
+Trains nothing. Measures each setting on generated scenes that no recipe trains on, against their well-lit versions, and
+on photos without reference. ``bright`` is the mean output for photos that are brighter than 0.45.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EXPOSURE_SETTINGS: list[ExposureSetting] = [
 
 
 def build_method(student: AutoExposureDce, setting: ExposureSetting) -> Method:
-    """The same weights, exposed and smoothed otherwise."""
+    """The same weights with another exposure and smoothing."""
     exposure, strongest, spread, smoothing = setting
     changed = {"exposure": exposure, "strongest": strongest, "spread": spread, "smoothing": smoothing}
     config = {**student.config.model_dump(), **changed}
@@ -48,7 +48,7 @@ def build_method(student: AutoExposureDce, setting: ExposureSetting) -> Method:
 
 
 def write_scenes(folder: Path) -> tuple[Path, Path]:
-    """Folders of dark scenes and of the same ones lit well."""
+    """Write dark scenes and the same scenes well lit; return both folders."""
     data = DeadLeaves(count=SCENE_COUNT, size=SCENE_SIZE, seed=SCENE_SEED)
     for name in ("low", "high"):
         (folder / name).mkdir()
@@ -59,18 +59,18 @@ def write_scenes(folder: Path) -> tuple[Path, Path]:
 
 
 def draw_methods(methods: Sequence[Method], path: Path) -> None:
-    """Some generated scenes, by each method, and lit well."""
+    """Write a sheet of generated scenes: dark, by each method, and well lit."""
     data = DeadLeaves(count=SCENE_COUNT, size=160, seed=SCENE_SEED)
     low = torch.stack([data[index] for index in PICTURED_SCENES]).float() / 255
     columns = {"low": low}
     for method in methods:
         columns[method.name] = torch.cat([method.enhance(image[None]) for image in low])
-    columns["lit well"] = torch.stack([data.reference(index) for index in PICTURED_SCENES]).float() / 255
+    columns["well lit"] = torch.stack([data.reference(index) for index in PICTURED_SCENES]).float() / 255
     draw_samples(path, columns)
 
 
 def mean_output_of_bright_photos(evaluation: PhotoEvaluation, method: str) -> float:
-    """Mean brightness of what is made of photos that are bright already."""
+    """Mean output brightness for photos that are already bright."""
     values = [rows[method]["alone.brightness"] for rows in evaluation.values.values()
               if rows["input"]["alone.brightness"] > BRIGHT_THRESHOLD]  # fmt: skip
     return sum(values) / len(values) if values else float("nan")
@@ -78,16 +78,21 @@ def mean_output_of_bright_photos(evaluation: PhotoEvaluation, method: str) -> fl
 
 @click.command(help=__doc__.split("\n")[0])
 @click.option("--weights", required=True, help="A student of recipes/best.toml.")
-@click.option("--teacher", help="A model to stand beside: MODEL:FILE.")
-@click.option("--test", "tests", multiple=True, type=click.Path(path_type=Path), help="A folder of photos.")
-@click.option("--metric", "metrics", multiple=True, help="Of evaluate: niqe.")
+@click.option("--teacher", help="Model to compare with: MODEL:FILE.")
+@click.option("--test", "tests", multiple=True, type=click.Path(path_type=Path), help="Folder of photos.")
+@click.option("--metric", "metrics", multiple=True, help="Metric of zerokd evaluate, such as niqe.")
 @click.option("--metric-set", multiple=True, help="KEY=VALUE of such a metric.")
 @click.option("--threads", default=1, show_default=True)
-@click.option("--picture", type=click.Path(path_type=Path), help="Draw generated scenes: teacher, student, reference.")
+@click.option(
+    "--picture",
+    "sheet",
+    type=click.Path(path_type=Path),
+    help="Write a sheet of generated scenes: teacher, student, reference.",
+)
 @click.option("--json", "as_json", is_flag=True)
 def main(
     weights: str, teacher: str | None, tests: Sequence[Path], metrics: Sequence[str], metric_set: Sequence[str],
-    threads: int, picture: Path | None, as_json: bool,
+    threads: int, sheet: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     torch.set_num_threads(threads)
     catalogue = discover_plugins()
@@ -95,24 +100,30 @@ def main(
     if not isinstance(model, AutoExposureDce):
         raise click.UsageError(f"{weights} holds a {type(model).__name__}, not an AutoExposureDce")
     methods = [*build_baselines(), *([load_method(teacher, catalogue)] if teacher else [])]
-    methods += [build_method(model, one) for one in EXPOSURE_SETTINGS]
-    if picture is not None:
+    methods += [build_method(model, setting) for setting in EXPOSURE_SETTINGS]
+    if sheet is not None:
         shown = [method for method in methods if method.model is not None]
-        draw_methods([*shown, build_method(model, CHOSEN_SETTING)], picture)
+        draw_methods([*shown, build_method(model, CHOSEN_SETTING)], sheet)
     with tempfile.TemporaryDirectory() as folder:
         low, high = write_scenes(Path(folder))
         lit = evaluate_methods(low, high, methods, None, build_columns(catalogue, True, False))
     columns = build_columns(catalogue, False, False, metrics, metric_set)
     photos = {test.name: evaluate_methods(test, None, methods, None, columns) for test in tests}
     if as_json:
-        click.echo(json.dumps({"scenes": lit.as_json(), **{name: one.as_json() for name, one in photos.items()}}))
+        click.echo(
+            json.dumps({"scenes": lit.as_json(), **{name: evaluation.as_json() for name, evaluation in photos.items()}})
+        )
         return
-    for title, found in {"scenes": lit, **photos}.items():
-        shown = [one for one in found.columns if one.name in ("psnr", "ssim", "brightness", "clipped_share", "niqe")]
-        click.echo(f"\n{title:<38}" + "".join(f"{one.name[:9]:>11}" for one in shown) + f"{'bright':>9}")
-        for one in methods:
-            numbers = "".join(f"{found.mean(one.name, column):>11.3f}" for column in shown)
-            click.echo(f"{one.name:<38}{numbers}{mean_output_of_bright_photos(found, one.name):>9.3f}")
+    for title, evaluation in {"scenes": lit, **photos}.items():
+        shown = [
+            column
+            for column in evaluation.columns
+            if column.name in ("psnr", "ssim", "brightness", "clipped_share", "niqe")
+        ]
+        click.echo(f"\n{title:<38}" + "".join(f"{column.name[:9]:>11}" for column in shown) + f"{'bright':>9}")
+        for method in methods:
+            numbers = "".join(f"{evaluation.mean(method.name, column):>11.3f}" for column in shown)
+            click.echo(f"{method.name:<38}{numbers}{mean_output_of_bright_photos(evaluation, method.name):>9.3f}")
 
 
 if __name__ == "__main__":

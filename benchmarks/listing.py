@@ -1,6 +1,6 @@
-"""What it costs to list components and plugins, against an empty Python and against torch.
+"""The time to list components and plugins, relative to an empty Python and to importing torch.
 
-One run: the commands alternate, so that a busy machine slows all alike. Whatever plugins are installed are in it.
+The commands alternate, so that other load on the machine affects all of them. Installed plugins are included.
 
     python benchmarks/listing.py
 """
@@ -29,14 +29,14 @@ COMMANDS = {
 @click.command()
 def main() -> None:
     """Print each command's median in milliseconds, and as a multiple of an empty Python's."""
-    taken: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    times: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for _ in range(ROUNDS):
         for name, command in COMMANDS.items():
             start = time.perf_counter()
             subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-            taken[name].append(time.perf_counter() - start)
-    floor = statistics.median(taken["python"])
-    for name, seconds in taken.items():
+            times[name].append(time.perf_counter() - start)
+    floor = statistics.median(times["python"])
+    for name, seconds in times.items():
         median = statistics.median(seconds)
         click.echo(f"{name:<20} {1000 * median:7.0f} ms  {median / floor:6.1f} x python")
 

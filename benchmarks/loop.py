@@ -1,10 +1,10 @@
-"""What the training loop adds to the same functions called by hand, on 64x64 pixels: in all, and for each term.
+"""The overhead of the training loop over the same functions called by hand, on 64x64 pixels: in all, and per term.
 
     python benchmarks/loop.py [--threads 1] [--rounds 400] [--json]
 
-One step of the documented distillation without VGG, against the functions of its terms called as a script would; and
-steps of 1, 10 and 40 cheap terms, against a loop over their function. Both ways take turns in one process, are held to
-the same gradient first, and what is printed is the median of the differences of neighbouring turns.
+Compares a step of the documented distillation without VGG with the functions of its terms called as in a script; and
+steps of 1, 10 and 40 cheap terms with a loop over their function. Both sides alternate in one process and must compute
+the same gradient first. The overhead is the median difference of neighbouring turns.
 """
 
 from __future__ import annotations
@@ -41,8 +41,12 @@ from zerokd.training.state import StageState
 from zerokd.training.step import build_accumulator
 
 BATCH_SIZE, IMAGE_SIZE, WARMUP_ROUNDS = 4, 64, 20
-TERM_WEIGHT = 1.0  # of a cheap term; a script has one
-FEATURE_PAIRS = {"e_conv1": "e_conv2", "e_conv2": "e_conv4", "e_conv3": "e_conv7"}  # features that are matched
+TERM_WEIGHT = 1.0  # of a cheap term, as in a script
+FEATURE_PAIRS = {
+    "e_conv1": "e_conv2",
+    "e_conv2": "e_conv4",
+    "e_conv3": "e_conv7",
+}  # student and teacher layers of feature matching
 STRUCTURE_TERM = "distillation.structure"
 RECIPE_TEXT = """
 name = "terms"
@@ -65,18 +69,21 @@ class HandwrittenStep:
     """A step of the documented distillation as in a script: a weighted sum of means, and ``.item()`` of each."""
 
     def __init__(self, side: ZerokdSide):
-        components, accumulator = side.stage.components, side.stage.stepper
+        components, accumulator = side.stage.components, side.stage.accumulator
         self.training, self.low, names = side.training, side.stage.batches[0].low, side.stage.batches[0].names
         self.student, self.ema = components.get_model("student"), components.get_model("ema")
         self.weights = [*accumulator.objective.weights_at(0).values()]
-        self.structure, self.exposure = (accumulator.objective.loss(one) for one in (STRUCTURE_TERM, "task.exposure"))
+        self.structure, self.exposure = (
+            accumulator.objective.loss(label) for label in (STRUCTURE_TERM, "task.exposure")
+        )
         self.cached_tensors = [
             accumulator.frozen_cache.get_or_compute(self.low[n : n + 1], names[n : n + 1]) for n in range(BATCH_SIZE)
         ]
-        wanted = [*self.cached_tensors[0].tensors]
-        self.curve_map_name = next(name for name in wanted if "teacher.curve_map" in name)
+        names = [*self.cached_tensors[0].tensors]
+        self.curve_map_name = next(name for name in names if "teacher.curve_map" in name)
         self.teacher_features = {
-            one: next(name for name in wanted if f".{to})[teacher]" in name) for one, to in FEATURE_PAIRS.items()
+            layer: next(name for name in names if f".{target})[teacher]" in name)
+            for layer, target in FEATURE_PAIRS.items()
         }
         self.student_features: dict[str, Tensor] = {}
         self.log: list[list[float]] = []
@@ -88,34 +95,34 @@ class HandwrittenStep:
         total.backward()
         norm = self.training.clip_grad_norm()
         self.training.optimizer_step(0)
-        self.log.append([one.item() for one in (total, norm, *means)])
+        self.log.append([value.item() for value in (total, norm, *means)])
 
     def compute_terms(self) -> list[Tensor]:
-        wanted = {
+        targets = {
             name: torch.cat([cached_tensor.tensors[name] for cached_tensor in self.cached_tensors])
             for name in self.cached_tensors[0].tensors
         }
-        local = [
-            torch.cat(each)
-            for each in zip(
+        prepared = [
+            torch.cat(parts)
+            for parts in zip(
                 *(cached_tensor.prepared_ports[STRUCTURE_TERM][0] for cached_tensor in self.cached_tensors), strict=True
             )
         ]
         hooks = [
             self.student.get_submodule(layer).register_forward_hook(self.make_hook(layer)) for layer in FEATURE_PAIRS
         ]
-        made = self.student(self.low)
+        outputs = self.student(self.low)
         for hook in hooks:
             hook.remove()
         with torch.no_grad():
             negative = self.ema(self.low)["enhanced"]
-        enhanced, curve_map, target = made["enhanced"], made["curve_map"], wanted["teacher.enhanced"]
-        features = {layer: one.mean(dim=1, keepdim=True) for layer, one in self.student_features.items()}
+        enhanced, curve_map, target = outputs["enhanced"], outputs["curve_map"], targets["teacher.enhanced"]
+        features = {layer: value.mean(dim=1, keepdim=True) for layer, value in self.student_features.items()}
         return [
             mse(enhanced, target),
-            mse(curve_map, wanted[self.curve_map_name]),
-            self.structure.compare(*local, prediction=enhanced),
-            *(feature_matching(features[layer], wanted[name]) for layer, name in self.teacher_features.items()),
+            mse(curve_map, targets[self.curve_map_name]),
+            self.structure.compare(*prepared, prediction=enhanced),
+            *(feature_matching(features[layer], targets[name]) for layer, name in self.teacher_features.items()),
             color_constancy(enhanced),
             spatial_consistency(self.low, enhanced),
             total_variation(curve_map),
@@ -126,7 +133,7 @@ class HandwrittenStep:
         ]
 
     def make_hook(self, layer: str) -> Callable[..., None]:
-        def hook(module: object, given: object, output: Tensor) -> None:
+        def hook(module: object, inputs: object, output: Tensor) -> None:
             self.student_features[layer] = output
 
         return hook
@@ -134,21 +141,25 @@ class HandwrittenStep:
 
 def benchmark_distillation(rounds: int) -> dict[str, object]:
     side = ZerokdSide("distill", IMAGE_SIZE, 1, BATCH_SIZE, ("terms.distillation.perceptual.weight=0",))
-    by_hand = HandwrittenStep(side)
+    handwritten = HandwrittenStep(side)
 
-    def ours() -> None:
+    def zerokd_step() -> None:
         side.step_count = 0  # the same batch again
         side.step()
 
-    by_hand.training.zero_grad()
-    torch.stack([term.mean() for term in by_hand.compute_terms()]).mul(torch.tensor(by_hand.weights)).sum().backward()
-    expected = torch.cat([parameter.grad.reshape(-1) for parameter in side.stage.stepper.parameters])
+    handwritten.training.zero_grad()
+    torch.stack([term.mean() for term in handwritten.compute_terms()]).mul(
+        torch.tensor(handwritten.weights)
+    ).sum().backward()
+    expected = torch.cat([parameter.grad.reshape(-1) for parameter in side.stage.accumulator.parameters])
     assert (side.gradient() - expected).norm() <= 1e-4 * expected.norm()
-    return compare_with_handwritten("distillation without VGG", len(by_hand.weights), rounds, by_hand, ours)
+    return compare_with_handwritten(
+        "distillation without VGG", len(handwritten.weights), rounds, handwritten, zerokd_step
+    )
 
 
 def build_cheap_stage(count: int) -> tuple[Components, StagePlan]:
-    """A stage of so many cheap terms."""
+    """A stage of ``count`` cheap terms."""
     tables = [f'[terms.all.t{i}]\nuse = "exposure_control"\nlevel = {0.3 + 0.4 * i / count}\n' for i in range(count)]
     document = parse_document(RECIPE_TEXT + "\n".join(tables), "terms.toml")
     components = resolve_recipe(validate_recipe(document), document, discover_plugins())
@@ -159,31 +170,29 @@ def benchmark_cheap_terms(count: int, rounds: int) -> dict[str, object]:
     components, stage = build_cheap_stage(count)
     low = torch.rand(BATCH_SIZE, 3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
     objective = probe(stage, components, low[:2])
-    training, one = (
-        StageState(stage, objective, components),
-        build_accumulator(stage, objective, components, low[:2], 4),
-    )
+    training = StageState(stage, objective, components)
+    accumulator = build_accumulator(stage, objective, components, low[:2], 4)
     student, levels = components.student, [0.3 + 0.4 * i / count for i in range(count)]
     batch = Batch(0, low, ("a", "b", "c", "d"))
 
-    def by_hand() -> None:
+    def handwritten() -> None:
         training.zero_grad()
         enhanced = student(low)["enhanced"]
         sum(TERM_WEIGHT * exposure_control(enhanced, 16, level).mean() for level in levels).backward()
         training.clip_grad_norm()
 
-    def ours() -> None:
+    def zerokd_step() -> None:
         training.zero_grad()
-        one.forward_backward(batch, 0, per_term=False)
+        accumulator.forward_backward(batch, 0, per_term=False)
         training.clip_grad_norm()
 
-    return compare_with_handwritten(f"{count} cheap terms", count, rounds, by_hand, ours)
+    return compare_with_handwritten(f"{count} cheap terms", count, rounds, handwritten, zerokd_step)
 
 
 def compare_with_handwritten(
     name: str, count: int, rounds: int, handwritten: Callable[[], None], zerokd_step: Callable[[], None]
 ) -> dict[str, object]:
-    times, more = [], []
+    times, overheads = [], []
     for number in range(rounds + WARMUP_ROUNDS):
         start = time.perf_counter()
         handwritten()
@@ -192,14 +201,14 @@ def compare_with_handwritten(
         end = time.perf_counter()
         if number >= WARMUP_ROUNDS:
             times.append(1e6 * (middle - start))
-            more.append(1e6 * (end - middle) - times[-1])
-    usual, added = statistics.median(times), statistics.median(more)
+            overheads.append(1e6 * (end - middle) - times[-1])
+    by_hand, overhead = statistics.median(times), statistics.median(overheads)
     return {
         "step": name,
-        "by_hand_us": usual,
-        "more_us": added,
-        "share": added / usual,
-        "more_us_a_term": added / count,
+        "by_hand_us": by_hand,
+        "overhead_us": overhead,
+        "share": overhead / by_hand,
+        "overhead_us_per_term": overhead / count,
     }
 
 
@@ -217,12 +226,10 @@ def main(threads: int, rounds: int, as_json: bool) -> None:
     click.echo(
         f"batch {BATCH_SIZE}, {IMAGE_SIZE} pixels, {threads} threads of {about['processor']}, torch {torch.__version__}"
     )
-    click.echo(f"{'a step of':28}{'by hand, us':>12}{'more, us':>10}{'share':>8}{'us a term':>11}")
+    click.echo(f"{'step':28}{'by hand, us':>12}{'overhead':>10}{'share':>8}{'us per term':>12}")
     for row in rows:
-        figures = (
-            f"{row['by_hand_us']:12.0f}{row['more_us']:10.0f}{100 * row['share']:7.1f}%{row['more_us_a_term']:11.1f}"
-        )
-        click.echo(f"{row['step']:28}{figures}")
+        times = f"{row['by_hand_us']:12.0f}{row['overhead_us']:10.0f}"
+        click.echo(f"{row['step']:28}{times}{100 * row['share']:7.1f}%{row['overhead_us_per_term']:12.1f}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""How a network's tensors should lie in memory: each network both ways, forwards and backwards.
+"""Contiguous against channels-last memory format: a forward and backward pass of each network.
 
     python benchmarks/memory_formats.py [--size 256] [--threads 1] [--device cpu] [--rounds 9] [--json]
 
-Both ways take turns; medians. ``chosen`` is what a run takes. What is frozen has its gradient taken at the image.
+Both formats alternate; medians. ``chosen`` is the format that a run uses. Frozen networks compute the
+gradient of the image.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from zerokd.student.evaluate.cost import describe_machine
 from zerokd.training.device import choose_device, choose_memory_format, configure_determinism
 
 BATCH_SIZE, WARMUP_ROUNDS = 4, 3
-MEMORY_FORMATS = {"channel by channel": torch.contiguous_format, "channels last": torch.channels_last}
+MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
 GPU_PRECISIONS = ("float32", "tf32", "bfloat16")
 
 
@@ -39,10 +40,10 @@ def random_network_input(size: int, network: nn.Module, device: torch.device) ->
 
 
 def run_forward_backward(network: nn.Module, image: Tensor) -> None:
-    made = network(image)
-    outputs = [*made.values()] if isinstance(made, dict) else [made]
-    own = [parameter for parameter in network.parameters() if parameter.requires_grad] or [image]
-    torch.autograd.grad(sum(output.float().square().mean() for output in outputs), own)
+    output = network(image)
+    outputs = [*output.values()] if isinstance(output, dict) else [output]
+    leaves = [parameter for parameter in network.parameters() if parameter.requires_grad] or [image]
+    torch.autograd.grad(sum(output.float().square().mean() for output in outputs), leaves)
 
 
 def time_forward_backward(network: nn.Module, image: Tensor) -> float:
@@ -78,28 +79,27 @@ def main(sizes: tuple[int, ...], threads: int, name: str, rounds: int, as_json: 
             json.dumps({"machine": describe_machine() | {"threads": threads, "device": name}, "rows": rows}, indent=2)
         )
         return
-    print(
-        f"batch {BATCH_SIZE}, {threads} threads of {describe_machine()['processor']}, on {name}, torch {torch.__version__}"
-    )
-    print(f"{'forwards and backwards, ms':34}{'channel by channel':>20}{'channels last':>15}{'ratio':>7}  chosen")
+    processor = describe_machine()["processor"]
+    print(f"batch {BATCH_SIZE}, {threads} threads of {processor}, on {name}, torch {torch.__version__}")
+    print(f"{'forward and backward, ms':34}{'contiguous':>20}{'channels last':>15}{'ratio':>7}  chosen")
     for row in rows:
-        first, last = (row[one] for one in MEMORY_FORMATS)
-        told = f"{row['network']}, {row['numbers']}, {row['size']} pixels"
-        print(f"{told:34}{first:20.2f}{last:15.2f}{first / last:7.2f}  {row['chosen']}")
+        first, last = (row[name] for name in MEMORY_FORMATS)
+        label = f"{row['network']}, {row['numbers']}, {row['size']} pixels"
+        print(f"{label:34}{first:20.2f}{last:15.2f}{first / last:7.2f}  {row['chosen']}")
 
 
 def compare_memory_formats(network: nn.Module, size: int, device: torch.device, rounds: int) -> dict[str, object]:
     sides = {}
-    for how, memory in MEMORY_FORMATS.items():
-        one = copy.deepcopy(network).to(device, memory_format=memory)
-        image = random_network_input(size, one, device).contiguous(memory_format=memory)
-        sides[how] = (one, image.requires_grad_())
-    times: dict[str, list[float]] = {how: [] for how in MEMORY_FORMATS}
+    for name, memory_format in MEMORY_FORMATS.items():
+        copied = copy.deepcopy(network).to(device, memory_format=memory_format)
+        image = random_network_input(size, copied, device).contiguous(memory_format=memory_format)
+        sides[name] = (copied, image.requires_grad_())
+    times: dict[str, list[float]] = {name: [] for name in MEMORY_FORMATS}
     for _ in range(WARMUP_ROUNDS + rounds):
-        for how, given in sides.items():
-            times[how].append(time_forward_backward(*given))
-    chosen = next(how for how, memory in MEMORY_FORMATS.items() if memory is choose_memory_format(network))
-    return {how: statistics.median(each[WARMUP_ROUNDS:]) for how, each in times.items()} | {"chosen": chosen}
+        for name, side in sides.items():
+            times[name].append(time_forward_backward(*side))
+    chosen = next(name for name, format in MEMORY_FORMATS.items() if format is choose_memory_format(network))
+    return {name: statistics.median(values[WARMUP_ROUNDS:]) for name, values in times.items()} | {"chosen": chosen}
 
 
 if __name__ == "__main__":

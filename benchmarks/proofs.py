@@ -1,9 +1,9 @@
-"""What a run's proofs cost before its first step: seconds, and memory beside that of its steps.
+"""The cost of a run's proofs before its first step: seconds, and memory compared with that of its steps.
 
     python benchmarks/proofs.py [--size 128 --size 256] [--threads 1] [--stage distill] [--json]
 
-Memory is what the process needs at most beyond what it held before, each size in a process of its own; that of the
-steps includes what is kept of the images.
+Memory is the peak of the process above its start, each size in its own process; that of the steps includes the cache of
+frozen outputs.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def main(sizes: tuple[int, ...], threads: int, stage: str, as_json: bool, alone:
         click.echo(f"{'pixels':>8}{'proofs, s':>12}{'proofs, MiB':>14}{'steps, MiB':>14}")
     rows = []
     for size in sizes:
-        given = ["--alone", "--size", str(size), "--threads", str(threads), "--stage", stage]
-        rows.append(json.loads(subprocess.check_output([sys.executable, __file__, *given], text=True)))
+        arguments = ["--alone", "--size", str(size), "--threads", str(threads), "--stage", stage]
+        rows.append(json.loads(subprocess.check_output([sys.executable, __file__, *arguments], text=True)))
         if not as_json:
             row = rows[-1]
             click.echo(f"{size:8}{row['seconds']:12.1f}{row['proofs_mib']:14.0f}{row['steps_mib']:14.0f}")

@@ -1,4 +1,4 @@
-"""The two sides of the step benchmark, on the same stage of recipes/paper.toml, images and student."""
+"""The two sides of the step benchmark: the same stage of recipes/paper.toml, images and student."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from itertools import cycle
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from baseline import BaselineTrainer
+from torch import Tensor
 
 from zerokd.objective.objective import Objective
 from zerokd.plugin.discovery import discover_plugins
@@ -24,8 +24,8 @@ from zerokd.training.state import StageState
 from zerokd.training.step_log import StepLog
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
-GUARD = NonFinitePolicy(0)
-BATCH_COUNT = 2  # batches that both sides see in turn
+POLICY = NonFinitePolicy(0)
+BATCH_COUNT = 2  # batches, one after the other
 RECIPE_SETTINGS = (
     'terms.distillation.perceptual.weights="random"',
     "data.held_out=0.0",
@@ -34,7 +34,7 @@ RECIPE_SETTINGS = (
 
 
 class BenchmarkStage:
-    """A stage of the recipe and its first batches; ``stepper`` where it is prepared as for a run."""
+    """A stage of the recipe and its first batches; it has an ``accumulator`` if it is prepared as for a run."""
 
     def __init__(
         self,
@@ -47,18 +47,18 @@ class BenchmarkStage:
         *,
         is_prepared: bool,
     ):
-        given = (f"data.size={size}", f"data.count={BATCH_COUNT * batch}", f"stages.{name}.batch={batch}")
-        given = (*RECIPE_SETTINGS, *given, f"threads={threads}", f'run=["{name}"]', *settings)
-        _, self.components = check_recipe(apply_options(read_recipe_document(RECIPE), given), discover_plugins())
+        sizes = (f"data.size={size}", f"data.count={BATCH_COUNT * batch}", f"stages.{name}.batch={batch}")
+        settings = (*RECIPE_SETTINGS, *sizes, f"threads={threads}", f'run=["{name}"]', *settings)
+        _, self.components = check_recipe(apply_options(read_recipe_document(RECIPE), settings), discover_plugins())
         (self.stage,), self.device = self.components.stages, choose_device(device)
         if is_prepared:
-            (self.stepper,) = prepare_run(self.components, self.device).accumulators
-            self.objective = self.stepper.objective
+            (self.accumulator,) = prepare_run(self.components, self.device).accumulators
+            self.objective = self.accumulator.objective
         else:
             torch.set_num_threads(threads)
             self.objective = Objective(self.stage, self.components)
-        found = iterate_batches(self.components.data, range(BATCH_COUNT * batch), self.stage, 0, self.device)
-        self.batches = [next(found) for _ in range(BATCH_COUNT)]
+        batches = iterate_batches(self.components.data, range(BATCH_COUNT * batch), self.stage, 0, self.device)
+        self.batches = [next(batches) for _ in range(BATCH_COUNT)]
 
 
 class BaselineSide:
@@ -83,7 +83,7 @@ class BaselineSide:
 
 
 class ZerokdSide:
-    """What :func:`zerokd.training.loop.train` does at each step, but for checkpoints."""
+    """Each step of :func:`zerokd.training.loop.train`, without checkpoints."""
 
     def __init__(self, *arguments):
         self.stage = BenchmarkStage(*arguments, is_prepared=True)
@@ -92,15 +92,15 @@ class ZerokdSide:
         self.step_count = 0
 
     def cached_mib(self) -> float:
-        """MiB of what is kept of the images."""
-        return self.stage.stepper.frozen_cache.memory_bytes() / 2**20
+        """Memory of the cache of frozen outputs."""
+        return self.stage.accumulator.frozen_cache.memory_bytes() / 2**20
 
     def gradient(self) -> Tensor:
         self.training.zero_grad()
-        self.stage.stepper.forward_backward(self.stage.batches[0], 0, per_term=False)
-        return torch.cat([parameter.grad.reshape(-1) for parameter in self.stage.stepper.parameters])
+        self.stage.accumulator.forward_backward(self.stage.batches[0], 0, per_term=False)
+        return torch.cat([parameter.grad.reshape(-1) for parameter in self.stage.accumulator.parameters])
 
     def step(self) -> None:
         batch = self.stage.batches[self.step_count % BATCH_COUNT]
         self.step_count += 1
-        train_step(self.training, self.stage.stepper, self.stage.components, batch, self.metrics, GUARD)
+        train_step(self.training, self.stage.accumulator, self.stage.components, batch, self.metrics, POLICY)

@@ -41,9 +41,9 @@ def test_a_decade_is_the_same_length_everywhere():
 
 def test_what_cannot_be_drawn_is_left_out():
     line = Line("a", [1, 2, 3, 4, 5, 6], [1.0, None, math.nan, math.inf, 0.0, 2.0])
-    drawn, also = draw_chart("t", [line], "x", "y", log=True), draw_chart("t", [line], "x", "y")
-    assert (drawn.count("<circle"), drawn.count("<polyline")) == (2, 0)
-    assert (also.count("<circle"), also.count("<polyline"), len(points(also))) == (1, 1, 2)
+    log_chart, linear_chart = draw_chart("t", [line], "x", "y", log=True), draw_chart("t", [line], "x", "y")
+    assert (log_chart.count("<circle"), log_chart.count("<polyline")) == (2, 0)
+    assert (linear_chart.count("<circle"), linear_chart.count("<polyline"), len(points(linear_chart))) == (1, 1, 2)
     assert "nothing to draw" in draw_chart("t", [Line("a", [1], [None])], "x", "y")
     assert "nothing to draw" in draw_chart("t", [], "x", "y")
 

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 CHART_WIDTH, CHART_HEIGHT = 640, 240
 LEFT_MARGIN, RIGHT_MARGIN, TOP_MARGIN, BOTTOM_MARGIN = 76, 8, 12, 34
 TITLE_HEIGHT, LEGEND_ROW_HEIGHT, LEGEND_COLUMNS = 30, 22, 2  # of a chart in a file
-MAX_LINE_POINTS = 240  # more points of a line cannot be told apart
+MAX_LINE_POINTS = 240  # more points of a line look the same
 COLOUR_COUNT = 10  # further lines are dashed, then dotted
 MIN_LOG_VALUE = 1e-12  # the lowest possible start of a logarithmic axis
 MAX_DECADES = 6  # of a logarithmic axis

@@ -9,7 +9,7 @@ from attrs import frozen
 
 @frozen
 class ErrorCode:
-    """The meaning of a code, the ``reason`` why zerokd refuses to go on ("" if that is plain), and the ``fix``."""
+    """The meaning of a code, the ``reason`` why zerokd refuses to continue ("" if that is plain), and the ``fix``."""
 
     meaning: str
     reason: str

@@ -11,8 +11,8 @@ from tests.conftest import RECIPES, TINY
 from zerokd.describe.snippet import TABLE_BUILDERS, format_snippet
 from zerokd.plugin.catalogue import CatalogueEntry, Provider
 from zerokd.plugin.discovery import discover_plugins
-from zerokd.plugin.loading import load_component
 from zerokd.plugin.kinds import KINDS
+from zerokd.plugin.loading import load_component
 from zerokd.recipe.build.overrides import apply_options_and_validate
 from zerokd.recipe.build.resolver import resolve_recipe
 from zerokd.recipe.toml.extends import read_recipe_document
@@ -38,7 +38,9 @@ TWINS = {  # the recipe's own term on the same signals: both weighed would be th
 
 
 def test_every_kind_has_its_place_in_a_recipe_but_exporters():
-    assert {*TABLE_BUILDERS, *(plural for plural, kind in KINDS.items() if kind.recipe_table)} == {*KINDS} - {"exporters"}
+    assert {*TABLE_BUILDERS, *(plural for plural, kind in KINDS.items() if kind.recipe_table)} == {*KINDS} - {
+        "exporters"
+    }
 
 
 def test_an_exporter_has_its_command():

@@ -32,7 +32,7 @@ def encode(image, kind, **options):
 
 
 def palette_image():
-    image = Image.frombytes("P", image.size, INDICES.tobytes())
+    image = Image.frombytes("P", (SIDE, SIDE), INDICES.tobytes())
     image.putpalette(PALETTE.astype(np.uint8).tobytes())
     return image
 

@@ -89,6 +89,13 @@ def _variables(tree):
                 yield node.lineno, name
 
 
+def _json_keys(tree):
+    """The lines of TypedDict classes: their fields are keys of files that others read."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and any("TypedDict" in ast.unparse(base) for base in node.bases):
+            yield from range(node.lineno + 1, node.end_lineno + 1)
+
+
 def bad_names():
     """``file:line: name`` of every banned name in code."""
     for path in SOURCES:
@@ -98,7 +105,8 @@ def bad_names():
             yield f"{place}:1: module {path.stem}"
         names = {(line, name) for line, name in _definitions(tree) if name.lstrip("_") in VAGUE | RETIRED}
         names |= {(line, name) for line, name in _variables(tree) if name.lstrip("_") in VAGUE}
-        yield from (f"{place}:{line}: {name}" for line, name in sorted(names))
+        keys = set(_json_keys(tree))
+        yield from (f"{place}:{line}: {name}" for line, name in sorted(names) if line not in keys)
 
 
 def bad_phrases():
@@ -107,6 +115,8 @@ def bad_phrases():
         text = path.read_text(encoding="utf-8")
         for match in BANNED_PHRASES.finditer(text):
             line = text.count("\n", 0, match.start()) + 1
+            if match.group() == "fault" and re.search(r"""["']fault["']|^\s+fault: """, text.splitlines()[line - 1]):
+                continue  # a key of files that others read
             yield f"{path.relative_to(ROOT)}:{line}: {' '.join(match.group().split())}"
 
 

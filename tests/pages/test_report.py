@@ -126,11 +126,11 @@ def test_an_account_without_a_part_of_it_is_a_damaged_one(tmp_path, part):
 
 
 def test_no_fault_of_the_report_is_a_fault_of_the_run(tmp_path, monkeypatch):
-    def broken(*given):
-        raise RuntimeError("a fault of ours")
+    def broken(*arguments):
+        raise RuntimeError("a bug of zerokd")
 
     monkeypatch.setattr(report, "build_report_context", broken)
-    assert try_write_report(copied(tmp_path)) == "NO REPORT: RuntimeError: a fault of ours"
+    assert try_write_report(copied(tmp_path)) == "NO REPORT: RuntimeError: a bug of zerokd"
 
 
 def test_values_that_were_not_finite_are_a_dash(tmp_path):

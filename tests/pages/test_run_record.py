@@ -82,7 +82,7 @@ def test_a_model_that_cannot_see_a_flat_image_is_told(tmp_path, monkeypatch):
     def model(low):
         raise RuntimeError("wants 20 pixels a side")
 
-    monkeypatch.setattr(run_record, "load_model", lambda *given: model)
+    monkeypatch.setattr(run_record, "load_model", lambda *arguments: model)
     run = read_run(copied(tmp_path))
     assert run.compute_grey_ramp() == []
     assert run.missing == ["the student's curve: RuntimeError: wants 20 pixels a side"]

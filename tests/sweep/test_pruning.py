@@ -20,9 +20,9 @@ def test_a_hopeless_point_is_given_up_and_says_why(tmp_path):
     options = SweepOptions(grid=(f"{RATE}=5e-3,4e-3,6e-3,1e-7",), prune="distillation.enhanced")
     lines = []
     recipe = document("stages.distill.epochs=8", "data.count=9")
-    found = run_sweep(recipe, CATALOGUE, options, tmp_path, None, "cpu", lines.append)
-    assert [row.state for row in found.records] == ["done", "done", "done", "pruned"]
-    assert "distillation.enhanced is " in found.records[3].why
+    results = run_sweep(recipe, CATALOGUE, options, tmp_path, None, "cpu", lines.append)
+    assert [record.state for record in results.records] == ["done", "done", "done", "pruned"]
+    assert "distillation.enhanced is " in results.records[3].why
     log = (tmp_path / "points/004/metrics.jsonl").read_text().splitlines()
     epochs = [line for line in map(json.loads, log) if line["kind"] == "epoch"]
     assert 3 <= len(epochs) < 8

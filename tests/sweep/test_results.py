@@ -34,9 +34,9 @@ def test_the_table_marks_the_best_and_fits_a_terminal():
 
 def test_files_say_the_same_and_the_best_can_be_run(tmp_path):
     write_results(SweepResults("paper", GOALS, ROWS), document(), tmp_path)
-    found = json.loads((tmp_path / "sweep.json").read_text())
-    assert found["front"] == [2]
-    assert found["points"][0]["values"] == [30.123456]
+    written = json.loads((tmp_path / "sweep.json").read_text())
+    assert written["front"] == [2]
+    assert written["points"][0]["values"] == [30.123456]
     best = (tmp_path / "best.toml").read_text()
     assert best.startswith("# point 2 of 4: alpha = 0.4\n")
     assert tomllib.loads(best)["params"]["alpha"] == 0.4

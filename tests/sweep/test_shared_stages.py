@@ -34,9 +34,9 @@ DERIVED = 'params.rest={ equals = "1 - alpha - beta" }'
 )
 def test_stages_that_no_key_may_change_are_shared(key, shared):
     recipe = document()
-    parts = split_stages(check_recipe(recipe, CATALOGUE)[1], recipe, ["params.beta", key])
-    assert parts.shared == shared
-    assert parts.shared + parts.per_point == ("pretrain", "distill")
+    split = split_stages(check_recipe(recipe, CATALOGUE)[1], recipe, ["params.beta", key])
+    assert split.shared == shared
+    assert split.shared + split.per_point == ("pretrain", "distill")
 
 
 def test_a_param_that_others_are_made_of_changes_all_that_read_them():
@@ -49,28 +49,29 @@ def test_a_param_that_others_are_made_of_changes_all_that_read_them():
 
 def test_the_last_stage_is_each_points_own():
     recipe = document('run=["pretrain"]', recipe="paper.toml")
-    parts = split_stages(check_recipe(recipe, CATALOGUE)[1], recipe, ["params.alpha"])
-    assert parts == StageSplit((), ("pretrain",))
+    split = split_stages(check_recipe(recipe, CATALOGUE)[1], recipe, ["params.alpha"])
+    assert split == StageSplit((), ("pretrain",))
 
 
 def test_a_point_from_the_shared_stages_is_the_whole_run_to_the_bit(tmp_path):
     calls = []
 
-    def train(given, folder):
+    def train(recipe_document, folder):
         calls.append(folder.name)
-        return run_recipe(given, CATALOGUE, "cpu", folder, True, Progress(Console(file=io.StringIO())))
+        return run_recipe(recipe_document, CATALOGUE, "cpu", folder, True, Progress(Console(file=io.StringIO())))
 
     recipe = document("stages.distill.epochs=2")
-    parts = split_stages(check_recipe(recipe, CATALOGUE)[1], recipe, ["params.alpha"])
+    split = split_stages(check_recipe(recipe, CATALOGUE)[1], recipe, ["params.alpha"])
     for _ in range(2):
-        own = train_shared_stages(recipe, parts, tmp_path / "shared", train)
-    assert own.tables["run"] == ["distill"]
-    train(own, tmp_path / "own")
+        remaining = train_shared_stages(recipe, split, tmp_path / "shared", train)
+    assert remaining.tables["run"] == ["distill"]
+    train(remaining, tmp_path / "own")
     train(recipe, tmp_path / "whole")
     assert calls == ["shared", "own", "whole"]
-    one, other = (safetensors.torch.load_file(tmp_path / name / "student.safetensors") for name in ("own", "whole"))
-    assert one.keys() == other.keys()
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    students = (safetensors.torch.load_file(tmp_path / name / "student.safetensors") for name in ("own", "whole"))
+    own_student, whole_student = students
+    assert own_student.keys() == whole_student.keys()
+    assert all(torch.equal(own_student[name], whole_student[name]) for name in own_student)
 
 
 def test_nothing_shared_leaves_the_recipe_as_it_is(tmp_path):

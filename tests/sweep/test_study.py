@@ -38,12 +38,12 @@ def take(study, sweep_plan):
 
 
 def test_a_grid_is_filled_in_once_and_each_point_taken_once(storage):
-    one, other = open_study(plan(), storage), open_study(plan(), storage)
-    taken = [take(study, plan())[1] for study in (one, other, one, other, one, other)]
+    first, second = open_study(plan(), storage), open_study(plan(), storage)
+    taken = [take(study, plan())[1] for study in (first, second) * 3]
     assert taken == list(enumerate(POINTS, 1))
     assert [type(point["params.alpha"]) for _, point in taken[::2]] == [float, int, bool]
-    assert not has_remaining_trials(one, plan())
-    assert running_trials(other) == 6
+    assert not has_remaining_trials(first, plan())
+    assert running_trials(second) == 6
 
 
 def test_what_came_of_each(storage):
@@ -54,11 +54,11 @@ def test_what_came_of_each(storage):
     trial.set_user_attr(REASON, "alpha + beta is 1.1")
     study.tell(trial, state=optuna.trial.TrialState.PRUNED)
     take(study, plan())
-    found = collect_point_records(study)
-    assert [row.state for row in found] == ["done", "done", "refused", "running", "waiting", "waiting"]
-    assert [row.values for row in found[:3]] == [(30.0,), (31.0,), ()]
-    assert found[2].why == "alpha + beta is 1.1"
-    assert [row.point for row in found] == POINTS
+    records = collect_point_records(study)
+    assert [record.state for record in records] == ["done", "done", "refused", "running", "waiting", "waiting"]
+    assert [record.values for record in records[:3]] == [(30.0,), (31.0,), ()]
+    assert records[2].why == "alpha + beta is 1.1"
+    assert [record.point for record in records] == POINTS
 
 
 def test_another_sweep_is_refused_by_name(storage):
@@ -82,7 +82,7 @@ def test_a_point_that_failed_for_no_reason_of_its_own_is_no_twin_of_its_second_t
     study.enqueue_trial(first.params, user_attrs={POINT: 1})
     tries = [trial for trial, (number, _) in (take(study, plan()) for _ in range(6)) if number == 1]
     assert [is_duplicate(study, trial) for trial in tries] == [False]
-    assert [row.state for row in collect_point_records(study)] == ["running"] * 6
+    assert [record.state for record in collect_point_records(study)] == ["running"] * 6
 
 
 def test_points_chosen_one_after_another_have_an_end_and_keep_their_ranges(storage):
@@ -102,7 +102,7 @@ def test_points_chosen_one_after_another_have_an_end_and_keep_their_ranges(stora
     assert [number for number, _ in seen] == list(range(1, 9))
     assert all(0.1 <= point["params.alpha"] <= 0.5 and point["a.b"] in (2, 3, 4) for _, point in seen)
     assert all(1e-4 <= point["c.d"] <= 1e-1 and point["e.f"] in ("x", "y") for _, point in seen)
-    assert [row.point for row in collect_point_records(study)] == [point for _, point in seen]
+    assert [record.point for record in collect_point_records(study)] == [point for _, point in seen]
 
 
 @pytest.mark.parametrize("address", ["sqlite:////nowhere/x.db", "nonsense", "mysql+nothing://a/b"])

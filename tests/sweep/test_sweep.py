@@ -19,28 +19,28 @@ def sweep(out, options, *settings, **more):
 def test_a_grid_shares_stage_one_and_writes_its_best(tmp_path):
     results, lines = sweep(tmp_path, SweepOptions(grid=("alpha=0.3,0.4", "beta=0.1,0.65")))
     assert "pretrain: trained once and shared by all points" in lines
-    assert [row.state for row in found.records] == ["done", "done", "done", "refused"]
-    best = max(found.completed, key=lambda row: row.values)
+    assert [record.state for record in results.records] == ["done", "done", "done", "refused"]
+    best = max(results.completed, key=lambda record: record.values)
     assert json.loads((tmp_path / "sweep.json").read_text())["front"][0] == best.number
-    runs = [json.loads((tmp_path / row.folder / "manifest.json").read_text()) for row in found.completed]
+    runs = [json.loads((tmp_path / record.folder / "manifest.json").read_text()) for record in results.completed]
     assert all([stage["name"] for stage in run["stages"]] == ["distill"] for run in runs)
     again, lines = sweep(tmp_path, SweepOptions(grid=("alpha=0.3,0.4", "beta=0.1,0.65")))
-    assert again == found
+    assert again == results
     assert not [line for line in lines if line.startswith("point ")]
-    assert load_results(tmp_path, "paper", None) == found
+    assert load_results(tmp_path, "paper", None) == results
 
 
 def test_several_goals(tmp_path):
-    found, _ = sweep(tmp_path, SweepOptions(grid=("alpha=0.3,0.4",)), 'metrics.cast={use="color_cast"}')
-    assert [goal.name for goal in found.goals] == ["fidelity", "cast"]
-    assert all(len(row.values) == 2 for row in found.completed)
+    results, _ = sweep(tmp_path, SweepOptions(grid=("alpha=0.3,0.4",)), 'metrics.cast={use="color_cast"}')
+    assert [goal.name for goal in results.goals] == ["fidelity", "cast"]
+    assert all(len(record.values) == 2 for record in results.completed)
 
 
 def test_points_that_are_chosen_one_after_another(tmp_path):
-    found, _ = sweep(tmp_path, SweepOptions(ranges=("alpha=0.1:0.5",), tpe=3))
-    assert len(found.completed) == 3
+    results, _ = sweep(tmp_path, SweepOptions(ranges=("alpha=0.1:0.5",), tpe=3))
+    assert len(results.completed) == 3
     other, _ = sweep(tmp_path / "again", SweepOptions(ranges=("alpha=0.1:0.5",), tpe=3))
-    assert [row.point for row in other.records] == [row.point for row in found.records]
+    assert [record.point for record in other.records] == [record.point for record in results.records]
 
 
 def test_random_points_depend_on_the_seed_alone_and_fill_their_ranges():
@@ -55,10 +55,10 @@ def test_random_points_depend_on_the_seed_alone_and_fill_their_ranges():
     assert math.isclose(len(small) / 400, 0.5, abs_tol=0.1)
     assert {point["c.d"] for point in points} == {1, 2, 3}
     assert {point["e.f"] for point in points} == {"x", "y"}
-    whole = [
+    integers = [
         point["a.b"] for point in enumerate_points([NumericRange("a.b", 1, 1000, True)], SweepOptions(random=50), 0)
     ]
-    assert all(type(one) is int and 1 <= one <= 1000 for one in whole)
+    assert all(type(number) is int and 1 <= number <= 1000 for number in integers)
 
 
 @pytest.mark.parametrize(

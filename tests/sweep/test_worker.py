@@ -27,10 +27,10 @@ def worker_and_study(tmp_path):
 def test_points_are_run_and_what_the_equation_does_not_allow_is_refused(worker_and_study, tmp_path):
     sweep_worker, study, lines = worker_and_study
     sweep_worker.work(study)
-    found = collect_point_records(study)
-    assert [row.state for row in found] == ["done", "refused", "done"]
-    assert "coefficient of task is (1 - alpha - beta) = -0.05" in found[1].why
-    assert [row.folder for row in found] == ["points/001", "", "points/003"]
+    records = collect_point_records(study)
+    assert [record.state for record in records] == ["done", "refused", "done"]
+    assert "coefficient of task is (1 - alpha - beta) = -0.05" in records[1].why
+    assert [record.folder for record in records] == ["points/001", "", "points/003"]
     assert sorted(path.name for path in (tmp_path / "points").iterdir()) == ["001", "003"]
     assert lines[0] == "point 1: alpha = 0.3"
     assert lines[1].startswith("  fidelity ")
@@ -47,7 +47,7 @@ def test_a_point_whose_training_is_not_finite_failed_and_the_others_are_run(work
 
     monkeypatch.setattr(worker, "run_recipe", run)
     sweep_worker.work(study)
-    assert [(row.state, row.why) for row in collect_point_records(study)][::2] == [
+    assert [(record.state, record.why) for record in collect_point_records(study)][::2] == [
         ("failed", "not finite"),
         ("done", ""),
     ]
@@ -58,16 +58,16 @@ def test_a_point_of_a_worker_that_is_stopped_is_there_again(worker_and_study, mo
     sweep_worker, study, _ = worker_and_study
     whole_run = worker.run_recipe
 
-    def stop(*given):
+    def stop(*arguments):
         raise error
 
     monkeypatch.setattr(worker, "run_recipe", stop)
     with pytest.raises(type(error)):
         sweep_worker.work(study)
-    assert [row.state for row in collect_point_records(study)] == ["waiting"] * 3
+    assert [record.state for record in collect_point_records(study)] == ["waiting"] * 3
     monkeypatch.setattr(worker, "run_recipe", whole_run)
     sweep_worker.work(study)
-    assert [row.state for row in collect_point_records(study)] == ["done", "refused", "done"]
+    assert [record.state for record in collect_point_records(study)] == ["done", "refused", "done"]
 
 
 def test_what_a_worker_left_that_was_killed_before_its_first_step_is_no_hindrance(worker_and_study, tmp_path):

@@ -101,8 +101,8 @@ def _render_illumination(rng: np.random.Generator, y: Array, x: Array) -> Array:
     light = np.exp(down * y + across * x - np.float32(rng.uniform(0, 0.3)) * (x * x + y * y))
     if rng.random() < 0.5:
         turn, offset, softness = rng.uniform((0, -0.6, 0.005), (2 * np.pi, 0.6, 0.08)).astype(np.float32)
-        within = (np.cos(turn) * x + np.sin(turn) * y - offset) / softness
-        light *= 1 - np.float32(rng.uniform(0.4, 0.9)) / (1 + np.exp(-np.clip(within, -30, 30)))
+        position = (np.cos(turn) * x + np.sin(turn) * y - offset) / softness
+        light *= 1 - np.float32(rng.uniform(0.4, 0.9)) / (1 + np.exp(-np.clip(position, -30, 30)))
     return light
 
 

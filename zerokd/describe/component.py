@@ -18,8 +18,8 @@ from zerokd.describe.snippet import format_snippet
 from zerokd.plugin.catalogue import CatalogueEntry
 from zerokd.plugin.config_keys import format_interval, list_config_keys
 from zerokd.plugin.error_attribution import attribute_errors
-from zerokd.plugin.loading import load_component
 from zerokd.plugin.kinds import KINDS
+from zerokd.plugin.loading import load_component
 from zerokd.plugin.ports import Signal
 from zerokd.recipe.toml.format import format_toml_value
 from zerokd.text import TEXT_WIDTH, wrap_text

@@ -55,8 +55,8 @@ def _evaluate_expression(
         case ast.BinOp(left=left, op=operation, right=right):
             return OPERATORS[type(operation)](evaluate(left), evaluate(right))
         case ast.Call(func=ast.Name(id=name), args=arguments) if name in textures:
-            right, down = (int(evaluate(argument).item()) for argument in arguments)
-            return _shift_texture(textures[name], down, right)
+            across, down = (int(evaluate(argument).item()) for argument in arguments)
+            return _shift_texture(textures[name], down, across)
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return _call_function(name, [evaluate(argument) for argument in arguments])
     raise ValueError(f"not in our subset of GLSL: {ast.unparse(node)}")

@@ -143,9 +143,10 @@ def _to_operand(value: Any) -> Operand:
 
 
 def _convert_convolution(fx_node: Any, channels: int, weights: Mapping[str, np.ndarray]) -> Node:
-    source, weight, *options = fx_node.args
-    defaults = (None, [1, 1], [0, 0], [1, 1], 1)
-    bias, stride, padding, dilation, groups = (*options, *defaults[len(options) :])
+    source, weight, *given = fx_node.args
+    options: list[Any] = list(given)
+    defaults: list[Any] = [None, [1, 1], [0, 0], [1, 1], 1]
+    bias, stride, padding, dilation, groups = options + defaults[len(options) :]
     kernel = weights[str(weight)]
     side = kernel.shape[-1]
     is_dense = list(stride) == [1, 1] and list(dilation) == [1, 1] and kernel.shape[-2] == side and side in (1, 3)

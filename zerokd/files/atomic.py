@@ -91,12 +91,12 @@ def remove_stale_temporaries(folders: Iterable[Path], targets: Iterable[Path] | 
     number, as is usual in containers. With ``targets`` only theirs are removed: the process of another file may run on
     another machine that shares the folder.
     """
-    wanted = None if targets is None else {(target.parent, _name_digest(target)) for target in targets}
+    selected = None if targets is None else {(target.parent, _name_digest(target)) for target in targets}
     for folder in dict.fromkeys(folders):
         with suppress(OSError):
             for match in filter(None, map(TEMPORARY_NAME.fullmatch, os.listdir(folder))):
                 process = int(match["process"])
-                is_ours = wanted is None or (folder, match["digest"]) in wanted
+                is_ours = selected is None or (folder, match["digest"]) in selected
                 if is_ours and (process == os.getpid() or not is_running(process)):
                     with suppress(OSError):
                         (folder / match.string).unlink()

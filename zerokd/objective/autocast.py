@@ -2,7 +2,7 @@
 
 A gradient that is small in float32 would be 0 in float16. A backward pass therefore multiplies the gradient at the
 network's outputs by a power of two, chosen for that pass, and divides the gradient at its parameters by it. Nothing
-else has to know: whoever reads a gradient, to prove, compare, clip or add it, reads the true one. There is no state.
+else has to know: code that reads a gradient, to prove, compare, clip or add it, reads the true one. There is no state.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ def term_gradients(
     """The gradient of each term's contribution at ``leaves``, flat, by label; terms of weight 0 are left out.
 
     ``values`` come from an :class:`~zerokd.objective.objective.ObjectiveResult`. Their autograd graph stays and no
-    ``.grad`` changes, so that a step can go on from it.
+    ``.grad`` changes, so that a step can continue from it.
     """
     return {
         label: flat_gradient(weight * values[label].mean(), leaves, retain_graph=True)
@@ -41,8 +41,10 @@ def gradients_through_intermediates(
     """
     computed, copies = zip(*intermediates.values(), strict=True)
     gradients = torch.autograd.grad(value, copies, retain_graph=True, allow_unused=True)
-    reached = [(tensor, gradient) for tensor, gradient in zip(computed, gradients, strict=True) if gradient is not None]
-    outputs, at_outputs = [tensor for tensor, _ in reached], [gradient for _, gradient in reached]
+    received = [
+        (tensor, gradient) for tensor, gradient in zip(computed, gradients, strict=True) if gradient is not None
+    ]
+    outputs, at_outputs = [tensor for tensor, _ in received], [gradient for _, gradient in received]
     at_leaves = torch.autograd.grad(
         outputs, leaves, at_outputs, retain_graph=True, allow_unused=True, materialize_grads=True
     )

@@ -130,7 +130,7 @@ KINDS = {
 }
 
 
-def _validate_summary(record: Spec, attribute: Any, value: object) -> None:
+def _validate_summary(record: Spec, attribute: Any, value: Any) -> None:
     """A listing prints the summary, so nothing in it may move a cursor or change a colour."""
     if not isinstance(value, str) or not value.isprintable():
         raise ValueError(f"summary is {value!r}, not one line of printable text")

@@ -211,13 +211,13 @@ def _find_gradient_problems(term: BoundTerm, value: Tensor, batch: ProbeBatch) -
     gradients: tuple[Tensor | None, ...] = (None,)
     if value.requires_grad:
         gradients = torch.autograd.grad(value.mean(), batch.leaves, retain_graph=True, allow_unused=True)
-    reached = [gradient for gradient in gradients if gradient is not None]
-    if not reached:
+    received = [gradient for gradient in gradients if gradient is not None]
+    if not received:
         text = f"{term.label}: no gradient path to the student from {', '.join(term.bindings.values())}"
         yield Problem(text, term.place, (*_constant_hint(term, batch), hint), code="no-gradient")
-    elif not all(torch.isfinite(gradient).all() for gradient in reached):
+    elif not all(torch.isfinite(gradient).all() for gradient in received):
         yield Problem(f"{term.label}: its gradient at the student is not finite", term.place, code="not-finite")
-    elif not any(gradient.any() for gradient in reached):
+    elif not any(gradient.any() for gradient in received):
         text = f"{term.label}: its gradient at the student is exactly 0: it trains nothing"
         yield Problem(text, term.place, (*_constant_hint(term, batch), hint), code="no-gradient")
 

@@ -107,5 +107,5 @@ def value_and_gradient(term: BoundTerm, ports: Mapping[str, Tensor]) -> tuple[Te
         if not value.requires_grad or not leaves:
             return value.detach(), value.new_zeros(1)
         gradients = torch.autograd.grad(value.sum(), leaves, allow_unused=True)
-    reached = [gradient.reshape(-1) for gradient in gradients if gradient is not None]
-    return value.detach(), torch.cat(reached) if reached else value.new_zeros(1)
+    received = [gradient.reshape(-1) for gradient in gradients if gradient is not None]
+    return value.detach(), torch.cat(received) if received else value.new_zeros(1)

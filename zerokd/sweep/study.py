@@ -42,7 +42,7 @@ class PointState(StrEnum):
 
 STATES = {
     TrialState.COMPLETE: PointState.DONE,
-    TrialState.PRUNED: PointState.REFUSED,  # a trial that was pruned for its values says so in its attributes
+    TrialState.PRUNED: PointState.REFUSED,  # a trial that was pruned for its values has that in its attributes
     TrialState.FAIL: PointState.FAILED,
     TrialState.RUNNING: PointState.RUNNING,
     TrialState.WAITING: PointState.WAITING,

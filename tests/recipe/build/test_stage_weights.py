@@ -46,7 +46,10 @@ def test_a_weight_may_change(build):
 @pytest.mark.parametrize(
     ("setting", "text"),
     [
-        ("params.alpha={use='linear', from=0.1, to=0.2, end='0 steps'}", "params.alpha: it starts at step 0 and ends at step 0"),
+        (
+            "params.alpha={use='linear', from=0.1, to=0.2, end='0 steps'}",
+            "params.alpha: it starts at step 0 and ends at step 0",
+        ),
         ("params.alpha={use='linear', from=0.1, to=0.2, end='20'}", "params.alpha.end: a duration has a unit"),
         ("params.alpha={use='linear', to=0.2}", "params.alpha lacks the key 'from'"),
         ("params.alpha={use='linera', from=0.1, to=0.2}", "unknown schedule 'linera' did you mean 'linear'?"),

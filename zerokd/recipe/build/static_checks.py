@@ -32,12 +32,12 @@ def check_recipe(document: Document, catalogue: Catalogue) -> tuple[Recipe, Comp
     errors: list[ZerokdError] = [*([RecipeError(*problems)] if problems else []), *result.errors]
     for stage in components.stages:
         try:
-            problems = find_stage_binding_problems(stage, components, _get_input_names(stage), failed_paths)
-            errors += [RecipeError(*problems)] if problems else []
+            binding_problems = find_stage_binding_problems(stage, components, _get_input_names(stage), failed_paths)
+            errors += [RecipeError(*binding_problems)] if binding_problems else []
         except ZerokdError as error:
             errors.append(error.with_place(stage.place))
-    problems = find_metric_binding_problems(components.metrics, components.stages, components, failed_paths)
-    errors += [RecipeError(*problems)] if problems else []
+    binding_problems = find_metric_binding_problems(components.metrics, components.stages, components, failed_paths)
+    errors += [RecipeError(*binding_problems)] if binding_problems else []
     if errors:
         combined = combine_errors(errors)
         raise combined.with_problems(*sorted(combined.problems, key=lambda problem: _sort_key(problem, document)))

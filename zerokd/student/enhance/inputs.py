@@ -81,13 +81,13 @@ def _require_existing(paths: Sequence[Path]) -> None:
 
 def _list_files(inputs: Sequence[Path], suffixes: tuple[str, ...], out: Path) -> Iterator[tuple[str, Path]]:
     """Name and path of every file, once."""
-    seen: set[str] = set()
+    known: set[str] = set()
     for path in inputs:
         files = [path] if path.is_file() else sorted(find_files(path, suffixes, out))
         for file in files:
             real_path = os.path.realpath(file)
-            if real_path not in seen:
-                seen.add(real_path)
+            if real_path not in known:
+                known.add(real_path)
                 yield (file.name if path.is_file() else file.relative_to(path).as_posix()), file
 
 
