@@ -128,7 +128,7 @@ class HandwrittenStep:
             total_variation(curve_map),
             total_variation(enhanced),
             saturation(enhanced),
-            multi_region_exposure(enhanced, self.low, self.exposure.target),
+            multi_region_exposure(enhanced, self.low, self.exposure.target_brightness),
             contrastive(enhanced, target, negative),
         ]
 

@@ -7,8 +7,8 @@ from tests.conftest import RECIPES, TINY
 
 
 def bench(*options):
-    given = (*TINY, 'run=["pretrain"]')
-    settings = [part for one in given for part in ("--set", one)]
+    settings = (*TINY, 'run=["pretrain"]')
+    settings = [part for setting in settings for part in ("--set", setting)]
     return zerokd("bench", RECIPES / "paper.toml", *settings, *options)
 
 

@@ -9,8 +9,8 @@ from tests.conftest import RECIPES
 
 TINY = ["data.size=32", "data.count=6", "threads=1", "terms.distillation.perceptual.weights=random"]
 CHECK = ["check", str(RECIPES / "paper.toml")]
-for one in TINY:
-    CHECK += ["--set", one]
+for setting in TINY:
+    CHECK += ["--set", setting]
 
 
 def check(*arguments, cwd):

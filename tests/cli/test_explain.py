@@ -7,7 +7,7 @@ from tests.conftest import RECIPES, TINY
 
 
 def explain(*options):
-    settings = [part for one in TINY for part in ("--set", one)]
+    settings = [part for setting in TINY for part in ("--set", setting)]
     return zerokd("explain", RECIPES / "paper.toml", *settings, *options)
 
 

@@ -28,7 +28,7 @@ def test_one_kind_alone():
 def test_json_for_programs():
     shown = json.loads(CliRunner().invoke(zerokd, ["list", "--json"]).output)
     assert set(shown) == {*KINDS, "broken"}
-    mse = next(one for one in shown["losses"] if one["name"] == "mse")
+    mse = next(entry for entry in shown["losses"] if entry["name"] == "mse")
     assert mse["provider"] == "zerokd"
     assert mse["target"] == "zerokd.losses.mse:Mse"
 

@@ -21,24 +21,24 @@ def test_a_package_is_made_and_the_next_commands_are_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["loss", "SmoothColour"], "write smooth_colour"),
         (["losss", "x"], "'losss' is not one of"),
         (["metric", "psnr-y"], "write psnr_y"),
     ],
 )
-def test_mistakes_of_usage(tmp_path, arguments, told):
+def test_mistakes_of_usage(tmp_path, arguments, message):
     done = zerokd("new", *arguments, cwd=tmp_path)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert not os.listdir(tmp_path)
 
 
 def test_one_file_trains_at_once(tmp_path):
     assert zerokd("new", "loss", "smooth", "--one-file", cwd=tmp_path).returncode == 0
     settings = [
-        part for one in (*TINY, 'terms.distillation.mine={use="smooth", weight=0.5}') for part in ("--set", one)
+        part for setting in (*TINY, 'terms.distillation.mine={use="smooth", weight=0.5}') for part in ("--set", setting)
     ]
     done = zerokd("run", RECIPES / "paper.toml", *settings, "--plugin", "smooth.py", "--out", "run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -66,7 +66,7 @@ def test_an_installed_package_is_listed_and_trains_through_its_entry_point(tmp_p
     shown = zerokd("plugins", cwd=tmp_path, env=chosen)
     assert "zerokd-smooth 0.1.0  ok" in shown.stdout
     settings = [
-        part for one in (*TINY, 'terms.distillation.mine={use="smooth", weight=0.5}') for part in ("--set", one)
+        part for setting in (*TINY, 'terms.distillation.mine={use="smooth", weight=0.5}') for part in ("--set", setting)
     ]
     done = zerokd("run", RECIPES / "paper.toml", *settings, "--out", "run", cwd=tmp_path, env=chosen)
     assert done.returncode == 0, done.stderr

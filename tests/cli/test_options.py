@@ -17,8 +17,8 @@ def command(plugins, **changes):
 
 
 def test_they_are_the_keywords_of_what_changes_a_recipe():
-    asked = {param.name for param in command.params} - {"plugins", "no_plugins"}
-    assert asked == set(inspect.signature(apply_options_and_validate).parameters) - {"document"}
+    names = {param.name for param in command.params} - {"plugins", "no_plugins"}
+    assert names == set(inspect.signature(apply_options_and_validate).parameters) - {"document"}
 
 
 def test_they_are_read_as_given():

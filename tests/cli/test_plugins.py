@@ -10,7 +10,7 @@ import pytest
 from tests import command
 from tests.plugin.installed import HOOK, install
 
-FAULTS = {  # name of the package: its code, and what is told of it
+BROKEN = {  # name of the package: its code, and its error
     "missing": ("import no_such_module_at_all", "ModuleNotFoundError: No module named 'no_such_module_at_all'"),
     "syntax": ("def (", "SyntaxError"),
     "leaves": ("import sys; sys.exit(7)", "SystemExit: 7"),
@@ -76,7 +76,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     install(folder, "good-one")
     install(folder, "Good_Two", version="2.1")
-    for name, (code, _) in {**FAULTS, **NOTED}.items():
+    for name, (code, _) in {**BROKEN, **NOTED}.items():
         install(folder, name, code=code)
     later = (
         HOOK.format(name="later", module="later") + "\n@hookimpl(optionalhook=True)\ndef zerokd_gadgets(): return []\n"
@@ -106,16 +106,16 @@ def zerokd(*arguments, site=None, cwd=None, fresh=False, **environment):
 def shown(site):
     done = zerokd("plugins", "--json", site=site)
     assert (done.returncode, done.stderr) == (0, "")
-    told = json.loads(done.stdout)  # nothing that a plugin prints is in it
-    return {row["provider"]["name"]: row for row in told["plugins"]}, told["clashes"]
+    listing = json.loads(done.stdout)  # nothing that a plugin prints is in it
+    return {row["provider"]["name"]: row for row in listing["plugins"]}, listing["clashes"]
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", BROKEN)
 def test_a_fault_is_told_with_distribution_and_version(shown, name):
     row = shown[0][name]
     assert row["provider"]["version"] == "1.0"
     assert row["state"] == "broken"
-    assert FAULTS[name][1] in " ".join(row["reasons"])
+    assert BROKEN[name][1] in " ".join(row["reasons"])
 
 
 @pytest.mark.parametrize("name", NOTED)

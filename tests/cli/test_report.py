@@ -23,5 +23,5 @@ def test_every_run_leaves_one_and_resume_writes_it_again(tmp_path):
     assert "report: r/report.html" in done.stdout
     (tmp_path / "r" / "report.html").unlink()
     done = zerokd("resume", "r", cwd=tmp_path)
-    assert "is finished" in done.stdout
+    assert "is already finished" in done.stdout
     assert (tmp_path / "r" / "report.html").exists()

@@ -56,8 +56,8 @@ def test_a_run_that_a_signal_ends_goes_on_to_the_same_student(tmp_path, whole, n
     process = begun(*RUN, "--out", "run", cwd=tmp_path)
     until((tmp_path / "run/checkpoints/prev.safetensors").exists, process)
     os.kill(process.pid, number)
-    found, _, err = ended(process)
-    assert found == code
+    exit_code, _, err = ended(process)
+    assert exit_code == code
     if code > 0:
         assert "a checkpoint is saved" in err
         assert "zerokd resume run" in err

@@ -94,9 +94,9 @@ def test_a_name_in_two_kinds_shows_both(tmp_path):
         (["msee"], "unknown component 'msee' [unknown-component]\n  did you mean 'mse'?"),
         (["recipes/paper.toml"], "`zerokd show FILE --resolved` shows a recipe"),
         (["zerokd:gp"], "did you mean 'zerokd:gap'?"),
-        (["mse", "--seed", "3"], "add --resolved"),
-        (["mse", "--set", "a=1"], "add --resolved"),
-        (["x.toml", "--resolved", "--json"], "--json shows a component"),
+        (["mse", "--seed", "3"], "need --resolved"),
+        (["mse", "--set", "a=1"], "need --resolved"),
+        (["x.toml", "--resolved", "--json"], "--json applies to components"),
         ([], "Missing argument"),
     ],
 )

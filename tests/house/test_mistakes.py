@@ -572,7 +572,7 @@ def catalogue():
 
 @pytest.fixture
 def introduce(tmp_path, monkeypatch, catalogue):
-    """``introduce(name, old, new, ...)``: the problems of the changed paper recipe, and the places that have to be named."""
+    """``introduce(name, old, new, ...)``: the problems of the changed paper recipe, and the places they must name."""
     monkeypatch.chdir(tmp_path)
 
     def introduce(name, *replacements, recipe="paper.toml", settings=()):

@@ -7,7 +7,7 @@ import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
-STALL = "GPU stall due to ReadPixels"  # what a software renderer says of every picture that is saved
+STALL = "GPU stall due to ReadPixels"  # a software renderer warns at every image that is saved
 SOFTWARE = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
@@ -16,8 +16,8 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-g
 @contextmanager
 def browser(*flags):
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as one:
-        opened = one.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
         try:
             yield opened
         finally:
@@ -29,12 +29,12 @@ def shown(opened, address, **options):
     """A page, with everything that its console says and every address that it asks for."""
     context = opened.new_context(**options)
     page = context.new_page()
-    said, asked = [], []
-    page.on("console", lambda message: STALL in message.text or said.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda fault: said.append(str(fault)))
-    page.on("request", lambda request: asked.append(request.url))
+    messages, requests = [], []
+    page.on("console", lambda message: STALL in message.text or messages.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
     page.goto(address)
     try:
-        yield page, said, [one for one in asked if not one.startswith("data:")]
+        yield page, messages, [url for url in requests if not url.startswith("data:")]
     finally:
         context.close()

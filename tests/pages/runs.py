@@ -1,4 +1,4 @@
-"""A small run folder, made once for the tests of what reads one."""
+"""A small run folder, created once for the tests that read one."""
 
 import atexit
 import json
@@ -29,7 +29,7 @@ HOSTILE = '<img src=x onerror="alert(1)">'
 
 
 @cache
-def made(*more):
+def shared_run(*more):
     """The folder of a run of a few steps; never written to by a test."""
     folder = Path(mkdtemp(prefix="zerokd-run-")) / "run"
     atexit.register(shutil.rmtree, folder.parent, ignore_errors=True)
@@ -41,7 +41,7 @@ def made(*more):
 
 def copied(tmp_path, *more, name="run"):
     """A copy that a test may change."""
-    return Path(shutil.copytree(made(*more), tmp_path / name))
+    return Path(shutil.copytree(shared_run(*more), tmp_path / name))
 
 
 def changed(folder, **values):

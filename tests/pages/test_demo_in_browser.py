@@ -18,8 +18,8 @@ SIZES = ((61, 47), (1, 1), (200, 3))
 
 @pytest.fixture(scope="module")
 def opened():
-    with browser(*SOFTWARE) as one:
-        yield one
+    with browser(*SOFTWARE) as chromium:
+        yield chromium
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +43,10 @@ def given(page, image, name="photo.png"):
     file = io.BytesIO()
     image.save(file, "PNG")
     page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": file.getvalue()})
-    told(page, f"{name}, {image.width}x{image.height}")
+    wait_for_status(page, f"{name}, {image.width}x{image.height}")
 
 
-def told(page, text):
+def wait_for_status(page, text):
     """Wait until the page says so; its policy forbids to ask in JavaScript."""
     page.wait_for_selector(f"#state:has-text('{text}')")
 
@@ -60,20 +60,20 @@ def saved(page, path):
 
 
 def set_to(page, name, value):
-    page.eval_on_selector(f"#{name}", f"one => {{ one.value = {value}; one.dispatchEvent(new Event('input')); }}")
+    page.eval_on_selector(f"#{name}", f"input => {{ input.value = {value}; input.dispatchEvent(new Event('input')); }}")
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("strength", [0, 100, 160])
 def test_its_pixels_are_those_of_python(opened, address, student, tmp_path, size, strength):
-    with shown(opened, address, accept_downloads=True) as (page, said, asked):
+    with shown(opened, address, accept_downloads=True) as (page, messages, requests):
         given(page, photo(size))
         set_to(page, "strength", strength)
-        made = saved(page, tmp_path / "a.png")
+        saved_pixels = saved(page, tmp_path / "a.png")
         wanted = student(np.asarray(photo(size)), strength / 100).astype(int)
-        assert made.shape == wanted.shape
-        assert np.abs(made - wanted).max() <= 1
-        assert (said, [one for one in asked if not one.startswith("blob:")]) == ([], [address])
+        assert saved_pixels.shape == wanted.shape
+        assert np.abs(saved_pixels - wanted).max() <= 1
+        assert (messages, [url for url in requests if not url.startswith("blob:")]) == ([], [address])
 
 
 def test_before_is_left_and_after_is_right(opened, address, student):
@@ -95,11 +95,11 @@ def test_before_is_left_and_after_is_right(opened, address, student):
 
 
 def test_a_scene_is_there_at_first_and_what_is_no_photo_is_told(opened, address):
-    with shown(opened, address) as (page, said, _):
-        told(page, "a generated scene")
+    with shown(opened, address) as (page, messages, _):
+        wait_for_status(page, "a generated scene")
         page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": b"not a photo"})
-        told(page, "not a photo")
-        assert said == []
+        wait_for_status(page, "not a photo")
+        assert messages == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -107,7 +107,7 @@ def test_it_passes_an_accessibility_audit_and_fits_a_phone(opened, address, sche
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
     options = {"color_scheme": scheme, "bypass_csp": True, "viewport": {"width": 360, "height": 740}}
     with shown(opened, address, **options) as (page, _, _):
-        told(page, "a generated scene")
+        wait_for_status(page, "a generated scene")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        found = axe.Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
+        audit = axe.Axe().run(page)
+        assert audit.violations_count == 0, audit.generate_report()

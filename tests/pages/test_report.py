@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.pages.runs import HOSTILE, changed, copied, made
+from tests.pages.runs import HOSTILE, changed, copied, shared_run
 from zerokd.errors import RunFolderError
 from zerokd.pages import report
 from zerokd.pages.report import build_report_context, try_write_report, write_report
@@ -105,9 +105,9 @@ def test_no_run_no_page(tmp_path):
 def test_the_run_itself_is_left_as_it_was(tmp_path):
     folder = copied(tmp_path)
     page(folder)
-    for path in made().rglob("*"):
+    for path in shared_run().rglob("*"):
         if path.is_file() and path.name != ".lock":
-            assert (folder / path.relative_to(made())).read_bytes() == path.read_bytes()
+            assert (folder / path.relative_to(shared_run())).read_bytes() == path.read_bytes()
 
 
 PARTS = ("recipe", "command", "seed", "device", "threads", "versions", "platform", "plugins", "data")

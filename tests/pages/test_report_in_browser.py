@@ -12,8 +12,8 @@ pytestmark = needs_chromium
 
 @pytest.fixture(scope="module")
 def opened():
-    with browser() as one:
-        yield one
+    with browser() as chromium:
+        yield chromium
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +24,13 @@ def address(tmp_path_factory):
 
 
 def cut(page, number=0):
-    return page.locator(".compare").nth(number).evaluate("one => one.style.getPropertyValue('--cut')")
+    return page.locator(".compare").nth(number).evaluate("slider => slider.style.getPropertyValue('--cut')")
 
 
 def test_nothing_is_said_in_the_console_and_nothing_is_asked_for(opened, address):
-    with shown(opened, address) as (page, said, asked):
-        assert said == []
-        assert asked == [address]
+    with shown(opened, address) as (page, messages, requests):
+        assert messages == []
+        assert requests == [address]
         assert page.locator("h1").inner_text() == HOSTILE
         assert page.locator("img:not(.compare img)").count() == 0
 
@@ -46,7 +46,7 @@ def test_the_slider_by_mouse(opened, address):
         page.mouse.move(box["x"] + box["width"] * 0.8, middle, steps=4)
         page.mouse.up()
         assert 70 <= float(cut(page).rstrip("%")) <= 90
-        clip = page.locator(".compare .left").first.evaluate("one => getComputedStyle(one).clipPath")
+        clip = page.locator(".compare .left").first.evaluate("image => getComputedStyle(image).clipPath")
         assert clip.startswith("inset(0px ")
         assert cut(page, 1) == "50%"
 
@@ -107,6 +107,6 @@ def test_it_passes_an_accessibility_audit(opened, address, tmp_path, scheme, kin
     where = address if kind == "report" else f"file://{tmp_path / 'd.html'}"
     with shown(opened, where, color_scheme=scheme, bypass_csp=True) as (page, _, _):
         for details in page.locator("details").all():
-            details.evaluate("one => one.open = true")
-        found = axe.Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
+            details.evaluate("details => details.open = true")
+        audit = axe.Axe().run(page)
+        assert audit.violations_count == 0, audit.generate_report()

@@ -134,12 +134,8 @@ class ColumnLoop:
     def _declare_value(self, node: Node, channel: int) -> str:
         name = f"{node.name}_{channel}"
         if name not in self.values:
-            value = (
-                " + ".join(self._convolution_products(node, channel))
-                if node.op == "conv"
-                else self._pointwise_expression(node, channel)
-            )
-            self.values[name] = value
+            terms = self._convolution_products if node.op == "conv" else self._pointwise_expression
+            self.values[name] = " + ".join(terms(node, channel))
         return name
 
     def _convolution_products(self, node: Node, channel: int) -> Iterator[str]:
@@ -149,8 +145,8 @@ class ColumnLoop:
             for (i, j), weight in np.ndenumerate(node.weight[channel][index]):
                 yield f"{format_float32(weight)}*{self._read_channel(node.inputs[0], source, i - radius, j - radius)}"
 
-    def _pointwise_expression(self, node: Node, channel: int) -> str:
-        return C_FORMULAS[node.op].format(*(self._read_channel(operand, channel) for operand in node.inputs))
+    def _pointwise_expression(self, node: Node, channel: int) -> Iterator[str]:
+        yield C_FORMULAS[node.op].format(*(self._read_channel(operand, channel) for operand in node.inputs))
 
     def _read_channel(self, operand: str | float, channel: int, down: int = 0, right: int = 0) -> str:
         """A channel of a value, from its buffer or as computed in this loop."""

@@ -143,8 +143,8 @@ def _to_operand(value: Any) -> Operand:
 
 
 def _convert_convolution(fx_node: Any, channels: int, weights: Mapping[str, np.ndarray]) -> Node:
-    source, weight, *given = fx_node.args
-    options: list[Any] = list(given)
+    source, weight = fx_node.args[:2]
+    options: list[Any] = list(fx_node.args[2:])
     defaults: list[Any] = [None, [1, 1], [0, 0], [1, 1], 1]
     bias, stride, padding, dilation, groups = options + defaults[len(options) :]
     kernel = weights[str(weight)]

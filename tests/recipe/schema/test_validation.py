@@ -2,20 +2,14 @@
 
 from pydantic import ValidationError
 
-from zerokd.recipe.schema.recipe import OptimizerConfig, Recipe
-from zerokd.recipe.schema.validation import fields_at_path, location_to_path, translate_validation_error
+from zerokd.recipe.schema.recipe import OptimizerConfig
+from zerokd.recipe.schema.validation import location_to_path, translate_validation_error
 from zerokd.recipe.toml.document import parse_document
 
 
 def test_a_path_has_no_notes_of_pydantic():
     assert location_to_path(("models", "student", "<network>", "use")) == ("models", "student", "use")
     assert location_to_path(("terms", "task", "[key]")) == ("terms", "task")
-
-
-def test_the_fields_of_a_record_are_found_through_mappings_and_unions():
-    assert set(fields_at_path(Recipe, ("stages", "any", "optimizer"))) == set(OptimizerConfig.model_fields)
-    assert {"use", "weights", "average_of", "decay"} <= set(fields_at_path(Recipe, ("models", "any")))
-    assert not fields_at_path(Recipe, ("params",))
 
 
 def test_problems_are_told_below_the_path_of_their_table():

@@ -159,9 +159,7 @@ def _build_column(
     component: Any = load_component(entry)
     image_port, target_ports = _find_image_port(component), _find_target_ports(component)
     if len(target_ports) > 1:
-        raise RecipeError(
-            f"metric {name!r} has the ports {', '.join(component.ports)}; zerokd evaluate fills at most two"
-        )
+        raise RecipeError(f"metric {name!r} has the ports {', '.join(component.ports)}; zerokd evaluate fills two")
     owner = f"metric {entry.spec.name!r} of {entry.provider}"
     with attribute_errors(owner):
         metric: Metric = component(**config)
@@ -254,10 +252,8 @@ def _measure_photo(
         targets["teacher"] = teacher.enhance(low)
     for method in evaluation.methods:
         image = targets["teacher"] if method is teacher else method.enhance(low).clamp(0, 1)
-        yield (
-            method.name,
-            {column.key: float(column.measure(image, targets[column.group])) for column in evaluation.columns},
-        )
+        values = {column.key: float(column.measure(image, targets[column.group])) for column in evaluation.columns}
+        yield method.name, values
 
 
 def _format_size(image: Tensor) -> str:
