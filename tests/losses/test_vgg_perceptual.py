@@ -156,7 +156,7 @@ def test_imagenet_is_fetched_once_for_the_layers_in_use(monkeypatch, tmp_path):
 
     monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path))
     monkeypatch.setattr(module, "fetch_tensors", fetch)
-    monkeypatch.setattr(module, "imagenet_address", lambda: ADDRESS)
+    monkeypatch.setattr(module, "imagenet_weights_url", lambda: ADDRESS)
     loss = VggPerceptual()
     VggPerceptual(layers=["relu2_2"])
     assert torch.equal(loss.state_dict()["features.5.weight"], source["features.5.weight"])
@@ -174,7 +174,7 @@ def test_offline_is_told_with_every_remedy(monkeypatch, tmp_path):
 
     monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
-    monkeypatch.setattr(module, "imagenet_address", lambda: ADDRESS)
+    monkeypatch.setattr(module, "imagenet_weights_url", lambda: ADDRESS)
     with pytest.raises(WeightsError) as caught:
         VggPerceptual()
     text = str(caught.value)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zerokd.objective.graph import Adaptation, ForwardPass, trace_call
+from zerokd.objective.graph import Adaptation, ForwardPass
 from zerokd.proof.probe import probe
 
 
@@ -121,17 +121,6 @@ def test_a_tapped_feature_survives_a_later_in_place_activation():
         assert tensors["student.features.act"] is tensors["student.enhanced"]
         assert one.copied_layers == {"conv"}
         assert not net.conv._forward_hooks
-
-
-def test_a_traced_call_notes_measured_shapes_and_declared_ranges(distill):
-    _, _, graph = distill
-    tensors, signals = {"low": torch.rand(2, 3, 32, 24)}, {}
-    trace_call(next(call for call in graph.forward_passes() if call.owner == "teacher"), tensors, signals)
-    assert signals["teacher.curve_map"].shape == (3, 32, 24)
-    assert signals["teacher.curve_map"].iterations == 8
-    assert signals["teacher.enhanced"].range == (0.0, 1.0)
-    assert signals["teacher.features.e_conv2"].shape == (32, 32, 24)
-    assert signals["teacher.features.e_conv2"].range is None
 
 
 def test_adapting_leaves_alone_what_is_fixed_and_known(distill):

@@ -32,12 +32,12 @@ def variant(forward, **names):
 
 class Forgets(Good):
     __doc__ = DOC
-    output = 0
+    instances = 0
 
     def __init__(self, **options):
         super().__init__(**options)
-        type(self).made += 1
-        self.register_buffer("scale", torch.tensor(1.0 + type(self).made * 1e-6), persistent=False)
+        type(self).instances += 1
+        self.register_buffer("scale", torch.tensor(1.0 + type(self).instances * 1e-6), persistent=False)
 
     def forward(self, gradients):
         return gradients.sum(dim=0) * self.scale

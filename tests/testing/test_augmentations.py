@@ -69,7 +69,7 @@ def test_the_check_fails_on_its_defect_and_hardly_another(name):
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (lambda self, generator: torch.rand((), generator=generator, dtype=torch.float64), "no float32"),
+        (lambda self, generator: torch.rand((), generator=generator, dtype=torch.float64), "not float32"),
         (lambda self, generator: torch.tensor(0.7), "eight generators give the same draw"),
     ],
 )

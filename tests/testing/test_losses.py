@@ -131,13 +131,13 @@ def overflows(self, *, prediction, target):
 
 class Forgets(Good):
     __doc__ = DOC
-    output = 0
+    instances = 0
 
     def __init__(self, **options):
         super().__init__(**options)
-        type(self).made += 1
+        type(self).instances += 1
         self.register_buffer("scale", torch.tensor(1.0), persistent=False)
-        self.scale += type(self).made * 1e-3
+        self.scale += type(self).instances * 1e-3
 
     def forward(self, *, prediction, target):
         return self.distance(prediction, target).mean(dim=(1, 2, 3)) * self.scale

@@ -66,12 +66,12 @@ class Stays(Good):
 
 class Forgets(Good):
     __doc__ = DOC
-    output = 0
+    instances = 0
 
     def __init__(self, **options):
         super().__init__(**options)
-        type(self).made += 1
-        self.register_buffer("scale", torch.tensor(1.0 + type(self).made * 1e-2), persistent=False)
+        type(self).instances += 1
+        self.register_buffer("scale", torch.tensor(1.0 + type(self).instances * 1e-2), persistent=False)
 
     def gain(self, low):
         return torch.sigmoid(self.layer(low) * self.scale)

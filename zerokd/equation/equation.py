@@ -28,6 +28,7 @@ from zerokd.equation.expression import (
     param_names,
     scale_expression,
     shorten,
+    value_at_step,
 )
 from zerokd.equation.polynomial import is_zero
 
@@ -68,17 +69,14 @@ class Equation:
     ) -> dict[str, Series]:
         """The coefficient of every group for these params: a number, or an array over steps if a param changes.
 
-        ``format_step`` formats a step for an error message.
-
         Raises:
             EquationError: a coefficient is negative or not finite at some step, or a division by zero occurs.
         """
-        coefficients = {name: evaluate_expression(expression, params) for name, expression in self.coefficients.items()}
+        coefficients = {group: evaluate_expression(formula, params) for group, formula in self.coefficients.items()}
         for group, series in coefficients.items():
             values = np.atleast_1d(series)
             bad_steps = np.flatnonzero(~((values >= 0) & np.isfinite(values)))
-            if bad_steps.size:
-                step = int(bad_steps[0])
+            for step in bad_steps[:1].tolist():
                 at_step = f" at {format_step(step)}" if values.size > 1 else ""
                 raise self._coefficient_error(group, step, values[step], params, at_step)
         return coefficients
@@ -87,8 +85,8 @@ class Equation:
         self, group: str, step: int, value: float, params: Mapping[str, Series], at_step: str
     ) -> EquationError:
         expression = self.coefficients[group]
-        names = sorted(set(param_names(expression)))
-        values = ", ".join(f"{name} = {value_at_step(params[name], step):g}" for name in names)
+        names = set(param_names(expression))
+        values = ", ".join(f"{name} = {value_at_step(params[name], step):g}" for name in sorted(names))
         text = f"the coefficient of {group} is {shorten(format_expression(expression))} = {value:g}"
         text += (f" with {values}" if values else "") + at_step
         return EquationError(text, expression.column, "coefficients must be finite and at least 0")
@@ -100,11 +98,6 @@ class Equation:
     def zero_coefficients(self) -> dict[str, Expression]:
         """The coefficients that are 0 for all params, by group."""
         return {group: expression for group, expression in self.coefficients.items() if is_zero(expression)}
-
-
-def value_at_step(series: Series, step: int) -> float:
-    """The number of a series at one step."""
-    return float(series[step]) if isinstance(series, np.ndarray) else series
 
 
 def parse_equation(text: str, params: frozenset[str], groups: frozenset[str]) -> Equation:

@@ -132,3 +132,8 @@ def param_names(expression: Expression) -> Iterator[str]:
     if isinstance(expression, Operation):
         for operand in expression.operands:
             yield from param_names(operand)
+
+
+def value_at_step(series: Series, step: int) -> float:
+    """The number of a series at one step."""
+    return float(series[step]) if isinstance(series, np.ndarray) else series

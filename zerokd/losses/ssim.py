@@ -12,8 +12,7 @@ from torch import Tensor
 import zerokd
 from zerokd import Loss, Port
 
-# rows of a band matrix in one product: a GPU prefers fewer launches to fewer zeros
-CPU_BLOCK_ROWS, GPU_BLOCK_ROWS = 32, 128
+CPU_BLOCK_ROWS, GPU_BLOCK_ROWS = 32, 128  # of a band matrix: a GPU prefers fewer launches to fewer zeros
 MAX_CACHED_MATRICES = 8
 K1, K2 = 0.01, 0.03  # the paper's stabilising constants, as shares of the data range
 

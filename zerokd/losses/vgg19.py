@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from zerokd.errors import Problem, WeightsError
 
@@ -48,3 +48,10 @@ def imagenet_weights_url() -> str:
         hint = "pip install --upgrade torchvision, in the version that matches the installed torch"
         raise WeightsError(Problem(f"ImageNet weights need torchvision: {error}", hints=(hint,))) from error
     return str(VGG19_Weights.IMAGENET1K_V1.url)
+
+
+def random_crop(side: int, *images: Tensor) -> tuple[Tensor, ...]:
+    """Crop the same random square from each image; an image that is smaller stays whole."""
+    height, width = images[0].shape[2:]
+    top, left = (int(torch.randint(max(0, size - side) + 1, ())) for size in (height, width))
+    return tuple(image[:, :, top : top + side, left : left + side] for image in images)

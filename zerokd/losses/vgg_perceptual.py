@@ -26,10 +26,12 @@ from zerokd.losses.vgg19 import (
     RELU_INDICES,
     build_layers,
     imagenet_weights_url,
+    random_crop,
     randomize_weights,
 )
 
 IMAGE_RANGE = (0.0, 1.0)
+DEFAULT_LAYERS = ("relu1_1", "relu1_2", "relu2_1")
 
 
 def vgg_perceptual(prediction: Iterable[Tensor], target: Sequence[Tensor]) -> Tensor:
@@ -47,13 +49,6 @@ def vgg_perceptual(prediction: Iterable[Tensor], target: Sequence[Tensor]) -> Te
     return torch.stack([mse(*pair) for pair in pairs]).mean(dim=0)
 
 
-def _random_crop(side: int, *images: Tensor) -> tuple[Tensor, ...]:
-    """Crop the same random square from each image; an image that is smaller stays whole."""
-    height, width = images[0].shape[2:]
-    top, left = (int(torch.randint(max(0, size - side) + 1, ())) for size in (height, width))
-    return tuple(image[:, :, top : top + side, left : left + side] for image in images)
-
-
 @final
 class VggPerceptual(Loss):
     r"""Rewards edges and textures like the target's, against the blur that a pixel error forgives.
@@ -68,8 +63,8 @@ class VggPerceptual(Loss):
     Random weights (He, Wang, Hopcroft, NIPS 2016; Liu et al., CVPR 2021) keep structure, but have another scale.
     Pitfalls: ``weights = "imagenet"`` downloads 548 MB once and keeps the layers in use, 1 MB by default. Where it
     cannot, ``fallback = "random"`` uses random weights, with a warning. The default layers cost 57,024
-    multiplications per pixel and image; the student has 139. With ``crop`` the cost is that of the square; zero
-    padding affects the features at its edge, as at an image's own.
+    multiplications per pixel and image; the student has 139. With ``crop`` the cost is that of the square,
+    new at each step. bfloat16 is about twice as fast on processors that support it.
 
     Example:
         >>> import torch
@@ -80,18 +75,12 @@ class VggPerceptual(Loss):
     """
 
     class Config(zerokd.Config):
-        layers: tuple[str, ...] = Field(
-            ("relu1_1", "relu1_2", "relu2_1"), min_length=1, description="ReLUs compared, equally weighted"
-        )
+        layers: tuple[str, ...] = Field(DEFAULT_LAYERS, min_length=1, description="ReLUs compared, equally weighted")
         weights: str = Field("imagenet", description="imagenet, random, or torchvision's file, .safetensors or .pth")
         fallback: Literal["random"] | None = Field(None, description="what to use if imagenet is unavailable")
         seed: int = Field(0, ge=0, lt=2**63, description="seed of random weights")
-        crop: int | None = Field(
-            None, ge=16, description="side of a random square to compare instead of the image, new at each step, pixels"
-        )
-        precision: Literal["float32", "bfloat16"] = Field(
-            "float32", description="of the features; bfloat16 is about twice as fast on processors that support it"
-        )
+        crop: int | None = Field(None, ge=16, description="side of a random square to compare, pixels")
+        precision: Literal["float32", "bfloat16"] = Field("float32", description="of the features; see Pitfalls")
 
         @field_validator("layers")
         @classmethod
@@ -105,14 +94,11 @@ class VggPerceptual(Loss):
 
     ports = {
         "prediction": Port("the student's image", IMAGE_RANGE, grad=True, default="student.enhanced", channels=3),
-        "target": Port(
-            "the image to compare with", IMAGE_RANGE, default="teacher.enhanced", like="prediction", channels=3
-        ),
+        "target": Port("the target image", IMAGE_RANGE, default="teacher.enhanced", like="prediction", channels=3),
     }
     best_on = ("identical",)
     worsens_with = ("noise", "darkening")
     examples = ({"weights": "random"}, {"weights": "random", "layers": ["relu2_2"]})
-
     mean: Tensor
     std: Tensor
 
@@ -137,7 +123,7 @@ class VggPerceptual(Loss):
 
     def forward(self, *, prediction: Tensor, target: Tensor) -> Tensor:
         if self.config.crop:
-            prediction, target = _random_crop(self.config.crop, prediction, target)
+            prediction, target = random_crop(self.config.crop, prediction, target)
         return evaluate_per_image(
             lambda a, b: vgg_perceptual(self.feature_maps(a), self._target_maps(b)), prediction, target
         )
@@ -179,9 +165,8 @@ class VggPerceptual(Loss):
                 raise
             if self.config.fallback is None:
                 remedy = 'or give weights = "FILE", or allow fallback = "random"'
-                raise WeightsError(
-                    *(evolve(problem, hints=(*problem.hints, remedy)) for problem in error.problems)
-                ) from error
+                problems = [evolve(problem, hints=(*problem.hints, remedy)) for problem in error.problems]
+                raise WeightsError(*problems) from error
             self.fallbacks = (f"vgg_perceptual: random weights (seed {seed}), since {error.problems[0].message}",)
 
     def _load_imagenet(self) -> None:

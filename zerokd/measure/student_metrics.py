@@ -10,9 +10,10 @@ from attrs import evolve, frozen
 from torch import Tensor
 
 from zerokd.errors import PluginError, Problem, ZerokdError
-from zerokd.objective.graph import build_forward_pass, trace_call
+from zerokd.objective.graph import build_forward_pass
 from zerokd.objective.signals import signal_owners
 from zerokd.objective.term import BoundMetric
+from zerokd.objective.tracing import trace_call
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.global_state import preserve_global_state
 from zerokd.plugin.ports import Signal

@@ -6,20 +6,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import torch
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from torch import Tensor, nn
 
 from zerokd.objective.autocast import run_autocast
 from zerokd.objective.models import STUDENT, ModelSet, Role, declared_outputs, name_outputs
-from zerokd.objective.signals import FEATURES, SignalName, describe_out_of_range, signal_owners, tapped_layers
+from zerokd.objective.signals import FEATURES, SignalName, signal_owners, tapped_layers
 from zerokd.objective.stage_plan import ObjectivePlan
 from zerokd.objective.term import BoundTerm, SignalReader
 from zerokd.plugin.contracts import Adapter
 from zerokd.plugin.ports import Signal
 
 T = TypeVar("T")
-Tensors = Mapping[str, Tensor]
-Signals = Mapping[str, Signal]
+Tensors, Signals = Mapping[str, Tensor], Mapping[str, Signal]
 
 
 @frozen(eq=False)
@@ -140,8 +139,8 @@ class Adaptation:
         return self._by_tensor_name(self.adapter({port: tensors[self.bindings[port]] for port in self.ports}))
 
     def describe(self, signals: Signals) -> dict[str, Signal]:
-        described = self.adapter.describe({port: signals[name] for port, name in self.bindings.items()})
-        return self._by_tensor_name(described)
+        ports = {port: signals[name] for port, name in self.bindings.items()}
+        return self._by_tensor_name(self.adapter.describe(ports))
 
     def _by_tensor_name(self, by_port: Mapping[str, T]) -> dict[str, T]:
         return {adapted_name(self.key, port): value for port, value in by_port.items() if port in self.ports}
@@ -264,24 +263,3 @@ class Graph:
             if isinstance(call, Adaptation):
                 adapted.update(call.compute(adapted))
         return adapted
-
-
-def trace_call(call: Call, tensors: dict[str, Tensor], signals: dict[str, Signal]) -> None:
-    """Run one call on a sample; add its outputs to ``tensors`` and their measured shapes to ``signals``.
-
-    A plain module declares nothing: the range of its outputs is unknown.
-
-    Raises:
-        ValueError: an adapter cannot align its inputs, or a call computes something else than it declares.
-    """
-    described = call.describe(signals)
-    computed = call.compute(tensors)
-    missing = [name for name in call.writes if not isinstance(computed.get(name), Tensor)]
-    if missing:
-        raise ValueError(f"it does not compute the tensors that it declares: {', '.join(missing)}")
-    for name, value in computed.items():
-        signals[name] = evolve(described.get(name, Signal()), shape=tuple(value.shape[1:]))
-        problem = describe_out_of_range(value, signals[name].range)
-        if problem:
-            raise ValueError(f"{name} {problem}")
-    tensors.update(computed)

@@ -10,8 +10,7 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
-from zerokd.equation.equation import value_at_step
-from zerokd.equation.expression import Series
+from zerokd.equation.expression import Series, value_at_step
 from zerokd.objective.graph import Adaptation, Graph
 from zerokd.objective.models import ModelSet
 from zerokd.objective.stage_plan import ObjectivePlan

@@ -9,12 +9,13 @@ from attrs import evolve
 from torch import Tensor
 
 from zerokd.errors import PluginError, Problem, RecipeError
-from zerokd.objective.graph import Call, Graph, Tensors, trace_call
+from zerokd.objective.graph import Call, Graph, Tensors
 from zerokd.objective.models import ModelSet
 from zerokd.objective.objective import Objective
 from zerokd.objective.signals import find_stage_binding_problems
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import BoundMetric, BoundTerm, SignalReader
+from zerokd.objective.tracing import trace_call
 from zerokd.plugin.contracts import Loss, Metric
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.ports import Port, Signal

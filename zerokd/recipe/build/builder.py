@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-from zerokd.errors import KeyPath, Place, Problem, RecipeError, ZerokdError
+from attrs import evolve
+
+from zerokd.equation.equation import UnknownNameError, parse_scalar
+from zerokd.equation.expression import EquationError, Expression
+from zerokd.errors import KeyPath, Place, Problem, RecipeError, ZerokdError, did_you_mean
 from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.kinds import KINDS
@@ -59,3 +63,20 @@ class Builder:
             return built
         self.failed_paths.add(path)
         return None
+
+    def parse_derived_param(self, text: str, path: KeyPath, known: frozenset[str]) -> Expression | None:
+        """The expression of a param over others; None where it has an error."""
+        try:
+            return parse_scalar(text, known)
+        except EquationError as error:
+            hints: tuple[str, ...] = (error.hint,) if error.hint else ()
+            if isinstance(error, UnknownNameError):
+                hints = did_you_mean(error.name, known)
+            place = place_in_string(self.document.value_place(path), error.column)
+            self.report(f"params.{path[1]}: {error.message}", place, *hints)
+        return None
+
+
+def place_in_string(place: Place, column: int) -> Place:
+    """The place of a character of a one-line string; ``place`` is its opening quote."""
+    return evolve(place, column=place.column + 1 + column) if place.line else place

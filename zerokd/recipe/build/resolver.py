@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from attrs import evolve
 
-from zerokd.equation.equation import Equation, UnknownNameError, parse_equation, parse_scalar
-from zerokd.equation.expression import EquationError, Expression, Number, Series
+from zerokd.equation.equation import Equation, UnknownNameError, parse_equation
+from zerokd.equation.expression import EquationError, Number, Series
 from zerokd.errors import KeyPath, Place, combine_errors, did_you_mean
 from zerokd.objective.autocast import AUTOCAST_DTYPES
 from zerokd.objective.stage_plan import OptimizerSettings, PlaceholderStage, StagePlan
@@ -19,7 +18,7 @@ from zerokd.plugin.contracts import Schedule, count_held_out
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.global_state import preserve_global_state
 from zerokd.recipe.build.binding import bind_ports, build_metrics
-from zerokd.recipe.build.builder import Builder
+from zerokd.recipe.build.builder import Builder, place_in_string
 from zerokd.recipe.build.components import BuildResult, Components
 from zerokd.recipe.build.models import build_averages, build_models
 from zerokd.recipe.build.names import WORD_PATTERN, RecipeNames
@@ -55,10 +54,8 @@ def resolve_recipe_partially(recipe: schema.Recipe, document: Document, catalogu
 
 
 class _Resolver(Builder):
-    """Leaves out a component that failed, and everything that needs it.
-
-    It takes names from the document, since validation has already reported an invalid table.
-    """
+    """Leaves out a component that failed, and everything that needs it; names come from the document, since validation
+    has already reported an invalid table."""
 
     def __init__(self, recipe: schema.Recipe, document: Document, catalogue: Catalogue):
         super().__init__(document, catalogue)
@@ -68,8 +65,7 @@ class _Resolver(Builder):
 
     def build_components(self) -> Components:
         data: Any = self.build(self.recipe.data, ("data",)) if self.recipe.data else None
-        self.params = self.build_params()
-        self.training_image_count = self.count_training_images(data)
+        self.params, self.training_image_count = self.build_params(), self.count_training_images(data)
         models = build_models(self, self.recipe, self.names)
         averages = build_averages(self, self.recipe, models)
         terms = {
@@ -77,15 +73,14 @@ class _Resolver(Builder):
             for group, named in self.recipe.terms.items()
             for name, table in named.items()
         }
-        self.failed_paths |= {
-            ("models", name) for name in self.names.declared("models") if name not in models | averages
-        }
+        missing = self.names.declared("models").keys() - models.keys() - averages.keys()
+        self.failed_paths |= {("models", name) for name in missing}
         self.failed_paths |= set() if self.names.is_complete("models") else {("models",)}
         for group, named in self.names.declared("terms").items():
             paths = {("terms", group, name) for name in named} if isinstance(named, dict) else {("terms", group)}
             self.failed_paths |= {path for path in paths if path[1:] not in terms}
         stages = {name: self.build_stage(name, list(terms.values())) for name in self.recipe.stages}
-        ordered_stages = tuple(stages[name] for name in self.resolve_stage_order())
+        order = self.resolve_stage_order()
         self.report_unused()
         with preserve_global_state():  # random numbers that they draw change nothing in the run
             metrics = build_metrics(self, self.recipe, self.names)
@@ -99,7 +94,7 @@ class _Resolver(Builder):
             averages=averages,
             student_dtype=AUTOCAST_DTYPES.get(self.recipe.speed.autocast),
             frozen_per_image=True,  # as the cache of frozen outputs computes them
-            stages=ordered_stages,
+            stages=tuple(stages[name] for name in order),
             provenance=self.provenance,
             used_entries=tuple(self.used_entries.values()),
             fallbacks=tuple(self.fallbacks),
@@ -159,17 +154,6 @@ class _Resolver(Builder):
             text = f"params depend on one another in a cycle: {' -> '.join(cycle)}"
             self.report(text, self.document.key_place(("params", cycle[0])))
         return {name: value for name, value in params.items() if not cycle or isinstance(value, float | Schedule)}
-
-    def parse_derived_param(self, text: str, path: KeyPath, known: frozenset[str]) -> Expression | None:
-        try:
-            return parse_scalar(text, known)
-        except EquationError as error:
-            hints: tuple[str, ...] = (error.hint,) if error.hint else ()
-            if isinstance(error, UnknownNameError):
-                hints = did_you_mean(error.name, known)
-            place = _place_in_string(self.document.value_place(path), error.column)
-            self.report(f"params.{path[1]}: {error.message}", place, *hints)
-        return None
 
     def count_training_images(self, data: Any) -> int:
         """The number of training images; 1 if the data failed."""
@@ -250,7 +234,7 @@ class _Resolver(Builder):
                 self.possibly_used |= (params | groups) - self.names.names_in_equations()
                 is_new_error &= self.names.is_complete("params", "terms")
             if is_new_error:
-                self.report(f"objective of {path[-1]}: {error.message}", _place_in_string(place, error.column), *hints)
+                self.report(f"objective of {path[-1]}: {error.message}", place_in_string(place, error.column), *hints)
         self.failed_paths.add(path)
         possible = sorted(groups & (self.possibly_used | set(WORD_PATTERN.findall(table.objective))))
         return Equation(table.objective, dict.fromkeys(possible, Number(1.0))), dict.fromkeys(possible, 1.0)
@@ -276,8 +260,3 @@ class _Resolver(Builder):
     def report_unused(self) -> None:
         for path, message, hint in self.names.find_unused(self.recipe.params, self.recipe.terms, self.possibly_used):
             self.report(message, self.document.key_place(path), hint)
-
-
-def _place_in_string(place: Place, column: int) -> Place:
-    """The place of a character of a one-line string; ``place`` is its opening quote."""
-    return evolve(place, column=place.column + 1 + column) if place.line else place

@@ -197,9 +197,7 @@ class Recipe(Config):
     stages: dict[Name, StageConfig]
     terms: dict[Identifier, dict[Name, TermConfig]]
     metrics: dict[Name, MetricConfig] = Field({}, description="measured at the end of each stage")
-    observers: dict[Name, ObserverConfig] = Field(
-        {}, description="zerokd notifies them of the run; they cannot change it"
-    )
+    observers: dict[Name, ObserverConfig] = Field({}, description="notified of the run; they cannot change it")
 
 
 PLACEHOLDERS: dict[str | int, Any] = {  # for required keys; "" is not a valid name
@@ -221,9 +219,9 @@ def validate_recipe(document: Document) -> Recipe:
         RecipeError: with every problem, each at its place.
     """
     recipe, problems = validate_recipe_partially(document)
-    if problems:
-        raise RecipeError(*problems)
-    return recipe
+    if not problems:
+        return recipe
+    raise RecipeError(*problems)
 
 
 def validate_recipe_partially(document: Document) -> tuple[Recipe, tuple[Problem, ...]]:
@@ -240,13 +238,12 @@ def validate_recipe_partially(document: Document) -> tuple[Recipe, tuple[Problem
             break
         except ValidationError as error:
             problems += tuple(translate_validation_error(error, document, (), Recipe))
-            paths = [location_to_path(detail["loc"]) for detail in error.errors(include_url=False)]
-            discarded = [_discard_invalid(tables, path) for path in paths]
+            details = error.errors(include_url=False)
+            discarded = [_discard_invalid(tables, location_to_path(detail["loc"])) for detail in details]
             if not any(discarded):
                 raise RecipeError(*problems) from None
     substitutes: dict[str, Any] = {"data": None, "run": tuple(recipe.stages)}
-    update = {key: value for key, value in substitutes.items() if tables[key] is PLACEHOLDERS[key]}
-    return recipe.model_copy(update=update), problems
+    return recipe.model_copy(update={k: v for k, v in substitutes.items() if tables[k] is PLACEHOLDERS[k]}), problems
 
 
 def _discard_invalid(tables: dict[str, Any], path: KeyPath) -> bool:

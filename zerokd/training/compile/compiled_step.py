@@ -101,24 +101,19 @@ def compile_step(
     """
     labels = select_usual_terms(objective, steps)
     names, count = tuple(inputs), len(inputs["low"])
-    per_term = [
-        (index, label)
-        for index, label in enumerate(labels)
-        if student_parameters and label not in objective.monitored_labels
-    ]
+    weighted = [(index, label) for index, label in enumerate(labels) if label not in objective.monitored_labels]
+    per_term = weighted if student_parameters else []
 
     def eager_step(weights: Tensor, *tensors: Tensor) -> list[Tensor]:
         images = dict(zip(names, tensors, strict=False))
         values = objective.values(images, labels, _unflatten_cached(cached, tensors[len(names) :]))
         total = objective.total(values, weights)
-        by_term = [
-            flat_gradient(weights[index] * values[label].mean(), student_parameters, retain_graph=True)
-            for index, label in per_term
-        ]
+        weighted_means = [weights[index] * values[label].mean() for index, label in per_term]
+        by_term = [flat_gradient(mean, student_parameters, retain_graph=True) for mean in weighted_means]
         return [total.detach(), torch.stack([*values.values()]).detach(), flat_gradient(total, parameters), *by_term]
 
-    peaks = objective.peak_weights()
-    weights = to_tensor_like((peaks.get(label, 0.0) for label in labels), inputs["low"])
+    peaks = dict.fromkeys(labels, 0.0) | objective.peak_weights()
+    weights = to_tensor_like((peaks[label] for label in labels), inputs["low"])
     example_inputs = [weights, *inputs.values(), *_flatten_cached(cached)]
     try:
         with preserve_buffers_and_rng(objective), _silence_warnings("torch.utils.cpp_extension"):
@@ -129,14 +124,21 @@ def compile_step(
                 seed_global_generators(weights.device, "program")
                 gradients.append(torch.cat([*function(*example_inputs)[2:]]))
     except Exception as error:  # the compiler raises almost anything
-        lines = [line for line in str(error).splitlines() if line.strip()] or [""]
-        raise NotCompiledError(f"{type(error).__name__}: {escape_unprintable(lines[0])[:200]}") from error
-    eager, compiled = gradients
+        raise NotCompiledError(_describe_compiler_error(error)) from error
+    _require_same_gradient(*gradients, tolerance)
+    own_labels = tuple(label for _, label in per_term)
+    return CompiledStep(count, labels, own_labels, names, run, use_torch_compile, use_cuda_graph)
+
+
+def _describe_compiler_error(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()] or [""]
+    return f"{type(error).__name__}: {escape_unprintable(lines[0])[:200]}"
+
+
+def _require_same_gradient(eager: Tensor, compiled: Tensor, tolerance: float) -> None:
     difference = ((compiled - eager).norm() / eager.norm()).item()
     if not difference <= tolerance:
         raise NotCompiledError(f"its gradient differs from the eager one by {difference:.1g} of its norm")
-    per_term_labels = tuple(label for _, label in per_term)
-    return CompiledStep(count, labels, per_term_labels, names, run, use_torch_compile, use_cuda_graph)
 
 
 def _create_step_function(

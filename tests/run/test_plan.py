@@ -1,0 +1,21 @@
+"""A plan is made before anything is written: every stage is proven, images are split, the student is measured."""
+
+import torch
+
+from zerokd.run.plan import prepare_run
+
+
+def test_a_plan_proves_every_stage_and_measures_on_held_out_images(build):
+    components = build("data.count=6", "data.held_out=0.34")
+    plan = prepare_run(components, torch.device("cpu"))
+    assert [evidence.stage for evidence in plan.evidences] == ["pretrain", "distill"]
+    assert len(plan.objectives) == 2
+    assert plan.measured_on == "held-out"
+    assert sorted([*plan.training_indices, *plan.held_out_indices]) == list(range(6))
+    assert plan.load_images(1).shape == (1, 3, 32, 32)
+
+
+def test_without_held_out_images_training_ones_are_measured(build):
+    plan = prepare_run(build("data.held_out=0.0"), torch.device("cpu"))
+    assert plan.measured_on == "training"
+    assert plan.held_out_indices == []
