@@ -47,7 +47,7 @@ BROKEN = {  # name of the package: its code, and its error
         "returned more than 1000 records",
     ),
     "asks": ("input('who are you?')", "EOFError"),
-    "mute": ("class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute", "Mute: its message cannot"),
+    "mute": ("class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute", "Mute: its message fails"),
     "generator-exit": ("raise GeneratorExit", "GeneratorExit"),
     "true-api": ("ZEROKD_API = True", "ZEROKD_API is True, not a number"),
     "newer-api": ("ZEROKD_API = 99", "written for plugin API 99; zerokd 0.1.0 has 1: upgrade zerokd"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict, cast
 
-from attrs import frozen
+from attrs import field, frozen
 
 from zerokd.errors import KeyPath, ZerokdError
 from zerokd.objective.models import STUDENT, ModelSet
@@ -57,6 +57,7 @@ class Components(ModelSet):
     speed: SpeedConfig = DEFAULT_SPEED
     metrics: tuple[BoundMetric, ...] = ()
     observers: Mapping[str, Observer] = EMPTY_MAPPING
+    frozen_per_image: bool = field(default=True, kw_only=True)  # as the cache of frozen outputs computes them
 
     @property
     def student(self) -> Model:

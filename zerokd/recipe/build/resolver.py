@@ -93,7 +93,6 @@ class _Resolver(Builder):
             models=models,
             averages=averages,
             student_dtype=AUTOCAST_DTYPES.get(self.recipe.speed.autocast),
-            frozen_per_image=True,  # as the cache of frozen outputs computes them
             stages=tuple(stages[name] for name in order),
             provenance=self.provenance,
             used_entries=tuple(self.used_entries.values()),
