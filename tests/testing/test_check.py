@@ -40,5 +40,5 @@ def test_it_passes_or_says_why_not():
 
 def test_a_known_failure_is_strict():
     check(holds, good=False, known=["holds"])()
-    with pytest.raises(CheckError, match=r"declared as a known failure .* but it passes: take it out"):
+    with pytest.raises(CheckError, match=r"declared as a known failure .* but it passes: remove it"):
         check(holds, known=["holds"])()

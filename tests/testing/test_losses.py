@@ -295,7 +295,7 @@ def test_the_check_fails_on_its_defect_and_hardly_another(name):
 
 def test_a_gradient_that_leaks_past_the_contract_is_seen():
     result = failing("losses", variant(__call__=leaking))
-    assert "does not ask for it" in result["gradient_reaches"]
+    assert "does not require it" in result["gradient_reaches"]
 
 
 def test_a_mean_over_the_batch_is_told_as_such():
@@ -311,7 +311,7 @@ def test_a_summary_is_one_short_line(summary):
     ("names", "message"),
     [
         ({"best_on": ("paradise",)}, "'paradise', which is not a scene"),
-        ({"worsens_with": ("sadness",)}, "'sadness', which is none of"),
+        ({"worsens_with": ("sadness",)}, "'sadness', which is not a corruption"),
         ({"best_on": ()}, "worsens_with needs a scene to start from"),
         ({"bounds": (1.0, 0.0)}, "are not an interval"),
     ],

@@ -54,7 +54,7 @@ def test_roles_fit(names, message):
     [
         (lambda self, low: {"low": low.mul_(0.5)}, "writes to the batch"),
         (lambda self, low: {"low": low, "noise": torch.rand(3)}, "global random generator"),
-        (lambda self, low: {"low": low, "one": low[:1]}, "no tensor of the batch's length"),
+        (lambda self, low: {"low": low, "one": low[:1]}, "not a tensor of the batch's length"),
         (lambda self, low: {"low": low, "log": torch.log(low * 0)}, "not finite"),
     ],
 )

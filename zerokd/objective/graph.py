@@ -18,7 +18,7 @@ from zerokd.plugin.contracts import Adapter
 from zerokd.plugin.ports import Signal
 
 T = TypeVar("T")
-Tensors, Signals = Mapping[str, Tensor], Mapping[str, Signal]
+Tensors = Mapping[str, Tensor]
 
 
 @frozen(eq=False)
@@ -102,7 +102,7 @@ class ForwardPass:
     def _feature_name(self, layer: str) -> str:
         return f"{self.owner}.{FEATURES}.{layer}"
 
-    def describe(self, signals: Signals) -> dict[str, Signal]:
+    def describe(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
         declared = declared_outputs(self.network) or {}
         return {f"{self.owner}.{name}": signal for name, signal in declared.items()}
 
@@ -138,7 +138,7 @@ class Adaptation:
     def compute(self, tensors: Tensors) -> dict[str, Tensor]:
         return self._by_tensor_name(self.adapter({port: tensors[self.bindings[port]] for port in self.ports}))
 
-    def describe(self, signals: Signals) -> dict[str, Signal]:
+    def describe(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
         ports = {port: signals[name] for port, name in self.bindings.items()}
         return self._by_tensor_name(self.adapter.describe(ports))
 

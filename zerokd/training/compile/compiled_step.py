@@ -125,7 +125,7 @@ def compile_step(
                 gradients.append(torch.cat([*function(*example_inputs)[2:]]))
     except Exception as error:  # the compiler raises almost anything
         raise NotCompiledError(_describe_compiler_error(error)) from error
-    _require_same_gradient(*gradients, tolerance)
+    _require_same_gradient(gradients[0], gradients[1], tolerance)
     own_labels = tuple(label for _, label in per_term)
     return CompiledStep(count, labels, own_labels, names, run, use_torch_compile, use_cuda_graph)
 
