@@ -10,6 +10,7 @@ from zerokd.testing.collection import make_subjects
 from zerokd.testing.inputs import make_port_tensors
 
 ENTRIES = {entry.spec.name: entry for entry in discover_plugins().for_kind("losses") if entry.provider.builtin}
+METRICS = {entry.spec.name for entry in discover_plugins().for_kind("metrics") if entry.provider.builtin}
 AVERAGED = "mse feature_matching contrastive exposure_control multi_region_exposure"
 UNCHANGED_BY_CHANNELS = f"{AVERAGED} total_variation spatial_consistency ssim"
 UNCHANGED_BY_TILING = f"{AVERAGED} color_constancy saturation"  # the others look across the seam
@@ -40,7 +41,8 @@ def test_more_pixels_of_the_same_change_nothing(name):
 def test_names_agree(name):
     spec = ENTRIES[name].spec
     loss = spec.load()
-    assert spec.target == f"zerokd.losses.{name}:{name.title().replace('_', '')}"
+    suffix = "Loss" if name in METRICS else ""  # a metric of that name is another class
+    assert spec.target == f"zerokd.losses.{name}:{name.title().replace('_', '')}{suffix}"
     assert callable(getattr(inspect.getmodule(loss), name))
     assert loss.__final__
 
