@@ -13,7 +13,8 @@ from PIL import Image, ImageCms, ImageOps
 from tests.data.zoo import GOOD, png_chunk
 from tests.files.test_colour_profile import swapped
 from zerokd.data.photo import read_training_image
-from zerokd.files.photo import MediaError, count_pixels, detect_format, read_photo, to_8_bit
+from zerokd.files.photo import MediaError, detect_format, read_photo, to_8_bit
+from zerokd.files.photo_header import count_pixels
 from zerokd.student.enhance.photo import load_photo
 
 SIDE = 24

@@ -74,7 +74,7 @@ EVIDENCE = Evidence("distill", 4, TERMS, ((1.0, -0.5), (-0.5, 1.0)), ("a < b",))
 def test_a_row_for_each_term_then_conflicts_and_notes():
     assert str(EVIDENCE).splitlines() == [
         "  term          value   weight  contrib  |g| out  |g| par  share",
-        "  task.color   0.0123      1.5   0.0185  1.0e-05        2 100.0%",
+        "  task.color   0.0123      1.5   0.0185    1e-05        2 100.0%",
         "  task.<b>          1        1        1        0  1.2e+04  <0.1%",
         "  conflict -0.50: task.color and task.<b>",
         "  note: a < b",

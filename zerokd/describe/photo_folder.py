@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from PIL import Image
 
 from zerokd.data.folder import Folder
 from zerokd.errors import escape_unprintable
+from zerokd.files.photo_header import read_photo_header
 from zerokd.measure.data_statistics import HISTOGRAM_BINS, DataStatistics, compute_data_statistics
-
-SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
 
 
 @frozen(eq=False)
@@ -50,16 +47,13 @@ def _read_sizes_and_kinds(root: Path, names: tuple[str, ...]) -> tuple[tuple[tup
     """Sizes and kinds from the files' headers alone."""
     sizes, kinds = [], dict.fromkeys(("16 bit", "grey", "transparent", "colour profile", "turned by EXIF"), 0)
     for name in names:
-        with (
-            warnings.catch_warnings(action="ignore"),
-            Image.open(root / name) as image,
-        ):  # of damaged EXIF, which turns nothing
-            sizes.append(image.size)
-            kinds["16 bit"] += image.mode in SIXTEEN_BIT_MODES
-            kinds["grey"] += image.mode[0] in "L1I"
-            kinds["transparent"] += image.has_transparency_data
-            kinds["colour profile"] += bool(image.info.get("icc_profile"))
-            kinds["turned by EXIF"] += image.getexif().get(0x0112, 1) != 1
+        header = read_photo_header(root / name)
+        sizes.append((header.width, header.height))
+        kinds["16 bit"] += header.is_16_bit
+        kinds["grey"] += header.is_grey
+        kinds["transparent"] += header.has_alpha
+        kinds["colour profile"] += header.has_profile
+        kinds["turned by EXIF"] += header.is_turned
     return tuple(sorted(sizes, key=lambda size: (size[0] * size[1], size))), kinds
 
 

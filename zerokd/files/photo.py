@@ -86,7 +86,7 @@ def read_photo(path: Path, max_pixels: int = MAX_PHOTO_PIXELS, min_side: int = 1
     try:
         photo_format = detect_format(path)
         if photo_format == "BMP":
-            return _read_bmp(path, max_pixels, min_side)
+            return read_bmp(path, max_pixels, min_side)
         return _read_with_vips(path, photo_format, max_pixels, min_side, target_side)
     except (MediaError, MemoryError):
         raise
@@ -123,16 +123,6 @@ def detect_format(path: Path) -> PhotoFormat:
     raise MediaError("not an image, or damaged at its start")
 
 
-def count_pixels(path: Path) -> int:
-    """The number of pixels that a photo's header declares; 0 if it cannot be read, or for BMP."""
-    try:
-        photo_format = detect_format(path)
-        image = None if photo_format == "BMP" else _open_lazily(path, photo_format)
-    except (MediaError, pyvips.Error, OSError):
-        return 0
-    return 0 if image is None else int(image.width * image.height)
-
-
 def to_8_bit(pixels: np.ndarray) -> np.ndarray:
     """uint8 or uint16 pixels as uint8, rounded to the nearest level."""
     if pixels.dtype == np.uint8:
@@ -154,7 +144,7 @@ def _check_size(width: int, height: int, max_pixels: int, min_side: int) -> None
         raise MediaError(f"{width}x{height} pixels, more than {max_pixels // 1_000_000} million in all")
 
 
-def _open_lazily(path: Path, photo_format: PhotoFormat, **options: Any) -> Any:
+def open_lazily(path: Path, photo_format: PhotoFormat, **options: Any) -> Any:
     """An image that libvips decodes when its pixels are needed. No loader for other formats is tried."""
     source = pyvips.Source.new_from_file(os.fsencode(path))  # a name need not be UTF-8, or free of options: "a[page=2]"
     loader = f"{photo_format.lower()}load_source"
@@ -162,11 +152,11 @@ def _open_lazily(path: Path, photo_format: PhotoFormat, **options: Any) -> Any:
 
 
 def _read_with_vips(path: Path, photo_format: PhotoFormat, max_pixels: int, min_side: int, target_side: int) -> Photo:
-    image = _open_lazily(path, photo_format)
+    image = open_lazily(path, photo_format)
     _check_size(image.width, image.height, max_pixels, min_side)
     shrink = _jpeg_shrink(image.width, image.height, target_side) if photo_format == "JPEG" else 1
     if shrink > 1:
-        image = _open_lazily(path, photo_format, shrink=shrink)
+        image = open_lazily(path, photo_format, shrink=shrink)
     notes = []
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
     if pages > 1:
@@ -254,7 +244,7 @@ def _expand_to_rgb(pixels: np.ndarray, colour_channels: int) -> np.ndarray:
     return np.ascontiguousarray(pixels[..., :4])
 
 
-def _read_bmp(path: Path, max_pixels: int, min_side: int) -> Photo:
+def read_bmp(path: Path, max_pixels: int, min_side: int) -> Photo:
     with Image.open(path, formats=("BMP",)) as image:
         _check_size(*image.size, max_pixels, min_side)
         rgb = image.convert("RGBA" if image.has_transparency_data else "RGB")

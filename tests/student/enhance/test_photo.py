@@ -10,7 +10,8 @@ import pyvips
 from PIL import Image, ImageCms
 
 from tests.data.zoo import BAD, GOOD
-from zerokd.files.photo import MediaError, count_pixels, read_photo
+from zerokd.files.photo import MediaError, read_photo
+from zerokd.files.photo_header import count_pixels
 from zerokd.student.enhance.photo import PHOTO_SUFFIXES, load_photo, save_photo
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -14,7 +14,8 @@ from zerokd._version import __version__
 from zerokd.errors import OutOfMemoryError, OutputError, Problem, RecipeError
 from zerokd.files.atomic import remove_stale_temporaries, replacing
 from zerokd.files.digest import file_sha256
-from zerokd.files.photo import MediaError, count_pixels
+from zerokd.files.photo import MediaError
+from zerokd.files.photo_header import count_pixels
 from zerokd.plugin.error_attribution import report_out_of_memory
 from zerokd.student.enhance import video
 from zerokd.student.enhance.engines import Engine, choose_engine
