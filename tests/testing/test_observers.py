@@ -76,9 +76,7 @@ def test_only_the_check_of_its_defect_fails(name):
 
 
 def test_an_open_file_and_a_random_number_are_seen():
-    assert (
-        "has files of the run open" in failing("observers", variant(run_end=lambda self, result, error: None))["ends"]
-    )
+    assert "files of the run open" in failing("observers", variant(run_end=lambda self, result, error: None))["ends"]
 
     def draws(self, step):
         torch.rand(1)

@@ -97,8 +97,8 @@ def test_watching_changes_no_bit(runs):
 
 def test_listing_imports_neither_torch_nor_tensorboard():
     code = (
-        "import sys; from zerokd.plugin.discovery import discover; found = discover()\n"
-        "assert any(entry.spec.name == 'tensorboard' for entry in found.entries)\n"
+        "import sys; from zerokd.plugin.discovery import discover_plugins; catalogue = discover_plugins()\n"
+        "assert any(entry.spec.name == 'tensorboard' for entry in catalogue.entries)\n"
         "sys.exit('torch' in sys.modules or 'tensorboard' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
