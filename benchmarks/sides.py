@@ -56,7 +56,7 @@ class BenchmarkStage:
             self.objective = self.accumulator.objective
         else:
             torch.set_num_threads(threads)
-            self.objective = Objective(self.stage, self.components)
+            self.objective = Objective.from_plan(self.stage, self.components)
         batches = iterate_batches(self.components.data, range(BATCH_COUNT * batch), self.stage, 0, self.device)
         self.batches = [next(batches) for _ in range(BATCH_COUNT)]
 

@@ -72,7 +72,7 @@ def train_single_loss(text: str, catalogue: Catalogue) -> tuple[Tensor, Tensor, 
     low = generate_scenes(SHOWN_SCENES)
     before = _enhance(components, low)
     (stage,) = components.stages
-    training = StageState(stage, Objective(stage, components), components)
+    training = StageState(stage, Objective.from_plan(stage, components), components)
     order = list(range(len(components.data)))
     for step, batch in enumerate(iterate_batches(components.data, order, stage, components.seed, low.device)):
         training.zero_grad()

@@ -9,6 +9,7 @@ import torch
 from attrs import field, frozen
 from torch import Tensor, nn
 
+from zerokd.errors import Problem, RecipeError, did_you_mean
 from zerokd.objective.autocast import run_autocast
 from zerokd.objective.models import STUDENT, ModelSet, Role, declared_outputs, name_outputs
 from zerokd.objective.signals import FEATURES, SignalName, signal_owners, tapped_layers
@@ -86,8 +87,13 @@ class ForwardPass:
         finally:
             for hook in hooks:
                 hook.remove()
+        named = name_outputs(outputs)
+        absent = [name for name in self.outputs if name not in named]
+        if absent:
+            text = f"{self.name} returns no output {absent[0]!r}; it returns {', '.join(named) or 'no tensor'}"
+            raise RecipeError(Problem(text, hints=did_you_mean(absent[0], named), code="unknown-signal"))
         changed_layers = [layer for layer, output, version in versions if output._version != version]
-        return {f"{self.owner}.{name}": value for name, value in name_outputs(outputs).items()} | tapped, changed_layers
+        return {f"{self.owner}.{name}": value for name, value in named.items()} | tapped, changed_layers
 
     def _make_tap_hook(
         self, tapped: dict[str, Tensor], versions: list[tuple[str, Tensor, int]], layer: str
@@ -194,6 +200,7 @@ class Graph:
             for term in plan.terms
         }
         self._read_cache: dict[tuple[tuple[str, ...], tuple[str, ...]], frozenset[str]] = {}
+        self._missing_cache: dict[tuple[frozenset[str], frozenset[str]], frozenset[str]] = {}
         self._live_cache: dict[tuple[frozenset[str], frozenset[str]], list[Call]] = {}
 
     def _chain_adapters(self, term: BoundTerm, known_keys: set[str]) -> dict[str, str]:
@@ -247,6 +254,15 @@ class Graph:
                     needed.update(name for name in call.reads if name not in available)
             self._live_cache[outputs, available] = live[::-1]
         return self._live_cache[outputs, available]
+
+    def missing_signals(self, outputs: frozenset[str], available: frozenset[str]) -> frozenset[str]:
+        """The signals that these outputs need and that are neither available nor computed."""
+        if (outputs, available) not in self._missing_cache:
+            calls = self.live_calls(outputs, available)
+            computed = available.union(*(call.writes for call in calls))
+            needed = outputs.union(*(call.reads for call in calls))
+            self._missing_cache[outputs, available] = needed - computed
+        return self._missing_cache[outputs, available]
 
     def compute(self, inputs: Tensors, outputs: frozenset[str]) -> dict[str, Tensor]:
         """``outputs`` and every intermediate tensor, computed from the inputs; a given tensor is never overwritten."""

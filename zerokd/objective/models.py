@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 import torch
-from attrs import field, frozen
+from attrs import field, frozen, validators
 from torch import Tensor, nn
 
 from zerokd.plugin.contracts import Model
@@ -25,11 +25,14 @@ class Role(StrEnum):
 
 @frozen(eq=False)
 class Average:
-    """An exponential moving average of a model: the same architecture; each step keeps the share ``decay`` of it."""
+    """An exponential moving average of a model: the same architecture; each step keeps the share ``decay`` of it.
 
-    source_name: str
-    model: nn.Module
-    decay: float
+    ``zerokd.Average("student", decay=0.999)`` follows the student of an objective; its ``model`` starts as a copy.
+    """
+
+    source_name: str = STUDENT
+    model: nn.Module | None = None
+    decay: float = field(default=0.999, validator=[validators.ge(0.0), validators.lt(1.0)])
 
 
 @frozen(eq=False)
@@ -60,7 +63,8 @@ class ModelSet:
 
     def get_model(self, owner: str) -> nn.Module:
         """The model or average of that name."""
-        return self.averages[owner].model if owner in self.averages else self.models[owner]
+        average = self.averages.get(owner)
+        return self.models[owner] if average is None or average.model is None else average.model
 
 
 def declared_outputs(model: nn.Module) -> dict[str, Signal] | None:

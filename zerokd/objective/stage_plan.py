@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from zerokd.equation.equation import Equation
 from zerokd.equation.expression import Series
 from zerokd.errors import Place
+from zerokd.objective.schedules import ParamValue
 from zerokd.objective.term import BoundTerm
 from zerokd.plugin.clock import Clock
 from zerokd.plugin.contracts import Aggregator, Augmentation, Stage
@@ -31,6 +34,8 @@ class ObjectivePlan:
     terms: tuple[BoundTerm, ...]
     idle_terms: tuple[str, ...]
     place: Place
+    params: Mapping[str, ParamValue] = field(factory=dict, kw_only=True)  # those that the equation may use
+    unused_terms: tuple[BoundTerm, ...] = field(default=(), kw_only=True)  # the idle ones
 
 
 @frozen

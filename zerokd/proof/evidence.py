@@ -12,7 +12,6 @@ from attrs import asdict, frozen
 from zerokd.objective.aggregation import describe_aggregator
 from zerokd.objective.gradients import compare_gradients, gradients_through_intermediates
 from zerokd.objective.graph import Tensors
-from zerokd.objective.models import STUDENT
 from zerokd.objective.objective import Objective
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.proof.notes import collect_notes
@@ -87,10 +86,11 @@ def measure_evidence(objective: Objective, inputs: Tensors) -> Evidence:
         graph, weights = objective.graph, objective.peak_weights()
         tensors = graph.compute(inputs, graph.tensors_read_by(weights))
         # a detached copy of each trained tensor: gradient through one tensor to another does not count twice
+        sources = set(inputs).union(*(call.writes for call in graph.forward_passes()))
         intermediates = {
             name: (tensor, tensor.detach().requires_grad_())
             for name, tensor in tensors.items()
-            if name.startswith(f"{STUDENT}.") and tensor.requires_grad
+            if name in sources and tensor.requires_grad
         }
         copies = {name: copy for name, (_, copy) in intermediates.items()}
         adapted = graph.run_adapters(tensors | copies, weights)

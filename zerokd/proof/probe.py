@@ -15,10 +15,11 @@ from zerokd.objective.objective import Objective
 from zerokd.objective.signals import find_stage_binding_problems
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import BoundMetric, BoundTerm, SignalReader
-from zerokd.objective.tracing import trace_call
+from zerokd.objective.tracing import measure_range, trace_call
 from zerokd.plugin.contracts import Loss, Metric
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.ports import Port, Signal
+from zerokd.proof.evidence import Evidence, measure_evidence
 from zerokd.proof.objective_traps import find_duplicate_terms, rewards_identity
 from zerokd.proof.term_traps import check_not_constant, find_trap
 from zerokd.proof.trial import (
@@ -43,9 +44,17 @@ def probe(stage: StagePlan, models: ModelSet, sample: Tensor) -> Objective:
     problems = find_stage_binding_problems(stage, models, inputs)
     if problems:
         raise RecipeError(*problems)
-    objective = Objective(stage, models).to(sample.device)
+    objective = Objective.from_plan(stage, models).to(sample.device)
     verify_terms(objective, inputs, dict.fromkeys(inputs, (0.0, 1.0)))
     return objective
+
+
+def prove(objective: Objective, inputs: Tensor | Mapping[str, Tensor]) -> Evidence:
+    """Verify an objective on a few images and measure its terms; see :meth:`zerokd.Objective.prove`."""
+    given: Mapping[str, Tensor] = {"low": inputs} if isinstance(inputs, Tensor) else inputs
+    objective.require_signals(given)
+    verify_terms(objective, given, {name: measure_range(value) for name, value in given.items()})
+    return measure_evidence(objective, given)
 
 
 def verify_terms(objective: Objective, inputs: Tensors, ranges: Mapping[str, tuple[float, float] | None]) -> None:
@@ -218,9 +227,16 @@ def _find_gradient_problems(term: BoundTerm, value: Tensor, batch: ProbeBatch) -
         yield Problem(text, term.place, (*_constant_hint(term, batch), hint), code="no-gradient")
     elif not all(torch.isfinite(gradient).all() for gradient in received):
         yield Problem(f"{term.label}: its gradient at the student is not finite", term.place, code="not-finite")
-    elif not any(gradient.any() for gradient in received):
+    elif not any(gradient.any() for gradient in received) and not _starts_at_average(term, batch):
         text = f"{term.label}: its gradient at the student is exactly 0: it trains nothing"
         yield Problem(text, term.place, (*_constant_hint(term, batch), hint), code="no-gradient")
+
+
+def _starts_at_average(term: BoundTerm, batch: ProbeBatch) -> bool:
+    """Whether a term compares the student with its average, which equals it at the start, and will move."""
+    averages = {call.owner for call in batch.graph.forward_passes() if not call.trains and not call.frozen}
+    reads_average = any(text.partition(".")[0] in averages for text in term.bindings.values())
+    return reads_average and not check_not_constant(term, batch)
 
 
 def _constant_hint(term: BoundTerm, batch: ProbeBatch) -> tuple[str, ...]:

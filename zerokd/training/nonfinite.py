@@ -175,7 +175,7 @@ def _find_nonfinite_gradients(
 
     Each image is computed alone: in a batch, one infinite derivative turns the gradients of all images into NaN.
     """
-    parameters = [weight for weight in (*student.parameters(), *objective.parameters()) if weight.requires_grad]
+    parameters = [weight for weight in (*student.parameters(), *objective.part_parameters()) if weight.requires_grad]
 
     def has_nonfinite_gradient(label: str, part: Mapping[str, Tensor]) -> bool:
         graph = objective.graph

@@ -36,7 +36,7 @@ class StageState:
         self.flat_student = flatten_parameters(self.parameters)
         self.flat_parameters = [
             *self.flat_student,
-            *flatten_parameters(parameter for parameter in objective.parameters() if parameter.requires_grad),
+            *flatten_parameters(objective.part_parameters()),
         ]
         self.flat_averages = {owner: self._flatten_average(average) for owner, average in self.averages.items()}
         self.optimizer = torch.optim.Adam(
@@ -130,5 +130,4 @@ class StageState:
         tensors = {
             owner: dict([*module.named_parameters(), *module.named_buffers()]) for owner, module in owners.items()
         }
-        trained = {name: weight for name, weight in self.objective.named_parameters() if weight.requires_grad}
-        return {**tensors, OBJECTIVE: trained | dict(self.objective.named_buffers())}
+        return {**tensors, OBJECTIVE: self.objective.part_tensors()}

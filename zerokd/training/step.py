@@ -95,7 +95,7 @@ def build_accumulator(
     micro_batch_size = _choose_micro_batch_size(stage, components, sample)
     low = sample.repeat(-(-micro_batch_size // len(sample)), 1, 1, 1)[:micro_batch_size].contiguous()
     student_parameters = [weight for weight in student.parameters() if weight.requires_grad]
-    parameters = student_parameters + [weight for weight in objective.parameters() if weight.requires_grad]
+    parameters = [*student_parameters, *objective.part_parameters()]
     compiled_steps, compile_failures = compile_stage_steps(
         stage, objective, components, frozen_cache, low, parameters, student_parameters
     )

@@ -18,7 +18,7 @@ def fingerprint_of(build, *settings, change=lambda components: None):
     components = build(NO_VGG, *settings)
     change(components)
     stage = components.stages[1]
-    objective = Objective(stage, components)
+    objective = Objective.from_plan(stage, components)
     return compute_fingerprint(CachePlan(objective, objective.weights), CPU)
 
 

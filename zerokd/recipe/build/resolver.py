@@ -22,8 +22,8 @@ from zerokd.recipe.build.builder import Builder, place_in_string
 from zerokd.recipe.build.components import BuildResult, Components
 from zerokd.recipe.build.models import build_averages, build_models
 from zerokd.recipe.build.names import WORD_PATTERN, RecipeNames
-from zerokd.recipe.build.schedules import ParamValue, find_param_cycle
-from zerokd.recipe.build.stage_weights import (
+from zerokd.objective.schedules import ParamValue, find_param_cycle
+from zerokd.objective.stage_weights import (
     StageWeights,
     compute_term_step_mask,
     describe_stage_overruns,

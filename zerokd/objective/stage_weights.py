@@ -13,7 +13,7 @@ from zerokd.errors import Place, RecipeError
 from zerokd.objective.term import BoundTerm
 from zerokd.objective.weights import effective_weight
 from zerokd.plugin.clock import Clock
-from zerokd.recipe.build.schedules import (
+from zerokd.objective.schedules import (
     ParamValue,
     compute_step_mask,
     describe_overruns,

@@ -7,7 +7,7 @@ from zerokd import Clock
 from zerokd.equation.equation import parse_scalar
 from zerokd.errors import Place, PluginError, RecipeError
 from zerokd.plugin.contracts import Schedule
-from zerokd.recipe.build.schedules import (
+from zerokd.objective.schedules import (
     compute_step_mask,
     describe_overruns,
     evaluate_params,
