@@ -27,17 +27,17 @@ from zerokd.plugin.ports import Port as Port
 from zerokd.plugin.ports import Signal as Signal
 
 if TYPE_CHECKING:  # a type checker reads these lines, Python the tables below
+    from zerokd.objective.declaration import Term as Term
+    from zerokd.objective.models import Average as Average
+    from zerokd.objective.objective import Objective as Objective
+    from zerokd.objective.result import ObjectiveResult as ObjectiveResult
     from zerokd.plugin.clock import Clock as Clock
     from zerokd.plugin.clock import Duration as Duration
     from zerokd.plugin.config import Config as Config
     from zerokd.plugin.contracts import *  # noqa: F403
     from zerokd.plugin.kinds import *  # noqa: F403
-    from zerokd.objective.composition import Term as Term
-    from zerokd.objective.models import Average as Average
-    from zerokd.objective.objective import Objective as Objective
-    from zerokd.objective.objective import ObjectiveResult as ObjectiveResult
     from zerokd.proof.evidence import Evidence as Evidence
-    from zerokd.proof.probe import prove as prove
+    from zerokd.proof.prove import prove as prove
     from zerokd.recipe.build.compose import compose as compose
     from zerokd.recipe.toml.write_objective import objective_to_toml as objective_to_toml
     from zerokd.student.enhance.enhancer import load as load
@@ -47,11 +47,12 @@ else:
         **dict.fromkeys((*(kind.contract for kind in KINDS.values()), "DataConfig"), "zerokd.plugin.contracts"),
         **dict.fromkeys(("Clock", "Duration"), "zerokd.plugin.clock"),
         "Config": "zerokd.plugin.config",
-        "Term": "zerokd.objective.composition",
+        "Term": "zerokd.objective.declaration",
         "Average": "zerokd.objective.models",
-        **dict.fromkeys(("Objective", "ObjectiveResult"), "zerokd.objective.objective"),
+        "Objective": "zerokd.objective.objective",
+        "ObjectiveResult": "zerokd.objective.result",
         "Evidence": "zerokd.proof.evidence",
-        "prove": "zerokd.proof.probe",
+        "prove": "zerokd.proof.prove",
         "compose": "zerokd.recipe.build.compose",
         "objective_to_toml": "zerokd.recipe.toml.write_objective",
         "load": "zerokd.student.enhance.enhancer",

@@ -6,7 +6,7 @@ from torch import nn
 
 from zerokd.models.nano_dce import NanoDce
 from zerokd.objective.autocast import AUTOCAST_DTYPES, run_autocast
-from zerokd.objective.graph import ForwardPass
+from zerokd.objective.calls import ForwardPass
 from zerokd.proof.probe import probe
 
 LOW = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.3

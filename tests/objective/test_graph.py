@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zerokd.objective.graph import Adaptation, ForwardPass
+from zerokd.objective.calls import Adaptation, ForwardPass
 from zerokd.proof.probe import probe
 
 

@@ -4,14 +4,16 @@ import pytest
 import torch
 from torch import nn
 
+import zerokd
+from tests.objective.by_hand import difference, problems_of
 from zerokd.models.nano_dce import NanoDce
-from zerokd.objective.models import Average, ModelSet, Role, declared_outputs, name_outputs
+from zerokd.objective.models import AveragedModel, ModelSet, Role, declared_outputs, name_outputs
 
 
 @pytest.fixture
 def models():
     student = NanoDce()
-    return ModelSet({"student": student, "teacher": nn.Identity()}, {"ema": Average("student", NanoDce(), 0.9)})
+    return ModelSet({"student": student, "teacher": nn.Identity()}, {"ema": AveragedModel("student", NanoDce(), 0.9)})
 
 
 def test_roles_and_models_by_name(models):
@@ -32,3 +34,19 @@ def test_outputs_have_names():
     assert name_outputs({"logits": one, "loss": None}) == {"logits": one}
     assert name_outputs((one, "text", two)) == {"0": one, "2": two}
     assert name_outputs("text") == {}
+
+
+def test_what_is_no_model_and_what_cannot_train():
+    term = {"task.a": difference({"prediction": "student.output", "target": "low"})}
+    (problem,) = problems_of(lambda: zerokd.Objective("task", terms=term, models={"student": 3}))
+    assert "models['student'] is int" in problem.message
+    frozen = nn.Conv2d(3, 3, 1).requires_grad_(False)
+    (problem,) = problems_of(lambda: zerokd.Objective("task", terms=term, models={"student": frozen}))
+    assert "nothing would train" in problem.message
+    one = nn.Conv2d(3, 3, 1)
+    (problem,) = problems_of(lambda: zerokd.Objective("task", terms=term, models={"student": one, "teacher": one}))
+    assert "models 'student' and 'teacher' are one module" in problem.message
+    average = {"student": nn.Conv2d(3, 3, 1), "ema": zerokd.Average("teacher")}
+    read = {"task.a": difference({"prediction": "student.output", "target": "ema.output"})}
+    (problem,) = problems_of(lambda: zerokd.Objective("task", terms=read, models=average))
+    assert "the average 'ema' follows 'teacher', and no such model is given" in problem.message

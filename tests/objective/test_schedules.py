@@ -6,7 +6,6 @@ import pytest
 from zerokd import Clock
 from zerokd.equation.equation import parse_scalar
 from zerokd.errors import Place, PluginError, RecipeError
-from zerokd.plugin.contracts import Schedule
 from zerokd.objective.schedules import (
     compute_step_mask,
     describe_overruns,
@@ -15,6 +14,7 @@ from zerokd.objective.schedules import (
     evaluate_weight,
     find_param_cycle,
 )
+from zerokd.plugin.contracts import Schedule
 from zerokd.recipe.schema.recipe import WhenConfig
 from zerokd.schedules.linear import Linear
 

@@ -14,7 +14,7 @@ from tests import command
 from zerokd.errors import NumericError
 from zerokd.files.weights import read_weights, write_weights
 from zerokd.losses.mse import mse
-from zerokd.objective.objective import ObjectiveResult
+from zerokd.objective.result import ObjectiveResult
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_settings
 from zerokd.recipe.build.resolver import resolve_recipe

@@ -10,7 +10,7 @@ from attrs import asdict, frozen
 
 from zerokd.describe import latex
 from zerokd.equation.expression import Series, format_expression
-from zerokd.objective.graph import Adaptation
+from zerokd.objective.calls import Adaptation
 from zerokd.objective.objective import Objective
 from zerokd.objective.signals import SignalName
 from zerokd.objective.stage_plan import StagePlan

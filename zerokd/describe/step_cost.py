@@ -14,8 +14,9 @@ import torch
 from attrs import asdict, evolve, frozen
 from torch import Tensor
 
-from zerokd.objective.graph import ForwardPass
-from zerokd.objective.objective import Objective, PreparedTensors
+from zerokd.objective.cached_tensors import PreparedTensors
+from zerokd.objective.calls import ForwardPass
+from zerokd.objective.objective import Objective
 from zerokd.run.plan import RunPlan
 from zerokd.text import wrap_text
 from zerokd.training.batches import iterate_batches

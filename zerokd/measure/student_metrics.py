@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from torch import Tensor
 
 from zerokd.errors import PluginError, Problem, ZerokdError
-from zerokd.objective.graph import build_forward_pass
+from zerokd.objective.calls import build_forward_pass
 from zerokd.objective.signals import signal_owners
 from zerokd.objective.term import BoundMetric
 from zerokd.objective.tracing import trace_call

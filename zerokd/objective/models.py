@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 import torch
-from attrs import field, frozen, validators
+from attrs import evolve, field, frozen, validators
 from torch import Tensor, nn
 
+from zerokd.errors import Place, Problem, RecipeError, did_you_mean
 from zerokd.plugin.contracts import Model
 from zerokd.plugin.ports import Signal
 
@@ -23,16 +25,26 @@ class Role(StrEnum):
     EMA = "ema"  # any moving average
 
 
-@frozen(eq=False)
+@frozen
 class Average:
-    """An exponential moving average of a model: the same architecture; each step keeps the share ``decay`` of it.
+    """An exponential moving average of a model, as one of the ``models`` of an objective.
 
-    ``zerokd.Average("student", decay=0.999)`` follows the student of an objective; its ``model`` starts as a copy.
+    Args:
+        of: the name of the model that it follows, and starts as a copy of.
+        decay: the share of the average that each step keeps, in [0, 1).
     """
 
-    source_name: str = STUDENT
-    model: nn.Module | None = None
+    of: str = STUDENT
     decay: float = field(default=0.999, validator=[validators.ge(0.0), validators.lt(1.0)])
+
+
+@frozen(eq=False)
+class AveragedModel:
+    """A moving average with its tensors: a ``model`` of the architecture of its source."""
+
+    source_name: str
+    model: nn.Module
+    decay: float
 
 
 @frozen(eq=False)
@@ -44,7 +56,7 @@ class ModelSet:
     """
 
     models: dict[str, nn.Module]
-    averages: dict[str, Average]
+    averages: dict[str, AveragedModel]
     student_dtype: torch.dtype | None = field(default=None, kw_only=True)
     frozen_per_image: bool = field(default=False, kw_only=True)
 
@@ -63,8 +75,7 @@ class ModelSet:
 
     def get_model(self, owner: str) -> nn.Module:
         """The model or average of that name."""
-        average = self.averages.get(owner)
-        return self.models[owner] if average is None or average.model is None else average.model
+        return self.averages[owner].model if owner in self.averages else self.models[owner]
 
 
 def declared_outputs(model: nn.Module) -> dict[str, Signal] | None:
@@ -81,3 +92,48 @@ def name_outputs(outputs: object) -> dict[str, Tensor]:
         outputs = {str(index): value for index, value in enumerate(outputs)}
     pairs = outputs.items() if isinstance(outputs, Mapping) else ()
     return {str(name): value for name, value in pairs if isinstance(value, Tensor)}
+
+
+def build_model_set(models: Mapping[str, nn.Module | Average], place: Place) -> ModelSet:
+    """Models and averages by name; an average starts as a copy of its source.
+
+    Raises:
+        RecipeError: something is no model, is given twice, or is a student that cannot train; at ``place``.
+    """
+    problems = [*_find_model_problems(models)]
+    if problems:
+        raise RecipeError(*(evolve(problem, place=place) for problem in problems))
+    modules = {name: model for name, model in models.items() if isinstance(model, nn.Module)}
+    averages = {
+        name: AveragedModel(average.of, copy_for_average(modules[average.of]), average.decay)
+        for name, average in models.items()
+        if isinstance(average, Average)
+    }
+    return ModelSet(modules, averages)
+
+
+def copy_for_average(source: nn.Module) -> nn.Module:
+    """A frozen copy of a model, for its average to start from."""
+    return copy.deepcopy(source).requires_grad_(False).eval()
+
+
+def _find_model_problems(models: Mapping[str, nn.Module | Average]) -> Iterator[Problem]:
+    names: dict[int, str] = {}
+    for name, model in models.items():
+        if isinstance(model, Average):
+            if not isinstance(models.get(model.of), nn.Module):
+                text = f"the average {name!r} follows {model.of!r}, and no such model is given"
+                yield Problem(text, hints=did_you_mean(model.of, models), code="unknown-signal")
+            elif model.of != STUDENT:
+                text = f"the average {name!r} follows {model.of!r}, which never changes: only {STUDENT!r} trains"
+                yield Problem(text, code="unknown-signal")
+        elif not isinstance(model, nn.Module):
+            text = f"models[{name!r}] is {type(model).__name__}, neither a torch.nn.Module nor a zerokd.Average"
+            yield Problem(text, code="wrong-value")
+        elif names.setdefault(id(model), name) != name:
+            hint = "copy.deepcopy makes two of it; zerokd.Average follows a student"
+            yield Problem(f"models {names[id(model)]!r} and {name!r} are one module", hints=(hint,), code="wrong-value")
+    student = models.get(STUDENT)
+    if isinstance(student, nn.Module) and not any(weight.requires_grad for weight in student.parameters()):
+        text = f"models[{STUDENT!r}] has no parameter that requires gradient: nothing would train"
+        yield Problem(text, code="no-gradient")

@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
+from zerokd.equation.equation import Equation
 from zerokd.equation.expression import EquationError, Expression, Series, evaluate_expression, param_names
 from zerokd.errors import Place, Problem, RecipeError
 from zerokd.objective.term import ActiveSteps
@@ -16,6 +17,19 @@ from zerokd.plugin.contracts import Schedule
 from zerokd.plugin.error_attribution import attribute_errors
 
 ParamValue = float | Schedule | Expression
+
+
+def find_used_params(equation: Equation, params: Mapping[str, ParamValue]) -> set[str]:
+    """The params that an equation reads, and those that these depend on."""
+    used: set[str] = set()
+    pending = list(equation.read_params())
+    while pending:
+        name = pending.pop()
+        if name not in used:
+            used.add(name)
+            value = params.get(name)
+            pending += [] if value is None or isinstance(value, float | Schedule) else param_names(value)
+    return used
 
 
 def evaluate_schedule(label: str, value: float | Schedule, clock: Clock) -> Series:

@@ -10,9 +10,6 @@ from attrs import evolve, frozen
 from zerokd.equation.equation import Equation
 from zerokd.equation.expression import EquationError, Series, format_expression, shorten
 from zerokd.errors import Place, RecipeError
-from zerokd.objective.term import BoundTerm
-from zerokd.objective.weights import effective_weight
-from zerokd.plugin.clock import Clock
 from zerokd.objective.schedules import (
     ParamValue,
     compute_step_mask,
@@ -20,6 +17,9 @@ from zerokd.objective.schedules import (
     evaluate_params,
     evaluate_weight,
 )
+from zerokd.objective.term import BoundTerm
+from zerokd.objective.weights import effective_weight
+from zerokd.plugin.clock import Clock
 
 
 @frozen(eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from torch import Tensor
 
-from zerokd.objective.graph import Call, ForwardPass
+from zerokd.objective.calls import Call, ForwardPass
 from zerokd.objective.models import declared_outputs
 from zerokd.objective.signals import describe_out_of_range
 from zerokd.plugin.ports import Signal

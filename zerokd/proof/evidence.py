@@ -10,8 +10,8 @@ import torch
 from attrs import asdict, frozen
 
 from zerokd.objective.aggregation import describe_aggregator
+from zerokd.objective.calls import Tensors
 from zerokd.objective.gradients import compare_gradients, gradients_through_intermediates
-from zerokd.objective.graph import Tensors
 from zerokd.objective.objective import Objective
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.proof.notes import collect_notes

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from zerokd.errors import ZerokdError
-from zerokd.objective.graph import Graph, Tensors
+from zerokd.objective.calls import Tensors
+from zerokd.objective.graph import Graph
 from zerokd.objective.stage_plan import ObjectivePlan
 from zerokd.objective.term import BoundTerm
 from zerokd.plugin.contracts import Loss

@@ -9,17 +9,17 @@ from attrs import evolve
 from torch import Tensor
 
 from zerokd.errors import PluginError, Problem, RecipeError
-from zerokd.objective.graph import Call, Graph, Tensors
+from zerokd.objective.calls import Call, Tensors
+from zerokd.objective.graph import Graph
 from zerokd.objective.models import ModelSet
 from zerokd.objective.objective import Objective
 from zerokd.objective.signals import find_stage_binding_problems
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import BoundMetric, BoundTerm, SignalReader
-from zerokd.objective.tracing import measure_range, trace_call
+from zerokd.objective.tracing import trace_call
 from zerokd.plugin.contracts import Loss, Metric
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.ports import Port, Signal
-from zerokd.proof.evidence import Evidence, measure_evidence
 from zerokd.proof.objective_traps import find_duplicate_terms, rewards_identity
 from zerokd.proof.term_traps import check_not_constant, find_trap
 from zerokd.proof.trial import (
@@ -47,14 +47,6 @@ def probe(stage: StagePlan, models: ModelSet, sample: Tensor) -> Objective:
     objective = Objective.from_plan(stage, models).to(sample.device)
     verify_terms(objective, inputs, dict.fromkeys(inputs, (0.0, 1.0)))
     return objective
-
-
-def prove(objective: Objective, inputs: Tensor | Mapping[str, Tensor]) -> Evidence:
-    """Verify an objective on a few images and measure its terms; see :meth:`zerokd.Objective.prove`."""
-    given: Mapping[str, Tensor] = {"low": inputs} if isinstance(inputs, Tensor) else inputs
-    objective.require_signals(given)
-    verify_terms(objective, given, {name: measure_range(value) for name, value in given.items()})
-    return measure_evidence(objective, given)
 
 
 def verify_terms(objective: Objective, inputs: Tensors, ranges: Mapping[str, tuple[float, float] | None]) -> None:

@@ -9,7 +9,8 @@ import torch
 from attrs import field, frozen
 from torch import Tensor, nn
 
-from zerokd.objective.graph import Graph, Tensors
+from zerokd.objective.calls import Tensors
+from zerokd.objective.graph import Graph
 from zerokd.objective.objective import Objective
 from zerokd.objective.term import BoundTerm
 from zerokd.plugin.error_attribution import attribute_errors

@@ -13,7 +13,7 @@ from attrs import evolve, field, fields, frozen
 from torch import Tensor
 
 from zerokd.errors import Problem, RecipeError
-from zerokd.objective.objective import ObjectiveResult, merge_micro_batches
+from zerokd.objective.result import ObjectiveResult, merge_micro_batches
 from zerokd.recipe.build.components import Components
 from zerokd.run.interrupt import STOP_SIGNALS
 from zerokd.run.plan import RunPlan

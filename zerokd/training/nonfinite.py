@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from zerokd.errors import NumericError, Problem, ZerokdError
 from zerokd.files.atomic import write_bytes
 from zerokd.files.weights import write_weights
-from zerokd.objective.objective import Objective, ObjectiveResult
+from zerokd.objective.objective import Objective
+from zerokd.objective.result import ObjectiveResult
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.training.batches import Batch

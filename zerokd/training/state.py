@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zerokd.objective.models import STUDENT, Average
+from zerokd.objective.models import STUDENT, AveragedModel
 from zerokd.objective.objective import Objective
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.recipe.build.components import Components
@@ -46,7 +46,7 @@ class StageState:
             fused=device.type in ("cpu", "cuda"),
         )
 
-    def _flatten_average(self, average: Average) -> list[FlatParameters]:
+    def _flatten_average(self, average: AveragedModel) -> list[FlatParameters]:
         """The parameters of an average that follow trained ones, laid out as those are; the others never change."""
         pairs = zip(average.model.parameters(), self.student.parameters(), strict=True)
         return flatten_parameters(averaged for averaged, current in pairs if current.requires_grad)

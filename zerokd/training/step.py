@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from zerokd.errors import Problem, RecipeError
 from zerokd.objective.gradients import term_gradients
-from zerokd.objective.objective import Objective, ObjectiveResult, merge_micro_batches
+from zerokd.objective.objective import Objective
+from zerokd.objective.result import ObjectiveResult, merge_micro_batches
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.proof.trial import preserve_buffers_and_rng
 from zerokd.recipe.build.components import Components

@@ -11,7 +11,8 @@ from typing import Any, TextIO, TypedDict
 
 from zerokd.errors import Problem, RunFolderError
 from zerokd.objective.gradients import GradientComparison
-from zerokd.objective.objective import Objective, StepNumbers
+from zerokd.objective.objective import Objective
+from zerokd.objective.result import StepNumbers
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.training.nonfinite import NonFiniteStep
 

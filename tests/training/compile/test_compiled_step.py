@@ -7,8 +7,8 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from zerokd.errors import RecipeError
+from zerokd.objective.cached_tensors import NOTHING_CACHED
 from zerokd.objective.gradients import term_gradients
-from zerokd.objective.objective import NOTHING_CACHED
 from zerokd.proof.probe import probe
 from zerokd.run.plan import prepare_run
 from zerokd.training.batches import iterate_batches

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.objective.test_graph import count_forwards
-from zerokd.objective.objective import CachedTensors
+from zerokd.objective.cached_tensors import CachedTensors
 from zerokd.proof.probe import probe
 from zerokd.training.frozen_cache.cacheable import CachePlan
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from zerokd.objective.objective import NOTHING_CACHED, CachedTensors
+from zerokd.objective.cached_tensors import NOTHING_CACHED, CachedTensors
 from zerokd.training.frozen_cache.in_memory import CacheAllotment, MemoryStore
 
 LOW = torch.zeros(1, 3, 2, 2)

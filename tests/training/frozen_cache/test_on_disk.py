@@ -12,7 +12,7 @@ from tests.conftest import RECIPES
 from tests.objective.test_graph import count_forwards
 from tests.training.frozen_cache.test_cache import LOW, NAMES, create_cache
 from zerokd.errors import PluginError
-from zerokd.objective.objective import NOTHING_CACHED, CachedTensors
+from zerokd.objective.cached_tensors import NOTHING_CACHED, CachedTensors
 from zerokd.training.frozen_cache import on_disk as module
 from zerokd.training.frozen_cache.on_disk import DiskStore
 

@@ -1,34 +1,43 @@
-"""A stage's objective out of a recipe, for a loop of one's own."""
+"""A stage's objective out of a recipe, for a training loop of one's own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve
 from torch import nn
 
-from zerokd.errors import Problem, RecipeError, combine_errors, did_you_mean
-from zerokd.objective.models import Average
-from zerokd.objective.objective import Objective, build_model_set
+from zerokd.errors import Place, Problem, RecipeError, ZerokdError, combine_errors, did_you_mean
+from zerokd.objective.declaration import calling_place, make_clock
+from zerokd.objective.models import Average, ModelSet, build_model_set
+from zerokd.objective.objective import Objective
+from zerokd.objective.signals import SignalName
+from zerokd.objective.stage_plan import StagePlan
 from zerokd.plugin.clock import Clock
 from zerokd.plugin.discovery import discover_plugins
-from zerokd.recipe.build.overrides import apply_settings
-from zerokd.recipe.build.resolver import resolve_objective
-from zerokd.recipe.schema.recipe import validate_recipe
+from zerokd.plugin.global_state import preserve_global_state
+from zerokd.plugin.loading import load_component
+from zerokd.plugin.ports import Port
+from zerokd.recipe.build.models import build_averages, build_model
+from zerokd.recipe.build.names import WORD_PATTERN
+from zerokd.recipe.build.overrides import apply_python_settings
+from zerokd.recipe.build.params import build_params
+from zerokd.recipe.build.resolver import RecipeResolver
+from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.toml.document import Document, parse_document
 from zerokd.recipe.toml.extends import read_recipe_document
-from zerokd.recipe.toml.format import format_toml_value
 
-PARTIAL = {"name": "objective", "data": {"use": "dead_leaves"}}  # for a recipe that holds an objective alone
+PARTIAL = {"name": "objective", "data": {"use": "dead_leaves"}, "models": {}}  # of a recipe that is an objective alone
 
 
 def compose(
     recipe: str | Path,
     stage: str | None = None,
     *,
-    set: Mapping[str, Any] | None = None,  # noqa: A002 - the recipe's word, as in --set
+    set: Mapping[str, Any] | None = None,
     models: Mapping[str, nn.Module | Average] | None = None,
     steps: int | None = None,
     steps_per_epoch: int | None = None,
@@ -39,10 +48,11 @@ def compose(
     Args:
         recipe: the path of a TOML file, or its text (which holds a line break).
         stage: the stage's name; needed where the recipe has several.
-        set: changes to the recipe by dotted key: ``{"params.alpha": 0.4}``.
-        models: modules that take the place of the recipe's, by name; the others are built as the recipe says.
+        set: changes to the recipe by dotted key: ``{"params.alpha": 0.4}``; None removes a key.
+        models: modules that take the place of the recipe's, by name. Of the others, those that the stage reads are
+            built as the recipe says.
         steps: how many steps your loop takes; by default as many as the recipe's stage, on the recipe's data.
-        steps_per_epoch: how many of them are one epoch; by default as in the recipe.
+        steps_per_epoch: how many of them are one epoch; by default all.
         plugins: one-file plugins, as ``--plugin`` takes them.
 
     Raises:
@@ -63,34 +73,80 @@ def compose(
         >>> objective(torch.rand(2, 3, 16, 16)).weights
         {'task.color': 1.0}
     """
-    given = dict(models or {})
+    place = calling_place()
+    given = build_model_set(models or {}, place)
     is_text = isinstance(recipe, str) and "\n" in recipe
     document = parse_document(str(recipe), "recipe") if is_text else read_recipe_document(Path(recipe))
-    document = apply_settings(document, [f"{key}={format_toml_value(value)}" for key, value in (set or {}).items()])
-    name = _choose_stage(document, stage)
-    document = _complete(document, name, given)
-    parsed = validate_recipe(document)
-    clock = None if steps is None else Clock(steps, steps_per_epoch or steps)
-    plan, built = resolve_objective(
-        parsed, document, discover_plugins(plugins, strict=True), name, build_model_set(given), clock
-    )
+    document = apply_python_settings(document, set or {}, place)
+    name = _choose_stage(document, stage, place)
+    document = evolve(document, tables={**PARTIAL, **document.tables, "run": [name]})
+    clock = make_clock(steps, steps_per_epoch, place)
+    resolver = RecipeResolver(schema.validate_recipe(document), document, discover_plugins(plugins, strict=True))
+    with preserve_global_state():
+        plan, built = _build_objective(resolver, name, given, clock, place)
+    if resolver.errors:
+        raise combine_errors(resolver.errors)
     return Objective.from_plan(plan, built)
 
 
-def _choose_stage(document: Document, stage: str | None) -> str:
-    names = list(document.tables.get("stages", {})) if isinstance(document.tables.get("stages"), dict) else []
+def _choose_stage(document: Document, stage: str | None, place: Place) -> str:
+    declared = document.tables.get("stages", {})
+    names = list(declared) if isinstance(declared, dict) else []
     if stage is None and len(names) == 1:
         return names[0]
+    if stage is None:
+        hint = f"the recipe's stages: {', '.join(names) or 'none'}"
+        raise RecipeError(Problem("stage= is missing", place, (hint,), code="unknown-component"))
     if stage not in names:
-        text = "give the stage" if stage is None else f"unknown stage {stage!r}"
-        hints = did_you_mean(stage or "", names) if stage else (f"stages: {', '.join(names) or 'none'}",)
-        raise RecipeError(Problem(text, document.key_place(("stages",)), hints, code="unknown-component"))
+        raise RecipeError(
+            Problem(f"unknown stage {stage!r}", place, did_you_mean(stage, names), code="unknown-component")
+        )
     return stage
 
 
-def _complete(document: Document, stage: str, given: Mapping[str, object]) -> Document:
-    """A recipe of this stage alone, whole where it was a part, with a table for every model that is given."""
-    tables = {**PARTIAL, **document.tables, "run": [stage]}
-    models = {name: table for name, table in tables.get("models", {}).items() if name not in given}
-    tables["models"] = models | {name: {"use": GIVEN_MODEL} for name in given}
-    return evolve(document, tables=tables)
+def _build_objective(
+    resolver: RecipeResolver, name: str, given: ModelSet, clock: Clock | None, place: Place
+) -> tuple[StagePlan, ModelSet]:
+    """The plan of one stage, and the models that its terms read: given ones, and the rest as the recipe says."""
+    recipe, table = resolver.recipe, resolver.recipe.stages[name]
+    if clock is None:
+        data = resolver.build(recipe.data, ("data",)) if recipe.data else None
+        resolver.training_image_count = resolver.count_training_images(data)
+        clock = resolver.compute_clock(table)
+    resolver.params = build_params(resolver, recipe, resolver.names)
+    if table.aggregate is not None:
+        hint = f'set={{"stages.{name}.aggregate": None}} trains on the weighted sum'
+        text = (
+            f"an aggregator combines the gradients of stage {name!r}, and a loop that calls total.backward() has none"
+        )
+        resolver.report(text, resolver.document.key_place(("stages", name, "aggregate")), hint, code="setting")
+    words = {*WORD_PATTERN.findall(table.objective)}
+    groups = [group for group in recipe.terms if group in words]
+    owners = {SignalName.parse(text).owner for group in groups for text in _read_signals(resolver, recipe.terms[group])}
+    for owner in sorted({*given.owners} - owners - recipe.models.keys()):
+        text, hints = f"no term of stage {name!r} reads the model {owner!r}", did_you_mean(owner, owners)
+        resolver.report(text, place, *hints, code="unknown-signal")
+    models, averages = dict(given.models), dict(given.averages)
+    read = owners | {
+        average.average_of
+        for owner, average in recipe.models.items()
+        if owner in owners and isinstance(average, schema.AverageConfig)
+    }
+    for owner, model_table in recipe.models.items():
+        if owner in read and owner not in given.owners and isinstance(model_table, schema.ModelConfig):
+            model = build_model(resolver, recipe, resolver.names, owner, model_table)
+            models |= {} if model is None else {owner: model}
+    built_averages = build_averages(resolver, recipe, models)
+    averages = {owner: built_averages[owner] for owner in built_averages if owner in owners} | averages
+    terms = resolver.build_terms(groups)
+    return resolver.build_stage(name, list(terms.values()), clock), ModelSet(models, averages)
+
+
+def _read_signals(resolver: RecipeResolver, tables: Mapping[str, schema.TermConfig]) -> Iterator[str]:
+    """The signals that terms read; those of a loss that cannot be loaded are reported when it is built."""
+    for table in tables.values():
+        yield from table.on.values()
+        with suppress(ZerokdError):
+            loss = load_component(resolver.catalogue.find("losses", table.use))
+            ports: Mapping[str, Port] = getattr(loss, "ports", {})
+            yield from (port.default for name, port in ports.items() if port.default and name not in table.on)

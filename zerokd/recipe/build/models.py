@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import cast
 
 import torch
 from torch import nn
 
-from zerokd.objective.models import STUDENT, Average
+from zerokd.objective.models import STUDENT, AveragedModel, copy_for_average
+from zerokd.plugin.contracts import Model
 from zerokd.recipe.build.builder import Builder
 from zerokd.recipe.build.components import ComponentRecord
 from zerokd.recipe.build.names import RecipeNames
@@ -26,23 +26,27 @@ def build_models(builder: Builder, recipe: schema.Recipe, names: RecipeNames) ->
             builder.document.key_place(("models",)),
             code="missing-key",
         )
-    models: dict[str, nn.Module] = {}
-    for name, table in recipe.models.items():
-        if not isinstance(table, schema.ModelConfig):
-            continue
-        torch.manual_seed(recipe.seed)  # for each model: the weights of one do not depend on the others
-        model = builder.build(table, ("models", name))
-        if model is None:
-            continue
-        models[name] = model
-        with builder.collect_errors(builder.document.value_place(("models", name, "weights"))):
-            spec = builder.catalogue.find("models", table.use).spec
-            source = install_weights(model, table.weights, spec, recipe.seed)
-            builder.provenance[f"models.{name}"].update(cast(ComponentRecord, source))
-        if name != STUDENT:
-            model.requires_grad_(False).eval()
-            _require_weights(builder, name, names)
-    return models
+    tables = {name: table for name, table in recipe.models.items() if isinstance(table, schema.ModelConfig)}
+    built = {name: build_model(builder, recipe, names, name, table) for name, table in tables.items()}
+    return {name: model for name, model in built.items() if model is not None}
+
+
+def build_model(
+    builder: Builder, recipe: schema.Recipe, names: RecipeNames, name: str, table: schema.ModelConfig
+) -> nn.Module | None:
+    """A model with its weights, frozen unless it is the student; None where it failed."""
+    torch.manual_seed(recipe.seed)  # for each model: the weights of one do not depend on the others
+    model: nn.Module | None = builder.build(table, ("models", name))
+    if model is None:
+        return None
+    with builder.collect_errors(builder.document.value_place(("models", name, "weights"))):
+        spec = builder.catalogue.find("models", table.use).spec
+        source = install_weights(cast(Model, model), table.weights, spec, recipe.seed)
+        builder.provenance[f"models.{name}"].update(cast(ComponentRecord, source))
+    if name != STUDENT:
+        model.requires_grad_(False).eval()
+        _require_weights(builder, name, names)
+    return model
 
 
 def _require_weights(builder: Builder, name: str, names: RecipeNames) -> None:
@@ -57,7 +61,9 @@ def _require_weights(builder: Builder, name: str, names: RecipeNames) -> None:
         )
 
 
-def build_averages(builder: Builder, recipe: schema.Recipe, models: Mapping[str, nn.Module]) -> dict[str, Average]:
+def build_averages(
+    builder: Builder, recipe: schema.Recipe, models: Mapping[str, nn.Module]
+) -> dict[str, AveragedModel]:
     """Every moving average, which starts as a copy of the model that it follows."""
     averages = {}
     for name, table in recipe.models.items():
@@ -67,6 +73,6 @@ def build_averages(builder: Builder, recipe: schema.Recipe, models: Mapping[str,
             place = builder.document.value_place(("models", name, "average_of"))
             builder.report(f"only {STUDENT!r} changes during a run and can be averaged", place, code="unknown-signal")
         elif table.average_of in models:
-            average = copy.deepcopy(models[table.average_of]).requires_grad_(False).eval()
-            averages[name] = Average(table.average_of, average, table.decay)
+            average = copy_for_average(models[table.average_of])
+            averages[name] = AveragedModel(table.average_of, average, table.decay)
     return averages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -70,6 +70,28 @@ def apply_settings(document: Document, settings: Iterable[str]) -> Document:
             raise RecipeError(Problem(f"tables are nested more than {MAX_NESTING} deep", place, code="setting"))
         document = set_value(document, path, _parse_value(text.strip()), place)
     return document
+
+
+def apply_python_settings(document: Document, settings: Mapping[str, Any], place: Place) -> Document:
+    """The document with each dotted key set to a value, or without it where that is None; errors name ``place``.
+
+    Raises:
+        RecipeError: a key is empty or leads through a value that is not a table.
+    """
+    for key, value in settings.items():
+        path = tuple(part.strip() for part in key.split("."))
+        if not all(path):
+            raise RecipeError(Problem(f"set[{key!r}]: the key has an empty part", place, code="setting"))
+        document = set_value(document, path, value, place)
+        if value is None:
+            _remove_value(document.tables, path)
+    return document
+
+
+def _remove_value(tables: dict[str, Any], path: tuple[str, ...]) -> None:
+    for part in path[:-1]:
+        tables = tables[part]
+    del tables[path[-1]]
 
 
 def set_value(document: Document, path: tuple[str, ...], value: Any, place: Place) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,15 @@ from zerokd.equation.equation import Equation, UnknownNameError, parse_equation
 from zerokd.equation.expression import EquationError, Number, Series
 from zerokd.errors import KeyPath, Place, combine_errors, did_you_mean
 from zerokd.objective.autocast import AUTOCAST_DTYPES
+from zerokd.objective.schedules import find_used_params
 from zerokd.objective.stage_plan import OptimizerSettings, PlaceholderStage, StagePlan
+from zerokd.objective.stage_weights import (
+    StageWeights,
+    compute_term_step_mask,
+    describe_stage_overruns,
+    evaluate_coefficients,
+    evaluate_term_weight,
+)
 from zerokd.objective.term import ActiveSteps, BoundTerm
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.clock import Clock
@@ -22,14 +31,7 @@ from zerokd.recipe.build.builder import Builder, place_in_string
 from zerokd.recipe.build.components import BuildResult, Components
 from zerokd.recipe.build.models import build_averages, build_models
 from zerokd.recipe.build.names import WORD_PATTERN, RecipeNames
-from zerokd.objective.schedules import ParamValue, find_param_cycle
-from zerokd.objective.stage_weights import (
-    StageWeights,
-    compute_term_step_mask,
-    describe_stage_overruns,
-    evaluate_coefficients,
-    evaluate_term_weight,
-)
+from zerokd.recipe.build.params import build_params
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.toml.document import Document
 
@@ -48,12 +50,12 @@ def resolve_recipe(recipe: schema.Recipe, document: Document, catalogue: Catalog
 
 def resolve_recipe_partially(recipe: schema.Recipe, document: Document, catalogue: Catalogue) -> BuildResult:
     """Build the valid part of a recipe that may have errors."""
-    resolver = _Resolver(recipe, document, catalogue)
+    resolver = RecipeResolver(recipe, document, catalogue)
     components = resolver.build_components()
     return BuildResult(components, tuple(resolver.errors), frozenset(resolver.failed_paths))
 
 
-class _Resolver(Builder):
+class RecipeResolver(Builder):
     """Leaves out a component that failed, and everything that needs it; names come from the document, since validation
     has already reported an invalid table."""
 
@@ -65,21 +67,21 @@ class _Resolver(Builder):
 
     def build_components(self) -> Components:
         data: Any = self.build(self.recipe.data, ("data",)) if self.recipe.data else None
-        self.params, self.training_image_count = self.build_params(), self.count_training_images(data)
+        self.params = build_params(self, self.recipe, self.names)
+        self.training_image_count = self.count_training_images(data)
         models = build_models(self, self.recipe, self.names)
         averages = build_averages(self, self.recipe, models)
-        terms = {
-            (group, name): self.build_term(group, name, table)
-            for group, named in self.recipe.terms.items()
-            for name, table in named.items()
-        }
+        terms = self.build_terms(self.recipe.terms)
         missing = self.names.declared("models").keys() - models.keys() - averages.keys()
         self.failed_paths |= {("models", name) for name in missing}
         self.failed_paths |= set() if self.names.is_complete("models") else {("models",)}
         for group, named in self.names.declared("terms").items():
             paths = {("terms", group, name) for name in named} if isinstance(named, dict) else {("terms", group)}
             self.failed_paths |= {path for path in paths if path[1:] not in terms}
-        stages = {name: self.build_stage(name, list(terms.values())) for name in self.recipe.stages}
+        stages = {
+            name: self.build_stage(name, list(terms.values()), self.compute_clock(table))
+            for name, table in self.recipe.stages.items()
+        }
         order = self.resolve_stage_order()
         self.report_unused()
         with preserve_global_state():  # random numbers that they draw change nothing in the run
@@ -105,6 +107,14 @@ class _Resolver(Builder):
             metrics=metrics,
             observers={name: built for name, built in observers.items() if built is not None},
         )
+
+    def build_terms(self, groups: Iterable[str]) -> dict[tuple[str, str], BoundTerm]:
+        """The terms of these groups by group and name."""
+        return {
+            (group, name): self.build_term(group, name, table)
+            for group in groups
+            for name, table in self.recipe.terms[group].items()
+        }
 
     def build_term(self, group: str, name: str, table: schema.TermConfig) -> BoundTerm:
         path = ("terms", group, name)
@@ -133,27 +143,6 @@ class _Resolver(Builder):
         schedule = self.build(table.weight, (*path, "weight"))
         return 1.0 if schedule is None else schedule
 
-    def build_params(self) -> dict[str, ParamValue]:
-        """Every valid param: a number, a schedule, or an expression over others."""
-        params: dict[str, ParamValue] = {}
-        known = frozenset(self.names.declared("params"))
-        for name, table in self.recipe.params.items():
-            path = ("params", name)
-            value: ParamValue | None
-            if isinstance(table, schema.ScheduleConfig):
-                value = self.build(table, path)
-            elif isinstance(table, schema.DerivedParamConfig):
-                value = self.parse_derived_param(table.equals, (*path, "equals"), known)
-            else:
-                value = table
-            if value is not None:
-                params[name] = value
-        cycle = find_param_cycle(params)
-        if cycle:
-            text = f"params depend on one another in a cycle: {' -> '.join(cycle)}"
-            self.report(text, self.document.key_place(("params", cycle[0])))
-        return {name: value for name, value in params.items() if not cycle or isinstance(value, float | Schedule)}
-
     def count_training_images(self, data: Any) -> int:
         """The number of training images; 1 if the data failed."""
         with self.collect_errors(self.document.key_place(("data",))), attribute_errors("the data source"):
@@ -173,20 +162,24 @@ class _Resolver(Builder):
         possible = () if set(self.recipe.run) <= known.keys() else self.recipe.stages
         return [name for name in dict.fromkeys((*self.recipe.run, *possible)) if name in self.recipe.stages]
 
-    def build_stage(self, name: str, terms: list[BoundTerm]) -> StagePlan:
+    def compute_clock(self, table: schema.StageConfig) -> Clock:
+        """The steps of a stage on the recipe's data."""
+        per_epoch = -(-self.training_image_count // table.batch)
+        return Clock(table.epochs * per_epoch, per_epoch)
+
+    def build_stage(self, name: str, terms: list[BoundTerm], clock: Clock) -> StagePlan:
         table = self.recipe.stages[name]
         path = ("stages", name)
         plugin = self.build(table, path)
         augmentations = [self.build(augment, (*path, "augment", key)) for key, augment in table.augment.items()]
         aggregator = self.build(table.aggregate, (*path, "aggregate")) if table.aggregate else None
-        per_epoch = -(-self.training_image_count // table.batch)
-        clock = Clock(table.epochs * per_epoch, per_epoch)
         equation, coefficients = self.build_equation(table, path, clock)
         stage_terms = [term for term in terms if term.group in equation.coefficients]
         weights = self.build_stage_weights(stage_terms, coefficients, clock)
         for text in describe_stage_overruns(equation, self.params, stage_terms, clock):
             self.cautions.setdefault(text, []).append(f"stage {name}")
         idle = [term for term in stage_terms if weights.is_idle(term)]
+        used_params = find_used_params(equation, self.params)
         has_failed = {path, *(("terms", group) for group in coefficients)} & {
             failed_path[:2] for failed_path in self.failed_paths
         }
@@ -209,6 +202,8 @@ class _Resolver(Builder):
             optimizer=OptimizerSettings(**dict(table.optimizer)),
             augmentations=tuple(augmentation for augmentation in augmentations if augmentation is not None),
             idle_terms=tuple(term.label for term in idle),
+            unused_terms=tuple(idle),
+            params={name: value for name, value in self.params.items() if name in used_params},
             place=self.document.key_place(path),
             aggregator=aggregator,
             aggregator_name=table.aggregate.use if table.aggregate else "",

@@ -9,9 +9,9 @@ import tomli_w
 
 from zerokd.equation.expression import Expression, format_expression
 from zerokd.errors import Problem, RecipeError
-from zerokd.objective.composition import installed_plugins
 from zerokd.objective.objective import Objective
 from zerokd.objective.term import BoundTerm
+from zerokd.objective.term_builder import installed_plugins
 from zerokd.plugin.component import Component
 from zerokd.plugin.contracts import Schedule
 
@@ -27,9 +27,7 @@ def objective_to_toml(objective: Objective) -> str:
     plan = objective.plan
     tables: dict[str, Any] = {"params": {name: _write_number(value) for name, value in plan.params.items()}}
     averages = objective.models.averages.items()
-    tables["models"] = {
-        name: {"average_of": average.source_name, "decay": average.decay} for name, average in averages
-    }
+    tables["models"] = {name: {"average_of": average.source_name, "decay": average.decay} for name, average in averages}
     epochs = -(-plan.clock.steps // plan.clock.steps_per_epoch)
     tables["stages"] = {plan.name: {"use": "distillation", "objective": plan.equation.text, "epochs": epochs}}
     tables["terms"] = {}

@@ -19,8 +19,10 @@ from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from zerokd.errors import escape_unprintable
+from zerokd.objective.cached_tensors import CachedTensors
 from zerokd.objective.gradients import flat_gradient
-from zerokd.objective.objective import CachedTensors, Objective, ObjectiveResult, to_tensor_like
+from zerokd.objective.objective import Objective
+from zerokd.objective.result import ObjectiveResult, to_tensor_like
 from zerokd.proof.trial import preserve_buffers_and_rng
 from zerokd.training.batches import seed_global_generators
 from zerokd.training.compile.cuda_graph import CudaGraphStep

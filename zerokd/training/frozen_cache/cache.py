@@ -12,7 +12,8 @@ from torch import Tensor
 from zerokd.errors import PluginError, Problem
 from zerokd.files.cache import cache_folder
 from zerokd.objective.autocast import TF32_EPS
-from zerokd.objective.objective import NOTHING_CACHED, CachedTensors, Objective, PreparedTensors
+from zerokd.objective.cached_tensors import NOTHING_CACHED, CachedTensors, PreparedTensors
+from zerokd.objective.objective import Objective
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.proof.trial import equal_with_nan
 from zerokd.recipe.schema.speed import SpeedConfig

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from zerokd.objective.objective import NOTHING_CACHED, CachedTensors, Objective, PreparedTensors
+from zerokd.objective.cached_tensors import NOTHING_CACHED, CachedTensors, PreparedTensors
+from zerokd.objective.objective import Objective
 
 
 class CachePlan:

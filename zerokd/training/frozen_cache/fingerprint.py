@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from zerokd.files.machine import processor_name
-from zerokd.objective.graph import Call, ForwardPass
+from zerokd.objective.calls import Call, ForwardPass
 from zerokd.training.frozen_cache.cacheable import CachePlan
 
 VERSIONED_PACKAGES = {"torch", "builtins"}  # their version stands for their code

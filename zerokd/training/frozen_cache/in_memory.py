@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from attrs import frozen
 from torch import Tensor
 
-from zerokd.objective.objective import NOTHING_CACHED, CachedTensors
+from zerokd.objective.cached_tensors import NOTHING_CACHED, CachedTensors
 
 
 @frozen

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from zerokd.errors import WeightsError
 from zerokd.files.weights import read_weights, write_weights
-from zerokd.objective.objective import NOTHING_CACHED, CachedTensors
+from zerokd.objective.cached_tensors import NOTHING_CACHED, CachedTensors
 from zerokd.training.frozen_cache.fingerprint import hash_tensors
 from zerokd.training.frozen_cache.in_memory import CacheAllotment
 

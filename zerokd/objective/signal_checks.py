@@ -1,0 +1,57 @@
+"""Checks of the tensors that a call gives an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from torch import Tensor
+
+from zerokd.errors import Place, Problem, RecipeError, did_you_mean
+from zerokd.objective.graph import Graph
+from zerokd.objective.signals import SignalName
+from zerokd.objective.stage_plan import ObjectivePlan
+
+
+def require_signals(
+    plan: ObjectivePlan, graph: Graph, given: Collection[str], labels: Collection[str], prepared_labels: Collection[str]
+) -> None:
+    """Check that models and given signals make all that these terms read.
+
+    Raises:
+        RecipeError: signals are missing, with each term and port that needs one.
+    """
+    outputs, available = graph.tensors_read_by(labels, prepared_labels), frozenset(given)
+    calls = graph.live_calls(outputs, available)
+    missing = outputs.union(*(call.reads for call in calls)) - available.union(*(call.writes for call in calls))
+    if missing:
+        problems = list(_describe_missing(plan, graph, missing, available, labels))
+        raise RecipeError(*problems or [Problem(f"missing signals: {', '.join(sorted(missing))}", plan.place)])
+
+
+def require_equal_sizes(inputs: Mapping[str, Tensor], place: Place) -> None:
+    """Check that given signals have the same number of images.
+
+    Raises:
+        RecipeError: two of them differ in their first axis.
+    """
+    (first, size), *others = ((name, len(tensor)) for name, tensor in inputs.items())
+    for name, other in others:
+        if other != size:
+            text = f"{first!r} has {size} images and {name!r} has {other}"
+            hint = "the first axis of every signal is the batch"
+            raise RecipeError(Problem(text, place, (hint,), code="wrong-shape"))
+
+
+def _describe_missing(
+    plan: ObjectivePlan, graph: Graph, missing: frozenset[str], given: frozenset[str], labels: Collection[str]
+) -> Iterator[Problem]:
+    """Each port that cannot be read: its signal is missing, or the input of the model that computes it is."""
+    model_inputs = {call.owner: call.reads[0] for call in graph.forward_passes()}
+    for term in plan.terms:
+        for port, text in term.bindings.items() if term.label in labels else ():
+            needed = text if text in missing else model_inputs.get(SignalName.parse(text).owner)
+            if needed in missing and text not in given:
+                message = f"{term.label}: port {port!r} reads {text!r}, and the signal {needed!r} is missing"
+                hints = did_you_mean(needed, [*given, *model_inputs])
+                hint = "give it in the call, or give the model that computes it"
+                yield Problem(message, term.port_places.get(port, term.place), (hint, *hints), code="unknown-signal")
