@@ -3,8 +3,10 @@
     python benchmarks/loop.py [--threads 1] [--rounds 400] [--json]
 
 Compares a step of the documented distillation without VGG with the functions of its terms called as in a script; and
-steps of 1, 10 and 40 cheap terms with a loop over their function. Both sides alternate in one process and must compute
-the same gradient first. The overhead is the median difference of neighbouring turns.
+steps of 1, 10 and 40 cheap terms with a loop over their function: in ``zerokd run``, in ``zerokd.Objective``, and in
+the weighted sum of pytorch-metric-learning, where that is installed (``pip install pytorch-metric-learning``). Both
+sides alternate in one process and must compute the same gradient first. The overhead is the median difference of
+neighbouring turns.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import click
 import torch
 from sides import ZerokdSide
-from torch import Tensor
+from torch import Tensor, nn
 
+import zerokd
 from zerokd.losses.color_constancy import color_constancy
 from zerokd.losses.contrastive import contrastive
 from zerokd.losses.exposure_control import exposure_control
@@ -41,6 +45,7 @@ from zerokd.training.state import StageState
 from zerokd.training.step import build_accumulator
 
 BATCH_SIZE, IMAGE_SIZE, WARMUP_ROUNDS = 4, 64, 20
+TERM_COUNTS = (1, 10, 40)
 TERM_WEIGHT = 1.0  # of a cheap term, as in a script
 FEATURE_PAIRS = {
     "e_conv1": "e_conv2",
@@ -189,6 +194,50 @@ def benchmark_cheap_terms(count: int, rounds: int) -> dict[str, object]:
     return compare_with_handwritten(f"{count} cheap terms", count, rounds, handwritten, zerokd_step)
 
 
+class ExposureByHand(nn.Module):
+    """A cheap term with the signature that pytorch-metric-learning calls."""
+
+    def __init__(self, level: float):
+        super().__init__()
+        self.level = level
+
+    def forward(self, embeddings: Tensor, labels: object = None, indices_tuple: object = None) -> Tensor:
+        return exposure_control(embeddings, 16, self.level).mean()
+
+
+def benchmark_library(count: int, rounds: int) -> list[dict[str, object]]:
+    """The same terms in ``zerokd.Objective`` and in pytorch-metric-learning, each against the loop by hand."""
+    low = torch.rand(BATCH_SIZE, 3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
+    levels = [0.3 + 0.4 * i / count for i in range(count)]
+    components, _ = build_cheap_stage(1)
+    student = components.student
+    terms = {f"all.t{i}": zerokd.Term("exposure_control", level=level) for i, level in enumerate(levels)}
+    objective = zerokd.Objective("all", terms=terms, models={"student": student})
+
+    def handwritten() -> None:
+        student.zero_grad()
+        enhanced = student(low)["enhanced"]
+        sum(TERM_WEIGHT * exposure_control(enhanced, 16, level).mean() for level in levels).backward()
+
+    def public_step() -> None:
+        student.zero_grad()
+        objective(low).total.backward()
+
+    rows = [compare_with_handwritten(f"{count} in zerokd.Objective", count, rounds, handwritten, public_step)]
+    with suppress(ImportError):
+        from pytorch_metric_learning.losses import MultipleLosses
+
+        weighted_sum = MultipleLosses([*map(ExposureByHand, levels)], weights=[TERM_WEIGHT] * count)
+
+        def peer_step() -> None:
+            student.zero_grad()
+            weighted_sum(student(low)["enhanced"], None).backward()
+
+        name = f"{count} in metric-learning"
+        rows.append(compare_with_handwritten(name, count, rounds, handwritten, peer_step))
+    return rows
+
+
 def compare_with_handwritten(
     name: str, count: int, rounds: int, handwritten: Callable[[], None], zerokd_step: Callable[[], None]
 ) -> dict[str, object]:
@@ -218,7 +267,8 @@ def compare_with_handwritten(
 @click.option("--json", "as_json", is_flag=True)
 def main(threads: int, rounds: int, as_json: bool) -> None:
     torch.set_num_threads(threads)
-    rows = [benchmark_distillation(rounds), *(benchmark_cheap_terms(count, rounds) for count in (1, 10, 40))]
+    rows = [benchmark_distillation(rounds), *(benchmark_cheap_terms(count, rounds) for count in TERM_COUNTS)]
+    rows += [row for count in TERM_COUNTS for row in benchmark_library(count, rounds)]
     about = describe_machine() | {"threads": threads}
     if as_json:
         click.echo(json.dumps({"machine": about, "batch": BATCH_SIZE, "rows": rows}, indent=2))

@@ -82,6 +82,10 @@ class ZerokdError(Exception):
         copy.__dict__ |= self._attributes()
         return copy
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in place of the call stack."""
+        return str(self).splitlines()
+
     def with_place(self, place: Place) -> Self:
         """A copy of this error; problems without a place get this one."""
         return self.with_problems(

@@ -7,13 +7,14 @@ from tools.site.markdown import build_page, docstring_to_markdown
 from zerokd.plugin.kinds import KINDS, SPEC_CONSTRUCTORS, Kind
 
 STUDENT_FUNCTIONS = ("load", "load_model")
+TRAINING_NAMES = ("compose", "Objective", "Term", "Average", "ObjectiveResult", "Evidence", "train", "Run")
 TESTING_MODULES = ("zerokd.testing.conformance",)
 EXCLUDED_NAMES = ("__version__", "API_VERSION", "hookimpl")
 
 
 def python_api_page() -> str:
     """Every public name of ``zerokd`` under its own heading: first the functions, then the contracts of plugins."""
-    names = [name for name in vars(zerokd)["__all__"] if name not in (*STUDENT_FUNCTIONS, *EXCLUDED_NAMES)]
+    names = [name for name in vars(zerokd)["__all__"] if name not in (*STUDENT_FUNCTIONS, *TRAINING_NAMES, *EXCLUDED_NAMES)]
     contracts = [name for name in names if not name.endswith(("Spec", "Error"))]
     short_forms = ", ".join(f"`{name}`" for name in SPEC_CONSTRUCTORS)
     return build_page(
@@ -21,6 +22,8 @@ def python_api_page() -> str:
         "The public names of `import zerokd`. Everything else is internal and may change.",
         "## Using a student",
         *map(_mkdocstrings_directive, STUDENT_FUNCTIONS),
+        "## Training",
+        *map(_mkdocstrings_directive, TRAINING_NAMES),
         "## Writing plugins",
         "`zerokd.hookimpl` marks a [hook](hooks.md); `zerokd.API_VERSION` is the version to which `ZEROKD_API` refers.",
         *map(_mkdocstrings_directive, contracts),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from zerokd.errors import Place, Problem, RecipeError
@@ -68,6 +69,12 @@ def calling_place() -> Place:
     text = linecache.getline(frame.f_code.co_filename, frame.f_lineno, frame.f_globals).rstrip("\n")
     column = len(text) - len(text.lstrip()) + 1
     return Place(frame.f_code.co_filename, frame.f_lineno, column, text)
+
+
+def warn_of_fallbacks(fallbacks: Iterable[str], place: Place) -> None:
+    """Warn, at a line of Python, of what a component does instead of what its config asks for."""
+    for text in fallbacks:
+        warnings.warn_explicit(f"FALLBACK: {text}", UserWarning, place.file, place.line)
 
 
 def make_clock(steps: int | None, steps_per_epoch: int | None, place: Place) -> Clock | None:

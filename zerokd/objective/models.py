@@ -30,11 +30,11 @@ class Average:
     """An exponential moving average of a model, as one of the ``models`` of an objective.
 
     Args:
-        of: the name of the model that it follows, and starts as a copy of.
+        source_name: the name of the model that it follows, and starts as a copy of.
         decay: the share of the average that each step keeps, in [0, 1).
     """
 
-    of: str = STUDENT
+    source_name: str = STUDENT
     decay: float = field(default=0.999, validator=[validators.ge(0.0), validators.lt(1.0)])
 
 
@@ -105,7 +105,7 @@ def build_model_set(models: Mapping[str, nn.Module | Average], place: Place) -> 
         raise RecipeError(*(evolve(problem, place=place) for problem in problems))
     modules = {name: model for name, model in models.items() if isinstance(model, nn.Module)}
     averages = {
-        name: AveragedModel(average.of, copy_for_average(modules[average.of]), average.decay)
+        name: AveragedModel(average.source_name, copy_for_average(modules[average.source_name]), average.decay)
         for name, average in models.items()
         if isinstance(average, Average)
     }
@@ -121,11 +121,13 @@ def _find_model_problems(models: Mapping[str, nn.Module | Average]) -> Iterator[
     names: dict[int, str] = {}
     for name, model in models.items():
         if isinstance(model, Average):
-            if not isinstance(models.get(model.of), nn.Module):
-                text = f"the average {name!r} follows {model.of!r}, and no such model is given"
-                yield Problem(text, hints=did_you_mean(model.of, models), code="unknown-signal")
-            elif model.of != STUDENT:
-                text = f"the average {name!r} follows {model.of!r}, which never changes: only {STUDENT!r} trains"
+            if not isinstance(models.get(model.source_name), nn.Module):
+                text = f"the average {name!r} follows {model.source_name!r}, and no such model is given"
+                yield Problem(text, hints=did_you_mean(model.source_name, models), code="unknown-signal")
+            elif model.source_name != STUDENT:
+                text = (
+                    f"the average {name!r} follows {model.source_name!r}, which never changes: only {STUDENT!r} trains"
+                )
                 yield Problem(text, code="unknown-signal")
         elif not isinstance(model, nn.Module):
             text = f"models[{name!r}] is {type(model).__name__}, neither a torch.nn.Module nor a zerokd.Average"

@@ -14,7 +14,7 @@ from zerokd.errors import Problem, RecipeError
 from zerokd.objective.cached_tensors import NOTHING_CACHED, CachedTensors, PreparedTensors
 from zerokd.objective.calls import Adaptation
 from zerokd.objective.composition import compose_plan
-from zerokd.objective.declaration import Number, Term, calling_place, make_clock
+from zerokd.objective.declaration import Number, Term, calling_place, make_clock, warn_of_fallbacks
 from zerokd.objective.graph import Graph
 from zerokd.objective.models import STUDENT, Average, ModelSet, build_model_set
 from zerokd.objective.parts import ObjectiveParts, forgive_frozen_keys
@@ -70,6 +70,12 @@ class Objective(ObjectiveParts):
     plan: ObjectivePlan
     graph: Graph
 
+    if TYPE_CHECKING:  # torch.nn.Module declares that a call returns anything
+
+        def __call__(
+            self, inputs: Tensor | Mapping[str, Tensor], step: int | None = None, cached: CachedTensors = ...
+        ) -> ObjectiveResult: ...
+
     def __init__(
         self,
         equation: str,
@@ -86,6 +92,7 @@ class Objective(ObjectiveParts):
         clock = make_clock(steps, steps_per_epoch, place)
         plan = compose_plan(equation, terms, params or {}, clock, name, place)
         self._set_up(plan, build_model_set(models or {}, place))
+        warn_of_fallbacks((text for term in plan.terms for text in term.loss.fallbacks), place)
 
     @classmethod
     def from_plan(cls, plan: ObjectivePlan, models: ModelSet) -> Objective:
@@ -155,7 +162,7 @@ class Objective(ObjectiveParts):
 
     def require_signals(
         self,
-        given: Mapping[str, Tensor],
+        inputs: Mapping[str, Tensor],
         labels: Collection[str] | None = None,
         prepared_labels: Collection[str] = (),
     ) -> None:
@@ -165,12 +172,12 @@ class Objective(ObjectiveParts):
             RecipeError: a signal is missing, or given tensors differ in their first axis.
         """
         labels = self.weights if labels is None else labels
-        key = (tuple(given), tuple(labels), tuple(prepared_labels))
+        key = (tuple(inputs), tuple(labels), tuple(prepared_labels))
         if key not in self._verified_inputs:
-            require_signals(self.plan, self.graph, given, labels, prepared_labels)
+            require_signals(self.plan, self.graph, inputs, labels, prepared_labels)
             self._verified_inputs.add(key)
-        if len(given) > 1:
-            require_equal_sizes(given, self.plan.place)
+        if len(inputs) > 1:
+            require_equal_sizes(inputs, self.plan.place)
 
     def total(self, values: Mapping[str, Tensor], weights: Tensor) -> Tensor:
         """The weighted sum of the terms' means, without monitored terms; ``weights`` has the order of ``values``."""

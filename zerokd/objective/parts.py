@@ -113,9 +113,9 @@ class ObjectiveParts(nn.Module):
         for owner, average in self.averages.items():
             start = f"{prefix}averages.{owner}."
             own = {key.removeprefix(start): value for key, value in state_dict.items() if key.startswith(start)}
-            found = average.model.load_state_dict(own, strict=False)
-            missing_keys += [f"{start}{key}" for key in found.missing_keys]
-            unexpected_keys += [f"{start}{key}" for key in found.unexpected_keys]
+            incompatible = average.model.load_state_dict(own, strict=False)
+            missing_keys += [f"{start}{key}" for key in incompatible.missing_keys]
+            unexpected_keys += [f"{start}{key}" for key in incompatible.unexpected_keys]
 
 
 def forgive_frozen_keys(objective: ObjectiveParts, incompatible: Any) -> None:

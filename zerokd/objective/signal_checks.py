@@ -13,14 +13,18 @@ from zerokd.objective.stage_plan import ObjectivePlan
 
 
 def require_signals(
-    plan: ObjectivePlan, graph: Graph, given: Collection[str], labels: Collection[str], prepared_labels: Collection[str]
+    plan: ObjectivePlan,
+    graph: Graph,
+    inputs: Collection[str],
+    labels: Collection[str],
+    prepared_labels: Collection[str],
 ) -> None:
     """Check that models and given signals make all that these terms read.
 
     Raises:
         RecipeError: signals are missing, with each term and port that needs one.
     """
-    outputs, available = graph.tensors_read_by(labels, prepared_labels), frozenset(given)
+    outputs, available = graph.tensors_read_by(labels, prepared_labels), frozenset(inputs)
     calls = graph.live_calls(outputs, available)
     missing = outputs.union(*(call.reads for call in calls)) - available.union(*(call.writes for call in calls))
     if missing:
@@ -43,15 +47,15 @@ def require_equal_sizes(inputs: Mapping[str, Tensor], place: Place) -> None:
 
 
 def _describe_missing(
-    plan: ObjectivePlan, graph: Graph, missing: frozenset[str], given: frozenset[str], labels: Collection[str]
+    plan: ObjectivePlan, graph: Graph, missing: frozenset[str], inputs: frozenset[str], labels: Collection[str]
 ) -> Iterator[Problem]:
     """Each port that cannot be read: its signal is missing, or the input of the model that computes it is."""
     model_inputs = {call.owner: call.reads[0] for call in graph.forward_passes()}
     for term in plan.terms:
         for port, text in term.bindings.items() if term.label in labels else ():
             needed = text if text in missing else model_inputs.get(SignalName.parse(text).owner)
-            if needed in missing and text not in given:
+            if needed in missing and text not in inputs:
                 message = f"{term.label}: port {port!r} reads {text!r}, and the signal {needed!r} is missing"
-                hints = did_you_mean(needed, [*given, *model_inputs])
+                hints = did_you_mean(needed, [*inputs, *model_inputs])
                 hint = "give it in the call, or give the model that computes it"
                 yield Problem(message, term.port_places.get(port, term.place), (hint, *hints), code="unknown-signal")

@@ -57,13 +57,13 @@ class TermBuilder:
         return None
 
     def report_options(self, error: ValidationError, component: type[Component], subject: str, place: Place) -> None:
-        for found in error.errors(include_url=False):
-            option = ".".join(str(part) for part in found["loc"])
-            if found["type"] == "extra_forbidden":
+        for detail in error.errors(include_url=False):
+            option = ".".join(str(part) for part in detail["loc"])
+            if detail["type"] == "extra_forbidden":
                 hints = did_you_mean(option, component.Config.model_fields)
                 self.report(f"{subject} has no option {option!r}", place, *hints, code="unknown-key")
             else:
-                message = found["msg"].removeprefix("Value error, ")
+                message = detail["msg"].removeprefix("Value error, ")
                 self.report(f"{subject}: {option}: {message}", place, code="wrong-value")
 
     def read_number(self, label: str, value: Any, place: Place) -> float | Schedule | None:

@@ -14,7 +14,7 @@ from zerokd.proof.probe import verify_terms
 
 def prove(objective: Objective, inputs: Tensor | Mapping[str, Tensor]) -> Evidence:
     """Verify an objective on a few images and measure its terms; see :meth:`zerokd.Objective.prove`."""
-    given: Mapping[str, Tensor] = {"low": inputs} if isinstance(inputs, Tensor) else inputs
-    objective.require_signals(given)
-    verify_terms(objective, given, {name: measure_range(value) for name, value in given.items()})
-    return measure_evidence(objective, given)
+    signals: Mapping[str, Tensor] = {"low": inputs} if isinstance(inputs, Tensor) else inputs
+    objective.require_signals(signals)
+    verify_terms(objective, signals, {name: measure_range(value) for name, value in signals.items()})
+    return measure_evidence(objective, signals)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -42,10 +42,16 @@ RUNS_FOLDER = Path("runs")
 
 
 def run_recipe(
-    document: Document, catalogue: Catalogue, device: str, out: Path | None, resume: bool, progress: Progress
+    document: Document,
+    catalogue: Catalogue,
+    device: str,
+    out: Path | None,
+    resume: bool,
+    progress: Progress,
+    command: Sequence[str] | None = None,
 ) -> Path:
     """Run a recipe and return the run folder. ``resume`` continues the run in ``out``, or the recipe's newest
-    unfinished run, if there is one.
+    unfinished run, if there is one. The manifest records ``command``, by default that of this process.
 
     Raises:
         ZerokdError: see :func:`zerokd.run.plan.prepare_run`, :func:`zerokd.run.session.execute` and
@@ -69,7 +75,9 @@ def run_recipe(
         statistics = compute_data_statistics(components.data)
         progress.report_start(plan.components, folder)
         progress.report_data(statistics)
-        execute(plan, folder, _recipe_to_tables(recipe), build_manifest(plan, statistics), progress)
+        manifest = build_manifest(plan, statistics)
+        manifest["command"] = list(sys.argv[1:] if command is None else command)
+        execute(plan, folder, _recipe_to_tables(recipe), manifest, progress)
         return folder.path
 
 

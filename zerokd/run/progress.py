@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 from rich.console import Console
@@ -99,7 +100,7 @@ class Progress:
     @contextmanager
     def track_stage(self, stage: StagePlan) -> Iterator[Callable[[Mapping[str, Any]], None]]:
         """Show the progress of a stage; yields what watches its metrics lines."""
-        if not self.console.is_terminal:
+        if not (self.console.is_terminal or (self.console.is_jupyter and find_spec("ipywidgets"))):
             yield partial(self._print_epoch, stage, time.monotonic())
             return
         with Bar(*_create_columns(), console=self.console, expand=True) as bar:

@@ -13,7 +13,7 @@ from zerokd.recipe.toml.extends import read_recipe_document
 
 RECIPES = Path("recipes")
 LOW = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.4
-QUICK = {"data.count": 4, "data.size": 32}
+QUICK = {"data.count": 4, "data.size": 32, "terms.distillation.perceptual.weights": "random"}
 
 
 def plain_student():
@@ -32,6 +32,8 @@ def test_every_stage_of_every_recipe_composes_and_trains_the_student(path):
     document = read_recipe_document(path)
     for stage, table in document.tables["stages"].items():
         setting = {f"stages.{stage}.aggregate": None} if "aggregate" in table else {}
+        if "perceptual" in document.tables["terms"].get("distillation", {}):
+            setting["terms.distillation.perceptual.weights"] = "random"
         objective = zerokd.compose(path, stage, set=setting, steps=4)
         result = objective(LOW, step=0)
         result.total.backward()
@@ -44,10 +46,11 @@ def test_it_computes_what_the_run_computes():
     from zerokd.objective.objective import Objective
     from zerokd.run.launch import prepare_recipe
 
-    plan = prepare_recipe("recipes/paper.toml", settings=["data.count=8", "data.size=32"])
+    weights = 'terms.distillation.perceptual.weights="random"'
+    plan = prepare_recipe("recipes/paper.toml", settings=["data.count=4", "data.size=32", weights])
     stage = plan.components.stages[1]
     of_run = Objective.from_plan(stage, plan.components)({"low": LOW}, 3)
-    own = zerokd.compose("recipes/paper.toml", "distill", set={"data.count": 8, "data.size": 32})
+    own = zerokd.compose("recipes/paper.toml", "distill", set=QUICK)
     assert own.plan.clock == stage.clock
     result = own(LOW, step=3)
     torch.testing.assert_close(result.total, of_run.total)
@@ -59,6 +62,7 @@ def test_any_module_takes_the_place_of_the_recipes():
     student = plain_student()
     settings = {
         "params.alpha": 0.4,
+        "terms.distillation.perceptual": None,
         "params.beta": 0.0,
         "terms.distillation.curve_map": None,
         "terms.task.smoothness": None,
@@ -83,6 +87,17 @@ def test_only_the_models_that_the_stage_reads_are_built():
         "nowhere.pth"
         in problems_of(lambda: zerokd.compose("recipes/paper.toml", "distill", set={**QUICK, **missing}))[0].message
     )
+
+
+def test_a_fallback_is_a_warning_at_the_line_that_asked(monkeypatch, tmp_path):
+    def unreachable(*args, **kwargs):
+        raise OSError("no route to host")
+
+    monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    with pytest.warns(UserWarning, match="FALLBACK: vgg_perceptual: random weights") as caught:
+        zerokd.compose("recipes/paper.toml", "distill", set=QUICK | {"terms.distillation.perceptual.weights": None})
+    assert caught[0].filename == __file__
 
 
 def test_your_generators_keep_their_state():

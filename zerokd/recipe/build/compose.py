@@ -11,7 +11,7 @@ from attrs import evolve
 from torch import nn
 
 from zerokd.errors import Place, Problem, RecipeError, ZerokdError, combine_errors, did_you_mean
-from zerokd.objective.declaration import calling_place, make_clock
+from zerokd.objective.declaration import calling_place, make_clock, warn_of_fallbacks
 from zerokd.objective.models import Average, ModelSet, build_model_set
 from zerokd.objective.objective import Objective
 from zerokd.objective.signals import SignalName
@@ -27,8 +27,8 @@ from zerokd.recipe.build.overrides import apply_python_settings
 from zerokd.recipe.build.params import build_params
 from zerokd.recipe.build.resolver import RecipeResolver
 from zerokd.recipe.schema import recipe as schema
-from zerokd.recipe.toml.document import Document, parse_document
-from zerokd.recipe.toml.extends import read_recipe_document
+from zerokd.recipe.toml.document import Document
+from zerokd.recipe.toml.extends import read_recipe
 
 PARTIAL = {"name": "objective", "data": {"use": "dead_leaves"}, "models": {}}  # of a recipe that is an objective alone
 
@@ -58,6 +58,9 @@ def compose(
     Raises:
         ZerokdError: with every problem of the recipe that concerns this stage, each at its place.
 
+    Warns:
+        UserWarning: of every fallback that a component took, such as random weights where none can be fetched.
+
     Example:
         >>> import torch, zerokd
         >>> text = '''
@@ -74,18 +77,17 @@ def compose(
         {'task.color': 1.0}
     """
     place = calling_place()
-    given = build_model_set(models or {}, place)
-    is_text = isinstance(recipe, str) and "\n" in recipe
-    document = parse_document(str(recipe), "recipe") if is_text else read_recipe_document(Path(recipe))
-    document = apply_python_settings(document, set or {}, place)
+    own_models = build_model_set(models or {}, place)
+    document = apply_python_settings(read_recipe(recipe), set or {}, place)
     name = _choose_stage(document, stage, place)
     document = evolve(document, tables={**PARTIAL, **document.tables, "run": [name]})
     clock = make_clock(steps, steps_per_epoch, place)
     resolver = RecipeResolver(schema.validate_recipe(document), document, discover_plugins(plugins, strict=True))
     with preserve_global_state():
-        plan, built = _build_objective(resolver, name, given, clock, place)
+        plan, built = _build_objective(resolver, name, own_models, clock, place)
     if resolver.errors:
         raise combine_errors(resolver.errors)
+    warn_of_fallbacks(resolver.fallbacks, place)
     return Objective.from_plan(plan, built)
 
 
@@ -105,7 +107,7 @@ def _choose_stage(document: Document, stage: str | None, place: Place) -> str:
 
 
 def _build_objective(
-    resolver: RecipeResolver, name: str, given: ModelSet, clock: Clock | None, place: Place
+    resolver: RecipeResolver, name: str, own_models: ModelSet, clock: Clock | None, place: Place
 ) -> tuple[StagePlan, ModelSet]:
     """The plan of one stage, and the models that its terms read: given ones, and the rest as the recipe says."""
     recipe, table = resolver.recipe, resolver.recipe.stages[name]
@@ -123,17 +125,17 @@ def _build_objective(
     words = {*WORD_PATTERN.findall(table.objective)}
     groups = [group for group in recipe.terms if group in words]
     owners = {SignalName.parse(text).owner for group in groups for text in _read_signals(resolver, recipe.terms[group])}
-    for owner in sorted({*given.owners} - owners - recipe.models.keys()):
+    for owner in sorted({*own_models.owners} - owners - recipe.models.keys()):
         text, hints = f"no term of stage {name!r} reads the model {owner!r}", did_you_mean(owner, owners)
         resolver.report(text, place, *hints, code="unknown-signal")
-    models, averages = dict(given.models), dict(given.averages)
+    models, averages = dict(own_models.models), dict(own_models.averages)
     read = owners | {
         average.average_of
         for owner, average in recipe.models.items()
         if owner in owners and isinstance(average, schema.AverageConfig)
     }
     for owner, model_table in recipe.models.items():
-        if owner in read and owner not in given.owners and isinstance(model_table, schema.ModelConfig):
+        if owner in read and owner not in own_models.owners and isinstance(model_table, schema.ModelConfig):
             model = build_model(resolver, recipe, resolver.names, owner, model_table)
             models |= {} if model is None else {owner: model}
     built_averages = build_averages(resolver, recipe, models)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zerokd.errors import KeyPath, Problem, RecipeError
-from zerokd.recipe.toml.document import Document, read_document
+from zerokd.recipe.toml.document import Document, parse_document, read_document
 
 EXTENDS = "extends"
 MAX_EXTENDS_CHAIN = 8  # files in a chain
@@ -25,7 +25,22 @@ def read_recipe_document(path: Path | str) -> Document:
     Raises:
         RecipeError: a file is unreadable or invalid, or the files extend one another in a cycle.
     """
-    chain = [read_document(path)]
+    return _merge_bases(read_document(path))
+
+
+def read_recipe(recipe: str | Path) -> Document:
+    """The document in a file, or in a text, which holds a line break; what a text extends lies in the working folder.
+
+    Raises:
+        RecipeError: as :func:`read_recipe_document`.
+    """
+    if isinstance(recipe, str) and "\n" in recipe:
+        return _merge_bases(parse_document(recipe, "recipe"))
+    return read_recipe_document(recipe)
+
+
+def _merge_bases(document: Document) -> Document:
+    chain = [document]
     while EXTENDS in chain[-1].tables:
         chain.append(_read_base(chain))
     merged = chain.pop()
