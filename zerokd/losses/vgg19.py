@@ -18,13 +18,20 @@ def build_layers(count: int) -> nn.Sequential:
     """Build the first ``count`` layers, with uninitialised weights."""
     layers: list[nn.Module] = []
     in_channels = 3
-    with torch.device("meta"):  # a layer's own initialisation would draw from the global generator
-        for channels, convolutions in VGG19_BLOCKS:
-            for _ in range(convolutions):
-                layers += [nn.Conv2d(in_channels, channels, 3, padding=1), nn.ReLU(inplace=True)]
-                in_channels = channels
-            layers.append(nn.MaxPool2d(2, 2))
-        return nn.Sequential(*layers[:count]).to_empty(device="cpu")
+    for channels, convolutions in VGG19_BLOCKS:
+        for _ in range(convolutions):
+            layers += [_build_convolution(in_channels, channels), nn.ReLU(inplace=True)]
+            in_channels = channels
+        layers.append(nn.MaxPool2d(2, 2))
+    return nn.Sequential(*layers[:count])
+
+
+def _build_convolution(in_channels: int, out_channels: int) -> nn.Conv2d:
+    # a layer's own initialisation would draw from the global generator, and to_empty() imports sympy, half a second
+    layer = nn.Conv2d(in_channels, out_channels, 3, padding=1, device="meta")
+    layer.weight = nn.Parameter(torch.empty(layer.weight.shape))
+    layer.bias = nn.Parameter(torch.empty(out_channels))
+    return layer
 
 
 def randomize_weights(layers: nn.Sequential, seed: int) -> None:

@@ -16,10 +16,7 @@ def preserve_global_state() -> Iterator[None]:
     python_state, numpy_state, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
     cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     threads, dtype, grad_enabled = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
-    deterministic, warn_only = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
+    deterministic_mode = torch.get_deterministic_debug_mode()
     precision = torch.get_float32_matmul_precision()
     try:
         yield
@@ -33,6 +30,6 @@ def preserve_global_state() -> Iterator[None]:
             torch.set_num_threads(threads)
         torch.set_default_dtype(dtype)
         torch.set_grad_enabled(grad_enabled)
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.set_deterministic_debug_mode(deterministic_mode)
         if torch.get_float32_matmul_precision() != precision:
             torch.set_float32_matmul_precision(precision)

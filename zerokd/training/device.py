@@ -42,7 +42,8 @@ def configure_determinism(device: torch.device, threads: int, tf32: bool = False
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         # PyTorch's default for convolutions is True, which a recipe must ask for
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = tf32, False
-    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
+    # torch.use_deterministic_algorithms does the same and imports the compiler, which takes a second
+    torch.set_deterministic_debug_mode("error" if device.type == "cpu" else "warn")
     # the default fills every new tensor so that reading it unwritten is repeatable; nothing here does that
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     keep_freed_memory()

@@ -5,10 +5,16 @@ import os
 import pytest
 
 from tests.command import zerokd
-from tests.conftest import RECIPES
 from tests.plugin.installed import install
 
-PAPER = RECIPES / "paper.toml"
+SMALL = """
+name = "mine"
+run = ["fit"]
+data = { use = "dead_leaves", size = 32, count = 6 }
+models.student.use = "nano_dce"
+stages.fit = { use = "self_supervised", objective = "task", epochs = 1 }
+terms.task.color.use = "color_constancy"
+"""
 
 
 @pytest.fixture
@@ -18,13 +24,10 @@ def explain(tmp_path):
     install(tmp_path / "site", "ill", code="import no_such_module")
 
     def explain(requires, **environment):
-        (tmp_path / "mine.toml").write_text(
-            f"extends = '{PAPER}'\n[requires]\n{requires}\n[data]\nsize = 32\ncount = 6\n"
-        )
+        (tmp_path / "mine.toml").write_text(f"{SMALL}\n[requires]\n{requires}\n")
         env = {key: value for key, value in os.environ.items() if key != "ZEROKD_PLUGINS"}
         env["PYTHONPATH"] = os.pathsep.join([str(tmp_path / "site"), env.get("PYTHONPATH", "")])
-        options = ["--set", "terms.distillation.perceptual.weights=random"]
-        process = zerokd("explain", "mine.toml", *options, env=env | environment, cwd=tmp_path)
+        process = zerokd("explain", "mine.toml", env=env | environment, cwd=tmp_path)
         assert process.returncode == (2 if process.stderr else 0)
         return process.stderr
 
@@ -49,7 +52,7 @@ def test_what_is_there_is_fine(explain, specifier):
 )
 def test_what_is_not_is_told_at_its_place(explain, requires, message, hint):
     errors = explain(requires)
-    assert errors.startswith("mine.toml:3:")
+    assert errors.startswith("mine.toml:10:")
     assert message in errors
     assert hint in errors
 

@@ -16,7 +16,6 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 from torch.fx import GraphModule
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from zerokd.errors import escape_unprintable
 from zerokd.objective.cached_tensors import CachedTensors
@@ -35,10 +34,9 @@ StepFunction = Callable[..., Sequence[Tensor]]
 StepResult = tuple[ObjectiveResult, Tensor, dict[str, Tensor]]
 InductorOptions = dict[str, str | int | bool | Callable[..., object]]
 # the compiler would lay out few channels as channels-last, which makes a narrow network ten times slower
-COMMON_OPTIONS: InductorOptions = {"layout_optimization": False}
-# no kernel is chosen by timing, since a sum in another order has other bits; mix-order reduction fails on such steps
-# (PyTorch 2.11)
-GPU_OPTIONS: InductorOptions = {"deterministic": True, "triton.mix_order_reduction": False}
+# no kernel is chosen by timing, since a sum in another order has other bits
+COMMON_OPTIONS: InductorOptions = {"layout_optimization": False, "deterministic": True}
+GPU_OPTIONS: InductorOptions = {"triton.mix_order_reduction": False}  # it fails on such steps (PyTorch 2.11)
 
 
 class NotCompiledError(Exception):
@@ -147,6 +145,8 @@ def _create_step_function(
     step: StepFunction, example_inputs: Sequence[Tensor], use_torch_compile: bool, use_cuda_graph: bool
 ) -> StepFunction:
     """The program of a step, for inputs of these shapes."""
+    from torch.fx.experimental.proxy_tensor import make_fx  # takes half a second, and few runs compile
+
     on_gpu = example_inputs[0].device.type == "cuda"
     graph = make_fx(step, decomposition_table=DECOMPOSITIONS)(*example_inputs)
     run: StepFunction = graph
