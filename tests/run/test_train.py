@@ -87,7 +87,7 @@ def test_errors_are_raised_and_nothing_is_written(tmp_path, capsys):
 
 
 def test_an_interrupt_is_an_exception_and_the_run_goes_on(tmp_path):
-    out = tmp_path / "run"
+    out, handler = tmp_path / "run", signal.getsignal(signal.SIGINT)
 
     def interrupt():
         while not (out / "metrics.jsonl").exists() or not (out / "metrics.jsonl").read_text():
@@ -101,7 +101,7 @@ def test_an_interrupt_is_an_exception_and_the_run_goes_on(tmp_path):
         zerokd.train(RECIPES / "paper.toml", **options)
     watcher.join()
     assert "unfinished; resume it with train(" in str(zerokd.Run(out))
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_progress_is_printed_on_request(tmp_path, capsys):

@@ -43,7 +43,7 @@ def require_equal_sizes(inputs: Mapping[str, Tensor], place: Place) -> None:
         if other != size:
             text = f"{first!r} has {size} images and {name!r} has {other}"
             hint = "the first axis of every signal is the batch"
-            raise RecipeError(Problem(text, place, (hint,), code="wrong-shape"))
+            raise RecipeError(Problem(text, place, (hint,), code="shapes-differ"))
 
 
 def _describe_missing(
