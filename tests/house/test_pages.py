@@ -168,6 +168,14 @@ def test_a_page_that_needs_more_than_the_project_names_what_there_is(path, tmp_p
     follow(path, tmp_path, runs=False)
 
 
+@pytest.mark.parametrize("path", [*FOLLOWED, *READ], ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_needs_public_names_alone(path):
+    for module in re.findall(r"^\s*(?:from|import) (zerokd(?:\.\w+)*)", path.read_text(encoding="utf-8"), re.M):
+        assert module in ("zerokd", "zerokd.testing")
+    for name in re.findall(r"\bzerokd\.(?!testing|pages)([A-Za-z]\w*)\(", path.read_text(encoding="utf-8")):
+        assert name in zerokd.__all__
+
+
 @pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
 def test_links_to_files_lead_somewhere(path):
     """The build of the site checks links inside docs/."""

@@ -8,6 +8,10 @@ from zerokd.plugin.kinds import KINDS, SPEC_CONSTRUCTORS, Kind
 
 STUDENT_FUNCTIONS = ("load", "load_model")
 TRAINING_NAMES = ("compose", "Objective", "Term", "Average", "ObjectiveResult", "Evidence", "train", "Run")
+PUBLIC_MEMBERS = {  # of classes that the training loop of zerokd uses in more ways than others should
+    "Objective": ("forward", "after_step", "prove", "to_toml", "weights_at", "named_parameters", "state_dict"),
+    "ObjectiveResult": ("contributions", "check_finite", "detach"),
+}
 TESTING_MODULES = ("zerokd.testing.conformance",)
 EXCLUDED_NAMES = ("__version__", "API_VERSION", "hookimpl")
 
@@ -63,4 +67,8 @@ def {name}():
 
 
 def _mkdocstrings_directive(name: str) -> str:
-    return f"::: zerokd.{name}"
+    members = PUBLIC_MEMBERS.get(name)
+    if members is None:
+        return f"::: zerokd.{name}"
+    options = f"      members: [{', '.join(members)}]\n      inherited_members: true\n      show_bases: false"
+    return f"::: zerokd.{name}\n    options:\n{options}"

@@ -28,7 +28,7 @@ class Term:
         when: the steps that compute the term, ``{"from": "500 steps", "until": "20 epochs", "every": "2 steps"}``.
         monitor: compute and report the term without training on it.
 
-    Example:
+    Examples:
         >>> import zerokd
         >>> zerokd.Term("mse", on={"prediction": "student.output", "target": "teacher.output"}, weight=0.5)
         Term('mse', on={'prediction': 'student.output', 'target': 'teacher.output'}, weight=0.5)

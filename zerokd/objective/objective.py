@@ -49,7 +49,7 @@ class Objective(ObjectiveParts):
     Raises:
         ZerokdError: with every problem, each at the line of Python that caused it.
 
-    Example:
+    Examples:
         >>> import torch, zerokd
         >>> student, teacher = torch.nn.Conv2d(3, 3, 1), torch.nn.Conv2d(3, 3, 1)
         >>> objective = zerokd.Objective(

@@ -61,7 +61,7 @@ def compose(
     Warns:
         UserWarning: of every fallback that a component took, such as random weights where none can be fetched.
 
-    Example:
+    Examples:
         >>> import torch, zerokd
         >>> text = '''
         ... [stages.fit]

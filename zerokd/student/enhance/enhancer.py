@@ -29,7 +29,7 @@ class Enhancer:
       fourth channel is kept;
     * a PyTorch tensor, floats (3, H, W) or (N, 3, H, W) in [0, 1], gives such a tensor, with gradient if it is enabled.
 
-    Example:
+    Examples:
         >>> import numpy, zerokd
         >>> student = zerokd.load()
         >>> dark = numpy.full((4, 6, 3), 30, numpy.uint8)
