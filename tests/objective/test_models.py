@@ -44,9 +44,16 @@ def test_what_is_no_model_and_what_cannot_train():
     (problem,) = problems_of(lambda: zerokd.Objective("task", terms=term, models={"student": frozen}))
     assert "nothing would train" in problem.message
     one = nn.Conv2d(3, 3, 1)
-    (problem,) = problems_of(lambda: zerokd.Objective("task", terms=term, models={"student": one, "teacher": one}))
+    problem, _ = problems_of(lambda: zerokd.Objective("task", terms=term, models={"student": one, "teacher": one}))
     assert "models 'student' and 'teacher' are one module" in problem.message
     average = {"student": nn.Conv2d(3, 3, 1), "ema": zerokd.Average("teacher")}
     read = {"task.a": difference({"prediction": "student.output", "target": "ema.output"})}
     (problem,) = problems_of(lambda: zerokd.Objective("task", terms=read, models=average))
     assert "the average 'ema' follows 'teacher', and no such model is given" in problem.message
+
+
+def test_a_model_that_no_term_reads_is_a_misspelt_one():
+    term = {"task.a": difference({"prediction": "student.output", "target": "low"})}
+    (problem,) = problems_of(lambda: zerokd.Objective("task", terms=term, models={"studnet": nn.Conv2d(3, 3, 1)}))
+    assert problem.message == "no term reads the model 'studnet'"
+    assert problem.hints[0] == "did you mean 'student'?"

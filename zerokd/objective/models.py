@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 
 import torch
@@ -94,13 +94,21 @@ def name_outputs(outputs: object) -> dict[str, Tensor]:
     return {str(name): value for name, value in pairs if isinstance(value, Tensor)}
 
 
-def build_model_set(models: Mapping[str, nn.Module | Average], place: Place) -> ModelSet:
+def build_model_set(
+    models: Mapping[str, nn.Module | Average], place: Place, owners: Collection[str] | None = None
+) -> ModelSet:
     """Models and averages by name; an average starts as a copy of its source.
 
     Raises:
-        RecipeError: something is no model, is given twice, or is a student that cannot train; at ``place``.
+        RecipeError: something is no model, is given twice, is a student that cannot train, or is not one of the
+            ``owners`` that terms read; at ``place``.
     """
     problems = [*_find_model_problems(models)]
+    if owners is not None:
+        read = {STUDENT, *owners}
+        for name in sorted(models.keys() - read):
+            text, hints = f"no term reads the model {name!r}", did_you_mean(name, sorted(read))
+            problems.append(Problem(text, hints=hints, code="unknown-signal"))
     if problems:
         raise RecipeError(*(evolve(problem, place=place) for problem in problems))
     modules = {name: model for name, model in models.items() if isinstance(model, nn.Module)}

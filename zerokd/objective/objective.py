@@ -20,6 +20,7 @@ from zerokd.objective.models import STUDENT, Average, ModelSet, build_model_set
 from zerokd.objective.parts import ObjectiveParts, forgive_frozen_keys
 from zerokd.objective.result import ObjectiveResult, to_tensor_like
 from zerokd.objective.signal_checks import require_equal_sizes, require_signals
+from zerokd.objective.signals import signal_owners
 from zerokd.objective.stage_plan import ObjectivePlan
 from zerokd.objective.weights import effective_weight
 from zerokd.plugin.contracts import Loss
@@ -91,7 +92,7 @@ class Objective(ObjectiveParts):
         place = calling_place()
         clock = make_clock(steps, steps_per_epoch, place)
         plan = compose_plan(equation, terms, params or {}, clock, name, place)
-        self._set_up(plan, build_model_set(models or {}, place))
+        self._set_up(plan, build_model_set(models or {}, place, signal_owners(plan.terms)))
         warn_of_fallbacks((text for term in plan.terms for text in term.loss.fallbacks), place)
 
     @classmethod
