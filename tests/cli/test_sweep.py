@@ -26,9 +26,10 @@ def worker(out, *more, program=MAIN):
     return subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def ended(process):
+def ended(process, code=1):
+    """The output of a worker; one point of the grid is refused, since its coefficients are negative."""
     text, _ = process.communicate(timeout=200)
-    assert process.returncode == 0, text
+    assert process.returncode == code, text
     return text
 
 
@@ -64,6 +65,19 @@ def test_the_point_of_a_killed_worker_goes_on_where_it_was(tmp_path):
     assert len(record["resumed"]) == 1  # from its checkpoint, not from its first step
 
 
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_ends_in_the_shared_stage_costs_no_point(tmp_path, ending):
+    slow = ("--set", "stages.pretrain.epochs=40")
+    first = worker(tmp_path, *slow, program=HASTY)
+    wait_for(tmp_path / "shared/checkpoints" / LAST_FILE)
+    first.send_signal(ending)
+    first.communicate(timeout=60)
+    assert not (tmp_path / "shared/student.safetensors").exists()
+    text = ended(worker(tmp_path, *slow, program=HASTY))
+    assert "3 done, 1 refused" in text
+    assert len(json.loads((tmp_path / "shared/manifest.json").read_text())["resumed"]) == 1
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_a_worker_that_is_stopped_gives_its_point_back(tmp_path):
     first = worker(tmp_path)
@@ -71,7 +85,7 @@ def test_a_worker_that_is_stopped_gives_its_point_back(tmp_path):
     first.send_signal(signal.SIGINT)
     text, _ = first.communicate(timeout=60)
     assert first.returncode == 130, text
-    assert "waiting" in ended(worker(tmp_path, "--status"))
+    assert "waiting" in ended(worker(tmp_path, "--status"), code=0)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.sweep.small import CATALOGUE, document
 from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.run.launch import run_recipe
 from zerokd.run.progress import Progress
-from zerokd.sweep.shared_stages import StageSplit, split_stages, train_shared_stages
+from zerokd.sweep.shared_stages import StageSplit, split_stages, start_from_shared_student, train_shared_stages
 
 DERIVED = 'params.rest={ equals = "1 - alpha - beta" }'
 
@@ -63,7 +63,8 @@ def test_a_point_from_the_shared_stages_is_the_whole_run_to_the_bit(tmp_path):
     recipe = document("stages.distill.epochs=2")
     split = split_stages(check_recipe(recipe, CATALOGUE)[1], recipe, ["params.alpha"])
     for _ in range(2):
-        remaining = train_shared_stages(recipe, split, tmp_path / "shared", train)
+        train_shared_stages(recipe, split, tmp_path / "shared", train)
+    remaining = start_from_shared_student(recipe, split, tmp_path / "shared")
     assert remaining.tables["run"] == ["distill"]
     train(remaining, tmp_path / "own")
     train(recipe, tmp_path / "whole")
@@ -75,6 +76,7 @@ def test_a_point_from_the_shared_stages_is_the_whole_run_to_the_bit(tmp_path):
 
 
 def test_nothing_shared_leaves_the_recipe_as_it_is(tmp_path):
-    recipe = document()
-    assert train_shared_stages(recipe, StageSplit((), ("pretrain", "distill")), tmp_path / "shared", None) is recipe
+    recipe, split = document(), StageSplit((), ("pretrain", "distill"))
+    train_shared_stages(recipe, split, tmp_path / "shared", None)
+    assert start_from_shared_student(recipe, split, tmp_path / "shared") is recipe
     assert not list(tmp_path.iterdir())

@@ -20,7 +20,7 @@ def worker_and_study(tmp_path):
     lines = []
     plan = SweepPlan("paper", AXES, [Goal("fidelity", True, "dB")], {}, POINTS)
     whole = StageSplit((), ("pretrain", "distill"))
-    sweep_worker = SweepWorker(plan, document(), CATALOGUE, whole, tmp_path, "cpu", lines.append)
+    sweep_worker = SweepWorker(plan, document(), document(), CATALOGUE, whole, tmp_path, "cpu", lines.append)
     return sweep_worker, open_study(plan, f"sqlite:///{tmp_path / 'x.db'}"), lines
 
 

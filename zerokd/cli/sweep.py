@@ -73,3 +73,5 @@ def command(
         sweep_results = sweep.run_sweep(document, catalogue, options, folder, storage, device, click.echo)
     with ignore_broken_pipe(sys.stdout):
         click.echo(results.format_results_table(sweep_results))
+    if sweep_results.has_failed_points:
+        sys.exit(1)

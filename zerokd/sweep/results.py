@@ -19,7 +19,7 @@ from zerokd.recipe.toml.format import format_toml_value
 from zerokd.sweep.charts import draw_heat_map, draw_parallel_coordinates
 from zerokd.sweep.objectives import Goal, pareto_front_indices
 from zerokd.sweep.search_space import apply_point, describe_point, shorten_key
-from zerokd.sweep.study import PointRecord
+from zerokd.sweep.study import PointRecord, PointState
 
 RESULTS_FILE, SWEEP_REPORT_FILE, BEST_RECIPE_FILE = "sweep.json", "report.html", "best.toml"
 MAX_REASON_LENGTH = 34  # characters, in the table
@@ -44,6 +44,11 @@ class SweepResults:
         completed = self.completed
         rows = [record.values for record in completed]
         return [completed[index] for index in pareto_front_indices(self.goals, rows)]
+
+    @property
+    def has_failed_points(self) -> bool:
+        """Whether a point failed or was refused."""
+        return any(record.state in (PointState.FAILED, PointState.REFUSED) for record in self.records)
 
     @property
     def summary(self) -> str:

@@ -51,13 +51,23 @@ def _may_affect_stage(key: str, stage: StagePlan, derived: set[str]) -> bool:
     return name == stage.name if table == "stages" else table not in ("metrics", "observers")
 
 
-def train_shared_stages(document: Document, stage_split: StageSplit, folder: Path, train: TrainFunction) -> Document:
-    """The recipe of the remaining stages, from the student of the shared ones. The first worker trains it."""
+def train_shared_stages(shared: Document, stage_split: StageSplit, folder: Path, train: TrainFunction) -> None:
+    """Train the shared stages unless they are finished; one worker does, and whoever comes after a lost one resumes.
+
+    ``shared`` is the same recipe for every worker, whichever point it is about to train.
+    """
     if not stage_split.shared:
-        return document
+        return
     with FileLock(folder.with_suffix(".lock")):
         run = RunFolder(folder)
         if not (run.manifest.exists() and is_finished(read_manifest(run))):
-            train(set_value(document, ("run",), list(stage_split.shared), SHARED_PLACE), folder)
-    document = set_value(document, ("models", STUDENT, "weights"), str(run.student), SHARED_PLACE)
+            train(set_value(shared, ("run",), list(stage_split.shared), SHARED_PLACE), folder)
+
+
+def start_from_shared_student(document: Document, stage_split: StageSplit, folder: Path) -> Document:
+    """The recipe of a point's own stages, from the student in the ``folder`` of the shared ones."""
+    if not stage_split.shared:
+        return document
+    student = str(RunFolder(folder).student)
+    document = set_value(document, ("models", STUDENT, "weights"), student, SHARED_PLACE)
     return set_value(document, ("run",), list(stage_split.per_point), SHARED_PLACE)

@@ -67,7 +67,7 @@ def run_sweep(
         OutputError: the folder or the storage cannot be used.
     """
     axes = parse_axes(document, options)
-    components = _build_representative_components(document, catalogue, axes)
+    representative, components = _build_representative(document, catalogue, axes)
     points = enumerate_points(axes, options, components.seed)
     goals = select_goals(components, options.goals)
     plan = SweepPlan(
@@ -93,7 +93,7 @@ def run_sweep(
     if stage_split.shared:
         report(f"{', '.join(stage_split.shared)}: trained once and shared by all points")
     try:
-        SweepWorker(plan, document, catalogue, stage_split, out, device, report).work(study)
+        SweepWorker(plan, document, representative, catalogue, stage_split, out, device, report).work(study)
     finally:
         results = SweepResults(plan.name, plan.goals, collect_point_records(study))
         write_results(results, document, out)
@@ -165,16 +165,17 @@ def _draw_value(axis: SearchAxis, generator: np.random.Generator) -> object:
     return round(number) if axis.is_integer else number
 
 
-def _build_representative_components(
+def _build_representative(
     document: Document, catalogue: Catalogue, axes: Sequence[SearchAxis]
-) -> Components:
-    """The recipe's components, at the first corner of the search space if the recipe itself is invalid."""
+) -> tuple[Document, Components]:
+    """The recipe and its components, at the first corner of the search space if the recipe itself is invalid."""
     corners = [Choice(axis.key, axis.values if isinstance(axis, Choice) else (axis.low, axis.high)) for axis in axes]
     points: list[Point] = [{}, *build_grid(corners)]
     first_error: RecipeError | None = None
     for point in points:
+        at_point = apply_point(document, point)
         try:
-            return check_recipe(apply_point(document, point), catalogue)[1]
+            return at_point, check_recipe(at_point, catalogue)[1]
         except RecipeError as error:
             first_error = first_error or error
     assert first_error is not None

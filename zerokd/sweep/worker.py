@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -23,7 +24,7 @@ from zerokd.run.resume import read_manifest
 from zerokd.sweep.objectives import objective_values
 from zerokd.sweep.pruning import PruningProgress, TrialPrunedError
 from zerokd.sweep.search_space import apply_point, describe_point
-from zerokd.sweep.shared_stages import StageSplit, train_shared_stages
+from zerokd.sweep.shared_stages import StageSplit, start_from_shared_student, train_shared_stages
 from zerokd.sweep.study import (
     FOLDER,
     POINT,
@@ -45,10 +46,14 @@ SHARED_FOLDER, POINTS_FOLDER = "shared", "points"  # in the sweep's folder
 
 @frozen(eq=False)
 class SweepWorker:
-    """Runs trials of a study; ``report`` prints a line."""
+    """Runs trials of a study; ``report`` prints a line.
+
+    ``shared_document`` is the recipe of the shared stages, the same for all points and workers.
+    """
 
     plan: SweepPlan
     document: Document
+    shared_document: Document
     catalogue: Catalogue
     stage_split: StageSplit
     out: Path
@@ -96,11 +101,29 @@ class SweepWorker:
         """Train the point and return its values, or record why it has none."""
         started = time.monotonic()
         folder = self.out / POINTS_FOLDER / f"{number:03d}"
-        try:
+        with self._record_refusal(trial):
             check_recipe(document, self.catalogue)  # all of it: the point's own stages would hide errors of shared ones
-            shared_folder = self.out / SHARED_FOLDER
-            remaining = train_shared_stages(document, self.stage_split, shared_folder, self._start_or_resume_run)
-            self._start_or_resume_run(remaining, folder, trial)
+        shared_folder = self.out / SHARED_FOLDER  # an error there says nothing about the point
+        train_shared_stages(self.shared_document, self.stage_split, shared_folder, self._start_or_resume_run)
+        own = start_from_shared_student(document, self.stage_split, shared_folder)
+        with self._record_refusal(trial):
+            self._start_or_resume_run(own, folder, trial)
+        result = read_manifest(RunFolder(folder))["result"]
+        values = [value for value in objective_values(self.plan.goals, result) if value is not None]
+        if len(values) < len(self.plan.goals):
+            trial.set_user_attr(REASON, "a metric has no value")
+            raise optuna.TrialPruned
+        trial.set_user_attr(FOLDER, f"{POINTS_FOLDER}/{folder.name}")
+        trial.set_user_attr(SECONDS, round(time.monotonic() - started, 1))
+        pairs = zip(self.plan.goals, values, strict=True)
+        self.report("  " + ", ".join(f"{goal.name} {goal.format_value(value)}" for goal, value in pairs))
+        return values
+
+    @contextmanager
+    def _record_refusal(self, trial: optuna.Trial) -> Iterator[None]:
+        """Record why a point has no result: it was pruned, or its own recipe is invalid."""
+        try:
+            yield
         except TrialPrunedError as error:
             trial.set_user_attr(STATE, PointState.PRUNED.value)
             trial.set_user_attr(REASON, error.problems[0].message)
@@ -114,16 +137,6 @@ class SweepWorker:
             trial.set_user_attr(REASON, error.problems[0].message)
             self.report(f"  refused: {error.problems[0].message}")
             raise optuna.TrialPruned from None
-        result = read_manifest(RunFolder(folder))["result"]
-        values = [value for value in objective_values(self.plan.goals, result) if value is not None]
-        if len(values) < len(self.plan.goals):
-            trial.set_user_attr(REASON, "a metric has no value")
-            raise optuna.TrialPruned
-        trial.set_user_attr(FOLDER, f"{POINTS_FOLDER}/{folder.name}")
-        trial.set_user_attr(SECONDS, round(time.monotonic() - started, 1))
-        pairs = zip(self.plan.goals, values, strict=True)
-        self.report("  " + ", ".join(f"{goal.name} {goal.format_value(value)}" for goal, value in pairs))
-        return values
 
     def _start_or_resume_run(self, document: Document, folder: Path, trial: optuna.Trial | None = None) -> Path:
         """Start the run of a folder, or resume it. It prints nothing: its folder holds everything."""
