@@ -16,6 +16,7 @@ from zerokd.run import checkpointer
 from zerokd.run.folder import RunFolder
 from zerokd.run.launch import dry_run, resume_run, run_recipe
 from zerokd.run.progress import Progress
+from zerokd.run.resume import require_same_recipe
 
 SMALL = (*TINY, "stages.distill.epochs=2", "checkpoint_seconds=0.0")
 
@@ -24,6 +25,9 @@ def document(*more):
     return apply_options(
         read_recipe_document(RECIPES / "paper.toml"), settings=(*SMALL, *more), data=None, epochs=None, seed=None
     )
+
+
+CATALOGUE = discover_plugins()
 
 
 class Killed(BaseException):
@@ -215,3 +219,35 @@ def test_a_plugin_that_is_not_given_again_is_asked_for(tmp_path, monkeypatch, sc
     with pytest.raises(RecipeError, match="unknown loss 'moving'") as caught:
         resume_run(tmp_path / "run", discover_plugins(), None, Progress(screen))
     assert "it was started with: zerokd run 'my recipe.toml' --plugin moving.py" in str(caught.value)
+
+
+@pytest.mark.parametrize("left", [("samples",), ("samples", "recipe.toml")])
+def test_a_run_that_ended_before_its_first_step_starts_anew(tmp_path, left):
+    whole = tmp_path / "whole"
+    run_recipe(document(), CATALOGUE, "cpu", whole, False, Progress(Console(quiet=True)))
+    folder = tmp_path / "run"
+    (folder / "samples").mkdir(parents=True)
+    (folder / ".lock").touch()
+    (folder / f".zerokd-{'0' * 16}-1.part.toml").write_text("half")
+    if "recipe.toml" in left:
+        (folder / "recipe.toml").write_bytes((whole / "recipe.toml").read_bytes())
+        resume_run(folder, CATALOGUE, None, Progress(Console(quiet=True)))
+    else:
+        with pytest.raises(RunFolderError, match="is not a run folder"):
+            resume_run(folder, CATALOGUE, None, Progress(Console(quiet=True)))
+        run_recipe(document(), CATALOGUE, "cpu", folder, True, Progress(Console(quiet=True)))
+    assert file_sha256(folder / "student.safetensors") == file_sha256(whole / "student.safetensors")
+
+
+def test_a_folder_with_a_recipe_of_its_own_is_no_leftover(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/recipe.toml").write_text("mine")
+    with pytest.raises(RunFolderError, match="is not an empty folder"):
+        run_recipe(document(), CATALOGUE, "cpu", tmp_path / "run", True, Progress(Console(quiet=True)))
+    assert (tmp_path / "run/recipe.toml").read_text() == "mine"
+
+
+def test_a_damaged_recipe_of_a_run_is_named(tmp_path):
+    (tmp_path / "recipe.toml").write_text('name = "pap')
+    with pytest.raises(RunFolderError, match=r"recipe\.toml' is damaged"):
+        require_same_recipe(RunFolder(tmp_path), {})

@@ -15,7 +15,7 @@ from attrs import frozen
 from filelock import FileLock, Timeout
 
 from zerokd.errors import Problem, RunFolderError
-from zerokd.files.atomic import write_bytes
+from zerokd.files.atomic import TEMPORARY_NAME, write_bytes
 from zerokd.run.records import Manifest
 
 LOCK_FILE = ".lock"  # never deleted: a second run could then lock a new file of that name
@@ -37,7 +37,7 @@ class RunFolder:
         if out is None:
             return
         try:
-            if not any(entry.name != LOCK_FILE for entry in out.iterdir()):
+            if RunFolder(out).is_unstarted():
                 return
         except FileNotFoundError:
             return
@@ -58,10 +58,22 @@ class RunFolder:
         try:
             path = out or _find_unused_path(path)
             cls.check_available(path)
-            cls(path).samples.mkdir(parents=True)
+            cls(path).samples.mkdir(parents=True, exist_ok=path.exists())
         except (OSError, ValueError) as error:
             raise RunFolderError(_describe_unusable(path, error)) from error
         return cls(path)
+
+    def is_unstarted(self) -> bool:
+        """Whether the folder is empty, or holds what a run leaves that ended before it wrote its manifest.
+
+        Raises:
+            OSError: it cannot be listed.
+        """
+        names = {entry.name for entry in self.path.iterdir() if not TEMPORARY_NAME.fullmatch(entry.name)}
+        left_by_a_run = {LOCK_FILE, self.samples.name, self.recipe.name}
+        return names <= {LOCK_FILE} or (
+            names <= left_by_a_run and LOCK_FILE in names and not any(self.samples.iterdir())
+        )
 
     @contextmanager
     def lock(self) -> Iterator[Self]:

@@ -90,6 +90,10 @@ def resume_run(path: Path, catalogue: Catalogue, device: str | None, progress: P
         WeightsError: every checkpoint is damaged.
     """
     folder = RunFolder(path)
+    if folder.recipe.is_file() and folder.is_unstarted():
+        progress.report("the run ended before its first step: starting it anew")
+        run_recipe(read_recipe_document(folder.recipe), catalogue, device or "cpu", path, False, progress)
+        return
     manifest = read_manifest(folder)
     if is_finished(manifest):
         progress.report(f"{path} is already finished")

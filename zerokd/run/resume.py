@@ -73,9 +73,13 @@ def require_same_recipe(folder: RunFolder, tables: Mapping[str, Any]) -> None:
 
     Raises:
         RecipeError: it differs; the hints name the keys.
+        RunFolderError: the run's recipe is damaged.
     """
-    with folder.recipe.open("rb") as file:
-        previous = tomllib.load(file)
+    try:
+        previous = tomllib.loads(folder.recipe.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        text = f"{str(folder.recipe)!r} is damaged: {getattr(error, 'strerror', None) or error}"
+        raise RunFolderError(Problem(text, hints=("start a new run in another folder",))) from error
     current = json.loads(json.dumps(tables))
     differences = list(find_differences(_without_changeable_keys(previous), _without_changeable_keys(current)))
     if differences:
