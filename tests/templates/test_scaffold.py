@@ -13,6 +13,7 @@ from zerokd.plugin.kinds import KINDS
 from zerokd.templates.scaffold import (
     KINDS_BY_WORD,
     check_component_name,
+    check_file_name,
     render_package,
     render_single_file,
     write_files,
@@ -132,3 +133,10 @@ def test_all_or_nothing(tmp_path, monkeypatch):
     with pytest.raises(RunFolderError, match="No space left on device"):
         write_files(render_package("loss", "fine"), tmp_path / "fine")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["zerokd", "torch", "json", "con", "lpt1"])
+def test_a_file_that_would_hide_a_module_or_a_device_is_refused(name):
+    with pytest.raises(RecipeError, match=f"a file {name}.py would hide") as caught:
+        check_file_name(name)
+    assert caught.value.problems[0].hints == (f"write my_{name}",)

@@ -12,12 +12,12 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 import click
 
 from zerokd._version import __version__
-from zerokd.errors import ZerokdError
+from zerokd.errors import OutputError, Problem, ZerokdError
 
 TRACEBACK_VARIABLE = "ZEROKD_TRACEBACK"
 COMMANDS = {
@@ -83,13 +83,56 @@ def ignore_broken_pipe(stream: TextIO) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+class OutputStream:
+    """Standard output, whose errors are reported like any other: a full disk is no fault of the command."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write text.
+
+        Raises:
+            OutputError: the text cannot be written; what follows is discarded.
+        """
+        if text == "":  # so click asks what kind of stream this is, and swallows the error
+            return 0
+        with self._report_errors():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush; as :meth:`write`."""
+        with self._report_errors():
+            self._stream.flush()
+
+    @contextmanager
+    def _report_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())  # Python flushes once more at exit
+            hint = "free some space, or write elsewhere"
+            raise OutputError(Problem(f"cannot write to standard output: {error.strerror}", hints=(hint,))) from error
+
+
 def main(command: click.Command = zerokd) -> None:
     """Run the command line. Expected errors end in a message and an exit code, never in a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # paths are bytes, not always valid text
             stream.reconfigure(errors="backslashreplace")
+    if sys.stdout is not None:  # None where it is closed
+        sys.stdout = cast(TextIO, OutputStream(sys.stdout))
     try:
         command(prog_name=command.name, standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except (ZerokdError, click.ClickException, click.Abort, KeyboardInterrupt) as error:
         with ignore_broken_pipe(sys.stderr):
             if (

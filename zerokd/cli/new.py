@@ -21,6 +21,7 @@ def command(kind: str, name: str, out: Path | None, one_file: bool) -> None:
 
     scaffold.check_component_name(kind, name, discover_plugins())
     if one_file:
+        scaffold.check_file_name(name)
         folder = out or Path()
         scaffold.write_files(scaffold.render_single_file(kind, name), folder)
         path = folder / f"{name}.py"

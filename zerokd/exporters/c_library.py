@@ -32,7 +32,10 @@ class Layout(ctypes.Structure):
 
 def find_compiler() -> list[str] | None:
     """The command of the system's C compiler: ``CC``, else cc, gcc or clang; None if there is none."""
-    configured = shlex.split(os.environ.get("CC", ""))
+    try:
+        configured = shlex.split(os.environ.get("CC", ""))
+    except ValueError:  # a quotation without its end names no command
+        return None
     commands = [configured] if configured else [[name] for name in COMPILERS]
     return next((command for command in commands if shutil.which(command[0])), None)
 

@@ -47,7 +47,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     try:
         if not path.is_file():
-            reason = "is a folder" if path.is_dir() else "does not exist"
+            reason = "is a folder" if path.is_dir() else "is not a regular file" if path.exists() else "does not exist"
             raise WeightsError(Problem(f"weights file {str(path)!r} {reason}", hints=(_search_location_hint(path),)))
         if path.stat().st_size == 0:
             raise WeightsError(f"weights file {str(path)!r} is empty")

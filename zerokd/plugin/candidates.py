@@ -18,6 +18,7 @@ from attrs import frozen
 
 from zerokd._version import __version__
 from zerokd.errors import did_you_mean, escape_unprintable
+from zerokd.files.regular import open_regular
 from zerokd.plugin.catalogue import Provider
 from zerokd.plugin.kinds import KINDS
 
@@ -130,6 +131,7 @@ def _describe_unmet_requirement(distribution: Distribution | None) -> str:
 def _import_file(path: Path, real_path: str, first_path: str) -> Any:
     if real_path != first_path:
         raise ImportError(f"{real_path} and {first_path} would have the same name {path.stem!r}; rename one")
+    open_regular(path).close()
     digest = hashlib.sha256(os.fsencode(real_path)).hexdigest()[:8]  # two folders may hold a file of this name
     name = f"zerokd_plugin_{re.sub(r'[^0-9a-zA-Z_]', '_', path.stem)}_{digest}"
     spec = importlib.util.spec_from_file_location(name, path)

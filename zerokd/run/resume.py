@@ -11,6 +11,7 @@ from typing import Any, cast
 from attrs import frozen
 
 from zerokd.errors import DataError, Problem, RecipeError, RunFolderError, WeightsError
+from zerokd.files.regular import read_regular
 from zerokd.run.folder import RunFolder
 from zerokd.run.records import Manifest, ResumeRecord
 from zerokd.training.checkpoint import LAST_FILE, NEXT_FILE, PREVIOUS_FILE, Checkpoint, load_checkpoint
@@ -41,7 +42,7 @@ def read_manifest(folder: RunFolder) -> Manifest:
     try:
         if not folder.recipe.is_file():
             raise FileNotFoundError(2, "it holds no recipe.toml")
-        manifest = json.loads(folder.manifest.read_text(encoding="utf-8"))
+        manifest = json.loads(read_regular(folder.manifest))
         if not isinstance(manifest, dict):
             raise ValueError("its manifest is no JSON object")
     except (OSError, ValueError) as error:
@@ -76,7 +77,7 @@ def require_same_recipe(folder: RunFolder, tables: Mapping[str, Any]) -> None:
         RunFolderError: the run's recipe is damaged.
     """
     try:
-        previous = tomllib.loads(folder.recipe.read_text(encoding="utf-8"))
+        previous = tomllib.loads(read_regular(folder.recipe).decode())
     except (OSError, ValueError) as error:
         text = f"{str(folder.recipe)!r} is damaged: {getattr(error, 'strerror', None) or error}"
         raise RunFolderError(Problem(text, hints=("start a new run in another folder",))) from error

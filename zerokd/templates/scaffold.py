@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import keyword
 import re
 import shutil
@@ -16,6 +17,8 @@ from zerokd.errors import Problem, RecipeError, RunFolderError
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.kinds import KINDS
 
+PORTS = (f"{port}{digit}" for port in ("com", "lpt") for digit in range(10))
+RESERVED_FILE_NAMES = {"con", "prn", "aux", "nul", *PORTS}  # on Windows
 MAX_NAME_LENGTH = 40  # characters
 KINDS_BY_WORD = {kind.word: kind for kind in KINDS.values()}
 
@@ -63,6 +66,17 @@ def check_component_name(word: str, name: str, catalogue: Catalogue) -> None:
     if any(entry.provider.builtin and entry.spec.name == name for entry in entries):
         hint = "choose another name: a plugin cannot replace a built-in component"
         raise RecipeError(Problem(f"zerokd has a built-in {word} {name!r}", hints=(hint,)))
+
+
+def check_file_name(name: str) -> None:
+    """Refuse a name whose ``NAME.py`` would hide a module of that name, or that no file may have on Windows.
+
+    Raises:
+        RecipeError: there is such a module or device.
+    """
+    if name in sys.stdlib_module_names or importlib.util.find_spec(name) or name in RESERVED_FILE_NAMES:
+        text = f"a file {name}.py would hide the module or the device {name!r}"
+        raise RecipeError(Problem(text, hints=(f"write my_{name}",)))
 
 
 def write_files(contents: dict[str, str], folder: Path) -> None:

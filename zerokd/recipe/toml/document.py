@@ -13,6 +13,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from zerokd.errors import KeyPath, Place, Problem, RecipeError, describe_non_ascii, did_you_mean
+from zerokd.files.regular import open_regular
 from zerokd.recipe.toml.positions import find_limit_violation, locate_keys_and_values
 
 MAX_RECIPE_BYTES = 256 * 1024  # bytes
@@ -92,7 +93,7 @@ def read_document(path: Path | str) -> Document:
     """
     file = str(path)
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             data = stream.read(MAX_RECIPE_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise RecipeError(_unreadable_recipe_problem(Path(path), file, error)) from None

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from zerokd.files.atomic import write_text
 from zerokd.files.digest import file_sha256
+from zerokd.files.regular import read_regular
 
 LEDGER_FOLDER = ".zerokd"  # beside the outputs
 
@@ -75,7 +76,7 @@ class Ledger:
 
     def _read_record(self, name: str) -> LedgerRecord:
         try:
-            record = json.loads(self.record_path(name).read_text(encoding="utf-8"))
+            record = json.loads(read_regular(self.record_path(name)))
         except (OSError, ValueError):
             return {}
         return LedgerRecord(**record) if isinstance(record, dict) else {}
