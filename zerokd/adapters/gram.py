@@ -12,7 +12,7 @@ from zerokd import Adapter, Signal
 
 
 def gram(features: Tensor) -> Tensor:
-    """The mean product of every two channels, per image, in float32 or wider.
+    """The mean product of every two channels, per image, in float32 or wider outside autocast.
 
     Args:
         features: (N, C, H, W), any range.

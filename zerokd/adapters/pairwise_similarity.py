@@ -17,7 +17,7 @@ EPSILON = 1e-6  # added to the length of a row: features of 0 have similarities 
 
 
 def pairwise_similarity(features: Tensor, size: tuple[int, int]) -> Tensor:
-    """Similarity of every two regions of an image, in float32 or wider.
+    """Similarity of every two regions of an image, in float32 or wider outside autocast.
 
     Args:
         features: (N, C, H, W), any range.
