@@ -27,6 +27,7 @@ def zerokd_losses() -> list[LossSpec]:
             target="zerokd_frequency.laplacian_pyramid:LaplacianPyramid",
             summary="detail at several scales",
         ),
+        LossSpec("ms_ssim", target="zerokd_frequency.ms_ssim:MsSsim", summary="structural similarity at scales"),
         LossSpec(
             "wasserstein",
             target="zerokd_frequency.wasserstein:Wasserstein",
