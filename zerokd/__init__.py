@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # a type checker reads these lines, Python the tables below
     from zerokd.plugin.config import Config as Config
     from zerokd.plugin.contracts import *  # noqa: F403
     from zerokd.plugin.kinds import *  # noqa: F403
+    from zerokd.plugin.wrap_loss import wrap_loss as wrap_loss
     from zerokd.proof.evidence import Evidence as Evidence
     from zerokd.proof.prove import prove as prove
     from zerokd.recipe.build.compose import compose as compose
@@ -50,6 +51,7 @@ else:
         **dict.fromkeys((*(kind.contract for kind in KINDS.values()), "DataConfig"), "zerokd.plugin.contracts"),
         **dict.fromkeys(("Clock", "Duration"), "zerokd.plugin.clock"),
         "Config": "zerokd.plugin.config",
+        "wrap_loss": "zerokd.plugin.wrap_loss",
         "Term": "zerokd.objective.declaration",
         "Average": "zerokd.objective.models",
         "Objective": "zerokd.objective.objective",

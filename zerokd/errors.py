@@ -8,6 +8,8 @@ a user corrects a recipe in one go.
 from __future__ import annotations
 
 import difflib
+import linecache
+import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
@@ -38,6 +40,16 @@ class Place:
         number, start = str(self.line), max(0, self.column - MAX_QUOTED_WIDTH * 3 // 4)
         excerpt = "".join(char if char.isprintable() else " " for char in self.text[start : start + MAX_QUOTED_WIDTH])
         return [f"  {number} | {excerpt}", f"  {' ' * len(number)} | {' ' * (self.column - 1 - start)}^"]
+
+
+def calling_place() -> Place:
+    """The line of Python that called into zerokd."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "zerokd":
+        frame = frame.f_back
+    text = linecache.getline(frame.f_code.co_filename, frame.f_lineno, frame.f_globals).rstrip("\n")
+    column = len(text) - len(text.lstrip()) + 1
+    return Place(frame.f_code.co_filename, frame.f_lineno, column, text)
 
 
 @frozen

@@ -80,7 +80,8 @@ def test_the_snippet_of_a_built_in_passes_every_check(entry, tmp_path, monkeypat
     leaves = tomllib.loads(text)
     while not isinstance(leaves.get("use"), str):
         (leaves,) = leaves.values()
-    assert entry.spec.name in (leaves["use"], *leaves.get("adapt", ()))
+    adapters = [adapter["use"] if isinstance(adapter, dict) else adapter for adapter in leaves.get("adapt", ())]
+    assert entry.spec.name in (leaves["use"], *adapters)
 
 
 class Ports(zerokd.Loss):

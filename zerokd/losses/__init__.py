@@ -25,6 +25,7 @@ def zerokd_losses() -> list[LossSpec]:
         LossSpec(
             "feature_matching", target="zerokd.losses.feature_matching:FeatureMatching", summary="MSE of features"
         ),
+        LossSpec("l1", target="zerokd.losses.l1:L1", summary="mean absolute difference of two tensors"),
         LossSpec("mse", target="zerokd.losses.mse:Mse", summary="mean squared difference of two tensors"),
         LossSpec(
             "multi_region_exposure",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import linecache
-import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from zerokd.errors import Place, Problem, RecipeError
+from zerokd.errors import Place, Problem, RecipeError, calling_place
 from zerokd.plugin.clock import Clock
 from zerokd.plugin.contracts import Adapter, Loss, Schedule
 
@@ -59,16 +57,6 @@ class Term:
         parts += [f"weight={self.weight!r}"] if self.weight != 1.0 else []
         parts += [f"when={self.when!r}"] if self.when else []
         return f"Term({', '.join(parts)}{', monitor=True' if self.monitor else ''})"
-
-
-def calling_place() -> Place:
-    """The line of Python that called into zerokd."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "zerokd":
-        frame = frame.f_back
-    text = linecache.getline(frame.f_code.co_filename, frame.f_lineno, frame.f_globals).rstrip("\n")
-    column = len(text) - len(text.lstrip()) + 1
-    return Place(frame.f_code.co_filename, frame.f_lineno, column, text)
 
 
 def warn_of_fallbacks(fallbacks: Iterable[str], place: Place) -> None:

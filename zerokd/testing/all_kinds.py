@@ -118,7 +118,7 @@ def construction(subject: Subject) -> None:
 
 @rule(lambda subject: hasattr(subject.component, "ports"))
 def ports_declared(subject: Subject) -> None:
-    """forward takes exactly the declared ports, by keyword, and each has a description"""
+    """forward takes exactly the declared ports (or any), by keyword, and each has a description"""
     ports: Mapping[str, Any] = subject.component.ports
     require(ports, "it declares no port")
     silent = [name for name, port in ports.items() if len(port.about) < MIN_DESCRIPTION_LENGTH]
@@ -128,6 +128,8 @@ def ports_declared(subject: Subject) -> None:
         for name, parameter in inspect.signature(subject.component.forward).parameters.items()
         if name != "self"
     ]
+    if [parameter.kind for parameter in parameters] == [inspect.Parameter.VAR_KEYWORD]:
+        return  # forward(**ports): it takes whatever it declares
     names = [parameter.name for parameter in parameters]
     require(set(names) == set(ports), f"forward takes {', '.join(names)}; the ports are {', '.join(ports)}")
     positional = [parameter.name for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY]
