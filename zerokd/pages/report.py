@@ -24,6 +24,7 @@ from zerokd.chart import (
     draw_chart,
     format_short_number,
 )
+from zerokd.describe.optimizer_text import describe_optimizer
 from zerokd.errors import ZerokdError, escape_unprintable
 from zerokd.files.atomic import write_text
 from zerokd.pages.run_record import LogRecord, RunRecord, attribute_damage, read_run
@@ -159,6 +160,7 @@ def _build_stage_context(run: RunRecord, stage: StageRecord) -> dict[str, Any]:
     return {
         "name": name,
         "equation": stage["objective"],
+        "optimizer": describe_optimizer(stage["optimizer"]) if "optimizer" in stage else "",
         "epochs": stage["epochs"],
         "steps": stage["steps"],
         "samples": run.load_sample_images(name),

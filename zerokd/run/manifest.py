@@ -72,6 +72,7 @@ def _build_stage_record(accumulator: GradientAccumulator, evidence: Evidence) ->
         "coefficients": {group: _summarize_series(series) for group, series in stage.coefficients.items()},
         "weights": {label: _summarize_series(series) for label, series in objective.weights.items()},
         "idle": list(stage.idle_terms),
+        "optimizer": stage.optimizer.as_json(),
         "epochs": stage.epochs,
         "steps": stage.clock.steps,
         "images_at_once": accumulator.micro_batch_size,

@@ -47,6 +47,7 @@ class StageRecord(StageResult, total=False):
     weights: Mapping[str, Any]
     idle: list[str]
     aggregator: str
+    optimizer: Mapping[str, Any]
     epochs: int
     steps: int
     images_at_once: int

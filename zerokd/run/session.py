@@ -158,7 +158,7 @@ def _write_result(
 def collect_provenance(manifest: Manifest) -> dict[str, Any]:
     """The metadata of a student's file: enough to build the student again, and how it was trained."""
     keys = ("recipe", "seed", "device", "threads", "versions", "models", "fallbacks", "cautions")
-    skipped = ("probe", *STAGE_RESULT_KEYS)
+    skipped = ("probe", "optimizer", *STAGE_RESULT_KEYS)  # the weights of a recipe keep their bytes
     stages = [{key: value for key, value in stage.items() if key not in skipped} for stage in manifest["stages"]]
     data = {key: manifest["data"][key] for key in ("source", "images", "training", "sha256")}
     own = {key: manifest[key] for key in keys}  # type: ignore[literal-required]

@@ -12,7 +12,7 @@ from zerokd.equation.expression import EquationError, Number, Series
 from zerokd.errors import KeyPath, Place, combine_errors, did_you_mean
 from zerokd.objective.autocast import AUTOCAST_DTYPES
 from zerokd.objective.schedules import find_used_params
-from zerokd.objective.stage_plan import OptimizerSettings, PlaceholderStage, StagePlan
+from zerokd.objective.stage_plan import PlaceholderStage, StagePlan
 from zerokd.objective.stage_weights import (
     StageWeights,
     compute_term_step_mask,
@@ -31,6 +31,7 @@ from zerokd.recipe.build.builder import Builder, place_in_string
 from zerokd.recipe.build.components import BuildResult, Components
 from zerokd.recipe.build.models import build_averages, build_models
 from zerokd.recipe.build.names import WORD_PATTERN, RecipeNames
+from zerokd.recipe.build.optimizer import build_optimizer
 from zerokd.recipe.build.params import build_params
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.toml.document import Document
@@ -199,7 +200,7 @@ class RecipeResolver(Builder):
             terms=tuple(term for term in stage_terms if term not in idle),
             epochs=table.epochs,
             batch_size=table.batch,
-            optimizer=OptimizerSettings(**dict(table.optimizer)),
+            optimizer=build_optimizer(self, table.optimizer, (*path, "optimizer"), clock),
             augmentations=tuple(augmentation for augmentation in augmentations if augmentation is not None),
             idle_terms=tuple(term.label for term in idle),
             unused_terms=tuple(idle),
