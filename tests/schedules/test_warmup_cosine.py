@@ -21,6 +21,6 @@ def test_without_warmup_it_is_a_cosine():
     assert WarmupCosine(peak=0.5, to=0.1, warmup="0 steps").values(steps, clock) == pytest.approx(cosine)
 
 
-def test_a_warmup_longer_than_the_stage_is_refused():
-    with pytest.raises(ValueError, match="takes 6 steps, and nothing is left"):
-        WarmupCosine(peak=1.0, warmup="2 epochs").values(np.arange(6.0), Clock(6, 3))
+def test_a_warmup_longer_than_the_stage_is_cut():
+    values = WarmupCosine(peak=1.0, warmup="8 steps").values(np.arange(4.0), Clock(4, 2))
+    assert values.tolist() == [0.0, 0.125, 0.25, 0.375]

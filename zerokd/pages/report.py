@@ -29,6 +29,7 @@ from zerokd.errors import ZerokdError, escape_unprintable
 from zerokd.files.atomic import write_text
 from zerokd.pages.run_record import LogRecord, RunRecord, attribute_damage, read_run
 from zerokd.run.figures import assign_colours, build_contribution_lines, build_term_lines
+from zerokd.run.measurement import describe_export
 from zerokd.run.records import Manifest, RunResult, StageRecord
 
 REPORT_FILE = "report.html"
@@ -156,6 +157,7 @@ def _build_stage_context(run: RunRecord, stage: StageRecord) -> dict[str, Any]:
     contributions = build_contribution_lines(epochs, colours)
     shares = build_term_lines(gradients, "share", "step", colours)
     weights = [line for line in build_term_lines(steps, "weight", "step", colours) if len({*line.ys} - {None}) > 1]
+    measured = _build_metric_lines(run.select_log_records(name, "metric"))
     rate, norm = _build_line(steps, "learning_rate"), _build_line(steps, "gradient_norm")
     return {
         "name": name,
@@ -171,9 +173,22 @@ def _build_stage_context(run: RunRecord, stage: StageRecord) -> dict[str, Any]:
         "shares": draw_chart(f"gradient share of each term of {name}", shares, "step", "share"),
         "conflicts": _build_conflict_matrix(gradients),
         "schedules": draw_chart(f"scheduled weights of {name}", weights, "step", "weight", log=True) if weights else "",
+        "exported": describe_export(stage["exported"]) if "exported" in stage else "",
+        "measured": draw_chart(f"metrics during {name}", measured, "step", "value") if measured else "",
         "rate": draw_chart(f"learning rate of {name}", [rate], "step", "rate"),
         "norm": draw_chart(f"gradient norm of {name}", [norm], "step", "norm", log=True),
     }
+
+
+def _build_metric_lines(records: Sequence[LogRecord]) -> list[Line]:
+    """The metrics that were measured during a stage, over its steps."""
+    during = [record for record in records if "step" in record]
+    names = dict.fromkeys(record["name"] for record in during)
+    own = {name: [record for record in during if record["name"] == name] for name in names}
+    return [
+        Line(name, [record["step"] for record in lines], [record["value"] for record in lines])
+        for name, lines in own.items()
+    ]
 
 
 def _build_line(records: Sequence[LogRecord], key: str) -> Line:

@@ -55,6 +55,7 @@ def build_manifest(plan: RunPlan, statistics: DataStatistics | None = None) -> M
             "rejected": [{"name": name, "reason": reason} for name, reason in data.rejected],
         },
         "stages": [_build_stage_record(*pair) for pair in zip(plan.accumulators, plan.evidences, strict=True)],
+        "selection": components.selection.as_json(),
         "fallbacks": list(components.fallbacks),
         "cautions": list(components.cautions),
     }

@@ -34,8 +34,6 @@ class WarmupCosine(Schedule):
 
     def values(self, steps: np.ndarray, clock: Clock) -> np.ndarray:
         config, warmup, last = self.config, clock.to_steps(self.config.warmup), clock.steps - 1
-        if warmup > last > 0:
-            raise ValueError(f"its warm-up takes {warmup} steps, and nothing is left of the stage's {clock.steps}")
         rise = config.begin + (config.peak - config.begin) * steps / max(warmup, 1)
         share = np.clip((steps - warmup) / max(last - warmup, 1), 0.0, 1.0)
         fall = config.to + (config.peak - config.to) * (1 + np.cos(np.pi * share)) / 2

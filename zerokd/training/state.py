@@ -14,11 +14,17 @@ from zerokd.objective.optimizer_plan import ParameterGroup, build_torch_groups, 
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.recipe.build.components import Components
+from zerokd.training.best_student import BestStudent
 from zerokd.training.checkpoint import add_prefix, select_prefix
 from zerokd.training.flat_parameters import FlatParameters, flatten_parameters
 from zerokd.training.optimizer_state import collect_optimizer_state, restore_optimizer_state
 
-OBJECTIVE, OPTIMIZER, AGGREGATOR = ".objective", ".optimizer", ".aggregator"  # no model's name starts with a dot
+OBJECTIVE, OPTIMIZER, AGGREGATOR, BEST = (
+    ".objective",
+    ".optimizer",
+    ".aggregator",
+    ".best",
+)  # no model's name starts with a dot
 
 
 class StageState:
@@ -26,11 +32,14 @@ class StageState:
 
     def __init__(self, stage: StagePlan, objective: Objective, components: Components):
         self.stage, self.objective, self.student = stage, objective, components.student.train()
+        is_last = bool(components.stages) and components.stages[-1].name == stage.name
         owners = {call.owner for call in objective.graph.forward_passes()}
+        owners |= {components.selection.average} if is_last else set()
         self.averages = {owner: average for owner, average in components.averages.items() if owner in owners}
         for average in self.averages.values():  # restarted: it must not average weights of an earlier stage
             average.model.load_state_dict(self.student.state_dict())
         self.parameters = [parameter for parameter in self.student.parameters() if parameter.requires_grad]
+        self.best = BestStudent(self.student, components.selection) if is_last and components.selection.metric else None
         self.has_buffers = any(True for _ in self.student.buffers())
         device = self.parameters[0].device
         self.aggregator = stage.aggregator.to(device) if stage.aggregator else None
@@ -113,6 +122,7 @@ class StageState:
         state: dict[str, Tensor] = {}
         for owner, tensors in self._collect_changing_tensors().items():
             state |= add_prefix(owner, tensors)
+        state |= add_prefix(BEST, self.best.state_dict()) if self.best else {}
         state |= add_prefix(OPTIMIZER, collect_optimizer_state(self.optimizer))
         return state
 
@@ -123,6 +133,8 @@ class StageState:
             saved = select_prefix(owner, state_dict)
             for name, tensor in tensors.items():
                 tensor.copy_(saved[name])
+        if self.best is not None:
+            self.best.load_state_dict(select_prefix(BEST, state_dict))
         restore_optimizer_state(self.optimizer, select_prefix(OPTIMIZER, state_dict))
 
     def _collect_changing_tensors(self) -> dict[str, dict[str, Tensor]]:

@@ -154,6 +154,11 @@ class StepLog:
         keys = ("stage", "epoch", "step", "images", "terms", "note")
         self._write_line({"kind": "skipped", **{key: record[key] for key in keys}})
 
+    def record_metric(self, values: Mapping[str, Any]) -> None:
+        """Log a metric that was measured during the stage."""
+        self._pending_lines.append({"kind": "metric", "stage": self.stage.name, **values})
+        self._write_pending_lines()
+
     def _close_epoch(self) -> None:
         if not self._epoch_lines:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from zerokd.recipe.build.models import build_averages, build_models
 from zerokd.recipe.build.names import WORD_PATTERN, RecipeNames
 from zerokd.recipe.build.optimizer import build_optimizer
 from zerokd.recipe.build.params import build_params
+from zerokd.recipe.build.selection import build_selection
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.toml.document import Document
 
@@ -73,12 +74,7 @@ class RecipeResolver(Builder):
         models = build_models(self, self.recipe, self.names)
         averages = build_averages(self, self.recipe, models)
         terms = self.build_terms(self.recipe.terms)
-        missing = self.names.declared("models").keys() - models.keys() - averages.keys()
-        self.failed_paths |= {("models", name) for name in missing}
-        self.failed_paths |= set() if self.names.is_complete("models") else {("models",)}
-        for group, named in self.names.declared("terms").items():
-            paths = {("terms", group, name) for name in named} if isinstance(named, dict) else {("terms", group)}
-            self.failed_paths |= {path for path in paths if path[1:] not in terms}
+        self.record_failures(models.keys() | averages.keys(), terms.keys())
         stages = {
             name: self.build_stage(name, list(terms.values()), self.compute_clock(table))
             for name, table in self.recipe.stages.items()
@@ -88,6 +84,7 @@ class RecipeResolver(Builder):
         with preserve_global_state():  # random numbers that they draw change nothing in the run
             metrics = build_metrics(self, self.recipe, self.names)
             observers = {name: self.build(table, ("observers", name)) for name, table in self.recipe.observers.items()}
+        selection = build_selection(self, self.recipe, self.names, averages, metrics)
         return Components(
             name=self.recipe.name,
             seed=self.recipe.seed,
@@ -106,8 +103,18 @@ class RecipeResolver(Builder):
             max_skipped_steps=self.recipe.skip_at_most if self.recipe.on_nonfinite == "skip" else 0,
             speed=self.recipe.speed,
             metrics=metrics,
+            selection=selection,
             observers={name: built for name, built in observers.items() if built is not None},
         )
+
+    def record_failures(self, built_models: Set[str], built_terms: Set[tuple[str, str]]) -> None:
+        """Record the paths of declared models and terms that could not be built."""
+        missing = self.names.declared("models").keys() - built_models
+        self.failed_paths |= {("models", name) for name in missing}
+        self.failed_paths |= set() if self.names.is_complete("models") else {("models",)}
+        for group, named in self.names.declared("terms").items():
+            paths = {("terms", group, name) for name in named} if isinstance(named, dict) else {("terms", group)}
+            self.failed_paths |= {path for path in paths if path[1:] not in built_terms}
 
     def build_terms(self, groups: Iterable[str]) -> dict[tuple[str, str], BoundTerm]:
         """The terms of these groups by group and name."""

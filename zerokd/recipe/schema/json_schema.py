@@ -16,6 +16,7 @@ from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
 from zerokd.plugin.kinds import KINDS
 from zerokd.plugin.loading import load_component
 from zerokd.recipe.schema import recipe as schema
+from zerokd.recipe.schema.selection import BestConfig
 from zerokd.recipe.schema.walk import nested_record_types
 from zerokd.recipe.toml.extends import EXTENDS
 
@@ -32,6 +33,7 @@ COMPLETE_TABLES: Json = {  # required in a recipe that extends nothing
         "additionalProperties": REQUIRES_USE
         | {"properties": {"aggregate": REQUIRES_USE, "optimizer": DEFAULT_OPTIMIZER}}
     },
+    "best": {"required": ["metric"]},
     "metrics": {"additionalProperties": REQUIRES_USE},
     "observers": {"additionalProperties": REQUIRES_USE},
     "terms": {"additionalProperties": {"additionalProperties": REQUIRES_USE}},
@@ -65,6 +67,7 @@ def build_recipe_json_schema(catalogue: Catalogue) -> tuple[Json, list[str]]:
     adapters = definitions[schema.AdapterConfig.__name__]["properties"]["use"]["enum"]
     adapter_items = {"anyOf": [{"enum": adapters}, _reference(schema.AdapterConfig)]}
     definitions[schema.TermConfig.__name__]["properties"]["adapt"]["items"] = adapter_items
+    definitions[BestConfig.__name__].pop("required")
     required = root.pop("required")
     models = {"if": {"required": ["average_of"]}, "then": _reference(schema.AverageConfig)}
     (pattern,) = root["properties"]["models"]["patternProperties"]

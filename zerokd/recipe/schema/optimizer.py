@@ -16,7 +16,7 @@ DEFAULT_FINAL_LEARNING_RATE = 1e-7
 class ParameterGroupConfig(Config):
     """Parameters that the optimizer treats in another way, selected by name."""
 
-    match: str = Field(min_length=1, description='pattern of parameter names: "*.bias", "e_conv7.*"')
+    match: str = Field(min_length=1, description='pattern of parameter names: "*.bias", "e_conv1.*"')
     learning_rate_factor: float = Field(1.0, ge=0.0, le=1e6, description="multiplies the learning rate; 0 freezes")
     weight_decay: float | None = Field(None, ge=0.0, description="takes the place of the optimizer's weight_decay")
 

@@ -15,6 +15,7 @@ from zerokd.recipe.schema.component import DerivedParamConfig as DerivedParamCon
 from zerokd.recipe.schema.component import ParamConfig, WeightConfig
 from zerokd.recipe.schema.component import ScheduleConfig as ScheduleConfig
 from zerokd.recipe.schema.optimizer import OptimizerConfig as OptimizerConfig
+from zerokd.recipe.schema.selection import BestConfig
 from zerokd.recipe.schema.speed import SpeedConfig
 from zerokd.recipe.schema.validation import location_to_path, translate_validation_error
 from zerokd.recipe.schema.walk import fields_at_path
@@ -141,6 +142,11 @@ class Recipe(Config):
         "abort", description="at a step that is not finite: end the run, or skip the step"
     )
     skip_at_most: int = Field(10, ge=1, description="steps that a run may skip before it ends all the same")
+    export: Literal["student", "average", "best"] = Field(
+        "student", description="which student leaves the run: of the last step, its average, or the best by a metric"
+    )
+    measure_every: int = Field(0, ge=0, description="epochs between two measurements of the metrics; 0: after stages")
+    best: BestConfig | None = None
     speed: SpeedConfig = SpeedConfig()
     params: dict[Identifier, ParamConfig] = Field(
         {}, description="names for equations: a number, a schedule, or { equals = EXPRESSION }"
