@@ -84,6 +84,8 @@ def test_every_value_says_where_it_comes_from(child):
         "seed": "--seed 3",
         "threads": "default",
         "diagnose_every": "default",
+        "export": "default",
+        "measure_every": "default",
         "data.use": "base.toml:4",
         "data.size": "base.toml:5",
         "data.count": "--set data.count=7",

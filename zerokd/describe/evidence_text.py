@@ -46,6 +46,8 @@ def describe_evidence(plan: RunPlan) -> str:
         images = f"{metric['images']} {metric['measured_on']} images"
         lines += wrap_text(f"{text} on {images}; {metric['better']} is better", "  ")
     subject = "every term above" if any(stage.idle_terms for stage in components.stages) else "every term"
+    if any(evidence.monitored for evidence in plan.evidences):
+        subject = "every weighted term"
     legend = (
         f"{subject} trains the student; |g|: norm of the contribution's gradient,",
         "out: at the student's outputs, par: at its parameters, share: of the sum of par",

@@ -28,7 +28,7 @@ from zerokd.describe.optimizer_text import describe_optimizer
 from zerokd.errors import ZerokdError, escape_unprintable
 from zerokd.files.atomic import write_text
 from zerokd.pages.run_record import LogRecord, RunRecord, attribute_damage, read_run
-from zerokd.run.figures import assign_colours, build_contribution_lines, build_term_lines
+from zerokd.run.figures import assign_colours, build_contribution_lines, build_monitored_lines, build_term_lines
 from zerokd.run.measurement import describe_export
 from zerokd.run.records import Manifest, RunResult, StageRecord
 
@@ -46,6 +46,7 @@ class TermSummary:
     last: float | None
     contribution: float | None
     share: float | None  # of the gradient before training
+    is_monitored: bool = False
 
 
 @frozen
@@ -157,6 +158,7 @@ def _build_stage_context(run: RunRecord, stage: StageRecord) -> dict[str, Any]:
     contributions = build_contribution_lines(epochs, colours)
     shares = build_term_lines(gradients, "share", "step", colours)
     weights = [line for line in build_term_lines(steps, "weight", "step", colours) if len({*line.ys} - {None}) > 1]
+    monitored = build_monitored_lines(epochs)
     measured = _build_metric_lines(run.select_log_records(name, "metric"))
     rate, norm = _build_line(steps, "learning_rate"), _build_line(steps, "gradient_norm")
     return {
@@ -170,6 +172,7 @@ def _build_stage_context(run: RunRecord, stage: StageRecord) -> dict[str, Any]:
         "contributions": draw_chart(
             f"contribution of each term of {name}", contributions, "epoch", "contribution", log=True
         ),
+        "monitored": draw_chart(f"monitored terms of {name}", monitored, "epoch", "value") if monitored else "",
         "shares": draw_chart(f"gradient share of each term of {name}", shares, "step", "share"),
         "conflicts": _build_conflict_matrix(gradients),
         "schedules": draw_chart(f"scheduled weights of {name}", weights, "step", "weight", log=True) if weights else "",
@@ -197,6 +200,7 @@ def _build_line(records: Sequence[LogRecord], key: str) -> Line:
 
 def _summarize_terms(stage: StageRecord, epochs: Sequence[LogRecord]) -> list[TermSummary]:
     shares = {term["label"]: term["share"] for term in stage.get("probe", {}).get("terms", ())}
+    monitored = {term["label"] for term in stage.get("probe", {}).get("monitored", ())}
     first, last = (epochs[0]["terms"], epochs[-1]["terms"]) if epochs else ({}, {})
 
     def number(terms: Mapping[str, Any], label: str, key: str) -> float | None:
@@ -210,6 +214,7 @@ def _summarize_terms(stage: StageRecord, epochs: Sequence[LogRecord]) -> list[Te
             number(last, label, "value"),
             number(last, label, "contribution"),
             shares.get(label),
+            label in monitored,
         )
         for label, weight in stage.get("weights", {}).items()
     ]
