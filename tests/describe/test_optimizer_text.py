@@ -7,6 +7,7 @@ ADAM = {
     "config": {"weight_decay": 0.0, "betas": [0.9, 0.999]},
     "learning_rate": {"schedule": "cosine", "first": 5e-3, "last": 1e-7, "most": 5e-3},
     "clip_norm": 0.1,
+    "flat": True,
     "groups": [],
 }
 
@@ -23,6 +24,7 @@ def test_a_peak_no_clipping_and_groups():
         "config": {"nesterov": True, "name": "x"},
         "learning_rate": {"schedule": "one_cycle", "first": 0.1, "last": 0.0, "most": 2.0},
         "clip_norm": "off",
+        "flat": False,
         "groups": [
             {"match": "*.bias", "learning_rate_factor": 0.1, "weight_decay": 0.0},
             {"match": "out.*", "learning_rate_factor": 2.0},
@@ -30,7 +32,7 @@ def test_a_peak_no_clipping_and_groups():
     }
     assert describe_optimizer(record) == (
         "sgd (nesterov=True name=x), learning rate 0.1 over 2 to 0 (one_cycle), gradient norm not clipped, "
-        "*.bias: learning rate x 0.1 and weight_decay 0, out.*: learning rate x 2"
+        "parameters updated one by one, *.bias: learning rate x 0.1 and weight_decay 0, out.*: learning rate x 2"
     )
 
 

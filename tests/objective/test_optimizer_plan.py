@@ -16,6 +16,7 @@ from zerokd.objective.optimizer_plan import (
 )
 from zerokd.optimizers.adam import Adam
 from zerokd.optimizers.sgd import Sgd
+from zerokd.optimizers.torch import Torch
 
 GROUPS = (ParameterGroup("*.bias", 0.5, 0.0), ParameterGroup("out.*"), ParameterGroup("nothing"))
 
@@ -63,8 +64,11 @@ def test_the_record_says_all_that_decides_a_step():
         "config": {"weight_decay": 0.0, "momentum": 0.5, "nesterov": False},
         "learning_rate": {"schedule": "cosine", "first": 0.1, "last": 0.0, "most": 0.5},
         "clip_norm": "off",
+        "flat": False,
         "groups": [{"match": "*.bias", "learning_rate_factor": 0.5, "weight_decay": 0.0}],
     }
     adam = OptimizerPlan(Adam(), "adam", 5e-3, 1e-7, 0.1)
     assert adam.as_json()["learning_rate"] == {"schedule": "cosine", "first": 5e-3, "last": 1e-7, "most": 5e-3}
     assert adam.as_json()["clip_norm"] == 0.1
+    assert adam.is_flat
+    assert not OptimizerPlan(Torch(name="Adafactor"), "torch", 5e-3, 1e-7, 0.1).is_flat

@@ -22,6 +22,8 @@ def _describe_parts(record: Mapping[str, Any]) -> Iterator[str]:
     yield f"learning rate {first}{peak} to {last} ({rate['schedule']})"
     limit = record["clip_norm"]
     yield "gradient norm not clipped" if limit == "off" else f"gradient norm clipped to {format_number(limit)}"
+    if not record["flat"]:
+        yield "parameters updated one by one"
     for group in record["groups"]:
         changes = [f"learning rate x {format_number(group['learning_rate_factor'])}"]
         changes += [f"weight_decay {format_number(group['weight_decay'])}"] if "weight_decay" in group else []

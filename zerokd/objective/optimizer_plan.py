@@ -46,6 +46,11 @@ class OptimizerPlan:
     schedule: str = "cosine"
     place: Place = field(default=Place(""))
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether it updates all parameters as one flat tensor; else one parameter after the other."""
+        return self.plugin.is_elementwise and not self.groups
+
     def learning_rate_at(self, step: int, steps: int) -> float:
         """The learning rate of a step, counted from 0, of a stage of so many steps."""
         if isinstance(self.learning_rate, np.ndarray):
@@ -68,6 +73,7 @@ class OptimizerPlan:
                 "most": float(np.max(rates)) if scheduled else max(float(first), float(last)),
             },
             "clip_norm": "off" if self.clip_norm is None else self.clip_norm,
+            "flat": self.is_flat,
             "groups": [
                 {
                     "match": group.match,

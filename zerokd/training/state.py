@@ -58,7 +58,7 @@ class StageState:
         """What the optimizer updates: flat parameters where every number is updated alike and by itself; else each
         parameter in its own shape. Both are the same memory."""
         optimizer = self.stage.optimizer
-        if optimizer.plugin.is_elementwise and not optimizer.groups:
+        if optimizer.is_flat:
             return [(ParameterGroup("*"), [group.values for group in self.flat_parameters])]
         return split_into_groups(name_parameters(self.objective.named_parameters()), optimizer)
 
