@@ -35,7 +35,7 @@ SEEDED = [
         RUN,
         RUN + "\n¦colour = 3",
         "unknown key 'colour'",
-        "known: checkpoint_seconds, data, diagnose_every, metrics, models, name",
+        "known: best, checkpoint_seconds, data, diagnose_every, export, measure_every, metrics, models, name",
     ),
     ("top misspelt", RUN, RUN + "\n¦treads = 3", "unknown key 'treads'", "did you mean 'threads'?"),
     ("params misspelt", "[params]", "[¦parms]", "unknown key 'parms'", "did you mean 'params'?"),
