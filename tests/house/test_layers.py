@@ -22,6 +22,7 @@ ORDER = [
         "schedules",
         "metrics",
         "aggregators",
+        "optimizers",
         "observers",
         "exporters",
         "assets",

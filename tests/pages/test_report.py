@@ -145,3 +145,38 @@ def test_values_that_were_not_finite_are_a_dash(tmp_path):
     text = page(changed(folder, result=manifest["result"]))
     assert "<b>-</b>" in text
     assert '--share: 0">-</td>' in text
+
+
+RECORDED = (
+    "terms.task.color.monitor=true",
+    "measure_every=1",
+    'export="best"',
+    'best={ metric="truth" }',
+    'stages.distill.optimizer={ use="lion", learning_rate=1e-3, clip_norm="off" }',
+)
+
+
+def test_optimizer_export_metrics_during_a_stage_and_monitored_terms(tmp_path):
+    folder = copied(tmp_path, *RECORDED)
+    text = page(folder)
+    assert "Optimizer: adam (weight_decay=0 " in text
+    assert "learning rate 0.001 to 1e-07 (cosine), gradient norm not clipped" in text
+    assert "exported: the best student; best truth " in text
+    assert text.count("<h3>Metrics during the stage</h3>") == 2
+    assert text.count("<h3>Value of each monitored term</h3>") == 1
+    pretrain, distill = build_report_context(read_run(folder))["stages"]
+    marked = [term for term in distill["terms"] if term.is_monitored]
+    assert [term.label for term in marked] == ["task.color"]
+    assert marked[0].first > 0
+    assert not any(term.is_monitored for term in pretrain["terms"])
+    assert (pretrain["exported"], pretrain["monitored"]) == ("", "")
+    assert '<th scope="row">task.color</th><td>monitored</td>' in text
+
+
+def test_the_report_of_a_run_without_these_records_is_written_all_the_same(tmp_path):
+    folder = copied(tmp_path)
+    stages = json.loads((folder / "manifest.json").read_text())["stages"]
+    old = [{key: value for key, value in stage.items() if key not in ("optimizer", "exported")} for stage in stages]
+    text = page(changed(folder, stages=old))
+    assert "Optimizer:" not in text
+    assert "exported:" not in text

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zerokd.losses.mse import mse
-from zerokd.proof.evidence import Evidence, TermEvidence, measure_evidence
+from zerokd.proof.evidence import Evidence, MonitoredValue, TermEvidence, measure_evidence
 from zerokd.proof.probe import probe
 
 
@@ -87,3 +87,26 @@ def test_a_notebook_gets_a_table_with_nothing_unescaped():
     assert "<td>task.&lt;b&gt;</td>" in page
     assert "<li>note: a &lt; b</li>" in page
     assert "<b>" not in page
+
+
+def test_a_monitored_term_has_its_value_and_a_mark(measured):
+    components, low, found = measured
+    (term,) = found.monitored
+    loss = next(term.loss for term in components.stages[1].terms if term.label == "task.color")
+    with torch.no_grad():
+        expected = loss(enhanced=components.student(low)["enhanced"]).mean().item()
+    assert (term.label, term.value) == ("task.color", pytest.approx(expected, rel=1e-6))
+    assert "task.color" not in [other.label for other in found.terms]
+    assert found.as_dict()["monitored"] == [{"label": "task.color", "value": term.value}]
+
+
+def test_rows_of_monitored_terms():
+    evidence = Evidence(
+        "distill", 4, TERMS[:1], ((1.0,),), (), (MonitoredValue("task.seen", 0.5), MonitoredValue("x", None))
+    )
+    assert str(evidence).splitlines()[2:] == [
+        "  task.seen       0.5  monitored: it does not train",
+        "  x         not finite  monitored: it does not train",
+    ]
+    page = evidence._repr_html_()
+    assert '<tr><td>task.seen</td><td>0.5</td><td colspan="5">monitored: it does not train</td></tr>' in page

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from zerokd.run.figures import draw_curves, draw_samples, read_samples
+from zerokd.run.figures import build_monitored_lines, draw_curves, draw_samples, read_samples
 
 
 def test_samples_stand_in_columns_and_rows_with_their_own_pixels(tmp_path):
@@ -36,6 +36,22 @@ def test_curves_have_a_panel_for_every_stage(tmp_path):
     assert "task.watched" not in two
     assert (two.count("<circle"), one.count("<circle")) == (0, 2)  # one epoch is a dot
     assert one.count(": contribution of each term") == 2  # a title, and the file's label
+
+
+def test_monitored_terms_have_a_panel_of_their_values(tmp_path):
+    def record(epoch):
+        terms = {"task.color": {"value": 1.0, "weight": 2.0, "contribution": 2.0}}
+        terms["task.watched"] = {"value": 0.5 + epoch, "weight": 0.0, "contribution": 0.0, "monitored": True}
+        return {"kind": "epoch", "stage": "a", "epoch": epoch, "total": 2.0, "terms": terms}
+
+    records = [record(epoch) for epoch in range(3)]
+    (line,) = build_monitored_lines(records)
+    assert (line.name, [*line.xs], [*line.ys]) == ("task.watched", [1, 2, 3], [0.5, 1.5, 2.5])
+    (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, records)))
+    draw_curves(tmp_path / "a.svg", tmp_path / "metrics.jsonl")
+    text = (tmp_path / "a.svg").read_text()
+    assert text.count(">a: value of each monitored term") == 1
+    assert text.count(">task.watched<") == 1
 
 
 @pytest.mark.parametrize("side", [24, 200])

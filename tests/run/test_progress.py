@@ -51,6 +51,16 @@ def test_a_term_that_is_not_finite_does_not_disturb_the_order_of_the_others(buil
     assert "objective 1  task.large 0.7  task.mid 0.2  task.next 0.05  " in file.getvalue()
 
 
+def test_monitored_terms_show_their_value_and_a_mark(build):
+    file, line = io.StringIO(), epoch(0)
+    for name, value in (("seen", 0.25), ("skipped", None)):
+        line["terms"][f"task.{name}"] = {"value": value, "weight": 0.0, "contribution": 0.0, "monitored": True}
+    with Progress(Console(file=file, width=200)).track_stage(build("stages.distill.epochs=1").stages[1]) as watch:
+        watch(line)
+    text = "task.next 0.05  task.seen 0.25 (monitored)  task.skipped - (monitored)  "
+    assert text in file.getvalue()
+
+
 def test_a_terminal_gets_a_bar_with_the_main_terms(build):
     text = print_stage(build, True, "stages.distill.epochs=3")
     assert "\x1b[" in text

@@ -23,6 +23,10 @@ DERIVED = 'params.rest={ equals = "1 - alpha - beta" }'
         ("terms.task.color.weight", ("pretrain",)),
         ("stages.distill.epochs", ("pretrain",)),
         ("metrics.x.use", ("pretrain",)),
+        ("stages.distill.optimizer.use", ("pretrain",)),
+        ("best.patience", ("pretrain",)),
+        ("export", ("pretrain",)),
+        ("stages.pretrain.optimizer.momentum", ()),
         ("terms.pretraining.exposure.weight", ()),
         ("stages.pretrain.epochs", ()),
         ("data.size", ()),
@@ -53,14 +57,24 @@ def test_the_last_stage_is_each_points_own():
     assert split == StageSplit((), ("pretrain",))
 
 
-def test_a_point_from_the_shared_stages_is_the_whole_run_to_the_bit(tmp_path):
+SELECTION = (
+    'metrics.truth={ use = "psnr", on = { target = "low" } }',  # it falls while a student learns to brighten
+    "stages.pretrain.epochs=3",
+    "measure_every=1",
+    'export="best"',
+    'best={ metric = "truth", patience = 1 }',
+)
+
+
+@pytest.mark.parametrize("settings", [(), SELECTION], ids=["last step", "best"])
+def test_a_point_from_the_shared_stages_is_the_whole_run_to_the_bit(tmp_path, settings):
     calls = []
 
     def train(recipe_document, folder):
         calls.append(folder.name)
         return run_recipe(recipe_document, CATALOGUE, "cpu", folder, True, Progress(Console(file=io.StringIO())))
 
-    recipe = document("stages.distill.epochs=2")
+    recipe = document("stages.distill.epochs=2", *settings)
     split = split_stages(check_recipe(recipe, CATALOGUE)[1], recipe, ["params.alpha"])
     for _ in range(2):
         train_shared_stages(recipe, split, tmp_path / "shared", train)

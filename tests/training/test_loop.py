@@ -53,7 +53,7 @@ def test_two_steps_equal_adam_written_out(build):
             with torch.no_grad():
                 parameter -= rates[step - 1] * (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-8)
     student = run(components)
-    assert stage.optimizer.weight_decay == 0.0
+    assert stage.optimizer.plugin.config.weight_decay == 0.0
     for trained, expected in zip(student.parameters(), parameters, strict=True):
         torch.testing.assert_close(trained, expected, rtol=1e-4, atol=1e-6)
 

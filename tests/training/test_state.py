@@ -97,3 +97,76 @@ def test_what_an_aggregator_keeps_in_buffers_is_in_it(build):
     state.aggregator.mean.mul_(5)
     state.load_state_dict(saved)
     assert torch.equal(state.aggregator.mean, torch.ones(3))
+
+
+OPTIMIZERS = {
+    "adamw": "{use='adamw'}",
+    "sgd": "{use='sgd', momentum=0.9, nesterov=true}",
+    "lion": "{use='lion'}",
+    "torch": "{use='torch', name='NAdam'}",
+    "grouped": "{groups=[{match='*.bias', learning_rate_factor=0.1}, {match='*', weight_decay=0.5}]}",
+}
+
+
+def create_state_with(build, optimizer):
+    components = build("stages.distill.epochs=3", f"stages.distill.optimizer={optimizer}")
+    stage = components.stages[1]
+    return StageState(stage, probe(stage, components, torch.rand(2, 3, 32, 32)), components)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_makes_another_state_go_on_alike(build, name):
+    first, second = (create_state_with(build, OPTIMIZERS[name]) for _ in range(2))
+    for step in range(2):
+        take_step(first, step)
+    second.load_state_dict({name: tensor.clone() for name, tensor in first.state_dict().items()})
+    take_step(first, 2)
+    take_step(second, 2)
+    before, after = first.state_dict(), second.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_group_has_its_own_rate_and_the_others_keep_theirs(build):
+    state = create_state_with(
+        build, "{use='sgd', learning_rate=0.5, groups=[{match='*.bias', learning_rate_factor=0.1}]}"
+    )
+    before = {name: value.detach().clone() for name, value in state.student.named_parameters()}
+    state.set_gradient(torch.ones(161))
+    assert state.optimizer_step(0) == 0.5
+    for name, value in state.student.named_parameters():
+        step = 0.05 if name.endswith(".bias") else 0.5
+        torch.testing.assert_close(value.detach(), before[name] - step)
+
+
+def test_groups_that_change_nothing_give_the_weights_of_one_flat_step(build):
+    flat, grouped = create_state_with(build, "{}"), create_state_with(build, "{groups=[{match='*.bias'}]}")
+    for step in range(2):
+        take_step(flat, step)
+        take_step(grouped, step)
+    pairs = zip(flat.parameters, grouped.parameters, strict=True)
+    assert all(torch.allclose(*pair, rtol=1e-6, atol=1e-8) for pair in pairs)
+    assert len(grouped.optimizer.param_groups) == 2
+    assert len(flat.optimizer.param_groups[0]["params"]) == 1
+
+
+def test_averages_follow_a_student_whose_parameters_are_updated_one_by_one(build):
+    state = create_state_with(build, "{use='torch', name='Adafactor', learning_rate=0.1}")
+    start = [parameter.detach().clone() for parameter in state.parameters]
+    take_step(state, 0)
+    average = state.averages["ema"]
+    for averaged, current, first in zip(average.model.parameters(), state.parameters, start, strict=True):
+        torch.testing.assert_close(averaged, first + (1 - average.decay) * (current - first))
+        assert not torch.equal(current, first)
+
+
+def test_without_clipping_the_gradient_keeps_its_norm(build):
+    state = create_state_with(build, "{clip_norm='off'}")
+    state.set_gradient(torch.full((161,), 2.0))
+    assert state.clip_grad_norm().item() == pytest.approx(2 * 161**0.5)
+    assert state.parameters[0].grad.unique().tolist() == [2.0]
+
+
+def test_a_scheduled_rate_is_that_of_the_step(build):
+    state = create_state_with(build, "{use='sgd', learning_rate={use='linear', from=0.4, to=0.0, end='2 steps'}}")
+    assert [take_step(state, step) for step in range(3)] == pytest.approx([0.4, 0.2, 0.0])

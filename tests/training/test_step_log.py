@@ -99,3 +99,13 @@ def test_measuring_gradients_changes_no_bit_of_the_training(build):
     (often, student), (never, same) = trained(build, "diagnose_every=1"), trained(build, "diagnose_every=1000")
     assert [line for line in often if line["kind"] != "gradients"] == never
     assert all(torch.equal(*pair) for pair in zip(student, same, strict=True))
+
+
+def test_a_monitored_term_is_marked_in_steps_and_epochs_and_no_other_is(build):
+    lines, _ = trained(build)
+    for line in lines:
+        if line["kind"] in ("step", "epoch"):
+            marked = [label for label, term in line["terms"].items() if term.get("monitored")]
+            assert marked == ["task.color"]
+            assert line["terms"]["task.color"]["value"] > 0
+            assert line["terms"]["task.color"]["contribution"] == 0

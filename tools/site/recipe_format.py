@@ -11,6 +11,8 @@ from tools.site.component import keys_table
 from tools.site.markdown import build_page, docstring_to_markdown
 from zerokd.plugin.config_keys import list_config_keys
 from zerokd.recipe.schema import recipe as schema
+from zerokd.recipe.schema.optimizer import ParameterGroupConfig
+from zerokd.recipe.schema.selection import BestConfig
 from zerokd.recipe.schema.speed import SpeedConfig
 
 RECIPE_INTRODUCTION = """A recipe is a TOML file of named tables, without arrays of tables: each value has a dotted key, which
@@ -27,12 +29,14 @@ TABLE_SCHEMAS: dict[str, type[BaseModel]] = {  # by its header in a recipe
     "[models.NAME], a moving average": schema.AverageConfig,
     "[stages.NAME]": schema.StageConfig,
     "[stages.NAME.optimizer]": schema.OptimizerConfig,
+    "[stages.NAME.optimizer], an entry of groups": ParameterGroupConfig,
     "[stages.NAME.augment.NAME]": schema.AugmentationConfig,
     "[stages.NAME.aggregate]": schema.AggregatorConfig,
     "[terms.GROUP.NAME]": schema.TermConfig,
     "[terms.GROUP.NAME], key when": schema.WhenConfig,
-    "a scheduled weight or param": schema.ScheduleConfig,
+    "a scheduled weight, param or learning rate": schema.ScheduleConfig,
     "a derived param": schema.DerivedParamConfig,
+    "[best]": BestConfig,
     "[metrics.NAME]": schema.MetricConfig,
     "[observers.NAME]": schema.ObserverConfig,
     "[speed]": SpeedConfig,
@@ -41,7 +45,7 @@ TABLE_SCHEMAS: dict[str, type[BaseModel]] = {  # by its header in a recipe
 
 def recipe_format_page() -> str:
     """Every table of a recipe with its keys."""
-    top = _build_keys_table(schema.Recipe, exclude=("data", "models", "stages", "terms", "metrics", "observers", "speed"))
+    top = _build_keys_table(schema.Recipe, exclude=("data", "models", "stages", "terms", "metrics", "observers", "speed", "best"))
     parts = [f"## {title}\n\n{_describe_table(table)}\n\n{_build_keys_table(table)}" for title, table in TABLE_SCHEMAS.items()]
     return build_page("# The recipe", RECIPE_INTRODUCTION, f"## Before the first table\n\n{EXTENDS_TEXT}\n\n{DURATIONS_TEXT}\n\n{top}", *parts)
 

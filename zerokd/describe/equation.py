@@ -64,6 +64,7 @@ class StageExplanation:
     forwards: tuple[ForwardPassExplanation, ...]
     adaptations: tuple[str, ...]
     idle: tuple[str, ...]
+    optimizer: dict[str, Any]
     aggregator: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -87,6 +88,7 @@ def explain_stage(stage: StagePlan, components: Components, objective: Objective
         forwards=tuple(_explain_forward_passes(stage, components, objective, computed)),
         adaptations=tuple(call.key for call in objective.graph.calls if isinstance(call, Adaptation)),
         idle=stage.idle_terms,
+        optimizer=stage.optimizer.as_json(),
         aggregator=stage.aggregator_name,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from zerokd.describe.equation import Range, StageExplanation, TermExplanation, explain_stage
+from zerokd.describe.optimizer_text import describe_optimizer
 from zerokd.run.plan import RunPlan
 from zerokd.text import format_number, wrap_text
 
@@ -42,6 +43,7 @@ def _describe_stage(explanation: StageExplanation) -> Iterator[str]:
     if explanation.aggregator:
         text = f"this sum is only reported: aggregator {explanation.aggregator!r} combines the terms' gradients"
         yield from wrap_text(text, "      ", "  ")
+    yield from wrap_text(f"optimizer: {describe_optimizer(explanation.optimizer)}", "      ", "  ")
     yield ""
     yield from _format_coefficients(explanation)
     yield ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zerokd.describe.optimizer_text import describe_optimizer
 from zerokd.measure.held_out import metrics_record
 from zerokd.proof.evidence import format_evidence
 from zerokd.run.plan import UNTRAINED, RunPlan
@@ -19,7 +20,10 @@ def evidence_to_dict(plan: RunPlan) -> dict[str, Any]:
         "seed": components.seed,
         "fallbacks": list(components.fallbacks),
         "cautions": list(components.cautions),
-        "stages": [evidence.as_dict() for evidence in plan.evidences],
+        "stages": [
+            {**evidence.as_dict(), "optimizer": stage.optimizer.as_json()}
+            for stage, evidence in zip(components.stages, plan.evidences, strict=True)
+        ],
         "metrics": metrics_record(plan.metric_evaluator.metrics, {UNTRAINED: untrained}, plan.measured_on),
     }
 
@@ -33,6 +37,7 @@ def describe_evidence(plan: RunPlan) -> str:
             lines += wrap_text(f"{name}: {text}", "  ")
     for stage, evidence in zip(components.stages, plan.evidences, strict=True):
         lines += ["", *wrap_text(f"{stage.name}: {stage.equation.text}", "  "), *format_evidence(evidence)]
+        lines += wrap_text(f"optimizer: {describe_optimizer(stage.optimizer.as_json())}", "    ", "  ")
         if stage.idle_terms:
             lines += wrap_text(f"not computed, weight 0 at every step: {', '.join(stage.idle_terms)}", "    ", "  ")
     for name, metric in evidence_to_dict(plan)["metrics"].items():
@@ -41,6 +46,8 @@ def describe_evidence(plan: RunPlan) -> str:
         images = f"{metric['images']} {metric['measured_on']} images"
         lines += wrap_text(f"{text} on {images}; {metric['better']} is better", "  ")
     subject = "every term above" if any(stage.idle_terms for stage in components.stages) else "every term"
+    if any(evidence.monitored for evidence in plan.evidences):
+        subject = "every weighted term"
     legend = (
         f"{subject} trains the student; |g|: norm of the contribution's gradient,",
         "out: at the student's outputs, par: at its parameters, share: of the sum of par",

@@ -73,12 +73,24 @@ def describe_overruns(label: str, value: object, clock: Clock) -> list[str]:
 
 def evaluate_weight(label: str, value: float | Schedule, clock: Clock) -> Series:
     """Like :func:`evaluate_schedule`, for a weight, which must not be negative."""
-    series = evaluate_schedule(label, value, clock)
+    return _require_not_negative(label, evaluate_schedule(label, value, clock), clock, "a weight")
+
+
+def evaluate_learning_rate(label: str, value: float | Schedule, clock: Clock) -> Series:
+    """Like :func:`evaluate_schedule`, for a learning rate, which must not be negative, nor 0 at every step."""
+    series = _require_not_negative(label, evaluate_schedule(label, value, clock), clock, "a learning rate")
+    if not np.any(series):
+        hint = "a learning rate of 0 trains nothing"
+        raise RecipeError(Problem(f"{label} is 0 at every step", hints=(hint,), code="schedule"))
+    return series
+
+
+def _require_not_negative(label: str, series: Series, clock: Clock, subject: str) -> Series:
     negative = np.flatnonzero(np.atleast_1d(series) < 0)
     if negative.size:
         moment = f" at {clock.describe_step(int(negative[0]))}" if isinstance(series, np.ndarray) else ""
         text = f"{label} is {np.atleast_1d(series)[negative[0]]:g}{moment}"
-        raise RecipeError(Problem(text, hints=("a weight must be at least 0",), code="schedule"))
+        raise RecipeError(Problem(text, hints=(f"{subject} must be at least 0",), code="schedule"))
     return series
 
 

@@ -10,6 +10,7 @@ from attrs import field, frozen
 from zerokd.equation.equation import Equation
 from zerokd.equation.expression import Series
 from zerokd.errors import Place
+from zerokd.objective.optimizer_plan import OptimizerPlan
 from zerokd.objective.schedules import ParamValue
 from zerokd.objective.term import BoundTerm
 from zerokd.plugin.clock import Clock
@@ -38,16 +39,6 @@ class ObjectivePlan:
     unused_terms: tuple[BoundTerm, ...] = field(default=(), kw_only=True)  # the idle ones
 
 
-@frozen
-class OptimizerSettings:
-    """Adam with a cosine from the first learning rate to the final one, coupled L2 decay, and a gradient norm limit."""
-
-    learning_rate: float
-    final_learning_rate: float
-    weight_decay: float
-    clip_norm: float
-
-
 @frozen(eq=False)
 class StagePlan(ObjectivePlan):
     """A stage that can train: its objective, its data augmentation and its optimizer.
@@ -59,7 +50,7 @@ class StagePlan(ObjectivePlan):
     plugin: Stage
     epochs: int
     batch_size: int
-    optimizer: OptimizerSettings
+    optimizer: OptimizerPlan
     augmentations: tuple[Augmentation, ...]
     aggregator: Aggregator | None = None
     aggregator_name: str = ""

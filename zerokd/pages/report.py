@@ -24,10 +24,12 @@ from zerokd.chart import (
     draw_chart,
     format_short_number,
 )
+from zerokd.describe.optimizer_text import describe_optimizer
 from zerokd.errors import ZerokdError, escape_unprintable
 from zerokd.files.atomic import write_text
 from zerokd.pages.run_record import LogRecord, RunRecord, attribute_damage, read_run
-from zerokd.run.figures import assign_colours, build_contribution_lines, build_term_lines
+from zerokd.run.figures import assign_colours, build_contribution_lines, build_monitored_lines, build_term_lines
+from zerokd.run.measurement import describe_export
 from zerokd.run.records import Manifest, RunResult, StageRecord
 
 REPORT_FILE = "report.html"
@@ -44,6 +46,7 @@ class TermSummary:
     last: float | None
     contribution: float | None
     share: float | None  # of the gradient before training
+    is_monitored: bool = False
 
 
 @frozen
@@ -155,10 +158,13 @@ def _build_stage_context(run: RunRecord, stage: StageRecord) -> dict[str, Any]:
     contributions = build_contribution_lines(epochs, colours)
     shares = build_term_lines(gradients, "share", "step", colours)
     weights = [line for line in build_term_lines(steps, "weight", "step", colours) if len({*line.ys} - {None}) > 1]
+    monitored = build_monitored_lines(epochs)
+    measured = _build_metric_lines(run.select_log_records(name, "metric"))
     rate, norm = _build_line(steps, "learning_rate"), _build_line(steps, "gradient_norm")
     return {
         "name": name,
         "equation": stage["objective"],
+        "optimizer": describe_optimizer(stage["optimizer"]) if "optimizer" in stage else "",
         "epochs": stage["epochs"],
         "steps": stage["steps"],
         "samples": run.load_sample_images(name),
@@ -166,12 +172,26 @@ def _build_stage_context(run: RunRecord, stage: StageRecord) -> dict[str, Any]:
         "contributions": draw_chart(
             f"contribution of each term of {name}", contributions, "epoch", "contribution", log=True
         ),
+        "monitored": draw_chart(f"monitored terms of {name}", monitored, "epoch", "value") if monitored else "",
         "shares": draw_chart(f"gradient share of each term of {name}", shares, "step", "share"),
         "conflicts": _build_conflict_matrix(gradients),
         "schedules": draw_chart(f"scheduled weights of {name}", weights, "step", "weight", log=True) if weights else "",
+        "exported": describe_export(stage["exported"]) if "exported" in stage else "",
+        "measured": draw_chart(f"metrics during {name}", measured, "step", "value") if measured else "",
         "rate": draw_chart(f"learning rate of {name}", [rate], "step", "rate"),
         "norm": draw_chart(f"gradient norm of {name}", [norm], "step", "norm", log=True),
     }
+
+
+def _build_metric_lines(records: Sequence[LogRecord]) -> list[Line]:
+    """The metrics that were measured during a stage, over its steps."""
+    during = [record for record in records if "step" in record]
+    names = dict.fromkeys(record["name"] for record in during)
+    own = {name: [record for record in during if record["name"] == name] for name in names}
+    return [
+        Line(name, [record["step"] for record in lines], [record["value"] for record in lines])
+        for name, lines in own.items()
+    ]
 
 
 def _build_line(records: Sequence[LogRecord], key: str) -> Line:
@@ -180,6 +200,7 @@ def _build_line(records: Sequence[LogRecord], key: str) -> Line:
 
 def _summarize_terms(stage: StageRecord, epochs: Sequence[LogRecord]) -> list[TermSummary]:
     shares = {term["label"]: term["share"] for term in stage.get("probe", {}).get("terms", ())}
+    monitored = {term["label"] for term in stage.get("probe", {}).get("monitored", ())}
     first, last = (epochs[0]["terms"], epochs[-1]["terms"]) if epochs else ({}, {})
 
     def number(terms: Mapping[str, Any], label: str, key: str) -> float | None:
@@ -193,6 +214,7 @@ def _summarize_terms(stage: StageRecord, epochs: Sequence[LogRecord]) -> list[Te
             number(last, label, "value"),
             number(last, label, "contribution"),
             shares.get(label),
+            label in monitored,
         )
         for label, weight in stage.get("weights", {}).items()
     ]

@@ -60,7 +60,7 @@ def _resolve_reference(schema: JsonSchema, definitions: JsonSchema) -> JsonSchem
 
 def _union_members(schema: JsonSchema) -> list[JsonSchema]:
     """The members of a union without null, which TOML does not have."""
-    return [member for member in schema.get("anyOf", ()) if member.get("type") != "null"]
+    return [member for member in schema.get("anyOf", schema.get("oneOf", ())) if member.get("type") != "null"]
 
 
 def _allowed_values(schema: JsonSchema) -> list[Any]:

@@ -209,6 +209,21 @@ class Aggregator(Component, nn.Module):
         raise NotImplementedError
 
 
+class Optimizer(Component):
+    """Creates the PyTorch optimizer of a stage. Its state must consist of tensors, which checkpoints store.
+
+    ``is_elementwise`` declares that the update of a number depends on the values and gradients of this number alone;
+    zerokd may then update many small parameters as one flat tensor.
+    """
+
+    is_elementwise: bool = False
+
+    def create(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        """Return an optimizer of ``groups``, as :mod:`torch.optim` takes them: ``params``, ``lr``, and ``weight_decay``
+        where the recipe sets one. zerokd sets each group's ``lr`` before each step."""
+        raise NotImplementedError
+
+
 class Observer(Component):
     """Follows a run and cannot change it. Every call receives its own copy of plain data.
 

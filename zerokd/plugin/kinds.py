@@ -114,6 +114,14 @@ KINDS = {
             recipe_table=("stages", "distill", "aggregate"),
         ),
         Kind(
+            "optimizers",
+            "optimizer",
+            "Optimizer",
+            "Optimizers: update the trained parameters of a stage from their gradients.",
+            reserved_keys=("use", "learning_rate", "final_learning_rate", "clip_norm", "groups"),
+            recipe_table=("stages", "distill", "optimizer"),
+        ),
+        Kind(
             "observers",
             "observer",
             "Observer",
@@ -183,5 +191,6 @@ if TYPE_CHECKING:  # a type checker cannot follow the table
     ScheduleSpec = KindSpec
     MetricSpec = KindSpec
     AggregatorSpec = KindSpec
+    OptimizerSpec = KindSpec
     ObserverSpec = KindSpec
     ExporterSpec = KindSpec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -21,6 +22,7 @@ from zerokd.text import format_number, wrap_text
 OPPOSING_COSINE = -0.1  # two terms oppose each other where the cosine of their gradients is below this
 
 MAX_SHOWN_CONFLICTS = 5
+MONITORED_NOTE = "monitored: it does not train"
 EVIDENCE_COLUMNS = ("value", "weight", "contrib", "|g| out", "|g| par", "share")
 
 
@@ -41,14 +43,24 @@ class TermEvidence:
 
 
 @frozen
+class MonitoredValue:
+    """A monitored term, which does not train, and its mean over the images; None: not finite."""
+
+    label: str
+    value: float | None
+
+
+@frozen
 class Evidence:
-    """The weighted terms of an objective, the cosine of every pair of their parameter gradients, and notes."""
+    """The weighted terms of an objective, the cosine of every pair of their parameter gradients, notes, and the values
+    of monitored terms."""
 
     stage: str
     images: int
     terms: tuple[TermEvidence, ...]
     cosines: tuple[tuple[float, ...], ...]
     notes: tuple[str, ...]
+    monitored: tuple[MonitoredValue, ...] = ()
 
     def find_conflicts(self) -> list[tuple[float, str, str]]:
         """Pairs of terms that oppose each other, the worst first: (cosine, label, label)."""
@@ -69,6 +81,7 @@ class Evidence:
             "terms": terms,
             "cosines": [list(row) for row in self.cosines],
             "notes": list(self.notes),
+            "monitored": [asdict(term) for term in self.monitored],
         }
 
     def __str__(self) -> str:
@@ -108,18 +121,30 @@ def measure_evidence(objective: Objective, inputs: Tensors) -> Evidence:
         TermEvidence(label, means[label], weight, weight * means[label], at_outputs[label], norm, shares[label])
         for (label, weight), norm in zip(weights.items(), comparison.norms, strict=True)
     )
-    return Evidence(objective.plan.name, len(next(iter(inputs.values()))), terms, comparison.cosines, tuple(notes))
+    count, monitored = len(next(iter(inputs.values()))), _measure_monitored(objective, inputs)
+    return Evidence(objective.plan.name, count, terms, comparison.cosines, tuple(notes), monitored)
+
+
+def _measure_monitored(objective: Objective, inputs: Tensors) -> tuple[MonitoredValue, ...]:
+    labels = [label for label in objective.weights if label in objective.monitored_labels]
+    with preserve_buffers_and_rng(*objective.models.models.values(), objective), torch.no_grad():
+        values = objective.values(inputs, labels) if labels else {}
+    means = {label: value.double().mean().item() for label, value in values.items()}
+    return tuple(MonitoredValue(label, mean if math.isfinite(mean) else None) for label, mean in means.items())
 
 
 def format_evidence(evidence: Evidence) -> Iterator[str]:
     """Lines: a row for each term, then conflicts and notes."""
-    width = max((len(term.label) for term in evidence.terms), default=4)
+    labels = [*(term.label for term in evidence.terms), *(term.label for term in evidence.monitored)]
+    width = max(map(len, labels), default=4)
     yield (
         f"  {'term':<{width}}" + "".join(f"{name:>9}" for name in EVIDENCE_COLUMNS[:-1]) + f"{EVIDENCE_COLUMNS[-1]:>7}"
     )
     for term in evidence.terms:
         *numbers, share = _format_row(term)
         yield f"  {term.label:<{width}}" + "".join(f"{number:>9}" for number in numbers) + f"{share:>7}"
+    for monitored in evidence.monitored:
+        yield f"  {monitored.label:<{width}}{_format_monitored(monitored):>9}  {MONITORED_NOTE}"
     yield from (f"  {line}" for line in _format_conflicts(evidence))
     for text in evidence.notes:
         yield from wrap_text(f"note: {text}", "    ", "  ")
@@ -132,9 +157,13 @@ def format_evidence_html(evidence: Evidence) -> str:
         f"<tr><td>{escape(term.label)}</td>" + "".join(f"<td>{number}</td>" for number in _format_row(term)) + "</tr>"
         for term in evidence.terms
     )
+    monitored_rows = (
+        f'<tr><td>{escape(term.label)}</td><td>{_format_monitored(term)}</td><td colspan="5">{MONITORED_NOTE}</td></tr>'
+        for term in evidence.monitored
+    )
     remarks = [*_format_conflicts(evidence), *(f"note: {text}" for text in evidence.notes)]
     below = "".join(f"<li>{escape(text)}</li>" for text in remarks)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join((*rows, *monitored_rows))}</tbody></table>"
     return table + (f"<ul>{below}</ul>" if below else "")
 
 
@@ -149,6 +178,10 @@ def _format_conflicts(evidence: Evidence) -> Iterator[str]:
 def _format_row(term: TermEvidence) -> list[str]:
     numbers = (term.value, term.weight, term.contribution, term.at_outputs, term.at_parameters)
     return [*(format_number(number, 3) for number in numbers), _format_percent(term.share)]
+
+
+def _format_monitored(term: MonitoredValue) -> str:
+    return "not finite" if term.value is None else format_number(term.value, 3)
 
 
 def _format_percent(share: float) -> str:

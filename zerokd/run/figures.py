@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,14 +84,24 @@ def draw_curves(path: Path, metrics: Path) -> None:
         record = json.loads(text)
         if record["kind"] == "epoch":
             stages.setdefault(record["stage"], []).append(record)
-    panels = [_build_stage_panel(stage, epochs) for stage, epochs in stages.items()]
+    panels = [panel for stage, epochs in stages.items() for panel in _build_stage_panels(stage, epochs)]
     write_bytes(path, draw_chart_file(panels).encode())
 
 
-def _build_stage_panel(stage: str, epochs: Sequence[Mapping[str, Any]]) -> Panel:
+def _build_stage_panels(stage: str, epochs: Sequence[Mapping[str, Any]]) -> Iterator[Panel]:
     trained = [label for label in epochs[0]["terms"] if any(epoch["terms"][label]["weight"] > 0 for epoch in epochs)]
     lines = build_contribution_lines(epochs, assign_colours(trained))
-    return Panel(f"{stage}: contribution of each term to the objective", lines, "epoch", "contribution", log=True)
+    yield Panel(f"{stage}: contribution of each term to the objective", lines, "epoch", "contribution", log=True)
+    monitored = build_monitored_lines(epochs)
+    if monitored:
+        yield Panel(f"{stage}: value of each monitored term", monitored, "epoch", "value")
+
+
+def build_monitored_lines(epochs: Sequence[Mapping[str, Any]]) -> list[Line]:
+    """The values of the terms that do not train, over the epochs."""
+    terms = epochs[0]["terms"] if epochs else {}
+    labels = [label for label, numbers in terms.items() if numbers.get("monitored")]
+    return build_term_lines(epochs, "value", "epoch", assign_colours(labels))
 
 
 def assign_colours(labels: Iterable[str]) -> dict[str, int]:

@@ -55,6 +55,7 @@ def build_manifest(plan: RunPlan, statistics: DataStatistics | None = None) -> M
             "rejected": [{"name": name, "reason": reason} for name, reason in data.rejected],
         },
         "stages": [_build_stage_record(*pair) for pair in zip(plan.accumulators, plan.evidences, strict=True)],
+        "selection": components.selection.as_json(),
         "fallbacks": list(components.fallbacks),
         "cautions": list(components.cautions),
     }
@@ -72,6 +73,7 @@ def _build_stage_record(accumulator: GradientAccumulator, evidence: Evidence) ->
         "coefficients": {group: _summarize_series(series) for group, series in stage.coefficients.items()},
         "weights": {label: _summarize_series(series) for label, series in objective.weights.items()},
         "idle": list(stage.idle_terms),
+        "optimizer": stage.optimizer.as_json(),
         "epochs": stage.epochs,
         "steps": stage.clock.steps,
         "images_at_once": accumulator.micro_batch_size,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from attrs import evolve, field, frozen
 from torch import Tensor
@@ -16,6 +18,7 @@ from zerokd.objective.signals import describe_out_of_range
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.plugin.error_attribution import attribute_errors, report_out_of_memory
 from zerokd.proof.evidence import Evidence, measure_evidence
+from zerokd.proof.optimizer_trial import try_optimizer
 from zerokd.proof.probe import probe
 from zerokd.recipe.build.components import Components
 from zerokd.training.batches import (
@@ -35,6 +38,7 @@ UNTRAINED = "untrained"
 SLOW_FLOAT16_CAUTION = (
     'speed: autocast = "float16" can be twenty times slower on a CPU; use "bfloat16", which processors multiply'
 )
+NONE_HELD_OUT = "best: no image is held out, so the best student is chosen on training images ([data] held_out)"
 
 
 @frozen(eq=False)
@@ -102,6 +106,7 @@ def prepare_run(components: Components, device: torch.device) -> RunPlan:
             with report_out_of_memory(f"stage {stage.name!r}"):
                 sample = _load_probe_images(stage, components, training, device)
                 objective = probe(stage, components, sample)
+                try_optimizer(stage.optimizer, objective)
                 evidences.append(measure_evidence(objective, stage.plugin.inputs(sample)))
                 accumulators.append(build_accumulator(stage, objective, components, sample, len(training)))
         except RecipeError as error:
@@ -110,13 +115,7 @@ def prepare_run(components: Components, device: torch.device) -> RunPlan:
     problems += find_metric_problems(metric_evaluator, components, (held_out or training)[:METRIC_IMAGES], device)
     if problems:
         raise RecipeError(*dict.fromkeys(problems))
-    fallbacks = (text for accumulator in accumulators for text in accumulator.compile_failures)
-    slow = components.speed.autocast == "float16" and device.type == "cpu"
-    components = evolve(
-        components,
-        fallbacks=(*components.fallbacks, *fallbacks),
-        cautions=(*components.cautions, *((SLOW_FLOAT16_CAUTION,) if slow else ())),
-    )
+    components = _add_remarks(components, accumulators, device, has_held_out=bool(held_out))
     plan = RunPlan(components, tuple(accumulators), tuple(evidences), training, held_out, device, metric_evaluator)
     plan.measure_capacity("nothing is trained yet", 1)  # refuses a student that cannot be measured
     plan = evolve(plan, untrained_results=plan.evaluate_metrics())
@@ -125,6 +124,23 @@ def prepare_run(components: Components, device: torch.device) -> RunPlan:
         raise RecipeError(*failures)
     release_freed_memory()  # the proofs took more than a step does
     return plan
+
+
+def _add_remarks(
+    components: Components, accumulators: Sequence[GradientAccumulator], device: torch.device, has_held_out: bool
+) -> Components:
+    """Components with the fallbacks and cautions that show only now."""
+    slow = components.speed.autocast == "float16" and device.type == "cpu"
+    selects_on_training = bool(components.selection.metric) and not has_held_out
+    cautions = [
+        text for text, applies in ((SLOW_FLOAT16_CAUTION, slow), (NONE_HELD_OUT, selects_on_training)) if applies
+    ]
+    fallbacks = (text for accumulator in accumulators for text in accumulator.compile_failures)
+    return evolve(
+        components,
+        fallbacks=(*components.fallbacks, *fallbacks),
+        cautions=(*components.cautions, *cautions),
+    )
 
 
 def _load_probe_images(

@@ -176,9 +176,15 @@ def _create_columns() -> tuple[ProgressColumn, ...]:
 
 
 def _summarize_terms(line: Mapping[str, Any]) -> str:
-    """The objective and its largest terms."""
-    contributions = {label: term["contribution"] for label, term in line["terms"].items()}
+    """The objective, its largest terms, and the values of monitored terms."""
+    monitored = {label: term["value"] for label, term in line["terms"].items() if term.get("monitored")}
+    contributions = {label: term["contribution"] for label, term in line["terms"].items() if label not in monitored}
     sizes = {label: abs(value) if math.isfinite(value) else 0.0 for label, value in contributions.items()}
     largest = sorted(sizes, key=lambda label: -sizes[label])[:MAX_SHOWN_TERMS]
     parts = [("objective", line["total"]), *((label, contributions[label]) for label in largest)]
-    return "  ".join(f"{name} {format_number(value, 3)}" for name, value in parts)
+    shown = [f"{name} {format_number(value, 3)}" for name, value in parts]
+    shown += [
+        f"{label} {'-' if value is None else format_number(value, 3)} (monitored)"
+        for label, value in list(monitored.items())[:MAX_SHOWN_TERMS]
+    ]
+    return "  ".join(shown)

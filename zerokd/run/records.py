@@ -9,7 +9,17 @@ from zerokd.measure.student_metrics import MetricRecord
 from zerokd.training.frozen_cache.cache import CacheRecord
 
 Provenance = Mapping[str, Any]  # a component: ``use``, its config, and where weights or photos come from
-STAGE_RESULT_KEYS = ("capacity", "metrics", "kept_on_disk")
+STAGE_RESULT_KEYS = ("exported", "capacity", "metrics", "kept_on_disk")
+
+
+class ExportRecord(TypedDict, total=False):
+    """What left the run: the best value of its metric and the step of it (from 1), and where the stage ended early."""
+
+    export: str
+    metric: str
+    value: float
+    best_step: int
+    ended_at_step: int
 
 
 class RejectedFile(TypedDict):
@@ -35,6 +45,7 @@ class StageResult(CacheRecord, total=False):
     """What is measured at the end of a stage; a checkpoint carries it for finished stages."""
 
     capacity: Mapping[str, Any]
+    exported: ExportRecord
     metrics: dict[str, MetricRecord]
 
 
@@ -47,6 +58,7 @@ class StageRecord(StageResult, total=False):
     weights: Mapping[str, Any]
     idle: list[str]
     aggregator: str
+    optimizer: Mapping[str, Any]
     epochs: int
     steps: int
     images_at_once: int
@@ -108,6 +120,7 @@ class Manifest(TypedDict, total=False):
     components: Mapping[str, Provenance]
     data: DataRecord
     stages: list[StageRecord]
+    selection: Mapping[str, Any]
     fallbacks: list[str]
     cautions: list[str]
     resumed: list[ResumeRecord]

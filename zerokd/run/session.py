@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from zerokd.errors import Problem, RunFolderError
@@ -19,6 +18,7 @@ from zerokd.run.checkpointer import Checkpointer
 from zerokd.run.figures import draw_curves, draw_samples
 from zerokd.run.folder import RunFolder
 from zerokd.run.interrupt import catch_stop_signals
+from zerokd.run.measurement import EpochMeasurement, PatienceExhausted, describe_export, install_export
 from zerokd.run.observers import attach_observers
 from zerokd.run.plan import METRIC_IMAGES, UNTRAINED, RunPlan
 from zerokd.run.progress import Progress
@@ -65,12 +65,12 @@ def execute(
                 for accumulator, stage_record in zip(plan.accumulators, manifest["stages"], strict=True):
                     stage, finished = accumulator.stage, checkpointer.finished_stages
                     if stage.name not in finished:
-                        _train_stage(
+                        trained = _train_stage(
                             plan, accumulator, folder, manifest, metrics_file, watchers, checkpointer, progress
                         )
                         cache_record = _release_cache(accumulator, progress)
                         measured = _measure_stage(plan, stage, folder, metrics_file, progress)
-                        finished[stage.name] = {**cache_record, **measured}
+                        finished[stage.name] = {**trained, **cache_record, **measured}
                     stage_record.update(finished[stage.name])
             _write_result(plan, folder, manifest, checkpointer, progress)
 
@@ -84,8 +84,9 @@ def _train_stage(
     watchers: tuple[Watcher, ...],
     checkpointer: Checkpointer,
     progress: Progress,
-) -> None:
-    """Train one stage, from its checkpoint if there is one, and save a checkpoint at its end."""
+) -> StageResult:
+    """Train one stage, from its checkpoint if there is one, and save a checkpoint at its end; the last stage then has
+    the student that leaves the run."""
     stage, objective = accumulator.stage, accumulator.objective
     with (
         progress.track_stage(stage) as bar,
@@ -95,10 +96,25 @@ def _train_stage(
     ):
         state = StageState(stage, objective, plan.components)
         checkpointer.restore_stage(state, step_log)
-        after_step = partial(checkpointer.after_step, state, step_log)
+        measurement = EpochMeasurement(plan, state, step_log, progress)
+
+        def after_step() -> None:
+            measurement.after_step()
+            checkpointer.after_step(state, step_log)
+            measurement.end_if_exhausted()
+
         policy = checkpointer.nonfinite_policy
-        train(state, accumulator, plan.components, plan.training_indices, step_log, policy, after_step)
+        with suppress(PatienceExhausted):
+            measurement.end_if_exhausted()  # a run that is resumed after its stage ended early
+            train(state, accumulator, plan.components, plan.training_indices, step_log, policy, after_step)
         checkpointer.save(state, step_log)
+        is_last = stage.name == plan.components.stages[-1].name
+        if not is_last:
+            return {}
+        exported = install_export(plan, state, step_log.step)
+    if text := describe_export(exported):
+        progress.report(f"{stage.name}: {text}")
+    return {"exported": exported}
 
 
 def _release_cache(accumulator: GradientAccumulator, progress: Progress) -> CacheRecord:
@@ -158,7 +174,7 @@ def _write_result(
 def collect_provenance(manifest: Manifest) -> dict[str, Any]:
     """The metadata of a student's file: enough to build the student again, and how it was trained."""
     keys = ("recipe", "seed", "device", "threads", "versions", "models", "fallbacks", "cautions")
-    skipped = ("probe", *STAGE_RESULT_KEYS)
+    skipped = ("probe", "optimizer", *STAGE_RESULT_KEYS)  # the weights of a recipe keep their bytes
     stages = [{key: value for key, value in stage.items() if key not in skipped} for stage in manifest["stages"]]
     data = {key: manifest["data"][key] for key in ("source", "images", "training", "sha256")}
     own = {key: manifest[key] for key in keys}  # type: ignore[literal-required]

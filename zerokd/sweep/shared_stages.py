@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 from filelock import FileLock
 
 from zerokd.errors import Place
@@ -18,6 +18,7 @@ from zerokd.run.folder import RunFolder
 from zerokd.run.resume import is_finished, read_manifest
 
 SHARED_PLACE = Place("shared by all points")
+SELECTION_KEYS = ("export", "measure_every", "best")  # of a recipe: they concern its last stage alone
 TrainFunction = Callable[[Document, Path], Path]  # starts or resumes a run in a folder
 
 
@@ -48,7 +49,7 @@ def _may_affect_stage(key: str, stage: StagePlan, derived: set[str]) -> bool:
         return bool(stage.equation.read_params() & {name, *derived})
     if table == "terms":
         return name in stage.equation.coefficients
-    return name == stage.name if table == "stages" else table not in ("metrics", "observers")
+    return name == stage.name if table == "stages" else table not in ("metrics", "observers", *SELECTION_KEYS)
 
 
 def train_shared_stages(shared: Document, stage_split: StageSplit, folder: Path, train: TrainFunction) -> None:
@@ -61,7 +62,7 @@ def train_shared_stages(shared: Document, stage_split: StageSplit, folder: Path,
     with FileLock(folder.with_suffix(".lock")):
         run = RunFolder(folder)
         if not (run.manifest.exists() and is_finished(read_manifest(run))):
-            train(set_value(shared, ("run",), list(stage_split.shared), SHARED_PLACE), folder)
+            train(set_value(_discard_selection(shared), ("run",), list(stage_split.shared), SHARED_PLACE), folder)
 
 
 def start_from_shared_student(document: Document, stage_split: StageSplit, folder: Path) -> Document:
@@ -71,3 +72,9 @@ def start_from_shared_student(document: Document, stage_split: StageSplit, folde
     student = str(RunFolder(folder).student)
     document = set_value(document, ("models", STUDENT, "weights"), student, SHARED_PLACE)
     return set_value(document, ("run",), list(stage_split.per_point), SHARED_PLACE)
+
+
+def _discard_selection(document: Document) -> Document:
+    """The recipe without what it exports: the next stage starts from the student of the last step."""
+    tables = {key: value for key, value in document.tables.items() if key not in SELECTION_KEYS}
+    return evolve(document, tables=tables)

@@ -21,6 +21,7 @@ DOCSTRING_SECTIONS: Mapping[str, tuple[str, ...]] = {  # by kind, in this order
     "metrics": ("Formula:", "Returns:", "Source:", "Pitfalls:", "Example:"),
     "adapters": ("Source:", "Example:"),
     "aggregators": ("Formula:", "Source:", "Pitfalls:", "Example:"),
+    "optimizers": ("Formula:", "Source:", "Pitfalls:"),
     "models": ("Source:",),
     "stages": ("Source:",),
 }

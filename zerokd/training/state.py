@@ -3,21 +3,28 @@ step, so that a checkpoint holds this state and a step number."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from zerokd.objective.models import STUDENT, AveragedModel
 from zerokd.objective.objective import Objective
+from zerokd.objective.optimizer_plan import ParameterGroup, build_torch_groups, name_parameters, split_into_groups
 from zerokd.objective.stage_plan import StagePlan
+from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.recipe.build.components import Components
+from zerokd.training.best_student import BestStudent
 from zerokd.training.checkpoint import add_prefix, select_prefix
 from zerokd.training.flat_parameters import FlatParameters, flatten_parameters
+from zerokd.training.optimizer_state import collect_optimizer_state, restore_optimizer_state
 
-OBJECTIVE, OPTIMIZER, AGGREGATOR = ".objective", ".optimizer", ".aggregator"  # no model's name starts with a dot
+OBJECTIVE, OPTIMIZER, AGGREGATOR, BEST = (
+    ".objective",
+    ".optimizer",
+    ".aggregator",
+    ".best",
+)  # no model's name starts with a dot
 
 
 class StageState:
@@ -25,11 +32,14 @@ class StageState:
 
     def __init__(self, stage: StagePlan, objective: Objective, components: Components):
         self.stage, self.objective, self.student = stage, objective, components.student.train()
+        is_last = bool(components.stages) and components.stages[-1].name == stage.name
         owners = {call.owner for call in objective.graph.forward_passes()}
+        owners |= {components.selection.average} if is_last else set()
         self.averages = {owner: average for owner, average in components.averages.items() if owner in owners}
         for average in self.averages.values():  # restarted: it must not average weights of an earlier stage
             average.model.load_state_dict(self.student.state_dict())
         self.parameters = [parameter for parameter in self.student.parameters() if parameter.requires_grad]
+        self.best = BestStudent(self.student, components.selection) if is_last and components.selection.metric else None
         self.has_buffers = any(True for _ in self.student.buffers())
         device = self.parameters[0].device
         self.aggregator = stage.aggregator.to(device) if stage.aggregator else None
@@ -39,12 +49,18 @@ class StageState:
             *flatten_parameters(objective.part_parameters()),
         ]
         self.flat_averages = {owner: self._flatten_average(average) for owner, average in self.averages.items()}
-        self.optimizer = torch.optim.Adam(
-            [group.values for group in self.flat_parameters],
-            lr=stage.optimizer.learning_rate,
-            weight_decay=stage.optimizer.weight_decay,
-            fused=device.type in ("cpu", "cuda"),
-        )
+        groups = self._group_parameters()
+        self.rate_factors = [group.learning_rate_factor for group, _ in groups]
+        with attribute_errors(f"optimizer {stage.optimizer.name!r}"):
+            self.optimizer = stage.optimizer.plugin.create(build_torch_groups(groups, self.learning_rate(0)))
+
+    def _group_parameters(self) -> list[tuple[ParameterGroup, list[nn.Parameter]]]:
+        """What the optimizer updates: flat parameters where every number is updated alike and by itself; else each
+        parameter in its own shape. Both are the same memory."""
+        optimizer = self.stage.optimizer
+        if optimizer.is_flat:
+            return [(ParameterGroup("*"), [group.values for group in self.flat_parameters])]
+        return split_into_groups(name_parameters(self.objective.named_parameters()), optimizer)
 
     def _flatten_average(self, average: AveragedModel) -> list[FlatParameters]:
         """The parameters of an average that follow trained ones, laid out as those are; the others never change."""
@@ -67,24 +83,26 @@ class StageState:
             group.gradient.copy_(part)
 
     def clip_grad_norm(self) -> Tensor:
-        """Limit the L2 norm of the whole stored gradient; returns the norm before clipping, shape ()."""
+        """Limit the L2 norm of the whole stored gradient, if the recipe does; returns the norm before it, shape ()."""
         norms = [torch.linalg.vector_norm(group.gradient) for group in self.flat_parameters]
         norm = norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
-        scale = (self.stage.optimizer.clip_norm / (norm + 1e-6)).clamp(max=1.0)
+        limit = self.stage.optimizer.clip_norm
+        if limit is None:
+            return norm
+        scale = (limit / (norm + 1e-6)).clamp(max=1.0)
         for group in self.flat_parameters:
             group.gradient.mul_(scale)
         return norm
 
     def learning_rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0: a cosine from the first rate to the final one."""
-        first, final = self.stage.optimizer.learning_rate, self.stage.optimizer.final_learning_rate
-        return final + (first - final) * (1 + math.cos(math.pi * step / self.stage.clock.steps)) / 2
+        """The learning rate of a step, counted from 0."""
+        return self.stage.optimizer.learning_rate_at(step, self.stage.clock.steps)
 
     def optimizer_step(self, step: int) -> float:
         """Update parameters by the stored gradients, then the averages; returns the learning rate."""
         learning_rate = self.learning_rate(step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
+        for group, factor in zip(self.optimizer.param_groups, self.rate_factors, strict=True):
+            group["lr"] = learning_rate * factor
         self.optimizer.step()
         self._update_averages()
         return learning_rate
@@ -104,8 +122,8 @@ class StageState:
         state: dict[str, Tensor] = {}
         for owner, tensors in self._collect_changing_tensors().items():
             state |= add_prefix(owner, tensors)
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            state |= add_prefix(f"{OPTIMIZER}/{index}", moments)
+        state |= add_prefix(BEST, self.best.state_dict()) if self.best else {}
+        state |= add_prefix(OPTIMIZER, collect_optimizer_state(self.optimizer))
         return state
 
     @torch.no_grad()
@@ -115,11 +133,9 @@ class StageState:
             saved = select_prefix(owner, state_dict)
             for name, tensor in tensors.items():
                 tensor.copy_(saved[name])
-        moments: dict[int, dict[str, Any]] = {}
-        for name, tensor in select_prefix(OPTIMIZER, state_dict).items():
-            index, _, key = name.partition("/")
-            moments.setdefault(int(index), {})[key] = tensor
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        if self.best is not None:
+            self.best.load_state_dict(select_prefix(BEST, state_dict))
+        restore_optimizer_state(self.optimizer, select_prefix(OPTIMIZER, state_dict))
 
     def _collect_changing_tensors(self) -> dict[str, dict[str, Tensor]]:
         """Tensors by owner, without frozen networks inside losses: a resumed run reads those from their files."""

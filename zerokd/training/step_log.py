@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TextIO, TypedDict
+from typing import Any, NotRequired, TextIO, TypedDict
 
 from zerokd.errors import Problem, RunFolderError
 from zerokd.objective.gradients import GradientComparison
@@ -21,11 +21,15 @@ LINES_PER_WRITE = 16  # encoding step lines one by one takes three times as long
 
 
 class TermNumbers(TypedDict):
-    """A term's raw value (mean over a batch or an epoch; null: not computed), its weight, and its contribution."""
+    """A term's raw value (mean over a batch or an epoch; null: not computed), its weight, and its contribution.
+
+    ``monitored`` (true) marks a term that does not train; others lack the key.
+    """
 
     value: float | None
     weight: float
     contribution: float
+    monitored: NotRequired[bool]
 
 
 class StepLine(TypedDict):
@@ -84,6 +88,7 @@ class StepLog:
 
     def __init__(self, stage: StagePlan, objective: Objective, file: TextIO, watchers: tuple[Watcher, ...] = ()):
         self.stage, self.labels, self.file, self.watchers = stage, tuple(objective.weights), file, watchers
+        self.monitored_labels = objective.monitored_labels
         self.step = 0
         self._epoch_lines: list[StepLine] = []
         self._pending_lines: list[Mapping[str, Any]] = []
@@ -134,7 +139,9 @@ class StepLog:
             "learning_rate": learning_rate,
             "gradient_norm": gradient_norm,
             "terms": {
-                label: {"value": value, "weight": weights[label], "contribution": weights[label] * value}
+                label: self._mark(
+                    label, {"value": value, "weight": weights[label], "contribution": weights[label] * value}
+                )
                 for label, value in values.items()
             },
         }
@@ -154,14 +161,25 @@ class StepLog:
         keys = ("stage", "epoch", "step", "images", "terms", "note")
         self._write_line({"kind": "skipped", **{key: record[key] for key in keys}})
 
+    def record_metric(self, values: Mapping[str, Any]) -> None:
+        """Log a metric that was measured during the stage."""
+        self._pending_lines.append({"kind": "metric", "stage": self.stage.name, **values})
+        self._write_pending_lines()
+
     def _close_epoch(self) -> None:
         if not self._epoch_lines:
             return
         lines, self._epoch_lines = self._epoch_lines, []
-        terms = {label: _average_term([line["terms"].get(label) for line in lines]) for label in self.labels}
+        terms = {
+            label: self._mark(label, _average_term([line["terms"].get(label) for line in lines]))
+            for label in self.labels
+        }
         total = sum(line["total"] for line in lines) / len(lines)
         epoch = {"kind": "epoch", "stage": self.stage.name, "epoch": lines[-1]["epoch"], "steps": len(lines)}
         self._write_line({**epoch, "total": total, "terms": terms})
+
+    def _mark(self, label: str, numbers: TermNumbers) -> TermNumbers:
+        return {**numbers, "monitored": True} if label in self.monitored_labels else numbers
 
     def _write_line(self, line: Mapping[str, Any]) -> None:
         self._pending_lines.append(line)

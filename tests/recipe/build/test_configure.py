@@ -75,6 +75,7 @@ def test_every_component_that_a_recipe_names_has_its_path_and_kind():
         ("stages.only", "stages", "self_supervised"),
         ("stages.only.aggregate", "aggregators", "sum"),
         ("stages.only.augment.gamma", "augmentations", "random_gamma"),
+        ("stages.only.optimizer", "optimizers", "adam"),
         ("terms.task.color", "losses", "color_constancy"),
         ("terms.task.color.adapt.0", "adapters", "gap"),
         ("terms.task.color.adapt.1", "adapters", "adaptive_pool"),

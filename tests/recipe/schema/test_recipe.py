@@ -77,13 +77,6 @@ def test_shipped_recipes_are_valid(path):
         ("epochs = 3", "epochs = 0", "x.toml:15:10", "stages.only.epochs: input should be greater than", "passes"),
         ("epochs = 3", "epochs = true", "x.toml:15:10", "should be a valid integer, got True", ""),
         ("epochs = 3", "epochs = 3.0", "x.toml:15:10", "got 3.0", ""),
-        (
-            "learning_rate",
-            "learning_rat",
-            "x.toml:17:1",
-            "unknown key 'stages.only.optimizer.learning_rat'",
-            "'learning_rate'",
-        ),
         ("1e-3", "nan", "x.toml:17:17", "finite number, got nan", ""),
         ("1e-3", "-1.0", "x.toml:17:17", "greater than 0, got -1.0", ""),
         ("alpha = 0.5", 'alpha = "half"', "x.toml:4:9", "params.alpha: input should be a valid number, got 'half'", ""),

@@ -2,7 +2,7 @@
 
 from pydantic import ValidationError
 
-from zerokd.recipe.schema.recipe import OptimizerConfig
+from zerokd.recipe.schema.recipe import WhenConfig
 from zerokd.recipe.schema.validation import location_to_path, translate_validation_error
 from zerokd.recipe.toml.document import parse_document
 
@@ -13,13 +13,13 @@ def test_a_path_has_no_notes_of_pydantic():
 
 
 def test_problems_are_told_below_the_path_of_their_table():
-    document = parse_document("[stages.a.optimizer]\nlearning_rat = 1.0\nclip_norm = true\n", "x.toml")
+    document = parse_document("[terms.a.b.when]\nevry = '2 steps'\nuntil = true\n", "x.toml")
     try:
-        OptimizerConfig.model_validate(document.tables["stages"]["a"]["optimizer"])
+        WhenConfig.model_validate(document.tables["terms"]["a"]["b"]["when"])
     except ValidationError as error:
-        problems = list(translate_validation_error(error, document, ("stages", "a", "optimizer"), OptimizerConfig))
+        problems = list(translate_validation_error(error, document, ("terms", "a", "b", "when"), WhenConfig))
     assert [(str(problem.place), problem.message) for problem in problems] == [
-        ("x.toml:3:13", "stages.a.optimizer.clip_norm: input should be a valid number, got True"),
-        ("x.toml:2:1", "unknown key 'stages.a.optimizer.learning_rat'"),
+        ("x.toml:3:9", "terms.a.b.when.until: input should be a valid string, got True"),
+        ("x.toml:2:1", "unknown key 'terms.a.b.when.evry'"),
     ]
-    assert "did you mean 'learning_rate'?" in problems[1].hints
+    assert "did you mean 'every'?" in problems[1].hints

@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from zerokd.errors import KeyPath, ZerokdError
 from zerokd.objective.models import STUDENT, ModelSet
+from zerokd.objective.selection import EXPORT_STUDENT, Selection
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import BoundMetric
 from zerokd.plugin.catalogue import CatalogueEntry
@@ -57,6 +58,7 @@ class Components(ModelSet):
     speed: SpeedConfig = DEFAULT_SPEED
     metrics: tuple[BoundMetric, ...] = ()
     observers: Mapping[str, Observer] = EMPTY_MAPPING
+    selection: Selection = EXPORT_STUDENT
     frozen_per_image: bool = field(default=True, kw_only=True)  # as the cache of frozen outputs computes them
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from zerokd.equation.expression import EquationError, Number, Series
 from zerokd.errors import KeyPath, Place, combine_errors, did_you_mean
 from zerokd.objective.autocast import AUTOCAST_DTYPES
 from zerokd.objective.schedules import find_used_params
-from zerokd.objective.stage_plan import OptimizerSettings, PlaceholderStage, StagePlan
+from zerokd.objective.stage_plan import PlaceholderStage, StagePlan
 from zerokd.objective.stage_weights import (
     StageWeights,
     compute_term_step_mask,
@@ -31,7 +31,9 @@ from zerokd.recipe.build.builder import Builder, place_in_string
 from zerokd.recipe.build.components import BuildResult, Components
 from zerokd.recipe.build.models import build_averages, build_models
 from zerokd.recipe.build.names import WORD_PATTERN, RecipeNames
+from zerokd.recipe.build.optimizer import build_optimizer
 from zerokd.recipe.build.params import build_params
+from zerokd.recipe.build.selection import build_selection
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.toml.document import Document
 
@@ -72,12 +74,7 @@ class RecipeResolver(Builder):
         models = build_models(self, self.recipe, self.names)
         averages = build_averages(self, self.recipe, models)
         terms = self.build_terms(self.recipe.terms)
-        missing = self.names.declared("models").keys() - models.keys() - averages.keys()
-        self.failed_paths |= {("models", name) for name in missing}
-        self.failed_paths |= set() if self.names.is_complete("models") else {("models",)}
-        for group, named in self.names.declared("terms").items():
-            paths = {("terms", group, name) for name in named} if isinstance(named, dict) else {("terms", group)}
-            self.failed_paths |= {path for path in paths if path[1:] not in terms}
+        self.record_failures(models.keys() | averages.keys(), terms.keys())
         stages = {
             name: self.build_stage(name, list(terms.values()), self.compute_clock(table))
             for name, table in self.recipe.stages.items()
@@ -87,6 +84,7 @@ class RecipeResolver(Builder):
         with preserve_global_state():  # random numbers that they draw change nothing in the run
             metrics = build_metrics(self, self.recipe, self.names)
             observers = {name: self.build(table, ("observers", name)) for name, table in self.recipe.observers.items()}
+        selection = build_selection(self, self.recipe, self.names, averages, metrics)
         return Components(
             name=self.recipe.name,
             seed=self.recipe.seed,
@@ -105,8 +103,18 @@ class RecipeResolver(Builder):
             max_skipped_steps=self.recipe.skip_at_most if self.recipe.on_nonfinite == "skip" else 0,
             speed=self.recipe.speed,
             metrics=metrics,
+            selection=selection,
             observers={name: built for name, built in observers.items() if built is not None},
         )
+
+    def record_failures(self, built_models: Set[str], built_terms: Set[tuple[str, str]]) -> None:
+        """Record the paths of declared models and terms that could not be built."""
+        missing = self.names.declared("models").keys() - built_models
+        self.failed_paths |= {("models", name) for name in missing}
+        self.failed_paths |= set() if self.names.is_complete("models") else {("models",)}
+        for group, named in self.names.declared("terms").items():
+            paths = {("terms", group, name) for name in named} if isinstance(named, dict) else {("terms", group)}
+            self.failed_paths |= {path for path in paths if path[1:] not in built_terms}
 
     def build_terms(self, groups: Iterable[str]) -> dict[tuple[str, str], BoundTerm]:
         """The terms of these groups by group and name."""
@@ -199,7 +207,7 @@ class RecipeResolver(Builder):
             terms=tuple(term for term in stage_terms if term not in idle),
             epochs=table.epochs,
             batch_size=table.batch,
-            optimizer=OptimizerSettings(**dict(table.optimizer)),
+            optimizer=build_optimizer(self, table.optimizer, (*path, "optimizer"), clock),
             augmentations=tuple(augmentation for augmentation in augmentations if augmentation is not None),
             idle_terms=tuple(term.label for term in idle),
             unused_terms=tuple(idle),

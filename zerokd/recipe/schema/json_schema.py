@@ -16,18 +16,24 @@ from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
 from zerokd.plugin.kinds import KINDS
 from zerokd.plugin.loading import load_component
 from zerokd.recipe.schema import recipe as schema
+from zerokd.recipe.schema.selection import BestConfig
 from zerokd.recipe.schema.walk import nested_record_types
 from zerokd.recipe.toml.extends import EXTENDS
 
 Json = dict[str, Any]
 REQUIRES_USE = {"required": ["use"]}
+DEFAULT_OPTIMIZER: Json = {"if": {"not": REQUIRES_USE}, "then": {"$ref": "#/$defs/optimizer_adam"}}
 COMPLETE_TABLES: Json = {  # required in a recipe that extends nothing
     "data": REQUIRES_USE,
     "models": {"additionalProperties": {"anyOf": [REQUIRES_USE, {"required": ["average_of"]}]}},
     "params": {
         "additionalProperties": {"if": {"type": "object"}, "then": {"anyOf": [REQUIRES_USE, {"required": ["equals"]}]}}
     },
-    "stages": {"additionalProperties": REQUIRES_USE | {"properties": {"aggregate": REQUIRES_USE}}},
+    "stages": {
+        "additionalProperties": REQUIRES_USE
+        | {"properties": {"aggregate": REQUIRES_USE, "optimizer": DEFAULT_OPTIMIZER}}
+    },
+    "best": {"required": ["metric"]},
     "metrics": {"additionalProperties": REQUIRES_USE},
     "observers": {"additionalProperties": REQUIRES_USE},
     "terms": {"additionalProperties": {"additionalProperties": REQUIRES_USE}},
@@ -57,10 +63,11 @@ def build_recipe_json_schema(catalogue: Catalogue) -> tuple[Json, list[str]]:
         if cases:  # there may be no observer
             use = own["properties"]["use"] | {"enum": names}
             own |= {"properties": own["properties"] | {"use": use}, "allOf": cases}
-        own.pop("required"), own.pop("additionalProperties")
+        own.pop("required", None), own.pop("additionalProperties")
     adapters = definitions[schema.AdapterConfig.__name__]["properties"]["use"]["enum"]
     adapter_items = {"anyOf": [{"enum": adapters}, _reference(schema.AdapterConfig)]}
     definitions[schema.TermConfig.__name__]["properties"]["adapt"]["items"] = adapter_items
+    definitions[BestConfig.__name__].pop("required")
     required = root.pop("required")
     models = {"if": {"required": ["average_of"]}, "then": _reference(schema.AverageConfig)}
     (pattern,) = root["properties"]["models"]["patternProperties"]
@@ -106,7 +113,7 @@ def _component_schema(entry: CatalogueEntry, component: Any, table_schema: Json,
         "description": entry.spec.summary,
         "properties": properties | config.get("properties", {}),
         "required": list(dict.fromkeys(required)),
-        "additionalProperties": False,
+        "additionalProperties": config.get("additionalProperties", False),
     }
 
 

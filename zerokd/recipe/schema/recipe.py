@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError
 
 from zerokd.errors import KeyPath, Problem, RecipeError
 from zerokd.plugin.clock import Duration
 from zerokd.plugin.config import Config
+from zerokd.recipe.schema.component import ComponentConfig as ComponentConfig
+from zerokd.recipe.schema.component import DerivedParamConfig as DerivedParamConfig
+from zerokd.recipe.schema.component import ParamConfig, WeightConfig
+from zerokd.recipe.schema.component import ScheduleConfig as ScheduleConfig
+from zerokd.recipe.schema.optimizer import OptimizerConfig as OptimizerConfig
+from zerokd.recipe.schema.selection import BestConfig
 from zerokd.recipe.schema.speed import SpeedConfig
 from zerokd.recipe.schema.validation import location_to_path, translate_validation_error
 from zerokd.recipe.schema.walk import fields_at_path
@@ -17,23 +23,6 @@ from zerokd.recipe.toml.document import Document
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
-
-
-class ComponentConfig(Config):
-    """A component by name. Keys that the recipe does not define are its config, which the component checks.
-
-    ``kind`` is the kind of component that the table names.
-    """
-
-    model_config = ConfigDict(extra="allow")
-    kind: ClassVar[str]
-
-    use: str = Field(description="name of the component, or distribution:name")
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The config of the component, not validated yet."""
-        return dict(self.model_extra or {})
 
 
 class DataSourceConfig(ComponentConfig):
@@ -50,32 +39,6 @@ class AdapterConfig(ComponentConfig):
 
 AdapterOrName = Annotated[
     AdapterConfig, BeforeValidator(lambda value: {"use": value} if isinstance(value, str) else value)
-]
-
-
-class ScheduleConfig(ComponentConfig):
-    """A number that changes during a stage."""
-
-    kind = "schedules"
-
-
-class DerivedParamConfig(Config):
-    """A param computed from others."""
-
-    equals: str = Field(description="an expression over other params, such as 1 - alpha - beta")
-
-
-def _number_tag(value: Any) -> str:
-    if isinstance(value, DerivedParamConfig) or (isinstance(value, dict) and "equals" in value):
-        return "<derived>"
-    return "<schedule>" if isinstance(value, dict | ScheduleConfig) else "<number>"
-
-
-TaggedSchedule = Annotated[ScheduleConfig, Tag("<schedule>")]
-WeightConfig = Annotated[Annotated[float, Field(ge=0.0), Tag("<number>")] | TaggedSchedule, Discriminator(_number_tag)]
-ParamConfig = Annotated[
-    Annotated[float, Tag("<number>")] | TaggedSchedule | Annotated[DerivedParamConfig, Tag("<derived>")],
-    Discriminator(_number_tag),
 ]
 
 
@@ -124,15 +87,6 @@ def _model_tag(value: Any) -> str:
 AnyModelConfig = Annotated[
     Annotated[ModelConfig, Tag("<network>")] | Annotated[AverageConfig, Tag("<average>")], Discriminator(_model_tag)
 ]
-
-
-class OptimizerConfig(Config):
-    """Adam with a cosine learning rate and a clipped gradient norm."""
-
-    learning_rate: float = Field(5e-3, gt=0.0, le=100.0, description="at the stage's first step")
-    final_learning_rate: float = Field(1e-7, ge=0.0, description="at the stage's last step; a cosine leads there")
-    weight_decay: float = Field(0.0, ge=0.0, description="Adam's coupled L2 decay")
-    clip_norm: float = Field(0.1, gt=0.0, le=1e6, description="largest norm of the whole gradient")
 
 
 class AugmentationConfig(ComponentConfig):
@@ -188,6 +142,11 @@ class Recipe(Config):
         "abort", description="at a step that is not finite: end the run, or skip the step"
     )
     skip_at_most: int = Field(10, ge=1, description="steps that a run may skip before it ends all the same")
+    export: Literal["student", "average", "best"] = Field(
+        "student", description="which student leaves the run: of the last step, its average, or the best by a metric"
+    )
+    measure_every: int = Field(0, ge=0, description="epochs between two measurements of the metrics; 0: after stages")
+    best: BestConfig | None = None
     speed: SpeedConfig = SpeedConfig()
     params: dict[Identifier, ParamConfig] = Field(
         {}, description="names for equations: a number, a schedule, or { equals = EXPRESSION }"
