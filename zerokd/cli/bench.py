@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from zerokd.cli import ignore_broken_pipe
-from zerokd.cli.options import device_option, plugin_option, recipe_options
+from zerokd.cli.options import device_option, plugin_option, recipe_argument, recipe_options
 
 
 @click.command("bench")
-@click.argument("path", metavar="RECIPE")
+@recipe_argument
 @recipe_options
 @device_option
 @plugin_option

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from zerokd.cli.completion import complete_recipe
+
 CommandFunction = Callable[..., Any]
 
 
@@ -32,6 +34,7 @@ def plugin_option(command: CommandFunction) -> CommandFunction:
     )(command)
 
 
+recipe_argument = click.argument("path", metavar="RECIPE", shell_complete=complete_recipe)
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="Device to compute on: cpu, cuda, cuda:1, ..."
 )

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from zerokd.cli.options import device_option, plugin_option, recipe_options
+from zerokd.cli.options import device_option, plugin_option, recipe_argument, recipe_options
 
 
 @click.command("run")
-@click.argument("path", metavar="RECIPE")
+@recipe_argument
 @recipe_options
 @device_option
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; by default runs/<name>-<time>.")
