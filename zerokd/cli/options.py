@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from zerokd.cli.completion import complete_recipe
+from zerokd.files.consent import CONSENT_VARIABLE
 
 CommandFunction = Callable[..., Any]
 
@@ -35,6 +36,14 @@ def plugin_option(command: CommandFunction) -> CommandFunction:
 
 
 recipe_argument = click.argument("path", metavar="RECIPE", shell_complete=complete_recipe)
+yes_option = click.option(
+    "--yes",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=lambda context, parameter, value: value and os.environ.update({CONSENT_VARIABLE: "yes"}),
+    help="Allow downloads of more than 10 MB.",
+)
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="Device to compute on: cpu, cuda, cuda:1, ..."
 )
@@ -51,6 +60,7 @@ RECIPE_OPTIONS = (
         "--epochs", type=click.IntRange(1), help="Scale all stages to this many epochs in total, at least one each."
     ),
     click.option("--seed", type=click.IntRange(0), help="Seed of every random number of the run."),
+    yes_option,
 )
 
 
