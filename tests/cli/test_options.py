@@ -2,11 +2,13 @@
 
 import inspect
 import os
+import time
 
 import click
 from click.testing import CliRunner
 
-from zerokd.cli.options import plugin_option, recipe_options
+from zerokd import phases
+from zerokd.cli.options import plugin_option, recipe_options, reports_phases
 from zerokd.recipe.build.overrides import apply_options_and_validate
 
 
@@ -52,3 +54,16 @@ def test_yes_allows_downloads_for_this_process(monkeypatch):
     assert os.environ["ZEROKD_DOWNLOADS"] == "no"
     CliRunner().invoke(command, ["--yes"])
     assert os.environ["ZEROKD_DOWNLOADS"] == "yes"
+
+
+def test_a_command_that_lasts_reports_on_stderr_alone(monkeypatch):
+    monkeypatch.setattr(phases, "FIRST_SECONDS", 0.05)
+
+    @click.command()
+    @reports_phases
+    def slow():
+        time.sleep(0.3)
+        click.echo("{}")
+
+    done = CliRunner().invoke(slow)
+    assert (done.stdout, done.stderr) == ("{}\n", "starting (0 s)\n")

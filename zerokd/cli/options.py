@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 
 from zerokd.cli.completion import complete_recipe
 from zerokd.files.consent import CONSENT_VARIABLE
+from zerokd.phases import report_phases
 
 CommandFunction = Callable[..., Any]
 
@@ -67,6 +69,17 @@ RECIPE_OPTIONS = (
 def recipe_options(command: CommandFunction) -> CommandFunction:
     """Add the keywords of :func:`zerokd.recipe.build.overrides.apply_options_and_validate`."""
     return add_options(RECIPE_OPTIONS, command)
+
+
+def reports_phases(command: CommandFunction) -> CommandFunction:
+    """Print what a command that lasts is doing, to stderr."""
+
+    @wraps(command)
+    def reporting(*arguments: Any, **options: Any) -> Any:
+        with report_phases("starting"):
+            return command(*arguments, **options)
+
+    return reporting
 
 
 def add_options(

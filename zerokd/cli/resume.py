@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zerokd.cli.options import plugin_option, yes_option
+from zerokd.cli.options import plugin_option, reports_phases, yes_option
 
 
 @click.command("resume")
@@ -14,6 +14,7 @@ from zerokd.cli.options import plugin_option, yes_option
 @click.option("--device", help="Device to compute on; by default that of the run.")
 @yes_option
 @plugin_option
+@reports_phases
 def command(path: Path, device: str | None, plugins: tuple[Path, ...]) -> None:
     """Resume the interrupted run in RUNDIR from its last checkpoint."""
     from zerokd.console import PipeSafeConsole

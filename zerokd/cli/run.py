@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from zerokd.cli.options import device_option, plugin_option, recipe_argument, recipe_options
+from zerokd.cli.options import device_option, plugin_option, recipe_argument, recipe_options, reports_phases
 
 
 @click.command("run")
@@ -20,6 +20,7 @@ from zerokd.cli.options import device_option, plugin_option, recipe_argument, re
 @click.option("--resume", is_flag=True, help="Resume the run in --out, or the newest unfinished run of this recipe.")
 @click.option("--compile", "compiling", is_flag=True, help="Compile each stage first, if possible.")
 @click.option("--dry-run", "dry", is_flag=True, help="Verify everything, then stop before the first step.")
+@reports_phases
 def command(
     path: str,
     device: str,

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from zerokd.cli import ignore_broken_pipe
-from zerokd.cli.options import device_option, plugin_option, recipe_argument, recipe_options
+from zerokd.cli.options import device_option, plugin_option, recipe_argument, recipe_options, reports_phases
 
 
 @click.command("sweep")
@@ -32,6 +32,7 @@ from zerokd.cli.options import device_option, plugin_option, recipe_argument, re
 @recipe_options
 @device_option
 @plugin_option
+@reports_phases
 def command(
     path: str,
     grid: tuple[str, ...],
