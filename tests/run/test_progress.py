@@ -70,7 +70,8 @@ def test_a_pipe_gets_steps_with_rate_and_time_left_while_an_epoch_lasts(build, m
 def test_a_bar_is_not_disturbed_by_phases(build, monkeypatch, capsys):
     monkeypatch.setattr(phases, "FIRST_SECONDS", 0.05)
     progress = Progress(Console(file=io.StringIO(), force_terminal=True))
-    with report_phases("starting"), progress.track_stage(build().stages[1]):
+    stage = build().stages[1]
+    with report_phases("starting"), progress.track_stage(stage):
         time.sleep(0.3)
     assert capsys.readouterr().err == ""
 
