@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 
+PHASE_LINE = re.compile(r"^.* \(\d+ s\)\n", re.MULTILINE)  # whether a command is slow enough to print one is chance
 LARGEST = 2**20  # bytes of a request: the arguments and the environment
 IMPORTED = (
     "torch",
@@ -42,6 +44,7 @@ def zerokd(*arguments, cwd=None, env=None, timeout=240, fresh=False):
     """The ``CompletedProcess`` of a command, with text; ``fresh`` starts a new interpreter. No error ends in
     a traceback."""
     process = (_fresh if fresh else _forked)([os.fsdecode(argument) for argument in arguments], cwd, env, timeout)
+    process.stderr = re.sub(PHASE_LINE, "", process.stderr)
     assert "Traceback" not in process.stderr or "--traceback" in arguments, process.stderr
     return process
 

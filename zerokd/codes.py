@@ -19,9 +19,9 @@ class ErrorCode:
 ERROR_CODES: dict[str, ErrorCode] = {
     # the text of a recipe
     "unreadable-recipe": ErrorCode(
-        "The recipe's file is missing, is not a file, is too large, or is not UTF-8.",
+        "The recipe's file is missing, is no file, is too large or not UTF-8, or no shipped recipe has this name.",
         "zerokd would have nothing to validate.",
-        "Check the path; a recipe is a text file of at most 256 KiB.",
+        "Check the path, of a text file of at most 256 KiB, or the name: `zerokd list recipes` shows all.",
     ),
     "invalid-toml": ErrorCode(
         "The text is not valid TOML.",
@@ -31,7 +31,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "extends": ErrorCode(
         "The recipe that `extends` names is unreadable, or recipes extend one another in a cycle.",
         "Without its base, the recipe is incomplete.",
-        "Correct the path; it starts at the folder of the file that contains it.",
+        "Correct the path, which starts at the folder of the file that contains it, or the name of the shipped recipe.",
     ),
     "unknown-key": ErrorCode(
         "A table has a key that zerokd does not know.",

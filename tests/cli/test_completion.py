@@ -1,6 +1,6 @@
 """What the shell is offered; the way there is in test_plugins.py."""
 
-from zerokd.cli.completion import complete_component_or_recipe, complete_plugin_or_component
+from zerokd.cli.completion import complete_component_or_recipe, complete_plugin_or_component, complete_recipe
 
 
 def offered(complete, typed):
@@ -20,3 +20,9 @@ def test_a_path_or_a_name_that_nobody_has_is_a_file():
 
 def test_plugins_too():
     assert "zerokd" in offered(complete_plugin_or_component, "ze")
+
+
+def test_recipes_too_and_files_beside_them():
+    assert offered(complete_recipe, "pa") == ["paper", ""]
+    assert complete_recipe(None, None, "x")[0].type == "file"
+    assert offered(complete_component_or_recipe, "pap") == ["paper"]

@@ -41,7 +41,10 @@ def test_json_is_json(tmp_path):
 
 
 def test_the_paper_recipe_is_checked_without_torchvision_and_says_its_fallback(tmp_path, broken):
-    done = zerokd("check", RECIPES / "paper.toml", *SMALL, env=broken | {"ZEROKD_CACHE": str(tmp_path)}, cwd=tmp_path)
+    settings = [*SMALL, "--set", 'terms.distillation.perceptual.weights="imagenet"']
+    settings += ["--set", 'terms.distillation.perceptual.fallback="random"']
+    variables = broken | {"ZEROKD_CACHE": str(tmp_path)}
+    done = zerokd("check", RECIPES / "paper.toml", *settings, env=variables, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "FALLBACK: vgg_perceptual: random weights" in done.stdout
     assert "torchvision::nms" in " ".join(done.stdout.split())

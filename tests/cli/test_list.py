@@ -71,3 +71,13 @@ def test_bytes_that_are_no_text_are_printed_escaped(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert rb"broken: \udcff: FileNotFoundError" in done.stdout
+
+
+def test_recipes_have_goal_data_time_and_result():
+    shown = CliRunner().invoke(zerokd, ["list", "recipes"]).output
+    assert "\npaper\n  The documented system" in shown
+    for fact in ("goal ", "data ", "time ", "expected "):
+        assert shown.count(f"\n  {fact}") == 4
+    records = json.loads(CliRunner().invoke(zerokd, ["list", "recipes", "--json"]).output)["recipes"]
+    assert [record["name"] for record in records] == ["best", "fidelity", "paper", "teacher"]
+    assert records[2]["time"] == "two and a half minutes on two cores"

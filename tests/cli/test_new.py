@@ -71,3 +71,22 @@ def test_an_installed_package_is_listed_and_trains_through_its_entry_point(tmp_p
     done = zerokd("run", RECIPES / "paper.toml", *settings, "--out", "run", cwd=tmp_path, env=chosen)
     assert done.returncode == 0, done.stderr
     assert "zerokd-smooth 0.1.0" in (tmp_path / "run/manifest.json").read_text()
+
+
+def test_a_recipe_of_ones_own_trains_at_once(tmp_path):
+    done = zerokd("new", "recipe", "mine", "--from", "fidelity", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Created mine.toml. Next:\n  zerokd check mine.toml\n  zerokd run mine.toml\n"
+    small = ("--set", "data.size=32", "--set", "data.count=6", "--epochs", "1", "--out", "run")
+    done = zerokd("run", "mine.toml", *small, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "recipe mine, seed 0" in done.stdout
+    assert zerokd("new", "recipe", "mine", cwd=tmp_path).returncode == 5  # nothing is overwritten
+
+
+def test_options_that_do_not_apply_are_refused(tmp_path):
+    done = zerokd("new", "recipe", "mine", "--one-file", cwd=tmp_path)
+    assert (done.returncode, "--one-file applies to plugins" in done.stderr) == (2, True)
+    done = zerokd("new", "loss", "mine", "--from", "paper", cwd=tmp_path)
+    assert (done.returncode, "--from applies to a recipe" in done.stderr) == (2, True)
+    assert not os.listdir(tmp_path)

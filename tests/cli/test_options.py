@@ -1,11 +1,14 @@
 """Options that commands share mean the same everywhere."""
 
 import inspect
+import os
+import time
 
 import click
 from click.testing import CliRunner
 
-from zerokd.cli.options import plugin_option, recipe_options
+from zerokd import phases
+from zerokd.cli.options import plugin_option, recipe_options, reports_phases
 from zerokd.recipe.build.overrides import apply_options_and_validate
 
 
@@ -17,7 +20,7 @@ def command(plugins, **changes):
 
 
 def test_they_are_the_keywords_of_what_changes_a_recipe():
-    names = {param.name for param in command.params} - {"plugins", "no_plugins"}
+    names = {param.name for param in command.params} - {"plugins", "no_plugins", "yes"}
     assert names == set(inspect.signature(apply_options_and_validate).parameters) - {"document"}
 
 
@@ -43,3 +46,24 @@ def test_they_are_read_as_given():
 def test_a_count_below_its_least_is_a_usage_error():
     for arguments in (["--epochs", "0"], ["--seed", "-1"]):
         assert CliRunner().invoke(command, arguments).exit_code == 2
+
+
+def test_yes_allows_downloads_for_this_process(monkeypatch):
+    monkeypatch.setenv("ZEROKD_DOWNLOADS", "no")
+    CliRunner().invoke(command, [])
+    assert os.environ["ZEROKD_DOWNLOADS"] == "no"
+    CliRunner().invoke(command, ["--yes"])
+    assert os.environ["ZEROKD_DOWNLOADS"] == "yes"
+
+
+def test_a_command_that_lasts_reports_on_stderr_alone(monkeypatch):
+    monkeypatch.setattr(phases, "FIRST_SECONDS", 0.05)
+
+    @click.command()
+    @reports_phases
+    def slow():
+        time.sleep(0.3)
+        click.echo("{}")
+
+    done = CliRunner().invoke(slow)
+    assert (done.stdout, done.stderr) == ("{}\n", "starting (0 s)\n")

@@ -35,10 +35,11 @@ def test_conflicts_are_few_and_counted(plan):
 
 def test_cautions_are_told_once_and_name_their_terms(plan):
     plan = plan()
-    (caution,) = plan.components.cautions
-    assert caution.startswith("pretraining.exposure, task.exposure: the target is not monotone")
-    assert describe_evidence(plan).count("caution: ") == 1
-    assert evidence_to_dict(plan)["cautions"] == [caution]
+    exposure, perceptual = plan.components.cautions
+    assert exposure.startswith("pretraining.exposure, task.exposure: the target is not monotone")
+    assert perceptual.startswith("distillation.perceptual: random VGG-19 features; ")
+    assert describe_evidence(plan).count("caution: ") == 2
+    assert evidence_to_dict(plan)["cautions"] == [exposure, perceptual]
 
 
 def test_notes_stand_below_their_stage(plan):

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -80,7 +81,9 @@ def list_files(cache_path):
 
 
 def fetch(server, cache_path):
-    return fetch_tensors(server.url, server.prefix, lambda name: name.startswith("features."), cache_path)
+    return fetch_tensors(
+        server.url, server.prefix, lambda name: name.startswith("features."), cache_path, len(server.body)
+    )
 
 
 def assert_right(tensors):
@@ -128,13 +131,13 @@ def test_a_cache_made_from_another_address_is_not_taken(server, cache_path):
     fetch(server, cache_path)
     server.body = saved({name: value + 1 for name, value in STATE.items()})
     elsewhere = server.url.replace("127.0.0.1", "localhost")
-    tensors = fetch_tensors(elsewhere, server.prefix, lambda name: name == "other", cache_path)
+    tensors = fetch_tensors(elsewhere, server.prefix, lambda name: name == "other", cache_path, len(server.body))
     assert torch.equal(tensors["other"], STATE["other"] + 1)
 
 
 def test_a_wrong_hash_is_refused(server, cache_path):
     with pytest.raises(WeightsError, match="invalid hash") as caught:
-        fetch_tensors(server.url, "00000000", lambda name: True, cache_path)
+        fetch_tensors(server.url, "00000000", lambda name: True, cache_path, 1000)
     assert server.url in str(caught.value)
     assert caught.value.exit_code == 3
     assert list_files(cache_path) == []
@@ -142,14 +145,14 @@ def test_a_wrong_hash_is_refused(server, cache_path):
 
 def test_a_cut_off_download_is_refused(server, cache_path):
     server.fault = "cut"
-    with pytest.raises(WeightsError):
+    with pytest.raises(WeightsError, match=f"ended after {len(server.body) // 2} of {len(server.body)} bytes"):
         fetch(server, cache_path)
     assert list_files(cache_path) == []
 
 
 def test_a_missing_file_is_told(server, cache_path):
     with pytest.raises(WeightsError, match="404"):
-        fetch_tensors(server.url + ".gone", server.prefix, lambda name: True, cache_path)
+        fetch_tensors(server.url + ".gone", server.prefix, lambda name: True, cache_path, 1000)
     assert list_files(cache_path) == []
 
 
@@ -169,7 +172,7 @@ def test_offline_says_what_was_wanted_from_where_and_what_to_do(cache_path, monk
         closed.bind(("127.0.0.1", 0))  # bound, never listening: every connection is refused
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/vgg.pth"
         with pytest.raises(WeightsError) as caught:
-            fetch_tensors(url, "00000000", lambda name: True, cache_path)
+            fetch_tensors(url, "00000000", lambda name: True, cache_path, 1000)
     text = str(caught.value)
     for part in (url, "refused", "network", str(cache_path.parent), "ZEROKD_CACHE"):
         assert part in text
@@ -187,3 +190,39 @@ def test_a_cache_that_cannot_be_made_is_told(server, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WeightsError, match="ZEROKD_CACHE"):
         fetch(server, tmp_path / "file" / "kept.safetensors")
+
+
+LARGE = 20 * 10**6  # needs consent; the body that the server sends is small all the same
+
+
+def fetch_large(server, cache_path):
+    return fetch_tensors(server.url, server.prefix, lambda name: name.startswith("features."), cache_path, LARGE)
+
+
+def test_a_large_file_is_not_touched_without_consent(server, cache_path, monkeypatch):
+    monkeypatch.delenv("ZEROKD_DOWNLOADS", raising=False)
+    with pytest.raises(WeightsError, match=r"no consent to download vgg\.pth, 19 MB from 127\.0\.0\.1"):
+        fetch_large(server, cache_path)
+    assert server.requests == 0
+    assert not cache_path.parent.exists()
+    monkeypatch.setenv("ZEROKD_DOWNLOADS", "yes")
+    assert_right(fetch_large(server, cache_path))
+    monkeypatch.setenv("ZEROKD_DOWNLOADS", "no")
+    assert_right(fetch_large(server, cache_path))  # from the cache, which needs no consent
+    assert server.requests == 1
+
+
+def test_a_file_that_grew_is_refused(server, cache_path, monkeypatch):
+    monkeypatch.setattr(download, "FREE_BYTES", 0)
+    with pytest.raises(WeightsError, match="larger than the 100 bytes"):
+        fetch_tensors(server.url, server.prefix, lambda name: True, cache_path, 100)
+    assert list_files(cache_path) == []
+
+
+def test_a_pipe_gets_lines_with_size_speed_and_time_left(server, cache_path, monkeypatch, capsys):
+    monkeypatch.setattr(download, "SECONDS_PER_LINE", 0.0)
+    monkeypatch.setattr(download, "CHUNK_BYTES", 512)
+    fetch(server, cache_path)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == -(-len(server.body) // 512)
+    assert re.fullmatch(r"vgg\.pth: 0 of 0 MB, \d+\.\d MB/s, 0 s left", lines[-1])

@@ -9,7 +9,7 @@ import zerokd
 
 HOUSE = Path(zerokd.__file__).parent
 ORDER = [
-    {"_version", "codes", "errors", "console", "text"},
+    {"_version", "codes", "errors", "console", "phases", "text"},
     {"files", "equation", "chart"},
     {"plugin"},
     {

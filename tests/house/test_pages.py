@@ -128,6 +128,7 @@ def furnish(folder):
         for pattern, small in SMALL.items():
             text = re.sub(pattern, small, text, flags=re.M)
         path.write_text(text)
+        (folder / path.stem).write_text(text)  # a file wins over the name of a shipped recipe, which takes minutes
     (folder / "photos").mkdir()
     for number in range(6):
         levels = np.random.default_rng(number).integers(0, 60, (40, 48, 3)).astype(np.uint8)

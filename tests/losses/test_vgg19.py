@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from zerokd.losses.vgg19 import RELU_INDICES, build_layers, imagenet_weights_url
+from zerokd.losses.vgg19 import IMAGENET_WEIGHTS_BYTES, RELU_INDICES, build_layers, imagenet_weights_url
 
 ADDRESS = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
@@ -27,4 +27,7 @@ def test_layers_stand_where_torchvision_has_them():
 
 def test_the_address_is_torchvisions():
     pytest.importorskip("torchvision", exc_type=(ImportError, RuntimeError))
+    from torchvision.models import VGG19_Weights
+
     assert imagenet_weights_url() == ADDRESS
+    assert round(IMAGENET_WEIGHTS_BYTES / 2**20, 3) == VGG19_Weights.IMAGENET1K_V1.meta["_file_size"]

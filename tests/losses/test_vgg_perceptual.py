@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from torch.nn import functional as F
 
 from zerokd.errors import WeightsError
+from zerokd.files import download
 from zerokd.losses import vgg_perceptual as module
 from zerokd.losses.vgg_perceptual import VggPerceptual
 
@@ -148,7 +149,8 @@ def test_the_source_is_told(tmp_path, monkeypatch):
 def test_imagenet_is_fetched_once_for_the_layers_in_use(monkeypatch, tmp_path):
     source, target = VggPerceptual(weights="random", layers=["relu2_2"], seed=2).state_dict(), []
 
-    def fetch(url, hash_prefix, keep, cache_path):
+    def fetch(url, hash_prefix, keep, cache_path, size_bytes):
+        assert size_bytes == 574_673_361
         target.append((url, hash_prefix, cache_path))
         saved = {name: value for name, value in source.items() if keep(name)}
         safetensors.torch.save_file(saved, cache_path)
@@ -173,7 +175,8 @@ def test_offline_is_told_with_every_remedy(monkeypatch, tmp_path):
         raise OSError("no route to host")
 
     monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    monkeypatch.setattr(download, "urlopen", unreachable)
+    monkeypatch.setenv("ZEROKD_DOWNLOADS", "yes")
     monkeypatch.setattr(module, "imagenet_weights_url", lambda: ADDRESS)
     with pytest.raises(WeightsError) as caught:
         VggPerceptual()
@@ -187,6 +190,26 @@ def test_offline_is_told_with_every_remedy(monkeypatch, tmp_path):
     assert loss.sources == {"weights": "random, seed 9"}
     assert torch.equal(loss.state_dict()["features.5.weight"], expected.state_dict()["features.5.weight"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_consent_random_weights_are_a_fallback_only_if_allowed(monkeypatch, tmp_path):
+    monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path))
+    monkeypatch.setenv("ZEROKD_DOWNLOADS", "no")
+    monkeypatch.setattr(module, "imagenet_weights_url", lambda: ADDRESS)
+    monkeypatch.setattr(download, "urlopen", lambda *arguments, **options: pytest.fail("no consent, no connection"))
+    with pytest.raises(WeightsError, match=r"no consent to download vgg19-dcbb9e9d\.pth, 548 MB from "):
+        VggPerceptual()
+    (message,) = VggPerceptual(fallback="random").fallbacks
+    assert "random weights (seed 0), since no consent" in message
+
+
+def test_random_weights_say_what_imagenet_would_add_and_how_to_allow_it(tmp_path):
+    loss = VggPerceptual(weights="random")
+    (caution,) = loss.cautions
+    for part in ("random", 'weights = "imagenet"', "548 MB", "--yes"):
+        assert part in caution
+    safetensors.torch.save_file(loss.state_dict(), tmp_path / "vgg.safetensors")
+    assert VggPerceptual(weights=str(tmp_path / "vgg.safetensors")).cautions == ()
 
 
 ADDRESS = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"

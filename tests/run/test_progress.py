@@ -2,10 +2,14 @@
 
 import io
 import math
+import re
+import time
 
 from rich.console import Console
 
+from zerokd import phases
 from zerokd.measure.capacity import Capacity
+from zerokd.phases import report_phases
 from zerokd.run.folder import RunFolder
 from zerokd.run.progress import LINES_PER_STAGE, Progress
 
@@ -59,6 +63,27 @@ def test_monitored_terms_show_their_value_and_a_mark(build):
         watch(line)
     text = "task.next 0.05  task.seen 0.25 (monitored)  task.skipped - (monitored)  "
     assert text in file.getvalue()
+
+
+def test_a_pipe_gets_steps_with_rate_and_time_left_while_an_epoch_lasts(build, monkeypatch, capsys):
+    monkeypatch.setattr(phases, "FIRST_SECONDS", 0.05)
+    stage = build("stages.distill.epochs=100").stages[1]
+    total = stage.clock.steps
+    with report_phases("starting"), Progress(Console(file=io.StringIO())).track_stage(stage) as watch:
+        watch(epoch(0) | {"kind": "step", "step": 30})  # resumed after 30 steps
+        watch(epoch(0) | {"kind": "step", "step": 31})
+        time.sleep(0.3)
+    line = capsys.readouterr().err.splitlines()[0]
+    assert re.fullmatch(rf"training distill: step 32 of {total}, \S+ steps/s, \d+ s left \(0 s\)", line)
+
+
+def test_a_bar_is_not_disturbed_by_phases(build, monkeypatch, capsys):
+    monkeypatch.setattr(phases, "FIRST_SECONDS", 0.05)
+    progress = Progress(Console(file=io.StringIO(), force_terminal=True))
+    stage = build().stages[1]
+    with report_phases("starting"), progress.track_stage(stage):
+        time.sleep(0.3)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_terminal_gets_a_bar_with_the_main_terms(build):

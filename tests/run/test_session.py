@@ -53,7 +53,10 @@ def test_a_run_leaves_everything_that_is_promised(finish):
     assert manifest["stages"][1]["coefficients"]["task"] == pytest.approx(0.55)
     assert manifest["stages"][0]["forwards"] == ["student"]
     assert [len(about["probe"]["terms"]) for about in manifest["stages"]] == [3, 14]
-    assert len(manifest["cautions"]) == 1
+    assert [text.split(":")[0] for text in manifest["cautions"]] == [
+        "pretraining.exposure, task.exposure",
+        "distillation.perceptual",
+    ]
     assert set(manifest["result"]["fidelity"]) == {"measured_on", "student to teacher", "input to teacher"}
     assert manifest["result"]["fidelity"]["measured_on"] == "held-out"
     for about in manifest["stages"]:

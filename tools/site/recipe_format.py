@@ -20,8 +20,8 @@ RECIPE_INTRODUCTION = """A recipe is a TOML file of named tables, without arrays
 before training starts. `zerokd schema` writes the format as a JSON Schema; editors validate a recipe that starts with
 `#:schema PATH`. Keys that a table below does not list belong to the config of the component that `use` names: see
 [Components](components/index.md)."""
-EXTENDS_TEXT = """`extends = "paper.toml"`, before the first table, inherits from another recipe; the path is relative to the
-recipe's folder. Tables merge key by key; a table with `use` replaces the inherited one completely."""
+EXTENDS_TEXT = """`extends = "paper"`, before the first table, inherits from a shipped recipe (`zerokd list recipes` shows
+all), and `extends = "base.toml"` from the file at that path, relative to the recipe's folder. Tables merge key by key; a table with `use` replaces the inherited one completely."""
 DURATIONS_TEXT = """Durations have a unit, `"500 steps"` or `"20 epochs"`, and start with their stage."""
 TABLE_SCHEMAS: dict[str, type[BaseModel]] = {  # by its header in a recipe
     "[data]": schema.DataSourceConfig,

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from tools.site.component import Usage
 from tools.site.markdown import code_block, build_page
+from zerokd.describe.shipped_recipe import parse_leading_comment
 from zerokd.plugin.catalogue import CatalogueEntry
 
 KIND_BY_TABLE = {  # the kind that `use` names in such a table; adapters have a key of their own
@@ -34,6 +35,11 @@ class ShippedRecipe:
     name: str
     path: str
     text: str
+
+    @property
+    def is_in_package(self) -> bool:
+        """Whether ``zerokd run NAME`` works, since zerokd itself ships the recipe."""
+        return self.path.startswith("recipes/")
 
     @property
     def tables(self) -> dict[str, Any]:
@@ -61,27 +67,15 @@ def recipe_page(recipe: ShippedRecipe) -> str:
     """The page of a recipe: how to run it, and its text."""
     return build_page(
         f"# {recipe.path}",
-        f"```console\n$ zerokd run {recipe.path}\n```",
+        f"```console\n$ zerokd run {recipe.name if recipe.is_in_package else recipe.path}\n```",
         code_block("toml", recipe.text),
     )
 
 
 def recipes_page(recipes: list[ShippedRecipe]) -> str:
     """The list of all recipes, each with the first paragraph of its comment."""
-    lines = [f"* [{recipe.path}]({recipe.name}.md): {_extract_summary(recipe.text)}" for recipe in recipes]
+    lines = [f"* [{recipe.path}]({recipe.name}.md): {parse_leading_comment(recipe.text)[0]}" for recipe in recipes]
     return build_page("# Shipped recipes", "\n".join(lines))
-
-
-def _extract_summary(text: str) -> str:
-    """The first paragraph of the comment at the start of a recipe."""
-    lines: list[str] = []
-    for line in text.splitlines():
-        if line.startswith("#:"):
-            continue
-        if not line.startswith("# ") or line.startswith("# Goal"):
-            break
-        lines.append(line.removeprefix("# "))
-    return " ".join(lines).rstrip(".") + "."
 
 
 def _iterate_uses(table: dict[str, Any], kind: str = "", path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str]]:

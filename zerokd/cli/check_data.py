@@ -8,6 +8,7 @@ import sys
 import click
 
 from zerokd.cli import ignore_broken_pipe
+from zerokd.cli.options import reports_phases
 
 
 @click.command("check-data")
@@ -18,6 +19,7 @@ from zerokd.cli import ignore_broken_pipe
 )
 @click.option("--strict", is_flag=True, help="Exit with code 3 if a file cannot be used.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@reports_phases
 def command(path: str, size: int, fit: str, strict: bool, as_json: bool) -> None:
     """Inspect the photos in DIR: files that a run cannot use and why, duplicates, and brightness."""
     from zerokd.describe.photo_folder import describe_folder, survey_folder

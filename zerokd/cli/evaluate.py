@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from zerokd.cli import ignore_broken_pipe
-from zerokd.cli.options import plugin_option
+from zerokd.cli.options import plugin_option, reports_phases
 
 
 @click.command("evaluate")
@@ -22,6 +22,7 @@ from zerokd.cli.options import plugin_option
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all values as JSON.")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write a line for each photo and method.")
 @plugin_option
+@reports_phases
 def command(
     photos: Path,
     references: Path | None,

@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from zerokd.cli import ignore_broken_pipe
+from zerokd.cli.completion import complete_recipe
 from zerokd.cli.options import plugin_option, recipe_options
 from zerokd.codes import ERROR_CODES, explain_code
 
 
 @click.command("explain")
-@click.argument("subject", metavar="RECIPE|CODE")
+@click.argument("subject", metavar="RECIPE|CODE", shell_complete=complete_recipe)
 @recipe_options
 @plugin_option
 @click.option("--latex", "as_latex", is_flag=True, help="Print only the equations, as LaTeX.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zerokd.cli.options import plugin_option
+from zerokd.cli.options import plugin_option, reports_phases
 
 EXACT_PSNR = 100.0  # dB from which on a difference is rounding
 
@@ -17,6 +17,7 @@ EXACT_PSNR = 100.0  # dB from which on a difference is rounding
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Output file; by default ./student.SUFFIX.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Config of the format: precision=int8")
 @plugin_option
+@reports_phases
 def command(weights: str, use: str, out: Path | None, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
     """Export the student in WEIGHTS (by default the bundled one) to a FORMAT that runs without zerokd.
 

@@ -13,17 +13,22 @@ from zerokd.cli import ignore_broken_pipe
 from zerokd.cli.options import plugin_option
 from zerokd.plugin.kinds import KINDS
 
+RECIPES = "recipes"
+
 if TYPE_CHECKING:
     from zerokd.plugin.catalogue import Catalogue
 
 
 @click.command("list")
-@click.argument("kind", required=False, type=click.Choice(list(KINDS)))
+@click.argument("kind", required=False, type=click.Choice([*KINDS, RECIPES]))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--requirements", is_flag=True, help="Print the packages that provide them as name==version, for pip.")
 @plugin_option
 def command(kind: str | None, as_json: bool, requirements: bool, plugins: tuple[Path, ...]) -> None:
-    """List the components that recipes may use, and every broken plugin."""
+    """List the components that recipes may use, and every broken plugin; or the recipes that ship with zerokd."""
+    if kind == RECIPES:
+        _list_recipes(as_json)
+        return
     from zerokd.describe.plugins import format_pip_requirements
     from zerokd.plugin.discovery import discover_plugins
 
@@ -36,6 +41,18 @@ def command(kind: str | None, as_json: bool, requirements: bool, plugins: tuple[
             click.echo(json.dumps(catalogue.as_json(kinds), indent=2))
         else:
             _print_components(catalogue, kinds)
+
+
+def _list_recipes(as_json: bool) -> None:
+    from zerokd.describe.shipped_recipe import describe_shipped_recipes, format_recipe_list
+
+    recipes = describe_shipped_recipes()
+    with ignore_broken_pipe(sys.stdout):
+        if as_json:
+            click.echo(json.dumps({RECIPES: [recipe.as_json() for recipe in recipes]}, indent=2))
+        else:
+            click.echo(format_recipe_list(recipes))
+            click.echo("\nRun one with `zerokd run NAME`; `zerokd new recipe mine --from NAME` starts your own.")
 
 
 def _print_components(catalogue: Catalogue, kinds: list[str]) -> None:

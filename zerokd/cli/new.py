@@ -8,14 +8,26 @@ import click
 
 from zerokd.plugin.kinds import KINDS
 
+RECIPE = "recipe"
+
 
 @click.command("new")
-@click.argument("kind", type=click.Choice([kind.word for kind in KINDS.values()]))
+@click.argument("kind", type=click.Choice([*(kind.word for kind in KINDS.values()), RECIPE]))
 @click.argument("name")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to create; by default ./zerokd-NAME.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder to create; by default ./zerokd-NAME, for a recipe the working folder.",
+)
 @click.option("--one-file", is_flag=True, help="Create only NAME.py, for --plugin, in --out or here.")
-def command(kind: str, name: str, out: Path | None, one_file: bool) -> None:
-    """Create a working plugin to start from: a KIND named NAME, with its package and tests."""
+@click.option("--from", "base", metavar="RECIPE", help="Recipe that a new recipe extends; by default paper.")
+def command(kind: str, name: str, out: Path | None, one_file: bool, base: str | None) -> None:
+    """Create a working plugin to start from: a KIND named NAME, with its package and tests; or a recipe."""
+    if kind == RECIPE:
+        _create_recipe(name, base or "paper", out or Path(), one_file)
+        return
+    if base is not None:
+        raise click.UsageError("--from applies to a recipe: zerokd new recipe NAME --from RECIPE")
     from zerokd.plugin.discovery import discover_plugins
     from zerokd.templates import scaffold
 
@@ -33,3 +45,13 @@ def command(kind: str, name: str, out: Path | None, one_file: bool) -> None:
     click.echo(
         f"Created {folder}. Next:\n  cd {folder}\n  pip install --editable '.[test]'\n  pytest\n  zerokd show {name}"
     )
+
+
+def _create_recipe(name: str, base: str, folder: Path, one_file: bool) -> None:
+    from zerokd.templates import new_recipe, scaffold
+
+    if one_file:
+        raise click.UsageError("--one-file applies to plugins; a recipe is always one file")
+    scaffold.write_files(new_recipe.render_recipe(name, base, folder), folder)
+    path = folder / f"{name}.toml"
+    click.echo(f"Created {path}. Next:\n  zerokd check {path}\n  zerokd run {path}")

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
+
+from zerokd.cli.completion import complete_recipe
+from zerokd.files.consent import CONSENT_VARIABLE
+from zerokd.phases import report_phases
 
 CommandFunction = Callable[..., Any]
 
@@ -32,6 +37,15 @@ def plugin_option(command: CommandFunction) -> CommandFunction:
     )(command)
 
 
+recipe_argument = click.argument("path", metavar="RECIPE", shell_complete=complete_recipe)
+yes_option = click.option(
+    "--yes",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=lambda context, parameter, value: value and os.environ.update({CONSENT_VARIABLE: "yes"}),
+    help="Allow downloads of more than 10 MB.",
+)
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="Device to compute on: cpu, cuda, cuda:1, ..."
 )
@@ -48,12 +62,24 @@ RECIPE_OPTIONS = (
         "--epochs", type=click.IntRange(1), help="Scale all stages to this many epochs in total, at least one each."
     ),
     click.option("--seed", type=click.IntRange(0), help="Seed of every random number of the run."),
+    yes_option,
 )
 
 
 def recipe_options(command: CommandFunction) -> CommandFunction:
     """Add the keywords of :func:`zerokd.recipe.build.overrides.apply_options_and_validate`."""
     return add_options(RECIPE_OPTIONS, command)
+
+
+def reports_phases(command: CommandFunction) -> CommandFunction:
+    """Print what a command that lasts is doing, to stderr."""
+
+    @wraps(command)
+    def reporting(*arguments: Any, **options: Any) -> Any:
+        with report_phases("starting"):
+            return command(*arguments, **options)
+
+    return reporting
 
 
 def add_options(

@@ -10,7 +10,7 @@ import click
 
 from zerokd.cli import ignore_broken_pipe
 from zerokd.cli.completion import complete_plugin_or_component
-from zerokd.cli.options import plugin_option
+from zerokd.cli.options import plugin_option, reports_phases
 
 
 @click.command("plugins")
@@ -24,6 +24,7 @@ from zerokd.cli.options import plugin_option
     shell_complete=complete_plugin_or_component,
     help="Run the conformance checks of a plugin or a component; exit with code 2 if one fails.",
 )
+@reports_phases
 def command(plugins: tuple[Path, ...], as_json: bool, requirements: bool, plugin_to_check: str | None) -> None:
     """List all plugins, their components, and their errors."""
     from zerokd.describe.plugins import describe_plugins, format_pip_requirements, plugins_as_json

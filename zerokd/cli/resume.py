@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
-from zerokd.cli.options import plugin_option
+from zerokd.cli.options import plugin_option, reports_phases, yes_option
 
 
 @click.command("resume")
 @click.argument("path", metavar="RUNDIR", type=click.Path(path_type=Path))
 @click.option("--device", help="Device to compute on; by default that of the run.")
+@yes_option
 @plugin_option
+@reports_phases
 def command(path: Path, device: str | None, plugins: tuple[Path, ...]) -> None:
     """Resume the interrupted run in RUNDIR from its last checkpoint."""
     from zerokd.console import PipeSafeConsole

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from zerokd.cli.options import device_option, plugin_option, recipe_options
+from zerokd.cli.options import device_option, plugin_option, recipe_argument, recipe_options, reports_phases
 
 
 @click.command("run")
-@click.argument("path", metavar="RECIPE")
+@recipe_argument
 @recipe_options
 @device_option
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; by default runs/<name>-<time>.")
@@ -20,6 +20,7 @@ from zerokd.cli.options import device_option, plugin_option, recipe_options
 @click.option("--resume", is_flag=True, help="Resume the run in --out, or the newest unfinished run of this recipe.")
 @click.option("--compile", "compiling", is_flag=True, help="Compile each stage first, if possible.")
 @click.option("--dry-run", "dry", is_flag=True, help="Verify everything, then stop before the first step.")
+@reports_phases
 def command(
     path: str,
     device: str,

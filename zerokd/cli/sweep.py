@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from zerokd.cli import ignore_broken_pipe
-from zerokd.cli.options import device_option, plugin_option, recipe_options
+from zerokd.cli.options import device_option, plugin_option, recipe_argument, recipe_options, reports_phases
 
 
 @click.command("sweep")
-@click.argument("path", metavar="RECIPE")
+@recipe_argument
 @click.option("--grid", multiple=True, metavar="KEY=V1,V2", help="Values to try; several options make a grid.")
 @click.option(
     "--range", "ranges", multiple=True, metavar="KEY=A:B", help="Range to draw from; A:B:log draws magnitudes."
@@ -32,6 +32,7 @@ from zerokd.cli.options import device_option, plugin_option, recipe_options
 @recipe_options
 @device_option
 @plugin_option
+@reports_phases
 def command(
     path: str,
     grid: tuple[str, ...],

@@ -12,6 +12,7 @@ VGG19_BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # (channels, c
 RELU_NAMES = [f"relu{block}_{i}" for block, (_, count) in enumerate(VGG19_BLOCKS, 1) for i in range(1, count + 1)]
 RELU_INDICES = dict(zip(RELU_NAMES, (1, 3, 6, 8, 11, 13, 15, 17, 20, 22, 24, 26, 29, 31, 33, 35), strict=True))
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # the weights expect normalised images
+IMAGENET_WEIGHTS_BYTES = 574_673_361  # of torchvision's file
 
 
 def build_layers(count: int) -> nn.Sequential:

@@ -18,19 +18,13 @@ from zerokd.files.cache import cache_folder
 from zerokd.files.digest import file_sha256
 from zerokd.files.download import fetch_tensors
 from zerokd.files.weights import expand_weights_path, load_model_state, read_weights
+from zerokd.losses import vgg19
 from zerokd.losses.mse import mse
 from zerokd.losses.per_image import evaluate_per_image, map_per_image
-from zerokd.losses.vgg19 import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    RELU_INDICES,
-    build_layers,
-    imagenet_weights_url,
-    random_crop,
-    randomize_weights,
-)
+from zerokd.losses.vgg19 import RELU_INDICES, imagenet_weights_url
 
 IMAGE_RANGE = (0.0, 1.0)
+RANDOM_CAUTION = 'random VGG-19 features; weights = "imagenet" compares by trained ones, a download of 548 MB (--yes)'
 DEFAULT_LAYERS = ("relu1_1", "relu1_2", "relu2_1")
 
 
@@ -61,9 +55,9 @@ class VggPerceptual(Loss):
     its three layers, so has 3 times this scale, and leaves ImageNet's mean and spread in the image; here both are
     removed, as the weights expect. On night photos the default layers give about 6 times the released sum.
     Random weights (He, Wang, Hopcroft, NIPS 2016; Liu et al., CVPR 2021) keep structure, but have another scale.
-    Pitfalls: ``weights = "imagenet"`` downloads 548 MB once and keeps the layers in use, 1 MB by default. Where it
-    cannot, ``fallback = "random"`` uses random weights, with a warning. The default layers cost 57,024
-    multiplications per pixel and image; the student has 139. With ``crop`` the cost is that of the square,
+    Pitfalls: ``weights = "imagenet"`` downloads 548 MB once, if you allow it (``--yes``), and keeps the layers in use,
+    1 MB by default. Otherwise ``fallback = "random"`` uses random weights, with a warning. The default layers cost
+    57,024 multiplications per pixel and image; the student has 139. With ``crop`` the cost is that of the square,
     new at each step. bfloat16 is about twice as fast on processors that support it.
 
     Example:
@@ -104,10 +98,11 @@ class VggPerceptual(Loss):
 
     def __init__(self, **options: Any):
         super().__init__(**options)
-        self.features = build_layers(1 + max(RELU_INDICES[layer] for layer in self.config.layers))
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+        self.features = vgg19.build_layers(1 + max(RELU_INDICES[layer] for layer in self.config.layers))
+        self.register_buffer("mean", torch.tensor(vgg19.IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(vgg19.IMAGENET_STD).view(3, 1, 1), persistent=False)
         self._load_weights(self.config.weights, self.config.seed)
+        self.cautions = (RANDOM_CAUTION,) if self.config.weights == "random" else ()
         if self.config.precision == "bfloat16":
             self.features.to(torch.bfloat16)
         if self.config.crop:
@@ -123,7 +118,7 @@ class VggPerceptual(Loss):
 
     def forward(self, *, prediction: Tensor, target: Tensor) -> Tensor:
         if self.config.crop:
-            prediction, target = random_crop(self.config.crop, prediction, target)
+            prediction, target = vgg19.random_crop(self.config.crop, prediction, target)
         return evaluate_per_image(
             lambda a, b: vgg_perceptual(self.feature_maps(a), self._target_maps(b)), prediction, target
         )
@@ -152,7 +147,7 @@ class VggPerceptual(Loss):
                 yield image
 
     def _load_weights(self, weights: str, seed: int) -> None:
-        randomize_weights(self.features, seed)
+        vgg19.randomize_weights(self.features, seed)
         self.sources = {"weights": f"random, seed {seed}"}
         try:
             if weights == "imagenet":
@@ -173,7 +168,8 @@ class VggPerceptual(Loss):
         url = imagenet_weights_url()
         stem = Path(url).stem  # ends in the first digits of the file's SHA-256
         path = cache_folder() / f"{stem}-{len(self.features)}.safetensors"
-        self._load_tensors(fetch_tensors(url, stem.rpartition("-")[2], self.state_dict().__contains__, path), url, path)
+        prefix, should_keep = stem.rpartition("-")[2], self.state_dict().__contains__
+        self._load_tensors(fetch_tensors(url, prefix, should_keep, path, vgg19.IMAGENET_WEIGHTS_BYTES), url, path)
 
     def _load_tensors(self, tensors: dict[str, Tensor], source: str, path: Path) -> None:
         load_model_state(self, {name: tensors[name] for name in self.state_dict() if name in tensors}, repr(source))

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from zerokd.errors import Problem, RecipeError
 from zerokd.measure.data_statistics import compute_data_statistics
+from zerokd.phases import phase
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.components import Components
@@ -72,7 +73,8 @@ def run_recipe(
         _prepare_as_leader(components, device, progress) as plan,
         RunFolder.create(components.name, out).lock() as folder,
     ):
-        statistics = compute_data_statistics(components.data)
+        with phase(f"reading {len(components.data)} photos"):
+            statistics = compute_data_statistics(components.data)
         progress.report_start(plan.components, folder)
         progress.report_data(statistics)
         manifest = build_manifest(plan, statistics)

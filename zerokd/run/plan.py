@@ -16,6 +16,7 @@ from zerokd.objective.models import STUDENT
 from zerokd.objective.objective import Objective
 from zerokd.objective.signals import describe_out_of_range
 from zerokd.objective.stage_plan import StagePlan
+from zerokd.phases import phase
 from zerokd.plugin.error_attribution import attribute_errors, report_out_of_memory
 from zerokd.proof.evidence import Evidence, measure_evidence
 from zerokd.proof.optimizer_trial import try_optimizer
@@ -105,9 +106,10 @@ def prepare_run(components: Components, device: torch.device) -> RunPlan:
         try:
             with report_out_of_memory(f"stage {stage.name!r}"):
                 sample = _load_probe_images(stage, components, training, device)
-                objective = probe(stage, components, sample)
-                try_optimizer(stage.optimizer, objective)
-                evidences.append(measure_evidence(objective, stage.plugin.inputs(sample)))
+                with phase(f"proving {len(stage.terms)} terms of {stage.name}"):
+                    objective = probe(stage, components, sample)
+                    try_optimizer(stage.optimizer, objective)
+                    evidences.append(measure_evidence(objective, stage.plugin.inputs(sample)))
                 accumulators.append(build_accumulator(stage, objective, components, sample, len(training)))
         except RecipeError as error:
             problems += error.problems

@@ -19,6 +19,7 @@ from rich.table import Column
 from zerokd.measure.capacity import Capacity
 from zerokd.measure.data_statistics import DataStatistics, LightLevel
 from zerokd.objective.stage_plan import StagePlan
+from zerokd.phases import describe_steps, phase
 from zerokd.recipe.build.components import Components
 from zerokd.run.folder import RunFolder
 from zerokd.run.records import CheckpointRecord, RunResult
@@ -101,9 +102,11 @@ class Progress:
     def track_stage(self, stage: StagePlan) -> Iterator[Callable[[Mapping[str, Any]], None]]:
         """Show the progress of a stage; yields what watches its metrics lines."""
         if not (self.console.is_terminal or (self.console.is_jupyter and find_spec("ipywidgets"))):
-            yield partial(self._print_epoch, stage, time.monotonic())
+            counter = _StepCounter(stage)
+            with phase(counter.describe):
+                yield partial(self._print_epoch, stage, time.monotonic(), counter)
             return
-        with Bar(*_create_columns(), console=self.console, expand=True) as bar:
+        with phase(lambda: ""), Bar(*_create_columns(), console=self.console, expand=True) as bar:
             task = bar.add_task(stage.name, total=stage.epochs, now="")
 
             def advance(line: Mapping[str, Any]) -> None:
@@ -112,7 +115,8 @@ class Progress:
 
             yield advance
 
-    def _print_epoch(self, stage: StagePlan, started: float, line: Mapping[str, Any]) -> None:
+    def _print_epoch(self, stage: StagePlan, started: float, counter: _StepCounter, line: Mapping[str, Any]) -> None:
+        counter.watch(line)
         done, interval = line["epoch"] + 1, max(1, stage.epochs // LINES_PER_STAGE)
         if line["kind"] == "epoch" and (done % interval == 0 or done in (1, stage.epochs)):
             seconds = (time.monotonic() - started) / done * (stage.epochs - done)
@@ -157,6 +161,24 @@ class Progress:
         self.report_capacity("student", capacity)
         self._report_idle_parameters(capacity)
         self.report(f"finished in {result['seconds']:.0f} s; see {folder.samples} and {folder.curves}")
+
+
+class _StepCounter:
+    """Counts the steps of a stage, for the lines of its phase."""
+
+    def __init__(self, stage: StagePlan):
+        self.stage, self.started = stage, time.monotonic()
+        self.resumed_at: int | None = None
+        self.done = 0
+
+    def watch(self, line: Mapping[str, Any]) -> None:
+        if line["kind"] == "step" and "step" in line:
+            self.resumed_at = line["step"] if self.resumed_at is None else self.resumed_at
+            self.done = line["step"] + 1
+
+    def describe(self) -> str:
+        seconds, total = time.monotonic() - self.started, self.stage.clock.steps
+        return describe_steps(f"training {self.stage.name}", self.done, total, seconds, self.resumed_at or 0)
 
 
 def _format_names(names: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ from zerokd.files.weights import write_weights
 from zerokd.measure.held_out import enhance_with_models, measure_fidelity, metrics_record
 from zerokd.objective.models import STUDENT
 from zerokd.objective.stage_plan import StagePlan
+from zerokd.phases import phase
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.run.checkpointer import Checkpointer
 from zerokd.run.figures import draw_curves, draw_samples
@@ -69,10 +70,12 @@ def execute(
                             plan, accumulator, folder, manifest, metrics_file, watchers, checkpointer, progress
                         )
                         cache_record = _release_cache(accumulator, progress)
-                        measured = _measure_stage(plan, stage, folder, metrics_file, progress)
+                        with phase(f"measuring {stage.name}"):
+                            measured = _measure_stage(plan, stage, folder, metrics_file, progress)
                         finished[stage.name] = {**trained, **cache_record, **measured}
                     stage_record.update(finished[stage.name])
-            _write_result(plan, folder, manifest, checkpointer, progress)
+            with phase("measuring the student"):
+                _write_result(plan, folder, manifest, checkpointer, progress)
 
 
 def _train_stage(

@@ -131,7 +131,7 @@ def train(
     checkpoint and raises :class:`~zerokd.StoppedError`; ``resume=True`` resumes it.
 
     Args:
-        recipe: the path of a TOML file, or its text (which holds a line break).
+        recipe: the path of a TOML file, the name of a shipped recipe (``paper``), or TOML text (with a line break).
         out: the run folder, new or empty; by default ``runs/<name>-<time>``.
         set: changes to the recipe by dotted key: ``{"params.alpha": 0.4}``; None removes a key.
         data: a folder of photos to train on.

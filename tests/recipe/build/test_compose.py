@@ -9,6 +9,7 @@ from torch import nn
 
 import zerokd
 from zerokd.data.dead_leaves import DeadLeaves
+from zerokd.files import download
 from zerokd.recipe.toml.extends import read_recipe_document
 
 RECIPES = Path("recipes")
@@ -94,9 +95,11 @@ def test_a_fallback_is_a_warning_at_the_line_that_asked(monkeypatch, tmp_path):
         raise OSError("no route to host")
 
     monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    monkeypatch.setattr(download, "urlopen", unreachable)
+    monkeypatch.setenv("ZEROKD_DOWNLOADS", "yes")
+    imagenet = {"terms.distillation.perceptual.weights": "imagenet", "terms.distillation.perceptual.fallback": "random"}
     with pytest.warns(UserWarning, match="FALLBACK: vgg_perceptual: random weights") as caught:
-        zerokd.compose("recipes/paper.toml", "distill", set=QUICK | {"terms.distillation.perceptual.weights": None})
+        zerokd.compose("recipes/paper.toml", "distill", set=QUICK | imagenet)
     assert caught[0].filename == __file__
 
 

@@ -201,10 +201,11 @@ def test_a_term_knows_which_keys_the_recipe_gives(build):
 
 
 def test_a_caution_is_told_once_with_all_it_concerns(build):
-    (caution,) = build().cautions
+    caution, perceptual = build().cautions
+    assert perceptual.startswith("distillation.perceptual: ")
     assert caution.startswith("pretraining.exposure, task.exposure: ")
     monotone = (
         '{use="multi_region_exposure", target="monotone", dark_target=0.3, mid_target=0.6, bright_target_factor=0.9}'
     )
-    (caution,) = build(f"terms.pretraining.exposure={monotone}").cautions
+    caution = build(f"terms.pretraining.exposure={monotone}").cautions[-1]
     assert caution.startswith("task.exposure: ")

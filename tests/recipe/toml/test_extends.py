@@ -239,7 +239,7 @@ def test_extends_is_one_path_in_quotes(folder, text, place):
     folder(child=text)
     problem = find_problem("child.toml")
     assert str(problem.place) == place
-    assert problem.message == "extends must be the path of a recipe, in quotes"
+    assert problem.message == "extends must be the name or path of a recipe, in quotes"
     folder(child="extends = ['base.toml']")
     assert find_problem("child.toml").message == problem.message
 

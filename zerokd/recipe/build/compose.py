@@ -46,7 +46,7 @@ def compose(
     """The objective of one stage of a recipe, as a module for any training loop.
 
     Args:
-        recipe: the path of a TOML file, or its text (which holds a line break).
+        recipe: the path of a TOML file, the name of a shipped recipe (``paper``), or TOML text (with a line break).
         stage: the stage's name; needed where the recipe has several.
         set: changes to the recipe by dotted key: ``{"params.alpha": 0.4}``; None removes a key.
         models: modules that take the place of the recipe's, by name. Of the others, those that the stage reads are

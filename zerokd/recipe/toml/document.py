@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen
 from zerokd.errors import KeyPath, Place, Problem, RecipeError, describe_non_ascii, did_you_mean
 from zerokd.files.regular import open_regular
 from zerokd.recipe.toml.positions import find_limit_violation, locate_keys_and_values
+from zerokd.recipe.toml.shipped import shipped_recipe_hints
 
 MAX_RECIPE_BYTES = 256 * 1024  # bytes
 BOM = "\ufeff"  # some editors start a file with it
@@ -162,11 +163,13 @@ def _unreadable_recipe_problem(path: Path, file: str, error: Exception) -> Probl
     is_folder = os.path.isdir(path)
     folder = path if is_folder else path.parent
     if not os.path.isdir(folder):
-        return Problem(f"there is no folder {str(folder)!r}", Place(file), code="unreadable-recipe")
+        hints = shipped_recipe_hints(path)
+        return Problem(f"there is no folder {str(folder)!r}", Place(file), hints, code="unreadable-recipe")
     if not is_folder and not isinstance(error, FileNotFoundError):
         text = f"the file cannot be read: {getattr(error, 'strerror', None) or error}"
         return Problem(text, Place(file), code="unreadable-recipe")
     message = "this is a folder, not a recipe" if is_folder else "there is no such file"
     name, recipes = "" if is_folder else path.name, [recipe.name for recipe in folder.glob("*.toml")]
     hints = did_you_mean(name, recipes) if recipes else ("no recipes found here", *describe_non_ascii(name))
-    return Problem(message, Place(file), hints, code="unreadable-recipe")
+    shipped = () if is_folder else shipped_recipe_hints(path)
+    return Problem(message, Place(file), (*hints, *shipped), code="unreadable-recipe")

@@ -1,4 +1,4 @@
-"""Recipes that extend others: ``extends = "paper.toml"`` merges the recipe's own tables into those of that file.
+"""Recipes that extend others: ``extends = "base.toml"`` merges the recipe's own tables into those of that file.
 
 Tables merge key by key; any other value replaces the old one. A table with ``use`` or ``average_of`` replaces the old
 table: a term with another loss never inherits the config of the old loss.
@@ -13,6 +13,7 @@ from typing import Any
 
 from zerokd.errors import KeyPath, Problem, RecipeError
 from zerokd.recipe.toml.document import Document, parse_document, read_document
+from zerokd.recipe.toml.shipped import locate_recipe
 
 EXTENDS = "extends"
 MAX_EXTENDS_CHAIN = 8  # files in a chain
@@ -20,16 +21,17 @@ REPLACING_KEYS = ("use", "average_of")  # a table with one of these keys is a co
 
 
 def read_recipe_document(path: Path | str) -> Document:
-    """The document in a file, merged with the files that it extends.
+    """The document in a file or in a shipped recipe (``paper``), merged with the files that it extends.
 
     Raises:
-        RecipeError: a file is unreadable or invalid, or the files extend one another in a cycle.
+        RecipeError: a file is unreadable or invalid, no recipe has the name, or files extend one another in a cycle.
     """
-    return _merge_bases(read_document(path))
+    return _merge_bases(read_document(locate_recipe(path)))
 
 
 def read_recipe(recipe: str | Path) -> Document:
-    """The document in a file, or in a text, which holds a line break; what a text extends lies in the working folder.
+    """The document in a file or shipped recipe, or in a text, which holds a line break; what a text extends lies in the
+    working folder or ships with zerokd.
 
     Raises:
         RecipeError: as :func:`read_recipe_document`.
@@ -63,10 +65,11 @@ def _read_base(chain: list[Document]) -> Document:
     last = chain[-1]
     name, place = last.tables[EXTENDS], last.value_place((EXTENDS,))
     if not isinstance(name, str):
-        hint = 'write extends = "paper.toml"; the path starts at the folder of this file'
-        raise RecipeError(Problem(f"{EXTENDS} must be the path of a recipe, in quotes", place, (hint,), code="extends"))
-    path = os.path.join(os.path.dirname(last.file), name)
+        hint = 'write extends = "paper", a shipped recipe, or "base.toml", a path from the folder of this file'
+        text = f"{EXTENDS} must be the name or path of a recipe, in quotes"
+        raise RecipeError(Problem(text, place, (hint,), code="extends"))
     try:
+        path = locate_recipe(name, os.path.dirname(last.file))
         base = read_document(path)
     except RecipeError as error:
         lines = tuple(line for problem in error.problems for line in str(problem).splitlines())
