@@ -84,7 +84,7 @@ def ignore_broken_pipe(stream: TextIO) -> Iterator[None]:
 
 
 class OutputStream:
-    """Standard output, whose errors are reported like any other: a full disk is no fault of the command."""
+    """Standard output, whose errors are reported like any other: no command can help a full disk."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
