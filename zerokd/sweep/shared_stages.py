@@ -53,7 +53,7 @@ def _may_affect_stage(key: str, stage: StagePlan, derived: set[str]) -> bool:
 
 
 def train_shared_stages(shared: Document, stage_split: StageSplit, folder: Path, train: TrainFunction) -> None:
-    """Train the shared stages unless they are finished; one worker does, and the next one resumes what a lost one began.
+    """Train the shared stages unless they are finished. One worker does; the next one resumes what a lost one began.
 
     ``shared`` is the same recipe for every worker, whichever point it is about to train.
     """
