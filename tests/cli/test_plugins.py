@@ -238,7 +238,7 @@ def completed(words, site):
 
 
 def test_the_shell_knows_names(site):
-    assert completed("zerokd show multi", site) == ["multi_region_exposure"]
+    assert completed("zerokd show multi_r", site) == ["multi_region_exposure"]
     assert completed("zerokd show good_o", site) == ["good_one"]
     assert completed("zerokd show twin-a:", site) == ["twin-a:twin"]
     assert "vgg_perceptual" in completed("zerokd plugins --check v", site)

@@ -33,6 +33,7 @@ TWINS = {  # the recipe's own term on the same signals: both weighed would be th
     "spatial_consistency": ["task.spatial"],
     "ssim": ["distillation.structure"],
     "total_variation": ["task.smoothness"],
+    "vgg_perceptual": ["distillation.perceptual"],
     "match_iterations": ["distillation.curve_map"],
 }
 
