@@ -343,8 +343,8 @@ SEEDED = [
     ),
     (
         "loss of another choice",
-        'fallback = "random"',
-        'fallback = ¦"nothing"',
+        'weights  = "random"  ',
+        'weights  = "random"\nfallback = ¦"nothing"\n#',
         "terms.distillation.perceptual.fallback: input should be 'random', got 'nothing'",
         "what to use",
     ),
@@ -580,8 +580,8 @@ SEEDED = [
         "extends a number",
         RUN,
         RUN + "\nextends = ¦3",
-        "extends must be the path of a recipe, in quotes",
-        'extends = "paper.toml"',
+        "extends must be the name or path of a recipe, in quotes",
+        'extends = "paper"',
     ),
     (
         "extends itself",
