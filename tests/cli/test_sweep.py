@@ -50,7 +50,7 @@ def test_two_workers_run_each_point_once(tmp_path):
     first, second = worker(tmp_path), worker(tmp_path)
     texts = ended(first), ended(second)
     assert taken(*texts) == [1, 2, 3, 4]
-    assert all("3 done, 1 refused" in text for text in texts)
+    assert all("3 done, 1 refused" in text for text in texts), texts
 
 
 def test_the_point_of_a_killed_worker_goes_on_where_it_was(tmp_path):
@@ -118,7 +118,7 @@ def test_workers_with_folders_of_their_own_share_a_database(tmp_path, server):
     first, second = (worker(tmp_path / name, "--storage", server) for name in ("one", "two"))
     texts = ended(first), ended(second)
     assert taken(*texts) == [1, 2, 3, 4]
-    assert all("3 done, 1 refused" in text for text in texts)
+    assert all("3 done, 1 refused" in text for text in texts), texts
 
 
 def test_without_optuna_what_to_install_is_told(tmp_path):
