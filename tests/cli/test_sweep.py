@@ -30,6 +30,7 @@ def ended(process, code=1):
     """The output of a worker; one point of the grid is refused, since its coefficients are negative."""
     text, _ = process.communicate(timeout=200)
     assert process.returncode == code, text
+    assert "Traceback" not in text, text
     return text
 
 

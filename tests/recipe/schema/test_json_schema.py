@@ -62,7 +62,8 @@ def test_the_committed_schema_is_the_present_one(schema):
 def test_shipped_recipes_are_accepted_and_name_the_schema(path, find_errors):
     text = path.read_text()
     assert find_errors(tomllib.loads(text)) == []
-    schema_path = path.parent / text.splitlines()[0].removeprefix("#:schema ")  # editors do not follow the link recipes/
+    # editors take the path as it is written, whatever the link recipes/ leads to
+    schema_path = path.parent / text.splitlines()[0].removeprefix("#:schema ")
     assert Path(os.path.normpath(schema_path)) == ROOT / "docs/recipe.schema.json"
 
 
