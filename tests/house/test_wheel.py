@@ -54,9 +54,9 @@ def archives(tmp_path_factory):
 def environment(archives, tmp_path_factory):
     """The programs of an environment with the wheel, which borrows all other packages from this one."""
     folder = tmp_path_factory.mktemp("environment")
-    made = subprocess.run([sys.executable, "-m", "venv", str(folder)], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no virtual environment can be created here: {made.stdout} {made.stderr}")
+    created = subprocess.run([sys.executable, "-m", "venv", str(folder)], capture_output=True, text=True)
+    if created.returncode:
+        pytest.skip(f"no virtual environment can be created here: {created.stdout} {created.stderr}")
     run(folder / "bin/python", "-m", "pip", "install", "--no-index", "--no-deps", *archives.glob("*.whl"), cwd=folder)
     (packages,) = folder.glob("lib/python*/site-packages")
     # a line of a .pth adds a folder without that folder's own .pth files, of which one leads to the clone

@@ -28,7 +28,7 @@ def test_sizes_and_steps_are_checked():
 
 
 def test_every_mistake_is_told_at_once_at_its_line():
-    found = problems_of(
+    problems = problems_of(
         lambda: zerokd.Objective(
             "alpha*task + tusk",
             params={"alpha": 0.5, "beta": "1 - gamma"},
@@ -39,7 +39,7 @@ def test_every_mistake_is_told_at_once_at_its_line():
             },
         )
     )
-    text = "\n".join(map(str, found))
+    text = "\n".join(map(str, problems))
     for message in (
         "unknown loss 'mze'",
         "did you mean 'mse'?",
@@ -51,6 +51,6 @@ def test_every_mistake_is_told_at_once_at_its_line():
         "did you mean 'task'?",
     ):
         assert message in text
-    lines = {problem.place.line for problem in found}
+    lines = {problem.place.line for problem in problems}
     assert len(lines) >= 4
-    assert {problem.place.file for problem in found} == {__file__}
+    assert {problem.place.file for problem in problems} == {__file__}

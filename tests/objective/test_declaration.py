@@ -5,8 +5,8 @@ import inspect
 import pytest
 
 import zerokd
-from zerokd.errors import Place
-from zerokd.objective.declaration import calling_place, make_clock
+from zerokd.errors import Place, calling_place
+from zerokd.objective.declaration import make_clock
 
 
 def test_a_term_knows_its_line_and_how_it_was_written():

@@ -43,8 +43,8 @@ def test_what_is_no_model_and_what_cannot_train():
     frozen = nn.Conv2d(3, 3, 1).requires_grad_(False)
     (problem,) = problems_of(lambda: zerokd.Objective("task", terms=term, models={"student": frozen}))
     assert "nothing would train" in problem.message
-    one = nn.Conv2d(3, 3, 1)
-    problem, _ = problems_of(lambda: zerokd.Objective("task", terms=term, models={"student": one, "teacher": one}))
+    twice = nn.Conv2d(3, 3, 1)
+    problem, _ = problems_of(lambda: zerokd.Objective("task", terms=term, models={"student": twice, "teacher": twice}))
     assert "models 'student' and 'teacher' are one module" in problem.message
     average = {"student": nn.Conv2d(3, 3, 1), "ema": zerokd.Average("teacher")}
     read = {"task.a": difference({"prediction": "student.output", "target": "ema.output"})}

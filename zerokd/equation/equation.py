@@ -21,6 +21,7 @@ from zerokd.equation.expression import (
     Operation,
     Param,
     Series,
+    UnknownNameError,
     add_expressions,
     evaluate_expression,
     format_expression,
@@ -38,14 +39,6 @@ MAX_PARENTHESES_DEPTH = 64
 EQUATION_TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d]\w*)|(?P<sign>\S))"
 )
-
-
-class UnknownNameError(EquationError):
-    """A name that is neither a param nor a group."""
-
-    def __init__(self, name: str, column: int):
-        super().__init__(f"unknown name {shorten(name)!r}", column)
-        self.name = name
 
 
 @frozen

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 
 import numpy as np
 from attrs import frozen
+
+from zerokd.errors import did_you_mean
 
 Series = float | np.ndarray  # a number, or an array with one for every step of a stage
 
@@ -17,6 +19,21 @@ class EquationError(Exception):
     def __init__(self, message: str, column: int, hint: str = ""):
         super().__init__(message)
         self.message, self.column, self.hint = message, column, hint
+
+    def hints(self, known: Iterable[str], see_also: str = "") -> tuple[str, ...]:
+        """What to do about it; ``known`` names may stand there, ``see_also`` says where to look for them."""
+        return (self.hint,) if self.hint else ()
+
+
+class UnknownNameError(EquationError):
+    """A name that is neither a param nor a group."""
+
+    def __init__(self, name: str, column: int):
+        super().__init__(f"unknown name {shorten(name)!r}", column)
+        self.name = name
+
+    def hints(self, known: Iterable[str], see_also: str = "") -> tuple[str, ...]:
+        return did_you_mean(self.name, known, see_also)
 
 
 @frozen

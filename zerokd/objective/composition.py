@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from zerokd.equation.equation import Equation, UnknownNameError, parse_equation, parse_scalar
+from zerokd.equation.equation import Equation, parse_equation, parse_scalar
 from zerokd.equation.expression import EquationError, Series
-from zerokd.errors import Place, Problem, RecipeError, ZerokdError, combine_errors, did_you_mean
+from zerokd.errors import Place, Problem, RecipeError, ZerokdError, combine_errors
 from zerokd.objective.declaration import Number, Term
 from zerokd.objective.schedules import ParamValue, find_param_cycle, find_used_params
 from zerokd.objective.stage_plan import ObjectivePlan
@@ -92,9 +92,7 @@ class _Composer(TermBuilder):
                 try:
                     values[name] = parse_scalar(value, frozenset(params))
                 except EquationError as error:
-                    self.report(
-                        f"params[{name!r}]: {error.message}", self.place, *_hints(error, params), code="equation"
-                    )
+                    self.report(f"params[{name!r}]: {error.message}", self.place, *error.hints(params), code="equation")
             elif (number := self.read_number(f"params[{name!r}]", value, self.place)) is not None:
                 values[name] = number
         cycle = find_param_cycle(values)
@@ -112,7 +110,7 @@ class _Composer(TermBuilder):
         except EquationError as error:
             known = {*params, *groups}
             marker = f"{text}\n{' ' * error.column}^"
-            self.report(f"equation: {error.message}", self.place, marker, *_hints(error, known), code="equation")
+            self.report(f"equation: {error.message}", self.place, marker, *error.hints(known), code="equation")
         except ZerokdError as error:
             self.errors.append(error.with_place(self.place))
         return None
@@ -129,9 +127,3 @@ class _Composer(TermBuilder):
                 known = error if isinstance(error, ZerokdError) else RecipeError(Problem(f"{term.label}: {error}"))
                 self.errors.append(known.with_place(term.place))
         return StageWeights(coefficients, weights, masks)
-
-
-def _hints(error: EquationError, known: Collection[str]) -> tuple[str, ...]:
-    if isinstance(error, UnknownNameError):
-        return did_you_mean(error.name, known)
-    return (error.hint,) if error.hint else ()

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from zerokd.equation.expression import Series, value_at_step
-from zerokd.errors import Problem, RecipeError
+from zerokd.errors import Problem, RecipeError, calling_place
 from zerokd.objective.cached_tensors import NOTHING_CACHED, CachedTensors, PreparedTensors
 from zerokd.objective.calls import Adaptation
 from zerokd.objective.composition import compose_plan
-from zerokd.objective.declaration import Number, Term, calling_place, make_clock, warn_of_fallbacks
+from zerokd.objective.declaration import Number, Term, make_clock, warn_of_fallbacks
 from zerokd.objective.graph import Graph
 from zerokd.objective.models import STUDENT, Average, ModelSet, build_model_set
 from zerokd.objective.parts import ObjectiveParts, forgive_frozen_keys

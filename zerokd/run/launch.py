@@ -78,7 +78,8 @@ def run_recipe(
         progress.report_start(plan.components, folder)
         progress.report_data(statistics)
         manifest = build_manifest(plan, statistics)
-        manifest["command"] = list(sys.argv[1:] if command is None else command)
+        if command is not None:
+            manifest["command"] = list(command)
         execute(plan, folder, _recipe_to_tables(recipe), manifest, progress)
         return folder.path
 

@@ -111,8 +111,7 @@ def _train_stage(
             measurement.end_if_exhausted()  # a run that is resumed after its stage ended early
             train(state, accumulator, plan.components, plan.training_indices, step_log, policy, after_step)
         checkpointer.save(state, step_log)
-        is_last = stage.name == plan.components.stages[-1].name
-        if not is_last:
+        if not state.is_last:
             return {}
         exported = install_export(plan, state, step_log.step)
     if text := describe_export(exported):

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 from rich.console import Console
 
-from zerokd.objective.declaration import calling_place
+from zerokd.errors import calling_place
 from zerokd.plugin.contracts import Model
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.plugin.global_state import preserve_global_state

@@ -32,14 +32,16 @@ class StageState:
 
     def __init__(self, stage: StagePlan, objective: Objective, components: Components):
         self.stage, self.objective, self.student = stage, objective, components.student.train()
-        is_last = bool(components.stages) and components.stages[-1].name == stage.name
+        self.is_last = bool(components.stages) and components.stages[-1].name == stage.name
         owners = {call.owner for call in objective.graph.forward_passes()}
-        owners |= {components.selection.average} if is_last else set()
+        owners |= {components.selection.average} if self.is_last else set()
         self.averages = {owner: average for owner, average in components.averages.items() if owner in owners}
         for average in self.averages.values():  # restarted: it must not average weights of an earlier stage
             average.model.load_state_dict(self.student.state_dict())
         self.parameters = [parameter for parameter in self.student.parameters() if parameter.requires_grad]
-        self.best = BestStudent(self.student, components.selection) if is_last and components.selection.metric else None
+        self.best = (
+            BestStudent(self.student, components.selection) if self.is_last and components.selection.metric else None
+        )
         self.has_buffers = any(True for _ in self.student.buffers())
         device = self.parameters[0].device
         self.aggregator = stage.aggregator.to(device) if stage.aggregator else None

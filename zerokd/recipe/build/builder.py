@@ -8,9 +8,9 @@ from typing import Any, cast
 
 from attrs import evolve
 
-from zerokd.equation.equation import UnknownNameError, parse_scalar
+from zerokd.equation.equation import parse_scalar
 from zerokd.equation.expression import EquationError, Expression
-from zerokd.errors import KeyPath, Place, Problem, RecipeError, ZerokdError, did_you_mean
+from zerokd.errors import KeyPath, Place, Problem, RecipeError, ZerokdError
 from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.kinds import KINDS
@@ -69,11 +69,8 @@ class Builder:
         try:
             return parse_scalar(text, known)
         except EquationError as error:
-            hints: tuple[str, ...] = (error.hint,) if error.hint else ()
-            if isinstance(error, UnknownNameError):
-                hints = did_you_mean(error.name, known)
             place = place_in_string(self.document.value_place(path), error.column)
-            self.report(f"params.{path[1]}: {error.message}", place, *hints)
+            self.report(f"params.{path[1]}: {error.message}", place, *error.hints(known))
         return None
 
 

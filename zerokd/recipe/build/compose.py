@@ -10,8 +10,8 @@ from typing import Any
 from attrs import evolve
 from torch import nn
 
-from zerokd.errors import Place, Problem, RecipeError, ZerokdError, combine_errors, did_you_mean
-from zerokd.objective.declaration import calling_place, make_clock, warn_of_fallbacks
+from zerokd.errors import Place, Problem, RecipeError, ZerokdError, calling_place, combine_errors, did_you_mean
+from zerokd.objective.declaration import make_clock, warn_of_fallbacks
 from zerokd.objective.models import Average, ModelSet, build_model_set
 from zerokd.objective.objective import Objective
 from zerokd.objective.signals import SignalName

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from zerokd.equation.equation import Equation, UnknownNameError, parse_equation
-from zerokd.equation.expression import EquationError, Number, Series
+from zerokd.equation.equation import Equation, parse_equation
+from zerokd.equation.expression import EquationError, Number, Series, UnknownNameError
 from zerokd.errors import KeyPath, Place, combine_errors, did_you_mean
 from zerokd.objective.autocast import AUTOCAST_DTYPES
 from zerokd.objective.schedules import find_used_params
@@ -230,9 +230,8 @@ class RecipeResolver(Builder):
                 with self.collect_errors(place):
                     return equation, evaluate_coefficients(equation, self.params, clock, self.param_place)
         except EquationError as error:
-            hints: tuple[str, ...] = (error.hint,) if error.hint else ()
+            hints = error.hints(params | groups, "[params] declares params, [terms.<group>.*] groups")
             if isinstance(error, UnknownNameError):
-                hints = did_you_mean(error.name, params | groups, "[params] declares params, [terms.<group>.*] groups")
                 self.possibly_used |= (params | groups) - self.names.names_in_equations()
                 is_new_error &= self.names.is_complete("params", "terms")
             if is_new_error:
