@@ -47,7 +47,7 @@ def main(use: str, settings: tuple[str, ...]) -> None:
                 break
             aggregated = number % 2 == 1
             start = time.perf_counter()
-            evaluation = objective(stage.plugin.inputs(batch.low), number)
+            evaluation = objective(stage.plugin.inputs(batch), number)
             gradients = term_gradients(evaluation.weights, evaluation.values, parameters) if aggregated else {}
             training.optimizer.zero_grad()
             evaluation.total.backward()

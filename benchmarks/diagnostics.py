@@ -41,7 +41,7 @@ def main(settings: tuple[str, ...]) -> None:
             if number == ROUNDS:
                 break
             start = time.perf_counter()
-            evaluation = objective(stage.plugin.inputs(batch.low), number)
+            evaluation = objective(stage.plugin.inputs(batch), number)
             middle = time.perf_counter()
             compare_gradients(term_gradients(evaluation.weights, evaluation.values, parameters))
             after = time.perf_counter()

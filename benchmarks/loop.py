@@ -33,6 +33,7 @@ from zerokd.losses.saturation import saturation
 from zerokd.losses.spatial_consistency import spatial_consistency
 from zerokd.losses.total_variation import total_variation
 from zerokd.objective.stage_plan import StagePlan
+from zerokd.plugin.batch import Batch
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.proof.probe import probe
 from zerokd.recipe.build.components import Components
@@ -40,7 +41,6 @@ from zerokd.recipe.build.resolver import resolve_recipe
 from zerokd.recipe.schema.recipe import validate_recipe
 from zerokd.recipe.toml.document import parse_document
 from zerokd.student.evaluate.cost import describe_machine
-from zerokd.training.batches import Batch
 from zerokd.training.state import StageState
 from zerokd.training.step import build_accumulator
 
@@ -174,11 +174,11 @@ def build_cheap_stage(count: int) -> tuple[Components, StagePlan]:
 def benchmark_cheap_terms(count: int, rounds: int) -> dict[str, object]:
     components, stage = build_cheap_stage(count)
     low = torch.rand(BATCH_SIZE, 3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
-    objective = probe(stage, components, low[:2])
+    objective = probe(stage, components, Batch.from_images(low[:2]))
     training = StageState(stage, objective, components)
-    accumulator = build_accumulator(stage, objective, components, low[:2], 4)
+    accumulator = build_accumulator(stage, objective, components, Batch.from_images(low[:2]), 4)
     student, levels = components.student, [0.3 + 0.4 * i / count for i in range(count)]
-    batch = Batch(0, low, ("a", "b", "c", "d"))
+    batch = Batch({"low": low}, ("a", "b", "c", "d"))
 
     def handwritten() -> None:
         training.zero_grad()

@@ -30,6 +30,7 @@ from zerokd.data.folder import Folder
 from zerokd.losses.ssim import SsimLoss
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 from zerokd.student.evaluate.cost import describe_machine
 from zerokd.training.batches import to_float_batch
@@ -81,7 +82,7 @@ def build_optimizer_pair() -> StepPair:
     for parameter in plain.parameters():
         parameter.grad = torch.rand_like(parameter)
     components, stage = build_cheap_stage(1)
-    training = StageState(stage, probe(stage, components, random_images(64)[:2]), components)
+    training = StageState(stage, probe(stage, components, Batch.from_images(random_images(64)[:2])), components)
     training.set_gradient(torch.rand(161))
 
     def baseline() -> None:

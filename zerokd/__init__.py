@@ -31,7 +31,9 @@ if TYPE_CHECKING:  # a type checker reads these lines, Python the tables below
     from zerokd.objective.models import Average as Average
     from zerokd.objective.objective import Objective as Objective
     from zerokd.objective.result import ObjectiveResult as ObjectiveResult
+    from zerokd.objective.view import View as View
     from zerokd.pages.report import try_write_report as try_write_report
+    from zerokd.plugin.batch import Batch as Batch
     from zerokd.plugin.clock import Clock as Clock
     from zerokd.plugin.clock import Duration as Duration
     from zerokd.plugin.config import Config as Config
@@ -56,6 +58,8 @@ else:
         "Average": "zerokd.objective.models",
         "Objective": "zerokd.objective.objective",
         "ObjectiveResult": "zerokd.objective.result",
+        "View": "zerokd.objective.view",
+        "Batch": "zerokd.plugin.batch",
         "Evidence": "zerokd.proof.evidence",
         "compose": "zerokd.recipe.build.compose",
         "Run": "zerokd.run.train",

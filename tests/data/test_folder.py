@@ -173,3 +173,47 @@ def test_the_home_folder_may_be_abbreviated(tmp_path, monkeypatch):
     photo(tmp_path / "photos" / "a.png")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert names(Folder(path="~/photos", size=16)) == ["a.png"]
+
+
+def test_references_are_found_by_name_and_what_has_no_partner_is_listed(tmp_path):
+    for name, level in (("1.png", 20), ("2.png", 30), ("sub/3.png", 40), ("lonely.png", 50)):
+        photo(tmp_path / "low" / name, level)
+    for name, level in (("1.png", 120), ("2.bmp", 130), ("sub/3.png", 140), ("extra.png", 150)):
+        photo(tmp_path / "high" / name, level)
+    data = Folder(path=str(tmp_path / "low"), references="../high", size=16)
+    assert data.signals == ("low", "reference")
+    assert names(data) == ["1.png", "2.png", "sub/3.png"]
+    pairs = [(int(data[i].max()), int(data.tensor(i, "reference").max())) for i in range(len(data))]
+    assert pairs == [(20, 120), (30, 130), (40, 140)]
+    assert torch.equal(data.reference(1), data.tensor(1, "reference"))
+    assert dict(data.rejected) == {
+        "lonely.png": "no usable photo of that name in '../high'",
+        "../high/extra.png": "a reference without a photo",
+    }
+
+
+def test_a_reference_of_another_shape_is_refused_with_both_sizes(tmp_path):
+    photo(tmp_path / "low" / "1.png")
+    photo(tmp_path / "low" / "2.png")
+    photo(tmp_path / "high" / "1.png")
+    Image.new("RGB", (40, 20)).save(tmp_path / "high" / "2.png")
+    data = Folder(path=str(tmp_path / "low"), references=str(tmp_path / "high"), size=16)
+    assert names(data) == ["1.png"]
+    assert dict(data.rejected)["2.png"] == "it is 24x20 pixels and its reference 40x20"
+
+
+def test_references_in_a_folder_that_does_not_exist(tmp_path):
+    photo(tmp_path / "low" / "1.png")
+    with pytest.raises(DataError, match="does not exist"):
+        Folder(path=str(tmp_path / "low"), references="../high", size=16)
+
+
+def test_frames_are_consecutive_files_of_one_folder(tmp_path):
+    for name, level in (("a/1.png", 10), ("a/2.png", 20), ("a/10.png", 30), ("b/1.png", 40)):
+        photo(tmp_path / name, level)
+    data = Folder(path=str(tmp_path), frames=2, size=16)
+    assert data.signals == data.low_signals == ("low", "low_2")
+    assert names(data) == ["a/1.png", "a/2.png"]
+    assert [(int(data[i].max()), int(data.tensor(i, "low_2").max())) for i in (0, 1)] == [(10, 20), (20, 30)]
+    with pytest.raises(DataError, match="no 5 usable photos in one folder"):
+        Folder(path=str(tmp_path), frames=5, size=16)

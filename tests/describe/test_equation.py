@@ -3,6 +3,7 @@
 import pytest
 
 from zerokd.describe.equation import explain_stage
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 from zerokd.run.plan import prepare_run
 from zerokd.training.device import choose_device
@@ -67,7 +68,7 @@ def test_what_is_computed_agrees_with_the_weights_of_every_step(build):
     components = build(
         *STEPS, "terms.task.color.when={from='1 epoch', every='3 steps'}", "terms.task.spatial.monitor=true"
     )
-    objective = probe(components.stages[1], components, torch.rand(2, 3, 32, 32))
+    objective = probe(components.stages[1], components, Batch.from_images(torch.rand(2, 3, 32, 32)))
     for label in objective.weights:
         computed = objective.computed_mask(label, 20)
         assert [label in objective.weights_at(step) for step in range(20)] == computed.tolist()

@@ -7,6 +7,8 @@ from torch import nn
 from zerokd.models.nano_dce import NanoDce
 from zerokd.objective.autocast import AUTOCAST_DTYPES, run_autocast
 from zerokd.objective.calls import ForwardPass
+from zerokd.objective.models import Role
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 
 LOW = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.3
@@ -21,7 +23,7 @@ def student():
 
 def gradient(student, dtype, factor=1.0):
     """At the parameters, of a value that reads all outputs and a tapped layer."""
-    made = ForwardPass("student", student, ("e_conv2",), trains=True, dtype=dtype).compute({"low": LOW})
+    made = ForwardPass("student", student, ("e_conv2",), role=Role.STUDENT, dtype=dtype).compute({"low": LOW})
     assert {one.dtype for one in made.values()} == {torch.float32}
     value = (made["student.enhanced"] - 0.6).square().mean() + made["student.curve_map"].square().mean()
     value = factor * (value + made["student.features.e_conv2"].abs().mean())
@@ -91,7 +93,7 @@ def test_the_layers_compute_in_16_bits_and_the_parameters_stay():
 def test_every_term_of_the_recipe_still_trains_and_the_teacher_is_untouched(build, name):
     exact, found = build(), build(f"speed.autocast={name}")
     for stage, other in zip(exact.stages, found.stages, strict=True):
-        one, two = probe(stage, exact, LOW), probe(other, found, LOW)
+        one, two = probe(stage, exact, Batch.from_images(LOW)), probe(other, found, Batch.from_images(LOW))
         values = [each({"low": LOW}).values for each in (one, two)]
         for label, value in values[0].items():
             torch.testing.assert_close(values[1][label], value, rtol=0.05, atol=2e-3)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from zerokd.objective.gradients import compare_gradients, gradients_through_intermediates, term_gradients
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 
 
@@ -28,7 +29,7 @@ def test_the_same_direction_is_1_whatever_its_length():
 def step(build):
     components = build("terms.task.color.monitor=true")
     stage = components.stages[1]
-    objective = probe(stage, components, torch.rand(2, 3, 32, 32))
+    objective = probe(stage, components, Batch.from_images(torch.rand(2, 3, 32, 32)))
     return objective({"low": torch.rand(2, 3, 32, 32)}), list(components.student.parameters())
 
 

@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from zerokd.objective.calls import Adaptation, ForwardPass
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 
 
 def graph_of(components, number=1):
-    return probe(components.stages[number], components, torch.rand(2, 3, 32, 32)).graph
+    return probe(components.stages[number], components, Batch.from_images(torch.rand(2, 3, 32, 32))).graph
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ import torch
 from zerokd.losses.color_constancy import color_constancy
 from zerokd.losses.mse import mse
 from zerokd.losses.total_variation import total_variation
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 
 
 def objective_of(components, number=1):
-    return probe(components.stages[number], components, torch.rand(2, 3, 32, 32))
+    return probe(components.stages[number], components, Batch.from_images(torch.rand(2, 3, 32, 32)))
 
 
 def test_every_weight_is_group_coefficient_times_term_weight(build):

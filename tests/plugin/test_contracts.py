@@ -18,4 +18,4 @@ def test_other_names_do_not():
 
 def test_a_stage_passes_its_batch_on_as_low():
     low = torch.rand(1, 3, 2, 2)
-    assert zerokd.Stage().inputs(low) == {"low": low}
+    assert zerokd.Stage().inputs(zerokd.Batch.from_images(low)) == {"low": low}

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from zerokd.losses.mse import mse
+from zerokd.plugin.batch import Batch
 from zerokd.proof.evidence import Evidence, MonitoredValue, TermEvidence, measure_evidence
 from zerokd.proof.probe import probe
 
@@ -14,7 +15,7 @@ from zerokd.proof.probe import probe
 def measured(build):
     components = build("terms.task.color.monitor=true")
     stage, low = components.stages[1], torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(2))
-    return components, low, measure_evidence(probe(stage, components, low), {"low": low})
+    return components, low, measure_evidence(probe(stage, components, Batch.from_images(low)), {"low": low})
 
 
 def test_one_term_by_hand(measured):
@@ -56,7 +57,7 @@ def test_conflicts_come_worst_first_and_mild_ones_not_at_all():
 def test_measuring_changes_nothing(build):
     components = build()
     stage, low = components.stages[1], torch.rand(2, 3, 32, 32)
-    objective = probe(stage, components, low)
+    objective = probe(stage, components, Batch.from_images(low))
     before, generator = {k: v.clone() for k, v in components.student.state_dict().items()}, torch.get_rng_state()
     measure_evidence(objective, {"low": low})
     assert all(torch.equal(before[key], value) for key, value in components.student.state_dict().items())

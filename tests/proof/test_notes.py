@@ -4,6 +4,7 @@ import torch
 from pydantic import Field
 
 import zerokd
+from zerokd.plugin.batch import Batch
 from zerokd.proof.evidence import measure_evidence
 from zerokd.proof.notes import collect_notes
 from zerokd.proof.objective_traps import weighted_terms
@@ -27,7 +28,7 @@ class Ignoring(zerokd.Loss):
 def of(components, number=0):
     stage = components.stages[number]
     low = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    return measure_evidence(probe(stage, components, low), {"low": low}).notes
+    return measure_evidence(probe(stage, components, Batch.from_images(low)), {"low": low}).notes
 
 
 def test_the_paper_recipe_sets_no_key_in_vain(build):
@@ -69,7 +70,7 @@ def test_a_term_that_decides_alone_and_one_that_does_nothing(build):
 def test_shares_at_their_limits(build):
     components = build()
     stage = components.stages[0]
-    objective = probe(stage, components, torch.rand(2, 3, 32, 32))
+    objective = probe(stage, components, Batch.from_images(torch.rand(2, 3, 32, 32)))
     tensors = objective.graph.compute(
         {"low": torch.rand(2, 3, 32, 32)}, objective.graph.tensors_read_by(objective.weights)
     )

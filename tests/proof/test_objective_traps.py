@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from zerokd.errors import RecipeError
+from zerokd.plugin.batch import Batch
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.proof.probe import probe
 from zerokd.recipe.build.overrides import apply_settings
@@ -14,7 +15,7 @@ from zerokd.recipe.toml.extends import read_recipe_document
 
 def refusals(components, number=0):
     with pytest.raises(RecipeError) as caught:
-        probe(components.stages[number], components, torch.rand(3, 3, 32, 32))
+        probe(components.stages[number], components, Batch.from_images(torch.rand(3, 3, 32, 32)))
     return [problem.message for problem in caught.value.problems]
 
 
@@ -35,7 +36,7 @@ def test_a_term_under_two_names_is_refused(build):
 )
 def test_another_signal_config_or_a_monitor_is_no_twin(build, twin):
     components = build(f"terms.pretraining.again={twin}")
-    probe(components.stages[0], components, torch.rand(3, 3, 32, 32))
+    probe(components.stages[0], components, Batch.from_images(torch.rand(3, 3, 32, 32)))
 
 
 def test_defaults_written_out_make_the_same_term(build):
@@ -90,15 +91,15 @@ def test_what_changes_nothing_is_what_the_model_says(tmp_path, signal, refused):
     if refused:
         assert refusals(components) == ["stage 'train': the objective is least when the student changes nothing"]
     else:
-        probe(components.stages[0], components, torch.rand(3, 3, 32, 32))
+        probe(components.stages[0], components, Batch.from_images(torch.rand(3, 3, 32, 32)))
 
 
 def test_one_term_that_wants_a_change_is_enough(build):
     components = build('terms.pretraining={smooth={use="total_variation"}, color={use="color_constancy"}}')
-    probe(components.stages[0], components, torch.rand(3, 3, 32, 32))
+    probe(components.stages[0], components, Batch.from_images(torch.rand(3, 3, 32, 32)))
 
 
 def test_a_term_on_features_cannot_be_judged(build):
     features = 'on={prediction="student.features.e_conv1", target="student.features.e_conv2"}'
     components = build(f'terms.pretraining={{flat={{use="mse", {features}}}}}')
-    probe(components.stages[0], components, torch.rand(3, 3, 32, 32))
+    probe(components.stages[0], components, Batch.from_images(torch.rand(3, 3, 32, 32)))

@@ -4,19 +4,24 @@ import pytest
 import torch
 
 from zerokd.errors import RecipeError
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 
 
 def problems(components, number=1, sample=None):
     with pytest.raises(RecipeError) as caught:
-        probe(components.stages[number], components, torch.rand(2, 3, 32, 32) if sample is None else sample)
+        probe(
+            components.stages[number],
+            components,
+            Batch.from_images(torch.rand(2, 3, 32, 32) if sample is None else sample),
+        )
     return caught.value.problems
 
 
 def test_the_paper_recipe_passes(build):
     components = build()
     for stage in components.stages:
-        objective = probe(stage, components, torch.rand(2, 3, 32, 32))
+        objective = probe(stage, components, Batch.from_images(torch.rand(2, 3, 32, 32)))
         assert list(objective.weights) == [term.label for term in stage.terms]
 
 
@@ -89,14 +94,21 @@ def test_probing_changes_nothing(build):
     components.student.register_module("norm", norm)
     components.student.e_conv1.register_forward_pre_hook(lambda module, args: (norm(args[0]), torch.rand(1))[0:1])
     before, generator = {k: v.clone() for k, v in norm.state_dict().items()}, torch.get_rng_state()
-    probe(components.stages[0], components, torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1)))
+    probe(
+        components.stages[0],
+        components,
+        Batch.from_images(torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))),
+    )
     assert all(torch.equal(before[key], value) for key, value in norm.state_dict().items())
     assert torch.equal(generator, torch.get_rng_state())
 
 
 def test_unless_it_is_only_monitored(build):
     components = build('terms.task.color.on.enhanced="teacher.enhanced"', "terms.task.color.monitor=true")
-    assert probe(components.stages[1], components, torch.rand(2, 3, 32, 32)).weights["task.color"] == 0.0
+    assert (
+        probe(components.stages[1], components, Batch.from_images(torch.rand(2, 3, 32, 32))).weights["task.color"]
+        == 0.0
+    )
 
 
 def test_a_range_that_does_not_fit_is_refused(build):

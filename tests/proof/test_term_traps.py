@@ -5,6 +5,7 @@ import torch
 
 from zerokd import Loss, Port
 from zerokd.errors import RecipeError
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 from zerokd.proof.term_traps import check_batch_independence, find_trap
 
@@ -148,7 +149,7 @@ def sample():
 
 def refusals(components, number=1):
     with pytest.raises(RecipeError) as caught:
-        probe(components.stages[number], components, sample())
+        probe(components.stages[number], components, Batch.from_images(sample()))
     return caught.value.problems
 
 
@@ -216,7 +217,7 @@ def test_random_numbers_and_ports_of_no_range_are_no_defect(planted):
 
     for loss in (Draws, PositiveOnly):
         components = planted(loss)
-        probe(components.stages[1], components, sample())
+        probe(components.stages[1], components, Batch.from_images(sample()))
 
 
 def test_the_released_contrastive_term_is_a_constant(planted):
@@ -275,12 +276,12 @@ def test_inverted_contrast_and_a_target_that_falls_are_cautioned(build):
 def test_every_built_in_recipe_passes(build):
     for components in (build(), build(recipe="teacher.toml", small=("data.size=32", "data.count=6", "threads=1"))):
         for stage in components.stages:
-            probe(stage, components, sample())
+            probe(stage, components, Batch.from_images(sample()))
 
 
 def test_a_monitored_term_may_have_any_defect(planted):
     components = planted(BatchNormed, f"{PLANT}.monitor=true")
-    assert probe(components.stages[1], components, sample()).weights[TERM] == 0.0
+    assert probe(components.stages[1], components, Batch.from_images(sample())).weights[TERM] == 0.0
 
 
 def test_every_built_in_loss_is_free_of_traps(build):
@@ -290,7 +291,7 @@ def test_every_built_in_loss_is_free_of_traps(build):
     components = build()
     stage = components.stages[1]
     graph, labels = Graph(stage, components), [term.label for term in stage.terms]
-    probe(stage, components, sample())  # tells adapters what they need
+    probe(stage, components, Batch.from_images(sample()))  # tells adapters what they need
     inputs = {"low": sample()}
     leaves = tuple(components.student.parameters())
     perturbed = with_perturbed_leaves(graph, inputs, labels, leaves)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from zerokd.errors import PluginError
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 from zerokd.proof.trial import (
     ProbeBatch,
@@ -54,7 +55,7 @@ def test_a_failing_loss_is_named(term):
 def test_every_parameter_is_another_and_its_own_again_afterwards(build):
     components = build()
     stage, student = components.stages[1], components.student
-    graph = probe(stage, components, torch.rand(2, 3, 32, 32)).graph
+    graph = probe(stage, components, Batch.from_images(torch.rand(2, 3, 32, 32))).graph
     before = {k: v.clone() for k, v in student.state_dict().items()}
     seen = []
     hook = student.register_forward_hook(
@@ -79,7 +80,7 @@ def test_every_parameter_is_another_and_its_own_again_afterwards(build):
 def test_a_value_is_computed_once(build):
     components = build()
     stage = components.stages[1]
-    graph = probe(stage, components, torch.rand(2, 3, 32, 32)).graph
+    graph = probe(stage, components, Batch.from_images(torch.rand(2, 3, 32, 32))).graph
     tensors = graph.compute(
         {"low": torch.rand(2, 3, 32, 32)}, graph.tensors_read_by([one.label for one in stage.terms])
     )

@@ -20,8 +20,8 @@ def variant(**names):
 
 PLANTED = {
     "roles": variant(reads=("student", "professor")),
-    "inputs": variant(inputs=lambda self, low: {"image": low}),
-    "image_alone": variant(inputs=lambda self, low: {"low": low, "centred": low - low.mean()}),
+    "inputs": variant(inputs=lambda self, batch: {"image": batch.low}),
+    "image_alone": variant(inputs=lambda self, batch: {"low": batch.low, "centred": batch.low - batch.low.mean()}),
 }
 
 
@@ -52,10 +52,10 @@ def test_roles_fit(names, message):
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        (lambda self, low: {"low": low.mul_(0.5)}, "writes to the batch"),
-        (lambda self, low: {"low": low, "noise": torch.rand(3)}, "global random generator"),
-        (lambda self, low: {"low": low, "one": low[:1]}, "not a tensor of the batch's length"),
-        (lambda self, low: {"low": low, "log": torch.log(low * 0)}, "not finite"),
+        (lambda self, batch: {"low": batch.low.mul_(0.5)}, "writes to the batch"),
+        (lambda self, batch: {"low": batch.low, "noise": torch.rand(3)}, "global random generator"),
+        (lambda self, batch: {"low": batch.low, "one": batch.low[:1]}, "not a tensor of the batch's length"),
+        (lambda self, batch: {"low": batch.low, "log": torch.log(batch.low * 0)}, "not finite"),
     ],
 )
 def test_inputs_are_the_batchs_own(inputs, message):

@@ -2,14 +2,8 @@
 
 import torch
 
-from zerokd.training.batches import (
-    create_generator,
-    derive_seed,
-    iterate_batches,
-    seed_global_generators,
-    split_held_out,
-    to_float_batch,
-)
+from zerokd.plugin.batch import create_generator, derive_seed
+from zerokd.training.batches import iterate_batches, seed_global_generators, split_held_out, to_float_batch
 
 CPU = torch.device("cpu")
 

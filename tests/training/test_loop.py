@@ -9,6 +9,7 @@ from attrs import evolve
 
 import zerokd
 from zerokd.errors import NumericError
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 from zerokd.training.batches import iterate_batches
 from zerokd.training.loop import train
@@ -23,11 +24,13 @@ INDICES = [0, 1, 2, 3]
 
 def run(components, number=0, poison=None):
     stage = components.stages[number]
-    objective = probe(stage, components, torch.rand(2, 3, 32, 32))
+    objective = probe(stage, components, Batch.from_images(torch.rand(2, 3, 32, 32)))
     if poison:
         objective.losses["pretraining/smoothness"].forward = poison
     with StepLog(stage, objective, io.StringIO()) as step_log:
-        accumulator = build_accumulator(stage, objective, components, torch.rand(2, 3, 32, 32), len(INDICES))
+        accumulator = build_accumulator(
+            stage, objective, components, Batch.from_images(torch.rand(2, 3, 32, 32)), len(INDICES)
+        )
         state = StageState(stage, objective, components)
         train(state, accumulator, components, INDICES, step_log, NonFinitePolicy(0))
     return components.student
@@ -38,7 +41,7 @@ def test_two_steps_equal_adam_written_out(build):
     components = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4", "data.count=4", "data.held_out=0.0")
     stage = components.stages[0]
     twin = build("stages.pretrain.epochs=2", "stages.pretrain.batch=4", "data.count=4", "data.held_out=0.0")
-    objective = probe(twin.stages[0], twin, torch.rand(2, 3, 32, 32))
+    objective = probe(twin.stages[0], twin, Batch.from_images(torch.rand(2, 3, 32, 32)))
     parameters = list(twin.student.parameters())
     first = [torch.zeros_like(parameter) for parameter in parameters]
     second = [torch.zeros_like(parameter) for parameter in parameters]
@@ -72,7 +75,7 @@ def test_the_average_starts_at_the_student_and_follows_it_by_its_decay(build):
     average, student = components.averages["ema"], components.student
     torch.nn.init.ones_(student.e_conv1.point_conv.bias)
     stage = components.stages[1]
-    state = StageState(stage, probe(stage, components, torch.rand(2, 3, 32, 32)), components)
+    state = StageState(stage, probe(stage, components, Batch.from_images(torch.rand(2, 3, 32, 32))), components)
     assert torch.equal(average.model.e_conv1.point_conv.bias, student.e_conv1.point_conv.bias)
     torch.nn.init.constant_(student.e_conv1.point_conv.bias, 5.0)
     state.optimizer_step(0)  # the stored gradient is 0, so the student stays

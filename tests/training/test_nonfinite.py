@@ -15,6 +15,7 @@ from zerokd.errors import NumericError
 from zerokd.files.weights import read_weights, write_weights
 from zerokd.losses.mse import mse
 from zerokd.objective.result import ObjectiveResult
+from zerokd.plugin.batch import Batch
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_settings
 from zerokd.recipe.build.resolver import resolve_recipe
@@ -25,7 +26,6 @@ from zerokd.run.manifest import build_manifest
 from zerokd.run.plan import prepare_run
 from zerokd.run.progress import Progress
 from zerokd.run.session import execute
-from zerokd.training.batches import Batch
 from zerokd.training.loop import train
 from zerokd.training.nonfinite import MAX_SHOWN_IMAGES, NonFiniteValue, NotFiniteError, diagnose_nonfinite
 from zerokd.training.nonfinite_policy import NonFinitePolicy
@@ -311,7 +311,7 @@ def test_looking_for_the_cause_changes_nothing(plan):
     stored = [parameter.grad.clone() for parameter in student.parameters()]
     before = {name: value.clone() for name, value in student.state_dict().items()}
     state = torch.get_rng_state()
-    failure = diagnose_nonfinite(stage, objective, Batch(3, low, ("a", "b")), 7, evaluation, student)
+    failure = diagnose_nonfinite(stage, objective, Batch({"low": low}, ("a", "b"), epoch=3), 7, evaluation, student)
     assert torch.equal(state, torch.get_rng_state())
     assert same(before, student.state_dict())
     assert all(torch.equal(weight.grad, grad) for weight, grad in zip(student.parameters(), stored, strict=True))
@@ -338,7 +338,7 @@ def test_a_component_that_fails_when_asked_again_does_not_hide_the_fault(plan, m
     plan = plan(VALUE)
     monkeypatch.setattr("zerokd.objective.graph.Graph.compute", lambda self, *_: (_ for _ in ()).throw(error))
     values = {"distillation.enhanced": torch.ones(2), "distillation.fault": torch.tensor([1.0, math.inf])}
-    batch = Batch(0, torch.zeros(2, 3, 32, 32), ("a", "b"))
+    batch = Batch({"low": torch.zeros(2, 3, 32, 32)}, ("a", "b"))
     evaluation = ObjectiveResult(torch.tensor(math.inf), values, dict.fromkeys(values, 1.0))
     failure = diagnose_nonfinite(
         plan.components.stages[0], plan.objectives[0], batch, 1, evaluation, plan.components.student

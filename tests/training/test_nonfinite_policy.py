@@ -8,16 +8,16 @@ import torch
 from rich.console import Console
 
 from zerokd.errors import NumericError, Place
+from zerokd.plugin.batch import Batch
 from zerokd.run.folder import RunFolder
 from zerokd.run.manifest import build_manifest
 from zerokd.run.plan import prepare_run
 from zerokd.run.progress import Progress
 from zerokd.run.session import execute
-from zerokd.training.batches import Batch
 from zerokd.training.nonfinite import NonFiniteStep, NotFiniteError
 from zerokd.training.nonfinite_policy import NonFinitePolicy
 
-FAILURE = NonFiniteStep("pretrain", 1, 0, Batch(0, torch.zeros(1, 3, 8, 8), ("a",)), {})
+FAILURE = NonFiniteStep("pretrain", 1, 0, Batch({"low": torch.zeros(1, 3, 8, 8)}, ("a",)), {})
 
 
 def test_none_may_be_left_out_by_default():

@@ -7,6 +7,7 @@ import torch
 from attrs import evolve
 
 import zerokd
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 from zerokd.training.state import StageState
 
@@ -14,7 +15,7 @@ from zerokd.training.state import StageState
 def create_state(build, number=1):
     components = build("stages.pretrain.epochs=2", "stages.distill.epochs=3")
     stage = components.stages[number]
-    return StageState(stage, probe(stage, components, torch.rand(2, 3, 32, 32)), components)
+    return StageState(stage, probe(stage, components, Batch.from_images(torch.rand(2, 3, 32, 32))), components)
 
 
 def take_step(state, seed):
@@ -91,7 +92,7 @@ def test_what_an_aggregator_keeps_in_buffers_is_in_it(build):
 
     components = build()
     stage = evolve(components.stages[0], aggregator=Kept(), aggregator_name="kept")
-    state = StageState(stage, probe(stage, components, torch.rand(2, 3, 32, 32)), components)
+    state = StageState(stage, probe(stage, components, Batch.from_images(torch.rand(2, 3, 32, 32))), components)
     saved = {name: tensor.clone() for name, tensor in state.state_dict().items()}
     assert torch.equal(saved[".aggregator/mean"], torch.ones(3))
     state.aggregator.mean.mul_(5)
@@ -111,7 +112,7 @@ OPTIMIZERS = {
 def create_state_with(build, optimizer):
     components = build("stages.distill.epochs=3", f"stages.distill.optimizer={optimizer}")
     stage = components.stages[1]
-    return StageState(stage, probe(stage, components, torch.rand(2, 3, 32, 32)), components)
+    return StageState(stage, probe(stage, components, Batch.from_images(torch.rand(2, 3, 32, 32))), components)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -6,6 +6,7 @@ from attrs import evolve
 from torch import nn
 
 from zerokd.errors import RecipeError
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 from zerokd.recipe.schema.speed import SpeedConfig
 from zerokd.stages.distillation import Distillation
@@ -25,9 +26,9 @@ def backward(build, images_at_once, *settings, per_term=False):
     components = build(*settings)
     stage = components.stages[1]
     batch = next(iterate_batches(components.data, [0, 1, 2, 3, 4], stage, 0, CPU))
-    objective = probe(stage, components, batch.low[:3])
+    objective = probe(stage, components, Batch.from_images(batch.low[:3]))
     state = StageState(stage, objective, components)
-    accumulator = build_accumulator(stage, objective, components, batch.low[:3], 5)
+    accumulator = build_accumulator(stage, objective, components, Batch.from_images(batch.low[:3]), 5)
     assert accumulator.micro_batch_size == min(images_at_once, 5)
     state.zero_grad()
     evaluation, gradients = accumulator.forward_backward(batch, 0, per_term)
@@ -63,18 +64,18 @@ def test_as_many_images_as_suit_the_cache():
 class Darker(Distillation):
     """A stage whose terms see another picture than the data has."""
 
-    def inputs(self, low):
-        return {"low": low * 0.5}
+    def inputs(self, batch):
+        return {"low": batch.low * 0.5}
 
 
 def test_what_is_frozen_sees_what_its_stage_shows(build):
     components = build("stages.distill.epochs=2", "stages.distill.batch=4")
     stage = evolve(components.stages[1], plugin=Darker())
     batch = next(iterate_batches(components.data, [0, 1, 2, 3], stage, 0, CPU))
-    objective = probe(stage, components, batch.low[:3])
+    objective = probe(stage, components, Batch.from_images(batch.low[:3]))
     state = StageState(stage, objective, components)
     state.zero_grad()
-    accumulator = build_accumulator(stage, objective, components, batch.low[:3], 4)
+    accumulator = build_accumulator(stage, objective, components, Batch.from_images(batch.low[:3]), 4)
     evaluation, _ = accumulator.forward_backward(batch, 0, per_term=False)
     plain = objective({"low": batch.low * 0.5})
     torch.testing.assert_close(evaluation.total, plain.total.detach(), rtol=1e-5, atol=0)
@@ -114,10 +115,15 @@ def test_parts_that_the_student_does_not_allow_are_refused_when_asked_for(build,
     components = build("stages.distill.batch=4", "speed.images_at_once=2")
     stage = components.stages[1]
     low = torch.rand(3, 3, 32, 32)
-    objective = probe(stage, components, low)
+    objective = probe(stage, components, Batch.from_images(low))
     with pytest.raises(RecipeError, match="images_at_once is 2, but the student depends on its batch"):
-        build_accumulator(stage, objective, components, low, 4)
-    assert build_accumulator(stage, objective, evolve(components, speed=SpeedConfig()), low, 4).micro_batch_size == 4
+        build_accumulator(stage, objective, components, Batch.from_images(low), 4)
+    assert (
+        build_accumulator(
+            stage, objective, evolve(components, speed=SpeedConfig()), Batch.from_images(low), 4
+        ).micro_batch_size
+        == 4
+    )
 
 
 def replay(monkeypatch):
@@ -150,7 +156,9 @@ def test_where_terms_are_measured_at_every_step_there_is_a_program_for_that_alon
     sample = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     counts = []
     for stage in components.stages:
-        accumulator = build_accumulator(stage, probe(stage, components, sample), components, sample, 6)
+        accumulator = build_accumulator(
+            stage, probe(stage, components, Batch.from_images(sample)), components, Batch.from_images(sample), 6
+        )
         counts.append([bool(step.per_term) for step in accumulator.compiled_steps])
         assert not accumulator.compile_failures
     assert counts == [[False, True], [True]]
@@ -161,7 +169,9 @@ def test_what_cannot_be_recorded_is_said(build, monkeypatch):
     components = build("terms.distillation.perceptual.crop=16")
     stage = components.stages[1]
     sample = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    accumulator = build_accumulator(stage, probe(stage, components, sample), components, sample, 6)
+    accumulator = build_accumulator(
+        stage, probe(stage, components, Batch.from_images(sample)), components, Batch.from_images(sample), 6
+    )
     first, second = accumulator.compile_failures
     assert first.startswith("stage 'distill' cannot be recorded as a CUDA graph: ")
     assert second.startswith("steps of stage 'distill' that measure each term cannot be recorded as a CUDA graph: ")

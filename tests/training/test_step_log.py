@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 from zerokd.training.loop import train
 from zerokd.training.nonfinite_policy import NonFinitePolicy
@@ -19,10 +20,10 @@ from zerokd.training.step_log import StepLog
 def lines(build):
     components = build("stages.distill.epochs=7", "stages.distill.batch=1")
     stage = components.stages[1]
-    objective = probe(stage, components, torch.rand(2, 3, 32, 32))
+    objective = probe(stage, components, Batch.from_images(torch.rand(2, 3, 32, 32)))
     file, seen = io.StringIO(), []
     with StepLog(stage, objective, file, (seen.append,)) as step_log:
-        accumulator = build_accumulator(stage, objective, components, torch.rand(2, 3, 32, 32), 3)
+        accumulator = build_accumulator(stage, objective, components, Batch.from_images(torch.rand(2, 3, 32, 32)), 3)
         state = StageState(stage, objective, components)
         train(state, accumulator, components, [0, 1, 2], step_log, NonFinitePolicy(0))
     lines = [json.loads(line) for line in file.getvalue().splitlines()]
@@ -57,9 +58,9 @@ def trained(build, *settings):
     components = build("stages.distill.epochs=3", "stages.distill.batch=1", "terms.task.color.monitor=true", *settings)
     stage, file = components.stages[1], io.StringIO()
     generator = torch.Generator().manual_seed(0)
-    objective = probe(stage, components, torch.rand(2, 3, 32, 32, generator=generator))
+    objective = probe(stage, components, Batch.from_images(torch.rand(2, 3, 32, 32, generator=generator)))
     with StepLog(stage, objective, file) as step_log:
-        accumulator = build_accumulator(stage, objective, components, torch.rand(2, 3, 32, 32), 3)
+        accumulator = build_accumulator(stage, objective, components, Batch.from_images(torch.rand(2, 3, 32, 32)), 3)
         state = StageState(stage, objective, components)
         train(state, accumulator, components, [0, 1, 2], step_log, NonFinitePolicy(0))
     return [json.loads(line) for line in file.getvalue().splitlines()], list(components.student.parameters())

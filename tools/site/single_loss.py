@@ -76,7 +76,7 @@ def train_single_loss(text: str, catalogue: Catalogue) -> tuple[Tensor, Tensor, 
     order = list(range(len(components.data)))
     for step, batch in enumerate(iterate_batches(components.data, order, stage, components.seed, low.device)):
         training.zero_grad()
-        training.objective(stage.plugin.inputs(batch.low), step).total.backward()
+        training.objective(stage.plugin.inputs(batch), step).total.backward()
         training.clip_grad_norm()
         training.optimizer_step(step)
     return low, before, _enhance(components, low)

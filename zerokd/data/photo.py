@@ -31,6 +31,28 @@ def read_training_image(path: Path, size: int, fit: FitMode) -> np.ndarray:
     return np.asarray(scale(_to_rgb_image(photo), (size, size), Image.Resampling.BICUBIC)).transpose(2, 0, 1).copy()
 
 
+def describe_size_mismatch(path: Path, reference_path: Path) -> str:
+    """Why a reference does not cover its photo pixel by pixel; empty where it may: the shapes are alike, within one
+    percent."""
+    sizes = [_read_size(file) for file in (path, reference_path)]
+    if None in sizes:
+        return ""  # unreadable: rejected as such
+    (width, height), (other_width, other_height) = (size or (1, 1) for size in sizes)
+    if abs(width * other_height - height * other_width) <= 0.01 * height * other_width:
+        return ""
+    return f"it is {width}x{height} pixels and its reference {other_width}x{other_height}"
+
+
+def _read_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of an upright photo, from its header."""
+    try:
+        with Image.open(path) as image:
+            is_turned = image.getexif().get(0x0112, 1) >= 5  # orientation
+            return (image.height, image.width) if is_turned else image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
 def _to_rgb_image(photo: Photo) -> Image.Image:
     pixels = to_8_bit(photo.pixels)
     if photo.colour_profile:

@@ -12,7 +12,7 @@ from zerokd.describe import latex
 from zerokd.equation.expression import Series, format_expression
 from zerokd.objective.calls import Adaptation
 from zerokd.objective.objective import Objective
-from zerokd.objective.signals import SignalName
+from zerokd.objective.signal_name import LOW, PARAMETERS, SignalName
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import BoundTerm
 from zerokd.recipe.build.components import Components
@@ -84,7 +84,7 @@ def explain_stage(stage: StagePlan, components: Components, objective: Objective
         epochs=stage.epochs,
         steps=stage.clock.steps,
         terms=terms,
-        signals=_collect_signals(stage.terms),
+        signals=_collect_signals(stage),
         forwards=tuple(_explain_forward_passes(stage, components, objective, computed)),
         adaptations=tuple(call.key for call in objective.graph.calls if isinstance(call, Adaptation)),
         idle=stage.idle_terms,
@@ -114,17 +114,26 @@ def _value_range(series: Series, mask: np.ndarray) -> Range:
     return float(values.min()), float(values.max())
 
 
-def _collect_signals(terms: Iterable[BoundTerm]) -> dict[str, tuple[str, tuple[str, ...]]]:
+def _collect_signals(stage: StagePlan) -> dict[str, tuple[str, tuple[str, ...]]]:
     readers: dict[str, list[str]] = {}
-    for term in terms:
+    for term in stage.terms:
         for text in term.bindings.values():
             readers.setdefault(text, []).append(term.label)
-    return {text: (_describe_origin(SignalName.parse(text)), tuple(labels)) for text, labels in readers.items()}
+    return {text: (_describe_origin(SignalName.parse(text), stage), tuple(labels)) for text, labels in readers.items()}
 
 
-def _describe_origin(name: SignalName) -> str:
-    if not name.owner:
-        return "the augmented input"
+def _describe_input(name: SignalName, stage: StagePlan) -> str:
+    view = stage.views.get(name.owner or name.output)
+    if view is not None:
+        return f"{view.use} of {name.argument.text if name.argument else view.source}"
+    return "the augmented input" if name.output == LOW else f"{name.output} of the data, beside the input"
+
+
+def _describe_origin(name: SignalName, stage: StagePlan) -> str:
+    if name.is_input or name.is_applied:
+        return _describe_input(name, stage)
+    if name.output == PARAMETERS:
+        return f"all parameters of {name.owner}"
     return f"output of a layer of {name.owner}" if name.layer else f"output of {name.owner}"
 
 
@@ -149,7 +158,7 @@ def _explain_forward_passes(
         unshared = sum(int(masks[label].sum()) for label in readers)
         role = components.get_role(call.owner)
         yield ForwardPassExplanation(
-            call.owner, _describe_model(call.owner, components), role == "student", steps, unshared - steps
+            call.key, _describe_model(call.owner, components), role == "student", steps, unshared - steps
         )
 
 

@@ -127,11 +127,11 @@ class _StageBenchmark:
 
     def _measure_parts(self) -> Iterator[PartCost]:
         objective, batch = self.accumulator.objective, self.batches[0]
-        cached = self.accumulator.frozen_cache.get_or_compute(batch.low, batch.names)
-        inputs = self.stage.plugin.inputs(batch.low)
+        inputs = self.stage.plugin.inputs(batch)
+        cached = self.accumulator.frozen_cache.get_or_compute(inputs, batch.names)
         for call in objective.graph.forward_passes():
-            once = call.frozen and bool(self.accumulator.frozen_cache.allotments)
-            name = f"model {call.owner}" + (" (once per image)" if once else "")
+            once = call.is_fixed and bool(self.accumulator.frozen_cache.allotments)
+            name = f"model {call.key}" + (" (once per image)" if once else "")
             yield PartCost(name, self._time_median(partial(_run_forward_backward, call, inputs)))
         labels = list(objective.weights_at(0))
         tensors = objective.graph.compute(

@@ -32,6 +32,11 @@ def zerokd_losses() -> list[LossSpec]:
             target="zerokd.losses.multi_region_exposure:MultiRegionExposure",
             summary="a target brightness each for dark, mid and bright regions",
         ),
+        LossSpec(
+            "parameter_norm",
+            target="zerokd.losses.parameter_norm:ParameterNorm",
+            summary="mean size of a model's parameters",
+        ),
         LossSpec("saturation", target="zerokd.losses.saturation:Saturation", summary="distance to the mean colour"),
         LossSpec(
             "spatial_consistency",

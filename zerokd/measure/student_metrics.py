@@ -11,8 +11,8 @@ from torch import Tensor
 
 from zerokd.errors import PluginError, Problem, ZerokdError
 from zerokd.objective.calls import build_forward_pass
-from zerokd.objective.signals import signal_owners
-from zerokd.objective.term import BoundMetric
+from zerokd.objective.models import Role
+from zerokd.objective.term import BoundMetric, signal_names
 from zerokd.objective.tracing import trace_call
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.global_state import preserve_global_state
@@ -50,8 +50,8 @@ class MetricEvaluator:
     def __init__(self, components: Components, device: torch.device):
         self.metrics = components.metrics
         self.forward_passes = [
-            evolve(build_forward_pass(owner, self.metrics, components), trains=False, per_image=False, dtype=None)
-            for owner in signal_owners(self.metrics)
+            evolve(build_forward_pass(name, self.metrics, components), role=Role.TEACHER, dtype=None)
+            for name in {name.call: name for name in signal_names(self.metrics) if name.is_of_model}.values()
         ]
         for bound in self.metrics:
             bound.metric.to(device).eval()

@@ -1,4 +1,4 @@
-"""The computations that an objective is made of: the run of a model, and the run of an adapter."""
+"""The computations that an objective is made of: the run of a model, of a view and of an adapter."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TypeVar
 
 import torch
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from zerokd.errors import Problem, RecipeError, did_you_mean
 from zerokd.objective.autocast import run_autocast
 from zerokd.objective.models import STUDENT, ModelSet, Role, declared_outputs, name_outputs
-from zerokd.objective.signals import FEATURES, SignalName, tapped_layers
-from zerokd.objective.term import SignalReader
+from zerokd.objective.signal_calls import ParameterVector, ViewCall
+from zerokd.objective.signal_name import FEATURES, LOW, PARAMETERS, SignalName
+from zerokd.objective.term import SignalReader, signal_names
 from zerokd.plugin.contracts import Adapter
 from zerokd.plugin.ports import Signal
 
@@ -23,8 +25,11 @@ Tensors = Mapping[str, Tensor]
 
 @frozen(eq=False)
 class ForwardPass:
-    """One run of a model: its outputs and tapped features. Only a ``trains`` pass records gradient; every other model
-    runs in eval mode.
+    """One run of a model on the signal ``reads``: its outputs and tapped features, whose names start with ``key``.
+
+    Only the student's pass ``trains``; every other model runs in eval mode, and records gradient only where
+    ``passes_gradient``, to what it runs on: none reaches its own parameters. ``is_fixed`` says that its outputs depend
+    on the image alone, whatever is trained.
 
     A tapped feature is the output of its layer; it is copied where a later in-place activation would change it
     (``copied_layers``). ``outputs`` names the outputs that the ``readers`` read, for a plain module that declares none.
@@ -35,9 +40,11 @@ class ForwardPass:
     layers: tuple[str, ...]
     outputs: tuple[str, ...] = ()
     readers: tuple[SignalReader, ...] = ()
-    reads: tuple[str, ...] = ("low",)
-    trains: bool = False
-    frozen: bool = False
+    key: str = field(default=Factory(lambda self: self.owner, takes_self=True))
+    reads: tuple[str, ...] = (LOW,)
+    role: Role = Role.TEACHER
+    passes_gradient: bool = False
+    is_fixed: bool = False
     per_image: bool = False
     dtype: torch.dtype | None = None  # of its layers, where that is not float32
     copied_layers: set[str] = field(factory=set)
@@ -49,13 +56,17 @@ class ForwardPass:
 
     @property
     def name(self) -> str:
-        return f"model {self.owner!r}"
+        return f"model {self.key!r}"
+
+    @property
+    def trains(self) -> bool:
+        return self.role is Role.STUDENT
 
     @property
     def writes(self) -> tuple[str, ...]:
         declared = declared_outputs(self.network)
         outputs = self.outputs if declared is None else declared
-        return (*(f"{self.owner}.{output}" for output in outputs), *map(self._feature_name, self.layers))
+        return (*(f"{self.key}.{output}" for output in outputs), *map(self._feature_name, self.layers))
 
     def compute(self, tensors: Tensors) -> dict[str, Tensor]:
         low = tensors[self.reads[0]]
@@ -82,8 +93,8 @@ class ForwardPass:
         if not self.trains and self.network.training:
             self.network.eval()
         try:
-            with torch.set_grad_enabled(self.trains and torch.is_grad_enabled()):
-                outputs = run_autocast(self.network, low, self.dtype, tapped) if self.dtype else self.network(low)
+            with torch.set_grad_enabled((self.trains or self.passes_gradient) and torch.is_grad_enabled()):
+                outputs = run_autocast(self.network, low, self.dtype, tapped) if self.dtype else self._forward(low)
         finally:
             for hook in hooks:
                 hook.remove()
@@ -91,7 +102,13 @@ class ForwardPass:
         if not named.keys() >= {*self.outputs}:
             raise RecipeError(*self._describe_absent_outputs(named))
         changed_layers = [layer for layer, output, version in versions if output._version != version]
-        return {f"{self.owner}.{name}": value for name, value in named.items()} | tapped, changed_layers
+        return {f"{self.key}.{name}": value for name, value in named.items()} | tapped, changed_layers
+
+    def _forward(self, low: Tensor) -> object:
+        if self.trains or not any(parameter.requires_grad for parameter in self.network.parameters()):
+            return self.network(low)
+        frozen = {name: parameter.detach() for name, parameter in self.network.named_parameters()}
+        return functional_call(self.network, frozen, (low,))
 
     def _describe_absent_outputs(self, named: Collection[str]) -> Iterator[Problem]:
         """Each port that reads an output which the network does not return."""
@@ -99,7 +116,7 @@ class ForwardPass:
         for reader in self.readers:
             for port, text in reader.bindings.items():
                 name = SignalName.parse(text)
-                if name.owner == self.owner and name.output and name.output not in named:
+                if name.call == self.key and name.output and name.output not in named:
                     message = f"{reader.label}: port {port!r} reads {text!r}, and {self.name} returns {returned}"
                     place = reader.port_places.get(port, reader.place)
                     yield Problem(message, place, did_you_mean(name.output, named), code="unknown-signal")
@@ -115,11 +132,11 @@ class ForwardPass:
         return hook
 
     def _feature_name(self, layer: str) -> str:
-        return f"{self.owner}.{FEATURES}.{layer}"
+        return f"{self.key}.{FEATURES}.{layer}"
 
     def describe(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
         declared = declared_outputs(self.network) or {}
-        return {f"{self.owner}.{name}": signal for name, signal in declared.items()}
+        return {f"{self.key}.{name}": signal for name, signal in declared.items()}
 
 
 @frozen(eq=False)
@@ -131,7 +148,7 @@ class Adaptation:
     key: str
     bindings: dict[str, str]
     ports: tuple[str, ...]
-    frozen: bool = False
+    is_fixed: bool = False
 
     @property
     def name(self) -> str:
@@ -166,21 +183,21 @@ def adapted_name(key: str, port: str) -> str:
     return f"{key}[{port}]"
 
 
-Call = ForwardPass | Adaptation
+Call = ForwardPass | ViewCall | ParameterVector | Adaptation
 
 
-def build_forward_pass(owner: str, readers: Collection[SignalReader], models: ModelSet) -> ForwardPass:
-    """The run of a model that gives what these terms or metrics read of it."""
-    role = models.get_role(owner)
-    names = [SignalName.parse(text) for reader in readers for text in reader.bindings.values()]
+def build_forward_pass(name: SignalName, readers: Collection[SignalReader], models: ModelSet) -> ForwardPass:
+    """The run of a model that gives what these terms or metrics read of one call, ``name.call``."""
+    owner, role = name.owner, models.get_role(name.owner)
+    parts = [part for part in signal_names(readers) if part.is_of_model and part.call == name.call]
     return ForwardPass(
         owner,
         models.get_model(owner),
-        tapped_layers(owner, readers),
-        tuple(dict.fromkeys(name.output for name in names if name.owner == owner and name.output)),
+        tuple(part.layer for part in parts if part.layer),
+        tuple(part.output for part in parts if part.output and part.output != PARAMETERS),
         tuple(readers),
-        trains=role is Role.STUDENT,
-        frozen=role is Role.TEACHER,
-        per_image=role is Role.TEACHER and models.frozen_per_image,
+        key=name.call,
+        reads=(LOW if name.argument is None else name.argument.text,),
+        role=role,
         dtype=models.student_dtype if owner == STUDENT else None,
     )

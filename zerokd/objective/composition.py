@@ -20,6 +20,7 @@ from zerokd.objective.stage_weights import (
 )
 from zerokd.objective.term import BoundTerm
 from zerokd.objective.term_builder import TermBuilder
+from zerokd.objective.view import BoundView, View, find_view_cycle, select_input_names
 from zerokd.plugin.clock import Clock
 
 
@@ -27,6 +28,7 @@ def compose_plan(
     equation: str,
     terms: Mapping[str, Term],
     params: Mapping[str, Number | str],
+    signals: Mapping[str, View],
     clock: Clock | None,
     name: str,
     place: Place,
@@ -39,7 +41,7 @@ def compose_plan(
         ZerokdError: with every problem of names, options, bindings, the equation and weights, each at its line.
     """
     composer = _Composer(clock, place)
-    plan = composer.compose(equation, terms, params, name)
+    plan = composer.compose(equation, terms, params, signals, name)
     if composer.errors:
         raise combine_errors(composer.errors)
     assert plan is not None
@@ -48,9 +50,14 @@ def compose_plan(
 
 class _Composer(TermBuilder):
     def compose(
-        self, text: str, terms: Mapping[str, Term], params: Mapping[str, Number | str], name: str
+        self,
+        text: str,
+        terms: Mapping[str, Term],
+        params: Mapping[str, Number | str],
+        signals: Mapping[str, View],
+        name: str,
     ) -> ObjectivePlan | None:
-        values = self.read_params(params)
+        values, views = self.read_params(params), self.read_views(signals)
         bound = [term for label, declared in terms.items() if (term := self.bind(label, declared)) is not None]
         parsed = self.read_equation(text, {label.partition(".")[0] for label in terms}, values, params)
         if parsed is None or self.errors:
@@ -80,7 +87,17 @@ class _Composer(TermBuilder):
             place=self.place,
             params=values,
             unused_terms=tuple(idle),
+            views={name: view for name, view in views.items() if name in select_input_names(bound, views)},
         )
+
+    def read_views(self, signals: Mapping[str, View]) -> dict[str, BoundView]:
+        """The declared views, as far as they have no error."""
+        views = {name: view for name, declared in signals.items() if (view := self.bind_view(name, declared))}
+        cycle = find_view_cycle(views)
+        if cycle:
+            text = f"signals are computed from each other in a circle: {' -> '.join(cycle)}"
+            self.report(text, views[cycle[0]].place, code="unknown-signal")
+        return {} if cycle else views
 
     def read_params(self, params: Mapping[str, Number | str]) -> dict[str, ParamValue]:
         """Numbers, schedules, and expressions over other params (text)."""

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from zerokd.errors import Problem, RecipeError
 from zerokd.objective.calls import Adaptation, Call, ForwardPass, Tensors, adapted_name, build_forward_pass
-from zerokd.objective.models import ModelSet
-from zerokd.objective.signals import signal_owners
+from zerokd.objective.models import ModelSet, Role
+from zerokd.objective.signal_calls import ParameterVector, ViewCall
+from zerokd.objective.signal_name import LOW, PARAMETERS, SignalName
 from zerokd.objective.stage_plan import ObjectivePlan
-from zerokd.objective.term import BoundTerm
+from zerokd.objective.term import BoundTerm, signal_names
+from zerokd.objective.view import BoundView
 from zerokd.plugin.contracts import Adapter
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.ports import Signal
@@ -22,19 +24,22 @@ from zerokd.plugin.ports import Signal
 class Graph:
     """The computations of an objective in order, and the tensor that every port of every term reads.
 
-    ``bindings`` maps a term's label to port -> tensor name, after the term's adapters. ``fixed_tensors`` depend on the
-    image alone, whatever is trained: ``low``, the outputs of frozen models, and what adapters without parameters
-    compute from those. ``fixed_ports`` are the ports of each term that carry no gradient.
+    ``bindings`` maps a term's label to port -> tensor name, after the term's adapters. ``input_names`` are the signals
+    that nothing here computes. ``fixed_tensors`` depend on the image alone, whatever is trained: inputs, what frozen
+    models and views without draws compute from them, and what adapters without parameters compute from those.
+    ``fixed_ports`` are the ports of each term that carry no gradient.
     """
 
     def __init__(self, plan: ObjectivePlan, models: ModelSet):
-        self.calls: list[Call] = [
-            build_forward_pass(owner, plan.terms, models)
-            for owner in signal_owners(plan.terms)
-            if owner in models.owners
-        ]
-        self.fixed_tensors = {"low", *(name for call in self.calls if call.frozen for name in call.writes)}
+        self.plan, self.models = plan, models
+        self.calls: list[Call] = []
+        self.input_names: list[str] = []
+        self.draws: dict[str, BoundView] = {}
+        self.fixed_tensors: set[str] = set()
+        self._trained_tensors: set[str] = set()
         self.bindings: dict[str, dict[str, str]] = {}
+        for name in signal_names(plan.terms):
+            self._add_signal(name)
         adapted_keys: set[str] = set()
         for term in plan.terms:
             self.bindings[term.label] = self._chain_adapters(term, adapted_keys)
@@ -46,6 +51,57 @@ class Graph:
         self._declared = {name: signal for call in self.forward_passes() for name, signal in call.describe({}).items()}
         self._described_shapes: dict[str, list[torch.Size]] = {}
         self._live_cache: dict[tuple[frozenset[str], frozenset[str]], list[Call]] = {}
+
+    def _add_signal(self, name: SignalName) -> None:
+        """Add what computes a signal, once. What nothing here computes is an input."""
+        view = self.plan.views.get(name.output if name.is_input else name.owner)
+        if view is not None and (name.is_input or name.is_applied):
+            self._add_view(name, view)
+        elif name.is_of_model and name.owner in self.models.owners:
+            self._add_model_signal(name)
+        elif name.text not in self.input_names:
+            self.input_names.append(name.text)
+            self.fixed_tensors |= {name.text}.intersection(self.plan.fixed_inputs)
+
+    def _add_view(self, name: SignalName, view: BoundView) -> None:
+        source = SignalName.parse(view.source) if name.argument is None else name.argument
+        if any(call.writes == (name.text,) for call in self.calls):
+            return
+        for part in source.walk():
+            self._add_signal(part)
+        is_fixed = source.text in self.fixed_tensors and not view.is_random
+        self.draws |= {view.draws_name: view} if view.is_random else {}
+        self._add_call(ViewCall(view, source.text, name.text, is_fixed))
+
+    def _add_model_signal(self, name: SignalName) -> None:
+        network, role = self.models.get_model(name.owner), self.models.get_role(name.owner)
+        if name.output == PARAMETERS:
+            parameters = ParameterVector(name.owner, network, is_fixed=role is Role.TEACHER)
+            if not any(call.writes == parameters.writes for call in self.calls):
+                self._add_signal(SignalName("", LOW))
+                self._add_call(parameters, trains=role is Role.STUDENT)
+        elif not any(call.key == name.call for call in self.forward_passes()):
+            call = build_forward_pass(name, self.plan.terms, self.models)
+            for part in (SignalName("", LOW) if name.argument is None else name.argument).walk():
+                self._add_signal(part)
+            is_fixed = role is Role.TEACHER and call.reads[0] in self.fixed_tensors
+            self._add_call(
+                evolve(
+                    call,
+                    is_fixed=is_fixed,
+                    per_image=is_fixed and self.models.frozen_per_image,
+                    passes_gradient=call.reads[0] in self._trained_tensors,
+                ),
+                trains=call.trains,
+            )
+
+    def _add_call(self, call: Call, trains: bool = False) -> None:
+        """Add a call whose inputs are known, and whether its tensors are fixed or depend on what is trained."""
+        self.calls.append(call)
+        if call.is_fixed:
+            self.fixed_tensors.update(call.writes)
+        if trains or self._trained_tensors.intersection(call.reads):
+            self._trained_tensors.update(call.writes)
 
     def _chain_adapters(self, term: BoundTerm, known_keys: set[str]) -> dict[str, str]:
         """Chain a term's adapters; terms share an equal chain on equal tensors."""
@@ -68,7 +124,7 @@ class Graph:
             fixed, moving = (), tuple(bindings)
         for ports in filter(None, (fixed, moving)):
             adaptation = Adaptation(adapter, key, bindings, ports, ports == fixed)
-            if adaptation.frozen:
+            if adaptation.is_fixed:
                 self.fixed_tensors.update(adaptation.writes)
             yield adaptation
 
@@ -125,6 +181,14 @@ class Graph:
         except ValueError as error:
             raise RecipeError(Problem(f"{call.name}: {error}", code="shapes-differ")) from error
         self._described_shapes[call.key] = shapes
+
+    def complete_inputs(self, inputs: Tensor | Tensors) -> Tensors:
+        """Signals by name, with the draws of views from PyTorch's random generator where they are not among them."""
+        named = {LOW: inputs} if isinstance(inputs, Tensor) else inputs
+        if self.draws.keys() <= named.keys():
+            return named
+        generators = [torch.default_generator] * len(next(iter(named.values())))
+        return {**named, **{name: view.draw(generators) for name, view in self.draws.items() if name not in named}}
 
     def run_adapters(self, tensors: Tensors, labels: Iterable[str]) -> dict[str, Tensor]:
         """``tensors`` and what adapters compute from them for these terms; models do not run."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from zerokd.equation.expression import Series, value_at_step
-from zerokd.errors import Problem, RecipeError, calling_place
+from zerokd.errors import calling_place
 from zerokd.objective.cached_tensors import NOTHING_CACHED, CachedTensors, PreparedTensors
 from zerokd.objective.calls import Adaptation
 from zerokd.objective.composition import compose_plan
@@ -19,9 +19,10 @@ from zerokd.objective.graph import Graph
 from zerokd.objective.models import STUDENT, Average, ModelSet, build_model_set
 from zerokd.objective.parts import ObjectiveParts, forgive_frozen_keys
 from zerokd.objective.result import ObjectiveResult, to_tensor_like
-from zerokd.objective.signal_checks import require_equal_sizes, require_signals
-from zerokd.objective.signals import signal_owners
+from zerokd.objective.signal_checks import require_equal_sizes, require_signals, require_step
 from zerokd.objective.stage_plan import ObjectivePlan
+from zerokd.objective.term import signal_owners
+from zerokd.objective.view import View
 from zerokd.objective.weights import effective_weight
 from zerokd.plugin.contracts import Loss
 
@@ -43,7 +44,9 @@ class Objective(ObjectiveParts):
         params: numbers of the equation: a number, a schedule, or an expression over other params as text.
         models: any modules by name. ``student`` trains, a :class:`~zerokd.Average` follows it, all others are frozen. A
             tensor that a module returns is the signal ``NAME.output`` (and ``NAME.enhanced``), a dict's entries are
-            signals by their keys, every layer is ``NAME.features.LAYER``. Models take the signal ``low``.
+            signals by their keys, every layer is ``NAME.features.LAYER``, ``NAME.parameters`` all parameters. Models
+            run on the signal ``low``; ``NAME(signal).output`` is the output on another one.
+        signals: a :class:`~zerokd.View` by name: a signal that is computed from another.
         steps: the number of steps that the objective is followed for; needed where a schedule or ``when`` is used.
         steps_per_epoch: how many of them are one epoch; by default all.
 
@@ -84,6 +87,7 @@ class Objective(ObjectiveParts):
         terms: Mapping[str, Term],
         params: Mapping[str, Number | str] | None = None,
         models: Mapping[str, nn.Module | Average] | None = None,
+        signals: Mapping[str, View] | None = None,
         steps: int | None = None,
         steps_per_epoch: int | None = None,
         name: str = "objective",
@@ -91,7 +95,7 @@ class Objective(ObjectiveParts):
         super().__init__()
         place = calling_place()
         clock = make_clock(steps, steps_per_epoch, place)
-        plan = compose_plan(equation, terms, params or {}, clock, name, place)
+        plan = compose_plan(equation, terms, params or {}, signals or {}, clock, name, place)
         self._set_up(plan, build_model_set(models or {}, place, signal_owners(plan.terms)))
         warn_of_fallbacks((text for term in plan.terms for text in term.loss.fallbacks), place)
 
@@ -143,9 +147,8 @@ class Objective(ObjectiveParts):
         Raises:
             RecipeError: a signal is missing, sizes differ, or the step is out of range.
         """
-        if isinstance(inputs, Tensor):
-            inputs = {"low": inputs}
-        weights = self.weights_at(self._check_step(step))
+        inputs = self.graph.complete_inputs(inputs)
+        weights = self.weights_at(require_step(self.plan, step) if self._depends_on_step else 0)
         if self.averages and torch.is_grad_enabled():
             self.notice_missing_after_step()
         values = self.values(inputs, weights, cached)
@@ -252,14 +255,3 @@ class Objective(ObjectiveParts):
         from zerokd import objective_to_toml
 
         return objective_to_toml(self)
-
-    def _check_step(self, step: int | None) -> int:
-        if not self._depends_on_step:
-            return 0
-        if step is None:
-            text = f"{self.plan.name}: weights change with the step, and the call gives no step"
-            raise RecipeError(Problem(text, self.plan.place, ("call objective(batch, step=step), from 0",)))
-        if not 0 <= step < self.plan.clock.steps:
-            text = f"{self.plan.name}: step {step} is not in [0, {self.plan.clock.steps - 1}]"
-            raise RecipeError(Problem(text, self.plan.place, ("steps= says how many steps there are",)))
-        return step

@@ -1,54 +1,20 @@
-"""Signals, which are named tensors: ``low``, ``student.enhanced``, ``teacher.features.e_conv2``."""
+"""Signals, which are named tensors, and the bindings of terms and metrics to them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from attrs import frozen
 from torch import Tensor
 
 from zerokd.errors import KeyPath, Problem, did_you_mean
 from zerokd.objective.models import ModelSet, declared_outputs
+from zerokd.objective.signal_name import FEATURES, PARAMETERS, SignalName
 from zerokd.objective.stage_plan import StagePlan
-from zerokd.objective.term import BoundMetric, SignalReader
+from zerokd.objective.term import BoundMetric, SignalReader, signal_owners
+from zerokd.objective.view import BoundView
 
-FEATURES = "features"
 SIGNAL_RANGE_TOLERANCE = 1e-4  # rounding may carry a value this far out of its declared range
 METRIC_INPUT_NAMES = ("low", "reference")  # a metric may read these beside models: the input, and its well-lit version
-
-
-@frozen
-class SignalName:
-    """``owner`` is a model's name, empty for an input; ``layer`` is set for a tapped feature, ``output`` otherwise."""
-
-    owner: str
-    output: str = ""
-    layer: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> SignalName:
-        """The name in ``owner.output``, ``owner.features.layer`` or ``input`` form."""
-        owner, dot, rest = text.partition(".")
-        if not dot:
-            return cls("", output=owner)
-        head, _, layer = rest.partition(".")
-        return cls(owner, layer=layer) if head == FEATURES and layer else cls(owner, output=rest)
-
-
-def signal_names(readers: Iterable[SignalReader]) -> list[SignalName]:
-    """Every signal that these terms or metrics read, in the order of first mention."""
-    texts = dict.fromkeys(text for reader in readers for text in reader.bindings.values())
-    return [SignalName.parse(text) for text in texts]
-
-
-def signal_owners(readers: Iterable[SignalReader]) -> list[str]:
-    """The models that these terms or metrics read."""
-    return list(dict.fromkeys(name.owner for name in signal_names(readers) if name.owner))
-
-
-def tapped_layers(owner: str, readers: Iterable[SignalReader]) -> tuple[str, ...]:
-    """The layers of a model that these terms or metrics tap."""
-    return tuple(name.layer for name in signal_names(readers) if name.owner == owner and name.layer)
 
 
 def find_stage_binding_problems(
@@ -90,16 +56,19 @@ def find_metric_binding_problems(
         for metric in metrics
         for problem in _find_reader_problems(metric, models, METRIC_INPUT_NAMES, failed_paths)
     ]
-    updated = signal_owners(term for stage in stages for term in stage.terms)
+    updated = signal_owners([term for stage in stages for term in stage.terms])
     if any(path[0] in ("terms", "stages") for path in failed_paths):
         return problems  # what failed may update the average
     for metric in metrics:
         for port, text in metric.bindings.items():
-            owner = SignalName.parse(text).owner
-            if owner in models.averages and owner not in updated:
-                message = f"{metric.label}: port {port!r} reads {text!r}, and no stage updates {owner!r}"
-                hint = "an average follows its model in the stages that read it"
-                problems.append(Problem(message, metric.port_places[port], (hint,), code="unknown-signal"))
+            for owner in (name.owner for name in SignalName.parse(text).walk()):
+                if text == f"{owner}.{PARAMETERS}":
+                    message = f"{metric.label}: port {port!r} reads {text!r}: a metric is one of images"
+                    problems.append(Problem(message, metric.port_places[port], code="unknown-signal"))
+                if owner in models.averages and owner not in updated:
+                    message = f"{metric.label}: port {port!r} reads {text!r}, and no stage updates {owner!r}"
+                    hint = "an average follows its model in the stages that read it"
+                    problems.append(Problem(message, metric.port_places[port], (hint,), code="unknown-signal"))
     return problems
 
 
@@ -110,17 +79,20 @@ def _find_reader_problems(
     failed_paths: Collection[KeyPath],
     stage: StagePlan | None = None,
 ) -> Iterator[Problem]:
+    views = stage.views if stage else {}
     for port, text in reader.bindings.items():
-        name = SignalName.parse(text)
-        has_failed = ("models", name.owner) in failed_paths
-        has_failed |= ("models",) in failed_paths and name.owner not in models.owners
-        if has_failed if name.owner else inputs is None:
-            continue
-        diagnosis = _diagnose_signal_name(name, stage, models, inputs or ())
-        if diagnosis:
-            message, hints = diagnosis
-            text = f"{reader.label}: port {port!r} reads {text!r}: {message}"
-            yield Problem(text, reader.port_places[port], hints, code="unknown-signal")
+        for name in SignalName.parse(text).walk():
+            is_view = (name.output if name.is_input else name.owner) in views and not name.is_of_model
+            has_failed = ("models", name.owner) in failed_paths
+            has_failed |= ("models",) in failed_paths and name.owner not in models.owners
+            if is_view or (has_failed if name.owner else inputs is None):
+                continue
+            diagnosis = _diagnose_signal_name(name, stage, models, (*(inputs or ()), *views))
+            if diagnosis:
+                message, hints = diagnosis
+                of = "" if name.text == text else f"{name.text}: "
+                text = f"{reader.label}: port {port!r} reads {text!r}: {of}{message}"
+                yield Problem(text, reader.port_places[port], hints, code="unknown-signal")
 
 
 def _diagnose_signal_name(
@@ -130,6 +102,8 @@ def _diagnose_signal_name(
     owners = models.owners
     if not name.owner:
         return None if name.output in inputs else ("no such input", did_you_mean(name.output, [*inputs, *owners]))
+    if name.is_applied:
+        return _diagnose_call_without_output(name, models, stage.views if stage else {})
     if name.owner not in owners:
         return f"this recipe has no model {name.owner!r}", did_you_mean(name.owner, owners)
     if stage and models.get_role(name.owner) not in stage.plugin.reads:
@@ -139,9 +113,26 @@ def _diagnose_signal_name(
         layers = [layer for layer, _ in network.named_modules() if layer]
         return None if name.layer in layers else ("no such layer", did_you_mean(name.layer, layers))
     outputs = declared_outputs(network)
+    if name.output == PARAMETERS:
+        on_other = f"the parameters of {name.owner!r} do not depend on what it runs on"
+        return (on_other, (f"write {name.owner}.{PARAMETERS}",)) if name.argument else None
     if outputs is None:  # a plain module; its outputs are known once it has run
         return None
-    return None if name.output in outputs else ("no such output", did_you_mean(name.output, [*outputs, FEATURES]))
+    return (
+        None
+        if name.output in outputs
+        else ("no such output", did_you_mean(name.output, [*outputs, FEATURES, PARAMETERS]))
+    )
+
+
+def _diagnose_call_without_output(
+    name: SignalName, models: ModelSet, views: Mapping[str, BoundView]
+) -> tuple[str, tuple[str, ...]]:
+    if name.owner in models.owners:
+        outputs = [*(declared_outputs(models.get_model(name.owner)) or ()), "output"]
+        return "it names no output", (f"write {name.text}.{outputs[0]}",)
+    hint = "[signals.NAME] defines a signal that can be applied to others"
+    return f"no signal of this recipe is called {name.owner!r}", (*did_you_mean(name.owner, views), hint)
 
 
 def describe_out_of_range(value: Tensor, bounds: tuple[float, float] | None) -> str:

@@ -12,7 +12,9 @@ from zerokd.equation.expression import Series
 from zerokd.errors import Place
 from zerokd.objective.optimizer_plan import OptimizerPlan
 from zerokd.objective.schedules import ParamValue
+from zerokd.objective.signal_name import LOW
 from zerokd.objective.term import BoundTerm
+from zerokd.objective.view import BoundView
 from zerokd.plugin.clock import Clock
 from zerokd.plugin.contracts import Aggregator, Augmentation, Stage
 
@@ -37,6 +39,8 @@ class ObjectivePlan:
     place: Place
     params: Mapping[str, ParamValue] = field(factory=dict, kw_only=True)  # those that the equation may use
     unused_terms: tuple[BoundTerm, ...] = field(default=(), kw_only=True)  # the idle ones
+    views: Mapping[str, BoundView] = field(factory=dict, kw_only=True)  # those that the terms may read
+    fixed_inputs: tuple[str, ...] = field(default=(LOW,), kw_only=True)  # inputs that carry no gradient
 
 
 @frozen(eq=False)
@@ -54,6 +58,7 @@ class StagePlan(ObjectivePlan):
     augmentations: tuple[Augmentation, ...]
     aggregator: Aggregator | None = None
     aggregator_name: str = ""
+    data_signals: tuple[str, ...] = (LOW,)  # the tensors of an image that the stage reads
 
 
 class PlaceholderStage(Stage):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from attrs import evolve, frozen
 
 from zerokd.errors import Place
+from zerokd.objective.signal_name import SignalName
 from zerokd.plugin.clock import Duration
 from zerokd.plugin.contracts import Adapter, Loss, Metric, Schedule
 
@@ -67,3 +70,14 @@ class BoundMetric:
 
 
 SignalReader = BoundTerm | BoundMetric
+
+
+def signal_names(readers: Iterable[SignalReader]) -> list[SignalName]:
+    """Every signal that these terms or metrics read and every one that it is computed from, arguments first."""
+    texts = dict.fromkeys(text for reader in readers for text in reader.bindings.values())
+    return list(dict.fromkeys(name for text in texts for name in SignalName.parse(text).walk()))
+
+
+def signal_owners(readers: Iterable[SignalReader]) -> list[str]:
+    """The models that these terms or metrics read."""
+    return list(dict.fromkeys(name.owner for name in signal_names(readers) if name.is_of_model))

@@ -11,7 +11,9 @@ from pydantic import ValidationError
 
 from zerokd.errors import Place, Problem, RecipeError, ZerokdError, did_you_mean
 from zerokd.objective.declaration import AdapterChoice, Term
+from zerokd.objective.signal_name import LOW, SignalName, SignalSyntaxError
 from zerokd.objective.term import ActiveSteps, BoundTerm
+from zerokd.objective.view import BoundView, View
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.clock import Clock
 from zerokd.plugin.component import Component
@@ -148,7 +150,41 @@ class TermBuilder:
             if signal is None:
                 hint = f'add on={{"{port}": "owner.signal"}}: {loss.ports[port].about}'
                 self.report(f"{label}: port {port!r} of {use} is not bound", declared.place, hint, code="unknown-port")
-        return {port: signal for port, signal in bindings.items() if signal is not None}
+        names = {
+            port: self.read_signal_name(label, signal, declared.place)
+            for port, signal in bindings.items()
+            if signal is not None
+        }
+        return {port: name for port, name in names.items() if name}
+
+    def read_signal_name(self, label: str, text: str, place: Place) -> str:
+        """A signal in one form for each; empty where the text names none."""
+        try:
+            return SignalName.parse(text).text
+        except SignalSyntaxError as error:
+            hint = "a signal is an input, MODEL.OUTPUT, or MODEL(SIGNAL).OUTPUT"
+            self.report(f"{label}: {text!r} names no signal: {error}", place, hint, code="unknown-signal")
+            return ""
+
+    def bind_view(self, name: str, declared: View) -> BoundView | None:
+        """A declared view with its augmentation; None where that failed."""
+        label = f"signals[{name!r}]"
+        if not isinstance(declared, View):
+            self.report(f"{label} is {type(declared).__name__}, not a zerokd.View", self.place, code="wrong-value")
+            return None
+        augmentation, place = declared.augmentation, declared.place
+        use = augmentation if isinstance(augmentation, str) else type(augmentation).__name__
+        if isinstance(augmentation, str):
+            augmentation = self.build("augmentations", {**declared.options, "use": augmentation}, label, place)
+        elif declared.options:
+            text = f"{label}: options {sorted(declared.options)} belong to an augmentation given by name"
+            self.report(text, place, code="wrong-value")
+        source = self.read_signal_name(label, declared.on, place)
+        if augmentation is None or not source or not _is_name(name):
+            if not _is_name(name):
+                self.report(f"{name!r} cannot name a signal", place, "use letters, digits, _ and -", code="wrong-value")
+            return None
+        return BoundView(name, use, augmentation, source, place)
 
     def active_steps(self, label: str, declared: Term) -> ActiveSteps | None:
         if not declared.when:
@@ -162,6 +198,10 @@ class TermBuilder:
             self.report(f"{label}: when needs the number of steps", declared.place, hint, code="schedule")
         when = declared.when
         return ActiveSteps(when.get("from", "0 steps"), when.get("until"), when.get("every", "1 step"))
+
+
+def _is_name(text: str) -> bool:
+    return text.replace("-", "_").isidentifier() and text != LOW
 
 
 def _adapter_name(choice: AdapterChoice, adapter: Adapter) -> str:

@@ -12,6 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from zerokd.plugin.batch import Batch
 from zerokd.plugin.clock import Clock
 from zerokd.plugin.component import Component
 from zerokd.plugin.config import Config
@@ -102,16 +103,27 @@ class Model(Component, nn.Module):
 
 
 class Augmentation(Component):
-    """A random change of a low-light image. Drawing and applying are separate, so that a draw depends on (seed, stage,
-    epoch, image) alone, and applying runs on whole batches on any device."""
+    """A random change of an image. Drawing and applying are separate, so that a draw depends on (seed, stage, epoch,
+    image) alone, and applying runs on whole batches on any device.
+
+    ``changes`` declares which tensors of an image a stage applies it to: ``"low"``, its low-light ones, as a change of
+    exposure or noise does; or ``"all"``, those and its references alike, as a change of geometry must.
+    """
+
+    changes: ClassVar[Literal["low", "all"]] = "low"
 
     def draw(self, generator: torch.Generator) -> Tensor:
-        """Draw the random numbers for one image, float32, always of the same shape."""
+        """Draw the random numbers for one image, float32, always of the same shape; an empty tensor if it needs
+        none."""
         raise NotImplementedError
 
     def apply(self, low: Tensor, draws: Tensor) -> Tensor:
-        """Change ``low`` (N, 3, H, W) in [0, 1] by ``draws`` (N, ...); returns the same shape and range."""
+        """Change ``low`` (N, C, H, W) in [0, 1] by ``draws`` (N, ...); returns as many images in the same range."""
         raise NotImplementedError
+
+    def apply_to_all(self, tensors: Mapping[str, Tensor], draws: Tensor) -> dict[str, Tensor]:
+        """Change several tensors of the same images alike."""
+        return {name: self.apply(tensor, draws) for name, tensor in tensors.items()}
 
 
 class DataConfig(Config):
@@ -123,10 +135,17 @@ class DataConfig(Config):
 
 class Data(Component):
     """An indexed set of low-light images, decoded to uint8 RGB ``(3, size, size)``. Deterministic: the same index gives
-    the same bytes. ``rejected`` lists unusable files as (name, reason)."""
+    the same bytes. ``rejected`` lists unusable files as (name, reason).
+
+    ``signals`` are the tensors of an image that terms may read: ``low``, and what :meth:`tensor` returns beside it.
+    ``low_signals`` are the low-light images among them, such as the next frame of a film, which an augmentation of the
+    exposure changes as it changes ``low``.
+    """
 
     Config = DataConfig
     rejected: tuple[tuple[str, str], ...] = ()
+    signals: tuple[str, ...] = ("low",)
+    low_signals: tuple[str, ...] = ("low",)
 
     def __len__(self) -> int:
         raise NotImplementedError
@@ -139,8 +158,16 @@ class Data(Component):
         raise NotImplementedError
 
     def reference(self, index: int) -> Tensor | None:
-        """Return the well-lit version, uint8 RGB of the same shape, or None. For evaluation, never for training."""
+        """Return the well-lit version, uint8 RGB of the same shape, or None. Metrics read it; terms only if
+        ``reference`` is one of the ``signals``."""
         return None
+
+    def tensor(self, index: int, signal: str) -> Tensor:
+        """Return the tensor of one of the ``signals``, uint8 ``(C, H, W)``, of one shape for all images."""
+        image = self[index] if signal == "low" else self.reference(index) if signal == "reference" else None
+        if image is None:
+            raise ValueError(f"{self.name(index)!r} has no {signal!r}")
+        return image
 
 
 def count_held_out(images: int, share: float) -> int:
@@ -152,15 +179,18 @@ class Stage(Component):
     """A part of a training run with its own objective. It defines what the objective may read.
 
     ``reads`` are the roles whose signals its terms may read, ``needs`` those that at least one term must read:
-    ``student`` (the trained model), ``teacher`` (any frozen one) and ``ema`` (any average).
+    ``student`` (the trained model), ``teacher`` (any frozen one) and ``ema`` (any average). ``data_signals`` are those
+    of the data source that :meth:`inputs` reads beside ``low``, whatever the terms read.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("student",)
     needs: ClassVar[tuple[str, ...]] = ("student",)
 
-    def inputs(self, low: Tensor) -> dict[str, Tensor]:
-        """Return the input signals of a step, from an augmented batch (N, 3, H, W) in [0, 1]."""
-        return {"low": low}
+    data_signals: ClassVar[tuple[str, ...]] = ()
+
+    def inputs(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the input signals of a step: the augmented tensors of its images, and any that are made of them."""
+        return batch.tensors
 
 
 class Schedule(Component):

@@ -11,7 +11,7 @@ import torch
 from attrs import asdict, frozen
 
 from zerokd.objective.aggregation import describe_aggregator
-from zerokd.objective.calls import Tensors
+from zerokd.objective.calls import Adaptation, Tensors
 from zerokd.objective.gradients import compare_gradients, gradients_through_intermediates
 from zerokd.objective.objective import Objective
 from zerokd.objective.stage_plan import StagePlan
@@ -99,7 +99,7 @@ def measure_evidence(objective: Objective, inputs: Tensors) -> Evidence:
         graph, weights = objective.graph, objective.peak_weights()
         tensors = graph.compute(inputs, graph.tensors_read_by(weights))
         # a detached copy of each trained tensor: gradient through one tensor to another does not count twice
-        sources = set(inputs).union(*(call.writes for call in graph.forward_passes()))
+        sources = set(inputs).union(*(call.writes for call in graph.calls if not isinstance(call, Adaptation)))
         intermediates = {
             name: (tensor, tensor.detach().requires_grad_())
             for name, tensor in tensors.items()

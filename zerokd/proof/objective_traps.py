@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator
 from itertools import combinations
 
@@ -9,10 +10,12 @@ import torch
 from torch import Tensor
 
 from zerokd.errors import Problem
+from zerokd.objective.calls import ForwardPass
 from zerokd.objective.graph import Graph
 from zerokd.objective.models import STUDENT
+from zerokd.objective.signal_calls import ViewCall
 from zerokd.objective.stage_plan import ObjectivePlan
-from zerokd.objective.term import BoundTerm
+from zerokd.objective.term import BoundTerm, signal_names
 from zerokd.proof.trial import ProbeBatch, loss_values
 
 MINIMUM_TOLERANCE = 1e-12  # a term this far above its least value counts as being there
@@ -43,8 +46,8 @@ def find_duplicate_terms(plan: ObjectivePlan, graph: Graph) -> Iterator[Problem]
 def rewards_identity(plan: ObjectivePlan, batch: ProbeBatch) -> Iterator[Problem]:
     """An objective that a student which returns its input has already reached: its image is the input, a curve map
     0."""
-    terms, unchanged = weighted_terms(plan), _identity_outputs(batch)
-    read = {name for term in terms for name in term.bindings.values() if name.startswith(f"{STUDENT}.")}
+    terms, unchanged = weighted_terms(plan), _identity_tensors(batch)
+    read = {name.text for name in signal_names(terms) if name.owner == STUDENT and name.is_of_model}
     if not read <= unchanged.keys() or any(batch.tensors[name].shape != unchanged[name].shape for name in read):
         return
     labels = [term.label for term in terms]
@@ -58,13 +61,19 @@ def rewards_identity(plan: ObjectivePlan, batch: ProbeBatch) -> Iterator[Problem
     yield Problem(text, plan.place, (hint,), code="rewards-nothing")
 
 
-def _identity_outputs(batch: ProbeBatch) -> dict[str, Tensor]:
-    """The outputs of a student that returns its input, as far as the student declares them."""
-    if "low" not in batch.tensors:
-        return {}
-    known = {f"{STUDENT}.enhanced": batch.tensors["low"]}
-    for forward_pass in batch.graph.forward_passes():
-        for name, signal in forward_pass.describe({}).items() if forward_pass.owner == STUDENT else ():
-            if signal.unchanged is not None and name in batch.tensors:
-                known[name] = torch.full_like(batch.tensors[name], signal.unchanged)
+def _identity_tensors(batch: ProbeBatch) -> dict[str, Tensor]:
+    """What a student that returns its input changes: its outputs, as far as it declares them, and what views and frozen
+    models compute from those."""
+    known: dict[str, Tensor] = {}
+    tensors = ChainMap(known, dict(batch.tensors))
+    for call in batch.graph.calls:
+        if isinstance(call, ForwardPass) and call.owner == STUDENT:
+            if call.reads[0] not in tensors:
+                return {}
+            known[f"{call.key}.enhanced"] = tensors[call.reads[0]]
+            for name, signal in call.describe({}).items():
+                if signal.unchanged is not None and name in batch.tensors:
+                    known[name] = torch.full_like(batch.tensors[name], signal.unchanged)
+        elif isinstance(call, ForwardPass | ViewCall) and known.keys() & {*call.reads}:
+            known.update(call.compute(tensors))
     return known

@@ -11,12 +11,13 @@ from torch import Tensor
 from zerokd.errors import PluginError, Problem, RecipeError
 from zerokd.objective.calls import Call, Tensors
 from zerokd.objective.graph import Graph
-from zerokd.objective.models import ModelSet
+from zerokd.objective.models import ModelSet, Role
 from zerokd.objective.objective import Objective
 from zerokd.objective.signals import find_stage_binding_problems
 from zerokd.objective.stage_plan import StagePlan
-from zerokd.objective.term import BoundMetric, BoundTerm, SignalReader
+from zerokd.objective.term import BoundMetric, BoundTerm, SignalReader, signal_owners
 from zerokd.objective.tracing import trace_call
+from zerokd.plugin.batch import Batch
 from zerokd.plugin.contracts import Loss, Metric
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.ports import Port, Signal
@@ -31,8 +32,8 @@ from zerokd.proof.trial import (
 )
 
 
-def probe(stage: StagePlan, models: ModelSet, sample: Tensor) -> Objective:
-    """The stage's objective, once every term has been verified on ``sample``, a batch (N, 3, H, W) in [0, 1].
+def probe(stage: StagePlan, models: ModelSet, sample: Batch) -> Objective:
+    """The stage's objective, once every term has been verified on the images of ``sample``.
 
     Parameters, buffers and the global random generator stay as they are.
 
@@ -44,9 +45,14 @@ def probe(stage: StagePlan, models: ModelSet, sample: Tensor) -> Objective:
     problems = find_stage_binding_problems(stage, models, inputs)
     if problems:
         raise RecipeError(*problems)
-    objective = Objective.from_plan(stage, models).to(sample.device)
-    verify_terms(objective, inputs, dict.fromkeys(inputs, (0.0, 1.0)))
+    objective = Objective.from_plan(stage, models).to(sample.low.device)
+    verify_terms(objective, inputs, _image_ranges(objective, inputs))
     return objective
+
+
+def _image_ranges(objective: Objective, inputs: Tensors) -> dict[str, tuple[float, float] | None]:
+    """The range of images for all inputs but the draws of views."""
+    return {name: None if name in objective.graph.draws else (0.0, 1.0) for name in inputs}
 
 
 def verify_terms(objective: Objective, inputs: Tensors, ranges: Mapping[str, tuple[float, float] | None]) -> None:
@@ -226,8 +232,8 @@ def _find_gradient_problems(term: BoundTerm, value: Tensor, batch: ProbeBatch) -
 
 def _starts_at_average(term: BoundTerm, batch: ProbeBatch) -> bool:
     """Whether a term compares the student with its average, which equals it at the start, and will move."""
-    averages = {call.owner for call in batch.graph.forward_passes() if not call.trains and not call.frozen}
-    reads_average = any(text.partition(".")[0] in averages for text in term.bindings.values())
+    averages = {call.owner for call in batch.graph.forward_passes() if call.role is Role.EMA}
+    reads_average = any(owner in averages for owner in signal_owners([term]))
     return reads_average and not check_not_constant(term, batch)
 
 

@@ -14,7 +14,7 @@ from zerokd.proof.probe import verify_terms
 
 def prove(objective: Objective, inputs: Tensor | Mapping[str, Tensor]) -> Evidence:
     """Verify an objective on a few images and measure its terms; see :meth:`zerokd.Objective.prove`."""
-    signals: Mapping[str, Tensor] = {"low": inputs} if isinstance(inputs, Tensor) else inputs
+    signals = objective.graph.complete_inputs(inputs)
     objective.require_signals(signals)
     verify_terms(objective, signals, {name: measure_range(value) for name, value in signals.items()})
     return measure_evidence(objective, signals)

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from zerokd.errors import Problem, RecipeError
 from zerokd.objective.result import ObjectiveResult, merge_micro_batches
+from zerokd.plugin.batch import Batch, create_generator
 from zerokd.recipe.build.components import Components
 from zerokd.run.interrupt import STOP_SIGNALS
 from zerokd.run.plan import RunPlan
-from zerokd.training.batches import Batch, create_generator, iterate_batches, seed_global_generators
+from zerokd.training.batches import iterate_batches, seed_global_generators
 from zerokd.training.process_group import ProcessGroup
 from zerokd.training.state import StageState
 from zerokd.training.step import GradientAccumulator, depends_on_batch
@@ -59,7 +60,7 @@ class DataParallelAccumulator(GradientAccumulator):
     def backward_own_images(self, batch: Batch, step: int, per_term: bool) -> tuple[ObjectiveResult, Gradients]:
         """The gradient of this process's images, weighed by their share of the batch. Stored gradients must be 0."""
         images, count = self.group.get_slice(len(batch.names)), len(batch.names)
-        part = evolve(batch, low=batch.low[images], names=batch.names[images])
+        part = batch.select(images)
         result, gradients = GradientAccumulator.forward_backward(self, part, step, per_term)
         share = len(part.names) / count
         for parameter in self.parameters:

@@ -17,18 +17,13 @@ from zerokd.objective.objective import Objective
 from zerokd.objective.signals import describe_out_of_range
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.phases import phase
+from zerokd.plugin.batch import Batch, create_generator
 from zerokd.plugin.error_attribution import attribute_errors, report_out_of_memory
 from zerokd.proof.evidence import Evidence, measure_evidence
 from zerokd.proof.optimizer_trial import try_optimizer
 from zerokd.proof.probe import probe
 from zerokd.recipe.build.components import Components
-from zerokd.training.batches import (
-    create_generator,
-    iterate_batches,
-    split_held_out,
-    to_float_batch,
-    validate_data_source,
-)
+from zerokd.training.batches import iterate_batches, split_held_out, to_float_batch, validate_data_source
 from zerokd.training.device import choose_memory_format, configure_determinism, release_freed_memory
 from zerokd.training.step import GradientAccumulator, build_accumulator
 
@@ -105,7 +100,7 @@ def prepare_run(components: Components, device: torch.device) -> RunPlan:
     for stage in components.stages:
         try:
             with report_out_of_memory(f"stage {stage.name!r}"):
-                sample = _load_probe_images(stage, components, training, device)
+                sample = _load_probe_batch(stage, components, training, device)
                 with phase(f"proving {len(stage.terms)} terms of {stage.name}"):
                     objective = probe(stage, components, sample)
                     try_optimizer(stage.optimizer, objective)
@@ -145,14 +140,19 @@ def _add_remarks(
     )
 
 
-def _load_probe_images(
+def _load_probe_batch(
     stage: StagePlan, components: Components, training_indices: list[int], device: torch.device
-) -> Tensor:
+) -> Batch:
     """A stage's first images, augmented, and noise: black photos alone would give every curve a gradient of 0."""
-    low = next(iterate_batches(components.data, training_indices, stage, components.seed, device)).low[:PROBE_IMAGES]
-    mismatch = describe_out_of_range(low, (0.0, 1.0))
+    batch = next(iterate_batches(components.data, training_indices, stage, components.seed, device))
+    batch = batch.select(slice(PROBE_IMAGES))
+    mismatch = describe_out_of_range(batch.low, (0.0, 1.0))
     if mismatch:
         text = f"stage {stage.name!r}: the augmented input {mismatch}"
         raise RecipeError(Problem(text, stage.place, code="out-of-range"))
-    noise = torch.rand(low[:1].shape, generator=create_generator(components.seed, "probe"))
-    return torch.cat([low, noise.to(device)])
+    generator, tensors = create_generator(components.seed, "probe"), dict(batch.tensors)
+    for name, tensor in tensors.items():
+        is_image = name in stage.data_signals
+        extra = torch.rand(tensor[:1].shape, generator=generator).to(device) if is_image else tensor[:1]
+        tensors[name] = torch.cat([tensor, extra])
+    return evolve(batch, tensors=tensors, names=(*batch.names, "noise"))

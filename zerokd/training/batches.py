@@ -7,32 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 import torch
-from attrs import frozen
+from attrs import evolve
 from torch import Tensor
 
 from zerokd.errors import RecipeError
+from zerokd.objective.signal_name import LOW
 from zerokd.objective.stage_plan import StagePlan
+from zerokd.plugin.batch import Batch, create_generator, derive_seed
 from zerokd.plugin.contracts import Data, count_held_out
 from zerokd.plugin.error_attribution import attribute_errors
-
-
-@frozen(eq=False)
-class Batch:
-    """``low`` is (N, 3, H, W) float32 in [0, 1], augmented; ``names`` identify the images."""
-
-    epoch: int
-    low: Tensor
-    names: tuple[str, ...]
-
-
-def derive_seed(*key: object) -> int:
-    """A number below 2^63 that depends on ``key`` alone."""
-    return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8], "big") >> 1
-
-
-def create_generator(*key: object) -> torch.Generator:
-    """A CPU random generator that depends on ``key`` alone."""
-    return torch.Generator().manual_seed(derive_seed(*key))
 
 
 def seed_global_generators(device: torch.device, *key: object) -> None:
@@ -70,13 +53,17 @@ def validate_data_source(data: Data, source: str) -> None:
         if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
             raise RecipeError(f"data source {source!r} must give every image a unique name")
         image, shape = data[0], (3, data.config.size, data.config.size)
-        got = f"{image.dtype} {tuple(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
+        got = _describe_image(image)
         if got != f"torch.uint8 {shape}":
             raise RecipeError(f"data source {source!r} must give torch.uint8 {shape}, got {got}")
 
 
+def _describe_image(image: object) -> str:
+    return f"{image.dtype} {tuple(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
+
+
 def to_float_batch(images: Sequence[Tensor], device: torch.device) -> Tensor:
-    """uint8 images as one batch (N, 3, H, W), float32 in [0, 1]."""
+    """uint8 images as one batch (N, C, H, W), float32 in [0, 1]."""
     return torch.stack(list(images)).to(device).float().div_(255)
 
 
@@ -84,30 +71,59 @@ def iterate_batches(
     data: Data, indices: Sequence[int], stage: StagePlan, seed: int, device: torch.device, first_step: int = 0
 ) -> Iterator[Batch]:
     """The batches of a stage from ``first_step`` on, epoch by epoch, each epoch in an order of its own."""
-    read_image = create_image_reader(data, len(indices), device)
+    read_tensor = create_tensor_reader(data, len(indices), stage.data_signals, device)
     for epoch in range(stage.epochs):
         order = torch.randperm(len(indices), generator=create_generator(seed, stage.name, epoch)).tolist()
         for step, start in enumerate(range(0, len(order), stage.batch_size), epoch * stage.clock.steps_per_epoch):
             if step < first_step:
                 continue
+            batch_indices = [indices[position] for position in order[start : start + stage.batch_size]]
             with attribute_errors(f"data or augmentation of stage {stage.name!r}"):
-                batch_indices = [indices[position] for position in order[start : start + stage.batch_size]]
-                low = to_float_batch(list(map(read_image, batch_indices)), device)
-                names = tuple(map(data.name, batch_indices))
-                for position, augmentation in enumerate(stage.augmentations):
-                    keys = [(seed, stage.name, epoch, name, position) for name in names]
-                    draws = torch.stack([augmentation.draw(create_generator(*key)) for key in keys])
-                    low = augmentation.apply(low, draws.to(device))
-                    if low.shape[:2] != (len(names), 3):
-                        raise ValueError(f"an augmentation returned {tuple(low.shape)} for {len(names)} images")
-            yield Batch(epoch, low, names)
+                batch = _load_batch(data, batch_indices, stage, read_tensor, device, (epoch, step, seed))
+            yield batch
 
 
-def create_image_reader(data: Data, image_count: int, device: torch.device) -> Callable[[int], Tensor]:
-    """A function from an image's index to its uint8 pixels; a GPU that has room for all images keeps them."""
-    if device.type == "cpu" or image_count * 3 * data.config.size**2 > _free_device_memory(device) // 4:
-        return data.__getitem__
-    return cache(lambda index: data[index].to(device))
+def _load_batch(
+    data: Data,
+    indices: Sequence[int],
+    stage: StagePlan,
+    read_tensor: Callable[[int, str], Tensor],
+    device: torch.device,
+    moment: tuple[int, int, int],
+) -> Batch:
+    """Some images with their augmentations and the draws of their views; ``moment`` is epoch, step and seed."""
+    epoch, step, seed = moment
+    names = tuple(map(data.name, indices))
+    tensors = {
+        signal: to_float_batch([read_tensor(index, signal) for index in indices], device)
+        for signal in stage.data_signals
+    }
+    for position, augmentation in enumerate(stage.augmentations):
+        keys = [(seed, stage.name, epoch, name, position) for name in names]
+        draws = torch.stack([augmentation.draw(create_generator(*key)) for key in keys])
+        changed = tensors.keys() if augmentation.changes == "all" else tensors.keys() & {*data.low_signals}
+        part = {name: tensor for name, tensor in tensors.items() if name in changed}
+        tensors |= augmentation.apply_to_all(part, draws.to(device))
+        for name, tensor in tensors.items():
+            if tensor.shape[0] != len(names) or (name == LOW and tensor.shape[1] != 3):
+                raise ValueError(f"an augmentation returned {tuple(tensor.shape)} for {len(names)} images")
+    batch = Batch(tensors, names, epoch, step, (seed, stage.name))
+    draws_of_views = {
+        view.draws_name: view.draw(batch.generators(name)).to(device)
+        for name, view in stage.views.items()
+        if view.is_random
+    }
+    return evolve(batch, tensors={**tensors, **draws_of_views}) if draws_of_views else batch
+
+
+def create_tensor_reader(
+    data: Data, image_count: int, signals: Sequence[str], device: torch.device
+) -> Callable[[int, str], Tensor]:
+    """A function from an image's index and a signal to its uint8 tensor; a GPU that has room for all keeps them."""
+    size = len(signals) * image_count * 3 * data.config.size**2
+    if device.type == "cpu" or size > _free_device_memory(device) // 4:
+        return data.tensor
+    return cache(lambda index, signal: data.tensor(index, signal).to(device))
 
 
 def _free_device_memory(device: torch.device) -> int:

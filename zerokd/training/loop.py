@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 
 from zerokd.objective.aggregation import aggregate_gradients
 from zerokd.objective.gradients import compare_gradients
+from zerokd.plugin.batch import Batch
 from zerokd.recipe.build.components import Components
-from zerokd.training.batches import Batch, iterate_batches, seed_global_generators
+from zerokd.training.batches import iterate_batches, seed_global_generators
 from zerokd.training.nonfinite import diagnose_nonfinite, restore_buffers
 from zerokd.training.nonfinite_policy import NonFinitePolicy
 from zerokd.training.state import StageState

@@ -19,8 +19,8 @@ from zerokd.files.weights import write_weights
 from zerokd.objective.objective import Objective
 from zerokd.objective.result import ObjectiveResult
 from zerokd.objective.stage_plan import StagePlan
+from zerokd.plugin.batch import Batch
 from zerokd.plugin.error_attribution import attribute_errors
-from zerokd.training.batches import Batch
 
 MAX_SHOWN_IMAGES = 4  # images named in one line of a message
 
@@ -113,7 +113,7 @@ def diagnose_nonfinite(
     buffer_values = [buffer.clone() for buffer in buffers]
     try:
         with torch.random.fork_rng(devices=[]), attribute_errors("computing the step again"):
-            inputs = stage.plugin.inputs(batch.low)
+            inputs = stage.plugin.inputs(batch)
             tensors = objective.graph.compute(inputs, objective.graph.tensors_read_by(labels))
             signals += _find_nonfinite_values(tensors, batch.names)
             terms = terms or list(_find_nonfinite_gradients(objective, inputs, labels, batch.names, student))
@@ -149,7 +149,7 @@ def dump_on_failure(path: Path, student: nn.Module, metadata: Mapping[str, Any])
         try:
             path.mkdir(exist_ok=True)  # a resumed run may stop here again
             names = {"stage": failure.stage, "step": failure.step, "images": failure.batch.names}
-            write_weights(path / "batch.safetensors", {"low": failure.batch.low}, names)
+            write_weights(path / "batch.safetensors", dict(failure.batch.tensors), names)
             write_weights(path / "student.safetensors", student.state_dict(), metadata)
             report = json.dumps(failure.as_json(), indent=2) + "\n"
             write_bytes(path / "report.json", report.encode())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from attrs import frozen
+from attrs import evolve, frozen
 from torch import Tensor, nn
 
 from zerokd.errors import Problem, RecipeError
@@ -17,9 +17,9 @@ from zerokd.objective.gradients import term_gradients
 from zerokd.objective.objective import Objective
 from zerokd.objective.result import ObjectiveResult, merge_micro_batches
 from zerokd.objective.stage_plan import StagePlan
+from zerokd.plugin.batch import Batch
 from zerokd.proof.trial import preserve_buffers_and_rng
 from zerokd.recipe.build.components import Components
-from zerokd.training.batches import Batch
 from zerokd.training.compile.compiled_step import CompiledStep
 from zerokd.training.compile.stage_steps import compile_stage_steps
 from zerokd.training.frozen_cache.cache import FrozenCache
@@ -58,10 +58,12 @@ class GradientAccumulator:
         count, weights = len(batch.names), self.objective.weights_at(step) if self.compiled_steps else {}
         for start in range(0, count, self.micro_batch_size):
             images = slice(start, start + self.micro_batch_size)
-            low, names = batch.low[images], batch.names[images]
-            inputs, share = self.stage.plugin.inputs(low), len(names) / count
+            part = batch.select(images)
+            inputs, names = self.stage.plugin.inputs(part), part.names
+            share = len(names) / count
             # the store knows an image by its name, so it is of no use if the stage changes the image
-            cached = self.frozen_cache.get_or_compute(inputs["low"], names, use_store=inputs["low"] is low)
+            is_unchanged = all(inputs[name] is part.tensors.get(name) for name in self.frozen_cache.plan.inputs)
+            cached = self.frozen_cache.get_or_compute(inputs, names, use_store=is_unchanged)
             fitting = [program for program in self.compiled_steps if program.fits(len(names), weights, per_term)]
             if fitting:
                 result, gradient, by_term = fitting[0](inputs, weights, cached)
@@ -82,9 +84,9 @@ class GradientAccumulator:
 
 
 def build_accumulator(
-    stage: StagePlan, objective: Objective, components: Components, sample: Tensor, image_count: int
+    stage: StagePlan, objective: Objective, components: Components, sample: Batch, image_count: int
 ) -> GradientAccumulator:
-    """Choose how a stage computes its gradients. ``sample`` (N, 3, H, W) has the size of its images, ``image_count`` is
+    """Choose how a stage computes its gradients. The images of ``sample`` have the size of its own, ``image_count`` is
     the number of training images.
 
     Raises:
@@ -92,13 +94,13 @@ def build_accumulator(
             cannot be created.
     """
     student = components.student.train()
-    frozen_cache = FrozenCache(stage, objective, image_count, components.speed, sample.device)
-    micro_batch_size = _choose_micro_batch_size(stage, components, sample)
-    low = sample.repeat(-(-micro_batch_size // len(sample)), 1, 1, 1)[:micro_batch_size].contiguous()
+    frozen_cache = FrozenCache(stage, objective, image_count, components.speed, sample.low.device)
+    micro_batch_size = _choose_micro_batch_size(stage, components, sample.low)
+    part = repeat_images(sample, micro_batch_size)
     student_parameters = [weight for weight in student.parameters() if weight.requires_grad]
     parameters = [*student_parameters, *objective.part_parameters()]
     compiled_steps, compile_failures = compile_stage_steps(
-        stage, objective, components, frozen_cache, low, parameters, student_parameters
+        stage, objective, components, frozen_cache, part, parameters, student_parameters
     )
     return GradientAccumulator(
         stage,
@@ -110,6 +112,13 @@ def build_accumulator(
         compiled_steps,
         compile_failures,
     )
+
+
+def repeat_images(batch: Batch, count: int) -> Batch:
+    """A batch of ``count`` images, which repeats those of another."""
+    rows = [index % len(batch.names) for index in range(count)]
+    tensors = {name: tensor[rows].contiguous() for name, tensor in batch.tensors.items()}
+    return evolve(batch, tensors=tensors, names=tuple(batch.names[row] for row in rows))
 
 
 def _choose_micro_batch_size(stage: StagePlan, components: Components, sample: Tensor) -> int:

@@ -9,6 +9,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from zerokd.errors import RecipeError
 from zerokd.objective.cached_tensors import NOTHING_CACHED
 from zerokd.objective.gradients import term_gradients
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 from zerokd.run.plan import prepare_run
 from zerokd.training.batches import iterate_batches
@@ -31,8 +32,8 @@ def steps(build, *settings, count=3):
     components = build("stages.pretrain.epochs=9", "stages.pretrain.batch=2", *settings)
     stage = components.stages[0]
     low = next(iterate_batches(components.data, [0, 1], stage, 0, CPU)).low
-    objective = probe(stage, components, low)
-    accumulator = build_accumulator(stage, objective, components, low, 4)
+    objective = probe(stage, components, Batch.from_images(low))
+    accumulator = build_accumulator(stage, objective, components, Batch.from_images(low), 4)
     state, taken = StageState(stage, objective, components), []
     for step, batch in zip(range(count), iterate_batches(components.data, [0, 1, 2, 3], stage, 0, CPU), strict=False):
         state.zero_grad()
@@ -90,7 +91,9 @@ def test_a_step_of_other_terms_or_fewer_images_is_not_the_programs(build):
 def test_the_program_is_for_the_terms_of_most_steps(build):
     components = build(*FEW, 'terms.task.color.when={every="4 steps"}', 'terms.task.exposure.when={until="4 steps"}')
     stage = components.stages[1]
-    labels = select_usual_terms(probe(stage, components, torch.rand(2, 3, 32, 32)), stage.clock.steps)
+    labels = select_usual_terms(
+        probe(stage, components, Batch.from_images(torch.rand(2, 3, 32, 32))), stage.clock.steps
+    )
     assert "task.exposure" in labels
     assert "task.color" not in labels
     assert "distillation.enhanced" in labels
@@ -144,9 +147,12 @@ def test_a_program_measures_each_term_as_the_step_does(build):
     components = build('run=["distill"]', "stages.distill.batch=2")
     (stage,) = components.stages
     batch = next(iterate_batches(components.data, [0, 1], stage, 0, CPU))
-    objective = probe(stage, components, batch.low)
-    accumulator = build_accumulator(stage, objective, components, batch.low, 2)
-    inputs, cached = stage.plugin.inputs(batch.low), accumulator.frozen_cache.get_or_compute(batch.low, batch.names)
+    objective = probe(stage, components, Batch.from_images(batch.low))
+    accumulator = build_accumulator(stage, objective, components, Batch.from_images(batch.low), 2)
+    inputs, cached = (
+        stage.plugin.inputs(batch),
+        accumulator.frozen_cache.get_or_compute({"low": batch.low}, batch.names),
+    )
     program = compile_step(
         objective,
         inputs,
@@ -173,13 +179,20 @@ def test_what_a_loss_draws_while_it_is_recorded_is_not_all_that_it_ever_draws(bu
     components = build("stages.pretrain.batch=2")
     stage = components.stages[0]
     low = next(iterate_batches(components.data, [0, 1], stage, 0, CPU)).low
-    objective = probe(stage, components, low)
+    objective = probe(stage, components, Batch.from_images(low))
     loss = objective.loss("pretraining.exposure")
     plain = loss.forward
     monkeypatch.setattr(loss, "forward", lambda **ports: plain(**ports) * random.random())
     own = [*components.student.parameters()]
     with pytest.raises(NotCompiledError, match="gradient differs from the eager one"):
-        compile_step(objective, stage.plugin.inputs(low), NOTHING_CACHED, own, steps=4, use_torch_compile=False)
+        compile_step(
+            objective,
+            stage.plugin.inputs(Batch.from_images(low)),
+            NOTHING_CACHED,
+            own,
+            steps=4,
+            use_torch_compile=False,
+        )
 
 
 def test_a_library_that_is_asked_for_no_gradient_at_its_image_is_left_alone():

@@ -46,9 +46,9 @@ SIZE = sum(tensor.nbytes for tensor in flat(create_cached()))
 
 def test_what_is_found_is_what_was_kept_layout_and_all(cache_root):
     cached = create_cached(0.25)
-    DiskStore(cache_root, "a", 2**20).put("x", IMAGE, cached)
+    DiskStore(cache_root, "a", 2**20).put("x", {"low": IMAGE}, cached)
     other = DiskStore(cache_root, "a", 2**20)
-    found = other.get("x", IMAGE)
+    found = other.get("x", {"low": IMAGE})
     assert list(found.prepared_ports) == ["some.term"]
     assert sorted(found.tensors) == ["half", "teacher.enhanced"]
     for name, tensor in cached.tensors.items():
@@ -57,19 +57,19 @@ def test_what_is_found_is_what_was_kept_layout_and_all(cache_root):
         assert torch.equal(tensor, again)
         assert (tensor.dtype, tensor.stride()) == (again.dtype, again.stride())
     assert other.earlier_images == {"x"}
-    assert other.get("x", IMAGE) is not found  # nobody's change reaches another
-    assert DiskStore(cache_root, "b", 2**20).get("x", IMAGE) is NOTHING_CACHED
-    assert DiskStore(cache_root, "a", 2**20).get("x", IMAGE + 1e-7) is NOTHING_CACHED
+    assert other.get("x", {"low": IMAGE}) is not found  # nobody's change reaches another
+    assert DiskStore(cache_root, "b", 2**20).get("x", {"low": IMAGE}) is NOTHING_CACHED
+    assert DiskStore(cache_root, "a", 2**20).get("x", {"low": IMAGE + 1e-7}) is NOTHING_CACHED
 
 
 def test_another_run_computes_nothing_but_one_image_to_compare(build):
     first = create_cache(build, STRUCTURE, mode="disk")[1]
-    expected = first.get_or_compute(LOW, NAMES)
+    expected = first.get_or_compute({"low": LOW}, NAMES)
     assert first.manifest_record()["kept_on_disk"] == {"maker": first.store.fingerprint, "found": 0, "computed": 4}
     components, second = create_cache(build, STRUCTURE, "seed=3", mode="disk")
     counts = count_forwards(components)
     for _ in range(2):
-        found = second.get_or_compute(LOW, NAMES)
+        found = second.get_or_compute({"low": LOW}, NAMES)
         assert all(torch.equal(found.tensors[name], tensor) for name, tensor in expected.tensors.items())
         assert all(torch.equal(*pair) for pair in zip(flat(expected), flat(found), strict=True))
     assert counts["teacher"] == 1
@@ -89,25 +89,25 @@ def test_one_epoch_is_worth_keeping_and_augmented_images_are_not(build):
 
 def test_what_is_found_and_is_not_what_is_computed_now_ends_the_run(build, cache_root):
     _, first = create_cache(build, mode="disk")
-    first.get_or_compute(LOW, NAMES)
+    first.get_or_compute({"low": LOW}, NAMES)
     components, second = create_cache(build, mode="disk")
     with torch.no_grad():
         components.models["teacher"].e_conv7.point_conv.bias.add_(0.1)  # after it was identified
     with pytest.raises(PluginError, match="of a differs from its first computation"):
-        second.get_or_compute(LOW[:1], NAMES[:1])
+        second.get_or_compute({"low": LOW[:1]}, NAMES[:1])
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut", "empty", "other"])
 def test_a_damaged_file_is_not_used_and_written_anew(cache_root, damage):
-    DiskStore(cache_root, "a", 2**20).put("x", IMAGE, create_cached(0.5))
+    DiskStore(cache_root, "a", 2**20).put("x", {"low": IMAGE}, create_cached(0.5))
     (path,) = (cache_root / "a").iterdir()
     whole = path.read_bytes()
     path.write_bytes({"changed": whole[:-1] + b"\7", "cut": whole[:-9], "empty": b"", "other": b"hello " * 99}[damage])
     store = DiskStore(cache_root, "a", 2**20)
-    assert store.get("x", IMAGE) is NOTHING_CACHED
-    store.put("x", IMAGE, create_cached(0.5))
+    assert store.get("x", {"low": IMAGE}) is NOTHING_CACHED
+    store.put("x", {"low": IMAGE}, create_cached(0.5))
     assert torch.equal(
-        DiskStore(cache_root, "a", 2**20).get("x", IMAGE).tensors["teacher.enhanced"],
+        DiskStore(cache_root, "a", 2**20).get("x", {"low": IMAGE}).tensors["teacher.enhanced"],
         create_cached(0.5).tensors["teacher.enhanced"],
     )
 
@@ -115,22 +115,22 @@ def test_a_damaged_file_is_not_used_and_written_anew(cache_root, damage):
 def test_those_that_were_not_used_for_longest_make_room(cache_root):
     max_bytes = 2**20
     for age, fingerprint in ((300, "old"), (200, "older but used"), (100, "new")):
-        DiskStore(cache_root, fingerprint, max_bytes).put("x", IMAGE, create_cached())
+        DiskStore(cache_root, fingerprint, max_bytes).put("x", {"low": IMAGE}, create_cached())
         os.utime(cache_root / fingerprint, (0, 1e9 - age))
     os.utime(cache_root / "older but used", (0, 1e9 - 400))
-    assert DiskStore(cache_root, "older but used", max_bytes).get("x", IMAGE) is not NOTHING_CACHED
+    assert DiskStore(cache_root, "older but used", max_bytes).get("x", {"low": IMAGE}) is not NOTHING_CACHED
     files = sum(path.stat().st_size for path in cache_root.glob("*/*"))
     store = DiskStore(cache_root, "own", files + SIZE // 2)
-    store.put("x", IMAGE, create_cached())
+    store.put("x", {"low": IMAGE}, create_cached())
     assert sorted(path.name for path in cache_root.iterdir()) == ["new", "older but used", "own"]
     assert store.write_error == ""
 
 
 def test_without_room_it_is_computed_each_time_and_said(build, cache_root):
     cache = create_cache(build, mode="disk", max_bytes=100 * 2**10)[1]  # two images and a half
-    whole = create_cache(build)[1].get_or_compute(LOW, NAMES)
+    whole = create_cache(build)[1].get_or_compute({"low": LOW}, NAMES)
     for _ in range(2):
-        found = cache.get_or_compute(LOW, NAMES)
+        found = cache.get_or_compute({"low": LOW}, NAMES)
         assert all(torch.equal(found.tensors[name], tensor) for name, tensor in whole.tensors.items())
     assert (cache.computed_count, cache.reused_count) == (6, 2)
     assert "has reached its limit of" in cache.manifest_record()["kept_on_disk"]["trouble"]
@@ -143,8 +143,8 @@ def test_a_full_disk_is_no_reason_to_stop(cache_root, monkeypatch):
 
     monkeypatch.setattr(module, "write_weights", full)
     store = DiskStore(cache_root, "a", 2**20)
-    store.put("x", IMAGE, create_cached())
-    assert store.get("x", IMAGE) is NOTHING_CACHED
+    store.put("x", {"low": IMAGE}, create_cached())
+    assert store.get("x", {"low": IMAGE}) is NOTHING_CACHED
     assert store.write_error == f"{cache_root / 'a'}: No space left on device"
 
 
@@ -152,10 +152,10 @@ def test_few_files_are_open_at_once(cache_root, monkeypatch):
     monkeypatch.setattr(module, "MAX_OPEN_FILES", 2)
     store = DiskStore(cache_root, "a", 2**20)
     for row, name in enumerate(NAMES):
-        store.put(name, LOW[row : row + 1], create_cached(row / 4))
+        store.put(name, {"low": LOW[row : row + 1]}, create_cached(row / 4))
     for _ in range(2):
         for row, name in enumerate(NAMES):
-            assert store.get(name, LOW[row : row + 1]).tensors["teacher.enhanced"].unique().item() == row / 4
+            assert store.get(name, {"low": LOW[row : row + 1]}).tensors["teacher.enhanced"].unique().item() == row / 4
             assert len(store._open_files) <= 2
     assert store.earlier_images == set()  # its own
 

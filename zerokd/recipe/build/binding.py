@@ -10,12 +10,13 @@ from zerokd.plugin.contracts import Loss, Metric
 from zerokd.plugin.ports import Port
 from zerokd.recipe.build.builder import Builder
 from zerokd.recipe.build.names import RecipeNames
+from zerokd.recipe.build.signals import read_signal_name
 from zerokd.recipe.schema import recipe as schema
 
 
 def bind_ports(
     builder: Builder,
-    names: RecipeNames,
+    declared_names: RecipeNames,
     table: schema.TermConfig | schema.MetricConfig,
     path: KeyPath,
     component: Loss | Metric | None,
@@ -31,7 +32,7 @@ def bind_ports(
                 *hints,
                 code="unknown-port",
             )
-    table_on = names.declared(*map(str, path)).get("on", {})
+    table_on = declared_names.declared(*map(str, path)).get("on", {})
     for port, declared in ports.items():
         if isinstance(table_on, dict) and port not in table_on and declared.default is None:
             builder.failed_paths.add(path)
@@ -43,7 +44,12 @@ def bind_ports(
                 code="unknown-port",
             )
     bound = {port: table.on.get(port, declared.default) for port, declared in ports.items()} | table.on
-    return {port: signal for port, signal in bound.items() if signal is not None}
+    names = {
+        port: read_signal_name(builder, signal, (*path, "on", port))
+        for port, signal in bound.items()
+        if signal is not None
+    }
+    return {port: name for port, name in names.items() if name}
 
 
 def build_metrics(builder: Builder, recipe: schema.Recipe, names: RecipeNames) -> tuple[BoundMetric, ...]:

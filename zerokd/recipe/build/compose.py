@@ -14,7 +14,7 @@ from zerokd.errors import Place, Problem, RecipeError, ZerokdError, calling_plac
 from zerokd.objective.declaration import make_clock, warn_of_fallbacks
 from zerokd.objective.models import Average, ModelSet, build_model_set
 from zerokd.objective.objective import Objective
-from zerokd.objective.signals import SignalName
+from zerokd.objective.signal_name import SignalName, SignalSyntaxError
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.plugin.clock import Clock
 from zerokd.plugin.discovery import discover_plugins
@@ -26,6 +26,7 @@ from zerokd.recipe.build.names import WORD_PATTERN
 from zerokd.recipe.build.overrides import apply_python_settings
 from zerokd.recipe.build.params import build_params
 from zerokd.recipe.build.resolver import RecipeResolver
+from zerokd.recipe.build.signals import build_views
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.toml.document import Document
 from zerokd.recipe.toml.extends import read_recipe
@@ -124,7 +125,9 @@ def _build_objective(
         resolver.report(text, resolver.document.key_place(("stages", name, "aggregate")), hint, code="setting")
     words = {*WORD_PATTERN.findall(table.objective)}
     groups = [group for group in recipe.terms if group in words]
-    owners = {SignalName.parse(text).owner for group in groups for text in _read_signals(resolver, recipe.terms[group])}
+    resolver.views = build_views(resolver, recipe)
+    texts = [text for group in groups for text in _read_signals(resolver, recipe.terms[group])]
+    owners = _model_names([*texts, *(view.source for view in resolver.views.values())])
     for owner in sorted({*own_models.owners} - owners - recipe.models.keys()):
         text, hints = f"no term of stage {name!r} reads the model {owner!r}", did_you_mean(owner, owners)
         resolver.report(text, place, *hints, code="unknown-signal")
@@ -142,6 +145,15 @@ def _build_objective(
     averages = {owner: built_averages[owner] for owner in built_averages if owner in owners} | averages
     terms = resolver.build_terms(groups)
     return resolver.build_stage(name, list(terms.values()), clock), ModelSet(models, averages)
+
+
+def _model_names(texts: Iterable[str]) -> set[str]:
+    """The models of signals; a text that names no signal is reported where its term is built."""
+    names: set[str] = set()
+    for text in texts:
+        with suppress(SignalSyntaxError):
+            names |= {name.owner for name in SignalName.parse(text).walk() if name.is_of_model}
+    return names
 
 
 def _read_signals(resolver: RecipeResolver, tables: Mapping[str, schema.TermConfig]) -> Iterator[str]:

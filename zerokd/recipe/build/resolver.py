@@ -9,9 +9,10 @@ import numpy as np
 
 from zerokd.equation.equation import Equation, parse_equation
 from zerokd.equation.expression import EquationError, Number, Series, UnknownNameError
-from zerokd.errors import KeyPath, Place, combine_errors, did_you_mean
+from zerokd.errors import KeyPath, Place, combine_errors
 from zerokd.objective.autocast import AUTOCAST_DTYPES
 from zerokd.objective.schedules import find_used_params
+from zerokd.objective.signal_name import LOW
 from zerokd.objective.stage_plan import PlaceholderStage, StagePlan
 from zerokd.objective.stage_weights import (
     StageWeights,
@@ -21,6 +22,7 @@ from zerokd.objective.stage_weights import (
     evaluate_term_weight,
 )
 from zerokd.objective.term import ActiveSteps, BoundTerm
+from zerokd.objective.view import BoundView
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.clock import Clock
 from zerokd.plugin.contracts import Schedule, count_held_out
@@ -34,6 +36,8 @@ from zerokd.recipe.build.names import WORD_PATTERN, RecipeNames
 from zerokd.recipe.build.optimizer import build_optimizer
 from zerokd.recipe.build.params import build_params
 from zerokd.recipe.build.selection import build_selection
+from zerokd.recipe.build.signals import build_views, report_unread_views, select_stage_signals
+from zerokd.recipe.build.stage_order import resolve_stage_order
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.toml.document import Document
 
@@ -65,6 +69,8 @@ class RecipeResolver(Builder):
         super().__init__(document, catalogue)
         self.recipe = recipe
         self.names = RecipeNames(document.tables)
+        self.views: dict[str, BoundView] = {}
+        self.data_signals: tuple[str, ...] = (LOW,)
         self.possibly_used: set[str] = set()  # params and groups that an unknown name in an equation may mean
 
     def build_components(self) -> Components:
@@ -73,13 +79,16 @@ class RecipeResolver(Builder):
         self.training_image_count = self.count_training_images(data)
         models = build_models(self, self.recipe, self.names)
         averages = build_averages(self, self.recipe, models)
+        self.views = build_views(self, self.recipe)
         terms = self.build_terms(self.recipe.terms)
+        report_unread_views(self, terms.values(), self.views)
+        self.data_signals = (LOW,) if data is None else tuple(data.signals)
         self.record_failures(models.keys() | averages.keys(), terms.keys())
         stages = {
             name: self.build_stage(name, list(terms.values()), self.compute_clock(table))
             for name, table in self.recipe.stages.items()
         }
-        order = self.resolve_stage_order()
+        order = resolve_stage_order(self, self.recipe, self.names)
         self.report_unused()
         with preserve_global_state():  # random numbers that they draw change nothing in the run
             metrics = build_metrics(self, self.recipe, self.names)
@@ -157,19 +166,6 @@ class RecipeResolver(Builder):
             return max(1, len(data) - count_held_out(len(data), data.config.held_out)) if data else 1
         return 1
 
-    def resolve_stage_order(self) -> list[str]:
-        known = self.names.declared("stages")
-        for position, name in enumerate(self.recipe.run):
-            place = self.document.value_place(("run", position))
-            if name not in known and self.names.is_complete("stages"):
-                self.report(f"unknown stage {name!r}", place, *did_you_mean(name, known), code="unknown-component")
-            elif name in self.recipe.run[:position]:
-                hint = "give the second one a table and a name of its own"
-                self.report(f"stage {name!r} runs twice", place, hint, code="wrong-value")
-        # an unknown name may mean any stage: all of them are checked
-        possible = () if set(self.recipe.run) <= known.keys() else self.recipe.stages
-        return [name for name in dict.fromkeys((*self.recipe.run, *possible)) if name in self.recipe.stages]
-
     def compute_clock(self, table: schema.StageConfig) -> Clock:
         """The steps of a stage on the recipe's data."""
         per_epoch = -(-self.training_image_count // table.batch)
@@ -215,6 +211,7 @@ class RecipeResolver(Builder):
             place=self.document.key_place(path),
             aggregator=aggregator,
             aggregator_name=table.aggregate.use if table.aggregate else "",
+            **select_stage_signals(plugin, stage_terms, self.views, self.data_signals),
         )
 
     def build_equation(

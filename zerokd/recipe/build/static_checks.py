@@ -7,6 +7,7 @@ import torch
 from zerokd.errors import Problem, RecipeError, ZerokdError, combine_errors
 from zerokd.objective.signals import find_metric_binding_problems, find_stage_binding_problems
 from zerokd.objective.stage_plan import PlaceholderStage, StagePlan
+from zerokd.plugin.batch import Batch
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.recipe.build.components import Components
@@ -32,7 +33,9 @@ def check_recipe(document: Document, catalogue: Catalogue) -> tuple[Recipe, Comp
     errors: list[ZerokdError] = [*([RecipeError(*problems)] if problems else []), *result.errors]
     for stage in components.stages:
         try:
-            binding_problems = find_stage_binding_problems(stage, components, _get_input_names(stage), failed_paths)
+            binding_problems = find_stage_binding_problems(
+                stage, components, _get_input_names(stage, components), failed_paths
+            )
             errors += [RecipeError(*binding_problems)] if binding_problems else []
         except ZerokdError as error:
             errors.append(error.with_place(stage.place))
@@ -44,11 +47,13 @@ def check_recipe(document: Document, catalogue: Catalogue) -> tuple[Recipe, Comp
     return recipe, components
 
 
-def _get_input_names(stage: StagePlan) -> tuple[str, ...] | None:
-    if isinstance(stage.plugin, PlaceholderStage):
+def _get_input_names(stage: StagePlan, components: Components) -> tuple[str, ...] | None:
+    """The names of a stage's inputs; None if they are unknown because of another error."""
+    if isinstance(stage.plugin, PlaceholderStage) or components.data is None:
         return None
+    image = torch.zeros(1, 3, ANY_SIZE, ANY_SIZE)
     with attribute_errors(f"stage {stage.name!r}"):
-        return tuple(stage.plugin.inputs(torch.zeros(1, 3, ANY_SIZE, ANY_SIZE)))
+        return tuple(stage.plugin.inputs(Batch(dict.fromkeys(components.data.signals, image), ("zeros",))))
 
 
 def _sort_key(problem: Problem, document: Document) -> tuple[int, int, int]:

@@ -95,6 +95,13 @@ class AugmentationConfig(ComponentConfig):
     kind = "augmentations"
 
 
+class SignalConfig(AugmentationConfig):
+    """A signal that is computed from another one, such as a flipped input. ``NAME(other)`` is the same change, with the
+    same random draws, of another signal."""
+
+    on: str = Field("low", description="the signal that the augmentation changes")
+
+
 class AggregatorConfig(ComponentConfig):
     """Combines the gradients of a stage's terms into the one that the student follows."""
 
@@ -153,6 +160,7 @@ class Recipe(Config):
     )
     data: DataSourceConfig
     models: dict[Name, AnyModelConfig]
+    signals: dict[Name, SignalConfig] = Field({}, description="signals that are computed from others")
     stages: dict[Name, StageConfig]
     terms: dict[Identifier, dict[Name, TermConfig]]
     metrics: dict[Name, MetricConfig] = Field({}, description="measured at the end of each stage")

@@ -12,6 +12,7 @@ from zerokd.errors import Problem, RecipeError
 from zerokd.objective.objective import Objective
 from zerokd.objective.term import BoundTerm
 from zerokd.objective.term_builder import installed_plugins
+from zerokd.objective.view import BoundView
 from zerokd.plugin.component import Component
 from zerokd.plugin.contracts import Schedule
 
@@ -19,7 +20,8 @@ MODEL_OF_YOURS = "given"  # compose(models=...) takes the place of such a table
 
 
 def objective_to_toml(objective: Objective) -> str:
-    """The params, averages, equation and terms of an objective as TOML, which :func:`zerokd.compose` reads again.
+    """The params, averages, signals, equation and terms of an objective as TOML, which
+    :func:`zerokd.compose` reads again.
 
     Raises:
         RecipeError: a loss, adapter or schedule has no registered name.
@@ -28,12 +30,18 @@ def objective_to_toml(objective: Objective) -> str:
     tables: dict[str, Any] = {"params": {name: _write_number(value) for name, value in plan.params.items()}}
     averages = objective.models.averages.items()
     tables["models"] = {name: {"average_of": average.source_name, "decay": average.decay} for name, average in averages}
+    tables["signals"] = {name: _write_view(view) for name, view in plan.views.items()}
     epochs = -(-plan.clock.steps // plan.clock.steps_per_epoch)
     tables["stages"] = {plan.name: {"use": "distillation", "objective": plan.equation.text, "epochs": epochs}}
     tables["terms"] = {}
     for term in (*plan.terms, *plan.unused_terms):
         tables["terms"].setdefault(term.group, {})[term.name] = _write_term(term)
     return tomli_w.dumps({key: value for key, value in tables.items() if value})
+
+
+def _write_view(view: BoundView) -> dict[str, Any]:
+    component = view.augmentation
+    return {"use": _registered_name("augmentations", component), **_options(component), "on": view.source}
 
 
 def _write_term(term: BoundTerm) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from zerokd.errors import Problem, RecipeError
 from zerokd.objective.autocast import AUTOCAST_DTYPES, TF32_EPS
 from zerokd.objective.objective import Objective
 from zerokd.objective.stage_plan import StagePlan
+from zerokd.plugin.batch import Batch
 from zerokd.recipe.build.components import Components
 from zerokd.recipe.schema.speed import SpeedConfig
 from zerokd.training.compile.compiled_step import GRADIENT_TOLERANCE, CompiledStep, NotCompiledError, compile_step
@@ -22,18 +23,19 @@ def compile_stage_steps(
     objective: Objective,
     components: Components,
     frozen_cache: FrozenCache,
-    low: Tensor,
+    sample: Batch,
     parameters: Sequence[nn.Parameter],
     student_parameters: Sequence[nn.Parameter],
 ) -> tuple[tuple[CompiledStep, ...], tuple[str, ...]]:
-    """Compiled steps for micro batches like ``low`` (N, 3, H, W), and a message for each one that cannot be created.
+    """Compiled steps for micro batches like ``sample``, and a message for each one that cannot be created.
 
     On a GPU, steps that measure each term's gradient get a compiled step of their own.
 
     Raises:
         RecipeError: one cannot be created, and the recipe demands it.
     """
-    request, use_cuda_graph = components.speed.compile, uses_cuda_graph(components.speed, low)
+    request, use_cuda_graph = components.speed.compile, uses_cuda_graph(components.speed, sample.low)
+    inputs = stage.plugin.inputs(sample)
     compiled_steps: list[CompiledStep] = []
     failures: list[str] = []
     for per_term in (False, True):
@@ -45,12 +47,12 @@ def compile_stage_steps(
             compiled_steps.append(
                 compile_step(
                     objective,
-                    stage.plugin.inputs(low),
-                    frozen_cache.get_or_compute(low, [""] * len(low), use_store=False),
+                    inputs,
+                    frozen_cache.get_or_compute(inputs, sample.names, use_store=False),
                     parameters,
                     student_parameters if per_term else (),
                     steps=stage.clock.steps,
-                    tolerance=_gradient_tolerance(components.speed, low.device),
+                    tolerance=_gradient_tolerance(components.speed, sample.low.device),
                     use_torch_compile=use_torch_compile,
                     use_cuda_graph=use_cuda_graph,
                 )

@@ -3,7 +3,7 @@ allow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 import torch
@@ -19,7 +19,7 @@ from zerokd.proof.trial import equal_with_nan
 from zerokd.recipe.schema.speed import SpeedConfig
 from zerokd.training.frozen_cache.cacheable import CachePlan
 from zerokd.training.frozen_cache.fingerprint import compute_fingerprint
-from zerokd.training.frozen_cache.in_memory import CacheAllotment, MemoryStore, tensors_by_name
+from zerokd.training.frozen_cache.in_memory import CacheAllotment, Images, MemoryStore, tensors_by_name
 from zerokd.training.frozen_cache.on_disk import DiskStore
 
 CHECK_INTERVAL = 100  # one of so many uses of cached tensors is computed again and compared
@@ -66,16 +66,19 @@ class FrozenCache:
         elif stage.epochs > 1:
             self.store = MemoryStore(image_count, speed.cache_bytes)
 
-    def get_or_compute(self, low: Tensor, names: Sequence[str], use_store: bool = True) -> CachedTensors:
-        """What the objective needs of images (N, 3, H, W) that the store knows by ``names``.
+    def get_or_compute(
+        self, inputs: Mapping[str, Tensor], names: Sequence[str], use_store: bool = True
+    ) -> CachedTensors:
+        """What the objective needs of images (N, C, H, W) by signal, which the store knows by ``names``.
 
         Raises:
             PluginError: a cached tensor differs from the same tensor computed again.
         """
         if self.plan.is_empty:
             return NOTHING_CACHED
-        images = low.split(1)
-        parts = images if low.device.type == "cpu" else (low,)
+        used = {name: inputs[name] for name in sorted(self.plan.inputs)}
+        images = _split_images(used)
+        parts = images if _is_on_cpu(used) else [used]
         if not use_store:
             return _concatenate([self.plan.compute(part) for part in parts])
         stored = [self.store.get(*pair) for pair in zip(names, images, strict=True)] if self.store else []
@@ -109,31 +112,43 @@ class FrozenCache:
         if self.store:
             self.store.release()
 
-    def _get_or_compute_part(self, stored: Sequence[CachedTensors], low: Tensor, names: Sequence[str]) -> CachedTensors:
+    def _get_or_compute_part(
+        self, stored: Sequence[CachedTensors], part: Images, names: Sequence[str]
+    ) -> CachedTensors:
         """Complete what is stored of some images, and store it."""
         store, cached = self.store, _concatenate_if_uniform(stored)
         if self.plan.is_complete(cached):
             is_first_of_other_run = not self.reused_count and bool(store and store.earlier_images)
             self.reused_count += len(names)
             if is_first_of_other_run or self.reused_count % CHECK_INTERVAL < len(names):
-                self._verify(cached, low, names)
+                self._verify(cached, part, names)
             return cached
         self.computed_count += len(names)
-        computed = self.plan.compute(low, cached)
-        for row, name in enumerate(names):
+        computed = self.plan.compute(part, cached)
+        for row, (name, image) in enumerate(zip(names, _split_images(part), strict=True)):
             if store and stored[row] is NOTHING_CACHED:
-                store.put(name, low[row : row + 1], _select_image(computed, row))
+                store.put(name, image, _select_image(computed, row))
         return computed
 
-    def _verify(self, cached: CachedTensors, low: Tensor, names: Sequence[str]) -> None:
+    def _verify(self, cached: CachedTensors, part: Images, names: Sequence[str]) -> None:
         """Compare cached tensors with the same tensors computed now."""
-        recomputed = tensors_by_name(self.plan.compute(low))
+        recomputed = tensors_by_name(self.plan.compute(part))
         for name, tensors in tensors_by_name(cached).items():
             pairs = zip(tensors, recomputed[name], strict=True)
             if not all(matches_recomputed(*pair, self.tolerance) for pair in pairs):
                 text = f"{name} of {', '.join(names)} differs from its first computation"
                 hint = 'a frozen component is not deterministic: [speed] cache = "off" computes it at each step'
                 raise PluginError(Problem(text, hints=(hint,)))
+
+
+def _split_images(inputs: Images) -> list[Images]:
+    """Each image by itself, (1, C, H, W) by signal."""
+    rows = zip(*(tensor.split(1) for tensor in inputs.values()), strict=True)
+    return [dict(zip(inputs, row, strict=True)) for row in rows]
+
+
+def _is_on_cpu(inputs: Images) -> bool:
+    return all(tensor.device.type == "cpu" for tensor in inputs.values())
 
 
 def matches_recomputed(cached: Tensor, recomputed: Tensor, tolerance: float) -> bool:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from zerokd.files.machine import processor_name
 from zerokd.objective.calls import Call, ForwardPass
+from zerokd.objective.signal_calls import ParameterVector, ViewCall
 from zerokd.training.frozen_cache.cacheable import CachePlan
 
 VERSIONED_PACKAGES = {"torch", "builtins"}  # their version stands for their code
@@ -32,6 +33,7 @@ def compute_fingerprint(cache_plan: CachePlan, device: torch.device) -> str:
     ports = {name for label in cache_plan.prepared_labels for name in cache_plan.fixed_bindings[label].values()}
     calls = graph.live_calls(frozenset({*cache_plan.tensor_names, *ports}))
     facts = {
+        "inputs": sorted(cache_plan.inputs),
         "names": cache_plan.tensor_names,
         "prepared": cache_plan.fixed_bindings,
         "calls": [_describe_call(call) for call in calls],
@@ -58,7 +60,13 @@ def hash_tensors(*tensors: Tensor) -> str:
 
 def _describe_call(call: Call) -> list[Any]:
     if isinstance(call, ForwardPass):
-        return [call.owner, call.layers, str(call.dtype), _describe_component(call.network)]
+        return [call.key, call.layers, str(call.dtype), _describe_component(call.network)]
+    if isinstance(call, ParameterVector):
+        return [call.writes, _describe_component(call.network)]
+    if isinstance(call, ViewCall):
+        augmentation = call.view.augmentation
+        source = _hash_package(type(augmentation).__module__)
+        return [call.key, call.source, _class_path(augmentation), _config_json(augmentation), source]
     return [call.key, call.ports, _describe_component(call.adapter)]
 
 
@@ -71,7 +79,7 @@ def _describe_component(component: nn.Module) -> list[Any]:
     ]
 
 
-def _class_path(component: nn.Module) -> str:
+def _class_path(component: object) -> str:
     return f"{type(component).__module__}:{type(component).__qualname__}"
 
 

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from zerokd.objective.cached_tensors import NOTHING_CACHED, CachedTensors
 
+Images = Mapping[str, Tensor]  # tensors of images (N, C, H, W) by signal
+
 
 @frozen
 class CacheAllotment:
@@ -29,11 +31,11 @@ class MemoryStore:
         self.allotments: tuple[CacheAllotment, ...] = ()
         self._cached_by_image: dict[str, CachedTensors] = {}
 
-    def get(self, name: str, low: Tensor) -> CachedTensors:
+    def get(self, name: str, image: Images) -> CachedTensors:
         """What is cached of an image."""
         return self._cached_by_image.get(name, NOTHING_CACHED)
 
-    def put(self, name: str, low: Tensor, cached: CachedTensors) -> None:
+    def put(self, name: str, image: Images, cached: CachedTensors) -> None:
         """Cache the items of an image that fit."""
         if not self.allotments:
             sizes = {item: _count_bytes(tensors) for item, tensors in tensors_by_name(cached).items()}

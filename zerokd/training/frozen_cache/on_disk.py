@@ -16,7 +16,7 @@ from zerokd.errors import WeightsError
 from zerokd.files.weights import read_weights, write_weights
 from zerokd.objective.cached_tensors import NOTHING_CACHED, CachedTensors
 from zerokd.training.frozen_cache.fingerprint import hash_tensors
-from zerokd.training.frozen_cache.in_memory import CacheAllotment
+from zerokd.training.frozen_cache.in_memory import CacheAllotment, Images
 
 PREPARED_PREFIX = "prepared"
 MAX_OPEN_FILES = 4096  # mapped at once: systems allow some ten thousand
@@ -24,7 +24,7 @@ MAX_OPEN_FILES = 4096  # mapped at once: systems allow some ten thousand
 
 @define(eq=False)
 class DiskStore:
-    """One file per image, named by the hash of its pixels, in the folder ``fingerprint`` of ``root``.
+    """One file per image, named by the hash of its tensors, in the folder ``fingerprint`` of ``root``.
 
     The fingerprint is that of :func:`~zerokd.training.frozen_cache.fingerprint.compute_fingerprint`. All folders of
     ``root`` hold ``max_bytes`` at most: the least recently used other folder is deleted first, and if there is none,
@@ -51,22 +51,23 @@ class DiskStore:
         """The folder of this fingerprint."""
         return self.root / self.fingerprint
 
-    def get(self, name: str, low: Tensor) -> CachedTensors:
-        """What is cached of an image (1, 3, H, W)."""
-        if name in self._skipped_images or (name not in self._open_files and not self._try_open(name, low)):
+    def get(self, name: str, image: Images) -> CachedTensors:
+        """What is cached of an image (1, C, H, W) by signal."""
+        if name in self._skipped_images or (name not in self._open_files and not self._try_open(name, image)):
             return NOTHING_CACHED
         tensors, metadata = self._open_files[name]
+        device = next(iter(image.values())).device
         # copied: the alignment of a tensor in a file may change the last bits of what is computed from it
-        return _deserialize({key: value.to(low.device, copy=True) for key, value in tensors.items()}, metadata)
+        return _deserialize({key: value.to(device, copy=True) for key, value in tensors.items()}, metadata)
 
-    def put(self, name: str, low: Tensor, cached: CachedTensors) -> None:
+    def put(self, name: str, image: Images, cached: CachedTensors) -> None:
         """Write the file of an image, if it fits."""
         tensors, metadata = _serialize(cached)
         self._bytes_per_image = size = sum(tensor.nbytes for tensor in tensors.values())
         try:
             if self._try_reserve(size):
                 digest = hash_tensors(*tensors.values())
-                write_weights(self._image_path(low), tensors, metadata | {"sha256": digest})
+                write_weights(self._image_path(image), tensors, metadata | {"sha256": digest})
                 self._free_bytes -= size
                 self._written_images.add(name)
                 return
@@ -90,11 +91,11 @@ class DiskStore:
         """Close the files."""
         self._open_files.clear()
 
-    def _image_path(self, low: Tensor) -> Path:
-        return self.folder / f"{hash_tensors(low)}.safetensors"
+    def _image_path(self, image: Images) -> Path:
+        return self.folder / f"{hash_tensors(*image.values())}.safetensors"
 
-    def _try_open(self, name: str, low: Tensor) -> bool:
-        path = self._image_path(low)
+    def _try_open(self, name: str, image: Images) -> bool:
+        path = self._image_path(image)
         if not path.is_file():
             return False
         try:
