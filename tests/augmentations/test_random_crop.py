@@ -34,7 +34,6 @@ def test_a_reference_of_twice_the_size_shows_the_same_part():
 
 
 def test_a_reference_of_an_odd_size_is_refused():
-    tensors = {"low": torch.rand(1, 3, 6, 4), "reference": torch.rand(1, 3, 9, 6)}
     with pytest.raises(ValueError, match=r"k times the size of low, which is \(6, 4\) and reference is \(9, 6\)"):
         RandomCrop().apply_to_all(
             {"low": torch.rand(1, 3, 6, 4), "reference": torch.rand(1, 3, 9, 6)}, torch.rand(1, 2)

@@ -14,6 +14,7 @@ def zerokd_models() -> list[ModelSpec]:
             target="zerokd.models.auto_exposure_dce:AutoExposureDce",
             summary="nano_dce with auto exposure and smoothing, 161 weights",
         ),
+        ModelSpec("dncnn", target="zerokd.models.dncnn:DnCnn", summary="a plain denoiser of 3x3 convolutions"),
         ModelSpec("nano_dce", target="zerokd.models.nano_dce:NanoDce", summary="three separable layers, 161 weights"),
         ModelSpec(
             "zero_dce_pp",

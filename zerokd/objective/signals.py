@@ -101,7 +101,8 @@ def _diagnose_signal_name(
     """Why a signal cannot be read, with hints; None where it can."""
     owners = models.owners
     if not name.owner:
-        return None if name.output in inputs else ("no such input", did_you_mean(name.output, [*inputs, *owners]))
+        hints = (*did_you_mean(name.output, [*inputs, *owners]), f"the inputs are: {', '.join(inputs)}")
+        return None if name.output in inputs else ("no such input", hints)
     if name.is_applied:
         return _diagnose_call_without_output(name, models, stage.views if stage else {})
     if name.owner not in owners:

@@ -150,9 +150,11 @@ def _load_probe_batch(
     if mismatch:
         text = f"stage {stage.name!r}: the augmented input {mismatch}"
         raise RecipeError(Problem(text, stage.place, code="out-of-range"))
-    generator, tensors = create_generator(components.seed, "probe"), dict(batch.tensors)
+    tensors = dict(batch.tensors)
     for name, tensor in tensors.items():
-        is_image = name in stage.data_signals
-        extra = torch.rand(tensor[:1].shape, generator=generator).to(device) if is_image else tensor[:1]
+        extra = tensor[:1]
+        if name in stage.data_signals:  # the same noise for each frame, and a brighter one for a reference
+            extra = torch.rand(extra.shape, generator=create_generator(components.seed, "probe")).to(device)
+            extra = extra if name in components.data.low_signals else extra.sqrt()
         tensors[name] = torch.cat([tensor, extra])
     return evolve(batch, tensors=tensors, names=(*batch.names, "noise"))

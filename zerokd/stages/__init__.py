@@ -19,4 +19,7 @@ def zerokd_stages() -> list[StageSpec]:
             target="zerokd.stages.distillation:Distillation",
             summary="the student under a frozen teacher and its own moving average",
         ),
+        StageSpec(
+            "supervised", target="zerokd.stages.supervised:Supervised", summary="the student on well-lit references"
+        ),
     ]

@@ -36,7 +36,7 @@ from zerokd.recipe.build.names import WORD_PATTERN, RecipeNames
 from zerokd.recipe.build.optimizer import build_optimizer
 from zerokd.recipe.build.params import build_params
 from zerokd.recipe.build.selection import build_selection
-from zerokd.recipe.build.signals import build_views, report_unread_views, select_stage_signals
+from zerokd.recipe.build.signals import build_views, report_signals_of_data, report_unread_views, select_stage_signals
 from zerokd.recipe.build.stage_order import resolve_stage_order
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.toml.document import Document
@@ -88,6 +88,7 @@ class RecipeResolver(Builder):
             name: self.build_stage(name, list(terms.values()), self.compute_clock(table))
             for name, table in self.recipe.stages.items()
         }
+        report_signals_of_data(self, stages.values(), data)
         order = resolve_stage_order(self, self.recipe, self.names)
         self.report_unused()
         with preserve_global_state():  # random numbers that they draw change nothing in the run

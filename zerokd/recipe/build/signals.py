@@ -7,11 +7,14 @@ from typing import Any
 
 from zerokd.errors import KeyPath
 from zerokd.objective.signal_name import LOW, SignalName, SignalSyntaxError
-from zerokd.objective.term import BoundTerm
+from zerokd.objective.stage_plan import StagePlan
+from zerokd.objective.term import BoundTerm, signal_names
 from zerokd.objective.view import BoundView, find_view_cycle, select_input_names
-from zerokd.plugin.contracts import Stage
+from zerokd.plugin.contracts import Data, Stage
 from zerokd.recipe.build.builder import Builder, place_in_string
 from zerokd.recipe.schema import recipe as schema
+
+REFERENCE = "reference"  # the signal of a well-lit version
 
 
 def read_signal_name(builder: Builder, text: str, path: KeyPath) -> str:
@@ -45,6 +48,20 @@ def build_views(builder: Builder, recipe: schema.Recipe) -> dict[str, BoundView]
         builder.report(text, views[cycle[0]].place, code="unknown-signal")
         return {}
     return views
+
+
+def report_signals_of_data(builder: Builder, stages: Iterable[StagePlan], data: Data | None) -> None:
+    """Report each stage whose plugin reads a tensor that the data source lacks; note each that trains on references."""
+    for stage in stages:
+        known = stage.plugin.data_signals if data is None else data.signals
+        for name in [name for name in stage.plugin.data_signals if name not in known]:
+            text = f"stage {stage.name!r} reads {name!r}, and the data source has {', '.join(known)}"
+            hint = "dead_leaves has references, and a folder with the key references"
+            builder.report(text, stage.place, hint, code="unknown-signal")
+        labels = [term.label for term in stage.terms if REFERENCE in {name.text for name in signal_names([term])}]
+        if labels:
+            text = f"trains on references ({', '.join(labels)}): its student is not zero-reference"
+            builder.cautions.setdefault(text, []).append(f"stage {stage.name}")
 
 
 def select_stage_signals(
