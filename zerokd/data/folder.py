@@ -40,7 +40,7 @@ class Folder(Data):
 
     With ``references`` each photo needs a well-lit version of the same name there, in any format: terms and metrics may
     then read the signal ``reference``. What has no partner is listed as unusable. With ``frames`` an image is so many
-    consecutive files of one folder, such as the frames of a film or the photos of a burst: ``low``, ``low_2``, ...
+    consecutive files of one folder, such as the frames of a video or the photos of a burst: ``low``, ``low_2``, ...
     Pitfalls: a JPEG or TIFF whose data end early but properly is used: decoders fill in the missing rows.
     """
 

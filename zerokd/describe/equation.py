@@ -14,7 +14,7 @@ from zerokd.objective.calls import Adaptation
 from zerokd.objective.objective import Objective
 from zerokd.objective.signal_name import LOW, PARAMETERS, SignalName
 from zerokd.objective.stage_plan import StagePlan
-from zerokd.objective.term import BoundTerm
+from zerokd.objective.term import BoundTerm, signal_names
 from zerokd.recipe.build.components import Components
 
 Range = tuple[float, float]  # least and greatest over the stage
@@ -117,8 +117,8 @@ def _value_range(series: Series, mask: np.ndarray) -> Range:
 def _collect_signals(stage: StagePlan) -> dict[str, tuple[str, tuple[str, ...]]]:
     readers: dict[str, list[str]] = {}
     for term in stage.terms:
-        for text in term.bindings.values():
-            readers.setdefault(text, []).append(term.label)
+        for name in signal_names([term]):
+            readers.setdefault(name.text, []).append(term.label)
     return {text: (_describe_origin(SignalName.parse(text), stage), tuple(labels)) for text, labels in readers.items()}
 
 
@@ -134,7 +134,8 @@ def _describe_origin(name: SignalName, stage: StagePlan) -> str:
         return _describe_input(name, stage)
     if name.output == PARAMETERS:
         return f"all parameters of {name.owner}"
-    return f"output of a layer of {name.owner}" if name.layer else f"output of {name.owner}"
+    where = f" on {name.argument.text}" if name.argument else ""
+    return f"output of a layer of {name.owner}{where}" if name.layer else f"output of {name.owner}{where}"
 
 
 def _describe_model(owner: str, components: Components) -> str:

@@ -11,7 +11,7 @@ from zerokd.objective.models import ModelSet, declared_outputs
 from zerokd.objective.signal_name import FEATURES, PARAMETERS, SignalName
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import BoundMetric, SignalReader, signal_owners
-from zerokd.objective.view import BoundView
+from zerokd.objective.view import BoundView, select_input_names
 
 SIGNAL_RANGE_TOLERANCE = 1e-4  # rounding may carry a value this far out of its declared range
 METRIC_INPUT_NAMES = ("low", "reference")  # a metric may read these beside models: the input, and its well-lit version
@@ -31,6 +31,8 @@ def find_stage_binding_problems(
         for term in stage.terms
         for problem in _find_reader_problems(term, models, inputs, failed_paths, reading_stage)
     ]
+    if reading_stage:
+        problems += _find_view_problems(stage, models, inputs, failed_paths)
     own_names = {stage.name, *stage.equation.coefficients}
     if any(path[0] == "models" or own_names.intersection(path[1:2]) for path in failed_paths):
         return problems  # what failed may read the role that seems unread
@@ -79,20 +81,43 @@ def _find_reader_problems(
     failed_paths: Collection[KeyPath],
     stage: StagePlan | None = None,
 ) -> Iterator[Problem]:
-    views = stage.views if stage else {}
     for port, text in reader.bindings.items():
-        for name in SignalName.parse(text).walk():
-            is_view = (name.output if name.is_input else name.owner) in views and not name.is_of_model
-            has_failed = ("models", name.owner) in failed_paths
-            has_failed |= ("models",) in failed_paths and name.owner not in models.owners
-            if is_view or (has_failed if name.owner else inputs is None):
-                continue
-            diagnosis = _diagnose_signal_name(name, stage, models, (*(inputs or ()), *views))
-            if diagnosis:
-                message, hints = diagnosis
-                of = "" if name.text == text else f"{name.text}: "
-                text = f"{reader.label}: port {port!r} reads {text!r}: {of}{message}"
-                yield Problem(text, reader.port_places[port], hints, code="unknown-signal")
+        for message, hints in _diagnose_signal(text, models, inputs, failed_paths, stage):
+            text = f"{reader.label}: port {port!r} reads {text!r}: {message}"
+            yield Problem(text, reader.port_places[port], hints, code="unknown-signal")
+
+
+def _find_view_problems(
+    stage: StagePlan, models: ModelSet, inputs: Collection[str] | None, failed_paths: Collection[KeyPath]
+) -> Iterator[Problem]:
+    """Every view that is computed from a signal which does not exist, or which the stage must not read."""
+    read = select_input_names(stage.terms, stage.views)
+    for name, view in stage.views.items():
+        for message, hints in (
+            _diagnose_signal(view.source, models, inputs, failed_paths, stage) if name in read else ()
+        ):
+            yield Problem(f"signals.{name} reads {view.source!r}: {message}", view.place, hints, code="unknown-signal")
+
+
+def _diagnose_signal(
+    text: str,
+    models: ModelSet,
+    inputs: Collection[str] | None,
+    failed_paths: Collection[KeyPath],
+    stage: StagePlan | None,
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Why a signal, or one that it is computed from, cannot be read: messages with hints."""
+    views = stage.views if stage else {}
+    for name in SignalName.parse(text).walk():
+        is_view = (name.output if name.is_input else name.owner) in views and not name.is_of_model
+        has_failed = ("models", name.owner) in failed_paths
+        has_failed |= ("models",) in failed_paths and name.owner not in models.owners
+        if is_view or (has_failed if name.owner else inputs is None):
+            continue
+        diagnosis = _diagnose_signal_name(name, stage, models, (*(inputs or ()), *views))
+        if diagnosis:
+            message, hints = diagnosis
+            yield message if name.text == text else f"{name.text}: {message}", hints
 
 
 def _diagnose_signal_name(
@@ -101,8 +126,7 @@ def _diagnose_signal_name(
     """Why a signal cannot be read, with hints; None where it can."""
     owners = models.owners
     if not name.owner:
-        hints = (*did_you_mean(name.output, [*inputs, *owners]), f"the inputs are: {', '.join(inputs)}")
-        return None if name.output in inputs else ("no such input", hints)
+        return None if name.output in inputs else ("no such input", did_you_mean(name.output, [*inputs, *owners]))
     if name.is_applied:
         return _diagnose_call_without_output(name, models, stage.views if stage else {})
     if name.owner not in owners:
@@ -133,7 +157,8 @@ def _diagnose_call_without_output(
         outputs = [*(declared_outputs(models.get_model(name.owner)) or ()), "output"]
         return "it names no output", (f"write {name.text}.{outputs[0]}",)
     hint = "[signals.NAME] defines a signal that can be applied to others"
-    return f"no signal of this recipe is called {name.owner!r}", (*did_you_mean(name.owner, views), hint)
+    hints = (*did_you_mean(name.owner, views), hint) if views else (hint,)
+    return f"no signal of this recipe is called {name.owner!r}", hints
 
 
 def describe_out_of_range(value: Tensor, bounds: tuple[float, float] | None) -> str:

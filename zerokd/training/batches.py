@@ -13,6 +13,7 @@ from torch import Tensor
 from zerokd.errors import RecipeError
 from zerokd.objective.signal_name import LOW
 from zerokd.objective.stage_plan import StagePlan
+from zerokd.objective.view import select_input_names
 from zerokd.plugin.batch import Batch, create_generator, derive_seed
 from zerokd.plugin.contracts import Data, count_held_out
 from zerokd.plugin.error_attribution import attribute_errors
@@ -72,6 +73,8 @@ def iterate_batches(
 ) -> Iterator[Batch]:
     """The batches of a stage from ``first_step`` on, epoch by epoch, each epoch in an order of its own."""
     read_tensor = create_tensor_reader(data, len(indices), stage.data_signals, device)
+    read = select_input_names(stage.terms, stage.views)
+    random_views = [view for name, view in stage.views.items() if name in read and view.is_random]
     for epoch in range(stage.epochs):
         order = torch.randperm(len(indices), generator=create_generator(seed, stage.name, epoch)).tolist()
         for step, start in enumerate(range(0, len(order), stage.batch_size), epoch * stage.clock.steps_per_epoch):
@@ -80,7 +83,8 @@ def iterate_batches(
             batch_indices = [indices[position] for position in order[start : start + stage.batch_size]]
             with attribute_errors(f"data or augmentation of stage {stage.name!r}"):
                 batch = _load_batch(data, batch_indices, stage, read_tensor, device, (epoch, step, seed))
-            yield batch
+                draws = {view.draws_name: view.draw(batch.generators(view.name)).to(device) for view in random_views}
+            yield evolve(batch, tensors={**batch.tensors, **draws}) if draws else batch
 
 
 def _load_batch(
@@ -91,7 +95,7 @@ def _load_batch(
     device: torch.device,
     moment: tuple[int, int, int],
 ) -> Batch:
-    """Some images with their augmentations and the draws of their views; ``moment`` is epoch, step and seed."""
+    """Some images with their augmentations; ``moment`` is epoch, step and seed."""
     epoch, step, seed = moment
     names = tuple(map(data.name, indices))
     tensors = {
@@ -107,13 +111,7 @@ def _load_batch(
         for name, tensor in tensors.items():
             if tensor.shape[0] != len(names) or (name == LOW and tensor.shape[1] != 3):
                 raise ValueError(f"an augmentation returned {tuple(tensor.shape)} for {len(names)} images")
-    batch = Batch(tensors, names, epoch, step, (seed, stage.name))
-    draws_of_views = {
-        view.draws_name: view.draw(batch.generators(name)).to(device)
-        for name, view in stage.views.items()
-        if view.is_random
-    }
-    return evolve(batch, tensors={**tensors, **draws_of_views}) if draws_of_views else batch
+    return Batch(tensors, names, epoch, step, (seed, stage.name))
 
 
 def create_tensor_reader(

@@ -36,7 +36,8 @@ def test_every_stage_of_every_recipe_composes_and_trains_the_student(path):
         if "perceptual" in document.tables["terms"].get("distillation", {}):
             setting["terms.distillation.perceptual.weights"] = "random"
         objective = zerokd.compose(path, stage, set=setting, steps=4)
-        result = objective(LOW, step=0)
+        others = {name: LOW.sqrt() for name in objective.graph.input_names if name != "low"}  # such as references
+        result = objective({"low": LOW, **others}, step=0)
         result.total.backward()
         gradients = [weight.grad for weight in objective.student.parameters() if weight.grad is not None]
         assert gradients

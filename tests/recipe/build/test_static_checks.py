@@ -64,7 +64,7 @@ def test_mistakes_of_every_kind_come_together_in_the_order_of_the_text():
         ('use     = "zero_dce_pp"', "use = 3", "models.teacher.use: input should be a valid string, got 3"),
         ('weights = "bundled"', "weights = 3", "models.teacher.weights: input should be a valid string, got 3"),
         ('average_of = "student"', 'average_off = "student"', "models.ema lacks the key 'use'"),
-        ('"self_supervised"', '"supervised"', "unknown stage 'supervised'"),
+        ('"self_supervised"', '"semisupervised"', "unknown stage 'semisupervised'"),
         ("epochs    = 40", "epochs = 0", "stages.pretrain.epochs: input should be greater than or equal to 1, got 0"),
         ('objective = "pretraining"', "objective = 3", "stages.pretrain.objective: input should be a valid string"),
         ('use   = "random_gamma"', 'use   = "gamma"', "unknown augmentation 'gamma'"),

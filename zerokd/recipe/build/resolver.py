@@ -36,7 +36,7 @@ from zerokd.recipe.build.names import WORD_PATTERN, RecipeNames
 from zerokd.recipe.build.optimizer import build_optimizer
 from zerokd.recipe.build.params import build_params
 from zerokd.recipe.build.selection import build_selection
-from zerokd.recipe.build.signals import build_views, report_signals_of_data, report_unread_views, select_stage_signals
+from zerokd.recipe.build.signals import build_views, report_signal_problems, select_stage_signals
 from zerokd.recipe.build.stage_order import resolve_stage_order
 from zerokd.recipe.schema import recipe as schema
 from zerokd.recipe.toml.document import Document
@@ -81,14 +81,13 @@ class RecipeResolver(Builder):
         averages = build_averages(self, self.recipe, models)
         self.views = build_views(self, self.recipe)
         terms = self.build_terms(self.recipe.terms)
-        report_unread_views(self, terms.values(), self.views)
         self.data_signals = (LOW,) if data is None else tuple(data.signals)
         self.record_failures(models.keys() | averages.keys(), terms.keys())
         stages = {
             name: self.build_stage(name, list(terms.values()), self.compute_clock(table))
             for name, table in self.recipe.stages.items()
         }
-        report_signals_of_data(self, stages.values(), data)
+        report_signal_problems(self, terms.values(), self.views, stages.values(), data)
         order = resolve_stage_order(self, self.recipe, self.names)
         self.report_unused()
         with preserve_global_state():  # random numbers that they draw change nothing in the run

@@ -50,8 +50,16 @@ def build_views(builder: Builder, recipe: schema.Recipe) -> dict[str, BoundView]
     return views
 
 
-def report_signals_of_data(builder: Builder, stages: Iterable[StagePlan], data: Data | None) -> None:
-    """Report each stage whose plugin reads a tensor that the data source lacks; note each that trains on references."""
+def report_signal_problems(
+    builder: Builder,
+    terms: Iterable[BoundTerm],
+    views: Mapping[str, BoundView],
+    stages: Iterable[StagePlan],
+    data: Data | None,
+) -> None:
+    """Report each view that no term reads, and each stage whose plugin reads a tensor that the data source lacks; note
+    each stage that trains on references."""
+    _report_unread_views(builder, terms, views)
     for stage in stages:
         known = stage.plugin.data_signals if data is None else data.signals
         for name in [name for name in stage.plugin.data_signals if name not in known]:
@@ -67,16 +75,16 @@ def report_signals_of_data(builder: Builder, stages: Iterable[StagePlan], data: 
 def select_stage_signals(
     plugin: Stage | None, terms: Iterable[BoundTerm], views: Mapping[str, BoundView], data_signals: tuple[str, ...]
 ) -> dict[str, Any]:
-    """The views and the tensors of an image that a stage reads, as fields of its plan."""
+    """The views that a stage may read and the tensors of an image that it reads, as fields of its plan."""
     names = select_input_names(terms, views) | {LOW, *(plugin.data_signals if plugin else ())}
     return {
-        "views": {name: view for name, view in views.items() if name in names},
+        "views": views,
         "data_signals": tuple(name for name in data_signals if name in names),
         "fixed_inputs": data_signals,
     }
 
 
-def report_unread_views(builder: Builder, terms: Iterable[BoundTerm], views: Mapping[str, BoundView]) -> None:
+def _report_unread_views(builder: Builder, terms: Iterable[BoundTerm], views: Mapping[str, BoundView]) -> None:
     """Report each signal of the recipe that no term reads; none where a term with an error may read it."""
     read = select_input_names(terms, views)
     for name in views.keys() - read if not builder.failed_paths else ():
