@@ -92,3 +92,73 @@ def test_one_photo_more_moves_at_most_one_other_across():
 
 def test_a_single_image_trains():
     assert split_held_out(Names(["only.png"]), 0.5) == ([0], [])
+
+
+def load(build, *settings, recipe="two_frames.toml"):
+    components = build("data.count=4", "data.held_out=0.0", "data.size=16", *settings, recipe=recipe, small=())
+    stage = components.stages[0]
+    return stage, list(iterate_batches(components.data, [0, 1, 2, 3], stage, 0, torch.device("cpu")))
+
+
+def test_a_batch_has_the_tensors_that_terms_read_and_no_other(build):
+    _, batches = load(build)
+    assert [*batches[0].tensors] == ["low", "low_2"]
+    assert batches[0].tensors["low_2"].shape == batches[0].low.shape == (4, 3, 16, 16)
+    assert not torch.equal(batches[0].low, batches[0].tensors["low_2"])
+
+
+def test_a_change_of_exposure_leaves_references_alone_and_changes_frames(build):
+    gamma = 'stages.fit.augment={gamma={use="random_gamma", range=[2.0, 2.0]}}'
+    (_, plain), (_, dark) = (
+        load(build, settings, recipe="supervised.toml") for settings in ("stages.fit.augment={}", gamma)
+    )
+    torch.testing.assert_close(dark[0].low, plain[0].low.square())
+    assert torch.equal(dark[0].tensors["reference"], plain[0].tensors["reference"])
+    off, on = (load(build, f"stages.pretrain.augment.gamma.range=[{power},{power}]")[1][0] for power in (1.0, 2.0))
+    torch.testing.assert_close(on.tensors["low_2"], off.tensors["low_2"].square())
+
+
+def test_a_change_of_geometry_moves_image_and_reference_alike(build):
+    augment = 'stages.fit.augment={crop={use="random_crop", share=0.5}, flip={use="random_flip"}}'
+    (_, plain), (_, cropped) = (
+        load(build, settings, recipe="supervised.toml") for settings in ("stages.fit.augment={}", augment)
+    )
+    low, reference = cropped[0].low, cropped[0].tensors["reference"]
+    assert low.shape == reference.shape == (4, 3, 8, 8)
+    for image in range(4):
+        places = [
+            (row, column, flipped)
+            for row in range(9)
+            for column in range(9)
+            for flipped in (False, True)
+            if torch.equal(part(plain[0].low[image], row, column, flipped), low[image])
+        ]
+        assert any(
+            torch.equal(part(plain[0].tensors["reference"][image], *place), reference[image]) for place in places
+        )
+
+
+def part(image, row, column, flipped):
+    cut = image[:, row : row + 8, column : column + 8]
+    return cut.flip(2) if flipped else cut
+
+
+def test_the_draws_of_a_view_come_with_its_batch_and_again_after_a_resume(build):
+    stage, batches = load(build, "stages.pretrain.batch=2", recipe="two_views.toml")
+    assert batches[0].tensors["other.draws"].shape == (2,)
+    drawn = {
+        (batch.epoch, name): draw
+        for batch in batches[:4]
+        for name, draw in zip(batch.names, batch.tensors["other.draws"].tolist(), strict=True)
+    }
+    assert len({*drawn.values()}) == 8  # four images, two epochs
+    components = build(
+        "data.count=4",
+        "data.held_out=0.0",
+        "data.size=16",
+        "stages.pretrain.batch=2",
+        recipe="two_views.toml",
+        small=(),
+    )
+    later = next(iterate_batches(components.data, [0, 1, 2, 3], stage, 0, torch.device("cpu"), first_step=3))
+    assert torch.equal(later.tensors["other.draws"], batches[3].tensors["other.draws"])
