@@ -87,10 +87,13 @@ def command(threads: int | None, **options: Any) -> None:
 
 def describe_start(task: Task, out: Path, workers: str) -> Iterator[str]:
     """The lines that say what is about to happen, and why no faster engine does it."""
+    from zerokd.student.enhance.inputs import describe_skipped
     from zerokd.student.enhance.jobs import count_noun
 
     names_file = [job.target.absolute() for job in task.jobs] == [out.absolute()]
     place = str(out) if names_file else os.path.join(out, "")
     yield f"Enhancing {count_noun(len(task.jobs), 'file')} into {place} ({task.engine.description}, {workers})"
+    if task.skipped:
+        yield describe_skipped(task.skipped)
     if task.engine.fallback_reasons:
         yield task.engine.describe_fallback()

@@ -16,9 +16,8 @@ from torch import Tensor
 from zerokd import Data, DataConfig
 from zerokd.data.photo import FitMode, read_training_image
 from zerokd.errors import DataError, Problem
-from zerokd.files.photo import MediaError
+from zerokd.files.photo_format import MediaError, readable_suffixes
 
-TRAINING_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 DECODING_THREADS = min(4, os.cpu_count() or 1)
 MAX_LISTED_REJECTIONS = 3  # rejected files that an error names
 PhotoEntry = tuple[str, Path, Tensor | None]  # name, path, and the image if memory allows
@@ -96,7 +95,7 @@ class Folder(Data):
         if self._photos:
             text = f"{len(self.rejected)} files in training folder {self.config.path!r} cannot be used"
             return Problem(text, hints=(*hints, "repair or remove them, or train without them: strict = false"))
-        hints.append(f"zerokd looked for {' '.join(TRAINING_SUFFIXES)} in the folder and its subfolders")
+        hints.append(f"zerokd looked for {' '.join(readable_suffixes())} in the folder and its subfolders")
         return Problem(f"no usable photo in training folder {self.config.path!r}", hints=tuple(hints))
 
 
@@ -125,7 +124,7 @@ def _find_candidates(root: Path) -> Iterator[tuple[str, Path, str]]:
             if os.path.islink(path):  # unlike Path.is_symlink, never raises
                 yield display_name(path), path, "linked folder, not followed"
         for path in (Path(folder, name) for name in files):
-            if path.suffix.lower() in TRAINING_SUFFIXES:
+            if path.suffix.lower() in readable_suffixes():
                 leads_out = os.path.exists(path) and not path.resolve().is_relative_to(root.resolve())
                 yield display_name(path), path, "link that leads out of the folder" if leads_out else ""
     for error in unreadable:
