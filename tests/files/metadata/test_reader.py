@@ -1,5 +1,7 @@
 """Metadata as a result that is upright holds it; what is damaged costs no photo."""
 
+import io
+import random
 import struct
 
 import pytest
@@ -9,8 +11,12 @@ from tests.data.zoo import JPEG, png_chunk
 from tests.files.metadata.test_jpeg import with_segments
 from tests.files.metadata.test_xmp import packet
 from zerokd.files.metadata.exif import read_exif
+from zerokd.files.metadata.jpeg import encode_jpeg_head
+from zerokd.files.metadata.png import encode_png_chunks
 from zerokd.files.metadata.reader import read_metadata
 from zerokd.files.metadata.record import INCH_METRES, Resolution
+from zerokd.files.metadata.tiff import add_tiff_metadata
+from zerokd.files.metadata.writer import convert_metadata
 
 
 @pytest.fixture
@@ -65,3 +71,31 @@ def test_a_png_with_the_prefix_of_a_jpeg(path):
     content = path.read_bytes()
     path.write_bytes(content[:33] + png_chunk(b"eXIf", b"Exif\0\0" + exif) + content[33:])
     assert read_metadata(path, "PNG").exif == exif
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_no_damage_ends_in_an_exception(path, kind):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Maker", 6
+    exif.get_ifd(0x8769)[0x9003] = "2026:01:02 03:04:05"
+    options = {} if kind == "TIFF" else {"xmp": packet('tiff:Orientation="6" h:Version="1.0"')}
+    try:
+        Image.new("RGB", (16, 16)).save(path, kind, exif=exif, dpi=(300, 300), **options)
+    except (OSError, KeyError):
+        pytest.skip(f"this Pillow writes no {kind}")
+    content, draw = path.read_bytes(), random.Random(kind)
+    plain = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(plain, "TIFF")
+    for _ in range(300):
+        damaged = bytearray(content)
+        for _ in range(draw.choice((1, 4, 16))):
+            place = draw.randrange(4, min(len(content), 1200))
+            damaged[place : place + draw.choice((1, 1, 4))] = draw.choice(
+                (b"\0", b"\xff", b"\xff\xff\xff\xff", b"\x7f", b"")
+            )
+        path.write_bytes(damaged)
+        metadata = read_metadata(path, "HEIF" if kind == "AVIF" else kind)
+        encode_jpeg_head(convert_metadata(metadata, "JPEG")[0], b"")
+        encode_png_chunks(convert_metadata(metadata, "PNG")[0], b"")
+        convert_metadata(metadata, "WEBP")
+        add_tiff_metadata(io.BytesIO(plain.getvalue()), convert_metadata(metadata, "TIFF")[0], b"")

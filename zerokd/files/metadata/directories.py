@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Literal
@@ -77,7 +78,11 @@ def read_from_bytes(data: bytes) -> ReadBytes:
 def read_from_file(file: BinaryIO) -> ReadBytes:
     """A reader of an open file."""
 
+    end = file.seek(0, os.SEEK_END)
+
     def read(offset: int, size: int) -> bytes:
+        if offset >= end:  # a system refuses to seek too far
+            return b""
         file.seek(offset)
         return file.read(size)
 

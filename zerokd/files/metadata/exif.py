@@ -124,7 +124,7 @@ def _remove_thumbnail(block: bytearray, header: Header, next_place: int, offset:
     for offset_tag, size_tag in THUMBNAIL_TAGS:
         start, size = values.get(offset_tag, 0), values.get(size_tag, 0)
         end = min(start + size, len(block))
-        if start >= max(place.offset for place in places if place.size) and end >= len(block) - 1:
+        if start >= max((place.offset for place in places), default=0) and end >= len(block) - 1:
             del block[start:]
         elif start >= 8 and (offset_tag == THUMBNAIL_TAGS[1][0] or block[start : start + 2] == b"\xff\xd8"):
             block[start:end] = bytes(max(0, end - start))

@@ -7,12 +7,14 @@ from typing import BinaryIO
 
 from attrs import define, field
 
+from zerokd.files.metadata.directories import read_from_file
 from zerokd.files.metadata.record import NativePart, PhotoMetadata, describe_image_count
 
 MAX_META_BYTES, MAX_ITEM_BYTES = 64 << 20, 64 << 20
 XMP_TYPE = b"application/rdf+xml"
 AUXILIARY_LABELS = {b"hdrgainmap": "the gain map", b"depth": "the depth map", b"disparity": "the depth map"}
 ALPHA_MARKS = (b":alpha", b"auxid:1")  # a decoder gives it as a channel
+MAX_COLOUR_CODE = 255
 SRGB_PRIMARIES, SRGB_TRANSFERS = (1, 2), (1, 2, 6, 13)  # of ISO/IEC 23091-2; 2: unspecified, 1 and 6: as video has it
 
 
@@ -69,18 +71,13 @@ def list_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def list_file_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
     """The boxes of an open file; only that with metadata has its content."""
-    position = 0
-    while True:
-        file.seek(position)
-        head = file.read(16)
-        if len(head) < 8:
-            return
+    read, position = read_from_file(file), 0
+    while len(head := read(position, 16)) >= 8:
         size, kind, start = int.from_bytes(head[:4]), head[4:8], 8
         if size == 1:
             size, start = int.from_bytes(head[8:16]), 16
-        file.seek(position + start)
         is_metadata = kind == b"meta" and start <= size <= MAX_META_BYTES
-        yield kind, file.read(size - start) if is_metadata else b""
+        yield kind, read(position + start, size - start) if is_metadata else b""
         if size < start:
             return
         position += size
@@ -180,8 +177,7 @@ def _read_item(file: BinaryIO, items: _Items, item: int) -> bytes:
     parts = []
     for method, offset, size in items.extents.get(item, ()):
         if method == 0:
-            file.seek(offset)
-            parts.append(file.read(min(size, MAX_ITEM_BYTES)))
+            parts.append(read_from_file(file)(offset, min(size, MAX_ITEM_BYTES)))
         elif method == 1:
             parts.append(items.data[offset : offset + size])
     return b"".join(parts)
@@ -216,5 +212,6 @@ def _colour_parts(items: _Items) -> Iterator[NativePart]:
     for name, body in _properties(items, items.primary):
         if name == b"colr" and body[:4] == b"nclx" and len(body) >= 10:
             primaries, transfer = int.from_bytes(body[4:6]), int.from_bytes(body[6:8])
-            if primaries not in SRGB_PRIMARIES or transfer not in SRGB_TRANSFERS:
+            is_srgb = primaries in SRGB_PRIMARIES and transfer in SRGB_TRANSFERS
+            if not is_srgb and max(primaries, transfer) <= MAX_COLOUR_CODE:
                 yield NativePart(b"cICP", bytes([primaries, transfer, 0, 1]), "cICP")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,7 @@ from zerokd.files.metadata.tiff import read_tiff_metadata
 from zerokd.files.metadata.webp import read_webp_metadata
 from zerokd.files.metadata.xmp import XmpError, make_current
 
+DAMAGED_NOTE = "its damaged metadata is not kept"
 BMP_RESOLUTION_PLACE = 38  # two 32-bit numbers, pixels per metre
 
 
@@ -27,7 +29,10 @@ def read_metadata(path: Path, photo_format: str) -> PhotoMetadata:
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
-        return _bring_upright(_read_raw_metadata(file, photo_format))
+        try:
+            return _bring_upright(_read_raw_metadata(file, photo_format))
+        except (ValueError, LookupError, struct.error, RecursionError):
+            return PhotoMetadata(notes=(DAMAGED_NOTE,))
 
 
 def _read_raw_metadata(file: BinaryIO, photo_format: str) -> PhotoMetadata:
@@ -41,12 +46,9 @@ def _read_raw_metadata(file: BinaryIO, photo_format: str) -> PhotoMetadata:
         return _read_bmp_metadata(file)
     if photo_format == "HEIF":
         return read_heif_metadata(file)
-    if photo_format != "TIFF":
-        return PhotoMetadata(notes=("its metadata is not kept",))
-    try:
+    if photo_format == "TIFF":
         return read_tiff_metadata(file)
-    except DirectoryError:
-        return PhotoMetadata(notes=("its damaged metadata is not kept",))
+    return PhotoMetadata(notes=("its metadata is not kept",))
 
 
 def _read_bmp_metadata(file: BinaryIO) -> PhotoMetadata:

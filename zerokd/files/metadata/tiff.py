@@ -38,6 +38,7 @@ PIXEL_TAGS = frozenset(
 XMP_TAG, PHOTOSHOP_TAG, PROFILE_TAG, LAYERS_TAG, SUB_DIRECTORIES_TAG = 700, 34377, 34675, 37724, 330
 X_RESOLUTION_TAG, Y_RESOLUTION_TAG, RESOLUTION_UNIT_TAG = 282, 283, 296
 SEPARATE_TAGS = frozenset({XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG, PROFILE_TAG, LAYERS_TAG})
+MAX_UINT32 = 2**32 - 1
 RESOLUTION_UNITS = {1: 0.0, 2: INCH_METRES, 3: CENTIMETRE_METRES}
 REFERRING_NOTE = "the maker's note of its EXIF is kept, but has moved: what it refers to may be lost"
 
@@ -85,8 +86,13 @@ def encode_resolution(resolution: Resolution) -> dict[int, Entry]:
     """The three entries that declare a resolution in TIFF and EXIF."""
     unit = {0.0: 1, CENTIMETRE_METRES: 3}.get(resolution.unit_metres, 2)
     pair = (resolution.x, resolution.y) if unit == 1 else resolution.convert(RESOLUTION_UNITS[unit])
-    x, y = (Entry(RATIONAL, 1, struct.pack("<II", round(value * 1000), 1000)) for value in pair)
+    x, y = (Entry(RATIONAL, 1, _encode_rational(value)) for value in pair)
     return {X_RESOLUTION_TAG: x, Y_RESOLUTION_TAG: y, RESOLUTION_UNIT_TAG: Entry(SHORT, 1, struct.pack("<H", unit))}
+
+
+def _encode_rational(value: float) -> bytes:
+    scale = 1000 if value < MAX_UINT32 // 1000 else 1
+    return struct.pack("<II", min(max(round(value * scale), 1), MAX_UINT32), scale)
 
 
 def add_tiff_metadata(file: BinaryIO, metadata: PhotoMetadata, profile: bytes) -> list[str]:
