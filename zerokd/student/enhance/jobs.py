@@ -31,7 +31,8 @@ from zerokd.student.location import BUNDLED, resolve_student_file
 RERUN_HINT = "finished files are kept; run the command again for the rest"
 # of a name or a place: another file may do without; a full disk or a folder that nobody may write stops all
 FILE_ERRORS = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
-FILE_ERRORS |= {errno.EPERM, errno.EFBIG}
+FILE_ERRORS |= {errno.EPERM}
+SPACE_ERRORS = (errno.EFBIG, errno.EDQUOT, errno.EIO)
 COMPARISON_GAP = 8  # pixels between before and after
 MAX_PIXELS_IN_FLIGHT = 2**27  # of all photos that are processed at a time: some 2 GiB
 
@@ -173,6 +174,7 @@ def _get_report(job: Job, get_result: Callable[[], FileReport]) -> FileReport:
         text = f"cannot write {str(job.target)!r}: {error.strerror or error}"
         if error.errno in FILE_ERRORS:
             return FileReport(job.name, FileStatus.FAILED, text)
+        text += "; is the disk full?" if error.errno in SPACE_ERRORS else ""
         raise OutputError(Problem(text, hints=(RERUN_HINT,))) from error
 
 

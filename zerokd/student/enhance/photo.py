@@ -156,7 +156,7 @@ def _save_tiff(path: Path, image: Any, is_big: bool) -> None:
     except pyvips.Error as error:
         reason = vips_error_line(error)
         if any(text in reason for text in DISK_ERROR_TEXTS):
-            raise OSError(errno.EIO, f"{reason.rpartition(': ')[2]}; is the disk full?") from error
+            raise OSError(errno.EIO, reason.rpartition(": ")[2]) from error
         raise
 
 
