@@ -181,3 +181,40 @@ def test_a_full_disk_is_told_and_what_was_done_stays(zerokd, tmp_path):
     assert set(digests(tmp_path / "out")) == {"000.jpg", "001.png"}
     code, out, _ = zerokd("in", "-o", "out")
     assert (code, "Enhanced 1 file in" in out, "2 files already up to date" in out) == (0, True, True)
+
+
+def test_other_kinds_in_a_folder_are_counted(zerokd, tmp_path):
+    photos = fill(tmp_path / "in", 1)
+    for name in ("a.gif", "b.GIF", "c.jfif", "d.mts"):
+        (photos / name).write_bytes(b"x")
+    code, out, _ = zerokd("in", "-o", "out")
+    assert code == 0
+    assert "Skipping 4 files of other kinds: 2 .gif, 1 .jfif, 1 .mts" in out
+
+
+def test_a_strength_that_is_no_number_is_refused(zerokd, tmp_path):
+    fill(tmp_path / "in", 1)
+    code, _, err = zerokd("in", "-o", "out", "--strength", "nan")
+    assert code == 2
+    assert "NaN" in err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
+def test_memory_that_runs_out_is_called_that(zerokd, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.new("L", (8000, 8000)).save(folder / "large.png", compress_level=1)
+    Image.new("L", (9500, 9500)).save(folder / "large.bmp")  # of which Pillow warns
+    fill(tmp_path / "small", 1)
+    zerokd("small", "-o", "made")  # compiles the student
+    limit = "import resource, runpy; resource.setrlimit(resource.RLIMIT_AS, (600 * 2**20,) * 2); import sys"
+    code = f"{limit}; sys.argv[0] = 'zerokd'; runpy.run_module('zerokd', run_name='__main__')"
+    command = [sys.executable, "-c", code, "enhance", "in", "-o", "out", "--engine", "c", "--threads", "1"]
+    environment = os.environ | {"ZEROKD_CACHE": str(zerokd.cache)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.count("FAILED: enhancing it: memory ran out") == 2
+    assert "damaged" not in done.stdout
+    assert "Warning" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr

@@ -1,5 +1,6 @@
 """The C export gives PyTorch's pixels: every size, layout, depth and part of an image, clean under the sanitizers."""
 
+import re
 import shutil
 import subprocess
 
@@ -150,3 +151,130 @@ def test_a_skip_network_with_rows_of_its_own(tmp_path):
     with torch.no_grad():
         exact = model(torch.from_numpy(low))["enhanced"].numpy()
     assert np.abs(exporter.run(tmp_path / "teacher.h")(low) - exact).max() <= 1e-5
+
+
+EXTREMES = """
+#define LAG user_lag
+#define WIDTH user_width
+#define MAX(a) user_max
+#include <sys/param.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#define STUDENT_IMPLEMENTATION
+#include "student.h"
+#ifndef LAG
+#error the header took a macro of the program away
+#endif
+
+static void check(int is_right, const char *text) {
+    if (!is_right) { printf("wrong: %s\\n", text); exit(1); }
+}
+
+static void fill(uint8_t *pixels, size_t count) {
+    for (size_t i = 0; i < count; i++) pixels[i] = (uint8_t)(i * 37 + 1);
+}
+
+static void check_strength(float strength) {
+    uint8_t in[27], out[27], before[27];
+    fill(in, 27);
+    memset(out, 9, 27);
+    memset(before, 9, 27);
+    student_u8(in, out, 3, 3, student_interleaved(3, 3), strength);
+    check(!memcmp(out, before, 27), "a strength that is not finite writes nothing");
+}
+
+static void check_high_images(void) {
+    /* every row and column is the same pixel, so that an image of any height needs three numbers */
+    const student_layout zero = {0, 0, 1};
+    uint8_t in[3] = {40, 80, 120}, out[3] = {0, 0, 0}, inner[3] = {0, 0, 0};
+    student_u8_rows(in, inner, 40, 40, zero, 1.0f, 20, 21);
+    student_u8_rows(in, out, 40, INT_MAX, zero, 1.0f, INT_MAX / 2, INT_MAX / 2 + 1);
+    check(!memcmp(out, inner, 3), "a row in the middle");
+    student_u8_rows(in, inner, 40, 40, zero, 1.0f, 38, 40);
+    student_u8_rows(in, out, 40, INT_MAX, zero, 1.0f, INT_MAX - 2, INT_MAX);
+    check(!memcmp(out, inner, 3), "the last rows");
+    memset(out, 7, 3);
+    student_u8_rows(in, out, 40, 40, zero, 1.0f, 40, INT_MAX);
+    student_u8_rows(in, out, 40, 40, zero, 1.0f, INT_MIN, 0);
+    student_u8(in, out, 0, 0, zero, 1.0f);
+    student_u8(in, out, -1, INT_MIN, zero, 1.0f);
+    check(out[0] == 7, "rows outside of the image are not written");
+}
+
+static void check_strides(void) {
+    enum { W = 37, H = 23 };
+    static uint8_t in[W * H * 5 * 2], out[W * H * 5 * 2], plain_in[W * H * 3], plain[W * H * 3];
+    const student_layout flipped = {-5, -(W * 5 * 2), 1};
+    uint8_t *const start = in + sizeof in - 5 - W * 5, *const target = out + sizeof out - 5 - W * 5;
+    fill(in, sizeof in);
+    for (int y = 0; y < H; y++) for (int x = 0; x < W; x++) for (int c = 0; c < 3; c++)
+        plain_in[(y * W + x) * 3 + c] = start[y * flipped.row + x * flipped.pixel + c];
+    student_u8(plain_in, plain, W, H, student_interleaved(W, 3), 1.0f);
+    student_u8(start, target, W, H, flipped, 1.0f);
+    for (int y = 0; y < H; y++) for (int x = 0; x < W; x++) for (int c = 0; c < 3; c++)
+        check(target[y * flipped.row + x * flipped.pixel + c] == plain[(y * W + x) * 3 + c], "negative strides");
+    for (int shift = 0; shift < 9; shift += 4) /* results are unspecified, memory is not touched elsewhere */
+        student_u8(in, in + shift, W, H, student_interleaved(W, 3), 1.0f);
+}
+
+static void check_values(void) {
+    enum { N = 19 };
+    static float in[N * N * 3], out[N * N * 3];
+    static uint16_t deep[N * N * 3], deep_out[N * N * 3];
+    const float values[] = {NAN, INFINITY, -INFINITY, 1e38f, -1e38f, 1e-45f, 0.5f};
+    for (int i = 0; i < N * N * 3; i++) in[i] = values[i % 7], deep[i] = (uint16_t)(i * 811);
+    student_f32(in, out, N, N, student_planar(N, N), 2.0f);
+    student_f32(in, out, N, N, student_interleaved(N, 3), 1e38f);
+    student_u16(deep, deep_out, N, N, student_planar(N, N), -1e38f);
+    student_u16(deep, deep_out, N, N, student_planar(N, N), 1e38f);
+    for (int i = 0; i < N * N * 3; i++) in[i] = 0.5f;
+    in[0] = NAN;
+    student_f32(in, out, N, N, student_interleaved(N, 3), 1.0f);
+    check(isnan(out[0]) && !isnan(out[N * N * 3 - 1]), "NaN stays near its pixel");
+}
+
+static void check_sizes(void) {
+    const int sides[] = {1, 2, 8191, 8192};
+    for (int i = 0; i < 4; i++) for (int j = 0; j < 4; j++) {
+        const int width = sides[i], height = sides[j], first = height > 4 ? height - 4 : 0;
+        const size_t count = (size_t)width * height * 3;
+        uint8_t *in = calloc(count, 1), *out = calloc(count, 1);
+        student_u8_rows(in, out, width, height, student_interleaved(width, 3), 1.0f, first, height);
+        if (width < 3 || height < 3) student_u8(in, out, width, height, student_planar(width, height), 1.0f);
+        free(in); free(out);
+    }
+}
+
+int main(void) {
+    check_strength(NAN);
+    check_strength(INFINITY);
+    check_strength(-INFINITY);
+    check_high_images();
+    check_strides();
+    check_values();
+    check_sizes();
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("flags", [["-O2"], ["-O1", "-g", "-fsanitize=address,undefined,float-cast-overflow"]])
+def test_extreme_calls_are_defined_and_no_macro_of_the_program_is_touched(tmp_path, flags):
+    (tmp_path / "student.h").write_text(generate_header(trace_model(student()), "student", "test"))
+    (tmp_path / "main.c").write_text(EXTREMES.replace("\\\\n", "\\n"))
+    more = ["-fno-sanitize-recover=all"] if len(flags) > 1 else []
+    command = ["cc", "-std=gnu99", *flags, *more, "main.c", "-o", "main", "-lm"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = subprocess.run(["./main"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_every_macro_has_the_name_of_the_header():
+    header = generate_header(trace_model(student()), "night", "test")
+    macros = re.findall(r"#\s*(?:define|undef|ifndef|ifdef)\s+(\w+)", header)
+    assert len(macros) > 10
+    assert [macro for macro in macros if not macro.startswith("NIGHT_") and macro != "__cplusplus"] == []

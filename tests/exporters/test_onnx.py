@@ -30,6 +30,16 @@ def exact(model, low):
     return model(torch.from_numpy(low))["enhanced"].numpy()
 
 
+def require_errors_for_images_without_pixels(model, run):
+    """An empty batch is one; an image without rows or columns is an error, as in PyTorch, and no crash."""
+    assert run(dark(0, 3, 8, 9)).shape == (0, 3, 8, 9)
+    for shape in ((1, 3, 0, 8), (1, 3, 8, 0)):
+        with pytest.raises(RuntimeError):
+            exact(model, dark(*shape))
+        with pytest.raises(Exception, match="INVALID_ARGUMENT"):
+            run(dark(*shape))
+
+
 def test_one_file_any_size_all_outputs_and_provenance(tmp_path):
     model = NanoDce()
     path, exporter = written(tmp_path, model)
@@ -43,8 +53,9 @@ def test_one_file_any_size_all_outputs_and_provenance(tmp_path):
     assert json.loads(facts["zerokd"])["reach"] == 3
     assert json.loads(facts["zerokd"])["iterations"] == 4
     run = exporter.run(path)
-    for shape in ((1, 3, 1, 1), (2, 3, 5, 9), (3, 3, 64, 33)):
+    for shape in ((1, 3, 1, 1), (2, 3, 1, 5), (1, 3, 5, 1), (2, 3, 5, 9), (3, 3, 64, 33)):
         assert np.abs(run(dark(*shape)) - exact(model, dark(*shape))).max() <= 1e-5
+    require_errors_for_images_without_pixels(model, run)
 
 
 def test_the_file_tells_nothing_of_where_it_was_made(tmp_path):
@@ -74,6 +85,9 @@ def test_bytes_in_and_bytes_out(tmp_path):
     enhanced = exporter.run(path)(low)
     assert np.abs(enhanced - exact(model, low)).max() <= 0.5 / 255 + 1e-5
     assert np.allclose(enhanced * 255, np.rint(enhanced * 255), atol=1e-4)
+    one_pixel = dark(1, 3, 1, 1)
+    assert np.abs(exporter.run(path)(one_pixel) - exact(model, one_pixel)).max() <= 0.5 / 255 + 1e-5
+    require_errors_for_images_without_pixels(model, exporter.run(path))
 
 
 @pytest.mark.parametrize(("precision", "most"), [("float16", 2e-3), ("int8", 0.06)])

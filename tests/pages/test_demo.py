@@ -2,7 +2,10 @@
 
 import json
 import re
+import socket
+import struct
 import threading
+import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -68,3 +71,31 @@ def test_a_model_that_shaders_cannot_hold(monkeypatch):
 def test_a_port_that_is_taken_is_told(content):
     with DemoServer(content) as server, pytest.raises(OutputError, match=r"cannot serve at 127\.0\.0\.1:"):
         DemoServer(content, server.server_address[1])
+
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"", REQUEST[:9], REQUEST, REQUEST * 3, b"\xff\0\r\n\r\n", b"PUT / HTTP/1.1\r\n\r\n"])
+def test_a_browser_that_goes_away_leaves_no_trace(capfd, sent):
+    with serving("x" * 50_000_000) as address:  # more than a socket takes at once
+        port = int(address.rstrip("/").rpartition(":")[2])
+        for _ in range(3):
+            client = socket.create_connection(("127.0.0.1", port))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset, not an end
+            client.sendall(sent)
+            time.sleep(0.02)
+            client.close()
+        time.sleep(0.1)
+        with urllib.request.urlopen(address) as answer:
+            assert len(answer.read()) == 50_000_000
+    assert capfd.readouterr() == ("", "")
+
+
+def test_another_error_is_reported(capfd):
+    with DemoServer("x") as server:
+        try:
+            raise ValueError("a defect")
+        except ValueError:
+            server.handle_error(None, ("127.0.0.1", 9))
+    assert "ValueError: a defect" in capfd.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -24,12 +25,23 @@ def _parse_shard(context: click.Context, parameter: click.Parameter, value: str)
     return int(part), int(count)
 
 
+def _require_number(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    if math.isnan(value):  # it is in every range
+        raise click.BadParameter("NaN is not a number in the range 0<=x<=2.")
+    return value
+
+
 ENHANCE_OPTIONS = (
     click.argument("inputs", metavar="FILE|DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)),
     click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder, or output file."),
     click.option("--weights", default="bundled", show_default=True, help="Student file that `zerokd run` wrote."),
     click.option(
-        "--strength", type=click.FloatRange(0, 2), default=1.0, show_default=True, help="0: unchanged, 1: as trained."
+        "--strength",
+        type=click.FloatRange(0, 2),
+        default=1.0,
+        show_default=True,
+        callback=_require_number,
+        help="0: unchanged, 1: as trained.",
     ),
     click.option("--compare", is_flag=True, help="Also write NAME.compare, before and after."),
     click.option(
@@ -87,10 +99,13 @@ def command(threads: int | None, **options: Any) -> None:
 
 def describe_start(task: Task, out: Path, workers: str) -> Iterator[str]:
     """The lines that say what is about to happen, and why no faster engine does it."""
+    from zerokd.student.enhance.inputs import describe_skipped
     from zerokd.student.enhance.jobs import count_noun
 
     names_file = [job.target.absolute() for job in task.jobs] == [out.absolute()]
     place = str(out) if names_file else os.path.join(out, "")
     yield f"Enhancing {count_noun(len(task.jobs), 'file')} into {place} ({task.engine.description}, {workers})"
+    if task.skipped:
+        yield describe_skipped(task.skipped)
     if task.engine.fallback_reasons:
         yield task.engine.describe_fallback()

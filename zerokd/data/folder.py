@@ -16,14 +16,13 @@ from torch import Tensor
 from zerokd import Data, DataConfig
 from zerokd.data.photo import FitMode, describe_size_mismatch, read_training_image
 from zerokd.data.photo_files import (
-    TRAINING_SUFFIXES,
     find_consecutive,
     find_partners,
     find_photo_files,
     resolve_folder,
 )
 from zerokd.errors import DataError, Problem
-from zerokd.files.photo import MediaError
+from zerokd.files.photo_format import MediaError, readable_suffixes
 
 DECODING_THREADS = min(4, os.cpu_count() or 1)
 MAX_LISTED_REJECTIONS = 3  # rejected files that an error names
@@ -160,5 +159,5 @@ class Folder(Data):
         if has_photos:
             text = f"no {self.config.frames} usable photos in one folder of {self.config.path!r}"
             return Problem(text, hints=(*hints, "frames counts consecutive files of one folder"))
-        hints.append(f"zerokd looked for {' '.join(TRAINING_SUFFIXES)} in the folder and its subfolders")
+        hints.append(f"zerokd looked for {' '.join(readable_suffixes())} in the folder and its subfolders")
         return Problem(f"no usable photo in training folder {self.config.path!r}", hints=tuple(hints))

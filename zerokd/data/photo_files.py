@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from zerokd.errors import DataError, Problem
-
-TRAINING_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+from zerokd.files.photo_format import readable_suffixes
 
 
 def resolve_folder(configured_path: str) -> Path:
@@ -37,7 +36,7 @@ def find_photo_files(root: Path) -> Iterator[tuple[str, Path, str]]:
             if os.path.islink(path):  # unlike Path.is_symlink, never raises
                 yield display_name(path), path, "linked folder, not followed"
         for path in (Path(folder, name) for name in files):
-            if path.suffix.lower() in TRAINING_SUFFIXES:
+            if path.suffix.lower() in readable_suffixes():
                 leads_out = os.path.exists(path) and not path.resolve().is_relative_to(root.resolve())
                 yield display_name(path), path, "link that leads out of the folder" if leads_out else ""
     for error in unreadable:

@@ -26,15 +26,16 @@ C_FORMULAS = {
 }
 ROW_TEMPLATE = """\
         { /* $node */
-            const int y = row + $lag;
+            const int64_t y = row + $lag;
             if (y >= first - $lag && y < last + $lag) {
-                float (*const to)[STRIDE] = ${node}_rows[SLOT(y, $depth)];
-                const int lo = MAX(left - $lag, 0) - origin, hi = MIN(right + $lag, width) - origin;
+                float (*const to)[${NAME}_STRIDE] = ${node}_rows[${NAME}_SLOT(y, $depth)];
+                const int lo = (int)(${NAME}_MAX(left - $lag, 0) - origin);
+                const int hi = (int)(${NAME}_MIN(right + $lag, width) - origin);
                 if (y < 0 || y >= height) {
                     memset(to, 0, sizeof ${node}_rows[0]);
                 } else {
 $body
-                    EDGES(to, $channels);
+                    ${NAME}_EDGES(to, $channels);
                 }
             }
         }
@@ -66,7 +67,7 @@ def generate_header(program: TracedProgram, name: str, description: str) -> str:
         "depth": low.depth,
         "result": result.node.name,
         "buffers": "\n".join(
-            f"    float {buffer.node.name}_rows[{buffer.depth}][{buffer.node.channels}][STRIDE];"
+            f"    float {buffer.node.name}_rows[{buffer.depth}][{buffer.node.channels}][${{NAME}}_STRIDE];"
             for buffer in buffers.values()
         ),
         "rows": "\n".join(_generate_row(program, buffers, buffer) for buffer in buffers.values() if buffer is not low),
@@ -157,7 +158,7 @@ class ColumnLoop:
             return self._declare_value(node, channel)
         pointer = f"{node.name}_{channel}_at_{self.lag + down + self.row_buffers[node.name].lag}"
         depth, ahead = self.row_buffers[node.name].depth, self.lag + down
-        self.pointers[pointer] = f"{node.name}_rows[SLOT(row + {ahead}, {depth})][{channel}]"
+        self.pointers[pointer] = f"{node.name}_rows[${{NAME}}_SLOT(row + {ahead}, {depth})][{channel}]"
         return f"{pointer}[x{right:+d}]" if right else f"{pointer}[x]"
 
 

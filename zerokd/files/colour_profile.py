@@ -26,9 +26,7 @@ def convert_to_srgb(image: Image.Image, profile_data: bytes) -> Image.Image:
     if not profile_data or mode not in ICC_COLOUR_SPACES:
         return image
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(profile_data))
-        if profile.profile.xcolor_space != ICC_COLOUR_SPACES[mode]:
-            raise ProfileError(f"colour profile for {profile.profile.xcolor_space.strip()} in an image of {mode}")
+        profile = require_colour_space(profile_data, mode)
         if mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(profile):
             return image
         colours = image.convert(mode) if image.mode != mode else image
@@ -39,3 +37,18 @@ def convert_to_srgb(image: Image.Image, profile_data: bytes) -> Image.Image:
     if image.mode != mode:
         rgb.putalpha(image.getchannel("A"))
     return rgb
+
+
+def require_colour_space(profile_data: bytes, mode: str) -> ImageCms.ImageCmsProfile:
+    """The profile in these bytes, for pixels of Pillow's ``mode``.
+
+    Raises:
+        ProfileError: it is damaged, or describes another kind of pixels.
+    """
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(profile_data))
+    except (OSError, ImageCms.PyCMSError) as error:
+        raise ProfileError("damaged colour profile") from error
+    if profile.profile.xcolor_space != ICC_COLOUR_SPACES[mode]:
+        raise ProfileError(f"colour profile for {profile.profile.xcolor_space.strip()} in an image of {mode}")
+    return profile

@@ -1,7 +1,7 @@
-"""The decoder of photos: a JPEG, PNG, WebP, TIFF or BMP file to upright pixels, whole or not at all.
+"""The decoder of photos: a JPEG, PNG, WebP, TIFF, BMP, HEIC, AVIF or JPEG XL file to upright pixels, or an error.
 
 Training, ``zerokd enhance`` and ``zerokd evaluate`` all read photos here, so that they see the same pixels. libvips
-decodes; Pillow reads BMP, which libvips does not, and converts colours that are not RGB.
+decodes, as far as this machine's was built for the format; Pillow reads BMP, and converts colours that are not RGB.
 """
 
 from __future__ import annotations
@@ -10,40 +10,40 @@ import os
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyvips
-from attrs import frozen
-from PIL import Image, ImageOps
+from attrs import field, frozen
+from PIL import BmpImagePlugin, Image
 
-from zerokd.files.colour_profile import ProfileError, convert_to_srgb
+from zerokd.files.colour_profile import ProfileError, convert_to_srgb, require_colour_space
+from zerokd.files.metadata.record import PhotoMetadata
+from zerokd.files.photo_format import (
+    PNG_SIGNATURE,
+    PhotoFormat,
+    translate_vips_error,
+)
+from zerokd.files.photo_format import (
+    MediaError as MediaError,
+)
+from zerokd.files.photo_format import (
+    detect_format as detect_format,
+)
+from zerokd.files.tiff_pixels import (
+    TiffLayout,
+    read_tiff_layout,
+    read_ycbcr_tiff,
+    require_readable_tiff,
+)
 
-PhotoFormat = Literal["JPEG", "PNG", "WEBP", "TIFF", "BMP"]
 MAX_PHOTO_PIXELS = 1_000_000_000
 MAX_PROFILE_BYTES = 4 << 20
-COMPRESSION_TAG, PHOTOMETRIC_TAG, SUBSAMPLING_TAG = 259, 262, 530  # of TIFF
-YCBCR_PHOTOMETRIC, JPEG_COMPRESSIONS = 6, (6, 7)
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SIGNATURES: dict[bytes, PhotoFormat] = {
-    b"\xff\xd8\xff": "JPEG",
-    PNG_SIGNATURE: "PNG",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",  # BigTIFF
-    b"MM\0+": "TIFF",
-    b"BM": "BMP",
-}
-UNSUPPORTED_SIGNATURES = {b"GIF8": "GIF", b"%PDF": "PDF", b"8BPS": "Photoshop", b"\0\0\1\0": "icon", b"<svg": "SVG"}
 VALUE_BITS = {"char": 8, "short": 16, "int": 32, "uint": 32, "float": 32, "double": 64, "complex": 64, "dpcomplex": 128}
 RGB_INTERPRETATIONS = ("srgb", "rgb", "rgb16", "b-w", "grey16", "multiband")
 MAX_VALUE_8, MAX_VALUE_16 = 255, 65535
 
 pyvips.cache_set_max(0)  # every photo is decoded once
-
-
-class MediaError(Exception):
-    """Why a photo or video cannot be read or written, in a few words."""
 
 
 @frozen(eq=False)
@@ -56,8 +56,8 @@ class Photo:
         format: of the file.
         colour_profile: the embedded ICC profile; empty stands for sRGB.
         is_grey: the file has a single colour channel, which ``pixels`` repeats.
-        metadata: the libvips image that holds EXIF, XMP, IPTC and the resolution; None for BMP.
-        notes: what ``pixels`` lacks of the file.
+        metadata: what the file holds beside them; empty unless :func:`zerokd.student.enhance.photo.load_photo` read it.
+        notes: what ``pixels`` or ``metadata`` lack of the file.
         is_lossless: the file is a WebP that keeps every pixel.
     """
 
@@ -65,7 +65,7 @@ class Photo:
     format: PhotoFormat
     colour_profile: bytes = b""
     is_grey: bool = False
-    metadata: Any = None
+    metadata: PhotoMetadata = field(factory=PhotoMetadata)
     notes: tuple[str, ...] = ()
     is_lossless: bool = False
 
@@ -93,34 +93,10 @@ def read_photo(path: Path, max_pixels: int = MAX_PHOTO_PIXELS, min_side: int = 1
     except ProfileError as error:
         raise MediaError(str(error)) from error
     except pyvips.Error as error:
-        raise MediaError(f"damaged or truncated ({vips_error_line(error)})") from error
+        raise translate_vips_error(error, path) from error
     except Exception as error:  # on damaged files Pillow raises almost anything, SyntaxError and struct.error included
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise MediaError(reason.splitlines()[0][:160]) from error
-
-
-def detect_format(path: Path) -> PhotoFormat:
-    """The format of a photo, by its first bytes.
-
-    Raises:
-        MediaError: the file is missing, empty, not a regular file, or not a photo.
-        OSError: it cannot be opened.
-    """
-    if not path.is_file():  # opening a pipe would wait forever
-        raise MediaError("broken link" if path.is_symlink() else "not a regular file")
-    with path.open("rb") as file:
-        head = file.read(12)
-    if not head:
-        raise MediaError("empty file")
-    if head[:4] == b"RIFF" and head[8:] == b"WEBP":
-        return "WEBP"
-    for signature, photo_format in SIGNATURES.items():
-        if head.startswith(signature):
-            return photo_format
-    for signature, name in UNSUPPORTED_SIGNATURES.items():
-        if head.startswith(signature):
-            raise MediaError(f"not an image that zerokd reads: a {name} file")
-    raise MediaError("not an image, or damaged at its start")
 
 
 def to_8_bit(pixels: np.ndarray) -> np.ndarray:
@@ -129,12 +105,6 @@ def to_8_bit(pixels: np.ndarray) -> np.ndarray:
         return pixels
     scale = MAX_VALUE_16 // MAX_VALUE_8
     return ((pixels.astype(np.uint32) + scale // 2) // scale).astype(np.uint8)
-
-
-def vips_error_line(error: pyvips.Error) -> str:
-    """The first line of what libvips reports."""
-    lines = (error.detail or str(error)).strip().splitlines()
-    return lines[0][:160] if lines else "libvips failed"
 
 
 def _check_size(width: int, height: int, max_pixels: int, min_side: int) -> None:
@@ -152,64 +122,57 @@ def open_lazily(path: Path, photo_format: PhotoFormat, **options: Any) -> Any:
 
 
 def _read_with_vips(path: Path, photo_format: PhotoFormat, max_pixels: int, min_side: int, target_side: int) -> Photo:
+    layout = read_tiff_layout(path) if photo_format == "TIFF" else TiffLayout({})
+    require_readable_tiff(layout)
     image = open_lazily(path, photo_format)
     _check_size(image.width, image.height, max_pixels, min_side)
     shrink = _jpeg_shrink(image.width, image.height, target_side) if photo_format == "JPEG" else 1
     if shrink > 1:
         image = open_lazily(path, photo_format, shrink=shrink)
-    notes = []
-    pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
-    if pages > 1:
-        notes.append(f"it holds {pages} images; the first one is used")
-    if photo_format == "TIFF" and (ycbcr := _read_ycbcr_tiff(path)) is not None:
-        return Photo(ycbcr, photo_format, metadata=image, notes=tuple(notes))
+    if (ycbcr := read_ycbcr_tiff(path, layout)) is not None:
+        return Photo(ycbcr, photo_format)
     if image.format not in ("uchar", "ushort"):
         raise MediaError(f"{VALUE_BITS[image.format]}-bit pixel values ({image.format}), whose scale is not known")
     if image.get_typeof("orientation") and image.get("orientation") > 1:
         image = image.copy_memory().autorot()  # a decoder gives rows in their order; turning needs all of them
-    if image.get_typeof("icc-profile-data"):
-        profile = image.get("icc-profile-data")
-    else:
-        profile = _read_png_profile(path) if photo_format == "PNG" else b""
+    return _convert_colours(image, photo_format, _read_profile(path, image, photo_format))
+
+
+def _convert_colours(image: Any, photo_format: PhotoFormat, profile: bytes) -> Photo:
+    """RGB from whatever colours the file has."""
+    notes: tuple[str, ...] = ()
     colours = image.bands - int(image.hasalpha())
     if image.interpretation == "cmyk":
-        pixels, image = _cmyk_to_rgb(image.numpy(), profile), image.copy()
-        image.remove("icc-profile-data")
-        return Photo(pixels, photo_format, metadata=image, notes=(*notes, "CMYK became RGB, in sRGB"))
+        return Photo(_cmyk_to_rgb(image, profile), photo_format, notes=("CMYK became RGB, in sRGB",))
     if colours not in (1, 3):
         raise MediaError(f"{image.bands} channels that are not RGB, grey or CMYK")
     if image.interpretation not in RGB_INTERPRETATIONS:
         image, profile = image.colourspace("srgb"), b""
         colours = image.bands - int(image.hasalpha())
-        notes.append("its colours became sRGB")
-    pixels = _expand_to_rgb(image.numpy(), colours)
-    return Photo(pixels, photo_format, profile, colours == 1, image, tuple(notes))
+        notes = ("its colours became sRGB",)
+    pixels = _expand_to_rgb(_scale_levels(image), colours)
+    return Photo(pixels, photo_format, profile, colours == 1, notes=notes)
+
+
+def _scale_levels(image: Any) -> np.ndarray:
+    """The pixels; 10 and 12 bits of HEIF fill the range of 16, which libvips leaves short at its top."""
+    pixels: np.ndarray = image.numpy()
+    bits = image.get("bits-per-sample") if image.get_typeof("heif-compression") else 16
+    if pixels.dtype == np.uint8 or bits >= 16:
+        return pixels
+    levels = np.arange(1 << bits, dtype=np.float64) * (MAX_VALUE_16 / ((1 << bits) - 1))
+    return (levels + 0.5).astype(np.uint16)[pixels >> (16 - bits)]
+
+
+def _read_profile(path: Path, image: Any, photo_format: PhotoFormat) -> bytes:
+    if image.get_typeof("icc-profile-data"):
+        return bytes(image.get("icc-profile-data"))
+    return _read_png_profile(path) if photo_format == "PNG" else b""
 
 
 def _jpeg_shrink(width: int, height: int, target_side: int) -> int:
     ratio = min(width, height) // target_side if target_side else 1
     return next((shrink for shrink in (8, 4, 2) if ratio >= shrink), 1)
-
-
-def read_tiff_tags(path: Path) -> dict[int, Any]:
-    """The tags of a TIFF by number; empty if Pillow cannot read them."""
-    try:
-        with Image.open(path, formats=("TIFF",)) as image:
-            return dict(image.getexif())
-    except (OSError, Image.DecompressionBombError, ValueError, SyntaxError):
-        return {}
-
-
-def _read_ycbcr_tiff(path: Path) -> np.ndarray | None:
-    """The pixels of a TIFF that stores YCbCr without JPEG compression, which libvips takes for RGB; else None."""
-    tags = read_tiff_tags(path)
-    compression = tags.get(COMPRESSION_TAG, 1)
-    if tags.get(PHOTOMETRIC_TAG) != YCBCR_PHOTOMETRIC or compression in JPEG_COMPRESSIONS:
-        return None
-    if compression == 1 and tuple(tags.get(SUBSAMPLING_TAG, (2, 2))) != (1, 1):
-        raise MediaError("an uncompressed TIFF of subsampled YCbCr, which zerokd does not read")
-    with Image.open(path, formats=("TIFF",)) as image:
-        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
 
 
 def _read_png_profile(path: Path) -> bytes:
@@ -227,12 +190,21 @@ def _read_png_profile(path: Path) -> bytes:
     return b""
 
 
-def _cmyk_to_rgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
-    """By the embedded profile; without one, as screens and browsers show such a photo."""
-    ink = np.ascontiguousarray(to_8_bit(pixels))
-    height, width = ink.shape[:2]
-    image = Image.frombuffer("CMYK", (width, height), ink[..., :4].tobytes(), "raw", "CMYK", 0, 1)
-    rgb = np.asarray(convert_to_srgb(image, profile).convert("RGB"))
+def _cmyk_to_rgb(image: Any, profile: bytes) -> np.ndarray:
+    """By the embedded profile; without one, as screens and browsers show such a photo. 16 bits stay 16 bits."""
+    ink = np.ascontiguousarray(image.numpy())
+    if ink.dtype == np.uint8:
+        height, width = ink.shape[:2]
+        plain = Image.frombuffer("CMYK", (width, height), ink[..., :4].tobytes(), "raw", "CMYK", 0, 1)
+        rgb = np.asarray(convert_to_srgb(plain, profile).convert("RGB"))
+    elif profile:
+        require_colour_space(profile, "CMYK")
+        inks = pyvips.Image.new_from_array(np.ascontiguousarray(ink[..., :4])).copy(interpretation="cmyk")
+        inks.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+        rgb = inks.icc_transform("srgb", embedded=True, intent="perceptual", depth=16).numpy()
+    else:
+        light = MAX_VALUE_16 - ink[..., :4].astype(np.uint32)
+        rgb = ((light[..., :3] * light[..., 3:] + MAX_VALUE_16 // 2) // MAX_VALUE_16).astype(np.uint16)
     return np.concatenate([rgb, ink[..., 4:5]], axis=2)
 
 
@@ -245,7 +217,7 @@ def _expand_to_rgb(pixels: np.ndarray, colour_channels: int) -> np.ndarray:
 
 
 def read_bmp(path: Path, max_pixels: int, min_side: int) -> Photo:
-    with Image.open(path, formats=("BMP",)) as image:
+    with BmpImagePlugin.BmpImageFile(path) as image:  # Image.open warns of large images by itself
         _check_size(*image.size, max_pixels, min_side)
         rgb = image.convert("RGBA" if image.has_transparency_data else "RGB")
     return Photo(np.array(rgb), "BMP", is_grey=image.mode in ("L", "1"))

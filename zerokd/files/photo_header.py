@@ -7,7 +7,8 @@ from pathlib import Path
 import pyvips
 from attrs import frozen
 
-from zerokd.files.photo import MAX_PHOTO_PIXELS, MediaError, detect_format, open_lazily, read_bmp
+from zerokd.files.photo import MAX_PHOTO_PIXELS, open_lazily, read_bmp
+from zerokd.files.photo_format import MediaError, detect_format
 
 
 @frozen

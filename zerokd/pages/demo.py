@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from PIL import Image
 
@@ -57,6 +59,11 @@ class DemoServer(ThreadingHTTPServer):
         except (OSError, OverflowError) as error:
             text = f"cannot serve at {HOST}:{port}: {getattr(error, 'strerror', None) or error}"
             raise OutputError(Problem(text, hints=("choose another --port, or 0 for any",))) from error
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report what fails in a request, but not a browser that went away: that is its right."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:

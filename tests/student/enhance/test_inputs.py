@@ -1,12 +1,13 @@
 """Which files, and where to: nothing twice, nothing on top of a photo, nothing outside the folder."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from zerokd.errors import DataError, OutputError, RecipeError
-from zerokd.student.enhance.inputs import collect_jobs
+from zerokd.student.enhance.inputs import collect_jobs, describe_skipped
 
 KINDS = (".jpg", ".png")
 
@@ -97,3 +98,36 @@ def test_shards_are_parts_of_the_whole_wherever_it_lies(photos):
     assert min(map(len, parts)) > 5
     os.rename(photos / "in", photos / "moved")
     assert {name for name, _ in targets("moved", shard=(1, 3))} == parts[0]
+
+
+def test_other_kinds_in_folders_are_counted_by_suffix(photos):
+    for name in ("in/a.gif", "in/deep/b.GIF", "in/c.heic", "in/README", "in/.hidden.gif"):
+        (photos / name).write_text(name)
+    skipped = Counter()
+    assert len(targets("in", "one.png", skipped=skipped)) == 3
+    assert skipped == {".gif": 2, ".heic": 1, ".txt": 1, "": 1}
+    assert describe_skipped(skipped) == ("Skipping 5 files of other kinds: 2 .gif, 1 without ending, 1 .heic, 1 .txt")
+    assert describe_skipped({}) == ""
+    many = {f".{number}": 1 for number in range(10)}
+    assert describe_skipped(many).endswith("1 .7, 2 more")
+
+
+def test_a_folder_of_other_kinds_alone_names_them(photos):
+    (photos / "others").mkdir()
+    (photos / "others/a.gif").write_text("a")
+    with pytest.raises(DataError) as caught:
+        targets("others", skipped=Counter())
+    assert "Skipping 1 file of other kinds: 1 .gif" in str(caught.value.problems[0].hints)
+
+
+def test_a_result_of_another_format_has_both_endings(photos):
+    options = {"result_suffixes": {".png": ".tif"}}
+    assert targets("one.png", **options) == [("one.png", "out/one.png.tif")]
+    assert targets("one.png", out="new.jpg", **options) == [("one.png", "new.jpg")]
+
+
+def test_a_kind_that_this_machine_lacks_is_named(photos):
+    (photos / "a.heic").write_text("a")
+    with pytest.raises(RecipeError, match=r"'a.heic'") as caught:
+        targets("a.heic")
+    assert "this machine's libvips has no decoder for .heic" in caught.value.problems[0].hints

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from tests.data import zoo
 from zerokd.errors import OutputError, RecipeError
@@ -281,3 +281,26 @@ def copy_image(image, strength):
         to[first:last] = image[first:last]
 
     return band
+
+
+def test_a_file_that_cannot_be_written_fails_alone(photos):
+    name = f"1/{'n' * 245}.png"  # 249 bytes: its comparison has no room
+    (photos / name).write_bytes((photos / "1/3.png").read_bytes())
+    (photos.parent / "out").mkdir()
+    (photos.parent / "out/0").write_text("no folder")
+    summary = enhance(photos, EnhanceOptions(compare=True))
+    assert sorted(summary.enhanced_files) == ["1/1.png", "1/3.png"]
+    assert sorted(summary.failures) == ["0/0.png", "0/2.png", "0/4.png", name]
+    assert all("cannot write" in reason for reason in summary.failures.values())
+    assert "name too long" in summary.failures[name]
+
+
+def test_other_kinds_are_counted_and_readable_ones_become_png(photos):
+    (photos / "a.gif").write_bytes(b"GIF89a")
+    task = plan_task([photos], photos.parent / "out", EnhanceOptions())
+    assert task.skipped == {".gif": 1}
+    if ".avif" not in jobs.readable_suffixes() or not features.check("avif"):
+        pytest.skip("no AVIF here")
+    Image.new("RGB", (16, 16), (9, 9, 9)).save(photos / "a.avif")
+    assert "a.avif" in enhance(photos).enhanced_files
+    assert level(photos.parent / "out/a.avif.png") == 19

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 
 from attrs import frozen
 
 from zerokd.errors import DataError, OutputError, Problem, RecipeError
+from zerokd.files.photo_format import LOADERS_BY_SUFFIX
 
 MAX_NAMED_FILES = 3  # files that an error names
+MAX_NAMED_KINDS = 8  # endings that a line names
+NO_SUFFIXES: Mapping[str, str] = MappingProxyType({})
 
 
 @frozen
@@ -42,7 +47,12 @@ class FileReport:
 
 
 def collect_jobs(
-    inputs: Sequence[Path], out: Path, suffixes: Iterable[str], shard: tuple[int, int] = (1, 1)
+    inputs: Sequence[Path],
+    out: Path,
+    suffixes: Iterable[str],
+    shard: tuple[int, int] = (1, 1),
+    result_suffixes: Mapping[str, str] = NO_SUFFIXES,
+    skipped: Counter[str] | None = None,
 ) -> list[Job]:
     """One job for each input file, and for each file with one of the ``suffixes`` in an input folder or below it.
 
@@ -50,6 +60,8 @@ def collect_jobs(
 
     Args:
         shard: (i, n) selects the i-th of n parts. A file's name alone determines its part.
+        result_suffixes: by suffix, what is appended to the name of a result of another format.
+        skipped: counts files in folders that have another suffix, by suffix.
 
     Raises:
         DataError: an input does not exist, or there is nothing to do.
@@ -58,15 +70,20 @@ def collect_jobs(
     """
     known_suffixes = tuple(suffixes)
     _require_existing(inputs)
-    if len(inputs) == 1 and inputs[0].is_file() and out.suffix.lower() in known_suffixes and not out.is_dir():
+    writable_suffixes = set(known_suffixes) - set(result_suffixes)
+    if len(inputs) == 1 and inputs[0].is_file() and out.suffix.lower() in writable_suffixes and not out.is_dir():
         jobs = [Job(inputs[0].name, inputs[0], out)]
     else:
         if out.exists() and not out.is_dir():
             raise OutputError(Problem(f"{str(out)!r} is a file", hints=("several photos need a folder",)))
-        jobs = [Job(name, path, out / name) for name, path in _list_files(inputs, known_suffixes, out)]
+        jobs = [
+            Job(name, path, out / (name + result_suffixes.get(path.suffix.lower(), "")))
+            for name, path in _list_files(inputs, known_suffixes, out, skipped)
+        ]
     if not jobs:
-        hint = f"looked for files with the endings {' '.join(known_suffixes)}"
-        raise DataError(Problem(f"nothing to enhance in {', '.join(map(str, inputs))}", hints=(hint,)))
+        hints = [f"looked for files with the endings {' '.join(known_suffixes)}"]
+        hints += [describe_skipped(skipped)] if skipped else []
+        raise DataError(Problem(f"nothing to enhance in {', '.join(map(str, inputs))}", hints=tuple(hints)))
     _reject_unknown_kinds(jobs, known_suffixes)
     _check_targets(jobs)
     index, count = shard
@@ -79,11 +96,13 @@ def _require_existing(paths: Sequence[Path]) -> None:
         raise DataError(*(Problem(f"{str(path)!r} does not exist") for path in missing))
 
 
-def _list_files(inputs: Sequence[Path], suffixes: tuple[str, ...], out: Path) -> Iterator[tuple[str, Path]]:
+def _list_files(
+    inputs: Sequence[Path], suffixes: tuple[str, ...], out: Path, skipped: Counter[str] | None
+) -> Iterator[tuple[str, Path]]:
     """Name and path of every file, once."""
     known: set[str] = set()
     for path in inputs:
-        files = [path] if path.is_file() else sorted(find_files(path, suffixes, out))
+        files = [path] if path.is_file() else sorted(find_files(path, suffixes, out, skipped))
         for file in files:
             real_path = os.path.realpath(file)
             if real_path not in known:
@@ -91,14 +110,36 @@ def _list_files(inputs: Sequence[Path], suffixes: tuple[str, ...], out: Path) ->
                 yield (file.name if path.is_file() else file.relative_to(path).as_posix()), file
 
 
-def find_files(folder: Path, suffixes: tuple[str, ...], out: Path | None = None) -> Iterator[Path]:
-    """Files with these suffixes, without hidden ones, those in ``out``, and links that lead out of the folder."""
+def find_files(
+    folder: Path, suffixes: tuple[str, ...], out: Path | None = None, skipped: Counter[str] | None = None
+) -> Iterator[Path]:
+    """Files with these suffixes, without hidden ones, those in ``out``, and links that lead out of the folder.
+
+    Args:
+        skipped: counts the files with other suffixes.
+    """
     root, out_path = os.path.realpath(folder), os.path.realpath(out) if out else None
     for parent, subfolders, names in os.walk(folder):
         subfolders[:] = [name for name in subfolders if os.path.realpath(Path(parent, name)) != out_path]
         for path in (Path(parent, name) for name in names if not name.startswith(".")):
-            if path.suffix.lower() in suffixes and Path(os.path.realpath(path)).is_relative_to(root):
+            suffix = path.suffix.lower()
+            if suffix not in suffixes:
+                if skipped is not None:
+                    skipped[suffix] += 1
+            elif Path(os.path.realpath(path)).is_relative_to(root):
                 yield path
+
+
+def describe_skipped(skipped: Mapping[str, int]) -> str:
+    """One line, such as "Skipping 3 files of other kinds: 2 .gif, 1 .heic"; empty without any."""
+    if not skipped:
+        return ""
+    total = sum(skipped.values())
+    kinds = sorted(skipped.items(), key=lambda kind: (-kind[1], kind[0]))
+    named = [f"{count} {suffix or 'without ending'}" for suffix, count in kinds[:MAX_NAMED_KINDS]]
+    more = sum(count for _, count in kinds[MAX_NAMED_KINDS:])
+    named += [f"{more} more"] if more else []
+    return f"Skipping {total} file{'' if total == 1 else 's'} of other kinds: {', '.join(named)}"
 
 
 def _check_targets(jobs: Sequence[Job]) -> None:
@@ -120,7 +161,9 @@ def _reject_unknown_kinds(jobs: Sequence[Job], suffixes: tuple[str, ...]) -> Non
     unknown = [repr(str(job.source)) for job in jobs if job.source.suffix.lower() not in suffixes]
     if unknown:
         text = f"zerokd cannot enhance this kind of file: {', '.join(unknown[:MAX_NAMED_FILES])}"
-        raise RecipeError(Problem(text, hints=(f"it reads {' '.join(suffixes)}",)))
+        lacking = {job.source.suffix.lower() for job in jobs} & set(LOADERS_BY_SUFFIX) - set(suffixes)
+        hints = [f"this machine's libvips has no decoder for {suffix}" for suffix in sorted(lacking)]
+        raise RecipeError(Problem(text, hints=(*hints, f"it reads {' '.join(suffixes)}")))
 
 
 def _shard_index(name: str, shard_count: int) -> int:

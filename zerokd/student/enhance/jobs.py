@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import errno
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -14,19 +16,23 @@ from zerokd._version import __version__
 from zerokd.errors import OutOfMemoryError, OutputError, Problem, RecipeError
 from zerokd.files.atomic import remove_stale_temporaries, replacing
 from zerokd.files.digest import file_sha256
-from zerokd.files.photo import MediaError
+from zerokd.files.photo_format import MediaError, readable_suffixes
 from zerokd.files.photo_header import count_pixels
 from zerokd.plugin.error_attribution import report_out_of_memory
 from zerokd.student.enhance import video
 from zerokd.student.enhance.engines import Engine, choose_engine
 from zerokd.student.enhance.inputs import FileReport, FileStatus, Job, collect_jobs
 from zerokd.student.enhance.ledger import Ledger
-from zerokd.student.enhance.photo import PHOTO_SUFFIXES, load_photo, save_photo
+from zerokd.student.enhance.photo import READ_ONLY_SUFFIXES, RESULT_SUFFIX, load_photo, save_photo
 from zerokd.student.enhance.thread_pool import PixelBudget, map_in_order
 from zerokd.student.enhance.tiles import TILE_ROWS
 from zerokd.student.location import BUNDLED, resolve_student_file
 
 RERUN_HINT = "finished files are kept; run the command again for the rest"
+# of a name or a place: another file may do without; a full disk or a folder that nobody may write stops all
+FILE_ERRORS = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
+FILE_ERRORS |= {errno.EPERM}
+SPACE_ERRORS = (errno.EFBIG, errno.EDQUOT, errno.EIO)
 COMPARISON_GAP = 8  # pixels between before and after
 MAX_PIXELS_IN_FLIGHT = 2**27  # of all photos that are processed at a time: some 2 GiB
 
@@ -55,12 +61,13 @@ class EnhanceOptions:
 
 @frozen(eq=False)
 class Task:
-    """All jobs, and what carries them out."""
+    """All jobs, and what carries them out; ``skipped`` counts files in folders that zerokd does not read, by ending."""
 
     jobs: tuple[Job, ...]
     engine: Engine
     ledger: Ledger
     options: EnhanceOptions
+    skipped: Mapping[str, int] = field(factory=dict)
 
 
 @define
@@ -100,10 +107,12 @@ def plan_task(inputs: Sequence[Path], out: Path, options: EnhanceOptions, shard:
     Raises:
         ZerokdError: as :func:`zerokd.student.enhance.inputs.collect_jobs` and :func:`create_empty_task`.
     """
-    jobs = collect_jobs(inputs, out, (*PHOTO_SUFFIXES, *video.VIDEO_SUFFIXES), shard)
+    skipped: Counter[str] = Counter()
+    result_suffixes = dict.fromkeys(READ_ONLY_SUFFIXES, RESULT_SUFFIX)
+    jobs = collect_jobs(inputs, out, (*readable_suffixes(), *video.VIDEO_SUFFIXES), shard, result_suffixes, skipped)
     _check_comparison_targets(jobs, options)
     root = out.parent if jobs and jobs[0].target == out else out
-    return evolve(create_empty_task(options, root), jobs=tuple(jobs))
+    return evolve(create_empty_task(options, root), jobs=tuple(jobs), skipped=skipped)
 
 
 def create_empty_task(options: EnhanceOptions, root: Path) -> Task:
@@ -163,6 +172,9 @@ def _get_report(job: Job, get_result: Callable[[], FileReport]) -> FileReport:
         return FileReport(job.name, FileStatus.FAILED, error.problems[0].message)
     except OSError as error:
         text = f"cannot write {str(job.target)!r}: {error.strerror or error}"
+        if error.errno in FILE_ERRORS:
+            return FileReport(job.name, FileStatus.FAILED, text)
+        text += "; is the disk full?" if error.errno in SPACE_ERRORS else ""
         raise OutputError(Problem(text, hints=(RERUN_HINT,))) from error
 
 
@@ -191,7 +203,7 @@ def _outputs(job: Job, options: EnhanceOptions) -> list[Path]:
 
 
 def _is_video(job: Job) -> bool:
-    return job.source.suffix.lower() not in PHOTO_SUFFIXES
+    return job.source.suffix.lower() in video.VIDEO_SUFFIXES
 
 
 @frozen(eq=False)

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyvips
 from attrs import evolve
 from PIL import Image
 
-from zerokd.files.photo import MediaError, Photo, read_photo, read_tiff_tags, vips_error_line
+from zerokd.files.metadata.jpeg import encode_jpeg_head
+from zerokd.files.metadata.png import encode_png_chunks
+from zerokd.files.metadata.reader import read_metadata
+from zerokd.files.metadata.record import INCH_METRES, PhotoMetadata
+from zerokd.files.metadata.tiff import add_tiff_metadata
+from zerokd.files.metadata.webp import encode_webp, list_chunks
+from zerokd.files.metadata.writer import HeadReplacer, convert_metadata
+from zerokd.files.photo import Photo, read_photo
+from zerokd.files.photo_format import LOADERS_BY_SUFFIX, MEMORY_TEXT, MediaError, PhotoFormat, vips_error_line
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+FORMATS: dict[str, PhotoFormat] = {
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP"
+}  # fmt: skip
+READ_ONLY_SUFFIXES = tuple(LOADERS_BY_SUFFIX)  # their results are PNG, which holds 16 bits and all metadata
+RESULT_SUFFIX = ".png"
 SUFFIXES_WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp")
 EIGHT_BIT_SUFFIXES = (".jpg", ".jpeg", ".webp")
-STALE_METADATA = ("jpeg-thumbnail-data", "orientation", "exif-ifd0-Orientation")  # of the photo before it was enhanced
+MAX_CLASSIC_TIFF_BYTES = 2**31  # of pixels: offsets in a classic TIFF have 32 bits
 DISK_ERROR_TEXTS = ("write error", "unable to write", "unable to open", "No space left", "Permission denied")
-COPIED_METADATA = ("exif-", "icc-profile", "xmp-", "iptc-", "png-comment", "resolution-unit")
-TIFF_EXIF_TAGS = {0x010F, 0x0110, 0x8769, 0x8825}  # maker, model, and where time, exposure and place are
 LUMA_WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     ".jpg": {"Q": 95, "subsample_mode": "off"},
@@ -40,20 +52,14 @@ def load_photo(path: Path) -> Photo:
             known scale.
     """
     photo = read_photo(path)
-    if photo.format == "TIFF" and TIFF_EXIF_TAGS & set(read_tiff_tags(path)):  # libvips neither reads nor writes them
-        return evolve(photo, notes=(*photo.notes, "the EXIF of a TIFF is not kept"))
-    return evolve(photo, is_lossless=photo.format == "WEBP" and _is_lossless_webp(path))
+    metadata = read_metadata(path, photo.format)
+    is_lossless = photo.format == "WEBP" and _is_lossless_webp(path)
+    return evolve(photo, metadata=metadata, notes=photo.notes + metadata.notes, is_lossless=is_lossless)
 
 
 def _is_lossless_webp(path: Path) -> bool:
     with path.open("rb") as file:
-        file.seek(12)
-        while len(head := file.read(8)) == 8:
-            if head[:4] in (b"VP8L", b"VP8 "):
-                return head[:4] == b"VP8L"
-            size = int.from_bytes(head[4:], "little")
-            file.seek(size + size % 2, os.SEEK_CUR)
-    return False
+        return next((kind == b"VP8L" for kind, _ in list_chunks(file) if kind in (b"VP8L", b"VP8 ")), False)
 
 
 def save_photo(path: Path, pixels: np.ndarray, original: Photo) -> tuple[str, ...]:
@@ -78,20 +84,87 @@ def save_photo(path: Path, pixels: np.ndarray, original: Photo) -> tuple[str, ..
     if suffix in EIGHT_BIT_SUFFIXES and colours.dtype == np.uint16:
         losses.append(f"{format_name} has 8 bits, the photo 16")
     try:
-        if suffix == ".bmp":
-            _save_bmp(path, colours)
-        else:
-            image = _copy_metadata(pyvips.Image.new_from_array(colours), original.metadata)
-            options = dict(SAVE_OPTIONS[suffix])
-            options |= {"bigtiff": colours.nbytes > 2**31} if suffix.startswith(".tif") else {}
-            options |= {"lossless": True} if suffix == ".webp" and original.is_lossless else {}
-            image.write_to_target(pyvips.Target.new_to_file(os.fsencode(path)), suffix, **options)
+        losses += _write_photo(path, colours, original)
+    except pyvips.Error as error:
+        reason = vips_error_line(error)
+        if MEMORY_TEXT.search(reason):
+            raise MemoryError(reason) from error
+        raise MediaError(f"cannot be written: {reason}") from error
+    return tuple(losses)
+
+
+def _write_photo(path: Path, colours: np.ndarray, original: Photo) -> list[str]:
+    """Write pixels and metadata; returns what the format cannot hold of them."""
+    suffix, profile = path.suffix.lower(), original.colour_profile
+    format_name = FORMATS[suffix]
+    metadata, lost = convert_metadata(original.metadata, format_name)
+    if profile and (format_name == "BMP" or (format_name == "WEBP" and original.is_grey)):
+        profile, lost = b"", ["the colour profile", *lost]
+    notes = []
+    if format_name == "BMP":
+        _save_bmp(path, colours, metadata)
+    else:
+        image = pyvips.Image.new_from_array(colours).copy(interpretation=_interpretation(colours))
+        with path.open("w+b") as file:
+            if format_name == "JPEG" or format_name == "PNG":
+                encode = encode_jpeg_head if format_name == "JPEG" else encode_png_chunks
+                head, too_large = encode(metadata, profile)
+                _encode(image, suffix, HeadReplacer(file.write, format_name, head).write)
+                lost += too_large
+            elif format_name == "WEBP":
+                _save_webp(file, image, original.is_lossless, metadata, profile)
+            else:
+                _save_tiff(path, image, is_big=colours.nbytes > MAX_CLASSIC_TIFF_BYTES)
+                notes = add_tiff_metadata(file, metadata, profile)
+    return [*([f"{format_name} cannot hold: {', '.join(dict.fromkeys(lost))}"] if lost else []), *notes]
+
+
+def _interpretation(colours: np.ndarray) -> str:
+    grey, colour = ("grey16", "rgb16") if colours.dtype == np.uint16 else ("b-w", "srgb")
+    return grey if colours.shape[2] < 3 else colour
+
+
+def _encode(image: Any, suffix: str, write: Callable[[bytes], object], **options: Any) -> None:
+    """Pass an encoded image, without metadata, to ``write`` in parts.
+
+    Raises:
+        OSError: ``write`` raised it.
+    """
+    errors: list[OSError] = []
+
+    def take(data: bytes) -> int:
+        try:
+            write(bytes(data))
+        except OSError as error:  # an exception cannot pass through libvips
+            errors.append(error)
+            return -1
+        return len(data)
+
+    target = pyvips.TargetCustom()
+    target.on_write(take)
+    try:
+        image.write_to_target(target, suffix, keep="none", **SAVE_OPTIONS[suffix], **options)
+    finally:
+        if errors:
+            raise errors[0]
+
+
+def _save_tiff(path: Path, image: Any, is_big: bool) -> None:
+    target = pyvips.Target.new_to_file(os.fsencode(path))
+    try:
+        image.write_to_target(target, ".tif", keep="none", bigtiff=is_big, **SAVE_OPTIONS[".tif"])
     except pyvips.Error as error:
         reason = vips_error_line(error)
         if any(text in reason for text in DISK_ERROR_TEXTS):
-            raise OSError(errno.EIO, f"{reason.rpartition(': ')[2]}; is the disk full?") from error
-        raise MediaError(f"cannot be written: {reason}") from error
-    return tuple(losses)
+            raise OSError(errno.EIO, reason.rpartition(": ")[2]) from error
+        raise
+
+
+def _save_webp(file: BinaryIO, image: Any, is_lossless: bool, metadata: PhotoMetadata, profile: bytes) -> None:
+    parts: list[bytes] = []
+    _encode(image, ".webp", parts.append, lossless=is_lossless)
+    chunks = list(list_chunks(io.BytesIO(b"".join(parts))))
+    file.write(encode_webp(chunks, (image.width, image.height), bool(image.hasalpha()), metadata, profile))
 
 
 def _composite_over_black(pixels: np.ndarray) -> np.ndarray:
@@ -105,22 +178,10 @@ def _convert_to_grey(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([luma[..., None], pixels[..., 3:]], axis=2)
 
 
-def _save_bmp(path: Path, pixels: np.ndarray) -> None:
+def _save_bmp(path: Path, pixels: np.ndarray, metadata: PhotoMetadata) -> None:
     if pixels.dtype != np.uint8:
         raise MediaError("cannot be written: BMP has 8 bits")
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path, format="BMP")
-
-
-def _copy_metadata(image: Any, source: Any) -> Any:
-    is_16_bit = image.format == "ushort"
-    grey, colour = ("grey16", "rgb16") if is_16_bit else ("b-w", "srgb")
-    image = image.copy(interpretation=grey if image.bands < 3 else colour)
-    if source is None:
-        return image
-    tagged = image.copy(xres=source.xres, yres=source.yres)
-    for field in source.get_fields():
-        if field.startswith(COPIED_METADATA) and field not in STALE_METADATA:
-            tagged.set_type(source.get_typeof(field), field, source.get(field))
-    if source.get_typeof("exif-data"):  # which has the camera's orientation in it
-        tagged.set_type(pyvips.GValue.gint_type, "orientation", 1)
-    return tagged
+    resolution = metadata.resolution
+    has_unit = resolution is not None and resolution.unit_metres
+    options = {"dpi": resolution.convert(INCH_METRES)} if resolution is not None and has_unit else {}
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path, format="BMP", **options)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from zerokd._version import __version__
 from zerokd.errors import DataError, Problem, RecipeError
-from zerokd.files.photo import MediaError
+from zerokd.files.photo_format import MediaError, readable_suffixes
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.component import EMPTY_MAPPING
 from zerokd.plugin.contracts import Metric
@@ -23,7 +23,7 @@ from zerokd.recipe.build.overrides import apply_settings
 from zerokd.recipe.schema.recipe import ComponentConfig
 from zerokd.recipe.toml.document import parse_document
 from zerokd.student.enhance.inputs import FileReport, FileStatus, find_files
-from zerokd.student.enhance.photo import PHOTO_SUFFIXES, load_photo
+from zerokd.student.enhance.photo import load_photo
 from zerokd.student.enhance.tiles import pixels_to_float
 from zerokd.student.evaluate.cost import ModelCost, describe_machine, measure_cost
 from zerokd.student.evaluate.methods import Method
@@ -183,12 +183,13 @@ def pair_photos(photos: Path, references: Path | None) -> tuple[list[tuple[str, 
         if path is not None and not path.exists():
             raise DataError(f"{str(path)!r} does not exist")
     root = photos if photos.is_dir() else photos.parent
-    files = sorted(find_files(photos, PHOTO_SUFFIXES)) if photos.is_dir() else [photos]
+    files = sorted(find_files(photos, readable_suffixes())) if photos.is_dir() else [photos]
     if not files:
-        raise DataError(Problem(f"no photo in {str(photos)!r}", hints=(f"looked for {' '.join(PHOTO_SUFFIXES)}",)))
+        raise DataError(Problem(f"no photo in {str(photos)!r}", hints=(f"looked for {' '.join(readable_suffixes())}",)))
     reference_by_stem: dict[str, Path] = {}
     if references is not None and references.is_dir():
-        reference_by_stem = {_relative_stem(path, references): path for path in find_files(references, PHOTO_SUFFIXES)}
+        candidates = find_files(references, readable_suffixes())
+        reference_by_stem = {_relative_stem(path, references): path for path in candidates}
     elif references is not None:
         reference_by_stem = {_relative_stem(path, root): references for path in files[:1] if photos.is_file()}
     pairs, failures = [], {}
