@@ -97,3 +97,18 @@ def test_shards_are_parts_of_the_whole_wherever_it_lies(photos):
     assert min(map(len, parts)) > 5
     os.rename(photos / "in", photos / "moved")
     assert {name for name, _ in targets("moved", shard=(1, 3))} == parts[0]
+
+
+@pytest.mark.parametrize("out", ["x.gif", "x.HEIC", "deep/x.mts"])
+def test_a_name_that_is_meant_as_a_file_of_another_kind_is_no_folder(photos, out):
+    with pytest.raises(RecipeError, match="zerokd cannot write"):
+        targets("one.png", out=out)
+    (photos / out).mkdir(parents=True)
+    assert targets("one.png", out=out) == [("one.png", f"{out}/one.png")]
+
+
+def test_several_files_need_a_folder(photos):
+    for inputs in (("in",), ("one.png", "in/a.jpg")):
+        with pytest.raises(RecipeError, match="several files need a folder"):
+            targets(*inputs, out="x.png")
+    assert len(targets("in", out="bright.v2")) == 2  # a dot alone is no ending
