@@ -141,6 +141,27 @@ def test_sound_is_converted_where_it_has_to_be(tmp_path, suffix, codec):
     assert np.abs(samples).max() == pytest.approx(0.2, abs=0.05)
 
 
+@pytest.mark.parametrize("suffix", ["avi", "mkv"])
+def test_sound_that_only_counts_its_channels_is_converted(tmp_path, suffix):
+    with av.open(str(tmp_path / "a.avi"), "w") as container:
+        video = container.add_stream("mpeg4", rate=25)
+        video.width, video.height = 64, 48
+        track = container.add_stream("adpcm_ms", rate=44100, layout="mono")
+        for number in range(6):
+            frame = av.VideoFrame.from_ndarray(scene(number), format="rgb24").reformat(format="yuv420p")
+            frame.pts = number
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 10180), np.int16), format="s16", layout="mono")
+        sound.sample_rate, sound.pts = 44100, 0
+        container.mux(track.encode(sound))
+        container.mux(track.encode(None))
+    notes = enhance_video(tmp_path / "a.avi", tmp_path / f"b.{suffix}", np.copy).notes
+    assert notes == (f"its sound became {'mp3' if suffix == 'avi' else 'aac'} (adpcm_ms)",)
+    (stream,) = [stream for stream in probe(tmp_path / f"b.{suffix}")["streams"] if stream["codec_type"] == "audio"]
+    assert stream["channels"] == 1
+
+
 def test_a_codec_that_only_the_header_refuses_is_converted(tmp_path):
     source = make_clip(
         tmp_path / "a.webm", codec="libvpx-vp9", options={"crf": "20", "b": "0", "deadline": "realtime"}, sounds=1

@@ -33,6 +33,7 @@ def make_frame(pixel_format, size=(96, 64), **properties):
         (".mkv", "yuv420p16le", "yuv420p12le", ("16 bits became 12",)),
         (".mp4", "yuva420p", "yuv420p", ("MP4 has no alpha: composited over black",)),
         (".webm", "yuva420p", "yuva420p", ()),
+        (".webm", "rgba", "yuva420p", ("colours at a lower resolution",)),  # the one format of alpha that works
         (".webm", "yuv420p10le", "yuv420p10le", ()),
         (".webm", "yuv422p10le", "yuv420p10le", ("colours at a lower resolution",)),
         (".webm", "yuva420p10le", "yuva420p", ("10 bits became 8",)),

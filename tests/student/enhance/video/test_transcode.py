@@ -187,6 +187,23 @@ def test_a_fixed_rate_names_the_frames_that_it_moves(tmp_path):
     assert len(read_frames(tmp_path / "b.avi")) == 6
 
 
+def test_avi_starts_with_its_first_frame(tmp_path):
+    source = make_clip(tmp_path / "a.mkv", times=[0.4, 0.44, 0.48, 0.52, 0.56, 0.6])
+    assert enhance_video(source, tmp_path / "b.avi", unchanged).notes == ()
+    times = [time for time, _ in read_frames(tmp_path / "b.avi")]
+    assert times == pytest.approx([0, 0.04, 0.08, 0.12, 0.16, 0.2])
+
+
+def test_frames_that_change_size_are_scaled_and_counted(tmp_path):
+    for number, size in enumerate([(64, 48), (32, 48)]):
+        images = [scene(n, size) for n in range(6)]
+        make_clip(tmp_path / f"{number}.ts", images, times=[0.24 * number + 0.04 * n for n in range(6)], muxer="mpegts")
+    (tmp_path / "a.mp4").write_bytes(b"".join((tmp_path / f"{number}.ts").read_bytes() for number in range(2)))
+    report = enhance_video(tmp_path / "a.mp4", tmp_path / "b.mp4", unchanged)
+    assert report.notes == ("6 frames of another size are scaled to 64x48",)
+    assert {image.shape for _, image in read_frames(tmp_path / "b.mp4")} == {(48, 64, 3)}
+
+
 def test_the_last_frame_is_shown_as_long_as_before(tmp_path):
     source = make_clip(tmp_path / "a.mp4", times=[0, 1, 2, 3, 4, 5], rate=1)
     enhance_video(source, tmp_path / "b.mp4", unchanged)
@@ -251,9 +268,10 @@ def test_no_frames_no_video_and_damage_are_refused(tmp_path):
     (tmp_path / "list.mp4").write_text(f"ffconcat version 1.0\nfile '{tmp_path / 'a.mp4'}'\n")
     whole = make_clip(tmp_path / "a.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 3])
+    (tmp_path / "unknown.mp4").write_bytes(whole.replace(b"avc1", b"zzzz"))
     with av.open(str(tmp_path / "sound.mp4"), "w") as container:
         add_sound(container, container.add_stream("aac", rate=48000))
-    for name in ("text", "empty", "list", "cut", "sound"):
+    for name in ("text", "empty", "list", "cut", "unknown", "sound"):
         with pytest.raises(MediaError, match=r"damaged|no frames"):
             enhance_video(tmp_path / f"{name}.mp4", tmp_path / "b.mp4", brighter)
 

@@ -1,11 +1,13 @@
 """The writer keeps tags, colours, HDR metadata and durations, and tells encoders of them."""
 
+import re
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from tests.student.enhance.video.clip import make_clip, probe, probe_video, scene
+from zerokd.student.enhance.video.frames import read_side_data
 from zerokd.student.enhance.video.transcode import enhance_video
 
 av = pytest.importorskip("av")
@@ -113,6 +115,44 @@ def test_tags_that_are_not_utf8_are_no_error(tmp_path):
     source.write_bytes(source.read_bytes().replace(b"xyz", b"n\xfct"))
     enhance_video(source, tmp_path / "b.avi", np.copy)
     assert b"n\xfct" in (tmp_path / "b.avi").read_bytes()
+
+
+def caption_clip(folder):
+    """A video whose frames carry closed captions: a message of ITU-T T.35 before each slice of H.264."""
+    make_clip(folder / "a.h264", options={"crf": "4", "bf": "0", "x264-params": "slices=1:threads=1"}, muxer="h264")
+    message = b"\xb5\x00\x31GA94\x03\x41\xff\xfc\x94\x2c\xff"  # one pair of EIA-608 bytes
+    start = b"\x00\x00\x00\x01"
+    units = [unit for unit in re.split(b"\0{2,3}\1", (folder / "a.h264").read_bytes()) if unit]
+    packet = start + bytes((6, 4, len(message))) + message + b"\x80"
+    data = b"".join((packet if unit[0] & 31 in (1, 5) else b"") + start + unit for unit in units)
+    (folder / "captions.h264").write_bytes(data)
+    with av.open(str(folder / "captions.h264")) as source, av.open(str(folder / "captions.mkv"), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0], opaque=True)
+        stream.time_base = Fraction(1, 25)
+        for number, packet in enumerate(packet for packet in source.demux() if packet.size):
+            packet.time_base, packet.pts, packet.dts = Fraction(1, 25), number, number
+            packet.stream = stream
+            target.mux(packet)
+    return folder / "captions.mkv"
+
+
+def captions_of(path):
+    with av.open(str(path)) as container:
+        return [read_side_data(frame, "A53_CC") for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
+def test_closed_captions_stay(tmp_path, suffix):
+    source = caption_clip(tmp_path)
+    assert captions_of(source) == [b"\xfc\x94\x2c"] * 6
+    assert enhance_video(source, tmp_path / f"b.{suffix}", lambda pixels: pixels // 2 + 60).notes == ()
+    assert captions_of(tmp_path / f"b.{suffix}") == [b"\xfc\x94\x2c"] * 6
+
+
+@pytest.mark.parametrize("suffix", ["webm", "avi"])
+def test_closed_captions_that_cannot_stay_are_named(tmp_path, suffix):
+    notes = enhance_video(caption_clip(tmp_path), tmp_path / f"b.{suffix}", np.copy).notes
+    assert notes == ("not kept: closed captions",)
 
 
 def test_encoders_are_silent(tmp_path, capfd):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
@@ -12,12 +13,12 @@ import av
 from attrs import frozen
 
 from zerokd.student.enhance.video.formats import LANGUAGE_CODES, Container
-from zerokd.student.enhance.video.frames import LIMITED_RANGE, UNSPECIFIED, read_side_data
+from zerokd.student.enhance.video.frames import BT601, LIMITED_RANGE, SMPTE170M, UNSPECIFIED, read_side_data
 from zerokd.student.enhance.video.reader import find_video_stream, is_cover
 
 # Tags that a container writes about itself. The file's own are not the copy's.
 STRUCTURAL_TAGS = re.compile(
-    r"encoder|major_brand|minor_version|compatible_brands|vendor_id|duration|bps|number_of_(frames|bytes)|_statistics_.*"
+    r"encoder|software|major_brand|minor_version|compatible_brands|vendor_id|duration|bps|number_of_(frames|bytes)|_statistics_.*"
     r"|alpha_mode|filename|mimetype|stereo_mode|itunsmpb|codec_delay",
     re.IGNORECASE,
 )
@@ -33,7 +34,7 @@ START_TOLERANCE = 0.05  # seconds: within it sound and images seem simultaneous
 # Side data of frames that is about this encoding, not about the scene, or that is applied
 ENCODING_SIDE_DATA = (
     "DISPLAYMATRIX", "SEI_UNREGISTERED", "MOTION_VECTORS", "REGIONS_OF_INTEREST", "VIDEO_ENC_PARAMS", "VIDEO_HINT",
-    "SKIP_SAMPLES",
+    "SKIP_SAMPLES", "PANSCAN",
 )  # fmt: skip
 SIDE_DATA_NOUNS = {
     "MASTERING_DISPLAY_METADATA": "HDR mastering display",
@@ -53,6 +54,7 @@ SIDE_DATA_NOUNS = {
     "AFD": "active format description",
 }
 EXTRA_TYPES = ("cover art", "attachment")  # streams that are no tracks
+GOP_TIMECODE_BITS = 0xFFEFFF  # hours, minutes, seconds, frames
 FIELD_ORDERS = {2: "tt", 3: "bb", 4: "tb", 5: "bt"}
 
 
@@ -131,24 +133,30 @@ def select_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _video_properties(video: Any, frame: Any) -> Iterator[tuple[str, str]]:
-    context, ratio = video.codec_context, video.sample_aspect_ratio
+    ratio = video.sample_aspect_ratio
     for noun, name in (
         ("colour matrix", "colorspace"), ("colour range", "color_range"), ("colour primaries", "color_primaries"),
         ("transfer characteristic", "color_trc"),
     ):  # fmt: skip
-        value = int(getattr(context, name))
+        value = BT601 if getattr(frame, name) == SMPTE170M and name == "colorspace" else int(getattr(frame, name))
         if value not in (UNSTATED if name != "color_range" else USUAL_RANGES):
             yield noun, str(value)
     if ratio and ratio != 1:
         yield "pixel aspect", f"{ratio.numerator}:{ratio.denominator}"
-    if frame.interlaced_frame or context.field_order in FIELD_ORDERS:
+    if frame.interlaced_frame or video.codec_context.field_order in FIELD_ORDERS:
         yield "fields", "interlaced"
     for name, noun in SIDE_DATA_NOUNS.items():
-        if read_side_data(frame, name) is not None:
-            yield noun, _describe_side_data(name, read_side_data(frame, name) or b"")
-    for data in frame.side_data:
-        if data.type.name not in (*ENCODING_SIDE_DATA, *SIDE_DATA_NOUNS):
-            yield f"side data {data.type.name}", "stated"
+        data = read_side_data(frame, name)
+        if data is not None and (name != "GOP_TIMECODE" or _has_timecode(data)):
+            yield noun, _describe_side_data(name, data)
+    for side_data in frame.side_data:
+        if side_data.type.name not in (*ENCODING_SIDE_DATA, *SIDE_DATA_NOUNS):
+            yield f"side data {side_data.type.name}", "stated"
+
+
+def _has_timecode(data: bytes) -> bool:
+    """Whether the timecode of a group of frames is more than the 0 that MPEG-2 always has: 25 bits, one always set."""
+    return bool(int.from_bytes(data[:8], sys.byteorder) & GOP_TIMECODE_BITS)
 
 
 def _describe_side_data(name: str, data: bytes) -> str:

@@ -38,6 +38,7 @@ class Encoder:
     """A video encoder of FFmpeg, by ``name``.
 
     Attributes:
+        pixel_formats: those that work; empty for all that FFmpeg lists.
         options: of FFmpeg, for a quality that viewers cannot tell from the original.
         parameters: the encoder's own, which FFmpeg passes in the option ``parameter_option``.
         hdr_names: the names, among ``parameters``, of the mastering display and of the content light level.
@@ -50,6 +51,7 @@ class Encoder:
 
     name: str
     options: Mapping[str, str] = field(factory=dict)
+    pixel_formats: tuple[str, ...] = ()
     parameter_option: str = ""
     parameters: tuple[str, ...] = ()
     hdr_names: tuple[str, str] | None = None
@@ -65,6 +67,7 @@ class Container:
 
     Attributes:
         muxer: its name in FFmpeg.
+        copied_audio: beginnings of the names of codecs that it takes as they are; empty for all that FFmpeg allows.
         audio_encoder, subtitle_encoder: for sound and subtitles that the container cannot hold as they are; empty if
             there is none.
         holds_attachments: such as fonts.
@@ -78,6 +81,7 @@ class Container:
     muxer: str
     audio_encoder: str
     subtitle_encoder: str = ""
+    copied_audio: tuple[str, ...] = ()
     holds_attachments: bool = False
     holds_chapters: bool = True
     holds_covers: bool = True
@@ -90,7 +94,7 @@ class Container:
 H264 = Encoder(
     "libx264",
     {"crf": "18", "preset": "medium"},
-    "x264-params",
+    parameter_option="x264-params",
     hdr_names=("mastering-display", "cll"),
     field_parameters={"tff": "tff=1", "bff": "bff=1"},
     keeps_fields=True,
@@ -100,15 +104,21 @@ MPEG4 = Encoder("mpeg4", {"flags": "+qscale", "global_quality": "236", "bf": "0"
 H265 = Encoder(
     "libx265",
     {"crf": "18", "preset": "fast"},
-    "x265-params",
-    ("log-level=none",),
+    parameter_option="x265-params",
+    parameters=("log-level=none",),
     hdr_names=("master-display", "max-cll"),
     codec_tag="hvc1",
 )
 VP9 = Encoder("libvpx-vp9", {"crf": "24", "b": "0", "row-mt": "1", "cpu-used": "2"}, keeps_pixel_aspect=False)
-VP9_ALPHA = Encoder("libvpx-vp9", {**VP9.options, "auto-alt-ref": "0"}, keeps_pixel_aspect=False)
+VP9_ALPHA = Encoder(
+    "libvpx-vp9", {**VP9.options, "auto-alt-ref": "0"}, pixel_formats=("yuva420p",), keeps_pixel_aspect=False
+)
 AV1 = Encoder(
-    "libsvtav1", {"crf": "24", "preset": "8"}, "svtav1-params", hdr_names=("mastering-display", "content-light")
+    "libsvtav1",
+    {"crf": "24", "preset": "8"},
+    parameter_option="svtav1-params",
+    hdr_names=("mastering-display", "content-light"),
+    keeps_pixel_aspect=False,
 )
 FFV1 = Encoder("ffv1", {"level": "3"})
 PRORES = Encoder("prores_ks", {"profile": "4444", "alpha_bits": "16"}, keeps_fields=True)
@@ -138,7 +148,13 @@ CONTAINERS = {
     ".mkv": Container("matroska", "aac", "subrip", holds_attachments=True),
     ".webm": Container("webm", "libopus", "webvtt", holds_covers=False),
     ".avi": Container(
-        "avi", "libmp3lame", holds_chapters=False, holds_covers=False, has_fixed_rate=True, states_colours=False
+        "avi",
+        "libmp3lame",
+        copied_audio=("pcm_", "mp2", "mp3", "ac3", "aac"),  # with other block sizes times go wrong
+        holds_chapters=False,
+        holds_covers=False,
+        has_fixed_rate=True,
+        states_colours=False,
     ),
 }
 VIDEO_SUFFIXES = tuple(CONTAINERS)

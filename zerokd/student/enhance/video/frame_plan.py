@@ -37,6 +37,7 @@ class FramePlan:
         first_field: "tff" or "bff", the one that is shown first; empty without fields, or if it is not stated.
         pixel_aspect: width by height of a pixel, upright; None if it is square or not stated.
         format: what frames are stored as.
+        first_time: of the first frame, in seconds.
         first_frame: after ``filters``.
         notes: what changes.
     """
@@ -46,6 +47,7 @@ class FramePlan:
     first_field: str
     pixel_aspect: Fraction | None
     format: VideoFormat
+    first_time: Fraction
     first_frame: Any
     notes: tuple[str, ...]
 
@@ -115,7 +117,8 @@ def plan_frames(frame: Any, video: Any, suffix: str, deinterlace: bool) -> Frame
     video_format = choose_format(suffix, first_frame, has_fields)
     notes += video_format.losses
     pixel_aspect = aspect if aspect != 1 else None
-    return FramePlan(filters, join_filters, first_field, pixel_aspect, video_format, first_frame, tuple(notes))
+    time = frame.pts * frame.time_base
+    return FramePlan(filters, join_filters, first_field, pixel_aspect, video_format, time, first_frame, tuple(notes))
 
 
 def square_pixels(width: int, height: int, aspect: Fraction) -> tuple[int, int]:

@@ -32,7 +32,7 @@ EXACT = (
     | Interpolation.FULL_CHR_H_INP
     | Interpolation.BITEXACT
 )
-UNSPECIFIED, BT709, BT601 = 2, 1, 5  # matrices of H.273
+UNSPECIFIED, BT709, BT601, SMPTE170M = 2, 1, 5, 6  # matrices of H.273; the last two are the same
 LIMITED_RANGE, FULL_RANGE = 1, 2  # as FFmpeg numbers them
 # the matrices that swscale converts, by their numbers in H.273; 0 is RGB itself
 CONVERTIBLE_MATRICES = {0: BT709, 1: BT709, 4: 4, 5: BT601, 6: BT601, 7: 7, 9: 9}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
+from functools import partial
 from io import BytesIO
 from typing import Any
 
 import av
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from zerokd.student.enhance.video.description import copy_tags
 from zerokd.student.enhance.video.formats import Container
@@ -16,6 +18,8 @@ from zerokd.student.enhance.video.reader import is_cover
 TEXT_SUBTITLES = ("mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text")
 IMAGE_TYPES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 STREAM_NOUNS = {"audio": "sound", "subtitle": "subtitles", "video": "a further video", "data": "data"}
+LAYOUTS = ("mono", "stereo", "2.1", "quad", "5.0", "5.1", "6.1", "7.1")  # by the number of channels
+MAX_CHANNELS = {"libmp3lame": 2}
 ATTACHMENT_DISPOSITION = av.stream.Disposition.attached_pic
 
 
@@ -35,16 +39,31 @@ class StreamCopy:
 
 
 def add_other_streams(
-    source: Any, video: Any, target: Any, container: Container, covers: Mapping[int, bytes]
+    source: Any,
+    video: Any,
+    target: Any,
+    container: Container,
+    covers: Mapping[int, bytes],
+    start: Fraction = Fraction(0),
 ) -> dict[int, StreamCopy]:
     """Add a stream to an output for each stream of the source except ``video``, by its index in the source.
 
     Args:
         source, target: PyAV containers; the target has no packets yet.
         covers: the image files of cover art, by stream index.
+        start: the time in seconds that becomes 0.
     """
     streams = (stream for stream in source.streams if stream is not video)
-    return {stream.index: _add_stream(stream, target, container, covers) for stream in streams}
+    copies = {stream.index: _add_stream(stream, target, container, covers) for stream in streams}
+    return {index: evolve(copy, write=partial(_write_later, copy.write, start)) for index, copy in copies.items()}
+
+
+def _write_later(write: Callable[[Any], None], start: Fraction, packet: Any) -> None:
+    if packet is not None and start and packet.time_base:
+        shift = round(start / packet.time_base)
+        packet.pts = None if packet.pts is None else packet.pts - shift
+        packet.dts = None if packet.dts is None else packet.dts - shift
+    write(packet)
 
 
 def _add_stream(stream: Any, target: Any, container: Container, covers: Mapping[int, bytes]) -> StreamCopy:
@@ -76,6 +95,9 @@ def _is_stated_elsewhere(stream: Any, container: Container) -> bool:
 
 def _can_copy(stream: Any, container: Container) -> bool:
     """Whether a container takes a stream as it is. Only writing a header shows it: FFmpeg's tables name too many."""
+    is_listed = stream.codec_context.name.startswith(container.copied_audio) or not container.copied_audio
+    if stream.type == "audio" and not is_listed:
+        return False
     try:
         with av.open(BytesIO(), "w", format=container.muxer) as trial:
             trial.add_stream_from_template(stream, opaque=True)
@@ -158,7 +180,8 @@ def _convert_audio(stream: Any, target: Any, container: Container) -> StreamCopy
     rates = encoder.audio_rates
     rate = stream.rate if not rates or stream.rate in rates else min(rates, key=lambda other: abs(other - stream.rate))
     output = target.add_stream(container.audio_encoder, rate=rate)
-    output.codec_context.layout = "stereo" if stream.layout.nb_channels == 2 else stream.layout
+    channels = min(stream.layout.nb_channels, MAX_CHANNELS.get(container.audio_encoder, len(LAYOUTS)))
+    output.codec_context.layout = LAYOUTS[channels - 1]  # some files only count channels
     _copy_description(stream, output, container)
 
     def write(packet: Any) -> None:
@@ -172,6 +195,7 @@ def _convert_audio(stream: Any, target: Any, container: Container) -> StreamCopy
             target.mux(output.encode(None))
 
     note = f"its sound became {output.codec_context.codec.canonical_name} ({stream.codec_context.name})"
+    note += f" with {channels} of {stream.layout.nb_channels} channels" if channels < stream.layout.nb_channels else ""
     return StreamCopy(output.index, write, note)
 
 

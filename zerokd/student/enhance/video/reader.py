@@ -49,9 +49,9 @@ def find_video_stream(container: Any) -> Any:
     """The video of a container: the default one, else the first; cover art is none.
 
     Raises:
-        MediaError: there is no video.
+        MediaError: there is no video, or none that FFmpeg decodes.
     """
-    streams = [stream for stream in container.streams.video if not is_cover(stream)]
+    streams = [stream for stream in container.streams.video if not is_cover(stream) and stream.codec_context]
     default = av.stream.Disposition.default
     video = next((stream for stream in streams if stream.disposition & default), next(iter(streams), None))
     if video is None:

@@ -44,8 +44,9 @@ def choose_format(suffix: str, frame: Any, is_interlaced: bool) -> VideoFormat:
     bits = min(MAX_BITS, count_bits(source))
     kind = FrameKind(frame.width, frame.height, bits, has_alpha(source), is_interlaced)
     encoder = choose_encoder(suffix, kind)
-    formats = [av.VideoFormat(f.name) for f in av.codec.Codec(encoder.name, "w").video_formats or ()]
-    target = min((f for f in formats if _is_yuv(f)), key=lambda f: _format_distance(kind, source, f))
+    names = encoder.pixel_formats or [f.name for f in av.codec.Codec(encoder.name, "w").video_formats or ()]
+    formats = [pixel_format for pixel_format in map(av.VideoFormat, names) if _is_yuv(pixel_format)]
+    target = min(formats, key=lambda pixel_format: _format_distance(kind, source, pixel_format))
     name, losses = suffix[1:].upper(), []
     if kind.has_alpha and not has_alpha(target):
         losses.append(f"{name} has no alpha: composited over black")

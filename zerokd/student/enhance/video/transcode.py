@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ def _transcode(
         output = files.enter_context(open_output(target, container, reader.container.metadata))
         frames = open_frame_stream(output, reader.video, plan, container)
         writer = _FrameWriter(plan, enhance, frames)
-        streams = add_other_streams(reader.container, reader.video, output, container, scan.covers)
+        start = plan.first_time if container.has_fixed_rate else Fraction(0)
+        streams = add_other_streams(reader.container, reader.video, output, container, scan.covers, start)
         if container.holds_chapters:
             output.set_chapters(reader.container.chapters())
         if comparison is not None:
@@ -97,6 +99,8 @@ def _transcode(
             writer.comparison = open_frame_stream(second, reader.video, plan.widen(COMPARISON_GAP), container)
         _write_packets(reader, writer, streams, report_progress)
         damage = reader.describe_damage(scan)
+        if not frames.times:
+            raise MediaError("it has no frames, or is damaged")
     copies = {index: stream.index for index, stream in streams.items() if stream.index is not None}
     copies[before.video] = frames.index
     order = sorted(copies.values())  # a file lists its tracks before cover art and attachments

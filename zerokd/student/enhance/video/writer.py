@@ -63,7 +63,7 @@ def open_frame_stream(output: Any, source: Any, plan: FramePlan, container: Cont
     stream.time_base = context.time_base = 1 / rate if container.has_fixed_rate else source.time_base
     if encoder.codec_tag and container.muxer in ("mp4", "mov"):
         context.codec_tag = encoder.codec_tag
-    _copy_colours(source.codec_context, context, plan, container)
+    _copy_colours(context, plan, container)
     if kind.is_interlaced:
         context.flags |= INTERLACED_FLAGS
         context.field_order = source.codec_context.field_order
@@ -71,12 +71,13 @@ def open_frame_stream(output: Any, source: Any, plan: FramePlan, container: Cont
         context.sample_aspect_ratio = plan.pixel_aspect
     stream.metadata.update(copy_tags(source.metadata, container))
     stream.disposition = source.disposition
-    return FrameStream(output, stream, plan.join_filters)
+    start = plan.first_time if container.has_fixed_rate else Fraction(0)
+    return FrameStream(output, stream, plan.join_filters, start)
 
 
-def _copy_colours(source: Any, context: Any, plan: FramePlan, container: Container) -> None:
+def _copy_colours(context: Any, plan: FramePlan, container: Container) -> None:
     for name in ("color_primaries", "color_trc", "colorspace", "color_range"):
-        setattr(context, name, getattr(source, name))
+        setattr(context, name, getattr(plan.first_frame, name))
     if not container.states_colours:
         context.colorspace, context.color_range = UNSPECIFIED, LIMITED_RANGE
     elif plan.first_frame.format.is_rgb:
@@ -119,17 +120,17 @@ def _format_display(data: bytes, encoder: Encoder) -> str:
 
 
 class FrameStream:
-    """The enhanced frames of an output: encodes frames at their times and keeps their durations.
+    """The enhanced frames of an output: encodes frames at their times after ``start`` and keeps their durations.
 
     Attributes:
         times: of the frames so far, in seconds.
         index: of the stream in the output.
     """
 
-    def __init__(self, output: Any, stream: Any, join_filters: Sequence[str] = ()):
+    def __init__(self, output: Any, stream: Any, join_filters: Sequence[str] = (), start: Fraction = Fraction(0)):
         self.times: list[float] = []
         self.index = stream.index
-        self._output, self._stream = output, stream
+        self._output, self._stream, self._start = output, stream, start
         self._join = FrameFilter(join_filters)
         self._durations: dict[int, int] = {}
         self._last: int | None = None
@@ -137,7 +138,7 @@ class FrameStream:
     def write(self, frame: Any, time: Fraction, duration: Fraction) -> None:
         """Encode a frame that is shown at ``time`` for ``duration``, both in seconds; 0 if that is not known."""
         unit = self._stream.codec_context.time_base
-        pts = round(time / unit)
+        pts = round((time - self._start) / unit)
         frame.pts = pts if self._last is None else max(pts, self._last + 1)
         frame.time_base, self._last = unit, frame.pts
         self._durations[frame.pts] = round(duration / unit)
