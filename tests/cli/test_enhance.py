@@ -128,8 +128,8 @@ def test_a_folder_in_the_place_of_a_photo_is_left_alone(zerokd, tmp_path):
 
 
 def test_a_film_beside_photos(zerokd, tmp_path):
-    make_film = pytest.importorskip("tests.student.enhance.test_video", reason="PyAV is not installed").film
-    make_film(fill(tmp_path / "in", 1) / "clip.mp4")
+    make_clip = pytest.importorskip("tests.student.enhance.video.clip", reason="PyAV is not installed").make_clip
+    make_clip(fill(tmp_path / "in", 1) / "clip.mp4")
     code, out, _ = zerokd("in", "-o", "out")
     assert (code, "Enhanced 2 files in" in out) == (0, True)
     assert set(digests(tmp_path / "out")) == {"000.jpg", "clip.mp4"}

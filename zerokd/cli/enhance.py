@@ -49,6 +49,7 @@ ENHANCE_OPTIONS = (
     ),
     click.option("--engine", type=click.Choice(["auto", "c", "onnx", "torch"]), default="auto", show_default=True),
     click.option("--overwrite", is_flag=True, help="Overwrite files that zerokd did not create."),
+    click.option("--deinterlace", is_flag=True, help="Make whole frames of the fields of interlaced videos."),
     click.option(
         "--shard", default="1/1", callback=_parse_shard, metavar="I/N", help="Only the I-th of N parts, for N machines."
     ),
@@ -81,10 +82,11 @@ def command(threads: int | None, **options: Any) -> None:
     """Brighten photos, folders of photos (with their subfolders), and videos.
 
     Writes the results to --out under their own names; never writes to the originals. Skips files that are up to date.
-    Exits with code 1 if a file failed; the other files are done.
+    Exits with code 1 if a file failed or is damaged; the other files are done.
     """
-    from zerokd.student.enhance.jobs import count_noun, run_task
+    from zerokd.student.enhance.jobs import run_task
     from zerokd.student.enhance.progress import EnhanceProgress
+    from zerokd.student.enhance.summary import count_noun
 
     start = time.monotonic()
     task = plan_enhancement(threads=threads or os.cpu_count() or 1, **options)
@@ -93,14 +95,14 @@ def command(threads: int | None, **options: Any) -> None:
             progress.print_line(line)
         summary = run_task(task, progress.report, progress.report_progress)
     click.echo(summary.describe(time.monotonic() - start))
-    if summary.failures:
+    if summary.failures or summary.damaged_files:
         sys.exit(1)
 
 
 def describe_start(task: Task, out: Path, workers: str) -> Iterator[str]:
     """The lines that say what is about to happen, and why no faster engine does it."""
     from zerokd.student.enhance.inputs import describe_skipped
-    from zerokd.student.enhance.jobs import count_noun
+    from zerokd.student.enhance.summary import count_noun
 
     names_file = [job.target.absolute() for job in task.jobs] == [out.absolute()]
     place = str(out) if names_file else os.path.join(out, "")

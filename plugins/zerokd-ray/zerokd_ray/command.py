@@ -17,8 +17,8 @@ import click
 from zerokd.cli import main as run_command
 from zerokd.cli.enhance import describe_start, enhance_options, plan_enhancement
 from zerokd.errors import Problem, RecipeError
-from zerokd.student.enhance.jobs import count_noun
 from zerokd.student.enhance.progress import EnhanceProgress
+from zerokd.student.enhance.summary import count_noun
 from zerokd.student.location import BUNDLED
 
 OBJECT_STORE_BYTES = 2**30  # shared memory of a local cluster: names, no pixels
@@ -70,7 +70,7 @@ def command(
         click.echo(
             f"  {name}  {share.files} files in {share.seconds:.1f} s, {share.files / share.seconds:.1f} a second"
         )
-    if summary.failures:
+    if summary.failures or summary.damaged_files:
         sys.exit(1)
 
 

@@ -19,7 +19,8 @@ from ray.exceptions import RayError, RayTaskError
 
 from zerokd.errors import OutputError, Problem, WeightsError, ZerokdError
 from zerokd.student.enhance.inputs import FileReport, FileStatus, Job
-from zerokd.student.enhance.jobs import RERUN_HINT, EnhanceOptions, Summary, Task, create_empty_task, run_task
+from zerokd.student.enhance.jobs import RERUN_HINT, EnhanceOptions, Task, create_empty_task, run_task
+from zerokd.student.enhance.summary import Summary
 
 STOPPED = "stopped"  # the status of files whose worker cannot continue
 MAX_FILES_PER_BATCH = 64  # files

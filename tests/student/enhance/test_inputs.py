@@ -131,3 +131,18 @@ def test_a_kind_that_this_machine_lacks_is_named(photos):
     with pytest.raises(RecipeError, match=r"'a.heic'") as caught:
         targets("a.heic")
     assert "this machine's libvips has no decoder for .heic" in caught.value.problems[0].hints
+
+
+@pytest.mark.parametrize("out", ["x.gif", "x.HEIC", "deep/x.mts"])
+def test_a_name_that_is_meant_as_a_file_of_another_kind_is_no_folder(photos, out):
+    with pytest.raises(RecipeError, match="zerokd cannot write"):
+        targets("one.png", out=out)
+    (photos / out).mkdir(parents=True)
+    assert targets("one.png", out=out) == [("one.png", f"{out}/one.png")]
+
+
+def test_several_files_need_a_folder(photos):
+    for inputs in (("in",), ("one.png", "in/a.jpg")):
+        with pytest.raises(RecipeError, match="several files need a folder"):
+            targets(*inputs, out="x.png")
+    assert len(targets("in", out="bright.v2")) == 2  # a dot alone is no ending

@@ -14,7 +14,7 @@ from zerokd.files.atomic import temporary_path
 from zerokd.student.enhance import engines, jobs
 from zerokd.student.enhance.engines import Engine
 from zerokd.student.enhance.inputs import FileReport, FileStatus
-from zerokd.student.enhance.jobs import EnhanceOptions, Summary, enhance_pixels, plan_task, run_task
+from zerokd.student.enhance.jobs import EnhanceOptions, enhance_pixels, plan_task, run_task
 
 
 def prepare_image(image, strength):
@@ -38,24 +38,6 @@ def photos(tmp_path, monkeypatch):
 
 def enhance(photos, enhance_options=None, out="out"):
     return run_task(plan_task([photos], photos.parent / out, enhance_options or EnhanceOptions()))
-
-
-@pytest.mark.parametrize(
-    ("counts", "text"),
-    [
-        ((9, 0, 0), "Enhanced 9 files in 1.2 s"),
-        ((0, 9, 0), "9 files already up to date"),
-        ((1, 2, 1), "Enhanced 1 file in 1.2 s, 2 files already up to date, 1 file FAILED"),
-        ((0, 1, 2), "1 file already up to date, 2 files FAILED"),
-        ((0, 0, 0), "Enhanced 0 files in 1.2 s"),
-    ],
-)
-def test_one_line_sums_up(counts, text):
-    summary = Summary()
-    for status, count in zip(FileStatus, counts, strict=True):
-        for number in range(count):
-            summary.add(FileReport(f"{status.value}{number}", status))
-    assert summary.describe(1.2) == text
 
 
 def level(path):

@@ -15,6 +15,11 @@ from attrs import frozen
 from zerokd.errors import DataError, OutputError, Problem, RecipeError
 from zerokd.files.photo_format import LOADERS_BY_SUFFIX
 
+OTHER_MEDIA_SUFFIXES = (  # a result with such an ending is meant as a file, not as a folder
+    ".gif", ".apng", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".jfif", ".svg", ".pdf", ".ico", ".psd", ".exr", ".hdr",
+    ".dng", ".cr2", ".cr3", ".nef", ".arw", ".ppm", ".pgm", ".tga", ".npy", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg",
+    ".wmv", ".flv", ".3gp", ".ogv", ".vob", ".mxf", ".y4m", ".h264", ".hevc", ".mp3", ".wav", ".m4a", ".flac",
+)  # fmt: skip
 MAX_NAMED_FILES = 3  # files that an error names
 MAX_NAMED_KINDS = 8  # endings that a line names
 NO_SUFFIXES: Mapping[str, str] = MappingProxyType({})
@@ -30,16 +35,17 @@ class Job:
 
 
 class FileStatus(Enum):
-    """The outcome of a job."""
+    """The outcome of a job; of a damaged file the result has what could be read."""
 
     DONE = "done"
+    DAMAGED = "damaged"
     UP_TO_DATE = "up to date"
     FAILED = "failed"
 
 
 @frozen
 class FileReport:
-    """The outcome of the job ``name``; ``message`` is the reason of a failure, or what the result lacks."""
+    """The outcome of the job ``name``; ``message`` is the reason of a failure, the damage, or what the result lacks."""
 
     name: str
     status: FileStatus
@@ -65,7 +71,7 @@ def collect_jobs(
 
     Raises:
         DataError: an input does not exist, or there is nothing to do.
-        RecipeError: an input is of another kind, or two results would have the same path.
+        RecipeError: an input or the result is of another kind, or two results would have the same path.
         OutputError: a result would overwrite an input, or ``out`` is a file.
     """
     known_suffixes = tuple(suffixes)
@@ -74,6 +80,7 @@ def collect_jobs(
     if len(inputs) == 1 and inputs[0].is_file() and out.suffix.lower() in writable_suffixes and not out.is_dir():
         jobs = [Job(inputs[0].name, inputs[0], out)]
     else:
+        _reject_file_name(out, known_suffixes)
         if out.exists() and not out.is_dir():
             raise OutputError(Problem(f"{str(out)!r} is a file", hints=("several photos need a folder",)))
         jobs = [
@@ -164,6 +171,18 @@ def _reject_unknown_kinds(jobs: Sequence[Job], suffixes: tuple[str, ...]) -> Non
         lacking = {job.source.suffix.lower() for job in jobs} & set(LOADERS_BY_SUFFIX) - set(suffixes)
         hints = [f"this machine's libvips has no decoder for {suffix}" for suffix in sorted(lacking)]
         raise RecipeError(Problem(text, hints=(*hints, f"it reads {' '.join(suffixes)}")))
+
+
+def _reject_file_name(out: Path, suffixes: tuple[str, ...]) -> None:
+    """A name that is meant as a file's is no folder."""
+    suffix = out.suffix.lower()
+    if out.exists() or suffix not in (*suffixes, *OTHER_MEDIA_SUFFIXES):
+        return
+    if suffix in suffixes:
+        text, hints = f"{str(out)!r} names a file, but several files need a folder", []
+    else:
+        text, hints = f"zerokd cannot write {suffix} files: {str(out)!r}", [f"it writes {' '.join(suffixes)}"]
+    raise RecipeError(Problem(text, hints=(*hints, "for a folder of this name, create it first")))
 
 
 def _shard_index(name: str, shard_count: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,28 +11,28 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-from attrs import define, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from zerokd._version import __version__
 from zerokd.errors import OutOfMemoryError, OutputError, Problem, RecipeError
 from zerokd.files.atomic import remove_stale_temporaries, replacing
 from zerokd.files.digest import file_sha256
-from zerokd.files.photo_format import MediaError, readable_suffixes
+from zerokd.files.photo_format import PHOTO_SUFFIXES, MediaError, readable_suffixes
 from zerokd.files.photo_header import count_pixels
 from zerokd.plugin.error_attribution import report_out_of_memory
-from zerokd.student.enhance import video
 from zerokd.student.enhance.engines import Engine, choose_engine
 from zerokd.student.enhance.inputs import FileReport, FileStatus, Job, collect_jobs
 from zerokd.student.enhance.ledger import Ledger
 from zerokd.student.enhance.photo import READ_ONLY_SUFFIXES, RESULT_SUFFIX, load_photo, save_photo
+from zerokd.student.enhance.summary import Summary
 from zerokd.student.enhance.thread_pool import PixelBudget, map_in_order
 from zerokd.student.enhance.tiles import TILE_ROWS
+from zerokd.student.enhance.video.formats import VIDEO_SUFFIXES
 from zerokd.student.location import BUNDLED, resolve_student_file
 
 RERUN_HINT = "finished files are kept; run the command again for the rest"
-# of a name or a place: another file may do without; a full disk or a folder that nobody may write stops all
-FILE_ERRORS = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
-FILE_ERRORS |= {errno.EPERM}
+# the next file would meet them too; other errors are of a name or a place, which another file may do without
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 SPACE_ERRORS = (errno.EFBIG, errno.EDQUOT, errno.EIO)
 COMPARISON_GAP = 8  # pixels between before and after
 MAX_PIXELS_IN_FLIGHT = 2**27  # of all photos that are processed at a time: some 2 GiB
@@ -44,8 +45,9 @@ class EnhanceOptions:
     Attributes:
         weights, engine, scale, plugins: as for :func:`zerokd.student.enhance.engines.choose_engine`.
         strength: in [0, 2]; 0 leaves an image as it is, 1 is the student as trained.
-        compare: write before and after of each photo too.
+        compare: write before and after of each photo and video too.
         overwrite: overwrite files that zerokd did not create.
+        deinterlace: make whole frames of the fields of interlaced videos.
         threads: the number of threads.
     """
 
@@ -53,6 +55,7 @@ class EnhanceOptions:
     strength: float = 1.0
     compare: bool = False
     overwrite: bool = False
+    deinterlace: bool = False
     scale: int = 0
     engine: str = "auto"
     threads: int = 1
@@ -70,46 +73,17 @@ class Task:
     skipped: Mapping[str, int] = field(factory=dict)
 
 
-@define
-class Summary:
-    """The outcome of all jobs, by name; a failure has its reason."""
-
-    enhanced_files: list[str] = field(factory=list)
-    up_to_date_files: list[str] = field(factory=list)
-    failures: dict[str, str] = field(factory=dict)
-
-    def add(self, report: FileReport) -> None:
-        if report.status is FileStatus.FAILED:
-            self.failures[report.name] = report.message
-        else:
-            is_done = report.status is FileStatus.DONE
-            (self.enhanced_files if is_done else self.up_to_date_files).append(report.name)
-
-    def describe(self, seconds: float) -> str:
-        """One line, such as "Enhanced 4 files in 1.2 s, 5 files already up to date, 1 file FAILED"."""
-        parts = (
-            [f"{count_noun(len(self.up_to_date_files), 'file')} already up to date"] if self.up_to_date_files else []
-        )
-        parts += [f"{count_noun(len(self.failures), 'file')} FAILED"] if self.failures else []
-        if self.enhanced_files or not parts:
-            parts.insert(0, f"Enhanced {count_noun(len(self.enhanced_files), 'file')} in {seconds:.1f} s")
-        return ", ".join(parts)
-
-
-def count_noun(number: int, noun: str) -> str:
-    """A number with its noun, such as "1 file" or "2 files"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def plan_task(inputs: Sequence[Path], out: Path, options: EnhanceOptions, shard: tuple[int, int] = (1, 1)) -> Task:
     """Check all inputs and options before anything is written.
 
     Raises:
+        RecipeError: a photo would become a video, or a video a photo.
         ZerokdError: as :func:`zerokd.student.enhance.inputs.collect_jobs` and :func:`create_empty_task`.
     """
     skipped: Counter[str] = Counter()
     result_suffixes = dict.fromkeys(READ_ONLY_SUFFIXES, RESULT_SUFFIX)
-    jobs = collect_jobs(inputs, out, (*readable_suffixes(), *video.VIDEO_SUFFIXES), shard, result_suffixes, skipped)
+    jobs = collect_jobs(inputs, out, (*readable_suffixes(), *VIDEO_SUFFIXES), shard, result_suffixes, skipped)
+    _check_target_kinds(jobs)
     _check_comparison_targets(jobs, options)
     root = out.parent if jobs and jobs[0].target == out else out
     return evolve(create_empty_task(options, root), jobs=tuple(jobs), skipped=skipped)
@@ -125,7 +99,16 @@ def create_empty_task(options: EnhanceOptions, root: Path) -> Task:
     engine = choose_engine(file, options.engine, options.scale, options.threads, options.plugins)
     settings: dict[str, str | float] = {"weights": file_sha256(file), "strength": options.strength}
     settings |= {"scale": options.scale, "zerokd": __version__}
+    settings |= {"deinterlace": "yes"} if options.deinterlace else {}
     return Task((), engine, Ledger(root, settings), options)
+
+
+def _check_target_kinds(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        if _is_video(job) != (job.target.suffix.lower() in VIDEO_SUFFIXES):
+            kind, suffixes = ("video", VIDEO_SUFFIXES) if _is_video(job) else ("photo", PHOTO_SUFFIXES)
+            text = f"{str(job.source)!r} is a {kind}, {str(job.target)!r} is none"
+            raise RecipeError(Problem(text, hints=(f"the endings of a {kind}: {' '.join(suffixes)}",)))
 
 
 def _check_comparison_targets(jobs: Sequence[Job], options: EnhanceOptions) -> None:
@@ -156,13 +139,13 @@ def run_task(
     threads = max(1, min(task.options.threads, len(task.jobs))) if task.engine.allows_parallel_bands else 1
     with closing(map_in_order(enhancer.enhance_file, task.jobs, threads, runs_in_caller=_is_video)) as results:
         for job, get_result in results:
-            file_report = _get_report(job, get_result)
+            file_report = _get_report(job, get_result, task.ledger.root)
             summary.add(file_report)
             report(file_report)
     return summary
 
 
-def _get_report(job: Job, get_result: Callable[[], FileReport]) -> FileReport:
+def _get_report(job: Job, get_result: Callable[[], FileReport], root: Path) -> FileReport:
     try:
         with report_out_of_memory("enhancing it"):
             return get_result()
@@ -171,8 +154,8 @@ def _get_report(job: Job, get_result: Callable[[], FileReport]) -> FileReport:
     except OutOfMemoryError as error:
         return FileReport(job.name, FileStatus.FAILED, error.problems[0].message)
     except OSError as error:
-        text = f"cannot write {str(job.target)!r}: {error.strerror or error}"
-        if error.errno in FILE_ERRORS:
+        text = f"cannot write {str(job.target)!r}: {error.strerror or error}"  # a name too long, a folder of that name
+        if error.errno not in DISK_ERRORS and os.access(root, os.W_OK):
             return FileReport(job.name, FileStatus.FAILED, text)
         text += "; is the disk full?" if error.errno in SPACE_ERRORS else ""
         raise OutputError(Problem(text, hints=(RERUN_HINT,))) from error
@@ -194,16 +177,16 @@ def enhance_pixels(pixels: np.ndarray, engine: Engine, strength: float, threads:
 
 
 def comparison_path(target: Path) -> Path:
-    """The file that shows a photo before and after, side by side."""
+    """The file that shows a photo or video before and after, side by side."""
     return target.with_name(f"{target.stem}.compare{target.suffix}")
 
 
 def _outputs(job: Job, options: EnhanceOptions) -> list[Path]:
-    return [job.target, comparison_path(job.target)] if options.compare and not _is_video(job) else [job.target]
+    return [job.target, comparison_path(job.target)] if options.compare else [job.target]
 
 
 def _is_video(job: Job) -> bool:
-    return job.source.suffix.lower() in video.VIDEO_SUFFIXES
+    return job.source.suffix.lower() in VIDEO_SUFFIXES
 
 
 @frozen(eq=False)
@@ -224,15 +207,23 @@ class _FileEnhancer:
         except OSError as error:
             raise MediaError(error.strerror or str(error)) from error
         if ledger.is_up_to_date(job.name, digest, outputs):
-            return FileReport(job.name, FileStatus.UP_TO_DATE)
+            damage = ledger.read_damage(job.name)
+            return FileReport(job.name, FileStatus.DAMAGED if damage else FileStatus.UP_TO_DATE, damage)
         foreign = [] if self.task.options.overwrite else ledger.find_foreign_outputs(job.name, outputs)
         if foreign:
             raise MediaError(f"zerokd did not create the existing {str(foreign[0])!r}: remove it, or use --overwrite")
         job.target.parent.mkdir(parents=True, exist_ok=True)
+        for output in outputs:
+            output.is_symlink()  # raises for a name that is too long, before work is wasted on it
         with replacing(*outputs) as paths:
-            notes = self._enhance_video(job, paths[0]) if _is_video(job) else self._enhance_photo(job, paths)
+            if _is_video(job):
+                damage, notes = self._enhance_video(job, paths)
+            else:
+                damage, notes = "", tuple(self._enhance_photo(job, paths))
             new_files = {output.name: path for output, path in zip(outputs, paths, strict=True)}
-            ledger.record_outputs(job.name, digest, new_files)
+            ledger.record_outputs(job.name, digest, new_files, damage)
+        if damage:
+            return FileReport(job.name, FileStatus.DAMAGED, "; ".join((damage, *notes)))
         return FileReport(job.name, FileStatus.DONE, "; ".join(notes))
 
     def _enhance_photo(self, job: Job, output_paths: Sequence[Path]) -> Iterable[str]:
@@ -251,13 +242,22 @@ class _FileEnhancer:
                 save_photo(path, np.concatenate([photo.pixels, gap, enhanced], axis=1), photo)
         return photo.notes + losses
 
-    def _enhance_video(self, job: Job, output_path: Path) -> Iterable[str]:
-        task = self.task
+    def _enhance_video(self, job: Job, output_paths: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
+        """The damage of the source, and what the result lacks."""
+        try:
+            from zerokd.student.enhance.video.transcode import enhance_video
+        except ImportError:
+            raise MediaError("videos need PyAV: pip install 'zerokd[video]'") from None
+        options = self.task.options
 
         def enhance_frame(pixels: np.ndarray) -> np.ndarray:
-            return enhance_pixels(pixels, task.engine, task.options.strength, task.options.threads)
+            return enhance_pixels(pixels, self.task.engine, options.strength, options.threads)
 
         def report_fraction(fraction: float) -> None:
             self.report_progress(job.name, fraction)
 
-        return video.enhance_video(job.source, output_path, enhance_frame, report_fraction)
+        comparison = next(iter(output_paths[1:]), None)
+        report = enhance_video(
+            job.source, output_paths[0], enhance_frame, report_fraction, comparison, options.deinterlace
+        )
+        return report.damage, report.notes

@@ -19,12 +19,17 @@ LEDGER_FOLDER = ".zerokd"  # beside the outputs
 
 
 class LedgerRecord(TypedDict, total=False):
-    """The content of a record file; ``outputs`` has, by file name, the SHA-256 of the output and its predecessor."""
+    """The content of a record file.
+
+    ``outputs`` has, by file name, the SHA-256 of the output and its predecessor; ``damage`` is what of the source could
+    not be read.
+    """
 
     name: str
     source: str
     settings: dict[str, str | float]
     outputs: dict[str, list[str]]
+    damage: str
 
 
 @frozen
@@ -50,6 +55,10 @@ class Ledger:
         digests = record.get("outputs", {})
         return all(path.is_file() and digests.get(path.name, [""])[0] == file_sha256(path) for path in outputs)
 
+    def read_damage(self, name: str) -> str:
+        """What of an input could not be read; empty if everything could."""
+        return str(self._read_record(name).get("damage", ""))
+
     def find_foreign_outputs(self, name: str, outputs: list[Path]) -> list[Path]:
         """The existing outputs that zerokd did not write, or that changed since."""
         digests = self._read_record(name).get("outputs", {})
@@ -59,7 +68,7 @@ class Ledger:
             if os.path.lexists(path) and not (path.is_file() and file_sha256(path) in digests.get(path.name, []))
         ]
 
-    def record_outputs(self, name: str, source_digest: str, new_files: Mapping[str, Path]) -> None:
+    def record_outputs(self, name: str, source_digest: str, new_files: Mapping[str, Path], damage: str = "") -> None:
         """Record that these files are about to replace the outputs, by file name.
 
         Raises:
@@ -70,6 +79,8 @@ class Ledger:
         record: LedgerRecord = {
             "name": name, "source": source_digest, "settings": dict(self.settings), "outputs": {**before, **outputs}
         }  # fmt: skip
+        if damage:
+            record["damage"] = damage
         path = self.record_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(record))

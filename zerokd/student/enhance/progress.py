@@ -12,6 +12,8 @@ from zerokd.console import PipeSafeConsole
 from zerokd.errors import escape_unprintable
 from zerokd.student.enhance.inputs import FileReport, FileStatus
 
+FAILURE_LABELS = {FileStatus.FAILED: "FAILED: ", FileStatus.DAMAGED: "DAMAGED: "}
+
 
 class EnhanceProgress:
     """A context that counts files. Failures and notes stay on the screen; the rest is a bar."""
@@ -47,8 +49,7 @@ class EnhanceProgress:
 
     def report(self, file_report: FileReport) -> None:
         """Count a file, and print its message if it has one."""
-        name, failed = escape_unprintable(file_report.name), file_report.status is FileStatus.FAILED
+        name, label = escape_unprintable(file_report.name), FAILURE_LABELS.get(file_report.status, "")
         self._bar.update(self._task, advance=1, now=escape(name))
         if file_report.message:
-            message = f"FAILED: {file_report.message}" if failed else file_report.message
-            self.print_line(f"{name}: {message}", "bold red" if failed else "yellow")
+            self.print_line(f"{name}: {label}{file_report.message}", "bold red" if label else "yellow")
