@@ -7,6 +7,7 @@ import tempfile
 
 import pytest
 
+from zerokd.files.atomic import host_digest
 from zerokd.files.scratch import scratch_environment, scratch_folder
 
 
@@ -45,16 +46,16 @@ def test_folders_in_use_and_of_others_stay(parent):
     links_to = parent / "target"
     links_to.mkdir()
     dead = 2**22 + 1  # above the largest number of a process
-    others = [f"zerokd-{os.getppid()}-abcdefgh", "zerokd-abc", f"other-{dead}-abcdefgh", f"zerokd-{dead}-abcdefgh.txt"]
-    for name in others:
+    start = f".zerokd-{host_digest()}"
+    for name in (f"{start}-{os.getppid()}-abcdefgh", f".zerokd-00000000-{dead}-abcdefgh", f"{start}-{dead}-abc"):
         (parent / name).mkdir()
-    (parent / f"zerokd-{dead}-linklink").symlink_to(links_to)
-    (parent / f"zerokd-{dead}-filefile").write_text("x")
-    (parent / f"zerokd-{os.getpid()}-earlier_").mkdir()  # of an earlier process with this number
+    (parent / f"{start}-{dead}-linklink").symlink_to(links_to)
+    (parent / f"{start}-{dead}-filefile").write_text("x")
+    (parent / f"{start}-{os.getpid()}-earlier_").mkdir()  # of an earlier process with this number
     before = set(os.listdir(parent))
     with scratch_folder() as outer, scratch_folder():
         assert outer.exists()
-    assert before - set(os.listdir(parent)) == {f"zerokd-{os.getpid()}-earlier_"}
+    assert before - set(os.listdir(parent)) == {f"{start}-{os.getpid()}-earlier_"}
 
 
 def test_programs_put_their_temporary_files_there(tmp_path):

@@ -11,23 +11,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from zerokd.files.atomic import is_running
+from zerokd.files.atomic import host_digest, is_running
 
-SCRATCH_NAME = re.compile(r"zerokd-(?P<process>\d+)-\w{8}")
+SCRATCH_NAME = re.compile(r"\.zerokd-(?P<host>[0-9a-f]{8})-(?P<process>\d+)-\w{8}")
 TEMPORARY_FOLDER_VARIABLES = ("TMPDIR", "TEMP", "TMP")  # where programs of POSIX and Windows put temporary files
 _open_folders: set[Path] = set()  # of this process
 
 
 @contextmanager
-def scratch_folder() -> Iterator[Path]:
+def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     """A new folder for temporary files, removed at the end. Folders of killed processes are removed first.
 
+    ``parent`` is by default the system's folder for temporary files.
+
     Raises:
-        OSError: there is no folder for temporary files, or it cannot be written.
+        OSError: there is no such folder, or it cannot be written.
     """
-    parent = Path(tempfile.gettempdir())
+    parent = parent or Path(tempfile.gettempdir())
     _remove_stale_folders(parent)
-    path = Path(tempfile.mkdtemp(prefix=f"zerokd-{os.getpid()}-", dir=parent))
+    path = Path(tempfile.mkdtemp(prefix=f".zerokd-{host_digest()}-{os.getpid()}-", dir=parent))
     _open_folders.add(path)
     try:
         yield path
@@ -43,12 +45,13 @@ def scratch_environment(folder: Path) -> dict[str, str]:
 
 
 def _remove_stale_folders(parent: Path) -> None:
-    """Remove the scratch folders of this user's dead processes; one with this process's number is of an earlier one."""
+    """Remove the scratch folders of this user's dead processes on this machine; one with this process's number is of
+    an earlier process."""
     with suppress(OSError):
         for match in filter(None, map(SCRATCH_NAME.fullmatch, os.listdir(parent))):
             path, process = parent / match.string, int(match["process"])
             is_stale = path not in _open_folders if process == os.getpid() else not is_running(process)
-            if is_stale and _is_own_folder(path):
+            if is_stale and match["host"] == host_digest() and _is_own_folder(path):
                 shutil.rmtree(path, ignore_errors=True)
 
 

@@ -99,6 +99,7 @@ def resume_run(path: Path, catalogue: Catalogue, device: str | None, progress: P
         return
     manifest = read_manifest(folder)
     if is_finished(manifest):
+        folder.remove_litter()
         progress.report(f"{path} is already finished")
         return
     try:
@@ -135,6 +136,7 @@ def _resume_checked_run(
     with folder.lock():
         previous = read_manifest(folder)
         if is_finished(previous):
+            folder.remove_litter_of_locked()
             progress.report(f"{folder.path} is already finished")
             return
         require_same_recipe(folder, _recipe_to_tables(recipe))
