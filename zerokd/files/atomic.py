@@ -20,7 +20,9 @@ from pathlib import Path
 
 from zerokd.errors import OutputError
 
-TEMPORARY_NAME = re.compile(r"\.zerokd-(?P<digest>[0-9a-f]{16})-(?P<host>[0-9a-f]{8})-(?P<process>\d+)\.part(?:\.\w+)?")
+TEMPORARY_NAME = re.compile(  # earlier versions left out the host
+    r"\.zerokd-(?P<digest>[0-9a-f]{16})-(?:(?P<host>[0-9a-f]{8})-)?(?P<process>\d+)\.part(?:\.\w+)?"
+)
 _cleaned_folders: set[str] = set()  # by this process
 _cleaning = threading.Lock()
 
@@ -117,7 +119,7 @@ def remove_stale_temporaries(
         def is_selected(match: re.Match[str], folder: Path = folder) -> bool:
             if selected is not None:
                 return (folder, match["digest"]) in selected
-            return exclusive or match["host"] == host_digest()
+            return exclusive or match["host"] in (None, host_digest())
 
         _remove_stale(folder, is_selected)
 

@@ -19,12 +19,14 @@ from safetensors import SafetensorError, safe_open
 from zerokd.errors import ExportError, Problem, WeightsError
 from zerokd.exporters.c_library import compile_header, find_compiler, load_rows_function
 from zerokd.files.machine import processor_flags
+from zerokd.files.record import parse_json
 from zerokd.files.scratch import scratch_environment
 from zerokd.student.enhance.engine_cache import load_or_build
 from zerokd.student.enhance.tiles import BandFunction, TiledNetwork
 
 EngineName = Literal["c", "onnx", "torch"]
 ENGINE_NAMES: tuple[EngineName, ...] = ("c", "onnx", "torch")
+MAX_SCALE = 4096  # at which the curve map is estimated
 MAX_C_PARAMETERS = 2000  # each is a literal, and a wide network is faster as matrix products
 
 
@@ -66,7 +68,7 @@ def choose_engine(
         ExportError: the requested engine is not installed, or cannot run such a model.
     """
     parameter_count, config = read_student_header(weights)
-    scale = scale or int(config.get("scale_factor", 1))
+    scale = scale or config.get("scale_factor", 1)
     reasons: list[str] = []
     for name in ENGINE_NAMES if requested == "auto" else (requested,):
         try:
@@ -95,9 +97,15 @@ def read_student_header(weights: Path) -> tuple[int, dict[str, Any]]:
             state = "is a folder" if weights.is_dir() else "does not exist"
             raise WeightsError(f"weights file {str(weights)!r} {state}")
         with safe_open(weights, framework="np") as file:
-            description = json.loads((file.metadata() or {}).get("zerokd", "{}"))
+            description = parse_json((file.metadata() or {}).get("zerokd", "{}"))
             size = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
-        return size, dict(description["architecture"]["config"])
+        config = description["architecture"]["config"]
+        if not isinstance(config, dict):
+            raise ValueError("its configuration is no JSON object")
+        scale = config.get("scale_factor", 1)
+        if type(scale) is not int or not 1 <= scale <= MAX_SCALE:
+            raise ValueError(f"its scale factor is {str(scale)[:40]!r}, not a whole number from 1 to {MAX_SCALE}")
+        return size, config
     except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0][:100]
         hint = "give a student.safetensors that `zerokd run` wrote"
