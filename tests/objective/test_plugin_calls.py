@@ -21,7 +21,6 @@ RETURNED = {
     "one number": (lambda value: value.mean(), r"got shape \(\)"),
     "None": (lambda value: None, "got NoneType"),
     "text": (lambda value: "0.5", "got str"),
-    "half": (lambda value: value.half(), "got torch.float16"),
     "integers": (lambda value: value.long(), "got torch.int64"),
 }
 

@@ -51,7 +51,7 @@ def _attribute(operation: str, error: BaseException, place: Place | None) -> Zer
 
 
 def require_per_image(term: BoundTerm, value: Any, count: int) -> Tensor:
-    """The value of a term, if it is one number per image in float32 or wider.
+    """The value of a term, if it is one floating-point number per image; under autocast it may be narrow.
 
     Raises:
         PluginError: it is something else.
@@ -59,11 +59,16 @@ def require_per_image(term: BoundTerm, value: Any, count: int) -> Tensor:
     if not isinstance(value, Tensor) or value.shape != (count,):
         got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         text = f"{term.label}: {term.use} must return one value per image, shape (N,), got {got}"
-    elif not value.is_floating_point() or value.element_size() < 4:
-        text = f"{term.label}: {term.use} must return float32 or wider, got {value.dtype}"
+    elif not value.is_floating_point():
+        text = describe_dtype(term, value)
     else:
         return value
     raise PluginError(Problem(text, term.place, code="not-per-image"))
+
+
+def describe_dtype(term: BoundTerm, value: Tensor) -> str:
+    """Why a value of this type is refused."""
+    return f"{term.label}: {term.use} must return float32 or wider, got {value.dtype}"
 
 
 def compute_terms(

@@ -13,7 +13,7 @@ from zerokd.objective.calls import Call, Tensors
 from zerokd.objective.graph import Graph
 from zerokd.objective.models import ModelSet
 from zerokd.objective.objective import Objective
-from zerokd.objective.plugin_calls import require_per_image
+from zerokd.objective.plugin_calls import describe_dtype, require_per_image
 from zerokd.objective.signals import find_stage_binding_problems
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import BoundMetric, BoundTerm, SignalReader
@@ -194,7 +194,9 @@ def _find_term_problems(term: BoundTerm, objective: Objective, batch: ProbeBatch
     except PluginError as error:
         yield error.problems[0]
         return
-    if not torch.isfinite(value).all():
+    if value.element_size() < 4:
+        yield Problem(describe_dtype(term, value), term.place, code="not-per-image")
+    elif not torch.isfinite(value).all():
         text = f"{term.label}: {term.use} is not finite on a first batch: {value.tolist()}"
         yield Problem(text, term.place, code="not-finite")
     elif not term.monitor:
