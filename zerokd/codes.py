@@ -148,6 +148,12 @@ ERROR_CODES: dict[str, ErrorCode] = {
         "Only the objective reduces over the batch, so that weights mean the same at any batch size.",
         "Average over channels, height and width: `.mean(dim=(1, 2, 3))`.",
     ),
+    "hidden-state": ErrorCode(
+        "A loss, adapter or aggregator holds an optimizer, or tensors or modules outside its parameters and buffers.",
+        "Checkpoints would not store them, so that a resumed run would be another one; an optimizer in a loss would "
+        "also step once for each part of a batch.",
+        "Register tensors as buffers and modules as submodules; parameters are trained by zerokd's optimizer.",
+    ),
     "changed-in-place": ErrorCode(
         "A component writes to one of its input tensors.",
         "Other terms read the same tensor, and their values would depend on the order.",

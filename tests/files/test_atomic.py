@@ -6,6 +6,7 @@ import pytest
 
 from zerokd.errors import OutputError
 from zerokd.files.atomic import (
+    TEMPORARY_NAME,
     is_running,
     remove_stale_temporaries,
     replacing,
@@ -13,6 +14,8 @@ from zerokd.files.atomic import (
     write_bytes,
     write_text,
 )
+
+DEAD = 2**22 + 1  # no process has that number
 
 
 def test_it_is_replaced(tmp_path):
@@ -88,3 +91,32 @@ def test_only_files_of_the_given_targets_are_removed(tmp_path):
         path.touch()
     remove_stale_temporaries([tmp_path, tmp_path / "other"], [tmp_path / "a.png"])
     assert [path.exists() for path in temporaries] == [False, True, True]
+
+
+def renamed(path, host=None, process=None):
+    """A temporary file of another machine or process."""
+    match = TEMPORARY_NAME.fullmatch(path.name)
+    name = path.name.replace(match["host"], host or match["host"])
+    return path.with_name(name.replace(f"-{match['process']}.", f"-{process or match['process']}."))
+
+
+def test_the_first_write_into_a_folder_removes_what_killed_processes_left(tmp_path):
+    own, other = temporary_path(tmp_path / "a.txt"), temporary_path(tmp_path / "b.txt")
+    stale = [renamed(own, process=DEAD), renamed(other, process=DEAD), renamed(own, host="0" * 8, process=DEAD)]
+    in_use = [renamed(own, process=os.getppid()), renamed(other, host="0" * 8, process=DEAD)]
+    for path in (*stale, *in_use):
+        path.touch()
+    write_text(tmp_path / "a.txt", "text")
+    assert sorted(os.listdir(tmp_path)) == sorted(["a.txt", *(path.name for path in in_use)])
+    stale[0].touch()
+    write_text(tmp_path / "a.txt", "text")  # once: a folder may hold a million files
+    assert stale[0].exists()
+
+
+def test_in_a_folder_of_this_machine_alone_all_dead_processes_are_of_it(tmp_path):
+    path = renamed(temporary_path(tmp_path / "a.txt"), host="0" * 8, process=DEAD)
+    path.touch()
+    remove_stale_temporaries([tmp_path])
+    assert path.exists()
+    remove_stale_temporaries([tmp_path], exclusive=True)
+    assert not path.exists()

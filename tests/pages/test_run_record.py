@@ -2,14 +2,18 @@
 
 import base64
 import io
+import json
+import random
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.mutated_records import exit_code, mutations
 from tests.pages.runs import copied
 from zerokd.errors import RunFolderError
 from zerokd.pages import run_record
+from zerokd.pages.report import write_report
 from zerokd.pages.run_record import read_run, to_data_uri
 from zerokd.run.figures import read_samples
 
@@ -59,7 +63,7 @@ def test_a_sheet_without_layout_and_half_a_line_are_missing_too(tmp_path):
     run = read_run(folder)
     run.load_sample_images("distill")
     run.compute_grey_ramp()
-    assert run.missing[0] == "unreadable lines of metrics.jsonl"
+    assert run.missing[0] == "the last line of metrics.jsonl"
     assert run.missing[1] == "samples of stage distill"
     assert run.missing[2].startswith("the student's curve: cannot read weights")
 
@@ -86,3 +90,16 @@ def test_a_model_that_cannot_see_a_flat_image_is_told(tmp_path, monkeypatch):
     run = read_run(copied(tmp_path))
     assert run.compute_grey_ramp() == []
     assert run.missing == ["the student's curve: RuntimeError: wants 20 pixels a side"]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "metrics.jsonl"])
+def test_no_record_ends_a_report_in_anything_but_exit_code_5(tmp_path, name):
+    folder, draw, outcomes = copied(tmp_path), random.Random(7), set()
+    whole = (folder / name).read_text()
+    lines = whole.splitlines() if name == "metrics.jsonl" else [whole]
+    for number in range(30):
+        position = draw.randrange(len(lines))
+        (text,) = mutations(json.loads(lines[position]), 1, number)
+        (folder / name).write_text("\n".join([*lines[:position], text, *lines[position + 1 :], ""]))
+        outcomes.add(exit_code(lambda: write_report(folder)))
+    assert outcomes == {0, 5}

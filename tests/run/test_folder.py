@@ -7,6 +7,7 @@ import time
 import pytest
 
 from zerokd.errors import RunFolderError
+from zerokd.files.atomic import temporary_path
 from zerokd.run.folder import RunFolder
 
 
@@ -109,3 +110,62 @@ def test_a_recipe_is_written_once_and_replaced_only_by_another(tmp_path):
     folder.write_recipe({"name": "other"})
     assert folder.recipe.read_text() == 'name = "other"\n'
     assert sorted(path.name for path in folder.path.iterdir()) == ["recipe.toml", "samples"]
+
+
+STARTED = {".lock": b"", "samples": None, "recipe.toml": b"x"}  # a run makes them in another order: samples first
+
+
+@pytest.mark.parametrize("names", [(), (".lock",), ("samples",), ("samples", ".lock"), tuple(STARTED)])
+def test_what_a_run_leaves_that_ended_before_its_manifest_is_used_again(tmp_path, names):
+    for name in names:
+        (tmp_path / name).mkdir() if STARTED[name] is None else (tmp_path / name).write_bytes(STARTED[name])
+    temporary_path(tmp_path / "recipe.toml").touch()
+    assert RunFolder(tmp_path).is_unstarted()
+    RunFolder.check_available(tmp_path)
+
+
+@pytest.mark.parametrize("names", ["recipe.toml", "recipe.toml samples", ".lock other", "samples samples/mine.png"])
+def test_what_may_be_somebody_elses_is_not_used(tmp_path, names):
+    for name in names.split():
+        (tmp_path / name).mkdir() if name == "samples" else (tmp_path / name).touch()
+    assert not RunFolder(tmp_path).is_unstarted()
+    with pytest.raises(RunFolderError, match="not an empty folder"):
+        RunFolder.check_available(tmp_path)
+
+
+def litter(folder):
+    """What a process leaves that is killed after its manifest."""
+    folder.checkpoints.mkdir(parents=True)
+    (folder.checkpoints / "last.safetensors").touch()
+    paths = [folder.student, folder.path / "report.html", folder.checkpoints / "next.safetensors"]
+    for path in paths:
+        temporary = temporary_path(path)
+        temporary.with_name(temporary.name.replace(f"-{os.getpid()}.", f"-{2**22 + 1}.")).touch()
+    folder.student.touch()
+
+
+def test_litter_goes_and_the_rest_stays(tmp_path):
+    folder = RunFolder(tmp_path)
+    litter(folder)
+    folder.remove_litter()
+    assert sorted(os.listdir(tmp_path)) == [".lock", "student.safetensors"]
+    litter(folder)
+    (folder.checkpoints / "mine.txt").touch()
+    folder.remove_litter()
+    assert os.listdir(folder.checkpoints) == ["mine.txt"]
+
+
+def test_litter_of_a_folder_in_use_stays(tmp_path):
+    folder = RunFolder(tmp_path)
+    litter(folder)
+    with folder.lock():
+        before = sorted(tmp_path.rglob("*"))
+        folder.remove_litter()
+        assert sorted(tmp_path.rglob("*")) == before
+        folder.remove_litter_of_locked()
+    assert sorted(os.listdir(tmp_path)) == [".lock", "student.safetensors"]
+
+
+def test_a_folder_without_litter_gets_no_lock_file(tmp_path):
+    RunFolder(tmp_path).remove_litter()
+    assert os.listdir(tmp_path) == []

@@ -78,6 +78,8 @@ def test_a_point_from_the_shared_stages_is_the_whole_run_to_the_bit(tmp_path, se
     split = split_stages(check_recipe(recipe, CATALOGUE)[1], recipe, ["params.alpha"])
     for _ in range(2):
         train_shared_stages(recipe, split, tmp_path / "shared", train)
+        assert not (tmp_path / "shared/checkpoints").exists()
+        (tmp_path / "shared/checkpoints").mkdir()  # as a worker leaves them that is killed as it deletes them
     remaining = start_from_shared_student(recipe, split, tmp_path / "shared")
     assert remaining.tables["run"] == ["distill"]
     train(remaining, tmp_path / "own")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, final
 
 import numpy as np
@@ -16,6 +15,7 @@ from zerokd.exporters.c_code import generate_header
 from zerokd.exporters.c_library import compile_header, load_rows_function
 from zerokd.exporters.metadata import describe_model
 from zerokd.exporters.traced_program import trace_model
+from zerokd.files.scratch import scratch_folder
 
 
 @final
@@ -41,11 +41,10 @@ class C(Exporter):
         path.write_text(generate_header(trace_model(model), name, describe_model(model, facts)), encoding="utf-8")
 
     def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
-        folder = TemporaryDirectory()
-        library = Path(folder.name) / "student.so"
-        compile_header(path.read_text(encoding="utf-8"), self.config.name, library)
-        compute_rows = load_rows_function(library, self.config.name)
-        folder.cleanup()
+        with scratch_folder() as folder:
+            library = folder / "student.so"
+            compile_header(path.read_text(encoding="utf-8"), self.config.name, library)
+            compute_rows = load_rows_function(library, self.config.name)
 
         def enhance(low: np.ndarray) -> np.ndarray:
             images = np.ascontiguousarray(low.transpose(0, 2, 3, 1), np.float32)

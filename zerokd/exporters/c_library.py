@@ -9,9 +9,10 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
+
+from zerokd.files.scratch import scratch_environment, scratch_folder
 
 COMPILERS = ("cc", "gcc", "clang")
 # -O3 takes up to eight times as long to compile and makes nothing faster (gcc 12)
@@ -49,9 +50,9 @@ def compile_header(text: str, name: str, library: Path) -> None:
     command = find_compiler()
     if command is None:
         raise ValueError("there is no C compiler to check it with: install one, or name it in CC")
-    with TemporaryDirectory() as folder:
-        (Path(folder) / f"{name}.h").write_text(text, encoding="utf-8")
-        source = Path(folder) / "main.c"
+    with scratch_folder() as folder:
+        (folder / f"{name}.h").write_text(text, encoding="utf-8")
+        source = folder / "main.c"
         source.write_text(f'#define {name.upper()}_IMPLEMENTATION\n#include "{name}.h"\n', encoding="utf-8")
         for flags in ((*COMPILER_FLAGS, NATIVE_FLAG), COMPILER_FLAGS):
             process = subprocess.run(
@@ -60,6 +61,7 @@ def compile_header(text: str, name: str, library: Path) -> None:
                 text=True,
                 timeout=COMPILE_TIMEOUT,
                 check=False,
+                env=scratch_environment(folder),  # a compiler that is killed leaves its files
             )
             if process.returncode == 0:
                 return
@@ -70,8 +72,15 @@ def load_rows_function(library: Path, name: str) -> RowsFunction:
     """The function of a compiled header: it computes rows first to last - 1 of an image (H, W, C).
 
     Pixels are uint8, uint16 or float32.
+
+    Raises:
+        ValueError: the system cannot load it.
     """
-    shared_library = ctypes.CDLL(str(library))
+    try:
+        shared_library = ctypes.CDLL(str(library))
+    except OSError as error:
+        text = f"the system cannot load {str(library)!r} (a folder on a noexec mount?): {error}"
+        raise ValueError(text) from error
 
     def compute_rows(image: np.ndarray, target: np.ndarray, strength: float, first: int, last: int) -> None:
         height, width, channels = image.shape

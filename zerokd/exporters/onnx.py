@@ -19,6 +19,7 @@ import zerokd
 from zerokd import Exporter, Model
 from zerokd.data.dead_leaves import DeadLeaves
 from zerokd.exporters.metadata import build_metadata
+from zerokd.files.scratch import scratch_folder
 
 OPSET = 20
 EXAMPLE_SIZE = (32, 48)  # of the image with which a model is traced
@@ -156,11 +157,9 @@ def _convert_to_float16(onnx_model: Any) -> Any:
 
 
 def _convert_through_file(onnx_model: Any, convert: Callable[[str, str], None]) -> Any:
-    from tempfile import TemporaryDirectory
-
     import onnx
 
-    with TemporaryDirectory() as folder, silence_exporters():
+    with scratch_folder() as folder, silence_exporters():
         source, target = f"{folder}/source.onnx", f"{folder}/target.onnx"
         onnx.save(onnx_model, source)
         convert(source, target)

@@ -2,37 +2,48 @@
 
 zerokd writes a temporary file in the same folder, flushes it, renames it, and flushes the folder, so that the rename
 lasts too. Temporary names have a fixed length, so that a target may have the longest name that a file system takes.
-Their names also identify the files of killed processes, which :func:`remove_stale_temporaries` removes.
+They identify the files of killed processes: the next process of the same machine that writes into the folder removes
+them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from zerokd.errors import OutputError
 
-TEMPORARY_NAME = re.compile(r"\.zerokd-(?P<digest>[0-9a-f]{16})-(?P<process>\d+)\.part(?:\.\w+)?")
+TEMPORARY_NAME = re.compile(  # earlier versions left out the host
+    r"\.zerokd-(?P<digest>[0-9a-f]{16})-(?:(?P<host>[0-9a-f]{8})-)?(?P<process>\d+)\.part(?:\.\w+)?"
+)
+_cleaned_folders: set[str] = set()  # by this process
+_cleaning = threading.Lock()
 
 
 def temporary_path(target: Path) -> Path:
     """The temporary file of this process for ``target``, with the same suffix: encoders choose a format by it."""
     digest = _name_digest(target)
     suffix = target.suffix if re.fullmatch(r"\.\w{1,20}", target.suffix) else ""
-    return target.with_name(f".zerokd-{digest}-{os.getpid()}.part{suffix}")
+    return target.with_name(f".zerokd-{digest}-{host_digest()}-{os.getpid()}.part{suffix}")
 
 
 @contextmanager
 def replacing(*targets: Path) -> Iterator[tuple[Path, ...]]:
     """Temporary paths to write to; each replaces its target when the block ends without an exception.
 
+    The first call for a folder removes the temporary files of dead processes there.
+
     Raises:
         OSError: a file cannot be flushed or renamed; targets that are not replaced yet stay as they were.
     """
+    _clean_once(targets)
     temporary = {target: temporary_path(target) for target in targets}
     try:
         yield tuple(temporary.values())
@@ -84,22 +95,53 @@ def _name_digest(target: Path) -> str:
     return hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
 
 
-def remove_stale_temporaries(folders: Iterable[Path], targets: Iterable[Path] | None = None) -> None:
+@cache
+def host_digest() -> str:
+    """Eight hex digits that identify this machine: process numbers mean nothing on another one."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def remove_stale_temporaries(
+    folders: Iterable[Path], targets: Iterable[Path] | None = None, *, exclusive: bool = False
+) -> None:
     """Remove the temporary files of dead processes of this machine from these folders.
 
     Call it before this process writes there: a file with its own number belongs to an earlier process of the same
-    number, as is usual in containers. With ``targets`` only theirs are removed: the process of another file may run on
-    another machine that shares the folder.
+    number, as is usual in containers.
+
+    Args:
+        targets: remove their files alone, of any machine's processes.
+        exclusive: no other machine writes to these folders, so that files of other machines are stale too.
     """
     selected = None if targets is None else {(target.parent, _name_digest(target)) for target in targets}
     for folder in dict.fromkeys(folders):
-        with suppress(OSError):
-            for match in filter(None, map(TEMPORARY_NAME.fullmatch, os.listdir(folder))):
-                process = int(match["process"])
-                is_ours = selected is None or (folder, match["digest"]) in selected
-                if is_ours and (process == os.getpid() or not is_running(process)):
-                    with suppress(OSError):
-                        (folder / match.string).unlink()
+
+        def is_selected(match: re.Match[str], folder: Path = folder) -> bool:
+            if selected is not None:
+                return (folder, match["digest"]) in selected
+            return exclusive or match["host"] in (None, host_digest())
+
+        _remove_stale(folder, is_selected)
+
+
+def _clean_once(targets: Sequence[Path]) -> None:
+    """Remove stale temporary files from the targets' folders, once in the life of this process."""
+    with _cleaning:
+        for target in targets:
+            folder = target.parent
+            if os.path.abspath(folder) not in _cleaned_folders:
+                _cleaned_folders.add(os.path.abspath(folder))
+                remove_stale_temporaries([folder])
+                remove_stale_temporaries([folder], targets)
+
+
+def _remove_stale(folder: Path, is_selected: Callable[[re.Match[str]], bool]) -> None:
+    with suppress(OSError):
+        for match in filter(None, map(TEMPORARY_NAME.fullmatch, os.listdir(folder))):
+            process = int(match["process"])
+            if is_selected(match) and (process == os.getpid() or not is_running(process)):
+                with suppress(OSError):
+                    (folder / match.string).unlink()
 
 
 def is_running(process_id: int) -> bool:

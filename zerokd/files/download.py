@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from zerokd.errors import Problem, WeightsError
 from zerokd.files.consent import FREE_BYTES, require_consent
+from zerokd.files.scratch import scratch_folder
 from zerokd.files.weights import read_weights, write_weights
 
 SERVER_TIMEOUT_SECONDS = 30.0  # without any data
@@ -71,8 +71,8 @@ def _describe_tensors(url: str, tensors: dict[str, Tensor]) -> dict[str, str]:
 
 def _download_tensors(url: str, hash_prefix: str, cache_path: Path, size_bytes: int) -> dict[str, Tensor]:
     cache_path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache_path.parent, prefix=".download-") as folder:
-        path = Path(folder) / Path(url).name
+    with scratch_folder(cache_path.parent) as folder:
+        path = folder / Path(url).name
         digest = _download_file(url, path, size_bytes)
         if not digest.startswith(hash_prefix):
             raise ValueError(f"invalid hash: SHA-256 starts with {digest[: len(hash_prefix)]}, expected {hash_prefix}")

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from zerokd.errors import Problem, WeightsError
 from zerokd.files.atomic import write_bytes
+from zerokd.files.record import parse_json
 
 METADATA_KEY = "zerokd"  # the only metadata key: a JSON object
 MAX_SHOWN_KEYS = 4  # names of tensors in an error
@@ -53,7 +54,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise WeightsError(f"weights file {str(path)!r} is empty")
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
-                metadata = json.loads((file.metadata() or {}).get(METADATA_KEY, "{}"))
+                metadata = parse_json((file.metadata() or {}).get(METADATA_KEY, "{}"))
                 if not isinstance(metadata, dict):
                     raise ValueError("its metadata is not a JSON object")
                 return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypedDict
 
 import torch
 from attrs import evolve, frozen
 from torch import Tensor
+from typing_extensions import TypedDict
 
 from zerokd.errors import PluginError, Problem, ZerokdError
 from zerokd.objective.calls import build_forward_pass

@@ -11,6 +11,7 @@ from torch import Tensor
 from zerokd.errors import Problem, RecipeError
 from zerokd.objective.calls import Adaptation, Call, ForwardPass, Tensors, adapted_name, build_forward_pass
 from zerokd.objective.models import ModelSet, Role
+from zerokd.objective.plugin_calls import call_component
 from zerokd.objective.signal_calls import ParameterVector, ViewCall
 from zerokd.objective.signal_name import LOW, PARAMETERS, SignalName
 from zerokd.objective.stage_plan import ObjectivePlan
@@ -160,7 +161,7 @@ class Graph:
         tensors = dict(inputs)
         for call in self.live_calls(outputs, frozenset(inputs)):
             self._describe(call, tensors)
-            computed = call.compute(tensors)
+            computed = call_component(call.name, call.compute, tensors)
             tensors.update(computed if inputs.keys().isdisjoint(computed) else {**computed, **inputs})
         return tensors
 

@@ -18,6 +18,7 @@ from zerokd.objective.declaration import Number, Term, make_clock, warn_of_fallb
 from zerokd.objective.graph import Graph
 from zerokd.objective.models import STUDENT, Average, ModelSet, build_model_set
 from zerokd.objective.parts import ObjectiveParts, forgive_frozen_keys
+from zerokd.objective.plugin_calls import compute_terms
 from zerokd.objective.result import ObjectiveResult, to_tensor_like
 from zerokd.objective.signal_checks import require_equal_sizes, require_signals, require_step
 from zerokd.objective.stage_plan import ObjectivePlan
@@ -73,7 +74,6 @@ class Objective(ObjectiveParts):
 
     plan: ObjectivePlan
     graph: Graph
-
     if TYPE_CHECKING:  # torch.nn.Module declares that a call returns anything
 
         def __call__(
@@ -115,7 +115,7 @@ class Objective(ObjectiveParts):
         self.losses = nn.ModuleDict({term.label.replace(".", "/"): term.loss for term in plan.terms})
         self.adapters = nn.ModuleList([call.adapter for call in graph.calls if isinstance(call, Adaptation)])
         self.monitored_labels = frozenset(term.label for term in plan.terms if term.monitor)
-        self._loss_by_label = {term.label: term.loss for term in plan.terms}
+        self._term_by_label = {term.label: term for term in plan.terms}
         self.weights: dict[str, Series] = {
             term.label: 0.0
             if term.monitor
@@ -123,7 +123,7 @@ class Objective(ObjectiveParts):
             for term in plan.terms
         }
         self.step_masks = plan.step_masks
-        series = [*self.weights.values(), *self.step_masks.values()]
+        series = (*self.weights.values(), *self.step_masks.values())
         self._depends_on_step = any(isinstance(values, np.ndarray) for values in series)
         self.averages = {
             owner: average
@@ -152,8 +152,8 @@ class Objective(ObjectiveParts):
         if self.averages and torch.is_grad_enabled():
             self.notice_missing_after_step()
         values = self.values(inputs, weights, cached)
-        like = next(iter(values.values()))
-        return ObjectiveResult(self.total(values, to_tensor_like(weights.values(), like)), values, weights)
+        by_term = to_tensor_like(weights.values(), next(iter(values.values())))
+        return ObjectiveResult(self.total(values, by_term), values, weights)
 
     def values(
         self, inputs: Mapping[str, Tensor], labels: Collection[str], cached: CachedTensors = NOTHING_CACHED
@@ -162,7 +162,7 @@ class Objective(ObjectiveParts):
         available = {**inputs, **cached.tensors} if cached.tensors else inputs
         self.require_signals(available, labels, cached.prepared_ports)
         tensors = self.graph.compute(available, self.graph.tensors_read_by(labels, cached.prepared_ports))
-        return {label: self.value(label, tensors, cached.prepared_ports.get(label)) for label in labels}
+        return compute_terms(self.value, [self._term_by_label[label] for label in labels], tensors, cached)
 
     def require_signals(
         self,
@@ -232,7 +232,7 @@ class Objective(ObjectiveParts):
 
     def loss(self, label: str) -> Loss:
         """The loss of the term with this label."""
-        return self._loss_by_label[label]
+        return self._term_by_label[label].loss
 
     def prove(self, inputs: Tensor | Mapping[str, Tensor]) -> Evidence:
         """Verify on a few images that every term trains the student, and measure what each contributes.

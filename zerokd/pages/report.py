@@ -76,6 +76,8 @@ def write_report(path: Path, plugins: Iterable[Path] = ()) -> Path:
     with attribute_damage(run):
         text = render_template(REPORT_FILE, **build_report_context(run, plugins))
     write_text(target, text)
+    if run.manifest.get("result"):
+        run.folder.remove_litter()
     return target
 
 

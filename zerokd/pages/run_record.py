@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from attrs import define, field
@@ -17,10 +16,13 @@ from PIL import Image
 
 from zerokd.chart import Line
 from zerokd.errors import Problem, RunFolderError, ZerokdError, escape_unprintable
+from zerokd.files.record import check_record, parse_json
+from zerokd.files.regular import read_regular
 from zerokd.run.figures import read_samples
 from zerokd.run.folder import RunFolder
 from zerokd.run.records import Manifest
 from zerokd.student.load import load_model
+from zerokd.training.log_records import read_log_lines
 
 RAMP_LEVELS = 33  # grey levels from black to white
 RAMP_IMAGE_SIZE = 16  # pixels a side of a level's image; beyond the receptive field of every built-in model
@@ -82,28 +84,27 @@ def read_run(path: Path) -> RunRecord:
     """The record of a finished or unfinished run.
 
     Raises:
-        RunFolderError: it is no run folder, or its manifest is damaged.
+        RunFolderError: it is no run folder, or its manifest or log is damaged.
     """
     folder = RunFolder(path)
     try:
-        manifest = json.loads(folder.manifest.read_text(encoding="utf-8"))
-        if not isinstance(manifest, dict) or not isinstance(manifest.get("stages"), list):
+        value = parse_json(read_regular(folder.manifest))
+        if not isinstance(value, dict) or "stages" not in value:
             raise ValueError("it is no manifest of a run")
+        manifest = check_record(Manifest, {key: part for key, part in value.items() if part is not None})
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        reason = getattr(error, "strerror", None) or f"damaged or incomplete: {error}"
         text = f"{str(path)!r} is not a run folder: {folder.manifest.name}: {reason}"
         raise RunFolderError(Problem(text, hints=("give a folder that `zerokd run` created",))) from error
     missing: list[str] = []
     recipe = _read_text(folder.recipe, missing)
     log_records: dict[str, dict[str, list[LogRecord]]] = {}
-    for text in _read_text(folder.metrics, missing).splitlines():
-        try:
-            record = json.loads(text)
-            log_records.setdefault(str(record["stage"]), {}).setdefault(str(record["kind"]), []).append(record)
-        except (ValueError, KeyError, TypeError):
-            missing.append("unreadable lines of metrics.jsonl")
-            break
-    return RunRecord(folder, cast(Manifest, manifest), recipe, log_records, missing)
+    if folder.metrics.exists():
+        for record in read_log_lines(folder.metrics, lambda: missing.append("the last line of metrics.jsonl")):
+            log_records.setdefault(record["stage"], {}).setdefault(record["kind"], []).append(record)
+    else:
+        missing.append(folder.metrics.name)
+    return RunRecord(folder, manifest, recipe, log_records, missing)
 
 
 @contextmanager
@@ -115,7 +116,7 @@ def attribute_damage(*runs: RunRecord) -> Iterator[None]:
     """
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError, UndefinedError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, UndefinedError) as error:
         folders = " or ".join(repr(str(run.folder.path)) for run in runs)
         text = f"the record in {folders} is damaged or incomplete: {escape_unprintable(str(error))}"
         hint = "manifest.json or metrics.jsonl was changed after the run"

@@ -22,7 +22,7 @@ def attribute_errors(operation: str, *expected_errors: type[Exception]) -> Itera
     """Turn an error raised inside into one that names ``operation``; ``expected_errors`` and zerokd's own pass.
 
     Raises:
-        PluginError: the code raised any other error, or SystemExit.
+        PluginError: the code raised any other error, SystemExit or GeneratorExit.
         OutOfMemoryError: memory ran out.
     """
     passing: tuple[type[Exception], ...] = (ZerokdError, *expected_errors)
@@ -31,7 +31,7 @@ def attribute_errors(operation: str, *expected_errors: type[Exception]) -> Itera
             yield
     except passing:
         raise
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, GeneratorExit) as error:
         lines = error_message(error).strip().splitlines()
         text = f"{operation} failed: {type(error).__name__}" + (f": {lines[0][:160]}" if lines else "")
         frame = traceback.extract_tb(error.__traceback__)[-1]

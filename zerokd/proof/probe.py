@@ -13,6 +13,7 @@ from zerokd.objective.calls import Call, Tensors
 from zerokd.objective.graph import Graph
 from zerokd.objective.models import ModelSet, Role
 from zerokd.objective.objective import Objective
+from zerokd.objective.plugin_calls import describe_dtype, require_per_image
 from zerokd.objective.signals import find_stage_binding_problems
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import BoundMetric, BoundTerm, SignalReader, signal_owners
@@ -21,6 +22,7 @@ from zerokd.plugin.batch import Batch
 from zerokd.plugin.contracts import Loss, Metric
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.ports import Port, Signal
+from zerokd.proof.hidden_state import find_unstored_state
 from zerokd.proof.objective_traps import find_duplicate_terms, rewards_identity
 from zerokd.proof.term_traps import check_not_constant, find_trap
 from zerokd.proof.trial import (
@@ -74,6 +76,7 @@ def verify_terms(objective: Objective, inputs: Tensors, ranges: Mapping[str, tup
                 problems += find_port_mismatches(term, term.loss, ports)
         if not problems:
             problems += _verify_traced_terms(objective, inputs, tensors)
+            problems += find_unstored_state(objective.plan)
     if problems:
         raise RecipeError(*dict.fromkeys(problems))
 
@@ -192,13 +195,13 @@ def _find_term_problems(term: BoundTerm, objective: Objective, batch: ProbeBatch
         yield evolve(error.problems[0], message=f"{term.label}: {error.problems[0].message}", place=term.place)
         return
     yield from _find_in_place_changes(f"loss {term.use!r}", before, tensors, term)
-    if not isinstance(value, Tensor) or value.shape != (count,):
-        got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        text = f"{term.label}: {term.use} must return one value per image, shape (N,), got {got}"
-        yield Problem(text, term.place, code="not-per-image")
-    elif not value.is_floating_point() or value.element_size() < 4:
-        text = f"{term.label}: {term.use} must return float32 or wider, got {value.dtype}"
-        yield Problem(text, term.place, code="not-per-image")
+    try:
+        require_per_image(term, value, count)
+    except PluginError as error:
+        yield error.problems[0]
+        return
+    if value.element_size() < 4:
+        yield Problem(describe_dtype(term, value), term.place, code="not-per-image")
     elif not torch.isfinite(value).all():
         text = f"{term.label}: {term.use} is not finite on a first batch: {value.tolist()}"
         yield Problem(text, term.place, code="not-finite")

@@ -8,7 +8,8 @@ from typing import cast
 
 from attrs import define, field
 
-from zerokd.errors import Problem, StoppedError
+from zerokd.errors import Problem, StoppedError, WeightsError
+from zerokd.plugin.isolation import error_message
 from zerokd.run.interrupt import StopRequest
 from zerokd.run.records import CheckpointRecord, StageResult
 from zerokd.training.checkpoint import Checkpoint, save_checkpoint
@@ -50,10 +51,20 @@ class Checkpointer:
         return self.previous_seconds + time.monotonic() - self._started_at
 
     def restore_stage(self, state: StageState, step_log: StepLog) -> None:
-        """Restore a stage if the checkpoint was saved in it."""
+        """Restore a stage if the checkpoint was saved in it.
+
+        Raises:
+            WeightsError: it holds other tensors than the stage.
+            RunFolderError: metrics.jsonl is damaged.
+        """
         if self.checkpoint and self.checkpoint.metadata["stage"] == state.stage.name:
-            state.load_state_dict(self.checkpoint.tensors)
-            step_log.resume(self.checkpoint.metadata["step"])
+            step = self.checkpoint.metadata["step"]
+            try:
+                state.load_state_dict(self.checkpoint.tensors)
+            except (LookupError, TypeError, ValueError, RuntimeError) as error:
+                text = f"the checkpoint in {str(self.folder)!r} is not one of this run: {error_message(error)}"
+                raise WeightsError(Problem(text, hints=("start a new run in another folder",))) from error
+            step_log.resume(step)
             self.checkpoint = None
 
     def after_step(self, state: StageState, step_log: StepLog) -> None:

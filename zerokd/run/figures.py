@@ -5,20 +5,33 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
+from pydantic import Field
 from torch import Tensor
+from typing_extensions import TypedDict
 
 from zerokd.chart import Line, Panel, draw_chart_file, insert_gaps
 from zerokd.files.atomic import replacing, write_bytes
+from zerokd.files.record import parse_record
+from zerokd.training.log_records import read_log_lines
 
 SHEET_GAP, CAPTION_HEIGHT = 6, 22  # pixels
 MIN_SAMPLE_SIZE = 160  # pixels a side; smaller images are enlarged without smoothing
 LAYOUT_KEY = "zerokd"  # the PNG text chunk that holds a sheet's layout
 TEXT_COLOR, BACKGROUND_COLOR = (40, 40, 40), (255, 255, 255)
+
+
+class SampleLayout(TypedDict):
+    """The layout of a sheet; ``size`` is that of an image in it, (width, height), ``times`` its enlargement."""
+
+    captions: list[str]
+    rows: Annotated[int, Field(ge=0)]
+    times: Annotated[int, Field(ge=1)]
+    size: Annotated[list[int], Field(min_length=2, max_length=2)]
 
 
 def draw_samples(path: Path, columns: Mapping[str, Tensor]) -> None:
@@ -33,8 +46,7 @@ def draw_samples(path: Path, columns: Mapping[str, Tensor]) -> None:
     rows, height, width = next(iter(batches.values())).shape[:3]
     scale = max(1, -(-MIN_SAMPLE_SIZE // min(height, width)))
     height, width = height * scale, width * scale
-    size = (len(batches) * (width + SHEET_GAP) + SHEET_GAP, CAPTION_HEIGHT + rows * (height + SHEET_GAP))
-    sheet = Image.new("RGB", size, BACKGROUND_COLOR)
+    sheet = Image.new("RGB", _sheet_size(len(batches), rows, height, width), BACKGROUND_COLOR)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
     for column, (caption, batch) in enumerate(batches.items()):
         left = SHEET_GAP + column * (width + SHEET_GAP)
@@ -42,7 +54,7 @@ def draw_samples(path: Path, columns: Mapping[str, Tensor]) -> None:
         for row, pixels in enumerate(batch):
             image = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
             sheet.paste(image, (left, CAPTION_HEIGHT + row * (height + SHEET_GAP)))
-    layout = {"captions": list(batches), "rows": rows, "times": scale, "size": [width, height]}
+    layout: SampleLayout = {"captions": list(batches), "rows": rows, "times": scale, "size": [width, height]}
     metadata = PngInfo()
     metadata.add_text(LAYOUT_KEY, json.dumps(layout))
     with replacing(path) as (temporary,):
@@ -58,10 +70,12 @@ def read_samples(path: Path) -> dict[str, list[Image.Image]]:
     """
     with Image.open(path, formats=("PNG",)) as sheet:
         try:
-            layout = json.loads(sheet.text[LAYOUT_KEY])  # type: ignore[attr-defined]
+            layout = parse_record(SampleLayout, sheet.text[LAYOUT_KEY])  # type: ignore[attr-defined]
             (width, height), scale = layout["size"], layout["times"]
-            captions, rows = [str(caption) for caption in layout["captions"]], range(int(layout["rows"]))
-        except (KeyError, TypeError) as error:
+            captions, rows = layout["captions"], range(layout["rows"])
+            if sheet.size != _sheet_size(len(captions), len(rows), height, width):
+                raise ValueError(f"{str(path)!r} is not of the size of its layout")
+        except KeyError as error:
             raise ValueError(f"{str(path)!r} has no sample layout") from error
         images = {}
         for column, caption in enumerate(captions):
@@ -73,15 +87,19 @@ def read_samples(path: Path) -> dict[str, list[Image.Image]]:
         return images
 
 
+def _sheet_size(columns: int, rows: int, height: int, width: int) -> tuple[int, int]:
+    return columns * (width + SHEET_GAP) + SHEET_GAP, CAPTION_HEIGHT + rows * (height + SHEET_GAP)
+
+
 def draw_curves(path: Path, metrics: Path) -> None:
     """Write an SVG chart for each stage: every term's contribution over the epochs, from the run's metrics file.
 
     Raises:
-        OSError: the metrics cannot be read, or the chart cannot be written; an existing file is intact.
+        RunFolderError: the metrics cannot be read.
+        OSError: the chart cannot be written; an existing file is intact.
     """
     stages: dict[str, list[dict[str, Any]]] = {}
-    for text in metrics.read_text(encoding="utf-8").splitlines():
-        record = json.loads(text)
+    for record in read_log_lines(metrics):
         if record["kind"] == "epoch":
             stages.setdefault(record["stage"], []).append(record)
     panels = [panel for stage, epochs in stages.items() for panel in _build_stage_panels(stage, epochs)]

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,8 +15,9 @@ from attrs import frozen
 from filelock import FileLock, Timeout
 
 from zerokd.errors import Problem, RunFolderError
-from zerokd.files.atomic import TEMPORARY_NAME, write_bytes
+from zerokd.files.atomic import TEMPORARY_NAME, remove_stale_temporaries, write_bytes
 from zerokd.run.records import Manifest
+from zerokd.training.checkpoint import delete_checkpoints
 
 LOCK_FILE = ".lock"  # never deleted: a second run could then lock a new file of that name
 
@@ -70,10 +71,10 @@ class RunFolder:
             OSError: it cannot be listed.
         """
         names = {entry.name for entry in self.path.iterdir() if not TEMPORARY_NAME.fullmatch(entry.name)}
+        if self.recipe.name in names and LOCK_FILE not in names:  # somebody else's: a run locks its folder first
+            return False
         left_by_a_run = {LOCK_FILE, self.samples.name, self.recipe.name}
-        return names <= {LOCK_FILE} or (
-            names <= left_by_a_run and LOCK_FILE in names and not any(self.samples.iterdir())
-        )
+        return names <= left_by_a_run and not (self.samples.name in names and any(self.samples.iterdir()))
 
     @contextmanager
     def lock(self) -> Iterator[Self]:
@@ -94,6 +95,24 @@ class RunFolder:
             yield self
         finally:
             lock.release()
+
+    def remove_litter(self) -> None:
+        """Remove what killed processes left in the folder of a finished run, unless it is in use or cannot be
+        written."""
+        temporaries = any(map(TEMPORARY_NAME.fullmatch, os.listdir(self.path)))
+        if temporaries or self.checkpoints.exists():
+            with suppress(RunFolderError), self.lock():
+                self.remove_litter_of_locked()
+
+    def remove_litter_of_locked(self) -> None:
+        """As :meth:`remove_litter`, for the process that holds the lock."""
+        with suppress(OSError):
+            self.remove_temporaries()
+            delete_checkpoints(self.checkpoints)
+
+    def remove_temporaries(self) -> None:
+        """Remove the temporary files of killed processes; the caller holds the lock."""
+        remove_stale_temporaries((self.path, self.samples, self.checkpoints, self.failure), exclusive=True)
 
     @property
     def student(self) -> Path:

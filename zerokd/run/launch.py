@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from zerokd.errors import Problem, RecipeError
 from zerokd.measure.data_statistics import compute_data_statistics
@@ -25,12 +25,13 @@ from zerokd.run.folder import RunFolder
 from zerokd.run.manifest import build_manifest
 from zerokd.run.plan import RunPlan, prepare_run
 from zerokd.run.progress import Progress
-from zerokd.run.records import CheckpointRecord, ResumeRecord
+from zerokd.run.records import ResumeRecord
 from zerokd.run.resume import (
     ResumePoint,
     find_unfinished_run,
     is_finished,
     load_last_checkpoint,
+    read_checkpoint_record,
     read_manifest,
     require_same_recipe,
     require_same_run,
@@ -99,6 +100,7 @@ def resume_run(path: Path, catalogue: Catalogue, device: str | None, progress: P
         return
     manifest = read_manifest(folder)
     if is_finished(manifest):
+        folder.remove_litter()
         progress.report(f"{path} is already finished")
         return
     try:
@@ -135,6 +137,7 @@ def _resume_checked_run(
     with folder.lock():
         previous = read_manifest(folder)
         if is_finished(previous):
+            folder.remove_litter_of_locked()
             progress.report(f"{folder.path} is already finished")
             return
         require_same_recipe(folder, _recipe_to_tables(recipe))
@@ -142,7 +145,7 @@ def _resume_checked_run(
             manifest = build_manifest(plan)
             differences = require_same_run(previous, manifest)
             checkpoint, damaged = load_last_checkpoint(folder)
-            record = cast(CheckpointRecord, checkpoint.metadata) if checkpoint else None
+            record = read_checkpoint_record(checkpoint, manifest) if checkpoint else None
             progress.report_start(plan.components, folder)
             progress.report_resume(record, damaged, differences)
             resumption: ResumeRecord = {"stage": record["stage"], "step": record["step"]} if record else {}

@@ -1,12 +1,20 @@
-"""The sections of a run's ``manifest.json``, as they are written and read back."""
+"""The sections of a run's ``manifest.json``, as they are written and read back.
+
+:func:`~zerokd.files.record.parse_record` refuses a file that has other types. Texts with file names are ``Any``: names
+that are not valid text have lone surrogates.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Annotated, Any, Required
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from zerokd.measure.student_metrics import MetricRecord
 from zerokd.training.frozen_cache.cache import CacheRecord
+from zerokd.training.log_records import Text
 
 Provenance = Mapping[str, Any]  # a component: ``use``, its config, and where weights or photos come from
 STAGE_RESULT_KEYS = ("exported", "capacity", "metrics", "kept_on_disk")
@@ -25,17 +33,17 @@ class ExportRecord(TypedDict, total=False):
 class RejectedFile(TypedDict):
     """A file of the data source that cannot be used."""
 
-    name: str
-    reason: str
+    name: Any
+    reason: Any
 
 
-class DataRecord(TypedDict):
+class DataRecord(TypedDict, total=False):
     """The training images: counts, names of the held-out ones, SHA-256 over all pixels, and statistics."""
 
     source: Provenance
     images: int
     training: int
-    held_out: list[str]
+    held_out: list[Any]
     sha256: str
     account: Mapping[str, Any]
     rejected: list[RejectedFile]
@@ -52,15 +60,15 @@ class StageResult(CacheRecord, total=False):
 class StageRecord(StageResult, total=False):
     """A stage: its objective, how its steps are computed, and its result once it is finished."""
 
-    name: str
-    objective: str
+    name: Required[Text]
+    objective: Required[Text]
     coefficients: Mapping[str, Any]
     weights: Mapping[str, Any]
     idle: list[str]
     aggregator: str
     optimizer: Mapping[str, Any]
-    epochs: int
-    steps: int
+    epochs: Required[int]
+    steps: Required[int]
     images_at_once: int
     compiled: bool
     replayed: bool
@@ -81,9 +89,9 @@ class RunResult(TypedDict, total=False):
     seconds: float
     skipped_steps: int
     student: StudentRecord
-    fidelity: Mapping[str, Any]
+    fidelity: Mapping[str, float | str | None]
     capacity: Mapping[str, Any]
-    metrics: Mapping[str, Any]
+    metrics: Mapping[str, Mapping[str, Any]]
 
 
 class ResumeRecord(TypedDict, total=False):
@@ -91,9 +99,9 @@ class ResumeRecord(TypedDict, total=False):
 
     stage: str
     step: int
-    command: list[str]
-    damaged: list[str]
-    differences: list[str]
+    command: list[Any]
+    damaged: list[Any]
+    differences: list[Any]
 
 
 class ObserverRecord(TypedDict, total=False):
@@ -101,28 +109,28 @@ class ObserverRecord(TypedDict, total=False):
 
     use: str
     seconds: float
-    failed: str
+    failed: Any
 
 
 class Manifest(TypedDict, total=False):
     """All of ``manifest.json``; ``result`` is there once the run is finished."""
 
     recipe: str
-    command: list[str]
+    command: list[Any]
     seed: int
-    device: str
+    device: Annotated[str, Field(pattern=r"\S")]
     threads: int
     processes: int
     versions: Mapping[str, str]
     platform: str
-    plugins: Mapping[str, str]
+    plugins: Mapping[str, Any]
     models: Mapping[str, Provenance]
     components: Mapping[str, Provenance]
     data: DataRecord
     stages: list[StageRecord]
     selection: Mapping[str, Any]
-    fallbacks: list[str]
-    cautions: list[str]
+    fallbacks: list[Any]
+    cautions: list[Any]
     resumed: list[ResumeRecord]
     observers: dict[str, ObserverRecord]
     result: RunResult
@@ -131,9 +139,9 @@ class Manifest(TypedDict, total=False):
 class CheckpointRecord(TypedDict):
     """The plain data of a checkpoint. ``metrics`` counts the bytes of metrics.jsonl; ``done`` holds finished stages."""
 
-    stage: str
+    stage: Text
     step: int
     metrics: int
-    done: dict[str, StageResult]
+    done: dict[Text, StageResult]
     skipped: int
     seconds: float

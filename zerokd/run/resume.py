@@ -6,14 +6,15 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from attrs import frozen
 
 from zerokd.errors import DataError, Problem, RecipeError, RunFolderError, WeightsError
+from zerokd.files.record import check_record, parse_record
 from zerokd.files.regular import read_regular
 from zerokd.run.folder import RunFolder
-from zerokd.run.records import Manifest, ResumeRecord
+from zerokd.run.records import CheckpointRecord, Manifest, ResumeRecord
 from zerokd.training.checkpoint import LAST_FILE, NEXT_FILE, PREVIOUS_FILE, Checkpoint, load_checkpoint
 
 FIXED_KEYS = ("seed", "plugins", "models", "components", "data")  # of a manifest: what decides the student
@@ -42,13 +43,12 @@ def read_manifest(folder: RunFolder) -> Manifest:
     try:
         if not folder.recipe.is_file():
             raise FileNotFoundError(2, "it holds no recipe.toml")
-        manifest = json.loads(read_regular(folder.manifest))
-        if not isinstance(manifest, dict):
-            raise ValueError("its manifest is no JSON object")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise RunFolderError(Problem(f"{str(folder.path)!r} is not a run folder: {reason}")) from error
-    return cast(Manifest, manifest)
+        return parse_record(Manifest, read_regular(folder.manifest))
+    except OSError as error:
+        raise RunFolderError(f"{str(folder.path)!r} is not a run folder: {error.strerror or error}") from error
+    except ValueError as error:
+        text = f"{str(folder.path)!r} is not a run folder: {folder.manifest.name} is damaged or incomplete: {error}"
+        raise RunFolderError(Problem(text, hints=("start a new run in another folder",))) from error
 
 
 def is_finished(manifest: Manifest) -> bool:
@@ -116,6 +116,27 @@ def load_last_checkpoint(folder: RunFolder) -> tuple[Checkpoint | None, tuple[st
         return load_checkpoint(folder.checkpoints)
     except OSError as error:
         raise WeightsError(Problem(f"cannot read {str(folder.checkpoints)!r}: {error.strerror}")) from error
+
+
+def read_checkpoint_record(checkpoint: Checkpoint, manifest: Manifest) -> CheckpointRecord:
+    """The plain data of a checkpoint of this run.
+
+    Raises:
+        WeightsError: it is damaged, its stage is none of the run's, or the stages before it are not finished.
+    """
+    names = [stage["name"] for stage in manifest["stages"]]
+    try:
+        record = check_record(CheckpointRecord, checkpoint.metadata)
+        stage, finished = record["stage"], list(record["done"])
+        if stage not in names or sorted(finished) != sorted(names[: names.index(stage)]):
+            raise ValueError(f"stage {stage!r} after {finished} is no state of a run of {names}")
+        steps = manifest["stages"][names.index(stage)]["steps"]
+        if not 0 <= record["step"] <= steps:
+            raise ValueError(f"step {record['step']} of {steps}")
+    except ValueError as error:
+        text = f"the checkpoint is not one of this run: {error}"
+        raise WeightsError(Problem(text, hints=("start a new run in another folder",))) from error
+    return record
 
 
 def find_differences(previous: Any, current: Any, path: str = "") -> Iterator[str]:

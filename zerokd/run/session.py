@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from zerokd.errors import Problem, RunFolderError
-from zerokd.files.atomic import remove_stale_temporaries
 from zerokd.files.digest import file_sha256
 from zerokd.files.weights import write_weights
 from zerokd.measure.held_out import enhance_with_models, measure_fidelity, metrics_record
@@ -55,7 +54,7 @@ def execute(
     manifest["resumed"] = list(resume_point.history)
     policy = NonFinitePolicy(plan.components.max_skipped_steps)
     with _report_write_errors(folder), catch_stop_signals() as stop_request:
-        remove_stale_temporaries((folder.path, folder.samples, folder.checkpoints))
+        folder.remove_temporaries()
         checkpointer = Checkpointer(
             folder.checkpoints, plan.components.checkpoint_seconds, stop_request, policy, resume_point.checkpoint
         )

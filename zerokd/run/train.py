@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from html import escape
@@ -27,6 +26,7 @@ from zerokd.run.records import Manifest
 from zerokd.run.resume import read_manifest
 from zerokd.student.load import load_model
 from zerokd.text import format_number
+from zerokd.training.log_records import read_log_lines
 
 Record = dict[str, float | int | str]
 
@@ -72,7 +72,7 @@ class Run:
         return self._records("epoch")
 
     def _records(self, kind: str) -> list[Record]:
-        lines = [json.loads(line) for line in self._files.metrics.read_text(encoding="utf-8").splitlines()]
+        lines = read_log_lines(self._files.metrics, lambda: None)
         return [_flatten(line) for line in lines if line["kind"] == kind]
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ import torch
 from attrs import frozen
 
 from zerokd.errors import ExportError, OutputError, Place, Problem, ZerokdError
-from zerokd.files.atomic import replace_files, temporary_path
+from zerokd.files.atomic import remove_stale_temporaries, replace_files, temporary_path
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.contracts import Exporter
 from zerokd.plugin.error_attribution import attribute_errors
@@ -74,7 +74,9 @@ def export_model(trained_model: TrainedModel, exporter: Exporter, target: Path) 
     """
     if target.is_dir():
         raise OutputError(Problem(f"{str(target)!r} is a folder", hints=("name the file: -o FILE",)))
-    temporary = temporary_path(target).with_suffix(exporter.suffix)  # formats insist on their suffix
+    remove_stale_temporaries([target.parent], [target])
+    stem = temporary_path(target).name.partition(".part")[0]
+    temporary = target.with_name(f"{stem}.part{exporter.suffix}")  # formats insist on their suffix
     try:
         max_difference, mean_square = _write_and_compare(trained_model, exporter, temporary)
         size = temporary.stat().st_size

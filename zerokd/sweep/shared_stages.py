@@ -61,7 +61,9 @@ def train_shared_stages(shared: Document, stage_split: StageSplit, folder: Path,
         return
     with FileLock(folder.with_suffix(".lock")):
         run = RunFolder(folder)
-        if not (run.manifest.exists() and is_finished(read_manifest(run))):
+        if run.manifest.exists() and is_finished(read_manifest(run)):
+            run.remove_litter()
+        else:
             train(set_value(_discard_selection(shared), ("run",), list(stage_split.shared), SHARED_PLACE), folder)
 
 

@@ -7,13 +7,13 @@ import keyword
 import re
 import shutil
 import sys
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
 from zerokd._version import API_VERSION, __version__
 from zerokd.errors import Problem, RecipeError, RunFolderError
+from zerokd.files.scratch import scratch_folder
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.kinds import KINDS
 
@@ -92,8 +92,8 @@ def write_files(contents: dict[str, str], folder: Path) -> None:
             hint = "choose another name or --out; zerokd has changed nothing"
             raise RunFolderError(Problem(f"{str(target)!r} already exists", hints=(hint,)))
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as scratch:
-            root = Path(scratch, "root")
+        with scratch_folder(target.parent) as scratch:
+            root = scratch / "root"
             for path, text in contents.items():
                 file = root / path
                 file.parent.mkdir(parents=True, exist_ok=True)

@@ -7,42 +7,18 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NotRequired, TextIO, TypedDict
+from typing import Any, TextIO
 
 from zerokd.errors import Problem, RunFolderError
 from zerokd.objective.gradients import GradientComparison
 from zerokd.objective.objective import Objective
 from zerokd.objective.result import StepNumbers
 from zerokd.objective.stage_plan import StagePlan
+from zerokd.training.log_records import StepLine, TermNumbers, read_log_lines
 from zerokd.training.nonfinite import NonFiniteStep
 
 STRICT_ENCODER = json.JSONEncoder(allow_nan=False)
 LINES_PER_WRITE = 16  # encoding step lines one by one takes three times as long: the caches are cold each time
-
-
-class TermNumbers(TypedDict):
-    """A term's raw value (mean over a batch or an epoch; null: not computed), its weight, and its contribution.
-
-    ``monitored`` (true) marks a term that does not train; others lack the key.
-    """
-
-    value: float | None
-    weight: float
-    contribution: float
-    monitored: NotRequired[bool]
-
-
-class StepLine(TypedDict):
-    """A step, counted from 1; ``gradient_norm`` is from before clipping."""
-
-    kind: str
-    stage: str
-    epoch: int
-    step: int
-    total: float
-    learning_rate: float
-    gradient_norm: float
-    terms: dict[str, TermNumbers]
 
 
 Watcher = Callable[[Mapping[str, Any]], None]
@@ -102,9 +78,13 @@ class StepLog:
         self._write_pending_lines()
 
     def resume(self, step: int) -> None:
-        """Continue after ``step``; the lines of the open epoch are read from the end of the file."""
+        """Continue after ``step``; the lines of the open epoch are read from the end of the file.
+
+        Raises:
+            RunFolderError: the file is damaged.
+        """
         self.step = step
-        for line in map(json.loads, Path(self.file.name).read_text(encoding="utf-8").splitlines()):
+        for line in read_log_lines(Path(self.file.name)):
             if line["stage"] == self.stage.name and line["kind"] == "epoch":
                 self._epoch_lines = []
             elif line["stage"] == self.stage.name and line["kind"] == "step":

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from zerokd.errors import ExportError, WeightsError
@@ -15,6 +16,7 @@ from zerokd.models.zero_dce_pp import ZeroDcePp
 from zerokd.student.enhance import engines
 from zerokd.student.enhance.engines import choose_engine
 from zerokd.student.enhance.jobs import enhance_pixels
+from zerokd.student.load import load_model
 from zerokd.student.location import resolve_student_file
 
 needs_compiler = pytest.mark.skipif(c_library.find_compiler() is None, reason="no C compiler")
@@ -143,3 +145,26 @@ def test_other_files_are_refused(tmp_path, content, reason):
         path.write_bytes(content)
     with pytest.raises(WeightsError, match=reason):
         choose_engine(path)
+
+
+ODD = ['"2"', "[]", "null", "Infinity", "NaN", "1.5", "true", "0", "-1", "9" * 400, "1e400", '{"a": 1}']
+ODD += ["[" * 200_000 + "]" * 200_000, '{"a":' * 100_000 + "1" + "}" * 100_000]
+
+
+@pytest.mark.parametrize("text", ODD, ids=lambda text: text[:9])
+def test_odd_metadata_is_refused(tmp_path, text):
+    """As the scale factor, the config, the architecture and the whole description."""
+    tensors, path = NanoDce().state_dict(), tmp_path / "a.safetensors"
+    for start, end in (
+        ('{"architecture": {"use": "nano_dce", "config": {"scale_factor": ', "}}}"),
+        ('{"architecture": {"use": "nano_dce", "config": ', "}}"),
+        ('{"architecture": ', "}"),
+        ("", ""),
+    ):
+        safetensors.torch.save_file(tensors, path, {"zerokd": f"{start}{text}{end}"})
+        with pytest.raises(WeightsError) as caught:
+            load_model(path)
+        assert caught.value.exit_code == 3
+        if text != '{"a": 1}' or not start.endswith('"config": '):  # a key that only the model knows to be wrong
+            with pytest.raises(WeightsError):
+                choose_engine(path)

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from tests.conftest import RECIPES
 from tests.objective.test_graph import count_forwards
 from tests.training.frozen_cache.test_cache import LOW, NAMES, create_cache
 from zerokd.errors import PluginError
+from zerokd.files.atomic import temporary_path
 from zerokd.objective.cached_tensors import NOTHING_CACHED, CachedTensors
 from zerokd.training.frozen_cache import on_disk as module
 from zerokd.training.frozen_cache.on_disk import DiskStore
@@ -97,12 +99,59 @@ def test_what_is_found_and_is_not_what_is_computed_now_ends_the_run(build, cache
         second.get_or_compute({"low": LOW[:1]}, NAMES[:1])
 
 
-@pytest.mark.parametrize("damage", ["changed", "cut", "empty", "other"])
+def rewrite_header(path, change):
+    """Edit the JSON header of a safetensors file, and leave its tensors alone."""
+    whole = path.read_bytes()
+    size = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + size])
+    description = json.loads(header["__metadata__"]["zerokd"])
+    change(header, description)
+    header["__metadata__"]["zerokd"] = json.dumps(description)
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + whole[8 + size :])
+
+
+def copy_of(*put):
+    """Put the file of another image or fingerprint in the place of a file."""
+
+    def damage(path):
+        fingerprint, low = put
+        store = DiskStore(path.parents[1], fingerprint, 2**20)
+        store.put("y", low, create_cached(0.75))
+        shutil.copy(store._image_path(low), path)
+
+    return damage
+
+
+DAMAGE = {
+    "changed": lambda path: path.write_bytes(path.read_bytes()[:-1] + b"\7"),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-9]),
+    "empty": lambda path: path.write_bytes(b""),
+    "garbage": lambda path: path.write_bytes(b"hello " * 99),
+    "a folder": lambda path: (path.unlink(), path.mkdir(), (path / "file").touch()),
+    "a renamed tensor": lambda path: rewrite_header(path, lambda header, _: header.update(other=header.pop("half"))),
+    "another axis order": lambda path: rewrite_header(
+        path, lambda _, description: description["orders"]["teacher.enhanced"].reverse()
+    ),
+    "no axis order": lambda path: rewrite_header(path, lambda _, description: description.pop("orders")),
+    "another shape": lambda path: rewrite_header(path, lambda header, _: header["half"]["shape"].reverse()),
+    "no digest": lambda path: rewrite_header(path, lambda _, description: description.pop("digest")),
+    "nothing described": lambda path: rewrite_header(path, lambda _, description: description.clear()),
+    "deep": lambda path: rewrite_header(path, lambda _, description: description.update(orders=deep_list(400))),
+    "of another image": copy_of("a", IMAGE + 0.1),
+    "of another fingerprint": copy_of("b", IMAGE),
+}
+
+
+def deep_list(depth):
+    return [deep_list(depth - 1)] if depth else []
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_file_is_not_used_and_written_anew(cache_root, damage):
     DiskStore(cache_root, "a", 2**20).put("x", {"low": IMAGE}, create_cached(0.5))
     (path,) = (cache_root / "a").iterdir()
-    whole = path.read_bytes()
-    path.write_bytes({"changed": whole[:-1] + b"\7", "cut": whole[:-9], "empty": b"", "other": b"hello " * 99}[damage])
+    damage(path)
     store = DiskStore(cache_root, "a", 2**20)
     assert store.get("x", {"low": IMAGE}) is NOTHING_CACHED
     store.put("x", {"low": IMAGE}, create_cached(0.5))
@@ -110,6 +159,26 @@ def test_a_damaged_file_is_not_used_and_written_anew(cache_root, damage):
         DiskStore(cache_root, "a", 2**20).get("x", {"low": IMAGE}).tensors["teacher.enhanced"],
         create_cached(0.5).tensors["teacher.enhanced"],
     )
+
+
+def test_a_file_that_is_damaged_during_a_run_is_not_used_either(cache_root):
+    store = DiskStore(cache_root, "a", 2**20)
+    store.put("x", IMAGE, create_cached(0.5))
+    (path,) = (cache_root / "a").iterdir()
+    assert store.get("x", IMAGE) is not NOTHING_CACHED
+    store.release()
+    path.write_bytes(path.read_bytes()[:-1] + b"\7")
+    assert store.get("x", IMAGE) is NOTHING_CACHED
+
+
+def test_what_killed_processes_left_is_removed(cache_root):
+    for folder in ("a", "b"):
+        (cache_root / folder).mkdir(parents=True)
+        path = temporary_path(cache_root / folder / "x.safetensors")
+        path.with_name(path.name.replace(f"-{os.getpid()}.", f"-{2**22 + 1}.")).touch()  # no process has that number
+        path.with_name(path.name.replace(f"-{os.getpid()}.", f"-{os.getppid()}.")).touch()
+    DiskStore(cache_root, "a", 2**20)
+    assert [f"-{os.getppid()}." in path.name for path in cache_root.glob("*/*")] == [True, True]
 
 
 def test_those_that_were_not_used_for_longest_make_room(cache_root):
@@ -141,7 +210,7 @@ def test_a_full_disk_is_no_reason_to_stop(cache_root, monkeypatch):
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module, "write_weights", full)
+    monkeypatch.setattr(module, "write_sealed", full)
     store = DiskStore(cache_root, "a", 2**20)
     store.put("x", {"low": IMAGE}, create_cached())
     assert store.get("x", {"low": IMAGE}) is NOTHING_CACHED

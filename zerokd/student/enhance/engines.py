@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, Literal
 
 import numpy as np
 from attrs import evolve, frozen
 from safetensors import SafetensorError, safe_open
 
-from zerokd._version import __version__
 from zerokd.errors import ExportError, Problem, WeightsError
 from zerokd.exporters.c_library import compile_header, find_compiler, load_rows_function
-from zerokd.files.atomic import replacing
-from zerokd.files.cache import cache_folder
 from zerokd.files.machine import processor_flags
+from zerokd.files.record import parse_json
+from zerokd.files.scratch import scratch_environment
+from zerokd.student.enhance.engine_cache import load_or_build
 from zerokd.student.enhance.tiles import BandFunction, TiledNetwork
 
 EngineName = Literal["c", "onnx", "torch"]
 ENGINE_NAMES: tuple[EngineName, ...] = ("c", "onnx", "torch")
+MAX_SCALE = 4096  # at which the curve map is estimated
 MAX_C_PARAMETERS = 2000  # each is a literal, and a wide network is faster as matrix products
-CACHE_KEY_FILES = (  # they determine the content of cached files
-    "c_code.py", "c_header.txt", "c_library.py", "traced_program.py", "onnx.py", "metadata.py"
-)  # fmt: skip
 
 
 @frozen(eq=False)
@@ -74,7 +68,7 @@ def choose_engine(
         ExportError: the requested engine is not installed, or cannot run such a model.
     """
     parameter_count, config = read_student_header(weights)
-    scale = scale or int(config.get("scale_factor", 1))
+    scale = scale or config.get("scale_factor", 1)
     reasons: list[str] = []
     for name in ENGINE_NAMES if requested == "auto" else (requested,):
         try:
@@ -103,9 +97,15 @@ def read_student_header(weights: Path) -> tuple[int, dict[str, Any]]:
             state = "is a folder" if weights.is_dir() else "does not exist"
             raise WeightsError(f"weights file {str(weights)!r} {state}")
         with safe_open(weights, framework="np") as file:
-            description = json.loads((file.metadata() or {}).get("zerokd", "{}"))
+            description = parse_json((file.metadata() or {}).get("zerokd", "{}"))
             size = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
-        return size, dict(description["architecture"]["config"])
+        config = description["architecture"]["config"]
+        if not isinstance(config, dict):
+            raise ValueError("its configuration is no JSON object")
+        scale = config.get("scale_factor", 1)
+        if type(scale) is not int or not 1 <= scale <= MAX_SCALE:
+            raise ValueError(f"its scale factor is {str(scale)[:40]!r}, not a whole number from 1 to {MAX_SCALE}")
+        return size, config
     except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0][:100]
         hint = "give a student.safetensors that `zerokd run` wrote"
@@ -124,15 +124,13 @@ def _build_c_engine(weights: Path, parameter_count: int, scale: int, plugins: It
     def build(library: Path) -> None:
         header = library.with_suffix(".h")
         _export_in_subprocess(weights, "c", header, plugins)
-        try:
-            compile_header(header.read_text(encoding="utf-8"), "student", library)
-        except ValueError as error:
-            raise ExportError(str(error)) from error
-        finally:
-            header.unlink(missing_ok=True)
+        compile_header(header.read_text(encoding="utf-8"), "student", library)
 
-    library = _get_or_build_file(weights, f"{command[0]}{processor_flags()}", ".so", build)
-    compute_rows = load_rows_function(library, "student")
+    load = partial(load_rows_function, name="student")
+    try:
+        compute_rows = load_or_build(weights, f"{command[0]}{processor_flags()}", ".so", build, load)
+    except (ValueError, OSError, subprocess.SubprocessError) as error:
+        raise ExportError(f"the C engine failed: {error}") from error
 
     def prepare_image(image: np.ndarray, strength: float) -> BandFunction:
         return lambda target, first, last: compute_rows(image, target, strength, first, last)
@@ -147,11 +145,20 @@ def _build_onnx_engine(weights: Path, scale: int, threads: int, plugins: Iterabl
         raise ExportError("onnxruntime is not installed") from None
     if scale > 1:
         raise ExportError("ONNX Runtime has no scale factor")
-    path = _get_or_build_file(weights, "", ".onnx", lambda out: _export_in_subprocess(weights, "onnx", out, plugins))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    metadata = json.loads(session.get_modelmeta().custom_metadata_map["zerokd"])
+
+    def load(path: Path) -> Any:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    try:
+        build = partial(_export_in_subprocess, weights, "onnx", plugins=plugins)
+        session = load_or_build(weights, "", ".onnx", build, load)
+        metadata = json.loads(session.get_modelmeta().custom_metadata_map["zerokd"])
+    except ExportError:
+        raise
+    except Exception as error:  # ONNX Runtime's errors have no common class
+        raise ExportError(f"ONNX Runtime failed: {str(error).strip()[:200]}") from error
     names = [output.name for output in session.get_outputs()]
 
     def compute_outputs(low: np.ndarray) -> dict[str, np.ndarray]:
@@ -207,28 +214,13 @@ def disable_onednn() -> Iterator[None]:
         yield
 
 
-def _get_or_build_file(weights: Path, extra_key: str, suffix: str, build: Callable[[Path], None]) -> Path:
-    """A file that is built from the weights once, then taken from the cache."""
-    digest = hashlib.sha256(weights.read_bytes() + f"{__version__} {platform.machine()} {extra_key}".encode())
-    for name in CACHE_KEY_FILES:
-        digest.update(files("zerokd.exporters").joinpath(name).read_bytes())
-    folder = cache_folder() / "engines"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        folder = Path(mkdtemp(prefix="zerokd-"))  # without a cache it is built each time
-    path = folder / f"{digest.hexdigest()[:32]}{suffix}"
-    if not path.exists():
-        with replacing(path) as (temporary,):
-            build(temporary)
-    return path
-
-
 def _export_in_subprocess(weights: Path, format_name: str, output: Path, plugins: Iterable[Path]) -> None:
-    """Export in a process of its own: torch, which an export needs, takes more memory than photos do."""
+    """Export in a process of its own: torch, which an export needs, takes more memory than photos do. Its temporary
+    files go into the folder of ``output``."""
     command = [sys.executable, "-m", "zerokd", "export", str(weights), "--format", format_name, "-o", str(output)]
     command += [f"--plugin={path}" for path in plugins]
-    process = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    environment = scratch_environment(output.parent)
+    process = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=environment)
     if process.returncode:
         lines = process.stderr.strip().splitlines()
         raise ExportError(lines[0][:200] if lines else f"its export ended with exit code {process.returncode}")

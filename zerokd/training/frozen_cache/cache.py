@@ -4,10 +4,10 @@ allow."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
 
 import torch
 from torch import Tensor
+from typing_extensions import TypedDict
 
 from zerokd.errors import PluginError, Problem
 from zerokd.files.cache import cache_folder

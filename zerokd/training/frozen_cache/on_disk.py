@@ -13,7 +13,8 @@ from attrs import define, field
 from torch import Tensor
 
 from zerokd.errors import WeightsError
-from zerokd.files.weights import read_weights, write_weights
+from zerokd.files.atomic import remove_stale_temporaries
+from zerokd.files.sealed import read_sealed, write_sealed
 from zerokd.objective.cached_tensors import NOTHING_CACHED, CachedTensors
 from zerokd.training.frozen_cache.fingerprint import hash_tensors
 from zerokd.training.frozen_cache.in_memory import CacheAllotment, Images
@@ -28,7 +29,7 @@ class DiskStore:
 
     The fingerprint is that of :func:`~zerokd.training.frozen_cache.fingerprint.compute_fingerprint`. All folders of
     ``root`` hold ``max_bytes`` at most: the least recently used other folder is deleted first, and if there is none,
-    nothing more is written. A damaged file is not read, and written again.
+    nothing more is written. A damaged file is not read, and written again. What killed processes left is removed.
 
     ``earlier_images`` were found in files of earlier runs or stages; ``write_error`` says why nothing more is written.
     """
@@ -46,6 +47,10 @@ class DiskStore:
     _free_bytes: int = 0
     _bytes_per_image: int = 0
 
+    def __attrs_post_init__(self) -> None:
+        with suppress(OSError):
+            remove_stale_temporaries([*self.root.iterdir()])
+
     @property
     def folder(self) -> Path:
         """The folder of this fingerprint."""
@@ -62,12 +67,14 @@ class DiskStore:
 
     def put(self, name: str, image: Images, cached: CachedTensors) -> None:
         """Write the file of an image, if it fits."""
-        tensors, metadata = _serialize(cached)
+        tensors, orders = _serialize(cached)
         self._bytes_per_image = size = sum(tensor.nbytes for tensor in tensors.values())
         try:
             if self._try_reserve(size):
-                digest = hash_tensors(*tensors.values())
-                write_weights(self._image_path(image), tensors, metadata | {"sha256": digest})
+                path = self._image_path(image)
+                if path.is_dir():
+                    shutil.rmtree(path)
+                write_sealed(path, tensors, {"orders": orders, **self._identity(path)})
                 self._free_bytes -= size
                 self._written_images.add(name)
                 return
@@ -94,17 +101,21 @@ class DiskStore:
     def _image_path(self, image: Images) -> Path:
         return self.folder / f"{hash_tensors(*image.values())}.safetensors"
 
+    def _identity(self, path: Path) -> dict[str, str]:
+        """What a file says of itself: one of another image or fingerprint, under this name, is not used."""
+        return {"fingerprint": self.fingerprint, "image": path.stem}
+
     def _try_open(self, name: str, image: Images) -> bool:
         path = self._image_path(image)
         if not path.is_file():
             return False
         try:
-            tensors, metadata = read_weights(path)
+            tensors, metadata = read_sealed(path)
         except WeightsError:
             return False
+        if any(metadata.get(key) != value for key, value in self._identity(path).items()):
+            return False
         if name not in self._written_images | self.earlier_images:
-            if hash_tensors(*tensors.values()) != metadata.get("sha256"):
-                return False
             if not self.earlier_images:
                 with suppress(OSError):
                     os.utime(self.folder)
@@ -141,7 +152,7 @@ def _folder_bytes(folder: Path) -> int:
     return total
 
 
-def _serialize(cached: CachedTensors) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _serialize(cached: CachedTensors) -> tuple[dict[str, Tensor], dict[str, list[int]]]:
     """Contiguous tensors by name, and the axis orders that restore their memory layout."""
     named = dict(cached.tensors) | {
         f"{PREPARED_PREFIX} {index} {label}": tensor
@@ -150,7 +161,7 @@ def _serialize(cached: CachedTensors) -> tuple[dict[str, Tensor], dict[str, Any]
     }
     orders = {name: _axis_order(tensor) for name, tensor in named.items()}
     contiguous = {name: tensor.permute(orders[name]).contiguous() for name, tensor in sorted(named.items())}
-    return contiguous, {"orders": orders}
+    return contiguous, orders
 
 
 def _axis_order(tensor: Tensor) -> list[int]:
