@@ -86,9 +86,15 @@ class Model(Component, nn.Module):
 
     Every submodule's output is available as the signal ``<owner>.features.<module name>``. ``gated`` names the layers
     with a ReLU after them: a channel that never exceeds 0 is dead.
+    To be enhanced in tiles, a model that looks at the whole image has ``measure(low)``, which returns a named tuple of
+    tensors (N, ...), and ``render(low, state, (top, left, height, width), strength)`` for a tile that starts at an even
+    row and column of such an image, right but within ``reach`` (even) of inner borders; strength 0 gives ``low``.
     """
 
     gated: ClassVar[tuple[str, ...]] = ()
+    measure: Callable[[Tensor], tuple[Tensor, ...]] | None = None
+    render: Callable[..., Tensor]
+    reach: ClassVar[int] = 0
 
     def outputs(self) -> dict[str, Signal]:
         """Describe each tensor that :meth:`forward` returns; zerokd measures the shapes."""
@@ -141,11 +147,6 @@ class Data(Component):
     def reference(self, index: int) -> Tensor | None:
         """Return the well-lit version, uint8 RGB of the same shape, or None. For evaluation, never for training."""
         return None
-
-
-def count_held_out(images: int, share: float) -> int:
-    """Return how many images to hold out: the share, rounded, but at least one image trains."""
-    return min(round(images * share), images - 1)
 
 
 class Stage(Component):

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from zerokd.errors import RecipeError
 from zerokd.objective.stage_plan import StagePlan
-from zerokd.plugin.contracts import Data, count_held_out
+from zerokd.plugin.contracts import Data
 from zerokd.plugin.error_attribution import attribute_errors
+from zerokd.recipe.build.held_out import count_held_out
 
 
 @frozen(eq=False)

@@ -23,12 +23,13 @@ from zerokd.objective.stage_weights import (
 from zerokd.objective.term import ActiveSteps, BoundTerm
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.clock import Clock
-from zerokd.plugin.contracts import Schedule, count_held_out
+from zerokd.plugin.contracts import Schedule
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.global_state import preserve_global_state
 from zerokd.recipe.build.binding import bind_ports, build_metrics
 from zerokd.recipe.build.builder import Builder, place_in_string
 from zerokd.recipe.build.components import BuildResult, Components
+from zerokd.recipe.build.held_out import count_held_out
 from zerokd.recipe.build.models import build_averages, build_models
 from zerokd.recipe.build.names import WORD_PATTERN, RecipeNames
 from zerokd.recipe.build.optimizer import build_optimizer

@@ -22,17 +22,18 @@ from safetensors import SafetensorError, safe_open
 
 from zerokd._version import __version__
 from zerokd.errors import ExportError, Problem, WeightsError
-from zerokd.exporters.c_library import compile_header, find_compiler, load_rows_function
+from zerokd.exporters.c_library import compile_header, find_compiler, load_library
 from zerokd.files.atomic import replacing
 from zerokd.files.cache import cache_folder
 from zerokd.files.machine import processor_flags
-from zerokd.student.enhance.tiles import BandFunction, TiledNetwork
+from zerokd.student.enhance.tiles import BandFunction, Region, TiledNetwork
 
 EngineName = Literal["c", "onnx", "torch"]
 ENGINE_NAMES: tuple[EngineName, ...] = ("c", "onnx", "torch")
 MAX_C_PARAMETERS = 2000  # each is a literal, and a wide network is faster as matrix products
 CACHE_KEY_FILES = (  # they determine the content of cached files
-    "c_code.py", "c_header.txt", "c_library.py", "traced_program.py", "onnx.py", "metadata.py"
+    "c_auto_exposure.py", "c_auto_exposure.txt", "c_code.py", "c_header.txt", "c_library.py", "traced_program.py",
+    "onnx.py", "metadata.py",
 )  # fmt: skip
 
 
@@ -132,12 +133,7 @@ def _build_c_engine(weights: Path, parameter_count: int, scale: int, plugins: It
             header.unlink(missing_ok=True)
 
     library = _get_or_build_file(weights, f"{command[0]}{processor_flags()}", ".so", build)
-    compute_rows = load_rows_function(library, "student")
-
-    def prepare_image(image: np.ndarray, strength: float) -> BandFunction:
-        return lambda target, first, last: compute_rows(image, target, strength, first, last)
-
-    return Engine("c", "C engine", prepare_image, allows_parallel_bands=True)
+    return Engine("c", "C engine", load_library(library, "student"), allows_parallel_bands=True)
 
 
 def _build_onnx_engine(weights: Path, scale: int, threads: int, plugins: Iterable[Path]) -> Engine:
@@ -157,6 +153,8 @@ def _build_onnx_engine(weights: Path, scale: int, threads: int, plugins: Iterabl
     def compute_outputs(low: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(names, session.run(names, {"low": low}), strict=True))
 
+    if metadata["measures"]:
+        raise ExportError("ONNX Runtime has no tiles for a model that measures the whole image")
     network = TiledNetwork(compute_outputs, metadata["reach"], metadata["iterations"])
     description = f"ONNX Runtime {onnxruntime.__version__}"
     return Engine("onnx", description, network.prepare_image, needs_whole_image=network.receptive_radius is None)
@@ -195,7 +193,21 @@ def build_tiled_network(model: Any) -> TiledNetwork:
         with disable_onednn():
             return {name: output.numpy() for name, output in model(torch.from_numpy(low)).items()}
 
-    return TiledNetwork(compute_outputs, find_receptive_radius(model), find_curve_iterations(model))
+    if model.measure is None:
+        return TiledNetwork(compute_outputs, find_receptive_radius(model), find_curve_iterations(model))
+
+    @torch.no_grad()
+    def measure(low: np.ndarray) -> Any:
+        with disable_onednn():
+            return model.measure(torch.from_numpy(low))
+
+    @torch.no_grad()
+    def render(low: np.ndarray, state: Any, region: Region, strength: float) -> np.ndarray:
+        with disable_onednn():
+            rendered: np.ndarray = model.render(torch.from_numpy(low), state, region, strength).numpy()
+        return rendered
+
+    return TiledNetwork(compute_outputs, model.reach, None, measure, render)
 
 
 @contextmanager
