@@ -88,7 +88,7 @@ def measure_students(
         *extra_arguments,
     ]
     for student in students.values():
-        command += ["--weights", str(student)]
+        command += ["--student", str(student)]
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
     record = json.loads(file.read_text(encoding="utf-8"))
     methods = record["methods"]

@@ -1,4 +1,4 @@
-"""The effect of exposure and smoothing around one trained network: a student of recipes/best.toml with other settings.
+"""The effect of exposure, lift and smoothing: a student of recipes/best.toml with other settings.
 
     python benchmarks/exposure.py --weights runs/best/student.safetensors --test lime --test dicm [--metric niqe ...]
 
@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from zerokd.data.dead_leaves import DeadLeaves
-from zerokd.models.auto_exposure_dce import AutoExposureDce
+from zerokd.models.auto_exposure import AutoExposure
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.run.figures import draw_samples
 from zerokd.student.evaluate.evaluate import PhotoEvaluation, build_columns, evaluate_methods
@@ -26,25 +26,20 @@ from zerokd.student.evaluate.methods import Method, build_baselines, build_tiled
 from zerokd.student.load import load_trained_model
 
 PICTURED_SCENES = (0, 32, 6)
-ExposureSetting = tuple[float, float, int, float]  # exposure, strongest, spread, smoothing
 SCENE_COUNT, SCENE_SIZE, SCENE_SEED = 40, 256, 7  # of generated scenes; recipes train on seed 0
 BRIGHT_THRESHOLD = 0.45
-CHOSEN_SETTING = (0.46, 1.5, 8, 0.01)
-EXPOSURE_SETTINGS: list[ExposureSetting] = [
-    CHOSEN_SETTING, (0.46, 1.5, 8, 0.0), (0.46, 1.5, 8, 0.005), (0.46, 1.5, 8, 0.02), (0.46, 1.5, 8, 0.04),
-    (0.46, 1.5, 0, 0.01), (0.46, 1.5, 2, 0.01), (0.46, 1.5, 32, 0.01),
-    (0.46, 1.0, 8, 0.01), (0.46, 2.0, 8, 0.01), (0.46, 8.0, 8, 0.01), (0.40, 1.5, 8, 0.01), (0.52, 1.5, 8, 0.01),
+EXPOSURE_SETTINGS: list[dict[str, float]] = [
+    {}, {"exposure": 0.46}, {"exposure": 0.5}, {"exposure": 0.58},
+    {"lift": 0.0}, {"lift": 8.0}, {"lift": 12.0}, {"lift": 20.0}, {"denoise": 0.0}, {"denoise": 0.5},
 ]  # fmt: skip
 
 
-def build_method(student: AutoExposureDce, setting: ExposureSetting) -> Method:
-    """The same weights with another exposure and smoothing."""
-    exposure, strongest, spread, smoothing = setting
-    changed = {"exposure": exposure, "strongest": strongest, "spread": spread, "smoothing": smoothing}
-    config = {**student.config.model_dump(), **changed}
-    model = AutoExposureDce(**config).eval()
+def build_method(student: AutoExposure, setting: dict[str, float]) -> Method:
+    """The same weights with other settings."""
+    model = AutoExposure(**{**student.config.model_dump(), **setting}).eval()
     model.load_state_dict(student.state_dict())
-    return Method(f"{exposure}, x{strongest}, {spread} px, {smoothing}", build_tiled_enhancer(model))
+    name = ", ".join(f"{key} {value:g}" for key, value in setting.items()) or "as trained"
+    return Method(name, build_tiled_enhancer(model))
 
 
 def write_scenes(folder: Path) -> tuple[Path, Path]:
@@ -97,13 +92,13 @@ def main(
     torch.set_num_threads(threads)
     catalogue = discover_plugins()
     model = load_trained_model(weights, catalogue).model
-    if not isinstance(model, AutoExposureDce):
-        raise click.UsageError(f"{weights} holds a {type(model).__name__}, not an AutoExposureDce")
+    if not isinstance(model, AutoExposure):
+        raise click.UsageError(f"{weights} holds a {type(model).__name__}, not an AutoExposure")
     methods = [*build_baselines(), *([load_method(teacher, catalogue)] if teacher else [])]
     methods += [build_method(model, setting) for setting in EXPOSURE_SETTINGS]
     if sheet is not None:
         shown = [method for method in methods if method.model is not None]
-        draw_methods([*shown, build_method(model, CHOSEN_SETTING)], sheet)
+        draw_methods([*shown, build_method(model, {})], sheet)
     with tempfile.TemporaryDirectory() as folder:
         low, high = write_scenes(Path(folder))
         lit = evaluate_methods(low, high, methods, None, build_columns(catalogue, True, False))

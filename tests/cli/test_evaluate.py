@@ -22,12 +22,14 @@ def photos(folder, count=2):
 
 def test_table_json_and_csv(tmp_path):
     photos(tmp_path / "low")
-    done = evaluate("low", "--teacher", "bundled", "--json", "a.json", "--csv", "a.csv", cwd=tmp_path)
+    done = evaluate(
+        "low", "--student", "fidelity", "--teacher", "bundled", "--json", "a.json", "--csv", "a.csv", cwd=tmp_path
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "Mean over 2 photos" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     data = json.loads((tmp_path / "a.json").read_text())
-    assert data["methods"]["bundled"]["mean"]["teacher.psnr"] > 25
+    assert data["methods"]["fidelity"]["mean"]["teacher.psnr"] > 25
     assert len(list(csv.DictReader((tmp_path / "a.csv").open()))) == 2 * 7
 
 
@@ -37,6 +39,6 @@ def test_a_photo_that_fails_and_mistakes(tmp_path):
     done = evaluate("low", cwd=tmp_path)
     assert (done.returncode, "bad.png: FAILED: not an image" in done.stdout) == (1, True)
     assert evaluate("nowhere", cwd=tmp_path).returncode == 3
-    assert evaluate("low", "--weights", "nothing", cwd=tmp_path).returncode == 3
+    assert evaluate("low", "--student", "nothing", cwd=tmp_path).returncode == 3
     assert evaluate("low", "--metric", "nothing", cwd=tmp_path).returncode == 2
     assert evaluate("low", "--json", "no/such/folder.json", cwd=tmp_path).returncode == 5

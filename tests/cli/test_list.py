@@ -21,7 +21,7 @@ def test_every_component_has_its_line():
 
 def test_one_kind_alone():
     shown = CliRunner().invoke(zerokd, ["list", "stages"]).output
-    assert shown.startswith("stages (2)\n")
+    assert shown.startswith("stages (3)\n")
     assert "mse" not in shown
 
 
@@ -81,3 +81,17 @@ def test_recipes_have_goal_data_time_and_result():
     records = json.loads(CliRunner().invoke(zerokd, ["list", "recipes", "--json"]).output)["recipes"]
     assert [record["name"] for record in records] == ["best", "fidelity", "paper", "teacher"]
     assert records[2]["time"] == "two and a half minutes on two cores"
+
+
+def test_students_have_size_origin_results_and_licence():
+    shown = CliRunner().invoke(zerokd, ["list", "students"]).output
+    assert shown.startswith("best, the default\n")
+    assert max(map(len, shown.splitlines())) <= 80
+    records = json.loads(CliRunner().invoke(zerokd, ["list", "students", "--json"]).output)["students"]
+    assert [(record["name"], record["parameters"]) for record in records] == [
+        ("best", 118),
+        ("fidelity", 161),
+        ("teacher", 10561),
+    ]
+    assert all(record["licence"] == "Apache-2.0" and record["bytes"] > 2000 for record in records)
+    assert [record["recipe"] for record in records] == ["best", "fidelity", "teacher"]

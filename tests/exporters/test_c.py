@@ -10,7 +10,7 @@ import torch
 
 from zerokd.exporters.c import C
 from zerokd.exporters.c_code import generate_header
-from zerokd.exporters.c_library import compile_header, load_rows_function
+from zerokd.exporters.c_library import compile_header, load_library
 from zerokd.exporters.traced_program import trace_model
 from zerokd.models.le_curve import le_curve
 from zerokd.models.nano_dce import NanoDce
@@ -52,7 +52,12 @@ def compiled(tmp_path_factory):
     """A student, and what its compiled header does."""
     model, folder = student(), tmp_path_factory.mktemp("c")
     compile_header(generate_header(trace_model(model), "student", "test"), "student", folder / "student.so")
-    return model, load_rows_function(folder / "student.so", "student")
+    prepare_image = load_library(folder / "student.so", "student")
+
+    def rows(image, target, strength, first, last):
+        prepare_image(image, strength)(target, first, last)
+
+    return model, rows
 
 
 @torch.no_grad()

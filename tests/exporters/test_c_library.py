@@ -40,5 +40,5 @@ def test_rows_get_the_image_its_size_and_its_layout(tmp_path):
     c_library.compile_header(text, "x", tmp_path / "x.so")
     image = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
     to = np.zeros_like(image)
-    c_library.load_rows_function(tmp_path / "x.so", "x")(image, to, 0.5, 2, 3)
+    c_library.load_library(tmp_path / "x.so", "x")(image, 0.5)(to, 2, 3)
     assert to.ravel()[:9].tolist() == [1, 5, 4, 3, 15, 1, 5, 2, 3]

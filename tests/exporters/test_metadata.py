@@ -16,7 +16,7 @@ def test_one_printable_line():
 
 def test_provenance_and_what_is_needed_to_run_it_in_tiles():
     facts = json.loads(build_metadata(NanoDce().eval(), {"seed": 3, "stages": ["long"]})["zerokd"])
-    assert facts == {"seed": 3, "reach": 3, "iterations": 4}
+    assert facts == {"seed": 3, "reach": 3, "iterations": 4, "measures": False}
 
 
 def test_the_reach_of_a_model_that_scales_is_not_known():

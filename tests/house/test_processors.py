@@ -20,7 +20,7 @@ PROMISES = (
     "tests/training/test_step_log.py::test_measuring_gradients_changes_no_bit_of_the_training",
     "tests/run/test_session.py::test_the_same_seed_gives_the_same_bytes",
     "tests/exporters/test_c.py::test_parts_are_the_whole_bit_for_bit",
-    "tests/models/test_auto_exposure_dce.py::test_a_bright_picture_is_left_as_it_is_to_the_bit",
+    "tests/models/test_auto_exposure.py::test_a_bright_picture_is_left_as_it_is_to_the_bit",
     "tests/sweep/test_shared_stages.py::test_a_point_from_the_shared_stages_is_the_whole_run_to_the_bit",
 )
 PROCESSORS = {

@@ -99,7 +99,7 @@ def test_the_metadata_are_complete_and_every_link_works_on_an_index(archives):
         assert target.startswith(f"{URL}/"), target
         file = re.sub(rf"^{URL}/(raw|blob)/v{re.escape(__version__)}/", "", target).partition("#")[0]
         assert (ROOT / file).exists(), target
-    assert f"{URL}/raw/v{__version__}/docs/pictures/before_after.webp" in targets
+    assert f"{URL}/raw/v{__version__}/docs/pictures/best.jpg" in targets
 
 
 def test_links_by_hand():
@@ -130,10 +130,10 @@ def test_the_wheel_works_from_an_empty_folder_without_the_clone(environment, tmp
     levels = np.random.default_rng(0).integers(0, 60, (40, 48, 3)).astype(np.uint8)
     (folder / "photos").mkdir()
     Image.fromarray(levels).save(folder / "photos/dark.png")
-    assert "Enhanced 1 file" in zerokd("enhance", "photos", "-o", "bright", "--weights", "run")
+    assert "Enhanced 1 file" in zerokd("enhance", "photos", "-o", "bright", "--student", "run")
     assert np.asarray(Image.open(folder / "bright/dark.png")).mean() > levels.mean()
     assert "against the teacher zero_dce_pp:bundled" in zerokd(
-        "evaluate", "photos", "--weights", "run/student.safetensors", "--teacher", "bundled"
+        "evaluate", "photos", "--student", "run/student.safetensors", "--teacher", "bundled"
     )
     assert "Matches PyTorch" in zerokd("export", "run/student.safetensors", "--format", "torchscript", "-o", "s.pt")
     assert json.loads(zerokd("schema"))["properties"]["terms"]

@@ -25,13 +25,13 @@ def opened():
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     path = tmp_path_factory.mktemp("demo") / "demo.html"
-    path.write_text(build_demo_page(load_trained_model("bundled", discover_plugins())))
+    path.write_text(build_demo_page(load_trained_model("fidelity", discover_plugins())))
     return f"file://{path}"
 
 
 @pytest.fixture(scope="module")
 def student():
-    return Enhancer(engine="torch")
+    return Enhancer("fidelity", engine="torch")
 
 
 def photo(size, channels=3):

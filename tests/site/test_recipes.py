@@ -19,7 +19,7 @@ def test_where_components_are_used():
     assert ("paper.toml", "terms.distillation.curve_map") in used("losses", "mse")
     assert ("paper.toml", "terms.distillation.curve_map") in used("adapters", "match_iterations")
     assert ("paper.toml", "stages.pretrain.augment.gamma") in used("augmentations", "random_gamma")
-    assert ("best.toml", "models.student") in used("models", "auto_exposure_dce")
+    assert ("best.toml", "models.student") in used("models", "auto_exposure")
     assert ("fidelity.toml", "data") in used("data", "dead_leaves")
 
 

@@ -34,6 +34,25 @@ def variant(forward=None, **names):
     return type("Planted", (Good,), {"__doc__": DOC, **names, **({"forward": forward} if forward else {})})
 
 
+class Measured(Good):
+    __doc__ = DOC
+    reach = 2
+
+    def measure(self, low):
+        return (low.mean((1, 2, 3)),)
+
+    def render(self, low, state, region, strength=1.0):
+        return low + strength * self.gain(low) * state[0][:, None, None, None] * low * (1 - low)
+
+    def forward(self, low):
+        return {"enhanced": self.render(low, self.measure(low), (0, 0, *low.shape[2:])), "gain": self.gain(low)}
+
+
+class Shortsighted(Measured):
+    __doc__ = DOC
+    reach = 0
+
+
 class Idle(Good):
     __doc__ = DOC
 
@@ -147,6 +166,7 @@ PLANTED = {
     "gradient_is_slope": (variant(gain=lambda self, low: torch.sigmoid(_Wrong.apply(self.layer(low)))), ()),
     "gated_exist": (variant(gated=("layer", "other")), ()),
     "channels_last": (variant(by_layout), ()),
+    "tiles_agree": (Shortsighted, ()),
     "inputs_unchanged": (
         variant(writes),
         ("channels_last", "deterministic", "image_alone", "state_round_trip", "compiles", "gradient_is_slope"),
@@ -165,6 +185,7 @@ PLANTED = {
 
 def test_a_good_model_passes_everything():
     assert failing("models", Good) == {}
+    assert failing("models", Measured) == {}
 
 
 def test_every_rule_has_its_defect():

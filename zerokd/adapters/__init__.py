@@ -15,6 +15,7 @@ def zerokd_adapters() -> list[AdapterSpec]:
         AdapterSpec(
             "attention_map", target="zerokd.adapters.attention_map:AttentionMap", summary="to one map of activity"
         ),
+        AdapterSpec("brighten", target="zerokd.adapters.brighten:Brighten", summary="to images under one tone curve"),
         AdapterSpec("gap", target="zerokd.adapters.gap:Gap", summary="to one channel, the mean of all"),
         AdapterSpec("gram", target="zerokd.adapters.gram:Gram", summary="to the products of channels"),
         AdapterSpec(

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import click
 
-from zerokd.cli.options import plugin_option
+from zerokd.cli.options import plugin_option, student_arguments
 
 
 @click.command("demo")
-@click.argument("weights", default="bundled")
+@student_arguments("fidelity")  # the best one has no shader
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Port; 0 takes any free one."
 )
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the page to a file instead of serving it.")
 @plugin_option
-def command(weights: str, port: int, open_page: bool, out: Path | None, plugins: tuple[Path, ...]) -> None:
-    """Serve a page on 127.0.0.1 that enhances photos with the student in WEIGHTS, inside the browser.
+def command(student: str, port: int, open_page: bool, out: Path | None, plugins: tuple[Path, ...]) -> None:
+    """Serve a page on 127.0.0.1 that enhances photos with STUDENT, inside the browser.
 
     Photos never leave the machine, and the page uses no network. Ctrl-C stops the server.
     """
@@ -27,7 +27,7 @@ def command(weights: str, port: int, open_page: bool, out: Path | None, plugins:
     from zerokd.plugin.discovery import discover_plugins
     from zerokd.student.load import load_trained_model
 
-    content = build_demo_page(load_trained_model(weights, discover_plugins(plugins, strict=True)))
+    content = build_demo_page(load_trained_model(student, discover_plugins(plugins, strict=True)))
     if out is not None:
         write_text(out, content)
         click.echo(out)

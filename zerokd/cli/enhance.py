@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zerokd.cli.options import CommandFunction, add_options, plugin_option
+from zerokd.cli.options import STUDENT_HELP, CommandFunction, add_options, plugin_option
 
 if TYPE_CHECKING:  # PIL and NumPy take longer than help does
     from zerokd.student.enhance.jobs import Task
@@ -34,7 +34,7 @@ def _require_number(context: click.Context, parameter: click.Parameter, value: f
 ENHANCE_OPTIONS = (
     click.argument("inputs", metavar="FILE|DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)),
     click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder, or output file."),
-    click.option("--weights", default="bundled", show_default=True, help="Student file that `zerokd run` wrote."),
+    click.option("--student", default="best", show_default=True, metavar="NAME|FILE", help=STUDENT_HELP),
     click.option(
         "--strength",
         type=click.FloatRange(0, 2),

@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 
 from zerokd.cli import ignore_broken_pipe
-from zerokd.cli.options import plugin_option, reports_phases
+from zerokd.cli.options import STUDENT_HELP, plugin_option, reports_phases
 
 
 @click.command("evaluate")
 @click.argument("photos", type=click.Path(path_type=Path))
 @click.option("--references", type=click.Path(path_type=Path), help="Well-lit photos with the same names.")
-@click.option("--weights", multiple=True, metavar="FILE", help="A student, or MODEL:FILE; by default the bundled one.")
-@click.option("--teacher", metavar="FILE", help="The students' teacher: bundled, a student's file, or MODEL:FILE.")
+@click.option("--student", "students", multiple=True, metavar="NAME|FILE", help=f"{STUDENT_HELP} By default best.")
+@click.option("--teacher", metavar="FILE", help="The students' teacher, as for --student; bundled: Zero-DCE++.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Add a metric; see `zerokd list metrics`.")
 @click.option("--set", "settings", multiple=True, metavar="NAME.KEY=VALUE", help="Config of a --metric.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all values as JSON.")
@@ -26,7 +26,7 @@ from zerokd.cli.options import plugin_option, reports_phases
 def command(
     photos: Path,
     references: Path | None,
-    weights: tuple[str, ...],
+    students: tuple[str, ...],
     teacher: str | None,
     metrics: tuple[str, ...],
     settings: tuple[str, ...],
@@ -50,7 +50,7 @@ def command(
     catalogue = discover_plugins(plugins, strict=True)
     count = sum(map(len, pair_photos(photos, references)))
     columns = build_columns(catalogue, references is not None, teacher is not None, metrics, settings)
-    methods, teacher_method = build_methods(weights, teacher, catalogue)
+    methods, teacher_method = build_methods(students, teacher, catalogue)
     keep_freed_memory()  # else allocations dominate the time of a wide network, up to five times its own
     with EnhanceProgress(count) as progress:
         evaluation = evaluate_methods(photos, references, methods, teacher_method, columns, progress.report)

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import click
 
-from zerokd.cli.options import plugin_option, reports_phases
+from zerokd.cli.options import plugin_option, reports_phases, student_arguments
 
 EXACT_PSNR = 100.0  # dB from which on a difference is rounding
 
 
 @click.command("export")
-@click.argument("weights", default="bundled")
+@student_arguments("best")
 @click.option("--format", "use", required=True, metavar="NAME", help="c, glsl, onnx, pt2, torchscript, or a plugin's.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Output file; by default ./student.SUFFIX.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Config of the format: precision=int8")
 @plugin_option
 @reports_phases
-def command(weights: str, use: str, out: Path | None, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
-    """Export the student in WEIGHTS (by default the bundled one) to a FORMAT that runs without zerokd.
+def command(student: str, use: str, out: Path | None, settings: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
+    """Export STUDENT (by default the best one in the package) to a format that runs without zerokd.
 
     zerokd runs the exported file and compares it with PyTorch on 20 image sizes; it keeps no file that differs.
     `zerokd show NAME` describes a format and its config.
@@ -30,7 +30,7 @@ def command(weights: str, use: str, out: Path | None, settings: tuple[str, ...],
 
     catalogue = discover_plugins(plugins, strict=True)
     exporter = build_exporter(use, settings, catalogue)
-    trained_model = load_trained_model(weights, catalogue)
+    trained_model = load_trained_model(student, catalogue)
     result = export_model(trained_model, exporter, out or Path(f"student{exporter.suffix}"))
     numbers = f"max difference {result.max_difference:.1e}, tolerance {exporter.tolerance:.1e}"
     psnr = f", PSNR {result.psnr:.1f} dB" if result.psnr < EXACT_PSNR else ""

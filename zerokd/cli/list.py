@@ -13,21 +13,21 @@ from zerokd.cli import ignore_broken_pipe
 from zerokd.cli.options import plugin_option
 from zerokd.plugin.kinds import KINDS
 
-RECIPES = "recipes"
+RECIPES, STUDENTS = "recipes", "students"
 
 if TYPE_CHECKING:
     from zerokd.plugin.catalogue import Catalogue
 
 
 @click.command("list")
-@click.argument("kind", required=False, type=click.Choice([*KINDS, RECIPES]))
+@click.argument("kind", required=False, type=click.Choice([*KINDS, RECIPES, STUDENTS]))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--requirements", is_flag=True, help="Print the packages that provide them as name==version, for pip.")
 @plugin_option
 def command(kind: str | None, as_json: bool, requirements: bool, plugins: tuple[Path, ...]) -> None:
-    """List the components that recipes may use, and every broken plugin; or the recipes that ship with zerokd."""
-    if kind == RECIPES:
-        _list_recipes(as_json)
+    """List the components that recipes may use, and every broken plugin; or the recipes or students in the package."""
+    if kind in (RECIPES, STUDENTS):
+        (_list_recipes if kind == RECIPES else _list_students)(as_json)
         return
     from zerokd.describe.plugins import format_pip_requirements
     from zerokd.plugin.discovery import discover_plugins
@@ -53,6 +53,18 @@ def _list_recipes(as_json: bool) -> None:
         else:
             click.echo(format_recipe_list(recipes))
             click.echo("\nRun one with `zerokd run NAME`; `zerokd new recipe mine --from NAME` starts your own.")
+
+
+def _list_students(as_json: bool) -> None:
+    from zerokd.describe.bundled_students import describe_bundled_students, format_student_list
+
+    students = describe_bundled_students()
+    with ignore_broken_pipe(sys.stdout):
+        if as_json:
+            click.echo(json.dumps({STUDENTS: students}, indent=2))
+        else:
+            click.echo(format_student_list(students))
+            click.echo("\nUse one with `zerokd enhance PHOTOS -o OUT --student NAME`.")
 
 
 def _print_components(catalogue: Catalogue, kinds: list[str]) -> None:

@@ -37,6 +37,26 @@ def plugin_option(command: CommandFunction) -> CommandFunction:
     )(command)
 
 
+STUDENT_HELP = "best, fidelity or teacher; a file or folder that `zerokd run` wrote; or MODEL:FILE."
+
+
+def student_arguments(default: str) -> Callable[[CommandFunction], CommandFunction]:
+    """Add the student as an argument, or as ``--student``; without either it is the ``default``."""
+
+    def decorate(command: CommandFunction) -> CommandFunction:
+        @wraps(command)
+        def with_student(student: str | None, student_option: str | None, **options: Any) -> Any:
+            if student and student_option:
+                raise click.UsageError("give STUDENT or --student, not both")
+            return command(student=student or student_option or default, **options)
+
+        text = f"{STUDENT_HELP} By default {default}."
+        option = click.option("--student", "student_option", metavar="NAME|FILE", help=text)
+        return click.argument("student", required=False)(option(with_student))
+
+    return decorate
+
+
 recipe_argument = click.argument("path", metavar="RECIPE", shell_complete=complete_recipe)
 yes_option = click.option(
     "--yes",

@@ -11,11 +11,13 @@ from pydantic import Field
 
 import zerokd
 from zerokd import Exporter, Model
+from zerokd.exporters.c_auto_exposure import generate_auto_exposure_header
 from zerokd.exporters.c_code import generate_header
-from zerokd.exporters.c_library import compile_header, load_rows_function
+from zerokd.exporters.c_library import compile_header, load_library
 from zerokd.exporters.metadata import describe_model
 from zerokd.exporters.traced_program import trace_model
 from zerokd.files.scratch import scratch_folder
+from zerokd.models.auto_exposure import AutoExposure
 
 
 @final
@@ -25,8 +27,10 @@ class C(Exporter):
     8-bit, 16-bit and float pixels, planar or interleaved, any size, any part of the rows. To check the header, zerokd
     compiles it with the system's C compiler (``CC``, else cc, gcc or clang).
     Source: none; rows stream through ring buffers as deep as each layer's receptive field needs.
-    Pitfalls: models of 1x1 and 3x3 convolutions and pointwise arithmetic only. Every weight is a literal: a wide
-    network takes minutes to compile.
+    ``auto_exposure`` takes two passes: ``student_measure_u8`` fills a ``student_state``, and ``student_apply_u8_rows``
+    computes rows with it; both use the heap.
+    Pitfalls: ``auto_exposure``, and models of 1x1 and 3x3 convolutions and pointwise arithmetic. Every weight is a
+    literal: a wide network takes minutes to compile.
     """
 
     class Config(zerokd.Config):
@@ -37,20 +41,24 @@ class C(Exporter):
     suffix = ".h"
 
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
-        name = self.config.name
-        path.write_text(generate_header(trace_model(model), name, describe_model(model, facts)), encoding="utf-8")
+        name, description = self.config.name, describe_model(model, facts)
+        if isinstance(model, AutoExposure):
+            header = generate_auto_exposure_header(model, name, description)
+        else:
+            header = generate_header(trace_model(model), name, description)
+        path.write_text(header, encoding="utf-8")
 
     def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
         with scratch_folder() as folder:
             library = folder / "student.so"
             compile_header(path.read_text(encoding="utf-8"), self.config.name, library)
-            compute_rows = load_rows_function(library, self.config.name)
+            prepare_image = load_library(library, self.config.name)
 
         def enhance(low: np.ndarray) -> np.ndarray:
             images = np.ascontiguousarray(low.transpose(0, 2, 3, 1), np.float32)
             enhanced = np.empty_like(images)
             for image, target in zip(images, enhanced, strict=True):
-                compute_rows(image, target, 1.0, 0, len(image))
+                prepare_image(image, 1.0)(target, 0, len(image))
             return enhanced.transpose(0, 3, 1, 2)
 
         return enhance

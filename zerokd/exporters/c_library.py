@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ NATIVE_FLAG = "-march=native"  # some compilers lack it
 COMPILE_TIMEOUT = 600  # seconds
 C_TYPE_SUFFIXES = {"uint8": "u8", "uint16": "u16", "float32": "f32"}
 
-RowsFunction = Callable[[np.ndarray, np.ndarray, float, int, int], None]
+BandFunction = Callable[[np.ndarray, int, int], None]  # writes rows first to last - 1 of an image of pixels
 
 
 class Layout(ctypes.Structure):
@@ -68,10 +69,10 @@ def compile_header(text: str, name: str, library: Path) -> None:
     raise ValueError(f"{command[0]} cannot compile it: {process.stderr.strip()[:300]}")
 
 
-def load_rows_function(library: Path, name: str) -> RowsFunction:
-    """The function of a compiled header: it computes rows first to last - 1 of an image (H, W, C).
+def load_library(library: Path, name: str) -> Callable[[np.ndarray, float], BandFunction]:
+    """The function of a compiled header that prepares an image: it returns a function that computes bands of rows.
 
-    Pixels are uint8, uint16 or float32.
+    Images are (H, W, C), uint8, uint16 or float32. A header that measures the whole image does so once.
 
     Raises:
         ValueError: the system cannot load it.
@@ -81,12 +82,51 @@ def load_rows_function(library: Path, name: str) -> RowsFunction:
     except OSError as error:
         text = f"the system cannot load {str(library)!r} (a folder on a noexec mount?): {error}"
         raise ValueError(text) from error
+    is_measuring = hasattr(shared_library, f"{name}_state_size")
 
-    def compute_rows(image: np.ndarray, target: np.ndarray, strength: float, first: int, last: int) -> None:
-        height, width, channels = image.shape
-        function = getattr(shared_library, f"{name}_{C_TYPE_SUFFIXES[image.dtype.name]}_rows")
-        pointers = [ctypes.c_void_p(pixels.ctypes.data) for pixels in (image, target)]
-        layout = Layout(channels, width * channels, 1)
-        function(*pointers, width, height, layout, ctypes.c_float(strength), first, last)
+    def prepare_image(image: np.ndarray, strength: float) -> BandFunction:
+        prepare = _measure_image if is_measuring else _prepare_rows
+        return prepare(shared_library, f"{name}_{{}}", image, ctypes.c_float(strength))
 
-    return compute_rows
+    return prepare_image
+
+
+def _prepare_rows(library: Any, names: str, image: np.ndarray, strength: ctypes.c_float) -> BandFunction:
+    function = getattr(library, names.format(f"{C_TYPE_SUFFIXES[image.dtype.name]}_rows"))
+    size, layout = _describe_pixels(image)
+
+    def compute_band(target: np.ndarray, first: int, last: int) -> None:
+        function(_pointer(image), _pointer(target), *size, layout, strength, first, last)
+
+    return compute_band
+
+
+def _measure_image(library: Any, names: str, image: np.ndarray, strength: ctypes.c_float) -> BandFunction:
+    """As :func:`_prepare_rows`, with the state of the whole image.
+
+    Raises:
+        MemoryError: there is no memory for it.
+    """
+    suffix = C_TYPE_SUFFIXES[image.dtype.name]
+    measure, apply = (getattr(library, names.format(part)) for part in (f"measure_{suffix}", f"apply_{suffix}_rows"))
+    size, layout = _describe_pixels(image)
+    get_state_size = getattr(library, names.format("state_size"))
+    get_state_size.restype = ctypes.c_size_t
+    state = ctypes.create_string_buffer(get_state_size())
+    if measure(_pointer(image), *size, layout, state):
+        raise MemoryError("no memory to measure an image")
+
+    def compute_band(target: np.ndarray, first: int, last: int) -> None:
+        if apply(_pointer(image), _pointer(target), *size, layout, state, strength, first, last):
+            raise MemoryError("no memory for a band of rows")
+
+    return compute_band
+
+
+def _pointer(pixels: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(pixels.ctypes.data)
+
+
+def _describe_pixels(image: np.ndarray) -> tuple[tuple[int, int], Layout]:
+    height, width, channels = image.shape
+    return (width, height), Layout(channels, width * channels, 1)

@@ -23,10 +23,12 @@ def build_metadata(model: Model, facts: Mapping[str, Any]) -> dict[str, str]:
     """Metadata for formats that hold it: the description, and JSON with provenance, ``reach`` and ``iterations``.
 
     ``reach`` is how many pixels to each side an output pixel depends on, null if it may be the whole image: tiles that
-    overlap by so many pixels give the same image. ``iterations`` is how often the curve map is applied.
+    overlap by so many pixels give the same image. ``iterations`` is how often the curve map is applied. ``measures``:
+    the model looks at the whole image.
     """
     provenance = {key: facts[key] for key in METADATA_KEYS if key in facts}
     provenance |= {"reach": find_receptive_radius(model), "iterations": find_curve_iterations(model)}
+    provenance |= {"measures": model.measure is not None}
     return {"description": describe_model(model, facts), "zerokd": json.dumps(provenance, sort_keys=True)}
 
 

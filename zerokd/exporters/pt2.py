@@ -16,6 +16,7 @@ from zerokd.exporters.metadata import build_metadata
 from zerokd.exporters.onnx import EXAMPLE_SIZE, silence_exporters
 
 PT2_METADATA_FILE = "zerokd.json"
+MIN_DYNAMIC_SIZE = 2  # from which torch.export treats a size as dynamic; such a program takes 1, too
 
 
 @final
@@ -24,6 +25,8 @@ class Pt2(Exporter):
 
     Its extra file ``zerokd.json`` holds description and provenance.
     Source: PyTorch, torch.export.
+    Pitfalls: it refuses a model whose program takes no image of one row or column, such as ``auto_exposure``; use
+    ``torchscript`` or ``onnx``.
     """
 
     suffix = ".pt2"
@@ -34,6 +37,9 @@ class Pt2(Exporter):
             program = torch.export.export(
                 model, (torch.zeros(2, 3, *EXAMPLE_SIZE),), dynamic_shapes=(axes,), strict=False
             )
+            least = max(int(limits.lower) for limits in program.range_constraints.values())
+            if least > MIN_DYNAMIC_SIZE:
+                raise ValueError(f"torch.export restricts it to images of at least {least} rows and columns")
             torch.export.save(
                 program, path, extra_files={PT2_METADATA_FILE: json.dumps(build_metadata(model, facts), sort_keys=True)}
             )

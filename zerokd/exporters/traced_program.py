@@ -33,11 +33,9 @@ class UntraceableError(ValueError):
 
 @frozen(eq=False)
 class Node:
-    """The operation ``op`` on whole images; ``inputs`` are names of nodes, or numbers.
-
-    ``conv`` has ``weight`` (outputs, inputs, k, k) with k 1 or 3, zero padding that keeps the size, and ``bias``; it is
-    depthwise if ``weight`` has one input channel and ``groups`` is above 1. ``strength`` multiplies by the user's
-    strength and clamps to [-1, 1].
+    """The operation ``op`` on whole images; ``inputs`` are names of nodes, or numbers. ``conv`` has ``weight``
+    (outputs, inputs, k, k), k 1 or 3, zero padding that keeps the size, and ``bias``; it is depthwise with one input
+    channel and ``groups`` is above 1. ``strength`` multiplies by the user's strength and clamps to [-1, 1].
     """
 
     name: str
@@ -88,8 +86,10 @@ def trace_model(model: Model) -> TracedProgram:
     """The program of a model in eval mode on the CPU, of 1x1 and 3x3 convolutions and pointwise arithmetic.
 
     Raises:
-        UntraceableError: the model uses another operation.
+        UntraceableError: the model uses another operation, or measures the whole image.
     """
+    if model.measure is not None:
+        raise UntraceableError("it measures the whole image before it computes pixels")
     try:
         exported = torch.export.export(model, (torch.zeros(1, 3, TRACE_SIDE, TRACE_SIDE),), strict=False)
     except Exception as error:  # torch raises almost anything here

@@ -10,9 +10,9 @@ from zerokd import ModelSpec, hookimpl
 def zerokd_models() -> list[ModelSpec]:
     return [
         ModelSpec(
-            "auto_exposure_dce",
-            target="zerokd.models.auto_exposure_dce:AutoExposureDce",
-            summary="nano_dce with auto exposure and smoothing, 161 weights",
+            "auto_exposure",
+            target="zerokd.models.auto_exposure:AutoExposure",
+            summary="exposes, lifts dark zones, smooths noise, 118 weights",
         ),
         ModelSpec("dncnn", target="zerokd.models.dncnn:DnCnn", summary="a plain denoiser of 3x3 convolutions"),
         ModelSpec("nano_dce", target="zerokd.models.nano_dce:NanoDce", summary="three separable layers, 161 weights"),

@@ -15,6 +15,11 @@ def zerokd_stages() -> list[StageSpec]:
             summary="the student alone, on zero-reference losses",
         ),
         StageSpec(
+            "denoising",
+            target="zerokd.stages.denoising:Denoising",
+            summary="the student alone, on images with simulated camera noise",
+        ),
+        StageSpec(
             "distillation",
             target="zerokd.stages.distillation:Distillation",
             summary="the student under a frozen teacher and its own moving average",

@@ -101,7 +101,7 @@ def _write_and_compare(trained_model: TrainedModel, exporter: Exporter, path: Pa
             Problem(f"this format needs a package that is not installed: {error}", hints=(hint,))
         ) from error
     except ValueError as error:
-        hint = f"the model is {type(trained_model.model).__name__}; onnx and pt2 hold any model"
+        hint = f"the model is {type(trained_model.model).__name__}; onnx holds any model"
         reason = str(error).splitlines()[0][:300]
         raise ExportError(Problem(f"this model has no {name} export: {reason}", hints=(hint,))) from error
     with attribute_errors(f"exporter {name}"):

@@ -29,7 +29,8 @@ def load_model(path: str | Path, plugins: Iterable[str | Path] = ()) -> Model:
     """The network in a student's file: it maps (N, 3, H, W) in [0, 1] to its outputs by name.
 
     Args:
-        path: of a file that ``zerokd run`` wrote, or of its run folder; ``"bundled"`` is the student in the package.
+        path: of a file that ``zerokd run`` wrote, or of its run folder; ``"best"``, ``"fidelity"`` or ``"teacher"``, in
+            the package; or ``"MODEL:FILE"``, other weights of a known model.
         plugins: one-file plugins, as for ``--plugin``.
 
     Raises:
@@ -45,7 +46,7 @@ def load_trained_model(path: str | Path, catalogue: Catalogue) -> TrainedModel:
     Raises:
         WeightsError, RecipeError: as :func:`load_model`.
     """
-    file = resolve_student_file(path)
+    file = resolve_student_file(path, catalogue=catalogue)
     state, facts = read_weights(file)
     match facts.get("architecture"):
         case {"use": str(use), "config": dict(config)}:

@@ -14,6 +14,7 @@ from zerokd.testing.torch_modules import build_seeded, make_module_case
 
 IMAGE_SIZES = ((1, 1), (1, 7), (5, 3), (16, 16), (17, 31))
 RANGE_TOLERANCE = 1e-5
+TILE_START = 24  # row and column from which a tile is compared with the whole image
 
 
 @rule()
@@ -122,6 +123,26 @@ def channels_last(subject: Subject) -> None:
         require_close(other[name], tensor, f"another {name} with channels last", 1e-4)
 
 
+@rule(applies=lambda subject: subject.component.measure is not None)
+def tiles_agree(subject: Subject) -> None:
+    """measure and render give enhanced, also in tiles, and strength 0 gives the image"""
+    model, low = build_seeded(subject).eval(), dark_noise((2, 3, 48, 61))
+    state, enhanced = model.measure(low), model(low)["enhanced"]
+    whole = model.render(low, state, (0, 0, 48, 61), 1.0)
+    require_close(whole, enhanced, "render of the whole image and enhanced", 1e-5)
+    require_close(model.render(low, state, (0, 0, 48, 61), 0.0), low, "render with strength 0 and the image", 1e-6)
+    top = left = max(0, TILE_START - model.reach)
+    require(model.reach % 2 == 0, f"reach is {model.reach}, which is odd")
+    tile = model.render(low[..., top:, left:], state, (top, left, 48, 61), 1.0)
+    inside = tile[..., TILE_START - top :, TILE_START - left :]
+    require_close(inside, enhanced[..., TILE_START:, TILE_START:], "render of a tile and of the whole image", 1e-5)
+
+
+def dark_noise(shape: tuple[int, ...]) -> Tensor:
+    """A dark image of noise: what an enhancer changes."""
+    return (0.2 * noise(shape)).float()
+
+
 RULES = (
     outputs_declared,
     output_ranges,
@@ -131,5 +152,6 @@ RULES = (
     gradient_is_slope,
     gated_exist,
     channels_last,
+    tiles_agree,
     *MODULE_RULES,
 )

@@ -19,7 +19,6 @@ from zerokd.cli.enhance import describe_start, enhance_options, plan_enhancement
 from zerokd.errors import Problem, RecipeError
 from zerokd.student.enhance.progress import EnhanceProgress
 from zerokd.student.enhance.summary import count_noun
-from zerokd.student.location import BUNDLED
 
 OBJECT_STORE_BYTES = 2**30  # shared memory of a local cluster: names, no pixels
 CONNECT_TIMEOUT = 10.0  # seconds for a cluster to answer
@@ -43,7 +42,7 @@ def command(
     workers: int | None,
     threads: int,
     address: str | None,
-    weights: str,
+    student: str,
     plugins: tuple[Path, ...],
     **options: Any,
 ) -> None:
@@ -58,8 +57,8 @@ def command(
 
     start = time.monotonic()
     files, modules = (tuple(path.absolute() for path in paths) for paths in (inputs, plugins))
-    student = weights if weights == BUNDLED else Path(weights).absolute()
-    task = plan_enhancement(files, out.absolute(), weights=student, plugins=modules, threads=threads, **options)
+    location = Path(student).absolute() if os.path.exists(student) else student
+    task = plan_enhancement(files, out.absolute(), student=location, plugins=modules, threads=threads, **options)
     with _connect_cluster(address) as cores, EnhanceProgress(len(task.jobs)) as progress:
         count = workers or max(1, int(cores) // threads)
         for line in describe_start(task, out, f"{count_noun(count, 'worker')} of {count_noun(threads, 'thread')}"):

@@ -65,7 +65,7 @@ class FileWorker:
         try:
             self.task = create_empty_task(options, Path(ledger_folder))
             if self.task.ledger.settings != settings:
-                raise WeightsError(f"{str(options.weights)!r} or zerokd differs on this machine")
+                raise WeightsError(f"{str(options.student)!r} or zerokd differs on this machine")
         except ZerokdError as error:  # raised here, it would restart the actor again and again
             self.setup_error = _join_messages(error)
 

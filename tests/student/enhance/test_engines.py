@@ -49,12 +49,12 @@ def dark(kind, height=61, width=77):
 def test_all_engines_agree(strength):
     pytest.importorskip("onnxruntime")
     images = [
-        enhance_pixels(dark(np.uint8), choose_engine(resolve_student_file("bundled"), name), strength, 1)
+        enhance_pixels(dark(np.uint8), choose_engine(resolve_student_file("fidelity"), name), strength, 1)
         for name in engines.ENGINE_NAMES
     ]
     assert all(np.abs(images[0].astype(int) - image).max() <= 1 for image in images[1:])
     images = [
-        enhance_pixels(dark(np.float32), choose_engine(resolve_student_file("bundled"), name), strength, 1)
+        enhance_pixels(dark(np.float32), choose_engine(resolve_student_file("fidelity"), name), strength, 1)
         for name in engines.ENGINE_NAMES
     ]
     assert all(np.abs(images[0] - image).max() <= 1e-5 for image in images[1:])
@@ -63,7 +63,7 @@ def test_all_engines_agree(strength):
 
 @needs_compiler
 def test_c_is_taken_first_and_made_once(cache):
-    first = choose_engine(resolve_student_file("bundled"))
+    first = choose_engine(resolve_student_file("fidelity"))
     assert (first.name, first.allows_parallel_bands, first.fallback_reasons, first.describe_fallback()) == (
         "c",
         True,
@@ -71,18 +71,18 @@ def test_c_is_taken_first_and_made_once(cache):
         "",
     )
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.so")}
-    choose_engine(resolve_student_file("bundled"))
+    choose_engine(resolve_student_file("fidelity"))
     assert before == {path: path.stat().st_mtime_ns for path in cache.rglob("*.so")}
     assert before
 
 
 @needs_compiler
 def test_enhancing_takes_no_torch_when_the_student_is_compiled():
-    choose_engine(resolve_student_file("bundled"))
+    choose_engine(resolve_student_file("fidelity"))
     code = (
         "import sys, numpy\nfrom zerokd.student.enhance.jobs import enhance_pixels, choose_engine\n"
         "from zerokd.student.location import resolve_student_file\n"
-        "engine = choose_engine(resolve_student_file('bundled'))\n"
+        "engine = choose_engine(resolve_student_file('fidelity'))\n"
         "enhance_pixels(numpy.zeros((9, 9, 3), numpy.uint8), engine, 1.0, 2)\n"
         "print('torch' in sys.modules)"
     )
@@ -92,12 +92,12 @@ def test_enhancing_takes_no_torch_when_the_student_is_compiled():
 
 def test_without_a_compiler_the_next_one_is_taken_and_the_reason_told(monkeypatch):
     monkeypatch.setattr(engines, "find_compiler", lambda: None)
-    engine = choose_engine(resolve_student_file("bundled"))
+    engine = choose_engine(resolve_student_file("fidelity"))
     assert engine.name in ("onnx", "torch")
     assert engine.fallback_reasons[0] == "there is no C compiler"
     assert engine.describe_fallback() == f"Using {engine.description} ({'; '.join(engine.fallback_reasons)})"
     with pytest.raises(ExportError, match="there is no C compiler"):
-        choose_engine(resolve_student_file("bundled"), "c")
+        choose_engine(resolve_student_file("fidelity"), "c")
 
 
 def test_a_wide_network_is_not_compiled(tmp_path):
@@ -127,7 +127,7 @@ def test_a_model_with_a_scale_of_its_own_is_computed_in_bands(tmp_path):
 
 
 def test_every_size_and_scale_keeps_the_size():
-    engine = choose_engine(resolve_student_file("bundled"), "torch", scale=12)
+    engine = choose_engine(resolve_student_file("fidelity"), "torch", scale=12)
     for height in range(1, 41, 3):
         for width in range(1, 41):
             assert np.isfinite(enhance_pixels(dark(np.float32, height, width), engine, 1.0, 1)).all()
@@ -168,3 +168,23 @@ def test_odd_metadata_is_refused(tmp_path, text):
         if text != '{"a": 1}' or not start.endswith('"config": '):  # a key that only the model knows to be wrong
             with pytest.raises(WeightsError):
                 choose_engine(path)
+
+
+@needs_compiler
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0, 2.0])
+def test_engines_measure_the_whole_image_and_agree_on_every_part(strength, monkeypatch):
+    monkeypatch.setattr("zerokd.student.enhance.tiles.TILE_ROWS", 40)
+    monkeypatch.setattr("zerokd.student.enhance.tiles.TILE_COLUMNS", 64)
+    image = np.random.default_rng(1).integers(0, 60, (97, 150, 3)).astype(np.uint8)
+    image[:, 100:] += 150
+    by_c, by_torch = (
+        enhance_pixels(image, choose_engine(resolve_student_file("best"), name), strength, 2) for name in ("c", "torch")
+    )
+    assert np.abs(by_c.astype(int) - by_torch).max() <= 1
+    assert np.array_equal(by_c, image) == (strength == 0)
+
+
+def test_onnx_runtime_is_refused_for_a_model_that_measures_the_whole_image():
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(ExportError, match="has no tiles for a model that measures the whole image"):
+        choose_engine(resolve_student_file("best"), "onnx")

@@ -58,16 +58,16 @@ def test_it_agrees_with_torchmetrics_on_every_photo(folders):
 
 def test_means_are_over_photos_and_costs_are_of_models(folders):
     catalogue = discover_plugins()
-    methods, _ = build_methods((), None, catalogue)
+    methods, _ = build_methods(("fidelity",), None, catalogue)
     evaluation = evaluate_methods(*folders, methods, None, build_columns(catalogue, True, False))
     column = next(column for column in evaluation.columns if column.key == "reference.psnr")
     assert evaluation.mean("gamma", column) == pytest.approx(
         sum(rows["gamma"]["reference.psnr"] for rows in evaluation.values.values()) / 3
     )
-    assert list(evaluation.costs) == ["bundled"]
+    assert list(evaluation.costs) == ["fidelity"]
     data = evaluation.as_json()
-    assert data["methods"]["bundled"]["cost"]["macs_per_pixel"] == 139
-    assert len(data["methods"]["bundled"]["sha256"]) == 64
+    assert data["methods"]["fidelity"]["cost"]["macs_per_pixel"] == 139
+    assert len(data["methods"]["fidelity"]["sha256"]) == 64
     assert data["methods"]["input"]["cost"] is None
 
 

@@ -59,14 +59,14 @@ def test_names_tell_rows_apart(tmp_path, catalogue):
     facts = {"architecture": {"use": "nano_dce", "config": {}}}
     for name in ("run1/student.safetensors", "gamma.safetensors"):
         write_weights(tmp_path / name, NanoDce().state_dict(), facts)
-    weights = [str(tmp_path / "run1/student.safetensors"), str(tmp_path / "gamma.safetensors"), "bundled", "bundled"]
+    weights = [str(tmp_path / "run1/student.safetensors"), str(tmp_path / "gamma.safetensors"), "best", "best"]
     names = [method.name for method in build_methods(weights, None, catalogue)[0]]
-    assert names == [*BASELINE_NAMES, "run1", "gamma (2)", "bundled", "bundled (2)"]
+    assert names == [*BASELINE_NAMES, "run1", "gamma (2)", "best", "best (2)"]
 
 
 def test_the_teacher_stands_before_the_students(catalogue):
     methods, teacher = build_methods((), "bundled", catalogue)
-    assert [method.name for method in methods[len(BASELINE_NAMES) :]] == ["zero_dce_pp:bundled", "bundled"]
+    assert [method.name for method in methods[len(BASELINE_NAMES) :]] == ["zero_dce_pp:bundled", "best"]
     assert teacher is methods[len(BASELINE_NAMES)]
     assert len(teacher.digest) == 64
 

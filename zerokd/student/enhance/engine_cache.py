@@ -22,7 +22,8 @@ from zerokd.files.digest import file_sha256
 from zerokd.files.scratch import scratch_folder
 
 SOURCE_FILES = (  # they determine the content of cached files
-    "c_code.py", "c_header.txt", "c_library.py", "traced_program.py", "onnx.py", "metadata.py"
+    "c_auto_exposure.py", "c_auto_exposure.txt", "c_code.py", "c_header.txt", "c_library.py", "traced_program.py",
+    "onnx.py", "metadata.py",
 )  # fmt: skip
 Loaded = TypeVar("Loaded")
 

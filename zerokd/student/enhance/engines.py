@@ -17,12 +17,12 @@ from attrs import evolve, frozen
 from safetensors import SafetensorError, safe_open
 
 from zerokd.errors import ExportError, Problem, WeightsError
-from zerokd.exporters.c_library import compile_header, find_compiler, load_rows_function
+from zerokd.exporters.c_library import compile_header, find_compiler, load_library
 from zerokd.files.machine import processor_flags
 from zerokd.files.record import parse_json
 from zerokd.files.scratch import scratch_environment
 from zerokd.student.enhance.engine_cache import load_or_build
-from zerokd.student.enhance.tiles import BandFunction, TiledNetwork
+from zerokd.student.enhance.tiles import BandFunction, Region, TiledNetwork
 
 EngineName = Literal["c", "onnx", "torch"]
 ENGINE_NAMES: tuple[EngineName, ...] = ("c", "onnx", "torch")
@@ -126,15 +126,11 @@ def _build_c_engine(weights: Path, parameter_count: int, scale: int, plugins: It
         _export_in_subprocess(weights, "c", header, plugins)
         compile_header(header.read_text(encoding="utf-8"), "student", library)
 
-    load = partial(load_rows_function, name="student")
+    load = partial(load_library, name="student")
     try:
-        compute_rows = load_or_build(weights, f"{command[0]}{processor_flags()}", ".so", build, load)
+        prepare_image = load_or_build(weights, f"{command[0]}{processor_flags()}", ".so", build, load)
     except (ValueError, OSError, subprocess.SubprocessError) as error:
         raise ExportError(f"the C engine failed: {error}") from error
-
-    def prepare_image(image: np.ndarray, strength: float) -> BandFunction:
-        return lambda target, first, last: compute_rows(image, target, strength, first, last)
-
     return Engine("c", "C engine", prepare_image, allows_parallel_bands=True)
 
 
@@ -164,6 +160,8 @@ def _build_onnx_engine(weights: Path, scale: int, threads: int, plugins: Iterabl
     def compute_outputs(low: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(names, session.run(names, {"low": low}), strict=True))
 
+    if metadata["measures"]:
+        raise ExportError("ONNX Runtime has no tiles for a model that measures the whole image")
     network = TiledNetwork(compute_outputs, metadata["reach"], metadata["iterations"])
     description = f"ONNX Runtime {onnxruntime.__version__}"
     return Engine("onnx", description, network.prepare_image, needs_whole_image=network.receptive_radius is None)
@@ -202,7 +200,21 @@ def build_tiled_network(model: Any) -> TiledNetwork:
         with disable_onednn():
             return {name: output.numpy() for name, output in model(torch.from_numpy(low)).items()}
 
-    return TiledNetwork(compute_outputs, find_receptive_radius(model), find_curve_iterations(model))
+    if model.measure is None:
+        return TiledNetwork(compute_outputs, find_receptive_radius(model), find_curve_iterations(model))
+
+    @torch.no_grad()
+    def measure(low: np.ndarray) -> Any:
+        with disable_onednn():
+            return model.measure(torch.from_numpy(low))
+
+    @torch.no_grad()
+    def render(low: np.ndarray, state: Any, region: Region, strength: float) -> np.ndarray:
+        with disable_onednn():
+            rendered: np.ndarray = model.render(torch.from_numpy(low), state, region, strength).numpy()
+        return rendered
+
+    return TiledNetwork(compute_outputs, model.reach, None, measure, render)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from PIL import Image
 
 from zerokd.student.enhance.engines import ENGINE_NAMES, Engine, choose_engine, read_student_header
 from zerokd.student.enhance.jobs import enhance_pixels
-from zerokd.student.location import BUNDLED, resolve_student_file
+from zerokd.student.location import DEFAULT_STUDENT, resolve_student_file
 
 if TYPE_CHECKING:  # torch takes seconds, and arrays and photos do without it
     from torch import Tensor
@@ -40,13 +40,13 @@ class Enhancer:
 
     def __init__(
         self,
-        path: str | Path = BUNDLED,
+        path: str | Path = DEFAULT_STUDENT,
         plugins: Iterable[str | Path] = (),
         engine: str = "auto",
         threads: int | None = None,
     ):
-        self.path = resolve_student_file(path)
         self._plugins = tuple(Path(plugin) for plugin in plugins)
+        self.path = resolve_student_file(path, self._plugins)
         self._requested_engine, self._threads = engine, threads
 
     @cached_property
@@ -103,7 +103,11 @@ class Enhancer:
         if not image.is_floating_point() or image.ndim not in (3, 4) or image.shape[-3] != 3:
             raise ValueError(f"a tensor is (3, H, W) or (N, 3, H, W) of floats, not {tuple(image.shape)} {image.dtype}")
         low = image if image.ndim == 4 else image[None]
-        outputs = self.model.to(low.device)(low)
+        model: Any = self.model.to(low.device)
+        if model.measure is not None:
+            enhanced = model.render(low, model.measure(low), (0, 0, *low.shape[2:]), strength)
+            return enhanced if image.ndim == 4 else enhanced[0]
+        outputs = model(low)
         signal = self.model.outputs().get("curve_map")
         if strength == 1:
             enhanced = outputs["enhanced"]
@@ -115,16 +119,16 @@ class Enhancer:
 
 
 def load(
-    path: str | Path = BUNDLED,
+    path: str | Path = DEFAULT_STUDENT,
     plugins: Iterable[str | Path] = (),
     engine: str = "auto",
     threads: int | None = None,
 ) -> Enhancer:
-    """Load the student in a file that ``zerokd run`` wrote, by default the one in the package.
-
-    ``zerokd.load("student.safetensors")(image)`` is the enhanced image.
+    """Load a student, by default the best one in the package: ``zerokd.load()(image)`` is the enhanced image.
 
     Args:
+        path: ``"best"``, ``"fidelity"`` or ``"teacher"``, in the package; a file that ``zerokd run`` wrote, or its
+            folder; or ``"MODEL:FILE"``, other weights of a known model.
         plugins: one-file plugins, as for ``--plugin``.
         engine: for arrays and photos: "c", "onnx", "torch", or "auto", the fastest that works.
         threads: for arrays and photos; by default one on each core.

@@ -28,7 +28,7 @@ from zerokd.student.enhance.summary import Summary
 from zerokd.student.enhance.thread_pool import PixelBudget, map_in_order
 from zerokd.student.enhance.tiles import TILE_ROWS
 from zerokd.student.enhance.video.formats import VIDEO_SUFFIXES
-from zerokd.student.location import BUNDLED, resolve_student_file
+from zerokd.student.location import DEFAULT_STUDENT, resolve_student_file
 
 RERUN_HINT = "finished files are kept; run the command again for the rest"
 # the next file would meet them too; other errors are of a name or a place, which another file may do without
@@ -43,7 +43,8 @@ class EnhanceOptions:
     """How files are enhanced.
 
     Attributes:
-        weights, engine, scale, plugins: as for :func:`zerokd.student.enhance.engines.choose_engine`.
+        student: as for :func:`zerokd.student.location.resolve_student_file`.
+        engine, scale, plugins: as for :func:`zerokd.student.enhance.engines.choose_engine`.
         strength: in [0, 2]; 0 leaves an image as it is, 1 is the student as trained.
         compare: write before and after of each photo and video too.
         overwrite: overwrite files that zerokd did not create.
@@ -51,7 +52,7 @@ class EnhanceOptions:
         threads: the number of threads.
     """
 
-    weights: str | Path = BUNDLED
+    student: str | Path = DEFAULT_STUDENT
     strength: float = 1.0
     compare: bool = False
     overwrite: bool = False
@@ -95,7 +96,7 @@ def create_empty_task(options: EnhanceOptions, root: Path) -> Task:
     Raises:
         ZerokdError: as :func:`zerokd.student.enhance.engines.choose_engine`.
     """
-    file = resolve_student_file(options.weights)
+    file = resolve_student_file(options.student, options.plugins)
     engine = choose_engine(file, options.engine, options.scale, options.threads, options.plugins)
     settings: dict[str, str | float] = {"weights": file_sha256(file), "strength": options.strength}
     settings |= {"scale": options.scale, "zerokd": __version__}

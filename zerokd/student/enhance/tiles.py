@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from attrs import frozen
@@ -10,6 +11,9 @@ from attrs import frozen
 TILE_ROWS, TILE_COLUMNS = 256, 512  # of a tile, without the pixels around it that the network sees too
 BandFunction = Callable[[np.ndarray, int, int], None]  # writes rows first to last - 1 of an image of pixels
 OutputsFunction = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+Region = tuple[int, int, int, int]  # first row and column of a tile, height and width of the image
+MeasureFunction = Callable[[np.ndarray], Any]  # the state of an image
+RenderFunction = Callable[[np.ndarray, Any, Region, float], np.ndarray]  # a tile with that state, of a strength
 
 
 def apply_curve(low: np.ndarray, curve_map: np.ndarray, iterations: int, strength: float) -> np.ndarray:
@@ -32,14 +36,19 @@ class TiledNetwork:
         receptive_radius: how many pixels to each side an output pixel depends on; None if it may be the whole image.
         iterations: how often the network applies its curve map; None if it has none. Then ``strength`` mixes the
             enhanced image with the input, up to 1.
+        measure, render: of a network that looks at the whole image once; ``render`` takes the place of
+            ``compute_outputs``.
     """
 
     compute_outputs: OutputsFunction
     receptive_radius: int | None
     iterations: int | None
+    measure: MeasureFunction | None = None
+    render: RenderFunction | None = None
 
     def prepare_image(self, image: np.ndarray, strength: float) -> BandFunction:
         """The function that computes bands of ``image``, pixels (H, W, 3 or 4)."""
+        state = self.measure(pixels_to_float(image[..., :3])) if self.measure is not None else None
 
         def compute_band(target: np.ndarray, first: int, last: int) -> None:
             height, width = image.shape[:2]
@@ -48,7 +57,10 @@ class TiledNetwork:
                     rows, columns = self._expand_range(top, bottom, height), self._expand_range(left, right, width)
                     low = pixels_to_float(image[slice(*rows), slice(*columns), :3])
                     start, stop = max(first, top), min(last, bottom)
-                    enhanced = self._enhance(low, strength)
+                    region = rows[0], columns[0], height, width
+                    enhanced = (
+                        self.render(low, state, region, strength) if self.render else self._enhance(low, strength)
+                    )
                     tile = enhanced[:, :, start - rows[0] : stop - rows[0], left - columns[0] : right - columns[0]]
                     write_pixels(target[start:stop, left:right], tile)
 

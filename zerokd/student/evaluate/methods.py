@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,23 +11,21 @@ from attrs import frozen
 from torch import Tensor
 from torch.nn import functional as F
 
-from zerokd.errors import RecipeError
 from zerokd.files.digest import file_sha256
-from zerokd.files.weights import expand_weights_path, load_model_state, read_weights
-from zerokd.models.auto_exposure_dce import find_strength
 from zerokd.models.le_curve import le_curve
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.contracts import Model
-from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.student.enhance.engines import build_tiled_network
+from zerokd.student.foreign_weights import load_foreign_weights, split_location
 from zerokd.student.load import load_trained_model
-from zerokd.student.location import BUNDLED
+from zerokd.student.location import BUNDLED, BUNDLED_STUDENTS, DEFAULT_STUDENT
 
 GAMMA_EXPONENT = 1 / 2.2  # of displays: what anybody tries first
 CONSTANT_CURVE_PARAMETER = -0.36  # for all pixels; it has 18.8 dB on LOL, where Zero-DCE++ has 15.1
 CURVE_ITERATIONS = 8
 BUNDLED_TEACHER = "zero_dce_pp:bundled"
 TARGET_BRIGHTNESS = 0.46  # mean of each image after the exposed curve: 18 % grey in sRGB
+SAMPLE_SIDE, BISECTION_STEPS = 64, 12  # of the exposed curve: pixels that are measured, and halvings
 BASELINE_NAMES = ("input", "gamma", "constant curve", "constant curve + 3x3", "exposed curve + 3x3")
 
 
@@ -50,8 +47,7 @@ def build_baselines() -> list[Method]:
         return le_curve(low, torch.full_like(low, CONSTANT_CURVE_PARAMETER), CURVE_ITERATIONS)
 
     def exposed(low: Tensor) -> Tensor:
-        strength = find_strength(low, torch.full_like(low, -1.0), CURVE_ITERATIONS, TARGET_BRIGHTNESS, max_strength=1.0)
-        return le_curve(low, -strength, CURVE_ITERATIONS)
+        return le_curve(low, -find_curve_parameter(low, TARGET_BRIGHTNESS), CURVE_ITERATIONS)
 
     enhances = (
         lambda low: low,
@@ -63,6 +59,22 @@ def build_baselines() -> list[Method]:
     return [Method(name, enhance) for name, enhance in zip(BASELINE_NAMES, enhances, strict=True)]
 
 
+def find_curve_parameter(low: Tensor, brightness: float) -> Tensor:
+    """(N, 1, 1, 1), in [0, 1]: the constant curve with minus this parameter gives a mean of ``brightness``.
+
+    It is 0 for images that are brighter. Found by bisection on 64x64 of the pixels.
+    """
+    sample = F.interpolate(low, size=(SAMPLE_SIDE, SAMPLE_SIDE), mode="nearest")
+    weakest = torch.zeros_like(sample[:, :1, :1, :1])
+    strongest = torch.ones_like(weakest)
+    for _ in range(BISECTION_STEPS):
+        middle = (weakest + strongest) / 2
+        enhanced = le_curve(sample, (-middle).expand_as(sample), CURVE_ITERATIONS)
+        is_dark = enhanced.mean((1, 2, 3), keepdim=True) < brightness
+        weakest, strongest = torch.where(is_dark, middle, weakest), torch.where(is_dark, strongest, middle)
+    return torch.where(sample.mean((1, 2, 3), keepdim=True) < brightness, weakest, 0.0)
+
+
 def smooth_image(image: Tensor) -> Tensor:
     """A 3x3 binomial filter on an image (1, 3, H, W), with replicated border pixels."""
     kernel = torch.tensor([1.0, 2.0, 1.0], dtype=image.dtype) / 4
@@ -71,15 +83,14 @@ def smooth_image(image: Tensor) -> Tensor:
 
 
 def load_method(weights: str, catalogue: Catalogue, taken_names: Iterable[str] = ()) -> Method:
-    """The model in a student's file, ``bundled``, or ``MODEL:FILE``, under a name that is not taken.
+    """The student with a name of the package, in a file, or of ``MODEL:FILE``, under a name that is not taken.
 
     Raises:
         WeightsError: the file cannot be used.
         RecipeError: its model is not installed, or has no bundled weights.
     """
-    use, colon, file = weights.rpartition(":")
-    is_model = colon and any(entry.matches_name(use) for entry in catalogue.for_kind("models"))
-    path, model = _load_registered_model(use, file, catalogue) if is_model else _load_student(weights, catalogue)
+    parts = split_location(weights, catalogue)
+    path, model = load_foreign_weights(*parts, catalogue) if parts else _load_student(weights, catalogue)
     return Method(
         _choose_name(weights, path, set(taken_names)), build_tiled_enhancer(model), model, str(path), file_sha256(path)
     )
@@ -103,26 +114,10 @@ def _load_student(weights: str, catalogue: Catalogue) -> tuple[Path, Model]:
     return Path(trained_model.source), trained_model.model
 
 
-def _load_registered_model(use: str, file: str, catalogue: Catalogue) -> tuple[Path, Model]:
-    entry = catalogue.find("models", use)
-    if file == BUNDLED:
-        package, _, name = (entry.spec.bundled or "").partition(":")
-        if not package:
-            raise RecipeError(f"model {use!r} has no bundled weights: give a file, {use}:FILE")
-        from importlib.resources import files
-
-        path = Path(str(files(package).joinpath(name)))
-    else:
-        path = expand_weights_path(file)
-    with attribute_errors(f"model {entry.spec.name!r} of {entry.provider}"):
-        model: Any = entry.spec.load()()
-    load_model_state(model, read_weights(path)[0], str(path))
-    return path, model.eval()
-
-
 def _choose_name(weights: str, path: Path, taken_names: set[str]) -> str:
     """The name of the file, or of its folder if that distinguishes runs."""
-    stem = weights if BUNDLED in weights else path.parent.name if path.stem == "student" else path.stem
+    is_name = weights in BUNDLED_STUDENTS or BUNDLED in weights
+    stem = weights if is_name else path.parent.name if path.stem == "student" else path.stem
     name, number = stem or "student", 2
     while name in taken_names or name in BASELINE_NAMES:
         name, number = f"{stem} ({number})", number + 1
@@ -134,7 +129,7 @@ def build_methods(
 ) -> tuple[list[Method], Method | None]:
     """The rows of a table: baselines, then the teacher, then students; and the teacher by itself.
 
-    ``bundled`` is the student in the package, and as a teacher the bundled Zero-DCE++.
+    Without ``weights`` it is the default student; ``bundled`` as a teacher is the bundled Zero-DCE++.
 
     Raises:
         WeightsError, RecipeError: as :func:`load_method`.
@@ -145,6 +140,6 @@ def build_methods(
         file = BUNDLED_TEACHER if teacher == BUNDLED else teacher
         teacher_method = load_method(file, catalogue, BASELINE_NAMES)
         methods.append(teacher_method)
-    for file in weights or (BUNDLED,):
+    for file in weights or (DEFAULT_STUDENT,):
         methods.append(load_method(file, catalogue, [method.name for method in methods]))
     return methods, teacher_method
