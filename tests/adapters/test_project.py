@@ -42,6 +42,7 @@ def test_describe_says_what_forward_returns_and_names_the_numbers_to_write():
 
 
 def test_it_trains_with_the_student_and_is_no_part_of_it():
+    torch.manual_seed(0)
     student, teacher = torch.nn.Conv2d(3, 2, 1), torch.nn.Conv2d(3, 5, 1)
     term = zerokd.Term(
         "feature_matching",

@@ -21,7 +21,7 @@ def test_every_component_has_its_line():
 
 def test_one_kind_alone():
     shown = CliRunner().invoke(zerokd, ["list", "stages"]).output
-    assert shown.startswith("stages (3)\n")
+    assert shown.startswith("stages (4)\n")
     assert "mse" not in shown
 
 
@@ -77,7 +77,7 @@ def test_recipes_have_goal_data_time_and_result():
     shown = CliRunner().invoke(zerokd, ["list", "recipes"]).output
     assert "\npaper\n  The documented system" in shown
     for fact in ("goal ", "data ", "time ", "expected "):
-        assert shown.count(f"\n  {fact}") == 4
+        assert shown.count(f"\n  {fact}") == 8
     records = json.loads(CliRunner().invoke(zerokd, ["list", "recipes", "--json"]).output)["recipes"]
     assert [record["name"] for record in records] == ["best", "fidelity", "paper", "teacher"]
     assert records[2]["time"] == "two and a half minutes on two cores"

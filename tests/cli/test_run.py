@@ -153,7 +153,7 @@ def test_a_loss_that_fails_in_training_is_named_with_its_step(tmp_path):
         "run", RECIPES / "paper.toml", *TINY, "--plugin", "mine.py", "--set", term, "--out", "o", cwd=tmp_path
     )
     assert done.returncode == 2
-    assert "stage 'distill' failed: ValueError: boom" in done.stderr
+    assert "distillation.mine: loss 'charbonnier' failed: ValueError: boom" in done.stderr
 
 
 def test_a_reader_that_goes_away_does_not_stop_the_training(tmp_path):

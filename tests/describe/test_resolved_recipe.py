@@ -113,6 +113,7 @@ def test_every_value_says_where_it_comes_from(child):
         "params": "default",
         "metrics": "default",
         "observers": "default",
+        "signals": "default",
         "requires": "default",
         "checkpoint_seconds": "default",
         "speed.autocast": "default",

@@ -45,7 +45,8 @@ def test_every_shipped_recipe_states_what_a_reader_needs(recipe):
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_the_data_are_those_of_the_recipe(recipe):
     data = read_recipe_document(recipe.path).tables["data"]
-    assert recipe.facts["Data"] == f"{data['count']} generated scenes of {data['size']}x{data['size']} pixels"
+    stated = f"{data['count']} generated scenes of {data['size']}x{data['size']} pixels"
+    assert recipe.facts["Data"].partition(",")[0] == stated
     assert data["use"] == "dead_leaves"
 
 

@@ -25,7 +25,8 @@ NEEDED = {  # what a test may not do: fetch weights, or use a key of one source 
     "self_supervised": ['run=["pretrain", "distill", "self_supervised"]'],
     "distillation": ['run=["pretrain", "distill", "distillation"]'],
 }
-BASES = {"auto_exposure": "best.toml"}  # it gives no curve map, which the terms of paper.toml read
+# these give no curve map, which the terms of paper.toml read
+BASES = {"auto_exposure": "best.toml", "dncnn": "noise2noise.toml"}
 TWINS = {  # the recipe's own term on the same signals: both weighed would be the same term twice
     "color_constancy": ["task.color"],
     "contrastive": ["contrastive.ema"],

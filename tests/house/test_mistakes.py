@@ -452,16 +452,16 @@ SEEDED = [
     (
         "signal without an output",
         ENHANCED,
-        ENHANCED.replace('"teacher.enhanced"', '¦"teacher."'),
-        "reads 'teacher.': no such output",
-        "known: curve_map, enhanced, features",
+        ENHANCED.replace('"teacher.enhanced"', '"teacher.¦"'),
+        "distillation.enhanced.on.target: 'teacher.' names no signal: expected the name of an output",
+        "a signal is an input, MODEL.OUTPUT, or MODEL(SIGNAL).OUTPUT",
     ),
     (
         "signal empty",
         ENHANCED,
-        ENHANCED.replace('"teacher.enhanced"', '¦""'),
-        "distillation.enhanced: port 'target' reads '': no such input",
-        "known: ema, low, student, teacher",
+        ENHANCED.replace('"teacher.enhanced"', '"¦"'),
+        "distillation.enhanced.on.target: '' names no signal: expected a name, got the end",
+        "a signal is an input, MODEL.OUTPUT, or MODEL(SIGNAL).OUTPUT",
     ),
     (
         "average unknown",

@@ -12,17 +12,17 @@ def test_size_and_layers():
     assert model.gated == ("layers.0", "layers.1")
 
 
-def test_an_untrained_model_returns_its_input_and_learns_at_once():
+def test_an_untrained_model_nearly_returns_its_input_and_learns_at_once():
     model, low = DnCnn(depth=2, width=4), torch.rand(2, 3, 6, 5)
     outputs = model(low)
-    assert torch.equal(outputs["enhanced"], low)
-    assert not outputs["noise"].any()
+    torch.testing.assert_close(outputs["enhanced"], low, atol=0.05, rtol=0)
     (outputs["enhanced"] - 0.5).square().mean().backward()
-    assert model.layers[-1].weight.grad.abs().sum() > 0
+    assert all(parameter.grad.abs().sum() > 0 for parameter in model.parameters())
 
 
 def test_the_noise_is_subtracted_within_the_range_of_images():
     model = DnCnn(depth=2, width=4)
+    torch.nn.init.zeros_(model.layers[-1].weight)
     torch.nn.init.constant_(model.layers[-1].bias, 0.25)
     low = torch.tensor([0.1, 0.5, 1.0]).view(1, 3, 1, 1)
     assert model(low)["enhanced"].flatten().tolist() == [0.0, 0.25, 0.75]

@@ -8,6 +8,7 @@ import torch
 from tests.proof.test_term_traps import TERM, Image, planted, sample  # noqa: F401 - a fixture
 from zerokd.errors import OutOfMemoryError, OutputError, PluginError
 from zerokd.objective.plugin_calls import call_component
+from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 
 
@@ -41,7 +42,7 @@ class Turning(Image):
 def turned(planted):  # noqa: F811
     """An objective that was proven, whose loss then turns."""
     components = planted(Turning)
-    objective = probe(components.stages[1], components, sample())
+    objective = probe(components.stages[1], components, Batch.from_images(sample()))
 
     def turned(turn):
         objective.loss(TERM).turn = turn
@@ -80,7 +81,7 @@ def test_the_users_interrupt_and_zerokds_own_errors_pass():
 
 def test_a_model_that_fails_in_a_step_is_named(build):
     components = build()
-    objective = probe(components.stages[1], components, torch.rand(2, 3, 32, 32))
+    objective = probe(components.stages[1], components, Batch.from_images(torch.rand(2, 3, 32, 32)))
 
     def forward(low):
         raise OwnExit

@@ -9,6 +9,7 @@ from torch import nn
 
 from tests.proof.test_term_traps import Image, planted, sample  # noqa: F401 - a fixture
 from zerokd.errors import RecipeError
+from zerokd.plugin.batch import Batch
 from zerokd.proof.hidden_state import find_hidden_state
 from zerokd.proof.probe import probe
 
@@ -95,6 +96,6 @@ class LazyTensor(Image):
 def test_a_term_with_hidden_state_is_refused_at_its_line(planted, loss, text):  # noqa: F811
     components = planted(loss)
     with pytest.raises(RecipeError, match=f"distillation.planted: loss '{loss.__name__}' holds {text}") as caught:
-        probe(components.stages[1], components, sample())
+        probe(components.stages[1], components, Batch.from_images(sample()))
     assert [problem.code for problem in caught.value.problems] == ["hidden-state"]
     assert caught.value.problems[0].place is not None

@@ -26,12 +26,14 @@ def test_noisy_twins_teach_a_denoiser(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "term"), [("two_views", "consistency.exposure"), ("two_frames", "stability.frames")]
+    ("recipe", "term", "others"),
+    [("two_views", "consistency.exposure", ["consistency.exposure_back"]), ("two_frames", "stability.frames", [])],
 )
-def test_a_second_view_or_frame_brings_the_outputs_together(tmp_path, recipe, term):
+def test_a_second_view_or_frame_brings_the_outputs_together(tmp_path, recipe, term, others):
     differences = []
     for monitored in (False, True):
-        changes = {"stages.pretrain.epochs": 12, f"terms.{term}.monitor": monitored}
+        changes = {"stages.pretrain.epochs": 12}
+        changes |= {f"terms.{name}.monitor": monitored for name in (term, *others)}
         run = train(recipe, tmp_path / f"{monitored}", **changes)
         differences.append(run.epochs[-1][term])
     assert differences[0] < 0.9 * differences[1]

@@ -4,18 +4,19 @@ import numpy as np
 import pytest
 import torch
 
+from zerokd.plugin.batch import Batch
 from zerokd.stages.denoising import BLUR_SIGMAS, Denoising, blur_noise, compress_jpeg
 
 IMAGES = (torch.rand(4, 3, 24, 40, generator=torch.Generator().manual_seed(0)) * 255).round() / 255
 
 
 def test_clean_is_the_image_some_stops_darker():
-    inputs = Denoising(darkness=(3.0, 3.0)).inputs(IMAGES)
+    inputs = Denoising(darkness=(3.0, 3.0)).inputs(Batch.from_images(IMAGES))
     assert torch.allclose(inputs["clean"], (IMAGES**2.2 / 8) ** (1 / 2.2), atol=1e-6)
 
 
 def test_low_is_clean_with_noise_on_eight_bits():
-    inputs = Denoising().inputs(IMAGES)
+    inputs = Denoising().inputs(Batch.from_images(IMAGES))
     levels = inputs["low"] * 255
     assert torch.allclose(levels, levels.round(), atol=1e-4)
     difference = (inputs["low"] - inputs["clean"]).abs().mean((1, 2, 3))
@@ -25,17 +26,17 @@ def test_low_is_clean_with_noise_on_eight_bits():
 
 def test_the_same_image_has_the_same_noise_and_another_has_another():
     stage = Denoising(darkness=(3.0, 3.0))
-    first, again = stage.inputs(IMAGES)["low"], stage.inputs(IMAGES.flip(0))["low"].flip(0)
-    assert torch.equal(first, again)
+    first, again = (stage.inputs(Batch.from_images(images))["low"] for images in (IMAGES, IMAGES.flip(0)))
+    assert torch.equal(first, again.flip(0))
     flat = torch.full((2, 3, 16, 16), 0.5)
     flat[1] += 1 / 255
-    noise = stage.inputs(flat)["low"] - stage.inputs(flat)["clean"]
+    noise = stage.inputs(Batch.from_images(flat))["low"] - stage.inputs(Batch.from_images(flat))["clean"]
     assert not torch.allclose(noise[0], noise[1], atol=1e-3)
 
 
 def test_variance_in_linear_light_lies_within_the_cameras():
     flat = torch.stack([torch.full((3, 96, 96), 0.5 + 0.002 * index) for index in range(12)])
-    inputs = Denoising(darkness=(1.0, 1.0)).inputs(flat)
+    inputs = Denoising(darkness=(1.0, 1.0)).inputs(Batch.from_images(flat))
     linear = inputs["low"].double() ** 2.2
     signal = (inputs["clean"].double() ** 2.2).mean((1, 2, 3))
     deviation = linear.std((1, 2, 3))

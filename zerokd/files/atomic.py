@@ -119,9 +119,13 @@ def remove_stale_temporaries(
         def is_selected(match: re.Match[str], folder: Path = folder) -> bool:
             if selected is not None:
                 return (folder, match["digest"]) in selected
-            return exclusive or match["host"] in (None, host_digest())
+            return exclusive or _is_of_this_host(match)
 
         _remove_stale(folder, is_selected)
+
+
+def _is_of_this_host(match: re.Match[str]) -> bool:
+    return match["host"] in (None, host_digest())
 
 
 def _clean_once(targets: Sequence[Path]) -> None:
@@ -131,8 +135,12 @@ def _clean_once(targets: Sequence[Path]) -> None:
             folder = target.parent
             if os.path.abspath(folder) not in _cleaned_folders:
                 _cleaned_folders.add(os.path.abspath(folder))
-                remove_stale_temporaries([folder])
-                remove_stale_temporaries([folder], targets)
+                names = {_name_digest(target) for target in targets if target.parent == folder}
+
+                def is_selected(match: re.Match[str], names: set[str] = names) -> bool:
+                    return _is_of_this_host(match) or match["digest"] in names
+
+                _remove_stale(folder, is_selected)
 
 
 def _remove_stale(folder: Path, is_selected: Callable[[re.Match[str]], bool]) -> None:

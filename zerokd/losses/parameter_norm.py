@@ -12,6 +12,20 @@ import zerokd
 from zerokd import Loss, Port
 
 
+def parameter_norm(parameters: Tensor, power: int = 1) -> Tensor:
+    """Mean of the absolute values to a power, per row, in float32 or wider.
+
+    Args:
+        parameters: (N, P), any range.
+        power: 1 or 2.
+
+    Returns:
+        (N,), in [0, inf).
+    """
+    wide = parameters.to(torch.promote_types(parameters.dtype, torch.float32))
+    return (wide.abs() if power == 1 else wide.square()).flatten(1).mean(dim=1)
+
+
 @final
 class ParameterNorm(Loss):
     r"""Rewards small parameters: many zeros with ``power`` 1, no large one with ``power`` 2.
@@ -36,5 +50,4 @@ class ParameterNorm(Loss):
     best_on = (0.0,)
 
     def forward(self, *, parameters: Tensor) -> Tensor:
-        wide = parameters.to(torch.promote_types(parameters.dtype, torch.float32))
-        return (wide.abs() if self.config.power == 1 else wide.square()).flatten(1).mean(dim=1)
+        return parameter_norm(parameters, self.config.power)

@@ -12,13 +12,15 @@ from torch import Tensor, nn
 import zerokd
 from zerokd import Model, Signal
 
+LAST_LAYER_SCALE = 0.01  # of the usual initial weights
+
 
 @final
 class DnCnn(Model):
     """A few 3x3 convolutions estimate the noise, which is subtracted from the image.
 
-    The last layer starts at 0, so that the untrained model returns its input. It has no batch normalisation, whose
-    output for an image depends on the others.
+    The last layer starts near 0, so that the untrained model nearly returns its input. There is no batch
+    normalisation, whose output for an image depends on the others.
     Source: Zhang et al.: Beyond a Gaussian denoiser, IEEE TIP 2017, which has 17 layers of 64 channels and batch
     normalisation.
 
@@ -26,9 +28,8 @@ class DnCnn(Model):
         >>> model = DnCnn(depth=3, width=4)
         >>> sum(weight.numel() for weight in model.parameters())
         371
-        >>> image = torch.rand(1, 3, 5, 8)
-        >>> bool((model(image)["enhanced"] == image).all())
-        True
+        >>> model(torch.rand(1, 3, 5, 8))["noise"].shape
+        torch.Size([1, 3, 5, 8])
     """
 
     class Config(zerokd.Config):
@@ -42,12 +43,10 @@ class DnCnn(Model):
         for layer in layers:
             nn.init.kaiming_normal_(layer.weight)
             nn.init.zeros_(layer.get_parameter("bias"))
-        nn.init.zeros_(layers[-1].weight)
+        with torch.no_grad():
+            layers[-1].weight *= LAST_LAYER_SCALE
         self.layers = nn.ModuleList(layers)
-
-    @property
-    def gated(self) -> tuple[str, ...]:  # type: ignore[override]
-        return tuple(f"layers.{index}" for index in range(self.config.depth - 1))
+        self.gated = tuple(f"layers.{index}" for index in range(self.config.depth - 1))  # type: ignore[misc]
 
     def outputs(self) -> dict[str, Signal]:
         return {"enhanced": Signal(range=(0.0, 1.0)), "noise": Signal(unchanged=0.0)}

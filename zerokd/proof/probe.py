@@ -48,13 +48,8 @@ def probe(stage: StagePlan, models: ModelSet, sample: Batch) -> Objective:
     if problems:
         raise RecipeError(*problems)
     objective = Objective.from_plan(stage, models).to(sample.low.device)
-    verify_terms(objective, inputs, _image_ranges(objective, inputs))
+    verify_terms(objective, inputs, {name: None if name in objective.graph.draws else (0.0, 1.0) for name in inputs})
     return objective
-
-
-def _image_ranges(objective: Objective, inputs: Tensors) -> dict[str, tuple[float, float] | None]:
-    """The range of images for all inputs but the draws of views."""
-    return {name: None if name in objective.graph.draws else (0.0, 1.0) for name in inputs}
 
 
 def verify_terms(objective: Objective, inputs: Tensors, ranges: Mapping[str, tuple[float, float] | None]) -> None:

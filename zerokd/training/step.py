@@ -116,9 +116,9 @@ def build_accumulator(
 
 def repeat_images(batch: Batch, count: int) -> Batch:
     """A batch of ``count`` images, which repeats those of another."""
-    rows = [index % len(batch.names) for index in range(count)]
-    tensors = {name: tensor[rows].contiguous() for name, tensor in batch.tensors.items()}
-    return evolve(batch, tensors=tensors, names=tuple(batch.names[row] for row in rows))
+    times = -(-count // len(batch.names))
+    tensors = {name: torch.cat([tensor] * times)[:count].contiguous() for name, tensor in batch.tensors.items()}
+    return evolve(batch, tensors=tensors, names=(batch.names * times)[:count])
 
 
 def _choose_micro_batch_size(stage: StagePlan, components: Components, sample: Tensor) -> int:

@@ -108,13 +108,13 @@ def test_the_file_that_a_killed_process_left_is_removed(cache, weights):
 def test_a_library_that_was_cut_ends_no_process(cache, weights):
     """In a process of its own: a library that was cut ends a process with SIGBUS."""
     code = (
-        "import pathlib, sys\nfrom zerokd.exporters.c_library import compile_header, load_rows_function\n"
+        "import pathlib, sys\nfrom zerokd.exporters.c_library import compile_header, load_library\n"
         "from zerokd.student.enhance.engine_cache import load_or_build\n"
         "def build(path):\n"
         "    print('built')\n"
         "    compile_header('static const int table[9999] = {1};\\nint student_u8_rows(int n) { return table[n]; }',"
         " 'student', path)\n"
-        "load_or_build(pathlib.Path(sys.argv[1]), '', '.so', build, lambda path: load_rows_function(path, 'student'))\n"
+        "load_or_build(pathlib.Path(sys.argv[1]), '', '.so', build, lambda path: load_library(path, 'student'))\n"
         "print('loaded')\n"
     )
     command, outputs = [sys.executable, "-c", code, str(weights)], []

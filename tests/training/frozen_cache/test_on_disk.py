@@ -117,8 +117,8 @@ def copy_of(*put):
     def damage(path):
         fingerprint, low = put
         store = DiskStore(path.parents[1], fingerprint, 2**20)
-        store.put("y", low, create_cached(0.75))
-        shutil.copy(store._image_path(low), path)
+        store.put("y", {"low": low}, create_cached(0.75))
+        shutil.copy(store._image_path({"low": low}), path)
 
     return damage
 
@@ -163,12 +163,12 @@ def test_a_damaged_file_is_not_used_and_written_anew(cache_root, damage):
 
 def test_a_file_that_is_damaged_during_a_run_is_not_used_either(cache_root):
     store = DiskStore(cache_root, "a", 2**20)
-    store.put("x", IMAGE, create_cached(0.5))
+    store.put("x", {"low": IMAGE}, create_cached(0.5))
     (path,) = (cache_root / "a").iterdir()
-    assert store.get("x", IMAGE) is not NOTHING_CACHED
+    assert store.get("x", {"low": IMAGE}) is not NOTHING_CACHED
     store.release()
     path.write_bytes(path.read_bytes()[:-1] + b"\7")
-    assert store.get("x", IMAGE) is NOTHING_CACHED
+    assert store.get("x", {"low": IMAGE}) is NOTHING_CACHED
 
 
 def test_what_killed_processes_left_is_removed(cache_root):

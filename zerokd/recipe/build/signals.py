@@ -25,7 +25,8 @@ def read_signal_name(builder: Builder, text: str, path: KeyPath) -> str:
     except SignalSyntaxError as error:
         place = place_in_string(builder.document.value_place(path), error.column)
         hint = "a signal is an input, MODEL.OUTPUT, or MODEL(SIGNAL).OUTPUT"
-        builder.report(f"{text!r} names no signal: {error}", place, hint, code="unknown-signal")
+        label = ".".join(map(str, path)).removeprefix("terms.")
+        builder.report(f"{label}: {text!r} names no signal: {error}", place, hint, code="unknown-signal")
         builder.failed_paths.add(path[: path.index("on")])
         return ""
 
