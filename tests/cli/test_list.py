@@ -79,8 +79,10 @@ def test_recipes_have_goal_data_time_and_result():
     for fact in ("goal ", "data ", "time ", "expected "):
         assert shown.count(f"\n  {fact}") == 8
     records = json.loads(CliRunner().invoke(zerokd, ["list", "recipes", "--json"]).output)["recipes"]
-    assert [record["name"] for record in records] == ["best", "fidelity", "paper", "teacher"]
-    assert records[2]["time"] == "two and a half minutes on two cores"
+    assert [record["name"] for record in records] == [
+        *("best", "fidelity", "noise2noise", "paper", "supervised", "teacher", "two_frames", "two_views")
+    ]
+    assert records[3]["time"] == "two and a half minutes on two cores"
 
 
 def test_students_have_size_origin_results_and_licence():

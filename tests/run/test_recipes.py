@@ -26,13 +26,16 @@ def test_noisy_twins_teach_a_denoiser(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "term", "others"),
-    [("two_views", "consistency.exposure", ["consistency.exposure_back"]), ("two_frames", "stability.frames", [])],
+    ("recipe", "term", "others", "weight"),
+    [
+        ("two_views", "consistency.exposure", ["consistency.exposure_back"], 15.0),
+        ("two_frames", "stability.frames", [], 1000.0),
+    ],
 )
-def test_a_second_view_or_frame_brings_the_outputs_together(tmp_path, recipe, term, others):
+def test_a_second_view_or_frame_brings_the_outputs_together(tmp_path, recipe, term, others, weight):
     differences = []
     for monitored in (False, True):
-        changes = {"stages.pretrain.epochs": 12}
+        changes = {"stages.pretrain.epochs": 12, f"terms.{term}.weight": weight}
         changes |= {f"terms.{name}.monitor": monitored for name in (term, *others)}
         run = train(recipe, tmp_path / f"{monitored}", **changes)
         differences.append(run.epochs[-1][term])

@@ -24,7 +24,7 @@ def test_every_record_is_there_with_all_its_keys(record):
     assert record is schema.Recipe or record in TABLE_SCHEMAS.values()
     title = next((title for title, table in TABLE_SCHEMAS.items() if table is record), "Before the first table")
     section = TEXT.split(f"## {title}\n")[1].split("\n## ")[0]
-    other_tables = {"data", "models", "stages", "terms", "metrics", "observers", "speed", "best"}
+    other_tables = {"data", "models", "signals", "stages", "terms", "metrics", "observers", "speed", "best"}
     for key in list_config_keys(record):
         if record is not schema.Recipe or key.key not in other_tables:
             assert f"| `{key.key}` |" in section

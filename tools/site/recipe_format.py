@@ -27,6 +27,7 @@ TABLE_SCHEMAS: dict[str, type[BaseModel]] = {  # by its header in a recipe
     "[data]": schema.DataSourceConfig,
     "[models.NAME]": schema.ModelConfig,
     "[models.NAME], a moving average": schema.AverageConfig,
+    "[signals.NAME]": schema.SignalConfig,
     "[stages.NAME]": schema.StageConfig,
     "[stages.NAME.optimizer]": schema.OptimizerConfig,
     "[stages.NAME.optimizer], an entry of groups": ParameterGroupConfig,
@@ -45,7 +46,7 @@ TABLE_SCHEMAS: dict[str, type[BaseModel]] = {  # by its header in a recipe
 
 def recipe_format_page() -> str:
     """Every table of a recipe with its keys."""
-    top = _build_keys_table(schema.Recipe, exclude=("data", "models", "stages", "terms", "metrics", "observers", "speed", "best"))
+    top = _build_keys_table(schema.Recipe, exclude=("data", "models", "signals", "stages", "terms", "metrics", "observers", "speed", "best"))
     parts = [f"## {title}\n\n{_describe_table(table)}\n\n{_build_keys_table(table)}" for title, table in TABLE_SCHEMAS.items()]
     return build_page("# The recipe", RECIPE_INTRODUCTION, f"## Before the first table\n\n{EXTENDS_TEXT}\n\n{DURATIONS_TEXT}\n\n{top}", *parts)
 
