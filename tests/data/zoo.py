@@ -54,6 +54,49 @@ def rgb16():
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
+def apng():
+    """Three frames, of which libraries that know PNG alone count one."""
+    frames = [flat(), *(Image.new("RGB", (40, 32), (level,) * 3) for level in (9, 99))]
+    return data(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=100)
+
+
+def tiff(pixels, photometric, **tags):
+    """A little-endian TIFF of one strip without compression, written by hand."""
+    height, width, samples = pixels.shape
+    bits, strip = 8 * pixels.dtype.itemsize, pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
+    values = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 8, 277: samples, 278: height}
+    entries = {tag: struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in values.items()}
+    end = 8 + len(strip)
+    entries[258] = struct.pack("<HHII", 258, 3, samples, end)
+    entries[279] = struct.pack("<HHII", 279, 4, 1, len(strip))
+    entries |= {int(tag[1:]): struct.pack("<HHI4s", int(tag[1:]), *entry) for tag, entry in tags.items()}
+    directory = struct.pack("<H", len(entries)) + b"".join(entries[tag] for tag in sorted(entries)) + bytes(4)
+    depths = struct.pack(f"<{samples}H", *[bits] * samples)
+    return b"II*\0" + struct.pack("<I", end + len(depths)) + strip + depths + directory
+
+
+def cmyk16():
+    inks = [65535 - 257 * level for level in LEVEL]
+    return tiff(np.full((32, 40, 4), [*inks, 0], np.uint16), 5)
+
+
+def ycbcr():
+    colours = np.full((32, 40, 3), (75, 103, 160), np.uint8)  # of LEVEL, by ITU-R BT.601
+    return tiff(colours, 6, t530=(3, 2, struct.pack("<HH", 1, 1)))
+
+
+def phone():
+    """A JPEG with a gain map and a video behind the image, which its XMP describes, and EXIF of a phone."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x013C] = "Maker", "A phone"
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:h="http://ns.adobe.com/hdr-gain-map/1.0/" h:Version="1.0"/></rdf:RDF></x:xmpmeta>'
+    )
+    image = data(flat(), "JPEG", quality=95, exif=exif, xmp=xmp)
+    return image + data(Image.new("L", (10, 8)), "JPEG") + b"\0\0\0\x18ftypmp42" + bytes(12)
+
+
 BLACK = Image.new("RGB", (40, 32))
 PNG, JPEG = data(flat(), "PNG"), data(flat(), "JPEG", quality=95)
 BOMB = zlib.compress(b"\0" * (200 << 20), 9)  # 200 MiB in 200 kB
@@ -90,6 +133,12 @@ GOOD = {  # name: bytes, and the colour that the photo shows
         LEVEL,
     ),
     "stereo.jpg": (data(flat(), "MPO", save_all=True, append_images=[flat()], quality=95), LEVEL),
+    "frames.png": (apng(), LEVEL),
+    "linear.png": (with_chunk(PNG, b"gAMA", struct.pack(">I", 100_000)), LEVEL),
+    "text.png": (with_chunk(PNG, b"iTXt", b"Title\0\0\0\0\0" + "ünï 夜".encode()), LEVEL),
+    "phone.jpg": (phone(), LEVEL),
+    "cmyk16.tif": (cmyk16(), LEVEL),
+    "ycbcr.tif": (ycbcr(), LEVEL),
     "with space ünï.png": (PNG, LEVEL),
     "line\nbreak.png": (PNG, LEVEL),
     **{f"turned{number}.jpg": (turned(number), LEVEL) for number in range(1, 9)},
@@ -111,6 +160,10 @@ BAD = {  # name: bytes, and what the reason says
     "broken_profile.png": (data(flat(), "PNG", icc_profile=b"x" * 200), "damaged colour profile"),
     "float.tif": (data(Image.fromarray(np.full((32, 40), 0.5, np.float32)), "TIFF"), "32-bit"),
     "._of_a_mac.jpg": (b"\0\5\x16\7" + b"\0" * 200, "not an image"),
+    "later.jpg": (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(20), "a JPEG 2000 file (unsupported)"),
+    "packed.tif": (tiff(np.zeros((32, 40, 3), np.uint8), 2, t259=(3, 1, b"\x98\x87\0\0")), "unsupported: "),
+    "sensor.tif": (tiff(np.zeros((32, 40, 1), np.uint8), 32803), "the raw values of a sensor"),
+    "lab.tif": (tiff(np.zeros((32, 40, 3), np.uint8), 9), "ICC Lab"),
     "noise.bmp": (b"BM" + bytes(range(256)) * 4, ""),
 }
 NO_PHOTOS = {"notes.txt": b"hello", "movie.gif": b"GIF89a", "archive.zip": b"PK", "photo.jpg.part": JPEG}

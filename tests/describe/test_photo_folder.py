@@ -70,7 +70,7 @@ def test_the_zoo_is_told_in_full(tmp_path):
     statistics = survey_folder(str(tmp_path), 32, "crop")
     assert set(statistics.image_statistics.names) == set(zoo.GOOD)
     assert dict(statistics.image_statistics.rejected).keys() == {*zoo.BAD, *more}
-    assert statistics.kinds["16 bit"] == 3
+    assert statistics.kinds["16 bit"] == 4
     assert statistics.kinds["colour profile"] == 1
     assert statistics.kinds["turned by EXIF"] == 7
     assert (statistics.sizes[0], statistics.sizes[-1]) == ((32, 40), (40, 32))

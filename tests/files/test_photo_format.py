@@ -87,6 +87,7 @@ def test_heic_is_read_exactly_where_its_sample_is_decoded(tmp_path):
         ("vips_tracked: out of memory --- size == 286MB\n", MemoryError, "out of memory"),
         ("source: bad seek to 9\nheif: not been built in: HEVC\n", MediaError, "unsupported: .* HEVC"),
         ("VipsJpeg: Unsupported JPEG process: SOF type 0xf7\n", MediaError, "^unsupported"),
+        ("VipsJpeg: Unsupported marker type 0x62\n", MediaError, "^damaged or truncated"),
         ("pngload: libpng read error\n", MediaError, r"damaged or truncated \(pngload: libpng read error\)"),
     ],
 )

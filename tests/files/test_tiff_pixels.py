@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from zerokd.files.photo import MediaError, read_photo
-from zerokd.files.tiff_pixels import read_tiff_layout, read_ycbcr_tiff, require_readable_tiff
+from zerokd.files.tiff_pixels import is_plain_ycbcr, read_tiff_layout, require_readable_tiff
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 9, 3)).astype(np.uint8)
 
@@ -38,33 +38,75 @@ def path(tmp_path):
     return tmp_path / "a.tif"
 
 
-def ycbcr():
-    return np.asarray(Image.fromarray(RGB).convert("YCbCr"))
+WEIGHTS = {"BT.601": (299, 587, 114), "BT.709": (212.6, 715.2, 72.2)}
+
+
+def to_ycbcr(rgb, weights=WEIGHTS["BT.601"], levels=(0, 255, 128, 255, 128, 255)):
+    """Exact YCbCr of the standard, by the forward formula; ``levels`` are those of black and white of each channel."""
+    red, green, blue = (weight / 1000 for weight in weights)
+    luma = rgb.astype(float) @ (red, green, blue)
+    channels = (luma, (rgb[..., 2] - luma) / (2 - 2 * blue), (rgb[..., 0] - luma) / (2 - 2 * red))
+    spans = zip(levels[::2], levels[1::2], (255, 127, 127), strict=True)
+    return np.dstack(
+        [low + values * (high - low) / span for values, (low, high, span) in zip(channels, spans, strict=True)]
+    )
 
 
 ONE_TO_ONE = (530, 3, [1, 1])
+VIDEO_LEVELS = (16, 235, 128, 240, 128, 240)
+
+
+def rationals(values, scale=1):
+    return [number for value in values for number in (round(value * scale), scale)]
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_uncompressed_ycbcr_becomes_rgb_and_upright(path, orientation):
-    path.write_bytes(tiff(ycbcr(), 6, [ONE_TO_ONE, (274, 3, [orientation])]))
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("levels", [(0, 255, 128, 255, 128, 255), VIDEO_LEVELS])
+def test_ycbcr_becomes_rgb_by_its_own_coefficients_and_levels(path, orientation, weights, levels):
+    # 16-bit numbers, so that rounding hides nothing
+    deep = np.rint(to_ycbcr(RGB, WEIGHTS[weights], levels) * 256).clip(0, 65535).astype(np.uint16)
+    tags = [ONE_TO_ONE, (274, 3, [orientation]), (532, 5, rationals([256 * level for level in levels]))]
+    path.write_bytes(
+        tiff(deep, 6, [*tags, (529, 5, rationals([weight / 1000 for weight in WEIGHTS[weights]], 10_000))])
+    )
     expected = np.rot90(RGB, -1) if orientation == 6 else RGB
     pixels = read_photo(path).pixels
-    assert pixels.shape == expected.shape
-    assert np.abs(pixels.astype(int) - expected).max() <= 3
+    assert (pixels.shape, pixels.dtype) == (expected.shape, np.uint16)
+    assert np.abs(pixels / 65535 - expected / 255).max() <= 0.01
+
+
+def test_ycbcr_of_eight_bits_is_rounded_to_the_nearest(path):
+    coded = np.rint(to_ycbcr(RGB)).clip(0, 255).astype(np.uint8)
+    path.write_bytes(tiff(coded, 6, [ONE_TO_ONE]))
+    luma, blueness, redness = (coded[..., index].astype(float) - (0, 128, 128)[index] for index in range(3))
+    exact = np.dstack(
+        [
+            luma + 1.402 * redness,
+            luma - (0.114 * 1.772 * blueness + 0.299 * 1.402 * redness) / 0.587,
+            luma + 1.772 * blueness,
+        ]
+    )
+    assert np.abs(read_photo(path).pixels - exact.clip(0, 255)).max() <= 0.501
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+def test_compressed_ycbcr_is_converted_too(path, compression):
+    image = Image.fromarray(RGB).convert("YCbCr")
+    image.save(path, "TIFF", compression=compression)
+    assert np.abs(read_photo(path).pixels.astype(int) - np.asarray(image.convert("RGB"))).max() <= 1
 
 
 @pytest.mark.parametrize(
-    ("pixels", "tags", "reason"),
+    ("tags", "reason"),
     [
-        (ycbcr(), [], "subsampled YCbCr"),
-        (ycbcr().astype(np.uint16) * 257, [ONE_TO_ONE], "other than 8 bits"),
-        (ycbcr(), [ONE_TO_ONE, (529, 5, [2126, 10000, 7152, 10000, 722, 10000])], "coefficients or levels"),
-        (ycbcr(), [ONE_TO_ONE, (532, 5, [16, 1, 235, 1, 128, 1, 240, 1, 128, 1, 240, 1])], "coefficients or levels"),
+        ([], "subsampled YCbCr"),
+        ([ONE_TO_ONE, (529, 5, [1, 1, 0, 1, 0, 1])], "impossible coefficients"),
+        ([ONE_TO_ONE, (532, 5, [9, 1, 9, 1, 128, 1, 240, 1, 128, 1, 240, 1])], "impossible coefficients or levels"),
     ],
 )
-def test_other_ycbcr_is_refused(path, pixels, tags, reason):
-    path.write_bytes(tiff(pixels, 6, tags))
+def test_other_ycbcr_is_refused(path, tags, reason):
+    path.write_bytes(tiff(RGB, 6, tags))
     with pytest.raises(MediaError, match=reason):
         read_photo(path)
 
@@ -112,4 +154,4 @@ def test_a_damaged_directory_is_left_to_the_decoder(path):
     path.write_bytes(b"II*\0\xff\xff\0\0")
     layout = read_tiff_layout(path)
     require_readable_tiff(layout)
-    assert read_ycbcr_tiff(path, layout) is None
+    assert not is_plain_ycbcr(layout)

@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,8 @@ def command(threads: int | None, **options: Any) -> None:
 
     start = time.monotonic()
     task = plan_enhancement(threads=threads or os.cpu_count() or 1, **options)
-    with EnhanceProgress(len(task.jobs)) as progress:
+    # zerokd itself reports what concerns a file
+    with EnhanceProgress(len(task.jobs)) as progress, warnings.catch_warnings(action="ignore"):
         for line in describe_start(task, options["out"], count_noun(task.options.threads, "thread")):
             progress.print_line(line)
         summary = run_task(task, progress.report, progress.report_progress)

@@ -32,8 +32,11 @@ from zerokd.files.photo_format import (
 )
 from zerokd.files.tiff_pixels import (
     TiffLayout,
+    convert_ycbcr,
+    is_plain_ycbcr,
+    is_subsampled,
+    read_subsampled_ycbcr,
     read_tiff_layout,
-    read_ycbcr_tiff,
     require_readable_tiff,
 )
 
@@ -129,13 +132,16 @@ def _read_with_vips(path: Path, photo_format: PhotoFormat, max_pixels: int, min_
     shrink = _jpeg_shrink(image.width, image.height, target_side) if photo_format == "JPEG" else 1
     if shrink > 1:
         image = open_lazily(path, photo_format, shrink=shrink)
-    if (ycbcr := read_ycbcr_tiff(path, layout)) is not None:
-        return Photo(ycbcr, photo_format)
+    if is_plain_ycbcr(layout) and is_subsampled(layout):
+        return Photo(read_subsampled_ycbcr(path, layout), photo_format, _read_profile(path, image, photo_format))
     if image.format not in ("uchar", "ushort"):
         raise MediaError(f"{VALUE_BITS[image.format]}-bit pixel values ({image.format}), whose scale is not known")
     if image.get_typeof("orientation") and image.get("orientation") > 1:
         image = image.copy_memory().autorot()  # a decoder gives rows in their order; turning needs all of them
-    return _convert_colours(image, photo_format, _read_profile(path, image, photo_format))
+    profile = _read_profile(path, image, photo_format)
+    if is_plain_ycbcr(layout):
+        return Photo(convert_ycbcr(image.numpy(), layout), photo_format, profile)
+    return _convert_colours(image, photo_format, profile)
 
 
 def _convert_colours(image: Any, photo_format: PhotoFormat, profile: bytes) -> Photo:

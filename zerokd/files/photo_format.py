@@ -71,8 +71,8 @@ PNM_SIGNATURE = re.compile(rb"P[1-7][\s#]")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
 HEIF_BRANDS = (*HEIC_BRANDS, b"mif1", b"mif2", b"msf1", b"avif", b"avis", b"miaf")
 UNSUPPORTED_TEXT = re.compile(
-    r"not (?:configured|implemented|supported|been built in)|[Uu]nsupported|no support|unknown compression|bad labq"
-    r"|not a whole number of bytes"
+    r"not (?:configured|implemented|supported|been built in)|[Uu]nsupported(?! marker)|no support|unknown compression"
+    r"|bad labq|not a whole number of bytes"
 )
 MEMORY_TEXT = re.compile(r"out of memory|cannot allocate|memory allocation|insufficient memory", re.IGNORECASE)
 

@@ -1,4 +1,4 @@
-"""TIFF files whose pixels libvips does not take for what they are: refused by name, or decoded by Pillow."""
+"""TIFF files whose pixels libvips does not take for what they are: refused by name, or converted here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ PHOTOMETRIC_NAMES = {
     32844: "LogL", 32845: "LogLuv", 34892: "linear raw values", 51177: "a depth map", 52527: "a photometric mask",
 }  # fmt: skip
 DEFAULT_COEFFICIENTS = (0.299, 0.587, 0.114)
-DEFAULT_REFERENCE = (0, 255, 128, 255, 128, 255)
 
 
 @frozen
@@ -71,23 +70,51 @@ def require_readable_tiff(layout: TiffLayout) -> None:
         raise unsupported_format("TIFF whose first page is a preview of another, as in a raw photo")
 
 
-def read_ycbcr_tiff(path: Path, layout: TiffLayout) -> np.ndarray | None:
-    """Upright pixels (H, W, 3), uint8, of a TIFF with YCbCr that is no JPEG, which libvips takes for RGB; else None.
+def is_plain_ycbcr(layout: TiffLayout) -> bool:
+    """Whether a TIFF stores YCbCr, and not as JPEG, which a decoder converts."""
+    is_jpeg = layout.first(COMPRESSION_TAG, UNCOMPRESSED) in JPEG_COMPRESSIONS
+    return layout.first(PHOTOMETRIC_TAG, 1) == YCBCR and not is_jpeg
+
+
+def is_subsampled(layout: TiffLayout) -> bool:
+    """Whether a TIFF of YCbCr has fewer colour values than pixels."""
+    return layout.values.get(SUBSAMPLING_TAG, (2, 2)) != (1, 1)
+
+
+def read_subsampled_ycbcr(path: Path, layout: TiffLayout) -> np.ndarray:
+    """Upright pixels (H, W, 3), uint8, as libtiff converts them.
 
     Raises:
-        MediaError: the YCbCr has other than 8 bits, subsampled colours without compression, or coefficients or levels
-            of its own.
+        MediaError: the YCbCr is uncompressed, or has other than 8 bits.
     """
-    compression = layout.first(COMPRESSION_TAG, UNCOMPRESSED)
-    if layout.first(PHOTOMETRIC_TAG, 1) != YCBCR or compression in JPEG_COMPRESSIONS:
-        return None
-    coefficients = layout.ratios(COEFFICIENTS_TAG, DEFAULT_COEFFICIENTS)
-    reference = layout.ratios(REFERENCE_TAG, DEFAULT_REFERENCE)
-    if set(layout.values.get(BITS_TAG, (8,))) != {8}:
-        raise MediaError("a TIFF of YCbCr with other than 8 bits, which zerokd does not read")
-    if compression == UNCOMPRESSED and layout.values.get(SUBSAMPLING_TAG, (2, 2)) != (1, 1):
-        raise MediaError("an uncompressed TIFF of subsampled YCbCr, which zerokd does not read")
-    if not np.allclose(coefficients, DEFAULT_COEFFICIENTS, atol=1e-3) or not np.allclose(reference, DEFAULT_REFERENCE):
-        raise MediaError("a TIFF of YCbCr with coefficients or levels of its own, which zerokd does not read")
+    if layout.first(COMPRESSION_TAG, UNCOMPRESSED) == UNCOMPRESSED or set(layout.values.get(BITS_TAG, (8,))) != {8}:
+        raise MediaError("unsupported: a TIFF of subsampled YCbCr that is uncompressed, or has other than 8 bits")
     with TiffImagePlugin.TiffImageFile(path) as image:
         return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def convert_ycbcr(pixels: np.ndarray, layout: TiffLayout) -> np.ndarray:
+    """RGB (H, W, 3) of YCbCr of the same type, uint8 or uint16, rounded to the nearest level.
+
+    Source: TIFF 6.0, section 21.
+
+    Raises:
+        MediaError: the coefficients or levels that the file declares are impossible.
+    """
+    most = np.iinfo(pixels.dtype).max
+    half = (most + 1) // 2
+    red, green, blue = layout.ratios(COEFFICIENTS_TAG, DEFAULT_COEFFICIENTS)[:3]
+    levels = layout.ratios(REFERENCE_TAG, (0, most, half, most, half, most))
+    if not green or len(levels) != 6 or any(low >= high for low, high in zip(levels[::2], levels[1::2], strict=True)):
+        raise MediaError("a TIFF of YCbCr with impossible coefficients or levels")
+    spans = (most, half - 1, half - 1)
+    luma, blueness, redness = (
+        (pixels[..., index].astype(np.float32) - levels[2 * index])
+        * (span / (levels[2 * index + 1] - levels[2 * index]))
+        for index, span in enumerate(spans)
+    )
+    rgb = np.empty((*pixels.shape[:2], 3), np.float32)
+    rgb[..., 0] = luma + (2 - 2 * red) * redness
+    rgb[..., 2] = luma + (2 - 2 * blue) * blueness
+    rgb[..., 1] = (luma - red * rgb[..., 0] - blue * rgb[..., 2]) / green
+    return (rgb.clip(0, most) + 0.5).astype(pixels.dtype)

@@ -46,7 +46,7 @@ def read_png_metadata(file: BinaryIO) -> PhotoMetadata:
             has_default_image = has_default_image and not is_before_image
         is_before_image = is_before_image and kind != b"IDAT"
         keyword = data.partition(b"\0")[0] if kind in TEXT_CHUNKS else b""
-        if data is UNREADABLE:
+        if data is UNREADABLE and kind not in DECODED_CHUNKS:  # of those the decoder is the judge
             lost.append(f"damaged {kind.decode('latin-1')}")
         elif kind == b"eXIf" and not metadata.exif:
             metadata = evolve(metadata, exif=data.removeprefix(EXIF_PREFIX))
