@@ -169,3 +169,10 @@ def test_facts_that_are_no_object_are_refused(tmp_path):
 def test_only_real_dense_tensors_are_loaded(tensor):
     with pytest.raises(WeightsError, match=r"not real, dense numbers: 0\.bias"):
         load_model_state(small_net(), small_net().state_dict() | {"0.bias": tensor}, "a.pth")
+
+
+def test_a_file_without_tensors_is_refused(tmp_path):
+    path = tmp_path / "empty.safetensors"
+    path.write_bytes((2).to_bytes(8, "little") + b"{}")
+    with pytest.raises(WeightsError, match="holds no tensor"):
+        read_weights(path)

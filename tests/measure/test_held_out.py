@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 
 from zerokd.errors import RecipeError
-from zerokd.measure.held_out import find_missing_references, load_metric_batches
+from zerokd.measure.held_out import find_missing_references, load_metric_batches, measure_fidelity
 from zerokd.run.folder import RunFolder
 from zerokd.run.manifest import build_manifest
 from zerokd.run.plan import prepare_run
@@ -95,3 +95,14 @@ def test_a_reference_that_is_missing_or_wrong_is_told_before_the_first_step(buil
     assert problem.place.file.startswith("--set metrics.truth")
     with pytest.raises(RecipeError, match="reference"):
         prepare_run(components, CPU)
+
+
+def test_fidelity_leaves_out_a_teacher_of_another_shape(build):
+    components = build()
+    images = torch.rand(2, 3, 32, 32)
+    assert set(measure_fidelity(components, images)) == {"student to teacher", "input to teacher"}
+    half = torch.nn.AvgPool2d(2)
+    components.models["teacher"].register_forward_hook(
+        lambda module, _, outputs: {"enhanced": half(outputs["enhanced"])}
+    )
+    assert measure_fidelity(components, images) == {}

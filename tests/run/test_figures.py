@@ -70,3 +70,18 @@ def test_another_picture_is_no_sheet(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     with pytest.raises(ValueError, match="no sample layout"):
         read_samples(tmp_path / "a.png")
+
+
+def test_other_channels_and_sizes_are_drawn_too(tmp_path):
+    """A frozen model may make other images than the student: one channel is grey, further ones are left out."""
+    low, grey = torch.full((1, 3, 160, 160), 1.0), torch.full((1, 1, 80, 80), 0.6)
+    many = torch.cat([torch.full((1, 3, 160, 160), 0.2), torch.ones(1, 2, 160, 160)], dim=1)
+    draw_samples(tmp_path / "a.png", {"low": low, "grey": grey, "many": many})
+    colours = {
+        caption: np.unique(np.asarray(images[0])) for caption, images in read_samples(tmp_path / "a.png").items()
+    }
+    assert {caption: values.tolist() for caption, values in colours.items()} == {
+        "low": [255],
+        "grey": [153],
+        "many": [51],
+    }

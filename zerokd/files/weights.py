@@ -57,6 +57,8 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 metadata = parse_json((file.metadata() or {}).get(METADATA_KEY, "{}"))
                 if not isinstance(metadata, dict):
                     raise ValueError("its metadata is not a JSON object")
+                if not file.keys():
+                    raise WeightsError(f"weights file {str(path)!r} holds no tensor")
                 return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except WeightsError:

@@ -44,13 +44,15 @@ def enhance_with_models(components: Components, low: Tensor) -> dict[str, Tensor
 
 
 def measure_fidelity(components: Components, images: Tensor) -> dict[str, float]:
-    """PSNR in dB to each frozen model, of the student and, for comparison, of the input."""
+    """PSNR in dB to each frozen model, of the student and, for comparison, of the input, where they have its shape."""
     sums: dict[str, float] = {}
     for low in images.split(METRIC_BATCH_SIZE):
         outputs = enhance_with_models(components, low)
         candidates = {"student": outputs.pop(STUDENT), "input": low}
         for owner, target in outputs.items():
             for name, image in candidates.items():
+                if image.shape != target.shape:
+                    continue
                 key = f"{name} to {owner}"
                 sums[key] = sums.get(key, 0.0) + float(psnr(image, target).mean()) * len(low)
     return {key: round(total / len(images), 2) for key, total in sums.items()}

@@ -35,7 +35,8 @@ class SampleLayout(TypedDict):
 
 
 def draw_samples(path: Path, columns: Mapping[str, Tensor]) -> None:
-    """Write a sheet with one row an image and one captioned column a batch (N, 3, H, W) in [0, 1].
+    """Write a sheet with one row an image and one captioned column a batch (N, C, H, W) in [0, 1]. Images of
+    another size than the first ones are scaled to theirs.
 
     :func:`read_samples` reads it back.
 
@@ -148,4 +149,6 @@ def build_term_lines(
 
 
 def _to_pixels(batch: Tensor) -> np.ndarray:
+    """Images (N, C, H, W) as RGB, (N, H, W, 3): three channels, or one that is grey; of others the first ones."""
+    batch = batch[:, :3] if batch.shape[1] >= 3 else batch[:, :1].expand(-1, 3, -1, -1)
     return (batch.detach().cpu().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()

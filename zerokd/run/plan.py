@@ -18,10 +18,12 @@ from zerokd.objective.signals import describe_out_of_range
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.phases import phase
 from zerokd.plugin.batch import Batch, create_generator
+from zerokd.plugin.contracts import Model
 from zerokd.plugin.error_attribution import attribute_errors, report_out_of_memory
 from zerokd.proof.evidence import Evidence, measure_evidence
 from zerokd.proof.optimizer_trial import try_optimizer
 from zerokd.proof.probe import probe
+from zerokd.proof.trial import preserve_buffers_and_rng
 from zerokd.recipe.build.components import Components
 from zerokd.training.batches import iterate_batches, split_held_out, to_float_batch, validate_data_source
 from zerokd.training.device import choose_memory_format, configure_determinism, release_freed_memory
@@ -114,6 +116,7 @@ def prepare_run(components: Components, device: torch.device) -> RunPlan:
         raise RecipeError(*dict.fromkeys(problems))
     components = _add_remarks(components, accumulators, device, has_held_out=bool(held_out))
     plan = RunPlan(components, tuple(accumulators), tuple(evidences), training, held_out, device, metric_evaluator)
+    _require_image_output(components.student, plan.load_images(1))
     plan.measure_capacity("nothing is trained yet", 1)  # refuses a student that cannot be measured
     plan = evolve(plan, untrained_results=plan.evaluate_metrics())
     failures = list(metric_evaluator.find_failures(plan.untrained_results))
@@ -121,6 +124,22 @@ def prepare_run(components: Components, device: torch.device) -> RunPlan:
         raise RecipeError(*failures)
     release_freed_memory()  # the proofs took more than a step does
     return plan
+
+
+@torch.no_grad()
+def _require_image_output(student: Model, low: Tensor) -> None:
+    """Check that a student makes images like its input (N, 3, H, W): what follows training draws, measures and exports
+    them.
+
+    Raises:
+        RecipeError: it makes others.
+    """
+    with attribute_errors(f"model {STUDENT!r}"), preserve_buffers_and_rng(student):
+        shape = student.eval()(low)["enhanced"].shape
+    if shape != low.shape:
+        text = f"the student's 'enhanced' has the shape {tuple(shape[1:])} for an image of {tuple(low.shape[1:])}"
+        hint = "give it the input's shape, or train with zerokd.compose in a loop of your own, which takes any output"
+        raise RecipeError(Problem(text, hints=(hint,), code="shapes-differ"))
 
 
 def _add_remarks(
