@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from tests.conftest import RECIPES, TINY
 from zerokd.training.checkpoint import LAST_FILE
@@ -18,6 +20,7 @@ from zerokd.training.checkpoint import LAST_FILE
 MAIN = "from zerokd.cli import main; main()"
 HASTY = f"import zerokd.sweep.study as s; s.HEARTBEAT, s.SILENT = 1, 3; {MAIN}"  # the dead are missed after 3 seconds
 SETTINGS = [part for one in (*TINY, "stages.distill.epochs=6", "checkpoint_seconds=0.0") for part in ("--set", one)]
+KILLS = int(os.environ.get("ZEROKD_KILLS", "4"))
 GRID = ["--grid", "alpha=0.3,0.4", "--grid", "beta=0.1,0.65"]
 
 
@@ -77,6 +80,29 @@ def test_a_worker_that_ends_in_the_shared_stage_costs_no_point(tmp_path, ending)
     text = ended(worker(tmp_path, *slow, program=HASTY))
     assert "3 done, 1 refused" in text
     assert len(json.loads((tmp_path / "shared/manifest.json").read_text())["resumed"]) == 1
+
+
+def test_random_kills_of_two_workers_cost_no_point(tmp_path):
+    """Whoever ends, at whichever moment: every point is computed, with the weights of a sweep that nobody ends."""
+    slow = ("--set", "stages.pretrain.epochs=20", "--set", "stages.distill.epochs=12")
+    ended(worker(tmp_path / "clean", *slow))
+    rng = random.Random(0)
+    workers = [worker(tmp_path / "killed", *slow, program=HASTY) for _ in range(2)]
+    for _ in range(KILLS):
+        time.sleep(rng.uniform(1.0, 6.0))  # starting takes some two seconds
+        lost = workers.pop(rng.randrange(2))
+        lost.send_signal(rng.choice([signal.SIGKILL, signal.SIGTERM]))
+        text, _ = lost.communicate(timeout=60)
+        assert "Traceback" not in text, text
+        workers.append(worker(tmp_path / "killed", *slow, program=HASTY))
+    texts = [process.communicate(timeout=200)[0] for process in workers]
+    assert "3 done, 1 refused" in ended(worker(tmp_path / "killed", *slow, program=HASTY)), texts
+    done = [sorted(folder.glob("points/*/student.safetensors")) for folder in (tmp_path / "clean", tmp_path / "killed")]
+    assert [path.parent.name for path in done[0]] == [path.parent.name for path in done[1]]
+    assert len(done[0]) == 3
+    for clean, killed in zip(*done, strict=True):
+        ours, theirs = load_file(clean), load_file(killed)
+        assert all(ours[name].equal(theirs[name]) for name in ours), clean.parent.name
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
