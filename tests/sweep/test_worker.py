@@ -75,3 +75,14 @@ def test_what_a_worker_left_that_was_killed_before_its_first_step_is_no_hindranc
     (tmp_path / "points/001/samples").mkdir(parents=True)
     sweep_worker.work(study)
     assert collect_point_records(study)[0].state == "done"
+
+
+def test_the_last_point_that_another_worker_takes_first_leaves_no_further_one(worker_and_study, monkeypatch):
+    """Between a look at the study and taking a trial, another worker may take the last: Optuna then makes a new one."""
+    sweep_worker, study, lines = worker_and_study
+    looks = [worker.has_remaining_trials] * 3 + [lambda *_: True] + [worker.has_remaining_trials] * 9
+    monkeypatch.setattr(worker, "has_remaining_trials", lambda *arguments: looks.pop(0)(*arguments))
+    sweep_worker.work(study)
+    assert len(study.get_trials()) == 4
+    assert [record.state for record in collect_point_records(study)] == ["done", "refused", "done"]
+    assert len([line for line in lines if line.startswith("point ")]) == 3

@@ -25,6 +25,7 @@ from zerokd.sweep.search_space import Choice, SearchAxis
 HEARTBEAT_INTERVAL = 10  # seconds
 GRACE_PERIOD = 30  # seconds without a heartbeat after which a worker counts as lost
 POINT, REASON, STATE, FOLDER, SECONDS = "point", "why", "state", "folder", "seconds"  # attributes of a trial
+SURPLUS = "surplus"  # attribute of a trial that is no point: another worker took the last one first
 IDENTITY = "zerokd"  # attribute of a study
 LIVE_STATES = (TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE)
 
@@ -175,6 +176,8 @@ def collect_point_records(study: optuna.Study) -> list[PointRecord]:
     """All points by number; of a point with several trials, the last result."""
     records: dict[int, PointRecord] = {}
     for trial in study.get_trials(deepcopy=False):
+        if trial.user_attrs.get(SURPLUS):
+            continue
         number = int(trial.user_attrs.get(POINT, trial.number + 1))
         record = _build_point_record(number, trial)
         if number not in records or trial.state != TrialState.PRUNED or record.why:

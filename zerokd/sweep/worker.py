@@ -31,6 +31,7 @@ from zerokd.sweep.study import (
     REASON,
     SECONDS,
     STATE,
+    SURPLUS,
     PointState,
     SweepPlan,
     has_remaining_trials,
@@ -81,8 +82,11 @@ class SweepWorker:
                 return
 
     def _run_trial(self, study: optuna.Study, trial: optuna.Trial) -> list[float]:
+        if self.plan.points and POINT not in trial.user_attrs:
+            trial.set_user_attr(SURPLUS, True)
+            raise optuna.TrialPruned
         number, point = suggest_point(trial, self.plan)
-        if is_duplicate(study, trial) or (self.plan.points and POINT not in trial.user_attrs):
+        if is_duplicate(study, trial):
             raise optuna.TrialPruned
         self.report(f"point {number}: {describe_point(point)}")
         try:

@@ -10,6 +10,7 @@ from zerokd.recipe.toml.document import parse_document
 
 TEXT = (RECIPES / "two_views.toml").read_text().replace("count = 48", "count = 4").replace("size  = 96", "size  = 16")
 VIEW = 'use   = "random_gamma"\nrange = [0.5, 2.0]\n'
+UNREAD = '[signals.unread]\nuse = "flip"\n\n[signals.other]'
 READ = '"student(other).enhanced"'
 
 
@@ -44,7 +45,7 @@ def test_a_stage_has_the_views_and_tensors_that_its_terms_read():
         (READ, '"student(other)"', "reads 'student(other)': it names no output", "write student(other).enhanced"),
         (READ, '"othr(low)"', "no signal of this recipe is called 'othr'", "did you mean 'other'"),
         (READ, '"student(other).parameters"', "do not depend on what it runs on", "write student.parameters"),
-        (READ, '"student.enhanced"', "no term reads signals.other", "bind a port to it"),
+        ("[signals.other]", UNREAD, "no term reads signals.unread", "bind a port to it"),
         (VIEW, f'{VIEW}on = "lov"\n', "signals.other reads 'lov': no such input", "did you mean 'low'"),
         (VIEW, f'{VIEW}on = "other"\n', "in a circle: other -> other", ""),
         ("[signals.other]", "[signals.student]", "'student' names a model and a signal", "rename the signal"),
