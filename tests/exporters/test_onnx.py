@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from zerokd.errors import ExportError
 from zerokd.exporters.onnx import Onnx
+from zerokd.models.auto_exposure import AutoExposure
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 
@@ -98,3 +100,9 @@ def test_lower_precision_is_near(tmp_path, precision, most):
     low = dark(1, 3, 48, 64)
     difference = np.abs(exporter.run(path)(low) - exact(model, low)).max()
     assert 0 < difference <= most <= exporter.tolerance
+
+
+def test_a_file_for_tiles_is_refused_before_the_export_of_a_model_that_measures(tmp_path):
+    with pytest.raises(ExportError, match="no tiles for a model that measures the whole image"):
+        Onnx(tiles=True).write(AutoExposure(), tmp_path / "student.onnx", {})
+    assert not list(tmp_path.iterdir())

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, final
 
@@ -18,7 +14,9 @@ from torch import Tensor, nn
 import zerokd
 from zerokd import Exporter, Model
 from zerokd.data.dead_leaves import DeadLeaves
+from zerokd.errors import ExportError
 from zerokd.exporters.metadata import build_metadata
+from zerokd.exporters.silence import silence_exporters
 from zerokd.files.scratch import scratch_folder
 
 OPSET = 20
@@ -42,6 +40,7 @@ class Onnx(Exporter):
     class Config(zerokd.Config):
         precision: Literal["float32", "float16", "int8"] = Field("float32", description="of weights and convolutions")
         pixels: Literal["float", "uint8"] = Field("float", description="float planes, or interleaved 8-bit pixels")
+        tiles: bool = Field(False, description="refuse a model that measures the whole image: its file has no tiles")
 
     suffix = ".onnx"
 
@@ -53,6 +52,8 @@ class Onnx(Exporter):
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
         import onnx
 
+        if self.config.tiles and model.measure is not None:
+            raise ExportError("ONNX Runtime has no tiles for a model that measures the whole image")
         if self.config.pixels == "uint8":
             example = torch.zeros(2, *EXAMPLE_SIZE, 3, dtype=torch.uint8)
             onnx_model = _export_onnx(_Uint8Model(model), example, (1, 2), ["enhanced"])
@@ -164,15 +165,3 @@ def _convert_through_file(onnx_model: Any, convert: Callable[[str, str], None]) 
         onnx.save(onnx_model, source)
         convert(source, target)
         return onnx.load(target)
-
-
-@contextlib.contextmanager
-def silence_exporters() -> Iterator[None]:
-    """Suppress the messages of exporters, which address their own authors."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.disable(before)

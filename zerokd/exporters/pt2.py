@@ -13,7 +13,8 @@ from torch.export import Dim
 
 from zerokd import Exporter, Model
 from zerokd.exporters.metadata import build_metadata
-from zerokd.exporters.onnx import EXAMPLE_SIZE, silence_exporters
+from zerokd.exporters.onnx import EXAMPLE_SIZE
+from zerokd.exporters.silence import silence_exporters
 
 PT2_METADATA_FILE = "zerokd.json"
 MIN_DYNAMIC_SIZE = 2  # from which torch.export treats a size as dynamic; such a program takes 1, too

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from zerokd import Exporter, Model
 from zerokd.exporters.metadata import build_metadata
-from zerokd.exporters.onnx import EXAMPLE_SIZE, silence_exporters
+from zerokd.exporters.onnx import EXAMPLE_SIZE
+from zerokd.exporters.silence import silence_exporters
 
 TORCHSCRIPT_METADATA_FILE = "zerokd.json"
 

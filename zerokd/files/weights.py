@@ -57,8 +57,6 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 metadata = parse_json((file.metadata() or {}).get(METADATA_KEY, "{}"))
                 if not isinstance(metadata, dict):
                     raise ValueError("its metadata is not a JSON object")
-                if not file.keys():
-                    raise WeightsError(f"weights file {str(path)!r} holds no tensor")
                 return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except WeightsError:
@@ -82,6 +80,8 @@ def load_model_state(model: nn.Module, state: Mapping[str, Tensor], source: str)
         names = ", ".join(unsupported[:MAX_SHOWN_KEYS])
         raise WeightsError(f"{source} holds tensors that are not real, dense numbers: {names}")
     expected = model.state_dict()
+    if expected and not state:
+        raise WeightsError(f"{source} holds no tensor")
     differing = [f"missing {key} {tuple(expected[key].shape)}" for key in expected if key not in state]
     differing += [f"unexpected {key} {tuple(state[key].shape)}" for key in state if key not in expected]
     differing += [

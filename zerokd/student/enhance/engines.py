@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -148,7 +149,7 @@ def _build_onnx_engine(weights: Path, scale: int, threads: int, plugins: Iterabl
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     try:
-        build = partial(_export_in_subprocess, weights, "onnx", plugins=plugins)
+        build = partial(_export_in_subprocess, weights, "onnx", plugins=plugins, settings=("tiles=true",))
         session = load_or_build(weights, "", ".onnx", build, load)
         metadata = json.loads(session.get_modelmeta().custom_metadata_map["zerokd"])
     except ExportError:
@@ -160,8 +161,6 @@ def _build_onnx_engine(weights: Path, scale: int, threads: int, plugins: Iterabl
     def compute_outputs(low: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(names, session.run(names, {"low": low}), strict=True))
 
-    if metadata["measures"]:
-        raise ExportError("ONNX Runtime has no tiles for a model that measures the whole image")
     network = TiledNetwork(compute_outputs, metadata["reach"], metadata["iterations"])
     description = f"ONNX Runtime {onnxruntime.__version__}"
     return Engine("onnx", description, network.prepare_image, needs_whole_image=network.receptive_radius is None)
@@ -226,13 +225,15 @@ def disable_onednn() -> Iterator[None]:
         yield
 
 
-def _export_in_subprocess(weights: Path, format_name: str, output: Path, plugins: Iterable[Path]) -> None:
+def _export_in_subprocess(
+    weights: Path, format_name: str, output: Path, plugins: Iterable[Path], settings: Iterable[str] = ()
+) -> None:
     """Export in a process of its own: torch, which an export needs, takes more memory than photos do. Its temporary
     files go into the folder of ``output``."""
     command = [sys.executable, "-m", "zerokd", "export", str(weights), "--format", format_name, "-o", str(output)]
-    command += [f"--plugin={path}" for path in plugins]
+    command += [f"--plugin={path}" for path in plugins] + [f"--set={setting}" for setting in settings]
     environment = scratch_environment(output.parent)
     process = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=environment)
     if process.returncode:
-        lines = process.stderr.strip().splitlines()
-        raise ExportError(lines[0][:200] if lines else f"its export ended with exit code {process.returncode}")
+        reasons = re.findall(r"^(.+) \[[a-z-]+\]$", process.stderr, re.MULTILINE)  # other lines report progress
+        raise ExportError(reasons[0][:200] if reasons else f"its export ended with exit code {process.returncode}")
