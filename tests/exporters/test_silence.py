@@ -20,12 +20,17 @@ def speak(capsys, caplog):
     return seen
 
 
-def test_messages_are_suppressed_and_return_even_after_an_error(capsys, caplog):
-    with pytest.raises(ValueError, match="failed"), silence_exporters():
+def fail_loudly():
+    with silence_exporters():
         print("printed")
         warnings.warn("warned", stacklevel=1)
         logging.getLogger("exporter").warning("logged")
         raise ValueError("failed")
+
+
+def test_messages_are_suppressed_and_return_even_after_an_error(capsys, caplog):
+    with pytest.raises(ValueError, match="failed"):
+        fail_loudly()
     assert capsys.readouterr().out == ""
     assert caplog.messages == []
     assert speak(capsys, caplog) == ("printed\n", ["warned"], ["logged"])
