@@ -18,7 +18,7 @@ from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.run.plan import prepare_run
 from zerokd.training.batches import iterate_batches
 from zerokd.training.device import choose_device
-from zerokd.training.loop import train_step
+from zerokd.training.loop import Player, train_step
 from zerokd.training.nonfinite_policy import NonFinitePolicy
 from zerokd.training.state import StageState
 from zerokd.training.step_log import StepLog
@@ -103,4 +103,4 @@ class ZerokdSide:
     def step(self) -> None:
         batch = self.stage.batches[self.step_count % BATCH_COUNT]
         self.step_count += 1
-        train_step(self.training, self.stage.accumulator, self.stage.components, batch, self.metrics, POLICY)
+        train_step(Player(self.training, self.stage.accumulator, self.metrics), self.stage.components, batch, POLICY)

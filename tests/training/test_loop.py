@@ -12,7 +12,7 @@ from zerokd.errors import NumericError
 from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
 from zerokd.training.batches import iterate_batches
-from zerokd.training.loop import train
+from zerokd.training.loop import Player, train
 from zerokd.training.nonfinite_policy import NonFinitePolicy
 from zerokd.training.state import StageState
 from zerokd.training.step import build_accumulator
@@ -32,7 +32,7 @@ def run(components, number=0, poison=None):
             stage, objective, components, Batch.from_images(torch.rand(2, 3, 32, 32)), len(INDICES)
         )
         state = StageState(stage, objective, components)
-        train(state, accumulator, components, INDICES, step_log, NonFinitePolicy(0))
+        train(Player(state, accumulator, step_log), components, INDICES, NonFinitePolicy(0))
     return components.student
 
 

@@ -26,7 +26,7 @@ from zerokd.run.manifest import build_manifest
 from zerokd.run.plan import prepare_run
 from zerokd.run.progress import Progress
 from zerokd.run.session import execute
-from zerokd.training.loop import train
+from zerokd.training.loop import Player, train
 from zerokd.training.nonfinite import MAX_SHOWN_IMAGES, NonFiniteValue, NotFiniteError, diagnose_nonfinite
 from zerokd.training.nonfinite_policy import NonFinitePolicy
 from zerokd.training.state import StageState
@@ -207,7 +207,7 @@ def states_of(plan):
         pytest.raises(NotFiniteError) as caught,
         StepLog(stage, plan.objectives[0], io.StringIO(), (watch,)) as step_log,
     ):
-        train(state, plan.accumulators[0], plan.components, plan.training_indices, step_log, NonFinitePolicy(0))
+        train(Player(state, plan.accumulators[0], step_log), plan.components, plan.training_indices, NonFinitePolicy(0))
     return states, caught.value.failure
 
 

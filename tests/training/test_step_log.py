@@ -9,7 +9,7 @@ import torch
 
 from zerokd.plugin.batch import Batch
 from zerokd.proof.probe import probe
-from zerokd.training.loop import train
+from zerokd.training.loop import Player, train
 from zerokd.training.nonfinite_policy import NonFinitePolicy
 from zerokd.training.state import StageState
 from zerokd.training.step import build_accumulator
@@ -25,7 +25,7 @@ def lines(build):
     with StepLog(stage, objective, file, (seen.append,)) as step_log:
         accumulator = build_accumulator(stage, objective, components, Batch.from_images(torch.rand(2, 3, 32, 32)), 3)
         state = StageState(stage, objective, components)
-        train(state, accumulator, components, [0, 1, 2], step_log, NonFinitePolicy(0))
+        train(Player(state, accumulator, step_log), components, [0, 1, 2], NonFinitePolicy(0))
     lines = [json.loads(line) for line in file.getvalue().splitlines()]
     assert lines == seen
     return lines
@@ -62,7 +62,7 @@ def trained(build, *settings):
     with StepLog(stage, objective, file) as step_log:
         accumulator = build_accumulator(stage, objective, components, Batch.from_images(torch.rand(2, 3, 32, 32)), 3)
         state = StageState(stage, objective, components)
-        train(state, accumulator, components, [0, 1, 2], step_log, NonFinitePolicy(0))
+        train(Player(state, accumulator, step_log), components, [0, 1, 2], NonFinitePolicy(0))
     return [json.loads(line) for line in file.getvalue().splitlines()], list(components.student.parameters())
 
 

@@ -11,9 +11,10 @@ from attrs import asdict, frozen
 from zerokd.describe import latex
 from zerokd.equation.expression import Series, format_expression
 from zerokd.objective.calls import Adaptation
+from zerokd.objective.models import CRITIC
 from zerokd.objective.objective import Objective
 from zerokd.objective.signal_name import LOW, PARAMETERS, SignalName
-from zerokd.objective.stage_plan import StagePlan
+from zerokd.objective.stage_plan import CriticPlan, StagePlan
 from zerokd.objective.term import BoundTerm, signal_names
 from zerokd.recipe.build.components import Components
 
@@ -66,14 +67,17 @@ class StageExplanation:
     idle: tuple[str, ...]
     optimizer: dict[str, Any]
     aggregator: str = ""
+    turns: str = ""  # of a critic
 
     def as_json(self) -> dict[str, Any]:
         """Plain data, as ``zerokd explain --json`` prints it."""
         return asdict(self)
 
 
-def explain_stage(stage: StagePlan, components: Components, objective: Objective) -> StageExplanation:
-    """Explain a stage that has passed its probe."""
+def explain_stage(
+    stage: StagePlan, components: Components, objective: Objective, critic: CriticPlan | None = None
+) -> StageExplanation:
+    """Explain a stage that has passed its probe, or the ``critic`` of one, with ``stage`` as its own plan."""
     computed = {term.label: objective.computed_mask(term.label, stage.clock.steps) for term in stage.terms}
     terms = tuple(_explain_term(term, stage, objective, computed[term.label]) for term in stage.terms)
     return StageExplanation(
@@ -90,6 +94,7 @@ def explain_stage(stage: StagePlan, components: Components, objective: Objective
         idle=stage.idle_terms,
         optimizer=stage.optimizer.as_json(),
         aggregator=stage.aggregator_name,
+        turns="" if critic is None else critic.describe_turns(),
     )
 
 
@@ -138,7 +143,10 @@ def _describe_origin(name: SignalName, stage: StagePlan) -> str:
     return f"output of a layer of {name.owner}{where}" if name.layer else f"output of {name.owner}{where}"
 
 
-def _describe_model(owner: str, components: Components) -> str:
+def _describe_model(owner: str, stage: StagePlan, components: Components) -> str:
+    if owner == CRITIC:
+        record = components.provenance[f"stages.{stage.name.removesuffix('.critic')}.critic"]
+        return f"{record['use'].rpartition(':')[2]}, which trains in turn with the student"
     if owner in components.averages:
         average = components.averages[owner]
         return f"moving average of {average.source_name}, decay {average.decay:g}"
@@ -157,9 +165,8 @@ def _explain_forward_passes(
         ]
         steps = int(np.any([masks[label] for label in readers], axis=0).sum())
         unshared = sum(int(masks[label].sum()) for label in readers)
-        role = components.get_role(call.owner)
         yield ForwardPassExplanation(
-            call.key, _describe_model(call.owner, components), role == "student", steps, unshared - steps
+            call.key, _describe_model(call.owner, stage, components), call.trains, steps, unshared - steps
         )
 
 

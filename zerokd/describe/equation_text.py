@@ -15,8 +15,9 @@ COEFFICIENT_COLUMNS = ("group", "x weight", "x loss", "= total")
 
 def explain_stages(plan: RunPlan) -> list[StageExplanation]:
     """The explanation of each stage, in the order of the run."""
-    pairs = zip(plan.components.stages, plan.objectives, strict=True)
-    return [explain_stage(stage, plan.components, objective) for stage, objective in pairs]
+    critics = {stage.critic.stage.name: stage.critic for stage in plan.components.stages if stage.critic}
+    pairs = zip(plan.components.players, plan.objectives, strict=True)
+    return [explain_stage(player, plan.components, objective, critics.get(player.name)) for player, objective in pairs]
 
 
 def equations_to_dict(plan: RunPlan) -> dict[str, Any]:
@@ -36,6 +37,8 @@ def describe_equations(plan: RunPlan) -> str:
 
 def _describe_stage(explanation: StageExplanation) -> Iterator[str]:
     yield f"{explanation.stage}: {explanation.epochs} epochs, {explanation.steps} steps"
+    if explanation.turns:
+        yield from wrap_text(explanation.turns, "      ", "  ")
     yield from wrap_text(f"objective = {explanation.equation}", "      ", "  ")
     trained = [term for term in explanation.terms if not term.monitored]
     expanded = " + ".join(f"{_format_range(term.effective)}*{term.label}" for term in trained)

@@ -22,7 +22,7 @@ def evidence_to_dict(plan: RunPlan) -> dict[str, Any]:
         "cautions": list(components.cautions),
         "stages": [
             {**evidence.as_dict(), "optimizer": stage.optimizer.as_json()}
-            for stage, evidence in zip(components.stages, plan.evidences, strict=True)
+            for stage, evidence in zip(components.players, plan.evidences, strict=True)
         ],
         "metrics": metrics_record(plan.metric_evaluator.metrics, {UNTRAINED: untrained}, plan.measured_on),
     }
@@ -35,7 +35,7 @@ def describe_evidence(plan: RunPlan) -> str:
     for name, texts in (("FALLBACK", components.fallbacks), ("caution", components.cautions)):
         for text in texts:
             lines += wrap_text(f"{name}: {text}", "  ")
-    for stage, evidence in zip(components.stages, plan.evidences, strict=True):
+    for stage, evidence in zip(components.players, plan.evidences, strict=True):
         lines += ["", *wrap_text(f"{stage.name}: {stage.equation.text}", "  "), *format_evidence(evidence)]
         lines += wrap_text(f"optimizer: {describe_optimizer(stage.optimizer.as_json())}", "    ", "  ")
         if stage.idle_terms:
@@ -45,11 +45,12 @@ def describe_evidence(plan: RunPlan) -> str:
         text = f"metric {name}: {metric['use']} of the untrained student is {value}"
         images = f"{metric['images']} {metric['measured_on']} images"
         lines += wrap_text(f"{text} on {images}; {metric['better']} is better", "  ")
-    subject = "every term above" if any(stage.idle_terms for stage in components.stages) else "every term"
+    subject = "every term above" if any(stage.idle_terms for stage in components.players) else "every term"
     if any(evidence.monitored for evidence in plan.evidences):
         subject = "every weighted term"
+    trained = "its player" if any(stage.critic for stage in components.stages) else "the student"
     legend = (
-        f"{subject} trains the student; |g|: norm of the contribution's gradient,",
-        "out: at the student's outputs, par: at its parameters, share: of the sum of par",
+        f"{subject} trains {trained}; |g|: norm of the contribution's gradient,",
+        "out: at its outputs, par: at its parameters, share: of the sum of par",
     )
     return "\n".join([*lines, "", *legend])

@@ -23,7 +23,7 @@ from zerokd.training.batches import iterate_batches
 from zerokd.training.device import choose_memory_format
 from zerokd.training.frozen_cache.cache import FrozenCache
 from zerokd.training.frozen_cache.in_memory import CacheAllotment
-from zerokd.training.loop import train_step
+from zerokd.training.loop import Player, train_step
 from zerokd.training.nonfinite_policy import NonFinitePolicy
 from zerokd.training.state import StageState
 from zerokd.training.step import GradientAccumulator
@@ -123,7 +123,8 @@ class _StageBenchmark:
         components = evolve(self.plan.components, diagnose_every=NEVER_DIAGNOSE)
         state, batches = StageState(self.stage, accumulator.objective, components), cycle(self.batches)
         step_log, policy = StepLog(self.stage, accumulator.objective, io.StringIO()), NonFinitePolicy(0)
-        return self._time_median(lambda: train_step(state, accumulator, components, next(batches), step_log, policy))
+        player = Player(state, accumulator, step_log)
+        return self._time_median(lambda: train_step(player, components, next(batches), policy))
 
     def _measure_parts(self) -> Iterator[PartCost]:
         objective, batch = self.accumulator.objective, self.batches[0]

@@ -10,6 +10,11 @@ from zerokd import LossSpec, hookimpl
 def zerokd_losses() -> list[LossSpec]:
     return [
         LossSpec(
+            "adversarial",
+            target="zerokd.losses.adversarial:Adversarial",
+            summary="images that a critic takes for real, the student's half",
+        ),
+        LossSpec(
             "color_constancy", target="zerokd.losses.color_constancy:ColorConstancy", summary="a grey mean colour"
         ),
         LossSpec(
@@ -18,12 +23,22 @@ def zerokd_losses() -> list[LossSpec]:
             summary="towards the teacher, away from the student's moving average",
         ),
         LossSpec(
+            "discrimination",
+            target="zerokd.losses.discrimination:Discrimination",
+            summary="real images scored high and the student's low, the critic's half",
+        ),
+        LossSpec(
             "exposure_control",
             target="zerokd.losses.exposure_control:ExposureControl",
             summary="one brightness for all",
         ),
         LossSpec(
             "feature_matching", target="zerokd.losses.feature_matching:FeatureMatching", summary="MSE of features"
+        ),
+        LossSpec(
+            "gradient_penalty",
+            target="zerokd.losses.gradient_penalty:GradientPenalty",
+            summary="the gradient of scores at an image, held to a size",
         ),
         LossSpec("l1", target="zerokd.losses.l1:L1", summary="mean absolute difference of two tensors"),
         LossSpec("mse", target="zerokd.losses.mse:Mse", summary="mean squared difference of two tensors"),

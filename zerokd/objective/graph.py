@@ -28,7 +28,8 @@ class Graph:
     ``bindings`` maps a term's label to port -> tensor name, after the term's adapters. ``input_names`` are the signals
     that nothing here computes. ``fixed_tensors`` depend on the image alone, whatever is trained: inputs, what frozen
     models and views without draws compute from them, and what adapters without parameters compute from those.
-    ``fixed_ports`` are the ports of each term that carry no gradient.
+    ``fixed_ports`` are the ports of each term that carry no gradient. ``differentiated`` are the tensors at which a
+    loss takes the gradient of others.
     """
 
     def __init__(self, plan: ObjectivePlan, models: ModelSet):
@@ -37,7 +38,8 @@ class Graph:
         self.input_names: list[str] = []
         self.draws: dict[str, BoundView] = {}
         self.fixed_tensors: set[str] = set()
-        self._trained_tensors: set[str] = set()
+        self.differentiated = _find_differentiated(plan.terms)
+        self._trained_tensors: set[str] = set(self.differentiated)
         self.bindings: dict[str, dict[str, str]] = {}
         for name in signal_names(plan.terms):
             self._add_signal(name)
@@ -158,12 +160,24 @@ class Graph:
 
     def compute(self, inputs: Tensors, outputs: frozenset[str]) -> dict[str, Tensor]:
         """``outputs`` and every intermediate tensor, computed from the inputs; a given tensor is never overwritten."""
-        tensors = dict(inputs)
-        for call in self.live_calls(outputs, frozenset(inputs)):
+        calls = self.live_calls(outputs, frozenset(inputs))
+        if not torch.is_grad_enabled() and self.differentiated.intersection(outputs):
+            with torch.enable_grad():  # a value that consists of gradients
+                return self.compute(inputs, outputs)
+        tensors = self.require_gradient(inputs)
+        for call in calls:
             self._describe(call, tensors)
-            computed = call_component(call.name, call.compute, tensors)
-            tensors.update(computed if inputs.keys().isdisjoint(computed) else {**computed, **inputs})
+            computed = self.require_gradient(call_component(call.name, call.compute, tensors))
+            tensors.update(computed if inputs.keys().isdisjoint(computed) else {**computed, **tensors})
         return tensors
+
+    def require_gradient(self, tensors: Tensors) -> dict[str, Tensor]:
+        """Tensors, of which those that a loss differentiates by require gradient."""
+        required = dict(tensors)
+        for name in self.differentiated.intersection(tensors) if torch.is_grad_enabled() else ():
+            if not tensors[name].requires_grad:
+                required[name] = tensors[name].detach().requires_grad_()
+        return required
 
     def _describe(self, call: Call, tensors: Tensors) -> None:
         """Tell an adapter the shapes of its tensors where they are new to it."""
@@ -199,3 +213,10 @@ class Graph:
                 self._describe(call, adapted)
                 adapted.update(call.compute(adapted))
         return adapted
+
+
+def _find_differentiated(terms: Iterable[BoundTerm]) -> frozenset[str]:
+    """The signals at differentiable ports."""
+    return frozenset(
+        term.bindings[port] for term in terms for port, declared in term.loss.ports.items() if declared.differentiable
+    )

@@ -11,10 +11,11 @@ from attrs import evolve, field, frozen, validators
 from torch import Tensor, nn
 
 from zerokd.errors import Place, Problem, RecipeError, did_you_mean
-from zerokd.plugin.contracts import Model
+from zerokd.plugin.contracts import Critic, Model
 from zerokd.plugin.ports import Signal
 
 STUDENT = "student"  # the name of the trained model; all others are frozen
+CRITIC, SCORE = "critic", "score"  # the name of a stage's second player, and of its output
 
 
 class Role(StrEnum):
@@ -23,6 +24,7 @@ class Role(StrEnum):
     STUDENT = "student"
     TEACHER = "teacher"  # any frozen model
     EMA = "ema"  # any moving average
+    OPPONENT = "opponent"  # the other player of a stage, which trains on an objective of its own
 
 
 @frozen
@@ -53,16 +55,20 @@ class ModelSet:
 
     The student's layers compute in ``student_dtype`` (None: float32). ``frozen_per_image`` runs frozen models image by
     image on a CPU, so that an image has the same bits in every batch; a cache of their outputs asks for that.
+    ``trained`` names the model that the objective trains, ``opponents`` those that another objective trains.
     """
 
     models: dict[str, nn.Module]
     averages: dict[str, AveragedModel]
+    trained: str = field(default=STUDENT, kw_only=True)
+    opponents: frozenset[str] = field(default=frozenset(), kw_only=True)
     student_dtype: torch.dtype | None = field(default=None, kw_only=True)
     frozen_per_image: bool = field(default=False, kw_only=True)
 
     @property
-    def student(self) -> nn.Module:
-        return self.models[STUDENT]
+    def trained_model(self) -> nn.Module:
+        """The model that the objective trains."""
+        return self.models[self.trained]
 
     @property
     def owners(self) -> list[str]:
@@ -71,7 +77,9 @@ class ModelSet:
 
     def get_role(self, owner: str) -> Role:
         """What the model of that name is."""
-        return Role.STUDENT if owner == STUDENT else Role.EMA if owner in self.averages else Role.TEACHER
+        if owner in self.opponents:
+            return Role.OPPONENT
+        return Role.STUDENT if owner == self.trained else Role.EMA if owner in self.averages else Role.TEACHER
 
     def get_model(self, owner: str) -> nn.Module:
         """The model or average of that name."""
@@ -80,14 +88,16 @@ class ModelSet:
 
 def declared_outputs(model: nn.Module) -> dict[str, Signal] | None:
     """What a model declares of its outputs, by name; None for a plain module, which declares nothing."""
+    if isinstance(model, Critic):
+        return {SCORE: Signal()}
     return model.outputs() if isinstance(model, Model) else None
 
 
 def name_outputs(outputs: object) -> dict[str, Tensor]:
-    """A module's outputs by name: a tensor is ``output`` (and ``enhanced``), a mapping has its keys, a sequence its
-    indices; what is no tensor is left out."""
+    """A module's outputs by name: a tensor is ``output`` (and ``enhanced``, and ``score``), a mapping has its keys, a
+    sequence its indices; what is no tensor is left out."""
     if isinstance(outputs, Tensor):
-        return {"output": outputs, "enhanced": outputs}
+        return {"output": outputs, "enhanced": outputs, SCORE: outputs}
     if isinstance(outputs, tuple | list):
         outputs = {str(index): value for index, value in enumerate(outputs)}
     pairs = outputs.items() if isinstance(outputs, Mapping) else ()

@@ -16,7 +16,7 @@ from zerokd.objective.calls import Adaptation
 from zerokd.objective.composition import compose_plan
 from zerokd.objective.declaration import Number, Term, make_clock, warn_of_fallbacks
 from zerokd.objective.graph import Graph
-from zerokd.objective.models import STUDENT, Average, ModelSet, build_model_set
+from zerokd.objective.models import Average, ModelSet, build_model_set
 from zerokd.objective.parts import ObjectiveParts, forgive_frozen_keys
 from zerokd.objective.plugin_calls import compute_terms
 from zerokd.objective.result import ObjectiveResult, to_tensor_like
@@ -110,8 +110,8 @@ class Objective(ObjectiveParts):
     def _set_up(self, plan: ObjectivePlan, models: ModelSet) -> None:
         self.plan, self.models = plan, models
         self.graph = graph = Graph(plan, models)
-        if STUDENT in models.models:
-            self.student = models.student
+        if models.trained in models.models:
+            self.add_module(models.trained, models.trained_model)
         self.losses = nn.ModuleDict({term.label.replace(".", "/"): term.loss for term in plan.terms})
         self.adapters = nn.ModuleList([call.adapter for call in graph.calls if isinstance(call, Adaptation)])
         self.monitored_labels = frozenset(term.label for term in plan.terms if term.monitor)

@@ -13,7 +13,7 @@ from torch import nn
 
 from zerokd.equation.expression import Series
 from zerokd.errors import Place
-from zerokd.objective.models import STUDENT
+from zerokd.objective.models import CRITIC, STUDENT
 from zerokd.plugin.contracts import Optimizer
 
 NamedParameter = tuple[str, nn.Parameter]
@@ -86,9 +86,9 @@ class OptimizerPlan:
 
 
 def name_parameters(parameters: Iterable[NamedParameter]) -> list[NamedParameter]:
-    """The trained parameters of an objective by the names that patterns match: the student's own, such as
+    """The trained parameters of an objective by the names that patterns match: those of the trained model, such as
     ``e_conv1.bias``; those of losses and adapters start with ``losses.`` or ``adapters.``."""
-    return [(name.removeprefix(f"{STUDENT}."), parameter) for name, parameter in parameters]
+    return [(name.removeprefix(f"{STUDENT}.").removeprefix(f"{CRITIC}."), parameter) for name, parameter in parameters]
 
 
 def find_group(name: str, groups: Sequence[ParameterGroup]) -> int | None:

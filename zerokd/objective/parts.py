@@ -29,17 +29,17 @@ class ObjectiveParts(nn.Module):
     def after_step(self) -> None:
         """Move the averages towards the student. Call it after each ``optimizer.step()``."""
         for average in self.averages.values():
-            pairs = zip(average.model.parameters(), self.models.student.parameters(), strict=True)
+            pairs = zip(average.model.parameters(), self.models.models[STUDENT].parameters(), strict=True)
             for averaged, current in pairs:
                 averaged.lerp_(current.to(averaged.device), 1 - average.decay)
-            buffers = zip(average.model.buffers(), self.models.student.buffers(), strict=True)
+            buffers = zip(average.model.buffers(), self.models.models[STUDENT].buffers(), strict=True)
             for stored, buffer in buffers:
                 stored.copy_(buffer)
         self._seen_version = None
 
     def notice_missing_after_step(self) -> None:
         """Warn once where the student has moved and its averages have not."""
-        version = sum(parameter._version for parameter in self.models.student.parameters())
+        version = sum(parameter._version for parameter in self.models.models[STUDENT].parameters())
         if self._misses_after_step and self._seen_version not in (None, version):
             names = ", ".join(map(repr, self.averages))
             text = f"the average {names} stands still: call objective.after_step() after each optimizer.step()"
@@ -71,8 +71,9 @@ class ObjectiveParts(nn.Module):
 
     def _other_modules(self) -> dict[str, nn.Module]:
         """Frozen models and averages, which are no submodules: they do not train and are no part of the state."""
-        others = {owner: self.models.get_model(owner) for owner in self.models.owners if owner != STUDENT}
-        return {owner: module for owner, module in others.items() if module is not getattr(self, STUDENT, None)}
+        others = {owner: self.models.get_model(owner) for owner in self.models.owners if owner != self.models.trained}
+        trained = getattr(self, self.models.trained, None)
+        return {owner: module for owner, module in others.items() if module is not trained}
 
     def _apply(self, fn: Any, recurse: bool = True) -> ObjectiveParts:
         super()._apply(fn, recurse)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from torch import Tensor
 
 from zerokd.errors import KeyPath, Problem, did_you_mean
-from zerokd.objective.models import ModelSet, declared_outputs
+from zerokd.objective.models import CRITIC, STUDENT, ModelSet, Role, declared_outputs
 from zerokd.objective.signal_name import FEATURES, PARAMETERS, SignalName
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import BoundMetric, SignalReader, signal_owners
@@ -36,13 +36,21 @@ def find_stage_binding_problems(
     own_names = {stage.name, *stage.equation.coefficients}
     if any(path[0] == "models" or own_names.intersection(path[1:2]) for path in failed_paths):
         return problems  # what failed may read the role that seems unread
+    return [*problems, *_find_unmet_needs(stage, models)]
+
+
+def _find_unmet_needs(stage: StagePlan, models: ModelSet) -> Iterator[Problem]:
+    """Each role that no term reads, although the stage's plugin needs it or it is one of the stage's two players."""
     roles = {models.get_role(owner) for owner in signal_owners(term for term in stage.terms if not term.monitor)}
-    for role in stage.plugin.needs:
+    for role in stage.plugin.needs if models.trained == STUDENT else ():
         if role not in roles:
             text = f"stage {stage.name!r}: no term of its objective reads a signal of a {role!r}"
             hint = f"a {type(stage.plugin).__name__} stage needs one"
-            problems.append(Problem(text, stage.place, (hint,), code="stage-needs"))
-    return problems
+            yield Problem(text, stage.place, (hint,), code="stage-needs")
+    if CRITIC in models.models and models.get_role(CRITIC) not in roles:
+        text = f"stage {stage.name!r}: no term of its objective reads the critic"
+        hint = "bind a port to critic(student.enhanced).score, or remove the critic"
+        yield Problem(text, stage.place, (hint,), code="stage-needs")
 
 
 def find_metric_binding_problems(
@@ -111,6 +119,7 @@ def _diagnose_signal(
     for name in SignalName.parse(text).walk():
         is_view = (name.output if name.is_input else name.owner) in views and not name.is_of_model
         has_failed = ("models", name.owner) in failed_paths
+        has_failed |= name.owner == CRITIC and any(path[2:] == (CRITIC,) for path in failed_paths)
         has_failed |= ("models",) in failed_paths and name.owner not in models.owners
         if is_view or (has_failed if name.owner else inputs is None):
             continue
@@ -129,9 +138,11 @@ def _diagnose_signal_name(
         return None if name.output in inputs else ("no such input", did_you_mean(name.output, [*inputs, *owners]))
     if name.is_applied:
         return _diagnose_call_without_output(name, models, stage.views if stage else {})
+    if name.owner not in owners and name.owner == CRITIC:
+        return "this stage has no critic", ("[stages.NAME.critic] adds one",)
     if name.owner not in owners:
         return f"this recipe has no model {name.owner!r}", did_you_mean(name.owner, owners)
-    if stage and models.get_role(name.owner) not in stage.plugin.reads:
+    if stage and models.get_role(name.owner) not in (*stage.plugin.reads, Role.OPPONENT):
         return f"stage {stage.name!r} may not read {name.owner!r}", (f"it may read: {', '.join(stage.plugin.reads)}",)
     network = models.get_model(name.owner)
     if name.layer:

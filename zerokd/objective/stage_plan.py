@@ -16,7 +16,7 @@ from zerokd.objective.signal_name import LOW
 from zerokd.objective.term import BoundTerm
 from zerokd.objective.view import BoundView
 from zerokd.plugin.clock import Clock
-from zerokd.plugin.contracts import Aggregator, Augmentation, Stage
+from zerokd.plugin.contracts import Aggregator, Augmentation, Critic, Stage
 
 
 @frozen(eq=False)
@@ -48,7 +48,7 @@ class StagePlan(ObjectivePlan):
     """A stage that can train: its objective, its data augmentation and its optimizer.
 
     ``aggregator`` (``aggregator_name`` in the recipe) combines the terms' gradients into the one that the student
-    follows; without one the student follows the gradient of the equation.
+    follows; without one the student follows the gradient of the equation. ``critic`` is the second player.
     """
 
     plugin: Stage
@@ -59,6 +59,35 @@ class StagePlan(ObjectivePlan):
     aggregator: Aggregator | None = None
     aggregator_name: str = ""
     data_signals: tuple[str, ...] = (LOW,)  # the tensors of an image that the stage reads
+    critic: CriticPlan | None = None
+
+    @property
+    def players(self) -> tuple[StagePlan, ...]:
+        """What the stage trains on: its own objective, and that of a critic."""
+        return (self, self.critic.stage) if self.critic else (self,)
+
+
+@frozen(eq=False)
+class CriticPlan:
+    """The critic of a stage: a network that trains on the objective of ``stage``, its own, in turn with the student.
+
+    Before the student's update on a batch it takes ``steps`` updates on this batch, at one batch in ``every``.
+    """
+
+    network: Critic
+    stage: StagePlan
+    every: int
+    steps: int
+
+    def describe_turns(self) -> str:
+        """When it trains, in words."""
+        steps = "a step" if self.steps == 1 else f"{self.steps} steps"
+        batches = "each batch" if self.every == 1 else f"one batch in {self.every}"
+        return f"the critic takes {steps} on {batches}, before the student does"
+
+    def count_updates(self, batches: int) -> int:
+        """Its updates on so many batches, from the first one."""
+        return self.steps * -(-batches // self.every)
 
 
 class PlaceholderStage(Stage):

@@ -112,7 +112,8 @@ def render_template(template: str, script: str = "page_script.html", /, **contex
 def build_report_context(run: RunRecord, plugins: Iterable[Path] = ()) -> dict[str, Any]:
     """Everything that the page shows."""
     manifest = run.manifest
-    stages = [_build_stage_context(run, stage) for stage in manifest["stages"]]
+    players = (player for stage in manifest["stages"] for player in (stage, stage.get("critic")) if player)
+    stages = [_build_stage_context(run, player) for player in players]
     result = manifest.get("result") or {}
     ramp = run.compute_grey_ramp(plugins)
     return {

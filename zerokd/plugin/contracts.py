@@ -29,7 +29,8 @@ class Loss(Component, nn.Module):
     formula multiplies the whole value by a constant, or by a number of its config, declares it as ``factor``, so that
     `zerokd explain` includes it.
 
-    Gradient flows through the ports with ``grad=True`` alone: zerokd detaches the others before :meth:`forward`.
+    Gradient flows through the ports with ``grad=True`` alone: zerokd detaches the others before :meth:`forward`, except
+    ``differentiable`` ones, at which a loss may take the gradient of another port (a gradient penalty, a Jacobian).
 
     ``best_on`` names the scenes on which the value is ``bounds[0]`` exactly, ``worsens_with`` the corruptions of such a
     scene that raise it; both are names in :mod:`zerokd.testing.scenes`.
@@ -49,7 +50,7 @@ class Loss(Component, nn.Module):
 
     def __call__(self, **ports: Tensor) -> Tensor:
         for name, port in self.ports.items():
-            if not port.grad and name in ports and ports[name].requires_grad:
+            if not (port.grad or port.differentiable) and name in ports and ports[name].requires_grad:
                 ports[name] = ports[name].detach()
         value: Tensor = super().__call__(**ports)
         return value
@@ -107,6 +108,18 @@ class Model(Component, nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def forward(self, low: Tensor) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+
+class Critic(Component, nn.Module):
+    """The second player of a stage: scores images, and trains on an objective of its own, in turn with the student.
+
+    The scores are the signal ``critic(SIGNAL).score``, a layer's output is ``critic(SIGNAL).features.LAYER``.
+    """
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Score images (N, 3, H, W) in [0, 1]: one number for each image or patch, (N, ...), of any range, which
+        depends on no other image of the batch."""
         raise NotImplementedError
 
 

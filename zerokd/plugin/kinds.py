@@ -83,6 +83,14 @@ KINDS = {
             has_weights=True,
             recipe_note="# terms read its outputs, and its layers as features.NAME\n",
         ),
+        Kind(
+            "critics",
+            "critic",
+            "Critic",
+            "Critics: score images, and train in turn with the student.",
+            reserved_keys=("use", "objective", "every", "steps", "optimizer"),
+            recipe_table=("stages", "distill", "critic"),
+        ),
         Kind("data", "data source", "Data", "Data sources.", recipe_table=("data",)),
         Kind(
             "augmentations",
@@ -186,6 +194,7 @@ if TYPE_CHECKING:  # a type checker cannot follow the table
     AdapterSpec = KindSpec
     StageSpec = KindSpec
     ModelSpec = KindSpec
+    CriticSpec = KindSpec
     DataSpec = KindSpec
     AugmentationSpec = KindSpec
     ScheduleSpec = KindSpec

@@ -27,7 +27,8 @@ class Port:
     ``about`` describes it; ``range`` is the interval its values must lie in (None: any); ``grad`` requires that
     gradient reaches the student through it; ``default`` is the signal that it reads when the recipe's ``on`` names
     none; ``like`` another port whose shape it must share; ``channels`` how many it must have (None: any number);
-    ``example``, for a port without default, a signal of recipes/paper.toml to show it on.
+    ``example``, for a port without default, a signal of recipes/paper.toml to show it on. ``differentiable`` asks for
+    the tensor itself, inside the autograd graph of the other ports: a loss may take their gradient at it.
     """
 
     about: str
@@ -37,3 +38,4 @@ class Port:
     like: str | None = None
     channels: int | None = None
     example: str | None = None
+    differentiable: bool = False

@@ -12,11 +12,11 @@ from attrs import asdict, frozen
 
 from zerokd.objective.aggregation import describe_aggregator
 from zerokd.objective.calls import Adaptation, Tensors
-from zerokd.objective.gradients import compare_gradients, gradients_through_intermediates
+from zerokd.objective.gradients import compare_gradients, flat_gradient, gradients_through_intermediates
 from zerokd.objective.objective import Objective
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.proof.notes import collect_notes
-from zerokd.proof.trial import gradient_leaves, preserve_buffers_and_rng
+from zerokd.proof.trial import gradient_leaves, preserve_buffers_and_rng, takes_gradients
 from zerokd.text import format_number, wrap_text
 
 OPPOSING_COSINE = -0.1  # two terms oppose each other where the cosine of their gradients is below this
@@ -109,8 +109,14 @@ def measure_evidence(objective: Objective, inputs: Tensors) -> Evidence:
         adapted = graph.run_adapters(tensors | copies, weights)
         means, at_outputs, at_leaves = {}, {}, {}
         for label, weight in weights.items():  # one after the other: a term's autograd graph may be large
-            value = objective.value(label, adapted).mean()
-            outputs, at_leaves[label] = gradients_through_intermediates(weight * value, intermediates, leaves)
+            if not takes_gradients(objective.loss(label)):
+                value = objective.value(label, adapted).mean()
+                outputs, at_leaves[label] = gradients_through_intermediates(weight * value, intermediates, leaves)
+            else:  # a value that consists of gradients, which copies do not have
+                value = objective.value(label, tensors).mean()
+                read = [tensor for name in graph.bindings[label].values() if (tensor := tensors[name]).requires_grad]
+                outputs = flat_gradient(weight * value, read, retain_graph=True)
+                at_leaves[label] = flat_gradient(weight * value, leaves, retain_graph=True)
             means[label], at_outputs[label] = value.item(), outputs.cpu().double().norm().item()
         comparison = compare_gradients(at_leaves)
         name = getattr(objective.plan, "aggregator_name", "")

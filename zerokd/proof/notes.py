@@ -15,7 +15,7 @@ from zerokd.objective.term import BoundTerm
 from zerokd.plugin.contracts import Loss
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.proof.objective_traps import find_similar_terms, weighted_terms
-from zerokd.proof.trial import loss_values, value_and_gradient
+from zerokd.proof.trial import loss_values, takes_gradients, value_and_gradient
 
 DOMINANT_SHARE, NEGLIGIBLE_SHARE = 0.95, 1e-4  # shares of the gradient at the parameters
 
@@ -40,7 +40,7 @@ def collect_notes(plan: ObjectivePlan, graph: Graph, tensors: Tensors, shares: M
 
 def _find_inert_keys(term: BoundTerm, ports: Tensors) -> Iterator[str]:
     """Numbers in a loss's config that change no bit of its value or gradient."""
-    if term.loss.sources:  # it loads weights: not built twice
+    if term.loss.sources or takes_gradients(term.loss):  # it loads weights: not built twice; or needs a graph
         return
     keys = [key for key in term.explicit_keys if type(getattr(term.loss.config, key, None)) in (int, float)]
     if not keys:

@@ -46,6 +46,8 @@ def find_duplicate_terms(plan: ObjectivePlan, graph: Graph) -> Iterator[Problem]
 def rewards_identity(plan: ObjectivePlan, batch: ProbeBatch) -> Iterator[Problem]:
     """An objective that a student which returns its input has already reached: its image is the input, a curve map
     0."""
+    if batch.graph.models.trained != STUDENT or batch.graph.differentiated:
+        return
     terms, unchanged = weighted_terms(plan), _identity_tensors(batch)
     read = {name.text for name in signal_names(terms) if name.owner == STUDENT and name.is_of_model}
     if not read <= unchanged.keys() or any(batch.tensors[name].shape != unchanged[name].shape for name in read):

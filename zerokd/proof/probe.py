@@ -60,7 +60,7 @@ def verify_terms(objective: Objective, inputs: Tensors, ranges: Mapping[str, tup
             or does not reach the student.
     """
     plan, graph = objective.plan, objective.graph
-    tensors = dict(inputs)
+    tensors = graph.require_gradient(inputs)
     signals = {name: Signal(tuple(value.shape[1:]), ranges.get(name)) for name, value in inputs.items()}
     with preserve_buffers_and_rng(*objective.models.models.values(), objective):
         problems = list(_trace_calls(objective, tensors, signals))
@@ -107,6 +107,7 @@ def _trace_calls(objective: Objective, tensors: dict[str, Tensor], signals: dict
         try:
             with attribute_errors(call.name, ValueError):
                 trace_call(call, tensors, signals)
+                tensors.update(graph.require_gradient({name: tensors[name] for name in call.writes}))
         except ValueError as error:
             yield Problem(f"{term.label}: {call.name}: {error}", term.place, code="shapes-differ")
         except PluginError as error:
@@ -205,12 +206,13 @@ def _find_term_problems(term: BoundTerm, objective: Objective, batch: ProbeBatch
 
 
 def _find_gradient_problems(term: BoundTerm, value: Tensor, batch: ProbeBatch) -> Iterator[Problem]:
-    hint = "bind it to a signal of the student, or set monitor = true to log the term only"
+    trained = batch.graph.models.trained
+    hint = f"bind it to a signal of the {trained}, or set monitor = true to log the term only"
     ports = batch.port_tensors(term)
     for port, tensor in ports.items():
         if term.loss.ports[port].grad and not tensor.requires_grad:
             bound = term.bindings[port]
-            text = f"{term.label}: port {port!r} must carry gradient to the student, and {bound} carries none"
+            text = f"{term.label}: port {port!r} must carry gradient to the {trained}, and {bound} carries none"
             hints = (*_swapped_ports_hint(term, port, ports), hint)
             yield Problem(text, term.port_places[port], hints, code="no-gradient")
             return
@@ -219,12 +221,12 @@ def _find_gradient_problems(term: BoundTerm, value: Tensor, batch: ProbeBatch) -
         gradients = torch.autograd.grad(value.mean(), batch.leaves, retain_graph=True, allow_unused=True)
     received = [gradient for gradient in gradients if gradient is not None]
     if not received:
-        text = f"{term.label}: no gradient path to the student from {', '.join(term.bindings.values())}"
+        text = f"{term.label}: no gradient path to the {trained} from {', '.join(term.bindings.values())}"
         yield Problem(text, term.place, (*_constant_hint(term, batch), hint), code="no-gradient")
     elif not all(torch.isfinite(gradient).all() for gradient in received):
-        yield Problem(f"{term.label}: its gradient at the student is not finite", term.place, code="not-finite")
+        yield Problem(f"{term.label}: its gradient at the {trained} is not finite", term.place, code="not-finite")
     elif not any(gradient.any() for gradient in received) and not _starts_at_average(term, batch):
-        text = f"{term.label}: its gradient at the student is exactly 0: it trains nothing"
+        text = f"{term.label}: its gradient at the {trained} is exactly 0: it trains nothing"
         yield Problem(text, term.place, (*_constant_hint(term, batch), hint), code="no-gradient")
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zerokd.errors import PluginError
 from zerokd.objective.term import BoundTerm
-from zerokd.proof.trial import ProbeBatch, loss_values, value_and_gradient
+from zerokd.proof.trial import ProbeBatch, loss_values, takes_gradients, value_and_gradient
 
 FLAT_IMAGE_SIDE = 32  # pixels a side of a flat image, where the loss takes so few
 EXPLOSION_FACTOR = 1e4  # largest ratio of a value or gradient on equal ports to the one on noise
@@ -19,8 +19,11 @@ BATCH_RTOL, BATCH_ATOL = 1e-4, 1e-6  # by how much an image's value may depend o
 
 
 def find_trap(term: BoundTerm, batch: ProbeBatch) -> Iterator[tuple[str, str]]:
-    """The first trap that a weighted term falls into, if any: a description and its error code."""
-    for check, code in TRAPS:
+    """The first trap that a weighted term falls into, if any: a description and its error code.
+
+    A value that consists of gradients needs the autograd graph of its ports, so that other tensors cannot replace them.
+    """
+    for check, code in TRAPS if not takes_gradients(term.loss) else ((check_declared_bounds, "out-of-bounds"),):
         try:
             text = check(term, batch)
         except PluginError as error:

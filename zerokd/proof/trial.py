@@ -13,6 +13,7 @@ from zerokd.objective.calls import Tensors
 from zerokd.objective.graph import Graph
 from zerokd.objective.objective import Objective
 from zerokd.objective.term import BoundTerm
+from zerokd.plugin.contracts import Loss
 from zerokd.plugin.error_attribution import attribute_errors
 
 PERTURBATION_SIZE = 0.05  # by which the perturbed parameters differ, relative to 1 + their size
@@ -57,9 +58,9 @@ class ProbeBatch:
 
 
 def gradient_leaves(objective: Objective, inputs: Tensors) -> tuple[Tensor, ...]:
-    """What gradient must reach: the trainable parameters of the student, else given tensors that ask for gradient."""
-    student = objective.models.models.get("student")
-    parameters = () if student is None else tuple(parameter for parameter in student.parameters())
+    """What gradient must reach: the parameters of the trained model, else given tensors that ask for gradient."""
+    trained = objective.models.models.get(objective.models.trained)
+    parameters = () if trained is None else tuple(trained.parameters())
     trainable = tuple(parameter for parameter in parameters if parameter.requires_grad)
     return trainable or tuple(tensor for tensor in inputs.values() if tensor.requires_grad)
 
@@ -87,6 +88,11 @@ def with_perturbed_leaves(
 def equal_with_nan(first: Tensor, second: Tensor) -> bool:
     """Whether two tensors hold the same numbers; NaN equals NaN, which takes eight times as long to find out."""
     return torch.equal(first, second) or torch.allclose(first, second, 0.0, 0.0, equal_nan=True)
+
+
+def takes_gradients(loss: Loss) -> bool:
+    """Whether the value of a loss consists of gradients of one port at another."""
+    return any(port.differentiable for port in loss.ports.values())
 
 
 def loss_values(term: BoundTerm, ports: Mapping[str, Tensor]) -> Tensor:

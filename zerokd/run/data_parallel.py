@@ -90,6 +90,9 @@ def parallelize_plan(plan: RunPlan, group: ProcessGroup) -> RunPlan:
     """
     if group.size == 1:
         return plan
+    if plan.critics:
+        text = f"stage {next(iter(plan.critics))!r} has a critic, and several processes cannot take turns"
+        raise RecipeError(Problem(text, hints=("train it with one process",), code="setting"))
     noise = torch.rand(2, *plan.load_images(1).shape[1:], generator=create_generator("shared out")).to(plan.device)
     if depends_on_batch(plan.components.student, noise):
         text = "the student depends on the whole batch (batch normalisation?), so processes cannot split it"

@@ -54,7 +54,7 @@ def build_manifest(plan: RunPlan, statistics: DataStatistics | None = None) -> M
             "account": statistics.as_json(with_names=False),
             "rejected": [{"name": name, "reason": reason} for name, reason in data.rejected],
         },
-        "stages": [_build_stage_record(*pair) for pair in zip(plan.accumulators, plan.evidences, strict=True)],
+        "stages": _build_stage_records(plan),
         "selection": components.selection.as_json(),
         "fallbacks": list(components.fallbacks),
         "cautions": list(components.cautions),
@@ -63,6 +63,19 @@ def build_manifest(plan: RunPlan, statistics: DataStatistics | None = None) -> M
 
 def _describe_provider(provider: Provider) -> str:
     return f"{provider} sha256:{file_sha256(provider.path)}" if provider.path else str(provider)
+
+
+def _build_stage_records(plan: RunPlan) -> list[StageRecord]:
+    """The record of each stage, with that of its critic."""
+    evidences = iter(plan.evidences)  # the student's, then the critic's
+    records = []
+    for accumulator in plan.accumulators:
+        record, plan_of_critic = _build_stage_record(accumulator, next(evidences)), accumulator.stage.critic
+        if plan_of_critic is not None:
+            own = _build_stage_record(plan.critics[accumulator.stage.name], next(evidences))
+            record["critic"] = {**own, "every": plan_of_critic.every, "updates": plan_of_critic.steps}
+        records.append(record)
+    return records
 
 
 def _build_stage_record(accumulator: GradientAccumulator, evidence: Evidence) -> StageRecord:

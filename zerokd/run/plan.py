@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from attrs import evolve, field, frozen
@@ -14,6 +14,7 @@ from zerokd.measure.held_out import find_metric_problems, load_metric_batches
 from zerokd.measure.student_metrics import MetricEvaluator, MetricResult
 from zerokd.objective.models import STUDENT
 from zerokd.objective.objective import Objective
+from zerokd.objective.players import iterate_players
 from zerokd.objective.signals import describe_out_of_range
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.phases import phase
@@ -50,12 +51,18 @@ class RunPlan:
     held_out_indices: list[int]
     device: torch.device
     metric_evaluator: MetricEvaluator
+    critics: Mapping[str, GradientAccumulator] = field(factory=dict)  # by the name of the stage
     untrained_results: dict[str, MetricResult] = field(factory=dict)
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
-        """The objective of each stage, in the order of the run."""
-        return tuple(accumulator.objective for accumulator in self.accumulators)
+        """The objective of each player, in the order of the run; ``evidences`` has the same order."""
+        return tuple(
+            player.objective
+            for accumulator in self.accumulators
+            for player in (accumulator, self.critics.get(accumulator.stage.name))
+            if player is not None
+        )
 
     @property
     def measured_on(self) -> str:
@@ -90,32 +97,42 @@ def prepare_run(components: Components, device: torch.device) -> RunPlan:
         ZerokdError: with the problems of all stages.
     """
     configure_determinism(device, components.threads, components.speed.tf32)
-    for owner in (*components.models, *components.averages):
-        network = components.get_model(owner).to(device)
-        network.to(memory_format=choose_memory_format(network))
+    trained_critics = [stage.critic.network for stage in components.stages if stage.critic]
+    for network in (*map(components.get_model, (*components.models, *components.averages)), *trained_critics):
+        network.to(device).to(memory_format=choose_memory_format(network))
     data = components.data
     validate_data_source(data, components.provenance["data"]["use"])
     training, held_out = split_held_out(data, data.config.held_out)
-    accumulators: list[GradientAccumulator] = []
+    accumulators: dict[str, GradientAccumulator] = {}  # by the name of the player
     evidences: list[Evidence] = []
     problems: list[Problem] = []
     for stage in components.stages:
         try:
             with report_out_of_memory(f"stage {stage.name!r}"):
                 sample = _load_probe_batch(stage, components, training, device)
-                with phase(f"proving {len(stage.terms)} terms of {stage.name}"):
-                    objective = probe(stage, components, sample)
-                    try_optimizer(stage.optimizer, objective)
-                    evidences.append(measure_evidence(objective, stage.plugin.inputs(sample)))
-                accumulators.append(build_accumulator(stage, objective, components, sample, len(training)))
+                for player, models in iterate_players(stage, components):
+                    with phase(f"proving {len(player.terms)} terms of {player.name}"):
+                        objective = probe(player, models, sample)
+                        try_optimizer(player.optimizer, objective)
+                        evidences.append(measure_evidence(objective, player.plugin.inputs(sample)))
+                    accumulators[player.name] = build_accumulator(player, objective, components, sample, len(training))
         except RecipeError as error:
             problems += error.problems
     metric_evaluator = MetricEvaluator(components, device)
     problems += find_metric_problems(metric_evaluator, components, (held_out or training)[:METRIC_IMAGES], device)
     if problems:
         raise RecipeError(*dict.fromkeys(problems))
-    components = _add_remarks(components, accumulators, device, has_held_out=bool(held_out))
-    plan = RunPlan(components, tuple(accumulators), tuple(evidences), training, held_out, device, metric_evaluator)
+    components = _add_remarks(components, [*accumulators.values()], device, has_held_out=bool(held_out))
+    plan = RunPlan(
+        components,
+        tuple(accumulators[stage.name] for stage in components.stages),
+        tuple(evidences),
+        training,
+        held_out,
+        device,
+        metric_evaluator,
+        {stage.name: accumulators[stage.critic.stage.name] for stage in components.stages if stage.critic},
+    )
     _require_image_output(components.student, plan.load_images(1))
     plan.measure_capacity("nothing is trained yet", 1)  # refuses a student that cannot be measured
     plan = evolve(plan, untrained_results=plan.evaluate_metrics())

@@ -53,8 +53,12 @@ class Progress:
             if stage.aggregator_name:
                 text = f"aggregator {stage.aggregator_name} combines the terms' gradients in place of their sum"
                 self.report(f"{stage.name}: {text}", NOTICE)
-            if stage.idle_terms:
-                self.report(f"not computed, weight 0: {', '.join(stage.idle_terms)}", NOTICE)
+            if stage.critic:
+                self.report(f"{stage.critic.stage.name}: {stage.critic.stage.equation.text}")
+                self.report(f"{stage.name}: {stage.critic.describe_turns()}", NOTICE)
+            idle = [label for player in stage.players for label in player.idle_terms]
+            if idle:
+                self.report(f"not computed, weight 0: {', '.join(idle)}", NOTICE)
 
     def report_resume(
         self, checkpoint: CheckpointRecord | None, damaged: Iterable[str], differences: Iterable[str]

@@ -74,6 +74,7 @@ class StageRecord(StageResult, total=False):
     replayed: bool
     forwards: list[str]
     probe: Mapping[str, Any]
+    critic: Mapping[str, Any]  # a record like this one, and when it trains
 
 
 class StudentRecord(TypedDict):

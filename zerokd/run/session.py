@@ -10,7 +10,7 @@ from zerokd.errors import Problem, RunFolderError
 from zerokd.files.digest import file_sha256
 from zerokd.files.weights import write_weights
 from zerokd.measure.held_out import enhance_with_models, measure_fidelity, metrics_record
-from zerokd.objective.models import STUDENT
+from zerokd.objective.models import CRITIC, STUDENT
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.phases import phase
 from zerokd.plugin.error_attribution import attribute_errors
@@ -26,7 +26,7 @@ from zerokd.run.records import STAGE_RESULT_KEYS, Manifest, RunResult, StageResu
 from zerokd.run.resume import NEW_RUN, ResumePoint
 from zerokd.training.checkpoint import delete_checkpoints
 from zerokd.training.frozen_cache.cache import CacheRecord
-from zerokd.training.loop import train
+from zerokd.training.loop import Player, train
 from zerokd.training.nonfinite import dump_on_failure
 from zerokd.training.nonfinite_policy import NonFinitePolicy
 from zerokd.training.state import StageState
@@ -90,13 +90,16 @@ def _train_stage(
     """Train one stage, from its checkpoint if there is one, and save a checkpoint at its end; the last stage then has
     the student that leaves the run."""
     stage, objective = accumulator.stage, accumulator.objective
+    critic = _build_critic(plan, stage, metrics_file, (progress.report_nonfinite, *watchers))
+    critic_log, critic_state = (critic.step_log, critic.state) if critic else (None, None)
+    networks = {STUDENT: plan.components.student} | ({CRITIC: critic.state.student} if critic else {})
     with (
         progress.track_stage(stage) as bar,
-        StepLog(stage, objective, metrics_file, (progress.report_nonfinite, bar, *watchers)) as step_log,
+        StepLog(stage, objective, metrics_file, (progress.report_nonfinite, bar, *watchers), critic_log) as step_log,
         attribute_errors(f"stage {stage.name!r}", OSError),
-        dump_on_failure(folder.failure, plan.components.student, collect_provenance(manifest)),
+        dump_on_failure(folder.failure, networks, collect_provenance(manifest)),
     ):
-        state = StageState(stage, objective, plan.components)
+        state = StageState(stage, objective, plan.components, critic_state)
         checkpointer.restore_stage(state, step_log)
         measurement = EpochMeasurement(plan, state, step_log, progress)
 
@@ -108,7 +111,8 @@ def _train_stage(
         policy = checkpointer.nonfinite_policy
         with suppress(PatienceExhausted):
             measurement.end_if_exhausted()  # a run that is resumed after its stage ended early
-            train(state, accumulator, plan.components, plan.training_indices, step_log, policy, after_step)
+            student = Player(state, accumulator, step_log)
+            train(student, plan.components, plan.training_indices, policy, after_step, (critic,) if critic else ())
         checkpointer.save(state, step_log)
         if not state.is_last:
             return {}
@@ -116,6 +120,18 @@ def _train_stage(
     if text := describe_export(exported):
         progress.report(f"{stage.name}: {text}")
     return {"exported": exported}
+
+
+def _build_critic(
+    plan: RunPlan, stage: StagePlan, metrics_file: TextIO, watchers: tuple[Watcher, ...]
+) -> Player | None:
+    """The critic of a stage at its start; None for a stage without."""
+    if stage.critic is None:
+        return None
+    accumulator, own = plan.critics[stage.name], stage.critic.stage
+    state = StageState(own, accumulator.objective, plan.components)
+    step_log = StepLog(own, accumulator.objective, metrics_file, watchers)
+    return Player(state, accumulator, step_log, stage.critic.every, stage.critic.steps)
 
 
 def _release_cache(accumulator: GradientAccumulator, progress: Progress) -> CacheRecord:

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from zerokd.plugin.catalogue import CatalogueEntry
 from zerokd.plugin.isolation import error_message
+from zerokd.testing.inputs import link_ports
 
 
 class CheckError(AssertionError):
@@ -31,7 +32,7 @@ class Subject:
 
     def build(self) -> Any:
         """Build a new instance, so that no check sees the state of another."""
-        return self.component(**self.options)
+        return link_ports(self.component(**self.options))
 
     def __str__(self) -> str:
         options = ", ".join(f"{key}={value!r}" for key, value in self.options.items())

@@ -50,6 +50,24 @@ def make_port_tensors(
     return tensors
 
 
+def link_ports(measure: Any) -> Any:
+    """Make the tensors at ports with gradient depend on those at differentiable ports, as they do in an objective."""
+    ports: Mapping[str, Port] = getattr(measure, "ports", {})
+    names = [name for name, port in ports.items() if port.differentiable]
+    if names:
+        forward = measure.forward
+
+        def linked_forward(**tensors: Tensor) -> Any:
+            with torch.enable_grad():
+                tensors |= {name: tensors[name].detach().requires_grad_() for name in names}
+                factors = 1 + sum(tensors[name].square().mean(dim=(1, 2, 3), keepdim=True) for name in names)
+                tensors |= {name: tensors[name] * factors for name, port in ports.items() if port.grad}
+            return forward(**tensors)
+
+        measure.forward = linked_forward
+    return measure
+
+
 def as_leaf_tensors(measure: Any, ports: Mapping[str, Tensor], require_all: bool = False) -> dict[str, Tensor]:
     """Copy tensors to leaves that require gradient where their ports do, or all of them with ``require_all``."""
     return {

@@ -80,9 +80,9 @@ def deterministic(subject: Subject) -> None:
             require(equal, f"another gradient at port {name!r} {which}")
 
 
-@rule()
+@rule(applies=lambda subject: not any(port.differentiable for port in subject.component.ports.values()))
 def compiles(subject: Subject) -> None:
-    """torch.compile(fullgraph=True) gives the same value and gradient"""
+    """torch.compile(fullgraph=True) gives the same value and gradient; it cannot take gradients of gradients"""
     loss = subject.build()
     ports = make_port_tensors(loss)
     eager = values_and_gradients(loss, as_leaf_tensors(loss, ports))

@@ -1,4 +1,4 @@
-"""Rules that models, adapters and aggregators share: deterministic, finite, and independent of the device."""
+"""Rules that models, critics, adapters and aggregators share: deterministic, finite, and independent of the device."""
 
 from __future__ import annotations
 
@@ -94,6 +94,10 @@ def make_module_case(subject: Subject, count: int = 3, dtype: torch.dtype = torc
         return ModuleCase(
             build_seeded(subject).to(dtype), {"gradients": rows}, lambda module, inputs: {"": module(**inputs)}
         )
+    if kind == "critics":
+        images = noise((count, 3, 64, 72)).to(dtype)
+        critic = build_seeded(subject).to(dtype).eval()  # spectral normalisation draws closer in training
+        return ModuleCase(critic, {"image": images}, lambda module, inputs: {"score": module(inputs["image"])})
     low = noise((count, 3, 12, 10)).to(dtype)
     return ModuleCase(build_seeded(subject).to(dtype), {"low": low}, lambda module, inputs: module(inputs["low"]))
 

@@ -73,7 +73,7 @@ def iterate_batches(
 ) -> Iterator[Batch]:
     """The batches of a stage from ``first_step`` on, epoch by epoch, each epoch in an order of its own."""
     read_tensor = create_tensor_reader(data, len(indices), stage.data_signals, device)
-    read = select_input_names(stage.terms, stage.views)
+    read = select_input_names([term for player in stage.players for term in player.terms], stage.views)
     random_views = [view for name, view in stage.views.items() if name in read and view.is_random]
     for epoch in range(stage.epochs):
         order = torch.randperm(len(indices), generator=create_generator(seed, stage.name, epoch)).tolist()

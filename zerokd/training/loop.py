@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+
+from attrs import frozen
 
 from zerokd.objective.aggregation import aggregate_gradients
 from zerokd.objective.gradients import compare_gradients
@@ -22,50 +24,81 @@ def no_op() -> None:
     """Do nothing."""
 
 
+@frozen(eq=False)
+class Player:
+    """What trains on an objective of its own: the student, or a critic.
+
+    It takes ``steps`` steps on a batch, at one batch in ``every``.
+    """
+
+    state: StageState
+    accumulator: GradientAccumulator
+    step_log: StepLog
+    every: int = 1
+    steps: int = 1
+
+
 def train(
-    state: StageState,
-    accumulator: GradientAccumulator,
+    student: Player,
     components: Components,
     indices: list[int],
-    step_log: StepLog,
     nonfinite_policy: NonFinitePolicy,
     after_step: Callable[[], None] = no_op,
+    critics: Sequence[Player] = (),
 ) -> None:
-    """Train the student through one stage, from the step that ``step_log`` has reached to the last.
+    """Train the student through one stage, from the step that its log has reached to the last; on each batch the
+    ``critics`` take their steps before it.
 
     Raises:
         NotFiniteError: the objective or its gradient is not finite; the student is as it was before that step.
         Exception: an exception of ``after_step`` ends training after that step.
     """
+    state, first_step = student.state, student.step_log.step
     device = state.parameters[0].device
-    batches = Prefetcher(iterate_batches(components.data, indices, state.stage, components.seed, device, step_log.step))
+    batches = Prefetcher(iterate_batches(components.data, indices, state.stage, components.seed, device, first_step))
     prefetch = no_op if device.type == "cpu" else batches.fetch  # a GPU computes while the CPU loads the next batch
     for batch in batches:
-        train_step(state, accumulator, components, batch, step_log, nonfinite_policy, prefetch)
+        for critic in critics:
+            take_turn(critic, components, batch, nonfinite_policy)
+            state.student.train()  # it was in eval mode while the critic trained
+        train_step(student, components, batch, nonfinite_policy, prefetch)
         after_step()
 
 
-def train_step(
-    state: StageState,
-    accumulator: GradientAccumulator,
-    components: Components,
-    batch: Batch,
-    step_log: StepLog,
-    nonfinite_policy: NonFinitePolicy,
-    prefetch: Callable[[], None] = no_op,
-) -> None:
-    """Train on one batch. ``prefetch`` is called while a GPU still computes the step.
+def take_turn(critic: Player, components: Components, batch: Batch, nonfinite_policy: NonFinitePolicy) -> None:
+    """Train a critic on a batch, if it is one of its own.
 
     Raises:
         NotFiniteError: see :func:`train`.
     """
-    stage, step, buffers = state.stage, step_log.step, state.buffers()
-    seed_global_generators(batch.low.device, components.seed, stage.name, step)  # random losses repeat after a resume
+    if batch.step % critic.every == 0:
+        critic.state.student.train()  # it was in eval mode while the student trained
+        for _ in range(critic.steps):
+            train_step(critic, components, batch, nonfinite_policy)
+
+
+def train_step(
+    player: Player,
+    components: Components,
+    batch: Batch,
+    nonfinite_policy: NonFinitePolicy,
+    prefetch: Callable[[], None] = no_op,
+) -> None:
+    """Train a player on one batch. ``prefetch`` is called while a GPU still computes the step.
+
+    Raises:
+        NotFiniteError: see :func:`train`.
+    """
+    state, step_log = player.state, player.step_log
+    stage, count, buffers = state.stage, step_log.step, state.buffers()
+    seed_global_generators(batch.low.device, components.seed, stage.name, count)  # random losses repeat after a resume
     buffer_values = [buffer.clone() for buffer in buffers]  # the forward pass may update running statistics
-    is_diagnosed = (step + 1) % components.diagnose_every == 0
+    is_diagnosed = (count + 1) % components.diagnose_every == 0
 
     state.zero_grad()
-    result, term_gradients = accumulator.forward_backward(batch, step, is_diagnosed or stage.aggregator is not None)
+    result, term_gradients = player.accumulator.forward_backward(
+        batch, batch.step, is_diagnosed or stage.aggregator is not None
+    )
     comparison = compare_gradients(term_gradients) if is_diagnosed else None
     if stage.aggregator is not None:
         state.set_gradient(aggregate_gradients(stage.aggregator, stage.aggregator_name, term_gradients))
@@ -73,11 +106,11 @@ def train_step(
     prefetch()
     numbers = result.to_numbers(gradient_norm)
     if math.isfinite(numbers[0]) and math.isfinite(numbers[1]):
-        learning_rate = state.optimizer_step(step)
+        learning_rate = state.optimizer_step(batch.step)
         step_log.record_step(batch.epoch, learning_rate, numbers, result.weights, comparison)
     else:
         restore_buffers(buffers, buffer_values)
-        failure = diagnose_nonfinite(stage, state.objective, batch, step + 1, result, state.student)
+        failure = diagnose_nonfinite(stage, state.objective, batch, count + 1, result, state.student)
         nonfinite_policy.skip_step(failure)
         step_log.record_skipped_step(failure)
 

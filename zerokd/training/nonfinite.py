@@ -136,8 +136,9 @@ def restore_buffers(buffers: Sequence[Tensor], saved_values: Sequence[Tensor]) -
 
 
 @contextmanager
-def dump_on_failure(path: Path, student: nn.Module, metadata: Mapping[str, Any]) -> Iterator[None]:
-    """Turn a :class:`NotFiniteError` into a folder that reproduces it: the batch, the student before it, and a report.
+def dump_on_failure(path: Path, networks: Mapping[str, nn.Module], metadata: Mapping[str, Any]) -> Iterator[None]:
+    """Turn a :class:`NotFiniteError` into a folder that reproduces it: the batch, the trained ``networks`` by name as
+    they were before it, and a report.
 
     Raises:
         NumericError: training stopped; it names the folder, or why there is none.
@@ -150,10 +151,12 @@ def dump_on_failure(path: Path, student: nn.Module, metadata: Mapping[str, Any])
             path.mkdir(exist_ok=True)  # a resumed run may stop here again
             names = {"stage": failure.stage, "step": failure.step, "images": failure.batch.names}
             write_weights(path / "batch.safetensors", dict(failure.batch.tensors), names)
-            write_weights(path / "student.safetensors", student.state_dict(), metadata)
+            for name, network in networks.items():
+                write_weights(path / f"{name}.safetensors", network.state_dict(), metadata)
             report = json.dumps(failure.as_json(), indent=2) + "\n"
             write_bytes(path / "report.json", report.encode())
-            files = "report.json, batch.safetensors (this step's images), student.safetensors (before the step)"
+            weights = ", ".join(f"{name}.safetensors" for name in networks)
+            files = f"report.json, batch.safetensors (this step's images), {weights} (before the step)"
             hint = f"saved to {path}: {files}"
         except OSError as write_error:
             hint = f"nothing could be saved to {path}: {write_error.strerror}"

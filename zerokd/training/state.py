@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from zerokd.objective.models import STUDENT, AveragedModel
+from zerokd.objective.models import AveragedModel
 from zerokd.objective.objective import Objective
 from zerokd.objective.optimizer_plan import ParameterGroup, build_torch_groups, name_parameters, split_into_groups
 from zerokd.objective.stage_plan import StagePlan
@@ -19,21 +19,26 @@ from zerokd.training.checkpoint import add_prefix, select_prefix
 from zerokd.training.flat_parameters import FlatParameters, flatten_parameters
 from zerokd.training.optimizer_state import collect_optimizer_state, restore_optimizer_state
 
-OBJECTIVE, OPTIMIZER, AGGREGATOR, BEST = (
+OBJECTIVE, OPTIMIZER, AGGREGATOR, BEST, CRITIC_STATE = (
     ".objective",
     ".optimizer",
     ".aggregator",
     ".best",
+    ".critic",
 )  # no model's name starts with a dot
 
 
 class StageState:
-    """The networks, averages and optimizer of a stage, at its start."""
+    """The networks, averages and optimizer of a stage or of its critic, at its start. ``student`` is the network that
+    trains; averages follow the student proper. The state of a stage includes that of its ``critic``."""
 
-    def __init__(self, stage: StagePlan, objective: Objective, components: Components):
-        self.stage, self.objective, self.student = stage, objective, components.student.train()
+    def __init__(
+        self, stage: StagePlan, objective: Objective, components: Components, critic: StageState | None = None
+    ):
+        self.critic = critic
+        self.stage, self.objective, self.student = stage, objective, objective.models.trained_model.train()
         self.is_last = bool(components.stages) and components.stages[-1].name == stage.name
-        owners = {call.owner for call in objective.graph.forward_passes()}
+        owners = {call.owner for call in objective.graph.forward_passes()} if stage in components.stages else set()
         owners |= {components.selection.average} if self.is_last else set()
         self.averages = {owner: average for owner, average in components.averages.items() if owner in owners}
         for average in self.averages.values():  # restarted: it must not average weights of an earlier stage
@@ -126,6 +131,7 @@ class StageState:
             state |= add_prefix(owner, tensors)
         state |= add_prefix(BEST, self.best.state_dict()) if self.best else {}
         state |= add_prefix(OPTIMIZER, collect_optimizer_state(self.optimizer))
+        state |= add_prefix(CRITIC_STATE, self.critic.state_dict()) if self.critic else {}
         return state
 
     @torch.no_grad()
@@ -138,10 +144,12 @@ class StageState:
         if self.best is not None:
             self.best.load_state_dict(select_prefix(BEST, state_dict))
         restore_optimizer_state(self.optimizer, select_prefix(OPTIMIZER, state_dict))
+        if self.critic is not None:
+            self.critic.load_state_dict(select_prefix(CRITIC_STATE, state_dict))
 
     def _collect_changing_tensors(self) -> dict[str, dict[str, Tensor]]:
         """Tensors by owner, without frozen networks inside losses: a resumed run reads those from their files."""
-        owners: dict[str, nn.Module] = {STUDENT: self.student}
+        owners: dict[str, nn.Module] = {self.objective.models.trained: self.student}
         owners |= {owner: average.model for owner, average in self.averages.items()}
         if self.aggregator is not None:
             owners[AGGREGATOR] = self.aggregator

@@ -93,7 +93,7 @@ def build_accumulator(
         RecipeError: the recipe asks for micro batches that the student does not allow, or for a compiled step that
             cannot be created.
     """
-    student = components.student.train()
+    student = objective.models.trained_model.train()
     frozen_cache = FrozenCache(stage, objective, image_count, components.speed, sample.low.device)
     micro_batch_size = _choose_micro_batch_size(stage, components, sample.low)
     part = repeat_images(sample, micro_batch_size)

@@ -59,10 +59,19 @@ class StepLog:
     :class:`StepLine`; an epoch has the means of its steps. ``gradients`` follows some steps, with the gradients of the
     weighted terms at the student's parameters: ``norm``, ``share`` of the sum of norms, and the ``cosines`` of all
     pairs, rows and columns in the order of ``labels``. Watchers get those with the step, under ``gradients``. A stage
-    ends with a ``metric`` line for each metric.
+    ends with a ``metric`` line for each metric. The lines of a ``critic``, whose log shares the file, have its own
+    name as their stage.
     """
 
-    def __init__(self, stage: StagePlan, objective: Objective, file: TextIO, watchers: tuple[Watcher, ...] = ()):
+    def __init__(
+        self,
+        stage: StagePlan,
+        objective: Objective,
+        file: TextIO,
+        watchers: tuple[Watcher, ...] = (),
+        critic: StepLog | None = None,
+    ):
+        self.critic = critic
         self.stage, self.labels, self.file, self.watchers = stage, tuple(objective.weights), file, watchers
         self.monitored_labels = objective.monitored_labels
         self.step = 0
@@ -73,6 +82,8 @@ class StepLog:
         return self
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
+        if self.critic:
+            self.critic.__exit__(kind, value, trace)
         if kind is None:
             self._close_epoch()
         self._write_pending_lines()
@@ -84,6 +95,8 @@ class StepLog:
             RunFolderError: the file is damaged.
         """
         self.step = step
+        if self.critic and self.stage.critic:
+            self.critic.resume(self.stage.critic.count_updates(step))
         for line in read_log_lines(Path(self.file.name)):
             if line["stage"] == self.stage.name and line["kind"] == "epoch":
                 self._epoch_lines = []
@@ -92,6 +105,8 @@ class StepLog:
 
     def flush(self) -> int:
         """Write all lines to disk; returns the length of the file in bytes."""
+        if self.critic:
+            self.critic.flush()
         self._write_pending_lines()
         self.file.flush()
         os.fsync(self.file.fileno())

@@ -62,6 +62,11 @@ class Components(ModelSet):
     frozen_per_image: bool = field(default=True, kw_only=True)  # as the cache of frozen outputs computes them
 
     @property
+    def players(self) -> tuple[StagePlan, ...]:
+        """Everything that trains on an objective: each stage, followed by its critic."""
+        return tuple(player for stage in self.stages for player in stage.players)
+
+    @property
     def student(self) -> Model:
         """The trained model; a recipe's models are all models of plugins."""
         return cast(Model, self.models[STUDENT])

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from attrs import evolve
 from torch import nn
 
 from zerokd.errors import Place, Problem, RecipeError, ZerokdError, calling_place, combine_errors, did_you_mean
 from zerokd.objective.declaration import make_clock, warn_of_fallbacks
-from zerokd.objective.models import Average, ModelSet, build_model_set
+from zerokd.objective.models import CRITIC, Average, ModelSet, build_model_set
 from zerokd.objective.objective import Objective
+from zerokd.objective.players import select_models
 from zerokd.objective.signal_name import SignalName, SignalSyntaxError
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.plugin.clock import Clock
@@ -38,6 +39,7 @@ def compose(
     recipe: str | Path,
     stage: str | None = None,
     *,
+    player: Literal["student", "critic"] = "student",
     set: Mapping[str, Any] | None = None,
     models: Mapping[str, nn.Module | Average] | None = None,
     steps: int | None = None,
@@ -49,6 +51,8 @@ def compose(
     Args:
         recipe: the path of a TOML file, the name of a shipped recipe (``paper``), or TOML text (with a line break).
         stage: the stage's name; needed where the recipe has several.
+        player: whose objective, in a stage with a critic. Your loop trains both, each on its own objective: give both
+            calls the same two modules, as ``models={"student": ..., "critic": ...}``.
         set: changes to the recipe by dotted key: ``{"params.alpha": 0.4}``; None removes a key.
         models: modules that take the place of the recipe's, by name. Of the others, those that the stage reads are
             built as the recipe says.
@@ -85,7 +89,7 @@ def compose(
     clock = make_clock(steps, steps_per_epoch, place)
     resolver = RecipeResolver(schema.validate_recipe(document), document, discover_plugins(plugins, strict=True))
     with preserve_global_state():
-        plan, built = _build_objective(resolver, name, own_models, clock, place)
+        plan, built = _build_objective(resolver, name, player, own_models, clock, place)
     if resolver.errors:
         raise combine_errors(resolver.errors)
     warn_of_fallbacks(resolver.fallbacks, place)
@@ -108,9 +112,9 @@ def _choose_stage(document: Document, stage: str | None, place: Place) -> str:
 
 
 def _build_objective(
-    resolver: RecipeResolver, name: str, own_models: ModelSet, clock: Clock | None, place: Place
+    resolver: RecipeResolver, name: str, player: str, own_models: ModelSet, clock: Clock | None, place: Place
 ) -> tuple[StagePlan, ModelSet]:
-    """The plan of one stage, and the models that its terms read: given ones, and the rest as the recipe says."""
+    """The plan of a player of a stage, and the models that its terms read: given ones, and the rest by the recipe."""
     recipe, table = resolver.recipe, resolver.recipe.stages[name]
     if clock is None:
         data = resolver.build(recipe.data, ("data",)) if recipe.data else None
@@ -123,7 +127,10 @@ def _build_objective(
             f"an aggregator combines the gradients of stage {name!r}, and a loop that calls total.backward() has none"
         )
         resolver.report(text, resolver.document.key_place(("stages", name, "aggregate")), hint, code="setting")
-    words = {*WORD_PATTERN.findall(table.objective)}
+    if player == CRITIC and table.critic is None:
+        text = f"stage {name!r} has no critic"
+        raise RecipeError(Problem(text, place, ("player= names what the stage trains",), code="unknown-component"))
+    words = {*WORD_PATTERN.findall(f"{table.objective} {table.critic.objective if table.critic else ''}")}
     groups = [group for group in recipe.terms if group in words]
     resolver.views = build_views(resolver, recipe)
     texts = [text for group in groups for text in _read_signals(resolver, recipe.terms[group])]
@@ -144,7 +151,12 @@ def _build_objective(
     built_averages = build_averages(resolver, recipe, models)
     averages = {owner: built_averages[owner] for owner in built_averages if owner in owners} | averages
     terms = resolver.build_terms(groups)
-    return resolver.build_stage(name, list(terms.values()), clock), ModelSet(models, averages)
+    stage = resolver.build_stage(name, list(terms.values()), clock)
+    if stage.critic is None:
+        return stage, ModelSet(models, averages)
+    stage = evolve(stage, critic=evolve(stage.critic, network=models.pop(CRITIC, stage.critic.network)))
+    plan = stage.players[player == CRITIC]
+    return plan, select_models(stage, plan, ModelSet(models, averages))
 
 
 def _model_names(texts: Iterable[str]) -> set[str]:

@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from zerokd.objective.models import STUDENT, AveragedModel, copy_for_average
+from zerokd.objective.models import CRITIC, STUDENT, AveragedModel, copy_for_average
 from zerokd.plugin.contracts import Model
 from zerokd.recipe.build.builder import Builder
 from zerokd.recipe.build.components import ComponentRecord
@@ -25,6 +25,11 @@ def build_models(builder: Builder, recipe: schema.Recipe, names: RecipeNames) ->
             f"models lacks {STUDENT!r}, the model that is trained",
             builder.document.key_place(("models",)),
             code="missing-key",
+        )
+    if CRITIC in names.declared("models"):
+        hint = "rename it: [stages.NAME.critic] is what signals call critic"
+        builder.report(
+            "models.critic has the name of a stage's critic", builder.document.key_place(("models", CRITIC)), hint
         )
     tables = {name: table for name, table in recipe.models.items() if isinstance(table, schema.ModelConfig)}
     built = {name: build_model(builder, recipe, names, name, table) for name, table in tables.items()}

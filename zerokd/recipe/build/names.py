@@ -37,13 +37,19 @@ class RecipeNames:
         are_tables = all(isinstance(self.tables.get(name, {}), dict) for name in tables)
         return are_tables and required <= self.tables.keys() <= Recipe.model_fields.keys()
 
+    def players(self) -> list[Mapping[str, Any]]:
+        """The table of every stage and of every critic: what has an objective."""
+        stages = [self.declared("stages", name) for name in self.declared("stages")]
+        critics = [self.declared("stages", name, "critic") for name in self.declared("stages")]
+        return [*stages, *filter(None, critics)]
+
     def objectives(self) -> list[str]:
-        """The equation of every stage that has one."""
-        values = [self.declared("stages", name).get("objective") for name in self.declared("stages")]
+        """The equation of every player that has one."""
+        values = [table.get("objective") for table in self.players()]
         return [value for value in values if isinstance(value, str) and value.strip()]
 
     def names_in_equations(self) -> frozenset[str]:
-        """Every name in the equation of a stage or of a derived param."""
+        """Every name in the equation of a player or of a derived param."""
         derived = [self.declared("params", name).get("equals", "") for name in self.declared("params")]
         return frozenset(WORD_PATTERN.findall(" ".join([*self.objectives(), *map(str, derived)])))
 
@@ -55,7 +61,7 @@ class RecipeNames:
         A misspelt name in an equation may stand for any of ``possibly_used``; an invalid equation may use any name.
         """
         used = self.names_in_equations().union(possibly_used)
-        all_known = self.is_complete("stages") and len(self.objectives()) == len(self.declared("stages"))
+        all_known = self.is_complete("stages") and len(self.objectives()) == len(self.players())
         for kind, names in (("params", params), ("terms", groups)):
             for name in names:
                 if name in ("min", "max"):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zerokd.errors import KeyPath
+from zerokd.objective.models import CRITIC
 from zerokd.objective.signal_name import LOW, SignalName, SignalSyntaxError
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.objective.term import BoundTerm, signal_names
@@ -38,8 +39,9 @@ def build_views(builder: Builder, recipe: schema.Recipe) -> dict[str, BoundView]
         path = ("signals", name)
         augmentation, source = builder.build(table, path), read_signal_name(builder, table.on, (*path, "on"))
         place = builder.document.key_place(path)
-        if name in (LOW, *recipe.models):
-            text = f"{name!r} names {'the input' if name == LOW else 'a model'} and a signal"
+        if name in (LOW, CRITIC, *recipe.models):
+            meaning = {LOW: "the input", CRITIC: "the critic of a stage"}.get(name, "a model")
+            text = f"{name!r} names {meaning} and a signal"
             builder.report(text, place, "rename the signal", code="wrong-value")
         if augmentation is not None and source:
             views[name] = BoundView(name, table.use, augmentation, source, place)
@@ -67,7 +69,8 @@ def report_signal_problems(
             text = f"stage {stage.name!r} reads {name!r}, and the data source has {', '.join(known)}"
             hint = "dead_leaves has references, and a folder with the key references"
             builder.report(text, stage.place, hint, code="unknown-signal")
-        labels = [term.label for term in stage.terms if REFERENCE in {name.text for name in signal_names([term])}]
+        terms = [term for player in stage.players for term in player.terms]
+        labels = [term.label for term in terms if REFERENCE in {name.text for name in signal_names([term])}]
         if labels:
             text = f"trains on references ({', '.join(labels)}): its student is not zero-reference"
             builder.cautions.setdefault(text, []).append(f"stage {stage.name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from zerokd.errors import Problem, RecipeError, ZerokdError, combine_errors
+from zerokd.objective.players import iterate_players
 from zerokd.objective.signals import find_metric_binding_problems, find_stage_binding_problems
 from zerokd.objective.stage_plan import PlaceholderStage, StagePlan
 from zerokd.plugin.batch import Batch
@@ -33,10 +34,10 @@ def check_recipe(document: Document, catalogue: Catalogue) -> tuple[Recipe, Comp
     errors: list[ZerokdError] = [*([RecipeError(*problems)] if problems else []), *result.errors]
     for stage in components.stages:
         try:
-            binding_problems = find_stage_binding_problems(
-                stage, components, _get_input_names(stage, components), failed_paths
-            )
-            errors += [RecipeError(*binding_problems)] if binding_problems else []
+            for player, models in iterate_players(stage, components):
+                names = _get_input_names(player, components)
+                binding_problems = find_stage_binding_problems(player, models, names, failed_paths)
+                errors += [RecipeError(*binding_problems)] if binding_problems else []
         except ZerokdError as error:
             errors.append(error.with_place(stage.place))
     binding_problems = find_metric_binding_problems(components.metrics, components.stages, components, failed_paths)

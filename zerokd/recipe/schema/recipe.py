@@ -108,6 +108,17 @@ class AggregatorConfig(ComponentConfig):
     kind = "aggregators"
 
 
+class CriticConfig(ComponentConfig):
+    """The second player of a stage, which trains on an objective of its own; terms read ``critic(SIGNAL).score``."""
+
+    kind = "critics"
+
+    objective: str = Field(description="its equation over term groups")
+    every: int = Field(1, ge=1, description="batches between two of its turns")
+    steps: int = Field(1, ge=1, le=100, description="updates in a turn, before the student's")
+    optimizer: OptimizerConfig = OptimizerConfig()
+
+
 class StageConfig(ComponentConfig):
     """A training stage."""
 
@@ -119,6 +130,7 @@ class StageConfig(ComponentConfig):
     optimizer: OptimizerConfig = OptimizerConfig()
     augment: dict[Name, AugmentationConfig] = Field({}, description="augmentations of the input, applied in order")
     aggregate: AggregatorConfig | None = Field(None, description="combines the terms' gradients in place of their sum")
+    critic: CriticConfig | None = Field(None, description="the second player, for adversarial terms")
 
 
 class MetricConfig(ComponentConfig):

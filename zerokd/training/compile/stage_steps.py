@@ -43,7 +43,7 @@ def compile_stage_steps(
         if not (use_torch_compile or (use_cuda_graph and (per_term or not stage.aggregator))):
             continue
         try:
-            _check_compilable(stage, components, per_term)
+            _check_compilable(stage, objective, components, per_term)
             compiled_steps.append(
                 compile_step(
                     objective,
@@ -72,7 +72,11 @@ def uses_cuda_graph(speed: SpeedConfig, images: Tensor) -> bool:
     return speed.replay and images.device.type == "cuda"
 
 
-def _check_compilable(stage: StagePlan, components: Components, per_term: bool) -> None:
+def _check_compilable(stage: StagePlan, objective: Objective, components: Components, per_term: bool) -> None:
+    if objective.models.opponents:
+        raise NotCompiledError("it has two players, and each changes while the other trains")
+    if objective.graph.differentiated:
+        raise NotCompiledError("a term takes the gradient of a signal")
     if any(True for _ in components.student.buffers()):
         raise NotCompiledError("the student has buffers, which training changes")
     if stage.aggregator and not per_term:
