@@ -27,9 +27,13 @@ NEEDED = {  # what a test may not do: fetch weights, or use a key of one source 
 }
 # these give no curve map, which the terms of paper.toml read
 BASES = {"auto_exposure": "best.toml", "dncnn": "noise2noise.toml"}
+BASES |= dict.fromkeys(("patch", "adversarial", "discrimination", "gradient_penalty"), "adversarial.toml")
 TWINS = {  # the recipe's own term on the same signals: both weighed would be the same term twice
+    "adversarial": ["adversarial.score"],
     "color_constancy": ["task.color"],
     "contrastive": ["contrastive.ema"],
+    "discrimination": ["discrimination.scores"],
+    "gradient_penalty": ["penalty.slope"],
     "mse": ["distillation.enhanced"],
     "spatial_consistency": ["task.spatial"],
     "ssim": ["distillation.structure"],

@@ -22,6 +22,7 @@ ORDER = [
         "schedules",
         "metrics",
         "aggregators",
+        "critics",
         "optimizers",
         "observers",
         "exporters",

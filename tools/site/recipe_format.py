@@ -33,6 +33,7 @@ TABLE_SCHEMAS: dict[str, type[BaseModel]] = {  # by its header in a recipe
     "[stages.NAME.optimizer], an entry of groups": ParameterGroupConfig,
     "[stages.NAME.augment.NAME]": schema.AugmentationConfig,
     "[stages.NAME.aggregate]": schema.AggregatorConfig,
+    "[stages.NAME.critic]": schema.CriticConfig,
     "[terms.GROUP.NAME]": schema.TermConfig,
     "[terms.GROUP.NAME], key when": schema.WhenConfig,
     "a scheduled weight, param or learning rate": schema.ScheduleConfig,

@@ -23,6 +23,7 @@ KIND_BY_TABLE = {  # the kind that `use` names in such a table; adapters have a 
     "observers": "observers",
     "augment": "augmentations",
     "aggregate": "aggregators",
+    "critic": "critics",
     "optimizer": "optimizers",
     "params": "schedules",
 }

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from zerokd.objective.models import STUDENT
+from zerokd.objective.models import CRITIC, STUDENT
 from zerokd.plugin.catalogue import CatalogueEntry
 from zerokd.plugin.config_keys import list_config_keys
 from zerokd.plugin.kinds import KINDS
 from zerokd.recipe.toml.format import format_toml_header, format_toml_key, format_toml_value
 
 SnippetTable = tuple[tuple[str, ...], dict[str, Any]]
+GAME_GROUPS = {"student": "adversarial", "critic": "discrimination"}  # of recipes/adversarial.toml
 PAPER_GROUPS = {"student": "task", "teacher": "distillation", "ema": "contrastive"}  # of recipes/paper.toml
 
 
@@ -53,6 +54,8 @@ def _loss_table(entry: CatalogueEntry, component: Any) -> SnippetTable:
     read = {port.default or on[name] for name, port in component.ports.items()}
     frozen = any(signal.startswith(("teacher.", "ema.")) for signal in read)
     group = PAPER_GROUPS["teacher" if frozen else STUDENT]
+    if any(signal.startswith(f"{CRITIC}(") for signal in read):
+        group = GAME_GROUPS[CRITIC if len(component.ports) > 1 else STUDENT]
     use = _required_keys(entry, component)
     return ("terms", group, entry.spec.name), {"use": use.pop("use")} | ({"on": on} if on else {}) | use
 
@@ -82,7 +85,14 @@ def _model_table(entry: CatalogueEntry, component: Any) -> SnippetTable:
     return ("models", STUDENT), _required_keys(entry, component)
 
 
+def _critic_table(entry: CatalogueEntry, component: Any) -> SnippetTable:
+    """The critic of recipes/adversarial.toml."""
+    use = _required_keys(entry, component)
+    return ("stages", "game", "critic"), {"use": use.pop("use"), "objective": "discrimination + penalty"} | use
+
+
 TABLE_BUILDERS: dict[str, Callable[[CatalogueEntry, Any], SnippetTable]] = {
+    "critics": _critic_table,
     "losses": _loss_table,
     "adapters": _adapter_table,
     "stages": _stage_table,

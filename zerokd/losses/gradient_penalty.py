@@ -53,8 +53,8 @@ class GradientPenalty(Loss):
     Example:
         >>> import torch
         >>> image = torch.rand(2, 3, 4, 4, requires_grad=True)
-        >>> GradientPenalty()(score=image.mean(dim=(1, 2, 3)), image=image)
-        tensor([1., 1.], grad_fn=<MulBackward0>)
+        >>> GradientPenalty()(score=image.mean(dim=(1, 2, 3)), image=image).detach()
+        tensor([1., 1.])
     """
 
     class Config(zerokd.Config):

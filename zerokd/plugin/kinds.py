@@ -89,7 +89,7 @@ KINDS = {
             "Critic",
             "Critics: score images, and train in turn with the student.",
             reserved_keys=("use", "objective", "every", "steps", "optimizer"),
-            recipe_table=("stages", "distill", "critic"),
+            recipe_note="# its objective reads critic(SIGNAL).score, as the student's does: recipes/adversarial.toml\n",
         ),
         Kind("data", "data source", "Data", "Data sources.", recipe_table=("data",)),
         Kind(

@@ -23,6 +23,7 @@ DOCSTRING_SECTIONS: Mapping[str, tuple[str, ...]] = {  # by kind, in this order
     "aggregators": ("Formula:", "Source:", "Pitfalls:", "Example:"),
     "optimizers": ("Formula:", "Source:", "Pitfalls:"),
     "models": ("Source:",),
+    "critics": ("Source:",),
     "stages": ("Source:",),
 }
 MAX_SUMMARY_LENGTH = 80  # characters
@@ -107,7 +108,7 @@ def construction(subject: Subject) -> None:
     with with_photo_folder(subject) as ready:
         first, options = ready.build(), ready.options
     after = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
-    models = subject.entry.spec.kind in ("models", "adapters")  # their initial weights come from the run's seed
+    models = subject.entry.spec.kind in ("models", "adapters", "critics")  # their initial weights come from the run's seed
     require(models or torch.equal(before[0], after[0]), "it draws from the global random generator")
     require(before[1:] == after[1:], "it changes torch's default type or number of threads")
     require(first.config == subject.component.Config(**options), "its config differs from its arguments")
