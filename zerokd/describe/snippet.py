@@ -79,7 +79,7 @@ def _stage_table(entry: CatalogueEntry, component: Any) -> SnippetTable:
 def _model_table(entry: CatalogueEntry, component: Any) -> SnippetTable:
     if getattr(entry.spec, "bundled", None):
         return ("models", "teacher"), {**_required_keys(entry, component), "weights": "bundled"}
-    return ("models", STUDENT), _required_keys(entry, component)
+    return ("models", "teacher" if component.is_frozen else STUDENT), _required_keys(entry, component)
 
 
 TABLE_BUILDERS: dict[str, Callable[[CatalogueEntry, Any], SnippetTable]] = {
