@@ -12,9 +12,11 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 from zerokd.errors import Problem, RecipeError, WeightsError
+from zerokd.files.scratch import scratch_folder
 from zerokd.models.model_file import ModelFile, ModelFileConfig, ModelProgram
 
 DTYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16, "tensor(double)": torch.float64}
+EXTERNAL_DATA_OPTION = "session.model_external_initializers_file_folder_path"
 OUTSIDE = "ONNX Runtime computes outside of PyTorch"
 
 
@@ -81,9 +83,11 @@ def open_session(content: bytes) -> Any:
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        with scratch_folder() as empty_folder:  # otherwise it would look for external data in the working directory
+            options.add_session_config_entry(EXTERNAL_DATA_OPTION, str(empty_folder))
+            return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        if "external" not in str(error).lower():
+        if str(empty_folder) not in str(error):
             raise
         hint = 'onnx.save(onnx.load("FILE"), "WHOLE.onnx") writes one file with everything'
         raise WeightsError(Problem("the file stores its weights in another file", hints=(hint,))) from error
