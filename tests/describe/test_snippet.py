@@ -171,4 +171,4 @@ def test_a_model_that_can_only_be_frozen_is_a_teacher():
     class Net(zerokd.Model):
         is_frozen = True
 
-    assert format_snippet(external_entry("models", "net"), Net).splitlines()[0] == "[models.teacher]"
+    assert format_snippet(external_entry("models", "net"), Net) == '[models.teacher]\nuse = "mine:net"\n'
