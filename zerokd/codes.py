@@ -187,10 +187,10 @@ ERROR_CODES: dict[str, ErrorCode] = {
         "`zerokd check-data DIR` lists every unusable file, and why.",
     ),
     "weights-unusable": ErrorCode(
-        "A weights file is missing, damaged, of another architecture, not finite, not a file of tensors, or cannot be "
-        "downloaded.",
+        "A file of weights or of a model is missing, damaged, of another architecture, not finite, not what its model "
+        "reads, cannot be downloaded, or holds a program that you have not allowed.",
         "A partly loaded student or teacher is another network. zerokd never runs the code in a pickle.",
-        "Compare the keys shown with those of the model; check the path.",
+        "Compare the keys shown with those of the model; check the path. Allow a program only if you trust its author.",
     ),
     "export-failed": ErrorCode(
         "The format cannot hold this student, or the exported file computes other pixels.",

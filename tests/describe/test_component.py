@@ -142,6 +142,13 @@ def test_a_models_outputs_are_shown_as_it_declares_them(monkeypatch):
     ]
 
 
+def test_a_model_whose_file_has_the_outputs_shows_the_one_that_all_have():
+    (entry,) = discover_plugins().find_by_name("onnx_model")
+    assert describe_component(entry)["outputs"] == [
+        {"signal": "enhanced", "range": [0.0, 1.0], "unchanged": None, "iterations": None}
+    ]
+
+
 def test_a_name_wider_than_its_column_is_not_cut_short(sample, monkeypatch):
     name = "student.a_signal_of_a_name_that_no_column_of_this_table_has_room_for"
     monkeypatch.setattr(Sample, "ports", {"a": zerokd.Port("a signal of a long name", default=name)})

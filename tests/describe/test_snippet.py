@@ -1,6 +1,7 @@
 """Snippets: each passes the whole check, up to the probe of its stages, in a shipped recipe."""
 
 import tomllib
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -9,6 +10,7 @@ from pydantic import Field
 import zerokd
 from tests.conftest import RECIPES, TINY
 from zerokd.describe.snippet import TABLE_BUILDERS, format_snippet
+from zerokd.files.digest import file_sha256
 from zerokd.plugin.catalogue import CatalogueEntry, Provider
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.plugin.kinds import KINDS
@@ -28,6 +30,7 @@ NEEDED = {  # what a test may not do: fetch weights, or use a key of one source 
 # these give no curve map, which the terms of paper.toml read
 BASES = {"auto_exposure": "best.toml", "dncnn": "noise2noise.toml"}
 BASES |= dict.fromkeys(("patch", "adversarial", "discrimination", "gradient_penalty"), "adversarial.toml")
+BASES |= dict.fromkeys(("exported_model", "onnx_model", "torchscript_model"), "fidelity.toml")
 TWINS = {  # the recipe's own term on the same signals: both weighed would be the same term twice
     "adversarial": ["adversarial.score"],
     "color_constancy": ["task.color"],
@@ -70,6 +73,9 @@ def test_the_snippet_of_a_built_in_passes_every_check(entry, tmp_path, monkeypat
     (tmp_path / "photos").mkdir()
     for number in range(4):
         Image.new("RGB", (40, 40), (40 * number, 20, 10)).save(tmp_path / "photos" / f"{number}.png")
+    for path in load_component(entry).write_example(tmp_path).values():
+        monkeypatch.setenv("ZEROKD_TRUSTED_FILES", file_sha256(path))
+        Path(path).rename(tmp_path / f"teacher{Path(path).suffix}")
     text = format_snippet(entry, load_component(entry))
     (tmp_path / "mine.toml").write_text(f"extends = '{RECIPES / BASES.get(entry.spec.name, 'paper.toml')}'\n{text}")
     other_base = entry.spec.name in BASES
@@ -163,3 +169,10 @@ def test_a_model_with_weights_is_a_teacher_and_one_without_a_student():
         'use = "mine:net"',
         note,
     ]
+
+
+def test_a_model_that_can_only_be_frozen_is_a_teacher():
+    class Net(zerokd.Model):
+        is_frozen = True
+
+    assert format_snippet(external_entry("models", "net"), Net) == '[models.teacher]\nuse = "mine:net"\n'

@@ -10,7 +10,7 @@ import pytest
 
 from zerokd.errors import WeightsError
 from zerokd.files import consent
-from zerokd.files.consent import FREE_BYTES, require_consent
+from zerokd.files.consent import FREE_BYTES, require_consent, require_trust
 
 URL = "https://download.example.org/models/vgg19-dcbb9e9d.pth"
 SIZE = 574_673_361
@@ -96,3 +96,17 @@ def test_several_processes_are_not_asked(tmp_path, monkeypatch):
 class Terminal(io.StringIO):
     def isatty(self):
         return True
+
+
+def test_a_program_is_trusted_by_its_digest_alone(tmp_path, monkeypatch):
+    digest, path = "ab" * 32, tmp_path / "teacher.pt"
+    monkeypatch.delenv("ZEROKD_TRUSTED_FILES", raising=False)
+    for value in ("", "yes", "ab" * 31, "cd" * 32, "*"):
+        monkeypatch.setenv("ZEROKD_TRUSTED_FILES", value)
+        with pytest.raises(WeightsError, match="holds a program") as caught:
+            require_trust(path, digest)
+        assert f"ZEROKD_TRUSTED_FILES={digest}" in str(caught.value)
+        assert caught.value.exit_code == 3
+    for value in (digest, f"{'cd' * 32}, {digest.upper()}"):
+        monkeypatch.setenv("ZEROKD_TRUSTED_FILES", value)
+        require_trust(path, digest)

@@ -19,6 +19,11 @@ def test_it_is_built_from_keywords_that_its_config_checks():
         Scaled(faktor=3.0)
 
 
+def test_it_needs_no_files(tmp_path):
+    assert Scaled.write_example(tmp_path) == {}
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_it_says_nothing_of_itself_unless_there_is_something():
     component = Scaled()
     assert (component.fallbacks, component.cautions, dict(component.sources), component.examples) == ((), (), {}, ())

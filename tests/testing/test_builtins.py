@@ -22,5 +22,11 @@ def test_known_failures_name_checks(entry):
 
 def test_nothing_is_excused_but_what_is_not_ours():
     excused = [str(check) for entry in ENTRIES for check in collect_checks(entry) if check.known_failure]
-    assert excused == ["torchscript-same_bytes"]
+    assert excused == [
+        "onnx_model(file='teacher.onnx')-no_host_sync",
+        "onnx_model(file='teacher.onnx')-moves",
+        "onnx_model(file='teacher.onnx')-compiles",
+        "torchscript_model(file='teacher.pt')-compiles",
+        "torchscript-same_bytes",
+    ]
     assert torch.get_default_dtype() == torch.float32

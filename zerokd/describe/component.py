@@ -27,6 +27,7 @@ from zerokd.text import TEXT_WIDTH, wrap_text
 SECTION_HEADING = re.compile(r"[A-Z]\w+: ")  # "Formula: ..." starts a new line of a docstring
 PORT_COLUMNS = ("port", "about", "range", "gradient", "default", "like")
 SIGNAL_COLUMNS = ("signal", "range", "unchanged", "iterations")
+ENHANCED_ALONE = {"enhanced": Signal(range=(0.0, 1.0))}
 KEY_COLUMNS = ("key", "type", "default", "bounds", "description")
 
 
@@ -54,7 +55,8 @@ def describe_component(entry: CatalogueEntry) -> dict[str, Any]:
     if entry.spec.kind == "models":
         with attribute_errors(f"the outputs of {entry.qualified_name}"):
             required = {key.key: key.example for key in list_config_keys(component.Config) if key.required}
-            outputs = component(**required).outputs()
+            # a frozen model has the outputs of its file
+            outputs = ENHANCED_ALONE if component.is_frozen else component(**required).outputs()
         page["outputs"] = [_describe_signal(name, signal) for name, signal in outputs.items()]
     return page | {"config": config, "snippet": example}
 

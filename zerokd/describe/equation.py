@@ -151,7 +151,7 @@ def _describe_model(owner: str, stage: StagePlan, components: Components) -> str
         average = components.averages[owner]
         return f"moving average of {average.source_name}, decay {average.decay:g}"
     origin = components.provenance[f"models.{owner}"]
-    return f"{origin['use'].rpartition(':')[2]}, weights {origin['weights']}"
+    return f"{origin['use'].rpartition(':')[2]}, weights {origin.get('weights', 'of its own')}"
 
 
 def _explain_forward_passes(

@@ -30,11 +30,12 @@ def format_snippet(entry: CatalogueEntry, component: Any) -> str:
         path, keys = tuple(part.format(name=name) for part in kind.recipe_table), _required_keys(entry, component)
     else:
         path, keys = TABLE_BUILDERS[kind.plural](entry, component)
+    note = "" if getattr(component, "is_frozen", False) else kind.recipe_note.format(name=name)  # it has no layers
     return "".join(
         [
             f"[{format_toml_header(path)}]\n",
             *(f"{format_toml_key(key)} = {format_toml_value(value)}\n" for key, value in keys.items()),
-            kind.recipe_note.format(name=name),
+            note,
         ]
     )
 
@@ -82,7 +83,7 @@ def _stage_table(entry: CatalogueEntry, component: Any) -> SnippetTable:
 def _model_table(entry: CatalogueEntry, component: Any) -> SnippetTable:
     if getattr(entry.spec, "bundled", None):
         return ("models", "teacher"), {**_required_keys(entry, component), "weights": "bundled"}
-    return ("models", STUDENT), _required_keys(entry, component)
+    return ("models", "teacher" if component.is_frozen else STUDENT), _required_keys(entry, component)
 
 
 def _critic_table(entry: CatalogueEntry, component: Any) -> SnippetTable:

@@ -1,4 +1,5 @@
-"""Consent to large downloads: from ``--yes``, the environment, or the person at the terminal."""
+"""Consent to what a recipe cannot allow: large downloads, from ``--yes``, the environment, or the person at the
+terminal, and files that hold programs, from the environment."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ import click
 from zerokd.errors import Problem, WeightsError
 
 CONSENT_VARIABLE = "ZEROKD_DOWNLOADS"
+TRUST_VARIABLE = "ZEROKD_TRUSTED_FILES"
 ANSWERS = {"yes": True, "no": False}
 FREE_BYTES = 10 * 10**6  # a download up to this size needs no consent
 
@@ -33,6 +35,19 @@ def require_consent(url: str, size_bytes: int, folder: Path) -> None:
         return
     hint = f"--yes or {CONSENT_VARIABLE}=yes allows it, once: zerokd stores what it needs in {folder} (ZEROKD_CACHE)"
     raise WeightsError(Problem(f"no consent to download {_describe(url, size_bytes)}", hints=(hint,)))
+
+
+def require_trust(path: Path, digest: str) -> None:
+    """Return if the user trusts a file that holds a program: ``ZEROKD_TRUSTED_FILES`` lists its SHA-256.
+
+    Raises:
+        WeightsError: it does not.
+    """
+    trusted = [text.strip().lower() for text in os.environ.get(TRUST_VARIABLE, "").split(",")]
+    if digest not in trusted:
+        text = f"{str(path)!r} holds a program, which can do whatever you may, and you have not allowed it"
+        hint = f"if you trust who made it, set {TRUST_VARIABLE}={digest} (several: separated by commas)"
+        raise WeightsError(Problem(text, hints=(hint, "weights in .safetensors and models in .onnx need no trust")))
 
 
 def _describe(url: str, size_bytes: int) -> str:

@@ -47,11 +47,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         WeightsError: the file is missing, empty or damaged, or holds other than named tensors.
     """
     try:
-        if not path.is_file():
-            reason = "is a folder" if path.is_dir() else "is not a regular file" if path.exists() else "does not exist"
-            raise WeightsError(Problem(f"weights file {str(path)!r} {reason}", hints=(_search_location_hint(path),)))
-        if path.stat().st_size == 0:
-            raise WeightsError(f"weights file {str(path)!r} is empty")
+        require_file(path, "weights file")
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
                 metadata = parse_json((file.metadata() or {}).get(METADATA_KEY, "{}"))
@@ -67,6 +63,20 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         hint = "save the network's state_dict() alone, or convert it to .safetensors"
         raise WeightsError(Problem(f"{str(path)!r} is not a state dict of named tensors", hints=(hint,)))
     return {str(key): value for key, value in loaded.items()}, {}
+
+
+def require_file(path: Path, label: str) -> None:
+    """Check that a path leads to a regular file with content; ``label`` is what the file is called.
+
+    Raises:
+        WeightsError: it does not.
+        OSError, ValueError: the path cannot be looked up.
+    """
+    if not path.is_file():
+        reason = "is a folder" if path.is_dir() else "is not a regular file" if path.exists() else "does not exist"
+        raise WeightsError(Problem(f"{label} {str(path)!r} {reason}", hints=(_search_location_hint(path),)))
+    if path.stat().st_size == 0:
+        raise WeightsError(f"{label} {str(path)!r} is empty")
 
 
 def load_model_state(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:

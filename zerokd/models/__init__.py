@@ -15,7 +15,22 @@ def zerokd_models() -> list[ModelSpec]:
             summary="exposes, lifts dark zones, smooths noise, 118 weights",
         ),
         ModelSpec("dncnn", target="zerokd.models.dncnn:DnCnn", summary="a plain denoiser of 3x3 convolutions"),
+        ModelSpec(
+            "exported_model",
+            target="zerokd.models.exported_model:ExportedModel",
+            summary="a frozen model from a file of torch.export",
+        ),
         ModelSpec("nano_dce", target="zerokd.models.nano_dce:NanoDce", summary="three separable layers, 161 weights"),
+        ModelSpec(
+            "onnx_model",
+            target="zerokd.models.onnx_model:OnnxModel",
+            summary="a frozen model from an ONNX file",
+        ),
+        ModelSpec(
+            "torchscript_model",
+            target="zerokd.models.torchscript_model:TorchScriptModel",
+            summary="a frozen model from a TorchScript file",
+        ),
         ModelSpec(
             "zero_dce_pp",
             target="zerokd.models.zero_dce_pp:ZeroDcePp",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -18,11 +19,12 @@ class Component:
 
     ``fallbacks`` reports what a component uses instead of what its config asks for, where the config allows that;
     ``cautions`` reports known pitfalls of its config. The run prints both and writes them to the manifest. ``sources``
-    lists external files that it has read, with their SHA-256.
+    names the external file that it has read, ``weights``, and its ``sha256``. Caches of what the component computes
+    depend on them, and a run resumes only with the same ones. A model with ``sources`` takes no weights from a recipe.
 
     The conformance kit, :mod:`zerokd.testing`, reads two declarations: ``examples`` are configs to test (by default
     one, with the required keys only), and ``known_failures`` maps each check that the component cannot pass to the
-    reason; a known failure that passes fails the kit.
+    reason; a known failure that passes fails the kit. A component that needs files has :meth:`write_example`.
     """
 
     Config: ClassVar[type[BaseModel]] = Config
@@ -36,3 +38,8 @@ class Component:
     def __init__(self, **options: Any):
         super().__init__()
         self.config = type(self).Config(**options)
+
+    @classmethod
+    def write_example(cls, folder: Path) -> Mapping[str, Any]:
+        """Write the files that its ``examples`` need into a folder; returns the config keys that name them."""
+        return {}

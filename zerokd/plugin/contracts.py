@@ -90,12 +90,14 @@ class Model(Component, nn.Module):
 
     Every submodule's output is available as the signal ``<owner>.features.<module name>``. ``gated`` names the layers
     with a ReLU after them: a channel that never exceeds 0 is dead.
+    ``is_frozen`` declares that it can only be frozen, without parameters to train, as one whose file holds a program.
     To be enhanced in tiles, a model that looks at the whole image has ``measure(low)``, which returns a named tuple of
     tensors (N, ...), and ``render(low, state, (top, left, height, width), strength)`` for a tile that starts at an even
     row and column of such an image, right but within ``reach`` (even) of inner borders; strength 0 gives ``low``.
     """
 
     gated: ClassVar[tuple[str, ...]] = ()
+    is_frozen: ClassVar[bool] = False
     measure: Callable[[Tensor], tuple[Tensor, ...]] | None = None
     render: Callable[..., Tensor]
     reach: ClassVar[int] = 0

@@ -213,7 +213,9 @@ def _find_gradient_problems(term: BoundTerm, value: Tensor, batch: ProbeBatch) -
         if term.loss.ports[port].grad and not tensor.requires_grad:
             bound = term.bindings[port]
             text = f"{term.label}: port {port!r} must carry gradient to the {trained}, and {bound} carries none"
-            hints = (*_swapped_ports_hint(term, port, ports), hint)
+            applied = [call for call in batch.graph.forward_passes() if call.passes_gradient and call.key in bound]
+            blocked = [f"no gradient passes through {call.owner!r} to what it runs on" for call in applied[-1:]]
+            hints = (*_swapped_ports_hint(term, port, ports), *blocked, hint)
             yield Problem(text, term.port_places[port], hints, code="no-gradient")
             return
     gradients: tuple[Tensor | None, ...] = (None,)

@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from torch import nn
 
 from zerokd.testing.check import CheckError, Subject, require, rule
-from zerokd.testing.data import with_photo_folder
 
 DOCSTRING_SECTIONS: Mapping[str, tuple[str, ...]] = {  # by kind, in this order
     "losses": ("Formula:", "Returns:", "Scale:", "Source:", "Pitfalls:", "Example:"),
@@ -105,8 +104,7 @@ def config_round_trip(subject: Subject) -> None:
 def construction(subject: Subject) -> None:
     """two instances are equal, and construction changes no random generator, default type or thread count of torch"""
     before = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
-    with with_photo_folder(subject) as ready:
-        first, options = ready.build(), ready.options
+    first, options = subject.build(), subject.options
     after = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
     models = subject.entry.spec.kind in ("models", "adapters", "critics")  # their initial weights come from the run's seed
     require(models or torch.equal(before[0], after[0]), "it draws from the global random generator")

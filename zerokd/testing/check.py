@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from zerokd.plugin.catalogue import CatalogueEntry
 from zerokd.plugin.isolation import error_message
+from zerokd.testing.example_files import write_example_files
 from zerokd.testing.inputs import link_ports
 
 
@@ -83,7 +84,8 @@ class Check:
 
     def __call__(self) -> None:
         try:
-            self.rule.verify(self.subject)
+            with write_example_files(self.subject.component) as options:
+                self.rule.verify(evolve(self.subject, options={**self.subject.options, **options}))
         except Exception as error:
             if self.known_failure:
                 return

@@ -72,7 +72,7 @@ def image_alone(subject: Subject) -> None:
             )
 
 
-@rule()
+@rule(applies=lambda subject: not subject.component.is_frozen)
 def gradient_reaches(subject: Subject) -> None:
     """every parameter has a gradient: finite on extreme images too, not 0 on noise"""
     model = build_seeded(subject).train()
@@ -89,7 +89,7 @@ def gradient_reaches(subject: Subject) -> None:
                 require(scene != "noise" or parameter.grad.any(), f"the gradient of {name} is 0 on noise")
 
 
-@rule()
+@rule(applies=lambda subject: not subject.component.is_frozen)
 def gradient_is_slope(subject: Subject) -> None:
     """the gradient is the slope of the enhanced image, in float64 (torch.autograd.gradcheck)"""
     model = build_seeded(subject).double()

@@ -52,3 +52,12 @@ def test_a_file_in_the_home_folder_is_found(tmp_path, monkeypatch):
 def test_a_path_that_cannot_serve_is_a_weights_error(weights):
     with pytest.raises(WeightsError):
         install_weights(ZeroDcePp(), weights, PLAIN, 0)
+
+
+def test_a_model_that_has_read_its_own_file_takes_no_weights():
+    model = ZeroDcePp()
+    model.sources = {"weights": "teacher.onnx", "sha256": "ab" * 32}
+    assert install_weights(model, None, PLAIN, 5) == {"weights": "teacher.onnx", "sha256": "ab" * 32}
+    with pytest.raises(RecipeError, match=r"has read its own file, 'teacher\.onnx'") as caught:
+        install_weights(model, "bundled", PLAIN, 5)
+    assert "remove weights" in str(caught.value)

@@ -27,6 +27,10 @@ def brighter_teacher(components):
         components.models["teacher"].e_conv7.point_conv.bias[0] += 1e-6
 
 
+def another_file(components):
+    components.models["teacher"].sources = {"weights": "teacher.onnx", "sha256": "ab" * 32}
+
+
 def test_the_same_is_known_again_whatever_is_trained(build):
     first = fingerprint_of(build)
     assert len(first) == 64
@@ -47,6 +51,7 @@ def test_whatever_may_change_a_bit_makes_another(build, monkeypatch):
     ):
         assert fingerprint_of(build, setting) != first, setting
     assert fingerprint_of(build, change=brighter_teacher) != first
+    assert fingerprint_of(build, change=another_file) != first
     threads = torch.get_num_threads()
     torch.set_num_threads(threads + 1)
     try:

@@ -41,22 +41,28 @@ def build_model(
 ) -> nn.Module | None:
     """A model with its weights, frozen unless it is the student; None where it failed."""
     torch.manual_seed(recipe.seed)  # for each model: the weights of one do not depend on the others
-    model: nn.Module | None = builder.build(table, ("models", name))
+    model: Model | None = builder.build(table, ("models", name))
     if model is None:
         return None
     with builder.collect_errors(builder.document.value_place(("models", name, "weights"))):
         spec = builder.catalogue.find("models", table.use).spec
-        source = install_weights(cast(Model, model), table.weights, spec, recipe.seed)
+        source = install_weights(model, table.weights, spec, recipe.seed)
         builder.provenance[f"models.{name}"].update(cast(ComponentRecord, source))
     if name != STUDENT:
         model.requires_grad_(False).eval()
-        _require_weights(builder, name, names)
+        _require_weights(builder, name, names, model)
+    elif not any(parameter.requires_grad for parameter in model.parameters()):
+        hint = f'[models.teacher] use = "{table.use}" makes it a teacher; choose a student with parameters'
+        place = builder.document.value_place(("models", name, "use"))
+        builder.report(f"models.{name} has no parameter to train", place, hint, code="no-gradient")
+        builder.failed_paths.add(("models", name))
+        return None
     return model
 
 
-def _require_weights(builder: Builder, name: str, names: RecipeNames) -> None:
+def _require_weights(builder: Builder, name: str, names: RecipeNames, model: Model) -> None:
     """Report a frozen model without weights: random ones would teach noise."""
-    if "weights" not in names.declared("models", name):
+    if "weights" not in names.declared("models", name) and "sha256" not in model.sources:
         hints = (f'add weights = "bundled" or a path under [models.{name}]',)
         builder.report(
             f"models.{name} is frozen and has no weights",

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from importlib.resources import as_file, files
-
-from torch import nn
+from typing import cast
 
 from zerokd.errors import Problem, RecipeError
 from zerokd.files.digest import file_sha256
 from zerokd.files.weights import expand_weights_path, load_model_state, read_weights
+from zerokd.plugin.contracts import Model
 from zerokd.plugin.kinds import Spec
 from zerokd.recipe.build.components import WeightsRecord
 
 BUNDLED = "bundled"
 
 
-def install_weights(model: nn.Module, weights: str | None, spec: Spec, seed: int) -> WeightsRecord:
+def install_weights(model: Model, weights: str | None, spec: Spec, seed: int) -> WeightsRecord:
     """Load ``weights`` into a model; returns their source and SHA-256 for the manifest.
 
     Raises:
         WeightsError: the file cannot be read or does not fit.
-        RecipeError: ``weights`` is ``"bundled"``, and the plugin ships none.
+        RecipeError: ``weights`` is ``"bundled"``, and the plugin ships none, or the model has read a file of its own.
     """
+    if model.sources:
+        if weights is not None:
+            text = f"model {spec.name!r} has read its own file, {model.sources.get('weights', '')!r}"
+            raise RecipeError(Problem(text, hints=("remove weights",), code="weights-unusable"))
+        return cast(WeightsRecord, dict(model.sources))
     if weights is None:
         return {"weights": f"random, seed {seed}"}
     if weights != BUNDLED:

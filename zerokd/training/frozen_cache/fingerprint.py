@@ -74,6 +74,7 @@ def _describe_component(component: nn.Module) -> list[Any]:
     return [
         _class_path(component),
         _config_json(component),
+        dict(getattr(component, "sources", {})),
         _hash_state(component),
         sorted({_hash_package(root) for root in _source_modules(component)}),
     ]
