@@ -77,12 +77,12 @@ def test_recipes_have_goal_data_time_and_result():
     shown = CliRunner().invoke(zerokd, ["list", "recipes"]).output
     assert "\npaper\n  The documented system" in shown
     for fact in ("goal ", "data ", "time ", "expected "):
-        assert shown.count(f"\n  {fact}") == 8
+        assert shown.count(f"\n  {fact}") == 9
     records = json.loads(CliRunner().invoke(zerokd, ["list", "recipes", "--json"]).output)["recipes"]
     assert [record["name"] for record in records] == [
-        *("best", "fidelity", "noise2noise", "paper", "supervised", "teacher", "two_frames", "two_views")
+        *("adversarial", "best", "fidelity", "noise2noise", "paper", "supervised", "teacher", "two_frames", "two_views")
     ]
-    assert records[3]["time"] == "two and a half minutes on two cores"
+    assert records[4]["time"] == "two and a half minutes on two cores"
 
 
 def test_students_have_size_origin_results_and_licence():

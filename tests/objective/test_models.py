@@ -6,6 +6,7 @@ from torch import nn
 
 import zerokd
 from tests.objective.by_hand import difference, problems_of
+from zerokd.critics.patch import Patch
 from zerokd.models.nano_dce import NanoDce
 from zerokd.objective.models import AveragedModel, ModelSet, Role, declared_outputs, name_outputs
 
@@ -19,18 +20,20 @@ def models():
 def test_roles_and_models_by_name(models):
     assert models.owners == ["student", "teacher", "ema"]
     assert [models.get_role(owner) for owner in models.owners] == [Role.STUDENT, Role.TEACHER, Role.EMA]
-    assert models.student is models.get_model("student")
+    assert models.trained_model is models.get_model("student")
     assert models.get_model("ema") is models.averages["ema"].model
 
 
 def test_a_plain_module_declares_nothing(models):
     assert declared_outputs(models.get_model("teacher")) is None
-    assert set(declared_outputs(models.student)) == {"enhanced", "curve_map"}
+    assert set(declared_outputs(models.trained_model)) == {"enhanced", "curve_map"}
+    assert set(declared_outputs(Patch())) == {"score"}
 
 
 def test_outputs_have_names():
     one, two = torch.zeros(1), torch.ones(1)
     assert name_outputs(one) == {"output": one, "enhanced": one}
+    assert name_outputs(one, "critic") == {"output": one, "score": one}
     assert name_outputs({"logits": one, "loss": None}) == {"logits": one}
     assert name_outputs((one, "text", two)) == {"0": one, "2": two}
     assert name_outputs("text") == {}

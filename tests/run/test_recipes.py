@@ -1,4 +1,4 @@
-"""Shipped recipes reach their goal at a tiny size: on pairs, noisy twins, two views and two frames."""
+"""Shipped recipes reach their goal at a tiny size: on pairs, noisy twins, two views, two frames, with a critic."""
 
 import pytest
 
@@ -40,3 +40,9 @@ def test_a_second_view_or_frame_brings_the_outputs_together(tmp_path, recipe, te
         run = train(recipe, tmp_path / f"{monitored}", **changes)
         differences.append(run.epochs[-1][term])
     assert differences[0] < 0.9 * differences[1]
+
+
+def test_a_critic_brings_dark_images_closer_to_well_lit_ones(tmp_path):
+    run = train("adversarial", tmp_path / "run", **{"stages.game.epochs": 25, "data.count": 32})
+    psnr = run.manifest["result"]["metrics"]["psnr"]["stages"]
+    assert psnr["game"] > psnr["untrained"] + 1.5

@@ -98,7 +98,7 @@ class ForwardPass:
         finally:
             for hook in hooks:
                 hook.remove()
-        named = name_outputs(outputs)
+        named = name_outputs(outputs, self.owner)
         if not named.keys() >= {*self.outputs}:
             raise RecipeError(*self._describe_absent_outputs(named))
         changed_layers = [layer for layer, output, version in versions if output._version != version]

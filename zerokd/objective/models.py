@@ -93,11 +93,11 @@ def declared_outputs(model: nn.Module) -> dict[str, Signal] | None:
     return model.outputs() if isinstance(model, Model) else None
 
 
-def name_outputs(outputs: object) -> dict[str, Tensor]:
-    """A module's outputs by name: a tensor is ``output`` (and ``enhanced``, and ``score``), a mapping has its keys, a
-    sequence its indices; what is no tensor is left out."""
+def name_outputs(outputs: object, owner: str = STUDENT) -> dict[str, Tensor]:
+    """A module's outputs by name: a tensor is ``output`` (and ``enhanced``, of a critic ``score``), a mapping has its
+    keys, a sequence its indices; what is no tensor is left out."""
     if isinstance(outputs, Tensor):
-        return {"output": outputs, "enhanced": outputs, SCORE: outputs}
+        return {"output": outputs, SCORE if owner == CRITIC else "enhanced": outputs}
     if isinstance(outputs, tuple | list):
         outputs = {str(index): value for index, value in enumerate(outputs)}
     pairs = outputs.items() if isinstance(outputs, Mapping) else ()

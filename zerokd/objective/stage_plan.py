@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from attrs import field, frozen
+from torch import nn
 
 from zerokd.equation.equation import Equation
 from zerokd.equation.expression import Series
@@ -16,7 +17,7 @@ from zerokd.objective.signal_name import LOW
 from zerokd.objective.term import BoundTerm
 from zerokd.objective.view import BoundView
 from zerokd.plugin.clock import Clock
-from zerokd.plugin.contracts import Aggregator, Augmentation, Critic, Stage
+from zerokd.plugin.contracts import Aggregator, Augmentation, Stage
 
 
 @frozen(eq=False)
@@ -74,7 +75,7 @@ class CriticPlan:
     Before the student's update on a batch it takes ``steps`` updates on this batch, at one batch in ``every``.
     """
 
-    network: Critic
+    network: nn.Module  # a Critic in a recipe, any module in a loop of one's own
     stage: StagePlan
     every: int
     steps: int

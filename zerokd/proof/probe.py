@@ -206,9 +206,8 @@ def _find_term_problems(term: BoundTerm, objective: Objective, batch: ProbeBatch
 
 
 def _find_gradient_problems(term: BoundTerm, value: Tensor, batch: ProbeBatch) -> Iterator[Problem]:
-    trained = batch.graph.models.trained
+    trained, ports = batch.graph.models.trained, batch.port_tensors(term)
     hint = f"bind it to a signal of the {trained}, or set monitor = true to log the term only"
-    ports = batch.port_tensors(term)
     for port, tensor in ports.items():
         if term.loss.ports[port].grad and not tensor.requires_grad:
             bound = term.bindings[port]

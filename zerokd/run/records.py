@@ -74,7 +74,14 @@ class StageRecord(StageResult, total=False):
     replayed: bool
     forwards: list[str]
     probe: Mapping[str, Any]
-    critic: Mapping[str, Any]  # a record like this one, and when it trains
+    critic: CriticRecord
+
+
+class CriticRecord(StageRecord, total=False):
+    """The critic of a stage: what it trains on, and that it takes ``updates`` steps at one batch in ``every``."""
+
+    every: int
+    updates: int
 
 
 class StudentRecord(TypedDict):

@@ -106,7 +106,7 @@ def construction(subject: Subject) -> None:
     before = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
     first, options = subject.build(), subject.options
     after = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
-    models = subject.entry.spec.kind in ("models", "adapters", "critics")  # their initial weights come from the run's seed
+    models = subject.entry.spec.kind in ("models", "adapters", "critics")  # the run's seed decides their weights
     require(models or torch.equal(before[0], after[0]), "it draws from the global random generator")
     require(before[1:] == after[1:], "it changes torch's default type or number of threads")
     require(first.config == subject.component.Config(**options), "its config differs from its arguments")

@@ -12,7 +12,7 @@ from zerokd.errors import RecipeError
 from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.recipe.toml.shipped import SHIPPED_FOLDER, list_shipped_recipes, locate_recipe, shipped_recipe_hints
 
-NAMES = ["best", "fidelity", "noise2noise", "paper", "supervised", "teacher", "two_frames", "two_views"]
+NAMES = ["adversarial", "best", "fidelity", "noise2noise", "paper", "supervised", "teacher", "two_frames", "two_views"]
 
 
 def problem_of(name):

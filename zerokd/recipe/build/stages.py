@@ -65,7 +65,8 @@ class StageBuilder(Builder):
             "batch_size": table.batch,
             "augmentations": tuple(augmentation for augmentation in augmentations if augmentation is not None),
         }
-        critic, critic_terms = None, []
+        critic: CriticPlan | None = None
+        critic_terms: list[BoundTerm] = []
         if table.critic is not None:
             critic, critic_terms = self.build_critic(
                 name, table.critic, terms, clock, common, objective["coefficients"]
