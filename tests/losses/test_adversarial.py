@@ -25,8 +25,3 @@ def test_values_by_hand(form, expected):
 
 def test_one_score_an_image_is_enough():
     assert Adversarial()(score=torch.tensor([3.0, 1.0])).tolist() == [4.0, 0.0]
-
-
-@pytest.mark.parametrize(("form", "least"), [("least_squares", 0.0), ("logistic", 0.0), ("hinge", -math.inf)])
-def test_bounds_follow_the_form(form, least):
-    assert Adversarial(form=form).bounds == (least, math.inf)

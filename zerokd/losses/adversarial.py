@@ -65,9 +65,7 @@ class Adversarial(Loss):
         )
     }
 
-    @property
-    def bounds(self) -> tuple[float, float]:  # type: ignore[override]
-        return (0.0 if self.config.form in ("least_squares", "logistic") else -math.inf, math.inf)
+    bounds = (-math.inf, math.inf)  # hinge and wasserstein have no lower bound
 
     def forward(self, *, score: Tensor) -> Tensor:
         return adversarial(score, self.config.form)

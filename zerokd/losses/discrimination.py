@@ -63,9 +63,7 @@ class Discrimination(Loss):
         "fake": Port("its scores of the student's images", grad=True, default="critic(student.enhanced).score"),
     }
 
-    @property
-    def bounds(self) -> tuple[float, float]:  # type: ignore[override]
-        return (-math.inf if self.config.form == "wasserstein" else 0.0, math.inf)
+    bounds = (-math.inf, math.inf)  # wasserstein has no lower bound
 
     def forward(self, *, real: Tensor, fake: Tensor) -> Tensor:
         return discrimination(real, fake, self.config.form)
