@@ -60,6 +60,11 @@ class StagePlan(ObjectivePlan):
     aggregator_name: str = ""
     data_signals: tuple[str, ...] = (LOW,)  # the tensors of an image that the stage reads
 
+    @property
+    def trained_labels(self) -> tuple[str, ...]:
+        """The labels of the terms that train at some step, for which an aggregator has a state."""
+        return tuple(term.label for term in self.terms if not term.monitor)
+
 
 class PlaceholderStage(Stage):
     """Takes the place of a stage that could not be built, so that its terms are checked all the same."""

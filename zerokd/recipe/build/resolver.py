@@ -28,6 +28,7 @@ from zerokd.plugin.clock import Clock
 from zerokd.plugin.contracts import Schedule, count_held_out
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.global_state import preserve_global_state
+from zerokd.recipe.build.aggregator import build_aggregator
 from zerokd.recipe.build.binding import bind_ports, build_metrics
 from zerokd.recipe.build.builder import Builder, place_in_string
 from zerokd.recipe.build.components import BuildResult, Components
@@ -176,7 +177,6 @@ class RecipeResolver(Builder):
         path = ("stages", name)
         plugin = self.build(table, path)
         augmentations = [self.build(augment, (*path, "augment", key)) for key, augment in table.augment.items()]
-        aggregator = self.build(table.aggregate, (*path, "aggregate")) if table.aggregate else None
         equation, coefficients = self.build_equation(table, path, clock)
         stage_terms = [term for term in terms if term.group in equation.coefficients]
         weights = self.build_stage_weights(stage_terms, coefficients, clock)
@@ -209,7 +209,7 @@ class RecipeResolver(Builder):
             unused_terms=tuple(idle),
             params={name: value for name, value in self.params.items() if name in used_params},
             place=self.document.key_place(path),
-            aggregator=aggregator,
+            aggregator=build_aggregator(self, table, path, [term for term in stage_terms if term not in idle], clock),
             aggregator_name=table.aggregate.use if table.aggregate else "",
             **select_stage_signals(plugin, stage_terms, self.views, self.data_signals),
         )
