@@ -97,11 +97,18 @@ def describe_aggregator(
     combined, total = combined.cpu().double(), torch.stack(list(gradients.values())).cpu().double().sum(dim=0)
     cosine = torch.nn.functional.cosine_similarity(combined, total, dim=0).item()
     length = combined.norm() / total.norm()
+    text = f"aggregator {name!r} {describe_effect(aggregator)}"
     if factors is None:
-        effect = "combines the terms' gradients in place of their sum"
-        return f"aggregator {name!r} {effect}: cosine {cosine:.2f} with it, {length:.3g} times as long"
-    effect = f"multiplies the terms' gradients by factors, at first {_format_factors(list(gradients), factors.tolist())}"
-    return f"aggregator {name!r} {effect}: cosine {cosine:.2f} with their sum, {length:.3g} times as long"
+        return f"{text}: cosine {cosine:.2f} with it, {length:.3g} times as long"
+    first = _format_factors(list(gradients), factors.tolist())
+    return f"{text}, at first {first}: cosine {cosine:.2f} with their sum, {length:.3g} times as long"
+
+
+def describe_effect(aggregator: Aggregator) -> str:
+    """What it does with the terms' gradients, after its name."""
+    if isinstance(aggregator, Weighting):
+        return "multiplies the terms' gradients by factors"
+    return "combines the terms' gradients in place of their sum"
 
 
 def _format_factors(labels: list[str], factors: list[float]) -> str:
