@@ -175,7 +175,7 @@ class Halving(zerokd.Weighting):
     def factors(self, gradients, terms):
         self.inputs.append((gradients.clone(), terms))
         factors = self.factor[terms.positions]
-        self.factor = self.factor.clone().index_copy(0, terms.positions, factors / 2)  # another tensor, not another value
+        self.factor = self.factor.index_copy(0, terms.positions, factors / 2)  # another tensor in its place
         return factors
 
 

@@ -57,7 +57,8 @@ def read_factors(path: Path) -> RunFactors:
         for label, numbers in line["terms"].items() if line["kind"] == "step" else ():
             if numbers.get("factor") is not None:
                 factors.setdefault(line["stage"], {}).setdefault(label, []).append(numbers["factor"])
-    return {
-        stage: {label: FactorHistory(values[0], values[-1], min(values), max(values)) for label, values in terms.items()}
-        for stage, terms in factors.items()
-    }
+    return {stage: {label: _summarize(values) for label, values in terms.items()} for stage, terms in factors.items()}
+
+
+def _summarize(values: list[float]) -> FactorHistory:
+    return FactorHistory(values[0], values[-1], min(values), max(values))

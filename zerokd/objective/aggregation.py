@@ -51,7 +51,7 @@ def collect_term_values(
 def aggregate_gradients(
     aggregator: Aggregator, name: str, gradients: Mapping[str, Tensor], terms: TermValues | None = None
 ) -> AggregatedGradient:
-    """Combine the gradients of a step's terms, (P,) each, into one (P,). ``terms`` is needed if the aggregator reads it.
+    """Combine the gradients of a step's terms, (P,) each, into one (P,). An aggregator that reads ``terms`` needs them.
 
     Where a gradient or value is not finite the aggregator does not run: the sum is returned, and such a step is not
     taken.

@@ -180,7 +180,7 @@ def _build_stage_context(run: RunRecord, stage: StageRecord) -> dict[str, Any]:
         "conflicts": _build_conflict_matrix(gradients),
         "schedules": draw_chart(f"scheduled weights of {name}", weights, "step", "weight", log=True) if weights else "",
         "aggregator": stage.get("aggregator", ""),
-        "factors": draw_chart(f"factors of each term of {name}", factors, "step", "factor", log=True) if factors else "",
+        "factors": draw_chart(f"factors of {name}", factors, "step", "factor", log=True) if factors else "",
         "exported": describe_export(stage["exported"]) if "exported" in stage else "",
         "measured": draw_chart(f"metrics during {name}", measured, "step", "value") if measured else "",
         "rate": draw_chart(f"learning rate of {name}", [rate], "step", "rate"),

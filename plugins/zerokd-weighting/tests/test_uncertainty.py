@@ -36,11 +36,11 @@ def test_against_the_objective_of_the_paper(rate):
 
 def test_the_optimum_is_one_over_the_contribution():
     """Where the values stay, exp(-s) L + s is smallest at exp(-s) = 1 / L."""
-    weighting = Uncertainty(learning_rate=0.05)
-    weighting.start(["a.one", "a.two"], zerokd.Clock(2000, 1))
+    weighting, clock = Uncertainty(learning_rate=0.05), zerokd.Clock(2000, 1)
+    weighting.start(["a.one", "a.two"], clock)
     values, weights = torch.tensor([0.5, 4.0]), torch.tensor([1.0, 2.0])
     for step in range(2000):
-        terms = zerokd.TermValues(("a.one", "a.two"), torch.tensor([0, 1]), values, weights, step, zerokd.Clock(2000, 1))
+        terms = zerokd.TermValues(("a.one", "a.two"), torch.tensor([0, 1]), values, weights, step, clock)
         factors = weighting.factors(torch.eye(2), terms)
     torch.testing.assert_close(factors, 1 / (weights * values), rtol=1e-2, atol=0)
 

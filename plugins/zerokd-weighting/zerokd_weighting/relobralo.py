@@ -24,10 +24,10 @@ class Relobralo(Weighting):
     b_t(\text{last})$, at first 1, with $b_t(v) = K \, e^{L_t / (T v_t)} / \sum_s e^{L_s / (T v_s)}$ over the $K$ terms
     of the step, $L_t$ the term's value now, $v_t$ its value at its first or its last step, and $\rho$ 1 or 0 at random.
     Bounds: factors are in $[0, K]$; where every step computes every term, their sum is $K$.
-    Source: Bischof and Kraus, "Multi-Objective Loss Balancing for Physics-Informed Deep Learning", 2021. *Differs:* from
-    the released code, which sets $\alpha = 0$ in its second step; here the formula holds from the second step on. $\rho$
-    is drawn from ``seed`` and the step alone, so that a run repeats bit for bit. The values are from before the
-    recipe's weights.
+    Source: Bischof and Kraus, "Multi-Objective Loss Balancing for Physics-Informed Deep Learning", 2021. *Differs:*
+    the released code sets $\alpha = 0$ in its second step; here the formula holds from the second step on. $\rho$ is
+    drawn from ``seed`` and the step alone, so that a run repeats bit for bit. The values are from before the recipe's
+    weights.
     Pitfalls: with a low temperature one term takes almost all weight in $b$, and the average over steps hides it. The
     values of single batches are noise: with $\alpha$ far below 1 it follows that. A value near 0 may blow up its ratio.
 

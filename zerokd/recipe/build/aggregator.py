@@ -39,6 +39,7 @@ def _report_negative_terms(builder: Builder, aggregator: Aggregator, name: str, 
     for term in terms if aggregator.nonnegative_values else ():
         low, high = term.loss.bounds
         if low < 0:
-            text = f"{term.label}: aggregator {name!r} needs values of at least 0, and {term.use} is in [{low:g}, {high:g}]"
+            bounds = f"[{low:g}, {high:g}]"
+            text = f"{term.label}: aggregator {name!r} needs values of at least 0, and {term.use} is in {bounds}"
             hint = "set monitor = true, move the term to a stage without this aggregator, or use another loss"
             builder.report(text, term.place, hint, code="aggregator-terms")
