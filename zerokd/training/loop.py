@@ -76,8 +76,8 @@ def train_step(
     numbers = result.to_numbers(gradient_norm)
     if math.isfinite(numbers[0]) and math.isfinite(numbers[1]):
         learning_rate = state.optimizer_step(step)
-        numbers_by_label = dict(zip(term_gradients, [] if factors is None else factors.tolist(), strict=False))
-        step_log.record_step(batch.epoch, learning_rate, numbers, result.weights, comparison, numbers_by_label)
+        by_label = {} if factors is None else dict(zip(term_gradients, factors.tolist(), strict=True))
+        step_log.record_step(batch.epoch, learning_rate, numbers, result.weights, comparison, by_label)
     else:
         restore_buffers(state.buffers(), buffer_values)
         failure = diagnose_nonfinite(stage, state.objective, batch, step + 1, result, state.student)
