@@ -21,7 +21,7 @@ class Dwa(Weighting):
 
     Formula: $K \, e^{r_t / T} / \sum_s e^{r_s / T}$ over the $K$ terms of the step, $r_t$ the term's mean value in the
     last epoch divided by that in the epoch before; $r_t = 1$ until two epochs are over.
-    Bounds: factors are in $[0, K]$, and their sum is $K$.
+    Returns: (T,), in $[0, K]$, and their sum is $K$.
     Source: Liu, Johns and Davison, "End-to-End Multi-Task Learning with Attention", CVPR 2019. *Differs:* an epoch in
     which a term rests leaves its means as they were, and the values are from before the recipe's weights.
     Pitfalls: it changes nothing in the first two epochs, and changes factors only between epochs. Two terms whose
@@ -30,11 +30,10 @@ class Dwa(Weighting):
     Example:
         >>> import torch, zerokd
         >>> weighting, clock = Dwa(temperature=1.0), zerokd.Clock(steps=3, steps_per_epoch=1)
-        >>> weighting.start(["task.a", "task.b"], clock)
+        >>> labels, rows = ("task.a", "task.b"), torch.tensor([0, 1])
+        >>> weighting.start(labels, clock)
         >>> for step, values in enumerate([[1.0, 1.0], [0.5, 1.0], [0.5, 1.0]]):
-        ...     terms = zerokd.TermValues(
-        ...         ("task.a", "task.b"), torch.tensor([0, 1]), torch.tensor(values), torch.ones(2), step, clock
-        ...     )
+        ...     terms = zerokd.TermValues(labels, rows, torch.tensor(values), torch.ones(2), step, clock)
         ...     print(weighting.factors(torch.eye(2), terms))
         tensor([1., 1.])
         tensor([1., 1.])

@@ -25,7 +25,7 @@ class Gradnorm(Weighting):
     constant, in each step that computes the term, after the factor is used: $G_t = f_t \|g_t\|$, $\bar G$ its mean over
     the terms of the step, $r_t = \tilde L_t / \bar{\tilde L}$, $\tilde L_t$ the term's value divided by its first one.
     Then the factors of the step are scaled to the sum that they had.
-    Bounds: factors are positive, and the sum over all terms of the stage is their number.
+    Returns: (T,), positive; the sum over all terms of the stage is their number.
     Source: Chen et al., "GradNorm: Gradient Normalization for Adaptive Loss Balancing in Deep Multitask Networks", ICML
     2018. *Differs:* norms are over all parameters of the student, in place of its last shared layer; a factor does not
     fall below 0.001 before it is scaled; the rates are of values from before the recipe's weights.
@@ -36,11 +36,10 @@ class Gradnorm(Weighting):
     Example:
         >>> import torch, zerokd
         >>> weighting, clock = Gradnorm(learning_rate=0.1), zerokd.Clock(steps=2, steps_per_epoch=1)
-        >>> weighting.start(["task.a", "task.b"], clock)
+        >>> labels, rows = ("task.a", "task.b"), torch.tensor([0, 1])
+        >>> weighting.start(labels, clock)
         >>> for step in range(2):
-        ...     terms = zerokd.TermValues(
-        ...         ("task.a", "task.b"), torch.tensor([0, 1]), torch.ones(2), torch.ones(2), step, clock
-        ...     )
+        ...     terms = zerokd.TermValues(labels, rows, torch.ones(2), torch.ones(2), step, clock)
         ...     print(weighting.factors(torch.tensor([[4.0, 0.0], [0.0, 1.0]]), terms))
         tensor([1., 1.])
         tensor([0.9000, 1.1000])

@@ -23,7 +23,7 @@ class Relobralo(Weighting):
     Formula: $\lambda_t \leftarrow \alpha (\rho \lambda_t + (1 - \rho) b_t(\text{first})) + (1 - \alpha)
     b_t(\text{last})$, at first 1, with $b_t(v) = K \, e^{L_t / (T v_t)} / \sum_s e^{L_s / (T v_s)}$ over the $K$ terms
     of the step, $L_t$ the term's value now, $v_t$ its value at its first or its last step, and $\rho$ 1 or 0 at random.
-    Bounds: factors are in $[0, K]$; where every step computes every term, their sum is $K$.
+    Returns: (T,), in $[0, K]$; where every step computes every term, their sum is $K$.
     Source: Bischof and Kraus, "Multi-Objective Loss Balancing for Physics-Informed Deep Learning", 2021. *Differs:*
     the released code sets $\alpha = 0$ in its second step; here the formula holds from the second step on. $\rho$ is
     drawn from ``seed`` and the step alone, so that a run repeats bit for bit. The values are from before the recipe's
@@ -34,11 +34,10 @@ class Relobralo(Weighting):
     Example:
         >>> import torch, zerokd
         >>> weighting, clock = Relobralo(alpha=0.5, temperature=1.0), zerokd.Clock(steps=2, steps_per_epoch=1)
-        >>> weighting.start(["task.a", "task.b"], clock)
+        >>> labels, rows = ("task.a", "task.b"), torch.tensor([0, 1])
+        >>> weighting.start(labels, clock)
         >>> for step, values in enumerate([[1.0, 1.0], [0.5, 1.0]]):
-        ...     terms = zerokd.TermValues(
-        ...         ("task.a", "task.b"), torch.tensor([0, 1]), torch.tensor(values), torch.ones(2), step, clock
-        ...     )
+        ...     terms = zerokd.TermValues(labels, rows, torch.tensor(values), torch.ones(2), step, clock)
         ...     print(weighting.factors(torch.eye(2), terms))
         tensor([1., 1.])
         tensor([0.8775, 1.1225])

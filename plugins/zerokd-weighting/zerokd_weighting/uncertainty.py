@@ -21,7 +21,7 @@ class Uncertainty(Weighting):
     Formula: the student and a log variance $s_t$ of each term minimise $\sum_t e^{-s_t} L_t + s_t$, $L_t$ the term's
     weight times its value; the factor is $e^{-s_t}$, at first 1. Adam moves $s_t$ by $1 - e^{-s_t} L_t$ in each step
     that computes the term, after its factor is used.
-    Bounds: factors are in $[e^{-\text{limit}}, e^{\text{limit}}]$.
+    Returns: (T,), in $[e^{-\text{limit}}, e^{\text{limit}}]$.
     Source: Kendall, Gal and Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses for Scene Geometry and
     Semantics", CVPR 2018. *Differs:* twice their $\frac{1}{2 \sigma^2} L + \log \sigma$ of a regression, $s = \log
     \sigma^2$, so that factors start at 1 and the optimum is the same; $s_t$ has a learning rate of its own, and stays
