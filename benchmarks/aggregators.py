@@ -14,7 +14,6 @@ from pathlib import Path
 
 import click
 
-from zerokd.objective.aggregation import aggregate_gradients, follow
 from zerokd.objective.gradients import term_gradients
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_options
@@ -23,6 +22,7 @@ from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.run.plan import prepare_run
 from zerokd.training.batches import iterate_batches
 from zerokd.training.device import choose_device
+from zerokd.training.loop import aggregate_step
 from zerokd.training.state import StageState
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "paper.toml"
@@ -49,10 +49,10 @@ def main(use: str, settings: tuple[str, ...]) -> None:
             start = time.perf_counter()
             evaluation = objective(stage.plugin.inputs(batch), number)
             gradients = term_gradients(evaluation.weights, evaluation.values, parameters) if aggregated else {}
-            training.optimizer.zero_grad()
+            training.zero_grad()
             evaluation.total.backward()
-            if aggregated and training.aggregator is not None:
-                follow(aggregate_gradients(training.aggregator, use, gradients), parameters)
+            if aggregated:
+                aggregate_step(training, evaluation, gradients, number)
             training.optimizer_step(number)
             times[aggregated].append(time.perf_counter() - start)
         plain, with_aggregator = (statistics.median(times[aggregated]) for aggregated in (False, True))

@@ -50,7 +50,8 @@ if TYPE_CHECKING:  # a type checker reads these lines, Python the tables below
     from zerokd.student.load import load_model as load_model
 else:
     _LAZY_IMPORTS = {
-        **dict.fromkeys((*(kind.contract for kind in KINDS.values()), "DataConfig"), "zerokd.plugin.contracts"),
+        **dict.fromkeys((kind.contract for kind in KINDS.values()), "zerokd.plugin.contracts"),
+        **dict.fromkeys(("DataConfig", "TermValues", "Weighting"), "zerokd.plugin.contracts"),
         **dict.fromkeys(("Clock", "Duration"), "zerokd.plugin.clock"),
         "Config": "zerokd.plugin.config",
         "wrap_loss": "zerokd.plugin.wrap_loss",

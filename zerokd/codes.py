@@ -169,6 +169,11 @@ ERROR_CODES: dict[str, ErrorCode] = {
         "The student would learn to do nothing, while the loss falls.",
         "Add a term that rewards brightness, or the teacher's image.",
     ),
+    "aggregator-terms": ErrorCode(
+        "An aggregator cannot work on the terms of its stage: on values below 0, or for the reason in the message.",
+        "It divides by values or learns from them, and would give such a term a factor without meaning.",
+        "Set `monitor = true` for the term, move it to another stage, or use another aggregator.",
+    ),
     # plugins
     "plugin-broken": ErrorCode(
         "zerokd cannot import a plugin that it needs, or the plugin registers an invalid component.",

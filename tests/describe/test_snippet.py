@@ -88,7 +88,7 @@ def test_the_snippet_of_a_built_in_passes_every_check(entry, tmp_path, monkeypat
     components = resolve_recipe(recipe, document, CATALOGUE)
     assert entry.qualified_name in {used.qualified_name for used in components.used_entries}
     plan = prepare_run(components, choose_device("cpu"))
-    assert len(plan.objectives) == len(recipe.run)
+    assert len(plan.accumulators) == len(recipe.run)
     leaves = tomllib.loads(text)
     while not isinstance(leaves.get("use"), str):
         (leaves,) = leaves.values()

@@ -15,6 +15,7 @@ from attrs import evolve
 
 import zerokd
 from tests.conftest import RECIPES, TINY
+from tests.weighting import SETTING, write_plugin
 from zerokd.errors import RecipeError
 from zerokd.files.digest import file_sha256
 from zerokd.plugin.discovery import discover_plugins
@@ -94,6 +95,21 @@ def test_three_processes_and_a_batch_that_they_do_not_divide(tmp_path):
     finish(run(tmp_path / "three", *settings, processes=3))
     finish(run(tmp_path / "one", *settings, processes=1))
     assert max_difference(tmp_path / "one", tmp_path / "three") <= 1e-6
+
+
+def test_a_weighting_has_the_values_of_the_whole_batch_and_its_state_goes_on(tmp_path):
+    plugin = ("--plugin", str(write_plugin(tmp_path)))
+    options = [word for setting in (*SETTINGS, SETTING) for word in ("--set", setting)]
+    factors = []
+    for processes in (1, 2):
+        folder = tmp_path / str(processes)
+        finish(start("run", str(RECIPES / "paper.toml"), *options, *plugin, "--out", str(folder), processes=processes))
+        factors.append([step for step in zerokd.Run(folder, [plugin[1]]).steps if step["stage"] == "distill"])
+    for alone, parallel in zip(*factors, strict=True):
+        names = [name for name in alone if name.endswith(".factor")]
+        assert names
+        assert [alone[name] for name in names] == pytest.approx([parallel[name] for name in names], rel=1e-4)
+    assert max_difference(tmp_path / "1", tmp_path / "2") <= 1e-5
 
 
 def children(process):

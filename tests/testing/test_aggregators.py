@@ -67,12 +67,67 @@ PLANTED = {
 }
 
 
+class Learned(zerokd.Weighting):
+    __doc__ = DOC
+
+    def start(self, labels, clock):
+        self.register_buffer("seen", torch.zeros(len(labels)))
+
+    def factors(self, gradients, terms):
+        factors = 1 / (1 + self.seen[terms.positions])
+        self.seen[terms.positions] += terms.values.to(self.seen.dtype)
+        return factors.to(gradients.dtype)
+
+
+def learned(**names):
+    return type("Planted", (Learned,), {"__doc__": DOC, **names})
+
+
+def remembers(self, gradients, terms):
+    self.calls = getattr(self, "calls", 0) + 1
+    return torch.full_like(terms.values, 1 / self.calls)
+
+
+def touches_all(self, gradients, terms):
+    self.seen += 1
+    return torch.ones_like(terms.values)
+
+
+def turns(self, gradients, terms):
+    return 2 * Learned.factors(self, gradients, terms) - 1
+
+
+def explodes(self, gradients, terms):
+    self.seen[terms.positions] = (self.seen[terms.positions] / terms.values).to(self.seen.dtype)
+    return torch.ones_like(terms.values)
+
+
+PLANTED_WEIGHTINGS = {
+    "state_in_buffers": (learned(factors=remembers), ()),
+    "resting_terms": (learned(factors=touches_all), ()),
+    "factors": (learned(factors=turns), ()),
+    "finite": (learned(factors=explodes), ()),
+}
+
+
+def test_a_good_weighting_passes_everything():
+    assert failing("aggregators", Learned) == {}
+
+
+@pytest.mark.parametrize("name", PLANTED_WEIGHTINGS)
+def test_the_check_fails_on_a_weighting_with_its_defect_and_hardly_another(name):
+    component, others = PLANTED_WEIGHTINGS[name]
+    result = failing("aggregators", component)
+    assert name in result
+    assert set(result) <= {name, *others}, result
+
+
 def test_a_good_aggregator_passes_everything():
     assert failing("aggregators", Good) == {}
 
 
 def test_every_rule_has_its_defect():
-    assert {rule.name for rule in RULES_BY_KIND["aggregators"]} == set(PLANTED)
+    assert {rule.name for rule in RULES_BY_KIND["aggregators"]} == {*PLANTED, *PLANTED_WEIGHTINGS}
 
 
 @pytest.mark.parametrize("name", PLANTED)

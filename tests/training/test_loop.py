@@ -2,6 +2,7 @@
 
 import copy
 import io
+import json
 
 import pytest
 import torch
@@ -162,3 +163,90 @@ def test_a_gradient_that_an_aggregator_spoils_is_told_as_its_own(build):
         run(components)
     assert "step 2" in str(caught.value)
     assert "the output of aggregator 'mine', or its norm, is not" in str(caught.value)
+
+
+class Halving(zerokd.Weighting):
+    """Halves its factors at each step, and records what it reads."""
+
+    def start(self, labels, clock):
+        self.labels, self.inputs = labels, []
+        self.register_buffer("factor", torch.ones(len(labels)))
+
+    def factors(self, gradients, terms):
+        self.inputs.append((gradients.clone(), terms))
+        factors = self.factor[terms.positions]
+        self.factor = self.factor.index_copy(0, terms.positions, factors / 2)  # another tensor in its place
+        return factors
+
+
+def start_halving(components, weighting=None):
+    weighting = weighting or Halving()
+    weighting.start(components.stages[0].trained_labels, components.stages[0].clock)
+    return weighting, aggregating(components, weighting)
+
+
+def log_lines(components, policy=None, poison=None):
+    stage, file = components.stages[0], io.StringIO()
+    sample = Batch.from_images(torch.rand(2, 3, 32, 32))
+    objective = probe(stage, components, sample)
+    if poison:
+        objective.losses["pretraining/smoothness"].forward = poison
+    with StepLog(stage, objective, file) as step_log:
+        accumulator = build_accumulator(stage, objective, components, sample, len(INDICES))
+        state = StageState(stage, objective, components)
+        train(Player(state, accumulator, step_log), components, INDICES, policy or NonFinitePolicy(0))
+    return [json.loads(line) for line in file.getvalue().splitlines()]
+
+
+def test_a_weighting_reads_the_labels_values_weights_and_step_of_its_rows(build):
+    settings = ("terms.pretraining.color.monitor=true", 'terms.pretraining.exposure.when={every="2 steps"}')
+    small = ("stages.pretrain.epochs=1", "stages.pretrain.batch=2", "speed.images_at_once=1")
+    weighting, components = start_halving(build(*small, *settings))
+    lines = [line for line in log_lines(components) if line["kind"] == "step"]
+    assert weighting.labels == ("pretraining.exposure", "pretraining.smoothness")
+    for step, ((gradients, terms), line) in enumerate(zip(weighting.inputs, lines, strict=True)):
+        assert (terms.step, terms.clock) == (step, components.stages[0].clock)
+        assert terms.labels == tuple(weighting.labels[position] for position in terms.positions)
+        assert len(gradients) == len(terms.labels) == 2 - step  # exposure rests at the second step
+        for label, value, weight in zip(terms.labels, terms.values.tolist(), terms.weights.tolist(), strict=True):
+            logged = line["terms"][label]
+            assert (value, weight) == pytest.approx((logged["value"], logged["weight"]))  # of both micro batches
+    factors = [{label: term.get("factor") for label, term in line["terms"].items()} for line in lines]
+    assert factors == [
+        {"pretraining.exposure": 1.0, "pretraining.smoothness": 1.0, "pretraining.color": None},
+        {"pretraining.smoothness": 0.5, "pretraining.color": None},
+    ]
+
+
+def test_factors_of_1_give_the_student_of_the_sum(build):
+    class Ones(Halving):
+        def factors(self, gradients, terms):
+            return torch.ones_like(super().factors(gradients, terms))
+
+    _, components = start_halving(build(), Ones())
+    for expected, trained in zip(run(build()).parameters(), run(components).parameters(), strict=True):
+        torch.testing.assert_close(trained, expected, rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("poison", ["value", "gradient", "factor"])
+def test_a_skipped_step_leaves_the_state_of_an_aggregator_as_it_was(build, poison):
+    class Spoiling(Halving):
+        def factors(self, gradients, terms):
+            return super().factors(gradients, terms) * (float("inf") if poison == "factor" and terms.step == 1 else 1)
+
+    steps = {}
+
+    def forward(*, image):
+        step = steps.setdefault(image.detach().sum().item(), len(steps))  # a diagnosis computes the same again
+        value, is_bad = image.mean(dim=(1, 2, 3)), step == 1
+        if poison == "value" and is_bad:
+            return value * float("nan")
+        return value + (value * 0).abs().sqrt() if poison == "gradient" and is_bad else value
+
+    small = ("stages.pretrain.epochs=1", "stages.pretrain.batch=1", "diagnose_every=100")
+    weighting, components = start_halving(build(*small), Spoiling())
+    lines = log_lines(components, NonFinitePolicy(1), forward)
+    assert [line["kind"] for line in lines] == ["step", "skipped", "step", "step", "epoch"]
+    factors = [line["terms"]["pretraining.exposure"]["factor"] for line in lines if line["kind"] != "skipped"]
+    assert factors == [1.0, 0.5, 0.25, pytest.approx(1.75 / 3)]  # the skipped step has halved nothing
+    assert weighting.factor.tolist() == [0.125] * 3

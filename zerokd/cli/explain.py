@@ -16,7 +16,7 @@ from zerokd.codes import ERROR_CODES, explain_code
 
 
 @click.command("explain")
-@click.argument("subject", metavar="RECIPE|CODE", shell_complete=complete_recipe)
+@click.argument("subject", metavar="RECIPE|RUN|CODE", shell_complete=complete_recipe)
 @recipe_options
 @plugin_option
 @click.option("--latex", "as_latex", is_flag=True, help="Print only the equations, as LaTeX.")
@@ -24,17 +24,21 @@ from zerokd.codes import ERROR_CODES, explain_code
 def command(subject: str, plugins: tuple[Path, ...], as_latex: bool, as_json: bool, **changes: Any) -> None:
     """Print the equation of RECIPE: each term's effective coefficient and signals, and what runs when.
 
+    With a run folder: that of its recipe, and the factors that an aggregator gave each term.
+
     With an error CODE, such as no-gradient: what it means, why zerokd stops, and how to fix it.
     """
     if subject in ERROR_CODES:
         click.echo(explain_code(subject))
         return
     from zerokd.describe.equation_text import describe_equations, equations_to_dict, equations_to_latex
+    from zerokd.describe.factors import open_recipe_or_run
     from zerokd.run.launch import prepare_recipe
 
-    plan = prepare_recipe(subject, plugins, **changes)
+    recipe, factors = open_recipe_or_run(subject)
+    plan = prepare_recipe(recipe, plugins, **changes)
     with ignore_broken_pipe(sys.stdout):
         if as_json:
-            click.echo(json.dumps(equations_to_dict(plan), indent=2))
+            click.echo(json.dumps(equations_to_dict(plan, factors), indent=2))
         else:
-            click.echo(equations_to_latex(plan) if as_latex else describe_equations(plan))
+            click.echo(equations_to_latex(plan) if as_latex else describe_equations(plan, factors))

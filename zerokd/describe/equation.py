@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from attrs import asdict, frozen
+from attrs import asdict, field, frozen
 
 from zerokd.describe import latex
+from zerokd.describe.factors import NO_FACTORS, FactorHistory
 from zerokd.equation.expression import Series, format_expression
+from zerokd.objective.aggregation import describe_effect
 from zerokd.objective.calls import Adaptation
 from zerokd.objective.models import CRITIC
 from zerokd.objective.objective import Objective
 from zerokd.objective.signal_name import LOW, PARAMETERS, SignalName
 from zerokd.objective.stage_plan import CriticPlan, StagePlan
 from zerokd.objective.term import BoundTerm, signal_names
+from zerokd.plugin.contracts import Aggregator
 from zerokd.recipe.build.components import Components
 
 Range = tuple[float, float]  # least and greatest over the stage
@@ -52,7 +56,8 @@ class ForwardPassExplanation:
 @frozen
 class StageExplanation:
     """A stage. ``signals`` holds the source of each signal and the terms that read it; ``idle`` terms have weight 0 at
-    every step and are not computed."""
+    every step and are not computed. ``aggregation`` says what the ``aggregator`` does, ``factors`` what it multiplied
+    the gradients of a run's terms by."""
 
     stage: str
     equation: str
@@ -68,6 +73,8 @@ class StageExplanation:
     optimizer: dict[str, Any]
     aggregator: str = ""
     turns: str = ""  # of a critic
+    aggregation: str = ""
+    factors: Mapping[str, FactorHistory] = field(factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data, as ``zerokd explain --json`` prints it."""
@@ -75,9 +82,14 @@ class StageExplanation:
 
 
 def explain_stage(
-    stage: StagePlan, components: Components, objective: Objective, critic: CriticPlan | None = None
+    stage: StagePlan,
+    components: Components,
+    objective: Objective,
+    factors: Mapping[str, FactorHistory] = NO_FACTORS,
+    critic: CriticPlan | None = None,
 ) -> StageExplanation:
-    """Explain a stage that has passed its probe, or the ``critic`` of one, with ``stage`` as its own plan."""
+    """Explain a stage that has passed its probe, or the ``critic`` of one, with ``stage`` as its own plan; ``factors``
+    are those of a run of it."""
     computed = {term.label: objective.computed_mask(term.label, stage.clock.steps) for term in stage.terms}
     terms = tuple(_explain_term(term, stage, objective, computed[term.label]) for term in stage.terms)
     return StageExplanation(
@@ -95,7 +107,14 @@ def explain_stage(
         optimizer=stage.optimizer.as_json(),
         aggregator=stage.aggregator_name,
         turns="" if critic is None else critic.describe_turns(),
+        aggregation="" if stage.aggregator is None else _describe_aggregation(stage.aggregator),
+        factors=dict(factors),
     )
+
+
+def _describe_aggregation(aggregator: Aggregator) -> str:
+    about = inspect.cleandoc(type(aggregator).__doc__ or "").partition("\n")[0]
+    return f"{describe_effect(aggregator)}. {about}".strip()
 
 
 def _explain_term(term: BoundTerm, stage: StagePlan, objective: Objective, mask: np.ndarray) -> TermExplanation:

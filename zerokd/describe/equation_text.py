@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from zerokd.describe.equation import Range, StageExplanation, TermExplanation, explain_stage
+from zerokd.describe.factors import NO_FACTORS, NO_RUN_FACTORS, FactorHistory, RunFactors
 from zerokd.describe.optimizer_text import describe_optimizer
 from zerokd.run.plan import RunPlan
 from zerokd.text import format_number, wrap_text
@@ -13,16 +14,21 @@ from zerokd.text import format_number, wrap_text
 COEFFICIENT_COLUMNS = ("group", "x weight", "x loss", "= total")
 
 
-def explain_stages(plan: RunPlan) -> list[StageExplanation]:
-    """The explanation of each stage, in the order of the run."""
+def explain_stages(plan: RunPlan, factors: RunFactors = NO_RUN_FACTORS) -> list[StageExplanation]:
+    """The explanation of each player, in the order of the run; ``factors`` are those that a run logged."""
     critics = {stage.critic.stage.name: stage.critic for stage in plan.components.stages if stage.critic}
     pairs = zip(plan.components.players, plan.objectives, strict=True)
-    return [explain_stage(player, plan.components, objective, critics.get(player.name)) for player, objective in pairs]
+    return [
+        explain_stage(
+            player, plan.components, objective, factors.get(player.name, NO_FACTORS), critics.get(player.name)
+        )
+        for player, objective in pairs
+    ]
 
 
-def equations_to_dict(plan: RunPlan) -> dict[str, Any]:
+def equations_to_dict(plan: RunPlan, factors: RunFactors = NO_RUN_FACTORS) -> dict[str, Any]:
     """All of it as plain data."""
-    return {"recipe": plan.components.name, "stages": [stage.as_json() for stage in explain_stages(plan)]}
+    return {"recipe": plan.components.name, "stages": [stage.as_json() for stage in explain_stages(plan, factors)]}
 
 
 def equations_to_latex(plan: RunPlan) -> str:
@@ -30,9 +36,9 @@ def equations_to_latex(plan: RunPlan) -> str:
     return "\n".join(f"% {stage.stage}\n\\[\n{stage.latex}\n\\]" for stage in explain_stages(plan))
 
 
-def describe_equations(plan: RunPlan) -> str:
+def describe_equations(plan: RunPlan, factors: RunFactors = NO_RUN_FACTORS) -> str:
     """A section for each stage, in 80 columns unless names are long."""
-    return "\n\n".join("\n".join(_describe_stage(stage)) for stage in explain_stages(plan))
+    return "\n\n".join("\n".join(_describe_stage(stage)) for stage in explain_stages(plan, factors))
 
 
 def _describe_stage(explanation: StageExplanation) -> Iterator[str]:
@@ -44,7 +50,7 @@ def _describe_stage(explanation: StageExplanation) -> Iterator[str]:
     expanded = " + ".join(f"{_format_range(term.effective)}*{term.label}" for term in trained)
     yield from wrap_text(f"= {expanded}", "      ", "    ")
     if explanation.aggregator:
-        text = f"this sum is only reported: aggregator {explanation.aggregator!r} combines the terms' gradients"
+        text = f"this sum is only reported: aggregator {explanation.aggregator!r} {explanation.aggregation}"
         yield from wrap_text(text, "      ", "  ")
     yield from wrap_text(f"optimizer: {describe_optimizer(explanation.optimizer)}", "      ", "  ")
     yield ""
@@ -68,8 +74,15 @@ def _format_coefficients(explanation: StageExplanation) -> Iterator[str]:
         notes += [f"at {term.steps} of {explanation.steps} steps"] if term.steps < explanation.steps else []
         if notes:
             yield f"      {'; '.join(notes)}"
+        if term.label in explanation.factors:
+            yield f"      {_format_factors(explanation.factors[term.label])}"
     for label in explanation.idle:
         yield f"  {label:<{width}}  weight 0 at every step: not computed"
+
+
+def _format_factors(history: FactorHistory) -> str:
+    first, last = format_number(history.first), format_number(history.last)
+    return f"x factor {first} at first, {last} at last, in {_format_range((history.least, history.greatest))}"
 
 
 def _format_row(label: str, cells: Sequence[str], note: str, width: int, sizes: Sequence[int]) -> str:

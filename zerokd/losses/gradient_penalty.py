@@ -53,8 +53,8 @@ class GradientPenalty(Loss):
     Example:
         >>> import torch
         >>> image = torch.rand(2, 3, 4, 4, requires_grad=True)
-        >>> GradientPenalty()(score=image.mean(dim=(1, 2, 3)), image=image).detach()
-        tensor([1., 1.])
+        >>> GradientPenalty()(score=2 * image.mean(dim=(1, 2, 3)), image=image).detach().round(decimals=3)
+        tensor([4., 4.])
     """
 
     class Config(zerokd.Config):

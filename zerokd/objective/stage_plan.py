@@ -67,6 +67,11 @@ class StagePlan(ObjectivePlan):
         """What the stage trains on: its own objective, and that of a critic."""
         return (self, self.critic.stage) if self.critic else (self,)
 
+    @property
+    def trained_labels(self) -> tuple[str, ...]:
+        """The labels of the terms that train at some step, for which an aggregator has a state."""
+        return tuple(term.label for term in self.terms if not term.monitor)
+
 
 @frozen(eq=False)
 class CriticPlan:

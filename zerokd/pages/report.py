@@ -161,6 +161,7 @@ def _build_stage_context(run: RunRecord, stage: StageRecord) -> dict[str, Any]:
     contributions = build_contribution_lines(epochs, colours)
     shares = build_term_lines(gradients, "share", "step", colours)
     weights = [line for line in build_term_lines(steps, "weight", "step", colours) if len({*line.ys} - {None}) > 1]
+    factors = build_term_lines(steps, "factor", "step", colours)
     monitored = build_monitored_lines(epochs)
     measured = _build_metric_lines(run.select_log_records(name, "metric"))
     rate, norm = _build_line(steps, "learning_rate"), _build_line(steps, "gradient_norm")
@@ -179,6 +180,8 @@ def _build_stage_context(run: RunRecord, stage: StageRecord) -> dict[str, Any]:
         "shares": draw_chart(f"gradient share of each term of {name}", shares, "step", "share"),
         "conflicts": _build_conflict_matrix(gradients),
         "schedules": draw_chart(f"scheduled weights of {name}", weights, "step", "weight", log=True) if weights else "",
+        "aggregator": stage.get("aggregator", ""),
+        "factors": draw_chart(f"factors of {name}", factors, "step", "factor", log=True) if factors else "",
         "exported": describe_export(stage["exported"]) if "exported" in stage else "",
         "measured": draw_chart(f"metrics during {name}", measured, "step", "value") if measured else "",
         "rate": draw_chart(f"learning rate of {name}", [rate], "step", "rate"),

@@ -11,6 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zerokd.plugin.aggregator_contracts import Aggregator as Aggregator
+from zerokd.plugin.aggregator_contracts import TermValues as TermValues
+from zerokd.plugin.aggregator_contracts import Weighting as Weighting
 from zerokd.plugin.batch import Batch
 from zerokd.plugin.clock import Clock
 from zerokd.plugin.component import Component
@@ -175,18 +178,6 @@ class Metric(Component, nn.Module):
         return 1
 
     forward: Callable[..., Tensor]  # one keyword-only argument per port
-
-
-class Aggregator(Component, nn.Module):
-    """Combines the gradients of a stage's terms into one for the student, instead of their sum.
-
-    A stage without an aggregator uses the gradient of its objective, which is the sum.
-    """
-
-    def forward(self, gradients: Tensor) -> Tensor:
-        """Combine ``gradients`` (T, P) to (P,) of the same type. Each term with a weight at this step has a row: the
-        gradient of its weight times its mean value with respect to all P parameters of the student."""
-        raise NotImplementedError
 
 
 class Optimizer(Component):

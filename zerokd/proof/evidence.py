@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
 import torch
 from attrs import asdict, frozen
 
-from zerokd.objective.aggregation import describe_aggregator
+from zerokd.objective.aggregation import collect_term_values, describe_aggregator
 from zerokd.objective.calls import Adaptation, Tensors
 from zerokd.objective.gradients import compare_gradients, flat_gradient, gradients_through_intermediates
 from zerokd.objective.objective import Objective
@@ -93,7 +93,6 @@ class Evidence:
 
 def measure_evidence(objective: Objective, inputs: Tensors) -> Evidence:
     """Measure an objective that has passed its probe on the same inputs. Parameters, buffers and random state stay."""
-    aggregator = objective.plan.aggregator if isinstance(objective.plan, StagePlan) else None
     leaves = gradient_leaves(objective, inputs)
     with preserve_buffers_and_rng(*objective.models.models.values(), objective), torch.enable_grad():
         graph, weights = objective.graph, objective.peak_weights()
@@ -119,8 +118,7 @@ def measure_evidence(objective: Objective, inputs: Tensors) -> Evidence:
                 at_leaves[label] = flat_gradient(weight * value, leaves, retain_graph=True)
             means[label], at_outputs[label] = value.item(), outputs.cpu().double().norm().item()
         comparison = compare_gradients(at_leaves)
-        name = getattr(objective.plan, "aggregator_name", "")
-        notes = [describe_aggregator(aggregator, name, at_leaves)] if aggregator else []
+        notes = list(_describe_aggregation(objective, at_leaves, means))
         shares = dict(zip(weights, comparison.shares, strict=True))
         notes += collect_notes(objective.plan, graph, tensors, shares)
     terms = tuple(
@@ -129,6 +127,14 @@ def measure_evidence(objective: Objective, inputs: Tensors) -> Evidence:
     )
     count, monitored = len(next(iter(inputs.values()))), _measure_monitored(objective, inputs)
     return Evidence(objective.plan.name, count, terms, comparison.cosines, tuple(notes), monitored)
+
+
+def _describe_aggregation(objective: Objective, gradients: Tensors, means: Mapping[str, float]) -> Iterator[str]:
+    """What a stage's aggregator does with these gradients, if they are those of its first step."""
+    stage = objective.plan
+    if isinstance(stage, StagePlan) and stage.aggregator is not None:
+        terms = collect_term_values(stage, gradients, means, objective.peak_weights(), step=0)
+        yield describe_aggregator(stage.aggregator, stage.aggregator_name, gradients, terms)
 
 
 def _measure_monitored(objective: Objective, inputs: Tensors) -> tuple[MonitoredValue, ...]:

@@ -18,6 +18,7 @@ from rich.table import Column
 
 from zerokd.measure.capacity import Capacity
 from zerokd.measure.data_statistics import DataStatistics, LightLevel
+from zerokd.objective.aggregation import describe_effect
 from zerokd.objective.stage_plan import StagePlan
 from zerokd.phases import describe_steps, phase
 from zerokd.recipe.build.components import Components
@@ -50,8 +51,8 @@ class Progress:
             self.report(f"caution: {caution}", NOTICE)
         for stage in components.stages:
             self.report(f"{stage.name}: {stage.epochs} epochs of {stage.equation.text}")
-            if stage.aggregator_name:
-                text = f"aggregator {stage.aggregator_name} combines the terms' gradients in place of their sum"
+            if stage.aggregator is not None:
+                text = f"aggregator {stage.aggregator_name} {describe_effect(stage.aggregator)}"
                 self.report(f"{stage.name}: {text}", NOTICE)
             if stage.critic:
                 self.report(f"{stage.critic.stage.name}: {stage.critic.stage.equation.text}")

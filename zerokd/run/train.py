@@ -63,7 +63,8 @@ class Run:
     @cached_property
     def steps(self) -> list[Record]:
         """A flat record for each logged step, for ``pandas.DataFrame(run.steps)``: stage, epoch, step, total, learning
-        rate and gradient norm, each term's value by label, its weight as ``LABEL.weight``."""
+        rate and gradient norm, each term's value by label, its weight as ``LABEL.weight``, and as ``LABEL.factor`` what
+        an aggregator multiplied its gradient by, if it did."""
         return self._records("step")
 
     @cached_property
@@ -171,4 +172,5 @@ def _flatten(line: Mapping[str, Any]) -> Record:
     record: Record = {key: value for key, value in line.items() if key not in ("kind", "terms")}
     for label, term in line["terms"].items():
         record |= {label: term["value"], f"{label}.weight": term["weight"]}
+        record |= {f"{label}.factor": term["factor"]} if "factor" in term else {}
     return record

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import safetensors.torch
@@ -12,12 +13,16 @@ from attrs import evolve, frozen
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from zerokd.plugin.clock import Clock
+from zerokd.plugin.contracts import TermValues
 from zerokd.plugin.ports import Signal
 from zerokd.testing.check import CheckError, Rule, Subject, require, rule
 from zerokd.testing.inputs import noise
 from zerokd.testing.losses_and_metrics import format_tensor, require_close
 
 NamedTensors = dict[str, Tensor]
+AGGREGATOR_STEPS = 6
+AGGREGATOR_CLOCK = Clock(steps=AGGREGATOR_STEPS, steps_per_epoch=2)
 CURVE_MAP = Signal(shape=(3, 8, 8), range=(-1.0, 1.0), iterations=4)
 SIGNAL_PAIRS: dict[str, tuple[Signal, Signal]] = {  # inputs for adapters
     "two curve maps": (CURVE_MAP, evolve(CURVE_MAP, iterations=8)),
@@ -49,6 +54,42 @@ def build_seeded(subject: Subject) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return subject.build()
+
+
+def start_aggregator(subject: Subject, term_count: int) -> Any:
+    """Build an aggregator and start it with the labels of a stage of so many terms, and epochs of two steps."""
+    aggregator = build_seeded(subject)
+    aggregator.start([f"terms.term_{index}" for index in range(term_count)], AGGREGATOR_CLOCK)
+    return aggregator
+
+
+def make_term_values(gradients: Tensor, step: int = 0, positions: Sequence[int] | None = None) -> TermValues:
+    """Build what an aggregator may read beside the gradients (T, P), by default of the first T terms: values in
+    [0.1, 1.1), another draw at each step."""
+    positions = range(len(gradients)) if positions is None else positions
+    values = (noise((len(gradients),), step) + 0.1).to(gradients.dtype)
+    labels = tuple(f"terms.term_{index}" for index in positions)
+    weights = torch.ones_like(values)
+    return TermValues(labels, torch.tensor([*positions]), values, weights, step, AGGREGATOR_CLOCK)
+
+
+def combine_gradients(aggregator: Any, gradients: Tensor, terms: TermValues | None = None) -> Tensor:
+    """Call an aggregator as a stage does, by default on the values of the first step."""
+    if not aggregator.reads_terms:
+        combined: Tensor = aggregator(gradients)
+    else:
+        combined = aggregator(gradients, terms or make_term_values(gradients))
+    return combined
+
+
+def _aggregate_steps(aggregator: Any, gradients: Tensor) -> NamedTensors:
+    """The outputs of a copy, whose state changes: a case may run again."""
+    copied = copy.deepcopy(aggregator)
+    steps = range(AGGREGATOR_STEPS if aggregator.reads_terms else 1)
+    return {
+        f"gradient of step {step}": combine_gradients(copied, gradients, make_term_values(gradients, step))
+        for step in steps
+    }
 
 
 def accepted_pairs(subject: Subject) -> dict[str, tuple[Any, dict[str, Signal], dict[str, Signal]]]:
@@ -91,9 +132,8 @@ def make_module_case(subject: Subject, count: int = 3, dtype: torch.dtype = torc
         )
     if kind == "aggregators":
         rows = (noise((4, 50)) - 0.5).to(dtype)
-        return ModuleCase(
-            build_seeded(subject).to(dtype), {"gradients": rows}, lambda module, inputs: {"": module(**inputs)}
-        )
+        aggregator = start_aggregator(subject, len(rows)).to(dtype)
+        return ModuleCase(aggregator, {"gradients": rows}, lambda module, inputs: _aggregate_steps(module, **inputs))
     if kind == "critics":
         images = noise((count, 3, 64, 72)).to(dtype)
         critic = build_seeded(subject).to(dtype).eval()  # spectral normalisation draws closer in training

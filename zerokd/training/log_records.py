@@ -26,12 +26,14 @@ Text = Annotated[str, AfterValidator(check_encodable)]
 class TermNumbers(TypedDict):
     """A term's raw value (mean over a batch or an epoch; null: not computed), its weight, and its contribution.
 
+    ``factor`` is what an aggregator multiplied the gradient of the contribution by; terms of other stages lack the key.
     ``monitored`` (true) marks a term that does not train; others lack the key.
     """
 
     value: float | None
     weight: float
     contribution: float
+    factor: NotRequired[float]
     monitored: NotRequired[bool]
 
 
@@ -54,6 +56,7 @@ class LoggedTerm(TypedDict):
     value: NotRequired[float | None]
     weight: NotRequired[float | None]
     contribution: NotRequired[float | None]
+    factor: NotRequired[float | None]
     norm: NotRequired[float | None]
     share: NotRequired[float | None]
     monitored: NotRequired[bool]

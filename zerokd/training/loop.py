@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from attrs import frozen
+from torch import Tensor
 
-from zerokd.objective.aggregation import aggregate_gradients
+from zerokd.objective.aggregation import aggregate_gradients, collect_term_values
 from zerokd.objective.gradients import compare_gradients
+from zerokd.objective.result import ObjectiveResult
 from zerokd.plugin.batch import Batch
 from zerokd.recipe.build.components import Components
 from zerokd.training.batches import iterate_batches, seed_global_generators
@@ -90,9 +92,9 @@ def train_step(
         NotFiniteError: see :func:`train`.
     """
     state, step_log = player.state, player.step_log
-    stage, count, buffers = state.stage, step_log.step, state.buffers()
+    stage, count = state.stage, step_log.step
     seed_global_generators(batch.low.device, components.seed, stage.name, count)  # random losses repeat after a resume
-    buffer_values = [buffer.clone() for buffer in buffers]  # the forward pass may update running statistics
+    buffer_values = [buffer.clone() for buffer in state.buffers()]  # the forward pass may update running statistics
     is_diagnosed = (count + 1) % components.diagnose_every == 0
 
     state.zero_grad()
@@ -100,19 +102,36 @@ def train_step(
         batch, batch.step, is_diagnosed or stage.aggregator is not None
     )
     comparison = compare_gradients(term_gradients) if is_diagnosed else None
-    if stage.aggregator is not None:
-        state.set_gradient(aggregate_gradients(stage.aggregator, stage.aggregator_name, term_gradients))
+    factors = aggregate_step(state, result, term_gradients, batch.step)
     gradient_norm = state.clip_grad_norm()
     prefetch()
     numbers = result.to_numbers(gradient_norm)
     if math.isfinite(numbers[0]) and math.isfinite(numbers[1]):
         learning_rate = state.optimizer_step(batch.step)
-        step_log.record_step(batch.epoch, learning_rate, numbers, result.weights, comparison)
+        by_label = {} if factors is None else dict(zip(term_gradients, factors.tolist(), strict=True))
+        step_log.record_step(batch.epoch, learning_rate, numbers, result.weights, comparison, by_label)
     else:
-        restore_buffers(buffers, buffer_values)
+        restore_buffers(state.buffers(), buffer_values)
         failure = diagnose_nonfinite(stage, state.objective, batch, count + 1, result, state.student)
         nonfinite_policy.skip_step(failure)
         step_log.record_skipped_step(failure)
+
+
+def aggregate_step(
+    state: StageState, result: ObjectiveResult, term_gradients: Mapping[str, Tensor], step: int
+) -> Tensor | None:
+    """Replace the stored gradient by that of the stage's aggregator, if it has one; returns the factors of the terms
+    with a gradient, (T,), of an aggregator that has some."""
+    stage, aggregator = state.stage, state.aggregator
+    if aggregator is None:
+        return None
+    terms = None
+    if aggregator.reads_terms:
+        means = {label: result.values[label].mean() for label in term_gradients}
+        terms = collect_term_values(stage, term_gradients, means, result.weights, step)
+    aggregated = aggregate_gradients(aggregator, stage.aggregator_name, term_gradients, terms)
+    state.set_gradient(aggregated.gradient)
+    return aggregated.factors
 
 
 class Prefetcher(Iterator[Batch]):

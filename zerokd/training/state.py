@@ -75,8 +75,10 @@ class StageState:
         return flatten_parameters(averaged for averaged, current in pairs if current.requires_grad)
 
     def buffers(self) -> list[Tensor]:
-        """The student's current buffers; a module may replace a buffer by another tensor."""
-        return [*self.student.buffers()] if self.has_buffers else []
+        """What a step changes before the optimizer does: the student's current buffers, and the aggregator's state. A
+        module may replace a buffer by another tensor."""
+        buffers = [*self.student.buffers()] if self.has_buffers else []
+        return buffers if self.aggregator is None else [*buffers, *_module_tensors(self.aggregator).values()]
 
     def zero_grad(self) -> None:
         """Set the stored gradient to 0."""
@@ -153,7 +155,9 @@ class StageState:
         owners |= {owner: average.model for owner, average in self.averages.items()}
         if self.aggregator is not None:
             owners[AGGREGATOR] = self.aggregator
-        tensors = {
-            owner: dict([*module.named_parameters(), *module.named_buffers()]) for owner, module in owners.items()
-        }
+        tensors = {owner: _module_tensors(module) for owner, module in owners.items()}
         return {**tensors, OBJECTIVE: self.objective.part_tensors()}
+
+
+def _module_tensors(module: nn.Module) -> dict[str, Tensor]:
+    return dict([*module.named_parameters(), *module.named_buffers()])

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TextIO
 
 from zerokd.errors import Problem, RunFolderError
@@ -18,6 +19,7 @@ from zerokd.training.log_records import StepLine, TermNumbers, read_log_lines
 from zerokd.training.nonfinite import NonFiniteStep
 
 STRICT_ENCODER = json.JSONEncoder(allow_nan=False)
+NO_FACTORS: Mapping[str, float] = MappingProxyType({})
 LINES_PER_WRITE = 16  # encoding step lines one by one takes three times as long: the caches are cold each time
 
 
@@ -119,8 +121,9 @@ class StepLog:
         numbers: StepNumbers,
         weights: Mapping[str, float],
         gradients: GradientComparison | None = None,
+        factors: Mapping[str, float] = NO_FACTORS,
     ) -> None:
-        """Log a step, and the gradients of its terms if they were compared."""
+        """Log a step, the factors of its terms, and their gradients if they were compared."""
         total, gradient_norm, values = numbers
         if self._epoch_lines and self._epoch_lines[-1]["epoch"] != epoch:
             self._close_epoch()
@@ -134,9 +137,7 @@ class StepLog:
             "learning_rate": learning_rate,
             "gradient_norm": gradient_norm,
             "terms": {
-                label: self._mark(
-                    label, {"value": value, "weight": weights[label], "contribution": weights[label] * value}
-                )
+                label: self._build_numbers(label, value, weights[label], factors.get(label))
                 for label, value in values.items()
             },
         }
@@ -173,6 +174,10 @@ class StepLog:
         epoch = {"kind": "epoch", "stage": self.stage.name, "epoch": lines[-1]["epoch"], "steps": len(lines)}
         self._write_line({**epoch, "total": total, "terms": terms})
 
+    def _build_numbers(self, label: str, value: float, weight: float, factor: float | None) -> TermNumbers:
+        numbers: TermNumbers = {"value": value, "weight": weight, "contribution": weight * value}
+        return self._mark(label, numbers if factor is None else {**numbers, "factor": factor})
+
     def _mark(self, label: str, numbers: TermNumbers) -> TermNumbers:
         return {**numbers, "monitored": True} if label in self.monitored_labels else numbers
 
@@ -191,14 +196,16 @@ class StepLog:
 
 
 def _average_term(steps: list[TermNumbers | None]) -> TermNumbers:
-    """A term over an epoch: its value over the steps that computed it, weight and contribution over all steps."""
+    """A term over an epoch: its value and factor over the steps that computed it, weight and contribution over all."""
     computed = [numbers for numbers in steps if numbers is not None]
     values = [numbers["value"] for numbers in computed if numbers["value"] is not None]
-    return {
+    means: TermNumbers = {
         "value": sum(values) / len(values) if values else None,
         "weight": sum(numbers["weight"] for numbers in computed) / len(steps),
         "contribution": sum(numbers["contribution"] for numbers in computed) / len(steps),
     }
+    factors = [numbers["factor"] for numbers in computed if "factor" in numbers]
+    return {**means, "factor": sum(factors) / len(factors)} if factors else means
 
 
 def _restore_nan(line: dict[str, Any]) -> StepLine:

@@ -57,6 +57,17 @@ def test_every_second_step_by_hand(tmp_path):
     assert [event.value for event in read(tmp_path).Scalars("distill.value/task.color")] == [0.5, 1.0]
 
 
+def test_factors_of_an_aggregator_are_written(tmp_path):
+    observer, line = Tensorboard(), step(1, 0.5)
+    observer.run_start(tmp_path, MANIFEST)
+    observer.step_end(line)
+    line["terms"]["task.color"]["factor"] = 0.75
+    observer.step_end({**line, "step": 2})
+    observer.run_end({"seconds": 1.0}, None)
+    scalars = [(event.step, event.value) for event in read(tmp_path).Scalars("distill.factor/task.color")]
+    assert scalars == [(102, 0.75)]
+
+
 def test_an_error_is_written_and_the_file_is_closed(tmp_path):
     observer = Tensorboard()
     observer.run_start(tmp_path, MANIFEST)

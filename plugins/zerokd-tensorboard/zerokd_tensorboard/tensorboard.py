@@ -58,6 +58,8 @@ class Tensorboard(Observer):
         for label, term in step["terms"].items():
             self._write_scalar(f"{stage}.value/{label}", term["value"])
             self._write_scalar(f"{stage}.contribution/{label}", term["contribution"])
+            if "factor" in term:  # of an aggregator that multiplies the term's gradient
+                self._write_scalar(f"{stage}.factor/{label}", term["factor"])
         for label, term in step.get("gradients", {}).get("terms", {}).items():
             self._write_scalar(f"{stage}.gradient_share/{label}", term["share"])
 

@@ -25,6 +25,7 @@ from zerokd.objective.term import BoundTerm
 from zerokd.objective.view import BoundView
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.clock import Clock
+from zerokd.recipe.build.aggregator import build_aggregator
 from zerokd.recipe.build.builder import Builder, place_in_string
 from zerokd.recipe.build.names import WORD_PATTERN, RecipeNames
 from zerokd.recipe.build.optimizer import build_optimizer
@@ -57,7 +58,6 @@ class StageBuilder(Builder):
         path = ("stages", name)
         plugin = self.build(table, path)
         augmentations = [self.build(augment, (*path, "augment", key)) for key, augment in table.augment.items()]
-        aggregator = self.build(table.aggregate, (*path, "aggregate")) if table.aggregate else None
         objective, stage_terms = self.build_objective(name, path, table, terms, clock)
         common: dict[str, Any] = {
             "plugin": PlaceholderStage() if plugin is None else plugin,
@@ -76,7 +76,7 @@ class StageBuilder(Builder):
             **objective,
             **common,
             optimizer=build_optimizer(self, table.optimizer, (*path, "optimizer"), clock),
-            aggregator=aggregator,
+            aggregator=build_aggregator(self, table, path, objective["terms"], clock),
             aggregator_name=table.aggregate.use if table.aggregate else "",
             critic=critic,
             **signals,
