@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from attrs import evolve, field, frozen
@@ -109,13 +109,9 @@ def prepare_run(components: Components, device: torch.device) -> RunPlan:
     for stage in components.stages:
         try:
             with report_out_of_memory(f"stage {stage.name!r}"):
-                sample = _load_probe_batch(stage, components, training, device)
-                for player, models in iterate_players(stage, components):
-                    with phase(f"proving {len(player.terms)} terms of {player.name}"):
-                        objective = probe(player, models, sample)
-                        try_optimizer(player.optimizer, objective)
-                        evidences.append(measure_evidence(objective, player.plugin.inputs(sample)))
-                    accumulators[player.name] = build_accumulator(player, objective, components, sample, len(training))
+                for accumulator, evidence in _prove_stage(stage, components, training, device):
+                    accumulators[accumulator.stage.name] = accumulator
+                    evidences.append(evidence)
         except RecipeError as error:
             problems += error.problems
     metric_evaluator = MetricEvaluator(components, device)
@@ -141,6 +137,19 @@ def prepare_run(components: Components, device: torch.device) -> RunPlan:
         raise RecipeError(*failures)
     release_freed_memory()  # the proofs took more than a step does
     return plan
+
+
+def _prove_stage(
+    stage: StagePlan, components: Components, training_indices: list[int], device: torch.device
+) -> Iterator[tuple[GradientAccumulator, Evidence]]:
+    """Prove the terms of each player of a stage, and choose how its steps are computed."""
+    sample = _load_probe_batch(stage, components, training_indices, device)
+    for player, models in iterate_players(stage, components):
+        with phase(f"proving {len(player.terms)} terms of {player.name}"):
+            objective = probe(player, models, sample)
+            try_optimizer(player.optimizer, objective)
+            evidence = measure_evidence(objective, player.plugin.inputs(sample))
+        yield build_accumulator(player, objective, components, sample, len(training_indices)), evidence
 
 
 @torch.no_grad()

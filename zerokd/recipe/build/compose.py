@@ -12,7 +12,7 @@ from torch import nn
 
 from zerokd.errors import Place, Problem, RecipeError, ZerokdError, calling_place, combine_errors, did_you_mean
 from zerokd.objective.declaration import make_clock, warn_of_fallbacks
-from zerokd.objective.models import CRITIC, Average, ModelSet, build_model_set
+from zerokd.objective.models import CRITIC, Average, AveragedModel, ModelSet, build_model_set
 from zerokd.objective.objective import Objective
 from zerokd.objective.players import select_models
 from zerokd.objective.signal_name import SignalName, SignalSyntaxError
@@ -152,6 +152,13 @@ def _build_objective(
     averages = {owner: built_averages[owner] for owner in built_averages if owner in owners} | averages
     terms = resolver.build_terms(groups)
     stage = resolver.build_stage(name, list(terms.values()), clock)
+    return _select_player(stage, player, models, averages)
+
+
+def _select_player(
+    stage: StagePlan, player: str, models: dict[str, nn.Module], averages: dict[str, AveragedModel]
+) -> tuple[StagePlan, ModelSet]:
+    """The plan of a player, and what it may read; a critic among the ``models`` takes the place of the recipe's."""
     if stage.critic is None:
         return stage, ModelSet(models, averages)
     stage = evolve(stage, critic=evolve(stage.critic, network=models.pop(CRITIC, stage.critic.network)))
