@@ -33,6 +33,32 @@ def test_table_json_and_csv(tmp_path):
     assert len(list(csv.DictReader((tmp_path / "a.csv").open()))) == 2 * 7
 
 
+def test_formats_on_standard_output(tmp_path):
+    photos(tmp_path / "low")
+    (tmp_path / "low" / "bad.png").write_text("no")
+
+    def table(name):
+        done = evaluate("low", "--student", "fidelity", "--format", name, cwd=tmp_path)
+        assert done.returncode == 1  # a photo failed, which standard output does not say
+        assert "bad.png: FAILED" in done.stderr
+        return done.stdout
+
+    assert table("latex").startswith("% needs ")
+    assert r"\texttt{zerokd }\allowbreak \texttt{evaluate }" in table("latex")
+    assert "`zerokd evaluate low --student fidelity --format markdown`" in table("markdown")
+    assert [line["method"] for line in csv.DictReader(table("csv").splitlines())][-1] == "fidelity"
+    data = json.loads(table("json"))
+    assert (data["photos"], data["references"], len(data["images"])) == ("low", None, 2)
+
+
+def test_quiet_prints_the_table_and_failures_alone(tmp_path):
+    photos(tmp_path / "low", 1)
+    (tmp_path / "low" / "bad.png").write_text("no")
+    done = evaluate("low", "--student", "fidelity", "--quiet", cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert (done.stderr, lines[0][:15], lines[1]) == ("", "bad.png: FAILED", "Mean over 1 photo")
+
+
 def test_a_photo_that_fails_and_mistakes(tmp_path):
     photos(tmp_path / "low", 1)
     (tmp_path / "low" / "bad.png").write_text("no")

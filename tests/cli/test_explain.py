@@ -2,8 +2,11 @@
 
 import json
 
+import pytest
+
 from tests.command import zerokd
 from tests.conftest import RECIPES, TINY
+from tests.latex import compile_latex, needs_latex
 
 
 def explain(*options):
@@ -18,6 +21,16 @@ def test_text_json_and_latex():
     assert "\x1b" not in done.stdout
     assert json.loads(explain("--json").stdout)["stages"][1]["terms"][0]["effective"] == [0.35, 0.35]
     assert explain("--latex").stdout.startswith("% pretrain\n\\[\n\\begin{aligned}")
+
+
+@needs_latex
+@pytest.mark.parametrize("recipe", ["paper", "adversarial", "best"])
+def test_latex_compiles_and_fits_the_page(recipe, tmp_path):
+    settings = ["--set", "data.count=6", "--set", "data.size=32"]
+    done = zerokd("explain", RECIPES / f"{recipe}.toml", *settings, "--latex")
+    assert done.returncode == 0, done.stderr
+    log = compile_latex(done.stdout, tmp_path, r"\usepackage{amsmath}")
+    assert "Overfull" not in log
 
 
 def test_mistakes_of_all_kinds_come_together():

@@ -1,8 +1,17 @@
-"""Equations as LaTeX."""
+"""Equations and text as LaTeX."""
 
 import pytest
 
-from zerokd.describe.latex import coefficient_to_latex, expression_to_latex, loss_to_latex, number_to_latex
+from tests.latex import compile_latex, needs_latex
+from zerokd.describe.latex import (
+    ACCENTS,
+    TEXT_SPECIALS,
+    coefficient_to_latex,
+    expression_to_latex,
+    loss_to_latex,
+    number_to_latex,
+    text_to_latex,
+)
 from zerokd.equation.equation import parse_scalar
 
 PARAMS = frozenset({"alpha", "beta", "warm_up"})
@@ -31,3 +40,24 @@ def test_a_factor_of_one_is_not_written():
 def test_names_and_numbers():
     assert loss_to_latex("feature_matching") == r"\mathcal{L}_{\mathrm{feature\_matching}}"
     assert number_to_latex(1200.0) == "1200"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a_b & 50%", r"a\_b \& 50\%"),
+        ("e\u0301", r"\'{e}"),
+        ("--json", "-{}-json"),
+        ("中\n", "U+4E2DU+000A"),
+        (r"\x", r"\textbackslash{}x"),
+    ],
+)
+def test_text(text, expected):
+    assert text_to_latex(text) == expected
+
+
+@needs_latex
+def test_all_text_compiles(tmp_path):
+    characters = "".join(map(chr, range(32, 0x250))) + "".join(TEXT_SPECIALS) + "".join(f"e{mark}" for mark in ACCENTS)
+    log = compile_latex("\n".join(map(text_to_latex, characters)), tmp_path)
+    assert "Missing character" not in log

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from zerokd.cli import ignore_broken_pipe
-from zerokd.cli.options import STUDENT_HELP, plugin_option, reports_phases
+from zerokd.cli.options import STUDENT_HELP, is_quiet, plugin_option, reports_phases
+
+if TYPE_CHECKING:
+    from zerokd.student.evaluate.evaluate import PhotoEvaluation
+
+TEXT_FORMAT = "text"
 
 
 @click.command("evaluate")
@@ -19,6 +26,14 @@ from zerokd.cli.options import STUDENT_HELP, plugin_option, reports_phases
 @click.option("--teacher", metavar="FILE", help="The students' teacher, as for --student; bundled: Zero-DCE++.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Add a metric; see `zerokd list metrics`.")
 @click.option("--set", "settings", multiple=True, metavar="NAME.KEY=VALUE", help="Config of a --metric.")
+@click.option(
+    "--format",
+    "table_format",
+    type=click.Choice([TEXT_FORMAT, "latex", "markdown", "csv", "json"]),
+    default=TEXT_FORMAT,
+    show_default=True,
+    help="Format of the table on standard output.",
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all values as JSON.")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write a line for each photo and method.")
 @plugin_option
@@ -30,6 +45,7 @@ def command(
     teacher: str | None,
     metrics: tuple[str, ...],
     settings: tuple[str, ...],
+    table_format: str,
     json_file: Path | None,
     csv_file: Path | None,
     plugins: tuple[Path, ...],
@@ -38,13 +54,15 @@ def command(
 
     With --references: PSNR, SSIM and PSNR at the reference's brightness. With --teacher: the distance to the teacher.
     Always: brightness, clipped pixels, colour cast, and the cost of each model. Exits with code 1 if a photo failed.
+
+    --format latex, markdown and csv print one table of means; latex and markdown mark the best values. json prints all.
     """
     from zerokd.files.atomic import write_text
     from zerokd.plugin.discovery import discover_plugins
     from zerokd.student.enhance.progress import EnhanceProgress
     from zerokd.student.evaluate.evaluate import build_columns, evaluate_methods, pair_photos
     from zerokd.student.evaluate.methods import build_methods
-    from zerokd.student.evaluate.tables import describe_evaluation, evaluation_to_csv
+    from zerokd.student.evaluate.tables import evaluation_to_csv
     from zerokd.training.device import keep_freed_memory
 
     catalogue = discover_plugins(plugins, strict=True)
@@ -52,13 +70,31 @@ def command(
     columns = build_columns(catalogue, references is not None, teacher is not None, metrics, settings)
     methods, teacher_method = build_methods(students, teacher, catalogue)
     keep_freed_memory()  # else allocations dominate the time of a wide network, up to five times its own
-    with EnhanceProgress(count) as progress:
+    with EnhanceProgress(count, table_format != TEXT_FORMAT, is_quiet()) as progress:
         evaluation = evaluate_methods(photos, references, methods, teacher_method, columns, progress.report)
     if json_file is not None:
         write_text(json_file, json.dumps(evaluation.as_json(), indent=2) + "\n")
     if csv_file is not None:
         write_text(csv_file, evaluation_to_csv(evaluation))
     with ignore_broken_pipe(sys.stdout):
-        click.echo(describe_evaluation(evaluation))
+        click.echo(_format_evaluation(evaluation, table_format))
     if evaluation.failures:
         sys.exit(1)
+
+
+def _format_evaluation(evaluation: PhotoEvaluation, table_format: str) -> str:
+    from zerokd.describe import comparison_markup
+    from zerokd.describe.comparison_table import build_comparison_table
+    from zerokd.student.evaluate.tables import describe_evaluation
+
+    if table_format == TEXT_FORMAT:
+        return describe_evaluation(evaluation)
+    if table_format == "json":
+        return json.dumps(evaluation.as_json(), indent=2)
+    table = build_comparison_table(evaluation, shlex.join(["zerokd", *sys.argv[1:]]))
+    formatter = {
+        "latex": comparison_markup.comparison_to_latex,
+        "markdown": comparison_markup.comparison_to_markdown,
+        "csv": comparison_markup.comparison_to_csv,
+    }[table_format]
+    return formatter(table)

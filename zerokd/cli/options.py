@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from zerokd.files.consent import CONSENT_VARIABLE
 from zerokd.phases import report_phases
 
 CommandFunction = Callable[..., Any]
+QUIET_KEY = "zerokd.quiet"  # in the context of a command
 
 
 def _disable_plugins(context: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -91,15 +93,29 @@ def recipe_options(command: CommandFunction) -> CommandFunction:
     return add_options(RECIPE_OPTIONS, command)
 
 
+quiet_option = click.option(
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda context, parameter, value: context.meta.update({QUIET_KEY: value}),
+    help="Print results, warnings and errors only; no progress.",
+)
+
+
+def is_quiet() -> bool:
+    """Whether the running command has ``--quiet``."""
+    return bool(click.get_current_context().meta.get(QUIET_KEY))
+
+
 def reports_phases(command: CommandFunction) -> CommandFunction:
-    """Print what a command that lasts is doing, to stderr."""
+    """Print what a command that lasts is doing, to stderr; and add ``--quiet``, which prevents it."""
 
     @wraps(command)
     def reporting(*arguments: Any, **options: Any) -> Any:
-        with report_phases("starting"):
+        with nullcontext() if is_quiet() else report_phases("starting"):
             return command(*arguments, **options)
 
-    return reporting
+    return quiet_option(reporting)
 
 
 def add_options(

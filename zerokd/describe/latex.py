@@ -1,6 +1,8 @@
-"""Equations as LaTeX."""
+"""Equations, and text in any document, as LaTeX."""
 
 from __future__ import annotations
+
+import unicodedata
 
 from zerokd.equation.expression import Expression, Number, Param
 
@@ -9,6 +11,36 @@ alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho 
 phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
 """
 GREEK_NAMES = frozenset(GREEK_LETTERS.split())
+TEXT_SPECIALS = {
+    **{character: f"\\{character}" for character in "#$%&_{}"},
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", '"': r"\char34{}", "'": r"\textquotesingle{}",
+    "`": r"\textasciigrave{}",
+    "ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "œ": r"\oe{}", "Œ": r"\OE{}", "ø": r"\o{}", "Ø": r"\O{}",
+    "ł": r"\l{}", "Ł": r"\L{}", "–": r"\textendash{}", "×": r"\ensuremath{\times}", "↑": r"\ensuremath{\uparrow}",
+    "↓": r"\ensuremath{\downarrow}", "±": r"\ensuremath{\pm}", "µ": r"\ensuremath{\mu}",
+}  # fmt: skip
+ACCENTS = {
+    "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u", "\u0307": ".",
+    "\u0308": '"', "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0327": "c",
+}  # fmt: skip
+
+
+def text_to_latex(text: str) -> str:
+    """Plain text as ASCII that pdfLaTeX, XeLaTeX and LuaLaTeX typeset as it reads.
+
+    A character that the standard fonts lack becomes its code point, such as ``U+4E2D``.
+    """
+    return "".join(map(_character_to_latex, unicodedata.normalize("NFC", text))).replace("--", "-{}-")
+
+
+def _character_to_latex(character: str) -> str:
+    base, *marks = unicodedata.normalize("NFD", character)
+    if character in TEXT_SPECIALS:
+        return TEXT_SPECIALS[character]
+    if len(marks) == 1 and marks[0] in ACCENTS and base.isascii():
+        return f"\\{ACCENTS[marks[0]]}{{{base}}}"
+    return character if character.isascii() and character.isprintable() else f"U+{ord(character):04X}"
 
 
 def name_to_latex(text: str) -> str:

@@ -8,10 +8,11 @@ from zerokd.student.enhance import progress
 from zerokd.student.enhance.inputs import FileReport, FileStatus
 
 
-def shown(monkeypatch, terminal=False):
+def shown(monkeypatch, terminal=False, quiet=False):
     file = io.StringIO()
-    monkeypatch.setattr(progress, "PipeSafeConsole", lambda: Console(file=file, force_terminal=terminal, width=80))
-    with progress.EnhanceProgress(2) as bar:
+    console = Console(file=file, force_terminal=terminal, width=80)
+    monkeypatch.setattr(progress, "PipeSafeConsole", lambda stderr: console)
+    with progress.EnhanceProgress(2, quiet=quiet) as bar:
         bar.print_line("2 files [bold]x[/bold]")
         bar.report_progress("clip.mp4", 0.35)
         bar.report(FileReport("a.png", FileStatus.DONE))

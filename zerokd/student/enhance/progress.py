@@ -16,17 +16,20 @@ FAILURE_LABELS = {FileStatus.FAILED: "FAILED: ", FileStatus.DAMAGED: "DAMAGED: "
 
 
 class EnhanceProgress:
-    """A context that counts files. Failures and notes stay on the screen; the rest is a bar."""
+    """A context that counts files. Failures and notes stay on the screen; the rest is a bar.
 
-    def __init__(self, count: int):
-        self.console = PipeSafeConsole()
+    ``to_stderr`` leaves standard output to the result; ``quiet`` shows failures alone.
+    """
+
+    def __init__(self, count: int, to_stderr: bool = False, quiet: bool = False):
+        self.console, self._quiet = PipeSafeConsole(stderr=to_stderr), quiet
         self._bar = Progress(
             BarColumn(20),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[now]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
             console=self.console,
-            disable=not self.console.is_terminal,
+            disable=quiet or not self.console.is_terminal,
             expand=True,
             transient=True,
         )
@@ -38,6 +41,10 @@ class EnhanceProgress:
 
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
+
+    @property
+    def has_bar(self) -> bool:
+        return not self._bar.disable
 
     def print_line(self, text: str, style: str = "") -> None:
         """Print a line that stays."""
@@ -51,5 +58,5 @@ class EnhanceProgress:
         """Count a file, and print its message if it has one."""
         name, label = escape_unprintable(file_report.name), FAILURE_LABELS.get(file_report.status, "")
         self._bar.update(self._task, advance=1, now=escape(name))
-        if file_report.message:
+        if file_report.message and (label or not self._quiet):
             self.print_line(f"{name}: {label}{file_report.message}", "bold red" if label else "yellow")

@@ -63,6 +63,7 @@ class PhotoEvaluation:
     methods: tuple[Method, ...]
     teacher: str
     columns: tuple[MetricColumn, ...]
+    folders: dict[str, str | None] = field(factory=dict)  # "photos" and "references", as they were called
     values: dict[str, dict[str, dict[str, float]]] = field(factory=dict)
     failures: dict[str, str] = field(factory=dict)
     costs: dict[str, ModelCost] = field(factory=dict)
@@ -79,6 +80,7 @@ class PhotoEvaluation:
                 {
                     "zerokd": __version__,
                     "machine": describe_machine(),
+                    **self.folders,
                     "teacher": self.teacher or None,
                     "columns": {column.key: {"better": column.better or None} for column in self.columns},
                     "methods": {method.name: self._method_to_json(method) for method in self.methods},
@@ -221,7 +223,10 @@ def evaluate_methods(
         DataError: no photo could be measured.
     """
     pairs, failures = pair_photos(photos, references)
-    evaluation = PhotoEvaluation(tuple(methods), teacher.name if teacher else "", columns, failures=failures)
+    folders = {"photos": str(photos), "references": None if references is None else str(references)}
+    evaluation = PhotoEvaluation(
+        tuple(methods), teacher.name if teacher else "", columns, folders, failures=failures
+    )
     for name, reason in failures.items():
         report(FileReport(name, FileStatus.FAILED, reason))
     for name, path, reference in pairs:

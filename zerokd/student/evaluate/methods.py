@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zerokd.files.digest import file_sha256
+from zerokd.files.weights import read_weights
 from zerokd.models.le_curve import le_curve
 from zerokd.plugin.catalogue import Catalogue
+from zerokd.plugin.component import EMPTY_MAPPING
 from zerokd.plugin.contracts import Model
 from zerokd.student.enhance.engines import build_tiled_network
 from zerokd.student.foreign_weights import load_foreign_weights, split_location
@@ -31,13 +34,17 @@ BASELINE_NAMES = ("input", "gamma", "constant curve", "constant curve + 3x3", "e
 
 @frozen(eq=False)
 class Method:
-    """A row of the table: ``enhance`` maps an image (1, 3, H, W) in [0, 1] to one of the same size."""
+    """A row of the table: ``enhance`` maps an image (1, 3, H, W) in [0, 1] to one of the same size.
+
+    ``facts`` describe the training, as far as the model's file does.
+    """
 
     name: str
     enhance: Callable[[Tensor], Tensor]
     model: Model | None = None
     source: str = ""
     digest: str = ""
+    facts: Mapping[str, Any] = EMPTY_MAPPING
 
 
 def build_baselines() -> list[Method]:
@@ -91,9 +98,8 @@ def load_method(weights: str, catalogue: Catalogue, taken_names: Iterable[str] =
     """
     parts = split_location(weights, catalogue)
     path, model = load_foreign_weights(*parts, catalogue) if parts else _load_student(weights, catalogue)
-    return Method(
-        _choose_name(weights, path, set(taken_names)), build_tiled_enhancer(model), model, str(path), file_sha256(path)
-    )
+    name, facts = _choose_name(weights, path, set(taken_names)), read_weights(path)[1]
+    return Method(name, build_tiled_enhancer(model), model, str(path), file_sha256(path), facts)
 
 
 def build_tiled_enhancer(model: Model) -> Callable[[Tensor], Tensor]:

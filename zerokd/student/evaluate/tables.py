@@ -37,7 +37,7 @@ def describe_evaluation(evaluation: PhotoEvaluation) -> str:
             full_title = f"{title} {evaluation.teacher}" if group == "teacher" else title
             lines += [*_format_table(evaluation, full_title, columns), ""]
     lines += [*_format_costs(evaluation), ""] if evaluation.costs else []
-    lines += [*_describe_lost_comparisons(evaluation), *_describe_baselines()]
+    lines += [*_describe_lost_comparisons(evaluation), *describe_baselines()]
     return "\n".join(lines).rstrip()
 
 
@@ -46,16 +46,20 @@ def _format_table(evaluation: PhotoEvaluation, title: str, columns: list[MetricC
     columns_per_row = max(1, (TABLE_WIDTH - first_width) // CELL_WIDTH)
     for start in range(0, len(columns), columns_per_row):
         part = columns[start : start + columns_per_row]
-        yield f"{title:<{first_width}}" + "".join(f"{_format_column_title(column):>{CELL_WIDTH}}" for column in part)
+        yield f"{title:<{first_width}}" + "".join(f"{_shorten(format_column_title(column)):>{CELL_WIDTH}}" for column in part)
         for method in evaluation.methods:
             if not (columns[0].group == "teacher" and method.name == evaluation.teacher):
-                numbers = (_format_value(evaluation.mean(method.name, column), column) for column in part)
+                numbers = (format_value(evaluation.mean(method.name, column), column) for column in part)
                 yield f"{method.name:<{first_width}}" + "".join(f"{number:>{CELL_WIDTH}}" for number in numbers)
 
 
-def _format_column_title(column: MetricColumn) -> str:
-    name = METRIC_TITLES.get(column.name, column.name.upper() if column.name in UPPERCASE_METRICS else column.name)
-    return name[: CELL_WIDTH - 1]
+def format_column_title(column: MetricColumn) -> str:
+    """The name of a metric as papers write it."""
+    return METRIC_TITLES.get(column.name, column.name.upper() if column.name in UPPERCASE_METRICS else column.name)
+
+
+def _shorten(title: str) -> str:
+    return title[: CELL_WIDTH - 1]
 
 
 def _format_costs(evaluation: PhotoEvaluation) -> Iterator[str]:
@@ -81,21 +85,23 @@ def _describe_lost_comparisons(evaluation: PhotoEvaluation) -> Iterator[str]:
             winners = [name for name in BASELINE_NAMES if scores[name] > scores[model]]  # none if either is NaN
             if winners:
                 best, has_lost = max(winners, key=scores.__getitem__), True
-                value = _format_value(evaluation.mean(model, column), column)
-                yield f"{model} LOSES to {best} in {_format_column_title(column)}: {value}"
-                yield f"  against {_format_value(evaluation.mean(best, column), column)}"
+                value = format_value(evaluation.mean(model, column), column)
+                yield f"{model} LOSES to {best} in {format_column_title(column)}: {value}"
+                yield f"  against {format_value(evaluation.mean(best, column), column)}"
         if has_lost and column.name in METRIC_HINTS:
             yield f"  ({METRIC_HINTS[column.name]})"
 
 
-def _describe_baselines() -> Iterator[str]:
+def describe_baselines() -> Iterator[str]:
+    """What each baseline computes, in lines of at most 80 columns."""
     constant = f"one parameter, {CONSTANT_CURVE_PARAMETER}, {CURVE_ITERATIONS} times"
     yield f"gamma: x^(1/{1 / GAMMA_EXPONENT:.1f}); constant curve: {constant};"
     yield f"exposed curve: one parameter for each image, so that its mean is {TARGET_BRIGHTNESS};"
     yield "3x3: binomial smoothing after it"
 
 
-def _format_value(value: float, column: MetricColumn) -> str:
+def format_value(value: float, column: MetricColumn) -> str:
+    """A value with the decimals of its metric."""
     return f"{value:.{DECIMALS.get(column.name, 3)}f}"
 
 
@@ -106,10 +112,10 @@ def evaluation_to_csv(evaluation: PhotoEvaluation) -> str:
     writer.writerow(["photo", "method", *(column.key for column in evaluation.columns)])
     for photo, rows in evaluation.values.items():
         for method, values in rows.items():
-            writer.writerow([_escape_formula(photo), method, *(values[column.key] for column in evaluation.columns)])
+            writer.writerow([escape_formula(photo), method, *(values[column.key] for column in evaluation.columns)])
     return file.getvalue()
 
 
-def _escape_formula(name: str) -> str:
+def escape_formula(name: str) -> str:
     """Spreadsheets run text that starts like a formula."""
     return f"'{name}" if name[:1] in "=+-@\t\r" else name
