@@ -10,6 +10,7 @@ from zerokd.describe.latex import (
     expression_to_latex,
     loss_to_latex,
     number_to_latex,
+    sums_to_latex,
     text_to_latex,
 )
 from zerokd.equation.equation import parse_scalar
@@ -54,6 +55,14 @@ def test_names_and_numbers():
 )
 def test_text(text, expected):
     assert text_to_latex(text) == expected
+
+
+def test_sums_are_aligned_and_long_ones_are_broken():
+    assert sums_to_latex([("a", ["b", "c"]), ("d", ["e"])]) == "\\begin{aligned}\na &= b + c \\\\\nd &= e\n\\end{aligned}"
+    lines = sums_to_latex([("a", ["x" * 30, "y" * 30, "z" * 30])]).splitlines()[1:-1]
+    assert lines == [f"a &= {'x' * 30} \\\\", f" &\\quad {{}} + {'y' * 30} \\\\", f" &\\quad {{}} + {'z' * 30}"]
+    lines = sums_to_latex([("a", ["x" * 20, "y" * 20, "z" * 20])]).splitlines()[1:-1]
+    assert lines == [f"a &= {'x' * 20} + {'y' * 20} \\\\", f" &\\quad {{}} + {'z' * 20}"]
 
 
 @needs_latex

@@ -200,10 +200,10 @@ def _weight_to_latex(term: TermExplanation) -> str:
 def _stage_to_latex(stage: StagePlan, terms: Iterable[TermExplanation]) -> str:
     """The equation over groups, and below it each group as a sum of terms."""
     groups = stage.equation.coefficients
-    total = " + ".join(
+    total = [
         latex.coefficient_to_latex(expression) + latex.loss_to_latex(group) for group, expression in groups.items()
-    )
-    lines = [f"{latex.loss_to_latex(stage.name)} &= {total}"]
+    ]
+    sums = {stage.name: total}
     for group in groups:
         parts = [
             _weight_to_latex(term) + latex.loss_to_latex(term.label.partition(".")[2])
@@ -211,5 +211,5 @@ def _stage_to_latex(stage: StagePlan, terms: Iterable[TermExplanation]) -> str:
             if term.label.partition(".")[0] == group and not term.monitored
         ]
         if parts:
-            lines.append(f"{latex.loss_to_latex(group)} &= {' + '.join(parts)}")
-    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+            sums[group] = parts
+    return latex.sums_to_latex([(latex.loss_to_latex(name), parts) for name, parts in sums.items()])

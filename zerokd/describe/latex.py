@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Sequence
 
 from zerokd.equation.expression import Expression, Number, Param
 
@@ -20,6 +22,7 @@ TEXT_SPECIALS = {
     "ł": r"\l{}", "Ł": r"\L{}", "–": r"\textendash{}", "×": r"\ensuremath{\times}", "↑": r"\ensuremath{\uparrow}",
     "↓": r"\ensuremath{\downarrow}", "±": r"\ensuremath{\pm}", "µ": r"\ensuremath{\mu}",
 }  # fmt: skip
+LINE_LENGTH = 62  # visible characters of an equation that fit a line of the article class, as most are subscripts
 ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u", "\u0307": ".",
     "\u0308": '"', "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0327": "c",
@@ -80,3 +83,27 @@ def expression_to_latex(expression: Expression) -> str:
 def coefficient_to_latex(expression: Expression) -> str:
     """A coefficient before its factor; empty for 1."""
     return "" if isinstance(expression, Number) and expression.value == 1 else f"{expression_to_latex(expression)} \\, "
+
+
+def sums_to_latex(sums: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Equations, each of a left side and the terms of its right side, below one another; long ones in several lines."""
+    room = LINE_LENGTH - max(_visible_length(left) for left, _ in sums)
+    lines = [
+        ("" if number else left) + (r" &\quad {} + " if number else " &= ") + " + ".join(parts)
+        for left, terms in sums
+        for number, parts in enumerate(_break_into_lines(terms, room))
+    ]
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def _break_into_lines(terms: Sequence[str], room: int) -> list[list[str]]:
+    lines: list[list[str]] = [[]]
+    for term in terms:
+        if lines[-1] and _visible_length(" + ".join([*lines[-1], term])) > room:
+            lines.append([])
+        lines[-1].append(term)
+    return lines
+
+
+def _visible_length(text: str) -> int:
+    return len(re.sub(r"\\(?:mathrm|mathcal|quad|frac|,)|[{}\\_]", "", text))
