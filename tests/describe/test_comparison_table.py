@@ -1,12 +1,14 @@
 """The table of a paper: what is best, what is not ranked, and what the numbers depend on."""
 
+import json
 from math import nan
 
 from attrs import evolve
 
 from tests.student.evaluate.test_tables import evaluation
 from zerokd._version import __version__
-from zerokd.describe.comparison_table import BEST, SECOND, build_comparison_table, rank_values
+from zerokd.describe.comparison_table import BEST, SECOND, EvaluationRecord, build_comparison_table, rank_values
+from zerokd.files.record import parse_record
 from zerokd.student.evaluate.methods import BASELINE_NAMES
 
 
@@ -15,7 +17,12 @@ def comparison(mine=13.5, **facts):
     evaluated = evaluation(mine)
     *baselines, student = evaluated.methods
     evaluated.methods = (*baselines, evolve(student, digest="0123456789abcdef", facts=facts))
-    return build_comparison_table(evaluated, "zerokd evaluate low")
+    evaluated.command = "zerokd evaluate low"
+    return build(evaluated)
+
+
+def build(evaluated):
+    return build_comparison_table(parse_record(EvaluationRecord, json.dumps(evaluated.as_json())))
 
 
 def column(table, title, group="reference"):
@@ -57,7 +64,7 @@ def test_a_value_that_is_no_number_is_absent():
 def test_the_teacher_has_no_distance_to_itself():
     evaluated = evaluation(13.5)
     evaluated.teacher = "mine"
-    table = build_comparison_table(evaluated, "")
+    table = build(evaluated)
     assert "mine" not in column(table, "PSNR", "teacher").cells
     assert "mine" in column(table, "PSNR").cells
 
@@ -74,5 +81,5 @@ def test_seeds_versions_and_the_command():
 def test_photos_without_a_number_are_counted():
     evaluated = evaluation(13.5)
     evaluated.failures["b.png"] = "not an image"
-    table = build_comparison_table(evaluated, "")
+    table = build(evaluated)
     assert (table.caption, "Without 1 photo that could not be measured." in table.notes) == ("Mean over 1 photo", True)

@@ -58,7 +58,9 @@ def test_text(text, expected):
 
 
 def test_sums_are_aligned_and_long_ones_are_broken():
-    assert sums_to_latex([("a", ["b", "c"]), ("d", ["e"])]) == "\\begin{aligned}\na &= b + c \\\\\nd &= e\n\\end{aligned}"
+    assert (
+        sums_to_latex([("a", ["b", "c"]), ("d", ["e"])]) == "\\begin{aligned}\na &= b + c \\\\\nd &= e\n\\end{aligned}"
+    )
     lines = sums_to_latex([("a", ["x" * 30, "y" * 30, "z" * 30])]).splitlines()[1:-1]
     assert lines == [f"a &= {'x' * 30} \\\\", f" &\\quad {{}} + {'y' * 30} \\\\", f" &\\quad {{}} + {'z' * 30}"]
     lines = sums_to_latex([("a", ["x" * 20, "y" * 20, "z" * 20])]).splitlines()[1:-1]

@@ -72,6 +72,7 @@ def command(
     keep_freed_memory()  # else allocations dominate the time of a wide network, up to five times its own
     with EnhanceProgress(count, table_format != TEXT_FORMAT, is_quiet()) as progress:
         evaluation = evaluate_methods(photos, references, methods, teacher_method, columns, progress.report)
+    evaluation.command = shlex.join(["zerokd", *sys.argv[1:]])
     if json_file is not None:
         write_text(json_file, json.dumps(evaluation.as_json(), indent=2) + "\n")
     if csv_file is not None:
@@ -84,14 +85,15 @@ def command(
 
 def _format_evaluation(evaluation: PhotoEvaluation, table_format: str) -> str:
     from zerokd.describe import comparison_markup
-    from zerokd.describe.comparison_table import build_comparison_table
+    from zerokd.describe.comparison_table import EvaluationRecord, build_comparison_table
+    from zerokd.files.record import check_record
     from zerokd.student.evaluate.tables import describe_evaluation
 
     if table_format == TEXT_FORMAT:
         return describe_evaluation(evaluation)
     if table_format == "json":
         return json.dumps(evaluation.as_json(), indent=2)
-    table = build_comparison_table(evaluation, shlex.join(["zerokd", *sys.argv[1:]]))
+    table = build_comparison_table(check_record(EvaluationRecord, evaluation.as_json()))
     formatter = {
         "latex": comparison_markup.comparison_to_latex,
         "markdown": comparison_markup.comparison_to_markdown,

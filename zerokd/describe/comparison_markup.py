@@ -51,13 +51,15 @@ def comparison_to_markdown(table: ComparisonTable) -> str:
     rows: list[Row] = []
     for title, names in table.sections:
         rows.append([f"*{title}*", *[""] * len(table.columns)])
-        rows += _format_rows(table, names, text_to_markdown, MARKDOWN_RANKS, "–")
+        rows += _format_rows(table, names, text_to_markdown, MARKDOWN_RANKS, "-")
     widths = _measure_columns([header, *rows])
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = [_join_markdown_cells(row, widths) for row in (header, rule, *rows)]
     notes = [text_to_markdown(note) for note in table.notes]
     fence = "`" * (max(map(len, re.findall("`+", table.command)), default=0) + 1)
-    return "\n".join([f"{table.caption}:", "", *lines, "", *(f"{note}  " for note in notes), fence + table.command + fence])
+    return "\n".join(
+        [f"{table.caption}:", "", *lines, "", *(f"{note}  " for note in notes), fence + table.command + fence]
+    )
 
 
 def comparison_to_csv(table: ComparisonTable) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from attrs import frozen
+from typing_extensions import TypedDict
 
-from zerokd._version import __version__
 from zerokd.errors import escape_unprintable
-from zerokd.student.evaluate.cost import TIMING_SIZE, describe_machine
-from zerokd.student.evaluate.evaluate import PhotoEvaluation
-from zerokd.student.evaluate.methods import BASELINE_NAMES, Method
+from zerokd.student.enhance.summary import count_noun
+from zerokd.student.evaluate.cost import TIMING_SIZE
+from zerokd.student.evaluate.methods import BASELINE_NAMES
 from zerokd.student.evaluate.tables import describe_baselines, format_column_title, format_value
 
 UNRANKED_METHODS = BASELINE_NAMES[:1]  # the input: it has the least cast and clips nothing because nothing was done
@@ -48,22 +48,57 @@ class ComparisonTable:
     command: str
 
 
-def build_comparison_table(evaluation: PhotoEvaluation, command: str) -> ComparisonTable:
-    """The means and costs of all methods, baselines apart from models.
+class MachineRecord(TypedDict):
+    """The machine and the software that times depend on."""
 
-    ``command`` is the one that repeats the evaluation.
-    """
-    names = [method.name for method in evaluation.methods]
-    baselines = tuple(name for name in names if name in BASELINE_NAMES)
-    models = tuple(name for name in names if name not in BASELINE_NAMES)
+    processor: str
+    threads: int
+    torch: str
+    platform: str
+
+
+class CostRecord(TypedDict):
+    """The cost of a model."""
+
+    parameters: int
+    macs_per_pixel: float
+    milliseconds: float
+
+
+class MethodRecord(TypedDict):
+    """A method: the digest of its file, the cost of its model, and the mean of each column."""
+
+    sha256: str | None
+    training: Mapping[str, Any]
+    cost: CostRecord | None
+    mean: Mapping[str, float | None]
+
+
+class EvaluationRecord(TypedDict):
+    """An evaluation as ``zerokd evaluate --json`` writes it."""
+
+    zerokd: str
+    machine: MachineRecord
+    command: str | None
+    photos: str
+    teacher: str | None
+    columns: Mapping[str, Mapping[str, str | None]]
+    methods: Mapping[str, MethodRecord]
+    images: Mapping[str, Any]
+    failed: Mapping[str, Any]
+
+
+def build_comparison_table(record: EvaluationRecord) -> ComparisonTable:
+    """The means and costs of all methods, baselines apart from models."""
+    baselines = tuple(name for name in record["methods"] if name in BASELINE_NAMES)
+    models = tuple(name for name in record["methods"] if name not in BASELINE_NAMES)
     sections = [(title, rows) for title, rows in zip(SECTION_TITLES, (baselines, models), strict=True) if rows]
-    count = len(evaluation.values)
     return ComparisonTable(
-        (*_build_metric_columns(evaluation), *_build_cost_columns(evaluation)),
+        (*_build_metric_columns(record), *_build_cost_columns(record)),
         tuple(sections),
-        f"Mean over {count} photo{'' if count == 1 else 's'}",
-        tuple(_describe_conditions(evaluation)),
-        escape_unprintable(command),
+        f"Mean over {count_noun(len(record['images']), 'photo')}",
+        tuple(_describe_conditions(record)),
+        escape_unprintable(record["command"] or ""),
     )
 
 
@@ -77,42 +112,42 @@ def rank_values(cells: Mapping[str, str], better: str) -> dict[str, int]:
     return {name: leading.index(number) + 1 for name, number in numbers.items() if number in leading}
 
 
-def _build_metric_columns(evaluation: PhotoEvaluation) -> Iterator[ComparisonColumn]:
-    for column in evaluation.columns:
-        means = {method.name: evaluation.mean(method.name, column) for method in evaluation.methods}
-        if column.group == "teacher":
-            means.pop(evaluation.teacher, None)  # nothing is as close to a model as itself
-        cells = {name: format_value(mean, column) for name, mean in means.items() if math.isfinite(mean)}
-        title = format_column_title(column)
-        yield ComparisonColumn(column.group, title, column.better, cells, rank_values(cells, column.better))
+def _build_metric_columns(record: EvaluationRecord) -> Iterator[ComparisonColumn]:
+    for key, column in record["columns"].items():
+        group, _, metric = key.partition(".")
+        means = {name: method["mean"].get(key) for name, method in record["methods"].items()}
+        if group == "teacher":
+            means.pop(record["teacher"] or "", None)  # nothing is as close to a model as itself
+        cells = {name: format_value(mean, metric) for name, mean in means.items() if mean is not None}
+        better = column.get("better") or ""
+        yield ComparisonColumn(group, format_column_title(metric), better, cells, rank_values(cells, better))
 
 
-def _build_cost_columns(evaluation: PhotoEvaluation) -> Iterator[ComparisonColumn]:
-    costs = evaluation.costs.items()
+def _build_cost_columns(record: EvaluationRecord) -> Iterator[ComparisonColumn]:
+    costs = {name: method["cost"] for name, method in record["methods"].items() if method["cost"] is not None}
     if costs:
         columns = {
-            "parameters": {name: f"{cost.parameters}" for name, cost in costs},
-            "MACs/pixel": {name: f"{cost.macs_per_pixel:.0f}" for name, cost in costs},
-            "ms": {name: f"{cost.milliseconds:.1f}" for name, cost in costs},
+            "parameters": {name: f"{cost['parameters']}" for name, cost in costs.items()},
+            "MACs/pixel": {name: f"{cost['macs_per_pixel']:.0f}" for name, cost in costs.items()},
+            "ms": {name: f"{cost['milliseconds']:.1f}" for name, cost in costs.items()},
         }
         yield from (ComparisonColumn("cost", title, "", cells, {}) for title, cells in columns.items())
 
 
-def _describe_conditions(evaluation: PhotoEvaluation) -> Iterator[str]:
+def _describe_conditions(record: EvaluationRecord) -> Iterator[str]:
     """What the numbers depend on: ranks, baselines, the models' seeds and bytes, versions, and the machine."""
     yield f"Best value bold, second underlined; {', '.join(UNRANKED_METHODS)} is not ranked."
-    if evaluation.failures:
-        count = len(evaluation.failures)
-        yield f"Without {count} photo{'' if count == 1 else 's'} that could not be measured."
+    if record["failed"]:
+        yield f"Without {count_noun(len(record['failed']), 'photo')} that could not be measured."
     yield f"Without training: {' '.join(describe_baselines())}."
-    yield from (_describe_model(method) for method in evaluation.methods if method.model is not None)
-    machine, size = describe_machine(), f"{TIMING_SIZE[1]}x{TIMING_SIZE[0]}"
-    threads = f"{machine['threads']} thread{'' if machine['threads'] == 1 else 's'}"
-    software = f"zerokd {__version__}, PyTorch {machine['torch']}, {machine['platform']}"
-    yield f"{software}; ms: {size} pixels, {threads} of {escape_unprintable(machine['processor'])}."
+    yield from (_describe_model(name, method) for name, method in record["methods"].items() if method["sha256"])
+    machine, size = record["machine"], f"{TIMING_SIZE[1]}x{TIMING_SIZE[0]}"
+    software = f"zerokd {record['zerokd']}, PyTorch {machine['torch']}, {machine['platform']}"
+    timing = f"ms: {size} pixels, {count_noun(machine['threads'], 'thread')} of {machine['processor']}"
+    yield escape_unprintable(f"{software}; {timing}.")
 
 
-def _describe_model(method: Method) -> str:
-    facts: Sequence[str] = [f"{key} {method.facts[key]}" for key in ("recipe", "seed") if key in method.facts]
+def _describe_model(name: str, method: MethodRecord) -> str:
+    facts = [f"{key} {value}" for key, value in method["training"].items()]
     origin = ", ".join(facts) or "weights without a record of their training"
-    return f"{escape_unprintable(method.name)}: {escape_unprintable(origin)}, SHA-256 {method.digest[:DIGEST_DIGITS]}."
+    return escape_unprintable(f"{name}: {origin}, SHA-256 {(method['sha256'] or '')[:DIGEST_DIGITS]}.")

@@ -32,6 +32,7 @@ from zerokd.training.step_log import replace_nonfinite
 REFERENCE_METRICS = ("psnr", "ssim", "gt_mean_psnr")
 TEACHER_METRICS = ("psnr", "ssim")
 NO_REFERENCE_METRICS = ("clipped_share", "color_cast")
+TRAINING_FACTS = ("recipe", "seed")  # of a model's file
 GROUP_TITLES = {"reference": "against the references", "teacher": "against the teacher", "alone": "without reference"}
 
 
@@ -58,12 +59,15 @@ class MetricColumn:
 
 @define(eq=False)
 class PhotoEvaluation:
-    """All measurements: ``values[photo][method][column]``. ``failures`` has the reason for each photo without any."""
+    """All measurements: ``values[photo][method][column]``. ``failures`` has the reason for each photo without any, and
+    ``command`` repeats the evaluation."""
 
     methods: tuple[Method, ...]
     teacher: str
     columns: tuple[MetricColumn, ...]
-    folders: dict[str, str | None] = field(factory=dict)  # "photos" and "references", as they were called
+    photos: str = ""
+    references: str | None = None
+    command: str = ""
     values: dict[str, dict[str, dict[str, float]]] = field(factory=dict)
     failures: dict[str, str] = field(factory=dict)
     costs: dict[str, ModelCost] = field(factory=dict)
@@ -80,7 +84,9 @@ class PhotoEvaluation:
                 {
                     "zerokd": __version__,
                     "machine": describe_machine(),
-                    **self.folders,
+                    "command": self.command or None,
+                    "photos": self.photos,
+                    "references": self.references,
                     "teacher": self.teacher or None,
                     "columns": {column.key: {"better": column.better or None} for column in self.columns},
                     "methods": {method.name: self._method_to_json(method) for method in self.methods},
@@ -95,6 +101,7 @@ class PhotoEvaluation:
         return {
             "source": method.source or None,
             "sha256": method.digest or None,
+            "training": {key: method.facts[key] for key in TRAINING_FACTS if key in method.facts},
             "cost": None if cost is None else asdict(cost),
             "mean": {column.key: self.mean(method.name, column) for column in self.columns},
         }
@@ -223,10 +230,9 @@ def evaluate_methods(
         DataError: no photo could be measured.
     """
     pairs, failures = pair_photos(photos, references)
-    folders = {"photos": str(photos), "references": None if references is None else str(references)}
-    evaluation = PhotoEvaluation(
-        tuple(methods), teacher.name if teacher else "", columns, folders, failures=failures
-    )
+    evaluation = PhotoEvaluation(tuple(methods), teacher.name if teacher else "", columns, str(photos))
+    evaluation.failures |= failures
+    evaluation.references = None if references is None else str(references)
     for name, reason in failures.items():
         report(FileReport(name, FileStatus.FAILED, reason))
     for name, path, reference in pairs:

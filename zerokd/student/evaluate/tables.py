@@ -46,16 +46,18 @@ def _format_table(evaluation: PhotoEvaluation, title: str, columns: list[MetricC
     columns_per_row = max(1, (TABLE_WIDTH - first_width) // CELL_WIDTH)
     for start in range(0, len(columns), columns_per_row):
         part = columns[start : start + columns_per_row]
-        yield f"{title:<{first_width}}" + "".join(f"{_shorten(format_column_title(column)):>{CELL_WIDTH}}" for column in part)
+        yield f"{title:<{first_width}}" + "".join(
+            f"{_shorten(format_column_title(column.name)):>{CELL_WIDTH}}" for column in part
+        )
         for method in evaluation.methods:
             if not (columns[0].group == "teacher" and method.name == evaluation.teacher):
-                numbers = (format_value(evaluation.mean(method.name, column), column) for column in part)
+                numbers = (format_value(evaluation.mean(method.name, column), column.name) for column in part)
                 yield f"{method.name:<{first_width}}" + "".join(f"{number:>{CELL_WIDTH}}" for number in numbers)
 
 
-def format_column_title(column: MetricColumn) -> str:
+def format_column_title(metric: str) -> str:
     """The name of a metric as papers write it."""
-    return METRIC_TITLES.get(column.name, column.name.upper() if column.name in UPPERCASE_METRICS else column.name)
+    return METRIC_TITLES.get(metric, metric.upper() if metric in UPPERCASE_METRICS else metric)
 
 
 def _shorten(title: str) -> str:
@@ -85,9 +87,9 @@ def _describe_lost_comparisons(evaluation: PhotoEvaluation) -> Iterator[str]:
             winners = [name for name in BASELINE_NAMES if scores[name] > scores[model]]  # none if either is NaN
             if winners:
                 best, has_lost = max(winners, key=scores.__getitem__), True
-                value = format_value(evaluation.mean(model, column), column)
-                yield f"{model} LOSES to {best} in {format_column_title(column)}: {value}"
-                yield f"  against {format_value(evaluation.mean(best, column), column)}"
+                value = format_value(evaluation.mean(model, column), column.name)
+                yield f"{model} LOSES to {best} in {format_column_title(column.name)}: {value}"
+                yield f"  against {format_value(evaluation.mean(best, column), column.name)}"
         if has_lost and column.name in METRIC_HINTS:
             yield f"  ({METRIC_HINTS[column.name]})"
 
@@ -100,9 +102,9 @@ def describe_baselines() -> Iterator[str]:
     yield "3x3: binomial smoothing after it"
 
 
-def format_value(value: float, column: MetricColumn) -> str:
+def format_value(value: float, metric: str) -> str:
     """A value with the decimals of its metric."""
-    return f"{value:.{DECIMALS.get(column.name, 3)}f}"
+    return f"{value:.{DECIMALS.get(metric, 3)}f}"
 
 
 def evaluation_to_csv(evaluation: PhotoEvaluation) -> str:
