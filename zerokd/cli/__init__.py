@@ -33,6 +33,7 @@ COMMANDS = {
     "export": "write a student for programs without zerokd",
     "demo": "try a student in the browser; photos never leave the machine",
     "report": "write the report page of a run",
+    "card": "write the model card of a run's student",
     "diff": "compare two runs",
     "list": "list the components that recipes may use",
     "show": "show a component, or a recipe with the origin of every value",

@@ -19,7 +19,8 @@ TEXT_SPECIALS = {
     "<": r"\textless{}", ">": r"\textgreater{}", '"': r"\char34{}", "'": r"\textquotesingle{}",
     "`": r"\textasciigrave{}",
     "ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "œ": r"\oe{}", "Œ": r"\OE{}", "ø": r"\o{}", "Ø": r"\O{}",
-    "ł": r"\l{}", "Ł": r"\L{}", "\u2013": r"\textendash{}", "\u00d7": r"\ensuremath{\times}", "↑": r"\ensuremath{\uparrow}",
+    "ł": r"\l{}", "Ł": r"\L{}",
+    "\u2013": r"\textendash{}", "\u00d7": r"\ensuremath{\times}", "↑": r"\ensuremath{\uparrow}",
     "↓": r"\ensuremath{\downarrow}", "±": r"\ensuremath{\pm}", "µ": r"\ensuremath{\mu}",
 }  # fmt: skip
 LINE_LENGTH = 62  # visible characters of an equation that fit a line of the article class, as most are subscripts

@@ -16,6 +16,7 @@ from zerokd.recipe.build.builder import Builder, place_in_string
 from zerokd.recipe.schema import recipe as schema
 
 REFERENCE = "reference"  # the signal of a well-lit version
+NOT_ZERO_REFERENCE = "its student is not zero-reference"  # the end of a caution
 
 
 def read_signal_name(builder: Builder, text: str, path: KeyPath) -> str:
@@ -72,7 +73,7 @@ def report_signal_problems(
         terms = [term for player in stage.players for term in player.terms]
         labels = [term.label for term in terms if REFERENCE in {name.text for name in signal_names([term])}]
         if labels:
-            text = f"trains on references ({', '.join(labels)}): its student is not zero-reference"
+            text = f"trains on references ({', '.join(labels)}): {NOT_ZERO_REFERENCE}"
             builder.cautions.setdefault(text, []).append(f"stage {stage.name}")
 
 
