@@ -134,5 +134,6 @@ def test_a_file_has_its_style_legend_and_titles_and_no_variables():
     assert titles == ["<one>", "<two>"]
     assert text.count("a &amp; b") == 2
     assert "prefers-color-scheme: dark" in text
+    assert "prefers-color-scheme" not in draw_chart_file(panels, False)
     assert "var(" not in text
     assert root.get("viewBox") == f"0 0 {CHART_WIDTH} {2 * (30 + CHART_HEIGHT + 2 * 22)}"

@@ -110,8 +110,9 @@ def draw_chart(title: str, lines: Iterable[Line], x_label: str, y_label: str, lo
     return render_figure(CHART_WIDTH, CHART_HEIGHT, title, shapes, Markup(f'<ul class="legend">{items}</ul>'))
 
 
-def draw_chart_file(panels: Iterable[Panel]) -> str:
-    """An SVG file of charts, one below the other, each with its title and legend, light or dark as the viewer is."""
+def draw_chart_file(panels: Iterable[Panel], follows_viewer: bool = True) -> str:
+    """An SVG file of charts, one below the other, each with its title and legend: light or dark as the viewer is, or
+    always light, as paper is."""
     parts, top, titles = [], 0, []
     for panel in panels:
         shapes, legend = _render_panel(panel)
@@ -123,7 +124,9 @@ def draw_chart_file(panels: Iterable[Panel]) -> str:
         top += TITLE_HEIGHT + CHART_HEIGHT + LEGEND_ROW_HEIGHT * (1 + -(-len(legend) // LEGEND_COLUMNS))
     rules = f"{COLOUR_RULES}\n{FILE_RULES}"
     dark = f"@media (prefers-color-scheme: dark) {{\n{_resolve_colours(rules, DARK)}\n}}"
-    style = f"<style>\n{_resolve_colours(rules, LIGHT)}\n{SHAPE_RULES}\n{dark}\n</style>"
+    style = "\n".join(
+        ["<style>", _resolve_colours(rules, LIGHT), SHAPE_RULES, *([dark] if follows_viewer else []), "</style>"]
+    )
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {CHART_WIDTH} {top}" class="chart" role="img"'
     return f'{head} aria-label="{escape("; ".join(titles))}">\n{style}\n{"".join(parts)}\n</svg>\n'
 

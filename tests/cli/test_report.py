@@ -11,6 +11,14 @@ def test_a_page_and_its_path(tmp_path):
     assert (done.returncode, done.stdout) == (0, f"{folder / 'report.html'}\n")
 
 
+def test_figures_beside_the_page(tmp_path):
+    done = zerokd("report", copied(tmp_path), "--figures", "figures", cwd=tmp_path)
+    assert done.returncode == 0
+    count = len(list((tmp_path / "figures").glob("*.svg")))
+    assert f"\n{count} figures in figures, SVG" in done.stdout
+    assert count > 5
+
+
 def test_no_run(tmp_path):
     done = zerokd("report", ".", cwd=tmp_path)
     assert (done.returncode, "is not a run folder" in done.stderr) == (5, True)

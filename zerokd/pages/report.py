@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import asdict, frozen
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
@@ -19,7 +19,6 @@ from zerokd.chart import (
     DARK,
     LIGHT,
     SHAPE_RULES,
-    Line,
     colour_variables,
     draw_chart,
     format_short_number,
@@ -27,8 +26,8 @@ from zerokd.chart import (
 from zerokd.describe.optimizer_text import describe_optimizer
 from zerokd.errors import ZerokdError, escape_unprintable
 from zerokd.files.atomic import write_text
+from zerokd.pages.figures import OPTIONAL_CHARTS, build_ramp_panel, build_stage_panels
 from zerokd.pages.run_record import LogRecord, RunRecord, attribute_damage, read_run
-from zerokd.run.figures import assign_colours, build_contribution_lines, build_monitored_lines, build_term_lines
 from zerokd.run.measurement import describe_export
 from zerokd.run.records import Manifest, RunResult, StageRecord
 
@@ -112,10 +111,9 @@ def render_template(template: str, script: str = "page_script.html", /, **contex
 def build_report_context(run: RunRecord, plugins: Iterable[Path] = ()) -> dict[str, Any]:
     """Everything that the page shows."""
     manifest = run.manifest
-    players = (player for stage in manifest["stages"] for player in (stage, stage.get("critic")) if player)
-    stages = [_build_stage_context(run, player) for player in players]
+    stages = [_build_stage_context(run, player) for player in run.players]
     result = manifest.get("result") or {}
-    ramp = run.compute_grey_ramp(plugins)
+    ramp = build_ramp_panel(run, plugins)
     return {
         "run": run,
         "manifest": manifest,
@@ -123,7 +121,7 @@ def build_report_context(run: RunRecord, plugins: Iterable[Path] = ()) -> dict[s
         "result": result,
         "fidelity": {key: value for key, value in result.get("fidelity", {}).items() if key != "measured_on"},
         "metrics": _collect_metrics(manifest, result),
-        "ramp": draw_chart("the student's output for flat grey", ramp, "input", "output") if ramp else "",
+        "ramp": draw_chart(**asdict(ramp, recurse=False)) if ramp else "",
         "warnings": list(_collect_warnings(run)),
         "missing": list(dict.fromkeys(run.missing)),
     }
@@ -156,16 +154,11 @@ def _collect_warnings(run: RunRecord) -> Iterator[tuple[str, str]]:
 
 def _build_stage_context(run: RunRecord, stage: StageRecord) -> dict[str, Any]:
     name = str(stage["name"])
-    epochs, steps, gradients = (run.select_log_records(name, kind) for kind in ("epoch", "step", "gradients"))
-    colours = assign_colours(stage.get("weights", {}))
-    contributions = build_contribution_lines(epochs, colours)
-    shares = build_term_lines(gradients, "share", "step", colours)
-    weights = [line for line in build_term_lines(steps, "weight", "step", colours) if len({*line.ys} - {None}) > 1]
-    factors = build_term_lines(steps, "factor", "step", colours)
-    monitored = build_monitored_lines(epochs)
-    measured = _build_metric_lines(run.select_log_records(name, "metric"))
-    rate, norm = _build_line(steps, "learning_rate"), _build_line(steps, "gradient_norm")
+    epochs, gradients = (run.select_log_records(name, kind) for kind in ("epoch", "gradients"))
+    charts = {key: draw_chart(**asdict(panel, recurse=False)) for key, panel in build_stage_panels(run, stage).items()}
     return {
+        **dict.fromkeys(OPTIONAL_CHARTS, ""),
+        **charts,
         "name": name,
         "equation": stage["objective"],
         "optimizer": describe_optimizer(stage["optimizer"]) if "optimizer" in stage else "",
@@ -173,35 +166,10 @@ def _build_stage_context(run: RunRecord, stage: StageRecord) -> dict[str, Any]:
         "steps": stage["steps"],
         "samples": run.load_sample_images(name),
         "terms": _summarize_terms(stage, epochs),
-        "contributions": draw_chart(
-            f"contribution of each term of {name}", contributions, "epoch", "contribution", log=True
-        ),
-        "monitored": draw_chart(f"monitored terms of {name}", monitored, "epoch", "value") if monitored else "",
-        "shares": draw_chart(f"gradient share of each term of {name}", shares, "step", "share"),
         "conflicts": _build_conflict_matrix(gradients),
-        "schedules": draw_chart(f"scheduled weights of {name}", weights, "step", "weight", log=True) if weights else "",
         "aggregator": stage.get("aggregator", ""),
-        "factors": draw_chart(f"factors of {name}", factors, "step", "factor", log=True) if factors else "",
         "exported": describe_export(stage["exported"]) if "exported" in stage else "",
-        "measured": draw_chart(f"metrics during {name}", measured, "step", "value") if measured else "",
-        "rate": draw_chart(f"learning rate of {name}", [rate], "step", "rate"),
-        "norm": draw_chart(f"gradient norm of {name}", [norm], "step", "norm", log=True),
     }
-
-
-def _build_metric_lines(records: Sequence[LogRecord]) -> list[Line]:
-    """The metrics that were measured during a stage, over its steps."""
-    during = [record for record in records if "step" in record]
-    names = dict.fromkeys(record["name"] for record in during)
-    own = {name: [record for record in during if record["name"] == name] for name in names}
-    return [
-        Line(name, [record["step"] for record in lines], [record["value"] for record in lines])
-        for name, lines in own.items()
-    ]
-
-
-def _build_line(records: Sequence[LogRecord], key: str) -> Line:
-    return Line(key.replace("_", " "), [record["step"] for record in records], [record[key] for record in records])
 
 
 def _summarize_terms(stage: StageRecord, epochs: Sequence[LogRecord]) -> list[TermSummary]:

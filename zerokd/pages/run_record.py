@@ -20,7 +20,7 @@ from zerokd.files.record import check_record, parse_json
 from zerokd.files.regular import read_regular
 from zerokd.run.figures import read_samples
 from zerokd.run.folder import RunFolder
-from zerokd.run.records import Manifest
+from zerokd.run.records import Manifest, StageRecord
 from zerokd.student.load import load_model
 from zerokd.training.log_records import read_log_lines
 
@@ -43,6 +43,11 @@ class RunRecord:
     @property
     def name(self) -> str:
         return self.folder.path.resolve().name
+
+    @property
+    def players(self) -> list[StageRecord]:
+        """The stages in order, each followed by its critic if it has one."""
+        return [player for stage in self.manifest["stages"] for player in (stage, stage.get("critic")) if player]
 
     def select_log_records(self, stage: str, kind: str) -> list[LogRecord]:
         """The records of a kind that a stage logged, in order."""
