@@ -62,17 +62,19 @@ def test_unusable_files_are_left_out_by_name_and_reason(tmp_path):
     assert "truncated" in reasons["cut.bmp"]
 
 
-def test_links_are_followed_inside_the_folder_only(tmp_path):
+def test_links_to_photos_are_photos_and_linked_folders_are_not_followed(tmp_path):
     photo(tmp_path / "outside" / "a.png")
     photo(tmp_path / "inside" / "b.png")
     os.symlink(tmp_path / "inside" / "b.png", tmp_path / "inside" / "c.png")
     os.symlink(tmp_path / "outside" / "a.png", tmp_path / "inside" / "d.png")
     os.symlink(tmp_path / "outside", tmp_path / "inside" / "e")
     os.symlink(tmp_path / "inside", tmp_path / "inside" / "f")  # a circle
+    (tmp_path / "note").write_text("no photo")
+    os.symlink(tmp_path / "note", tmp_path / "inside" / "g.png")
     data = Folder(path=str(tmp_path / "inside"), size=16)
-    assert names(data) == ["b.png", "c.png"]
+    assert names(data) == ["b.png", "c.png", "d.png"]
     reasons = dict(data.rejected)
-    assert "out of the folder" in reasons["d.png"]
+    assert "not an image" in reasons["g.png"]
     assert reasons["e"] == reasons["f"] == "linked folder, not followed"
 
 

@@ -182,7 +182,7 @@ def build(folder: Path) -> dict[str, str]:
     os.mkfifo(folder / "pipe.jpg")
     return {
         "broken_link.png": "broken link",
-        "leads_out.png": "leads out of the folder",
+        "leads_out.png": "not an image",
         "circle.png": "",
         "pipe.jpg": "not a regular file",
     }

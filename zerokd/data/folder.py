@@ -34,8 +34,8 @@ class Folder(Data):
     """All photos below a folder, in the order of their paths.
 
     Every file is decoded once before training starts. Unusable ones are listed with a reason and left out, never
-    replaced. Decoded images stay in memory up to ``cache_gib``; the others are decoded again on each access. Links that
-    lead out of the folder are not followed.
+    replaced. Decoded images stay in memory up to ``cache_gib``; the others are decoded again on each access. A link
+    to a photo counts as a photo; linked folders are not followed.
 
     With ``references`` each photo needs a well-lit version of the same name there, in any format: terms and metrics may
     then read the signal ``reference``. What has no partner is listed as unusable. With ``frames`` an image is so many

@@ -25,7 +25,10 @@ def resolve_folder(configured_path: str) -> Path:
 
 
 def find_photo_files(root: Path) -> Iterator[tuple[str, Path, str]]:
-    """Name and path of every file with the suffix of a photo, and "" or the reason for rejecting it unread."""
+    """Name and path of every file with the suffix of a photo, and "" or the reason for rejecting it unread.
+
+    A link to a file counts as that file, wherever it leads; linked folders are not followed, since they may be circles.
+    """
 
     def display_name(path: Path) -> str:
         return path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode()
@@ -37,8 +40,7 @@ def find_photo_files(root: Path) -> Iterator[tuple[str, Path, str]]:
                 yield display_name(path), path, "linked folder, not followed"
         for path in (Path(folder, name) for name in files):
             if path.suffix.lower() in readable_suffixes():
-                leads_out = os.path.exists(path) and not path.resolve().is_relative_to(root.resolve())
-                yield display_name(path), path, "link that leads out of the folder" if leads_out else ""
+                yield display_name(path), path, ""
     for error in unreadable:
         yield display_name(Path(error.filename)), Path(error.filename), f"cannot be listed: {error.strerror}"
 

@@ -1,6 +1,7 @@
 """Two lines of Python: an image in, the same kind of image out."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from PIL import Image
 
 import zerokd
-from zerokd.errors import WeightsError
+from zerokd.errors import DataError, WeightsError
 from zerokd.files.weights import write_weights
 from zerokd.models.nano_dce import NanoDce
 from zerokd.student.enhance import enhancer
@@ -49,6 +50,37 @@ def test_arrays(student):
     assert np.array_equal(
         enhance(dark(9, 14, 3)[::-1, ::-1]), enhance(np.ascontiguousarray(dark(9, 14, 3)[::-1, ::-1]))
     )
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(np.float64, 1e-6), (np.float16, 1e-3)])
+def test_floats_of_other_widths(student, dtype, error):
+    enhance, _ = student
+    low = (dark(9, 14, 3) / 255).astype(dtype)
+    bright = enhance(low)
+    assert bright.dtype == dtype
+    assert np.abs(bright.astype(np.float64) - enhance(low.astype(np.float32))).max() <= error
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_the_path_of_a_photo(student, tmp_path, kind):
+    enhance, _ = student
+    Image.fromarray(dark(9, 14, 3)).save(tmp_path / "a.png", icc_profile=b"profile")
+    turned = Image.Exif()
+    turned[0x112] = 6
+    Image.fromarray(dark(9, 14, 3)).save(tmp_path / "b.png", exif=turned)
+    bright = enhance(kind(tmp_path / "a.png"))
+    assert np.array_equal(np.asarray(bright), enhance(dark(9, 14, 3)))
+    assert bright.info["icc_profile"] == b"profile"
+    assert enhance(kind(tmp_path / "b.png")).size == (9, 14)
+    (tmp_path / "c.png").write_text("no")
+    for name, reason in (("c.png", "not an image"), ("none.png", "not a regular file")):
+        with pytest.raises(DataError, match=f"{name}': {reason}"):
+            enhance(kind(tmp_path / name))
+
+
+def test_a_notebook_shows_what_it_is(student):
+    enhance, _ = student
+    assert repr(enhance) == f"<zerokd student {str(enhance.path)!r}: 161 parameters, engine auto>"
 
 
 def test_photos(student):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zerokd.errors import DataError, OutputError, RecipeError
-from zerokd.student.enhance.inputs import collect_jobs, describe_skipped
+from zerokd.student.enhance.inputs import LINKED_FOLDER, collect_jobs, describe_skipped
 
 KINDS = (".jpg", ".png")
 
@@ -67,10 +67,15 @@ def test_two_of_one_name_are_told(photos):
         targets("in", "other")
 
 
-def test_links_out_of_a_folder_are_not_followed(photos):
-    os.symlink("/etc/hostname", photos / "in/leads_out.jpg")
+def test_a_link_to_a_photo_is_that_photo_once_and_linked_folders_are_not_followed(photos):
+    os.symlink(photos / "one.png", photos / "in/linked.png")
     os.symlink(photos / "in/a.jpg", photos / "in/deep/again.jpg")
-    assert [name for name, _ in targets("in")] == ["a.jpg", "deep/b.PNG"]
+    os.symlink(photos / "other", photos / "in/folder")
+    skipped = Counter()
+    jobs = collect_jobs([Path("in")], Path("out"), (".jpg", ".png"), skipped=skipped)
+    assert [job.name for job in jobs] == ["a.jpg", "deep/b.PNG", "linked.png"]
+    assert skipped[LINKED_FOLDER] == 1
+    assert "1 linked folder, not followed" in describe_skipped(skipped)
 
 
 def test_what_is_missing_is_all_told(photos):

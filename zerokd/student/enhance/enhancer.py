@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from PIL import Image
 
+from zerokd.errors import DataError
+from zerokd.files.photo import read_photo
+from zerokd.files.photo_format import MediaError
 from zerokd.student.enhance.engines import ENGINE_NAMES, Engine, choose_engine, read_student_header
 from zerokd.student.enhance.jobs import enhance_pixels
 from zerokd.student.location import DEFAULT_STUDENT, resolve_student_file
@@ -25,8 +28,9 @@ class Enhancer:
     """A student that :func:`load` returns. Call it with an image:
 
     * a ``PIL.Image`` gives a ``PIL.Image`` of the same size, in RGB, or RGBA if it has transparency;
-    * a NumPy array (H, W, 3 or 4), uint8, uint16 or float32 in [0, 1], gives an array of the same type; a
-      fourth channel is kept;
+    * the path of a photo, as text or ``Path``, gives such an image of 8 bits, upright, with the photo's colour profile;
+    * a NumPy array (H, W, 3 or 4), uint8, uint16, or floats in [0, 1], gives an array of the same type, computed in
+      float32; a fourth channel is kept;
     * a PyTorch tensor, floats (3, H, W) or (N, 3, H, W) in [0, 1], gives such a tensor, with gradient if it is enabled.
 
     Examples:
@@ -49,6 +53,10 @@ class Enhancer:
         self.path = resolve_student_file(path, self._plugins)
         self._requested_engine, self._threads = engine, threads
 
+    def __repr__(self) -> str:
+        count, _ = read_student_header(self.path)
+        return f"<zerokd student {str(self.path)!r}: {count:,} parameters, engine {self._requested_engine}>"
+
     @cached_property
     def engine(self) -> Engine:
         """The engine for arrays and photos: the student compiled to C, ONNX Runtime, or PyTorch."""
@@ -62,7 +70,7 @@ class Enhancer:
         return load_model(self.path, self._plugins)
 
     @overload
-    def __call__(self, image: Image.Image, strength: float = 1.0) -> Image.Image: ...
+    def __call__(self, image: Image.Image | str | Path, strength: float = 1.0) -> Image.Image: ...
     @overload
     def __call__(self, image: np.ndarray, strength: float = 1.0) -> np.ndarray: ...
     @overload
@@ -73,16 +81,31 @@ class Enhancer:
         Raises:
             TypeError: the image is of another kind.
             ValueError: its shape or type, or the strength, is not as described above.
+            DataError: there is no photo at the path.
         """
         if not 0 <= strength <= 2:
             raise ValueError(f"strength is {strength}, not in [0, 2]")
         if isinstance(image, Image.Image):
             return self._enhance_pil_image(image, strength)
+        if isinstance(image, str | Path):
+            return self._enhance_file(Path(image).expanduser(), strength)
         if isinstance(image, np.ndarray):
             return self._enhance_array(image, strength)
         if type(image).__module__.partition(".")[0] == "torch":
             return self._enhance_tensor(image, strength)
-        raise TypeError(f"an image is a PIL.Image, a NumPy array or a PyTorch tensor, not {type(image).__name__}")
+        kinds = "a PIL.Image, the path of a photo, a NumPy array or a PyTorch tensor"
+        raise TypeError(f"an image is {kinds}, not {type(image).__name__}")
+
+    def _enhance_file(self, path: Path, strength: float) -> Image.Image:
+        try:
+            photo = read_photo(path)
+        except (MediaError, OSError) as error:
+            raise DataError(f"{str(path)!r}: {getattr(error, 'strerror', None) or error}") from error
+        pixels = self._enhance_array(photo.pixels, strength)
+        image = Image.fromarray(pixels if pixels.dtype == np.uint8 else np.round(pixels / 257).astype(np.uint8))
+        if photo.colour_profile:
+            image.info["icc_profile"] = photo.colour_profile
+        return image
 
     def _enhance_pil_image(self, image: Image.Image, strength: float) -> Image.Image:
         if image.mode.startswith(("I", "F")):
@@ -91,11 +114,13 @@ class Enhancer:
         return Image.fromarray(self._enhance_array(pixels, strength))
 
     def _enhance_array(self, image: np.ndarray, strength: float) -> np.ndarray:
-        if image.dtype not in (np.uint8, np.uint16, np.float32):
-            raise ValueError(f"pixels are uint8, uint16 or float32 in [0, 1], not {image.dtype}")
+        if image.dtype not in (np.uint8, np.uint16) and image.dtype.kind != "f":
+            raise ValueError(f"pixels are uint8, uint16, or floats in [0, 1], not {image.dtype}")
         if image.ndim != 3 or image.shape[2] not in (3, 4) or not image.size:
             raise ValueError(f"an array is (H, W, 3) or (H, W, 4), not {image.shape}")
-        return enhance_pixels(np.ascontiguousarray(image), self.engine, strength, self._threads or os.cpu_count() or 1)
+        pixels = np.ascontiguousarray(image, np.float32 if image.dtype.kind == "f" else None)
+        enhanced = enhance_pixels(pixels, self.engine, strength, self._threads or os.cpu_count() or 1)
+        return enhanced.astype(image.dtype, copy=False)
 
     def _enhance_tensor(self, image: Any, strength: float) -> Any:
         from zerokd.models.le_curve import le_curve

@@ -22,6 +22,7 @@ OTHER_MEDIA_SUFFIXES = (  # a result with such an ending is meant as a file, not
 )  # fmt: skip
 MAX_NAMED_FILES = 3  # files that an error names
 MAX_NAMED_KINDS = 8  # endings that a line names
+LINKED_FOLDER = "linked folder, not followed"
 NO_SUFFIXES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -120,20 +121,23 @@ def _list_files(
 def find_files(
     folder: Path, suffixes: tuple[str, ...], out: Path | None = None, skipped: Counter[str] | None = None
 ) -> Iterator[Path]:
-    """Files with these suffixes, without hidden ones, those in ``out``, and links that lead out of the folder.
+    """Files with these suffixes, without hidden ones and those in ``out``. A link to a file counts as that file; linked
+    folders are not followed, since they may be circles.
 
     Args:
-        skipped: counts the files with other suffixes.
+        skipped: counts the files with other suffixes, and the linked folders.
     """
-    root, out_path = os.path.realpath(folder), os.path.realpath(out) if out else None
+    out_path = os.path.realpath(out) if out else None
     for parent, subfolders, names in os.walk(folder):
         subfolders[:] = [name for name in subfolders if os.path.realpath(Path(parent, name)) != out_path]
+        if skipped is not None:
+            skipped.update(LINKED_FOLDER for name in subfolders if os.path.islink(Path(parent, name)))
         for path in (Path(parent, name) for name in names if not name.startswith(".")):
             suffix = path.suffix.lower()
             if suffix not in suffixes:
                 if skipped is not None:
                     skipped[suffix] += 1
-            elif Path(os.path.realpath(path)).is_relative_to(root):
+            else:
                 yield path
 
 
