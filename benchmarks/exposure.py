@@ -21,7 +21,8 @@ from zerokd.data.dead_leaves import DeadLeaves
 from zerokd.models.auto_exposure import AutoExposure
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.run.figures import draw_samples
-from zerokd.student.evaluate.evaluate import PhotoEvaluation, build_columns, evaluate_methods
+from zerokd.student.evaluate.columns import build_columns
+from zerokd.student.evaluate.evaluate import PhotoEvaluation, evaluate_methods
 from zerokd.student.evaluate.methods import Method, build_baselines, build_tiled_enhancer, load_method
 from zerokd.student.load import load_trained_model
 

@@ -105,7 +105,7 @@ def test_the_exit_code_of_a_stopped_run_names_the_signal():
 def test_the_nearest_name_else_what_is_known():
     assert did_you_mean("alhpa", ["alpha", "beta"]) == ("did you mean 'alpha'?",)
     assert did_you_mean("zzz", ["beta", "alpha"]) == ("known: alpha, beta",)
-    assert did_you_mean("zzz", [f"n{i}" for i in range(20)])[0].endswith("(20 in all)")
+    assert did_you_mean("zzz", [f"n{i}" for i in range(20)])[0].endswith("(20 names)")
     assert did_you_mean("zzz", [], "see there") == ("none available  see there",)
 
 

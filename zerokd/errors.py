@@ -210,7 +210,7 @@ def did_you_mean(name: str, known: Iterable[str], see_also: str = "") -> tuple[s
     if nearest:
         hint = f"did you mean {nearest[0]!r}?"
     elif len(known) > MAX_LISTED_NAMES:
-        hint = f"known: {', '.join(known[:MAX_LISTED_NAMES])}, ... ({len(known)} in all)"
+        hint = f"known: {', '.join(known[:MAX_LISTED_NAMES])}, ... ({len(known)} names)"
     else:
         hint = f"known: {', '.join(known)}" if known else "none available"
     return (f"{hint}  {see_also}".rstrip(), *describe_non_ascii(name))

@@ -50,7 +50,7 @@ def test_an_unknown_name_is_told_with_the_nearest_and_with_what_is_broken():
         (problem,) = caught.value.problems
         assert problem.message == f"unknown component {use!r}"
         assert problem.hints == (
-            f"did you mean {near!r}?  `zerokd list` shows all 1",
+            f"did you mean {near!r}?  `zerokd list` shows all",
             "note: plugin dist-two 0.2 is broken: ImportError: no",
             "`zerokd show FILE --resolved` shows a recipe",
         )

@@ -12,7 +12,7 @@ ERROR_EXAMPLE = """```text
 recipes/x.toml:31:7: unknown loss 'multi_region_exposur' [unknown-component]
   31 | use = "multi_region_exposur"
      |       ^
-  did you mean 'multi_region_exposure'?  `zerokd list losses` shows all 11
+  did you mean 'multi_region_exposure'?  `zerokd list losses` shows all
 ```"""
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zerokd.cli.options import STUDENT_HELP, CommandFunction, add_options, plugin_option
+from zerokd.cli.options import STUDENT_HELP, CommandFunction, add_options, is_quiet, plugin_option, quiet_option
 
 if TYPE_CHECKING:  # PIL and NumPy take longer than help does
     from zerokd.student.enhance.jobs import Task
@@ -79,6 +79,7 @@ def plan_enhancement(
 @click.command("enhance")
 @enhance_options
 @click.option("--threads", type=click.IntRange(1, 256), help="By default one for each core.")
+@quiet_option
 def command(threads: int | None, **options: Any) -> None:
     """Brighten photos, folders of photos (with their subfolders), and videos.
 
@@ -89,15 +90,17 @@ def command(threads: int | None, **options: Any) -> None:
     from zerokd.student.enhance.progress import EnhanceProgress
     from zerokd.student.enhance.summary import count_noun
 
-    start = time.monotonic()
+    start, quiet = time.monotonic(), is_quiet()
     task = plan_enhancement(threads=threads or os.cpu_count() or 1, **options)
     # zerokd itself reports what concerns a file
-    with EnhanceProgress(len(task.jobs)) as progress, warnings.catch_warnings(action="ignore"):
+    with EnhanceProgress(len(task.jobs), quiet=quiet) as progress, warnings.catch_warnings(action="ignore"):
         for line in describe_start(task, options["out"], count_noun(task.options.threads, "thread")):
-            progress.print_line(line)
+            progress.print_note(line)
         summary = run_task(task, progress.report, progress.report_progress)
-    click.echo(summary.describe(time.monotonic() - start))
-    if summary.failures or summary.damaged_files:
+    is_incomplete = bool(summary.failures or summary.damaged_files)
+    if is_incomplete or not quiet:
+        click.echo(summary.describe(time.monotonic() - start))
+    if is_incomplete:
         sys.exit(1)
 
 

@@ -58,9 +58,11 @@ def command(
     --format latex, markdown and csv print one table of means; latex and markdown mark the best values. json prints all.
     """
     from zerokd.files.atomic import write_text
+    from zerokd.phases import phase
     from zerokd.plugin.discovery import discover_plugins
     from zerokd.student.enhance.progress import EnhanceProgress
-    from zerokd.student.evaluate.evaluate import build_columns, evaluate_methods, pair_photos
+    from zerokd.student.evaluate.columns import build_columns
+    from zerokd.student.evaluate.evaluate import evaluate_methods, pair_photos
     from zerokd.student.evaluate.methods import build_methods
     from zerokd.student.evaluate.tables import evaluation_to_csv
     from zerokd.training.device import keep_freed_memory
@@ -68,9 +70,10 @@ def command(
     catalogue = discover_plugins(plugins, strict=True)
     count = sum(map(len, pair_photos(photos, references)))
     columns = build_columns(catalogue, references is not None, teacher is not None, metrics, settings)
-    methods, teacher_method = build_methods(students, teacher, catalogue)
+    with phase("loading students"):
+        methods, teacher_method = build_methods(students, teacher, catalogue)
     keep_freed_memory()  # else allocations dominate the time of a wide network, up to five times its own
-    with EnhanceProgress(count, table_format != TEXT_FORMAT, is_quiet()) as progress:
+    with EnhanceProgress(count, table_format != TEXT_FORMAT, is_quiet()) as progress, phase(progress.describe):
         evaluation = evaluate_methods(photos, references, methods, teacher_method, columns, progress.report)
     evaluation.command = shlex.join(["zerokd", *sys.argv[1:]])
     if json_file is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zerokd.cli.options import plugin_option, reports_phases, student_arguments
+from zerokd.cli.options import is_quiet, plugin_option, reports_phases, student_arguments
 
 EXACT_PSNR = 100.0  # dB from which on a difference is rounding
 
@@ -32,6 +32,8 @@ def command(student: str, use: str, out: Path | None, settings: tuple[str, ...],
     exporter = build_exporter(use, settings, catalogue)
     trained_model = load_trained_model(student, catalogue)
     result = export_model(trained_model, exporter, out or Path(f"student{exporter.suffix}"))
+    if is_quiet():
+        return
     numbers = f"max difference {result.max_difference:.1e}, tolerance {exporter.tolerance:.1e}"
     psnr = f", PSNR {result.psnr:.1f} dB" if result.psnr < EXACT_PSNR else ""
     click.echo(f"Exported {trained_model.source} to {result.path} ({result.size:,} bytes)")

@@ -10,7 +10,7 @@ import click
 
 from zerokd.cli import ignore_broken_pipe
 from zerokd.cli.completion import complete_plugin_or_component
-from zerokd.cli.options import plugin_option, reports_phases
+from zerokd.cli.options import is_quiet, plugin_option, reports_phases
 
 
 @click.command("plugins")
@@ -47,8 +47,9 @@ def _run_conformance_checks(name: str, plugins: tuple[Path, ...], as_json: bool)
 
     outcomes = list(run_checks(name, discover_plugins(plugins, strict=True)))
     with ignore_broken_pipe(sys.stdout):
-        click.echo(
-            json.dumps(check_outcomes_as_json(outcomes), indent=2) if as_json else describe_check_outcomes(outcomes)
-        )
+        if as_json:
+            click.echo(json.dumps(check_outcomes_as_json(outcomes), indent=2))
+        else:
+            click.echo(describe_check_outcomes(outcomes, failures_only=is_quiet()))
     if has_failed_checks(outcomes):
         sys.exit(2)

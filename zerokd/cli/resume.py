@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from zerokd.cli.options import plugin_option, reports_phases, yes_option
+from zerokd.cli.options import is_quiet, plugin_option, reports_phases, yes_option
 
 
 @click.command("resume")
@@ -30,6 +30,6 @@ def command(path: Path, device: str | None, plugins: tuple[Path, ...]) -> None:
             read_recipe_document(path / "recipe.toml"), discover_plugins(plugins, strict=True), device or "cpu"
         )
         return
-    progress = Progress(PipeSafeConsole())
+    progress = Progress(PipeSafeConsole(), is_quiet())
     resume_run(path, discover_plugins(plugins, strict=True), device, progress)
-    progress.report(try_write_report(path, plugins))
+    click.echo(try_write_report(path, plugins))

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from zerokd.cli.options import device_option, plugin_option, recipe_argument, recipe_options, reports_phases
+from zerokd.cli.options import device_option, is_quiet, plugin_option, recipe_argument, recipe_options, reports_phases
 
 
 @click.command("run")
@@ -48,9 +48,9 @@ def command(
     if is_follower():
         run_follower(document, catalogue, device)
         return
-    progress = Progress(PipeSafeConsole())
+    progress = Progress(PipeSafeConsole(), is_quiet())
     if dry:
         dry_run(document, catalogue, device, progress)
     else:
         folder = run_recipe(document, catalogue, device, out, resume, progress)
-        progress.report(try_write_report(folder, plugins))
+        click.echo(try_write_report(folder, plugins))

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from zerokd.cli import ignore_broken_pipe
-from zerokd.cli.options import device_option, plugin_option, recipe_argument, recipe_options, reports_phases
+from zerokd.cli.options import device_option, is_quiet, plugin_option, recipe_argument, recipe_options, reports_phases
 
 
 @click.command("sweep")
@@ -71,7 +71,8 @@ def command(
     else:
         options = sweep.SweepOptions(grid, ranges, random, tpe, goals, prune)
         catalogue = discover_plugins(plugins, strict=True)
-        sweep_results = sweep.run_sweep(document, catalogue, options, folder, storage, device, click.echo)
+        report = (lambda text: None) if is_quiet() else click.echo
+        sweep_results = sweep.run_sweep(document, catalogue, options, folder, storage, device, report)
     with ignore_broken_pipe(sys.stdout):
         click.echo(results.format_results_table(sweep_results))
     if sweep_results.has_failed_points:

@@ -112,6 +112,31 @@ def rank_values(cells: Mapping[str, str], better: str) -> dict[str, int]:
     return {name: leading.index(number) + 1 for name, number in numbers.items() if number in leading}
 
 
+def find_method(record: EvaluationRecord, digest: str) -> MethodRecord | None:
+    """The method whose model has this SHA-256."""
+    return next((method for method in record["methods"].values() if method["sha256"] == digest), None)
+
+
+def describe_lost_comparisons(record: EvaluationRecord, digest: str) -> Iterator[str]:
+    """Each metric against references in which a baseline beats the student with this SHA-256, as a sentence."""
+    mine = find_method(record, digest)
+    for key, column in record["columns"].items():
+        group, _, metric = key.partition(".")
+        sign = {"higher": 1, "lower": -1}.get(column.get("better") or "", 0)
+        own = mine["mean"].get(key) if mine else None
+        if group != "reference" or not sign or own is None:
+            continue
+        scores = {
+            name: value
+            for name, method in record["methods"].items()
+            if name in BASELINE_NAMES and (value := method["mean"].get(key)) is not None and sign * value > sign * own
+        }
+        if scores:
+            best = max(scores, key=lambda name: sign * scores[name])
+            numbers = f"{format_value(scores[best], metric)} against {format_value(own, metric)}"
+            yield f"A baseline without training is better in {format_column_title(metric)}: {best}, {numbers}."
+
+
 def _build_metric_columns(record: EvaluationRecord) -> Iterator[ComparisonColumn]:
     for key, column in record["columns"].items():
         group, _, metric = key.partition(".")

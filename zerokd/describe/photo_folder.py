@@ -11,6 +11,7 @@ from zerokd.data.folder import Folder
 from zerokd.errors import escape_unprintable
 from zerokd.files.photo_header import read_photo_header
 from zerokd.measure.data_statistics import HISTOGRAM_BINS, DataStatistics, compute_data_statistics
+from zerokd.phases import phase
 
 
 @frozen(eq=False)
@@ -39,8 +40,11 @@ def survey_folder(path: str, size: int, fit: str) -> FolderStatistics:
     Raises:
         DataError: there is no such folder, or no usable photo in it.
     """
-    images = compute_data_statistics(Folder(path=path, size=size, fit=fit))
-    return FolderStatistics(images, *_read_sizes_and_kinds(Path(path).expanduser(), images.names))
+    with phase("reading photos"):
+        folder = Folder(path=path, size=size, fit=fit)
+    images = compute_data_statistics(folder)
+    with phase("reading headers"):
+        return FolderStatistics(images, *_read_sizes_and_kinds(Path(path).expanduser(), images.names))
 
 
 def _read_sizes_and_kinds(root: Path, names: tuple[str, ...]) -> tuple[tuple[tuple[int, int], ...], dict[str, int]]:

@@ -15,6 +15,7 @@ from attrs import frozen
 from torch import Tensor
 from torch.nn import functional as F
 
+from zerokd.phases import phase
 from zerokd.plugin.contracts import Data
 
 HISTOGRAM_BINS = 10
@@ -101,12 +102,13 @@ def compute_data_statistics(data: Data) -> DataStatistics:
     names = tuple(data.name(index) for index in range(len(data)))
     groups: dict[bytes, list[int]] = defaultdict(list)
     thumbnails, brightness = [], []
-    for index in range(len(names)):
-        image = data[index]
-        groups[hashlib.sha256(image.numpy().tobytes()).digest()].append(index)
-        grey = (image.unsqueeze(0).float() / 255 * LUMA_WEIGHTS).sum(1, keepdim=True)
-        thumbnails.append(F.adaptive_avg_pool2d(grey, (HASH_ROWS, HASH_COLUMNS)).flatten())
-        brightness.append(float(grey.mean()))
+    with phase(lambda: f"comparing images: {len(brightness)} of {len(names)}"):
+        for index in range(len(names)):
+            image = data[index]
+            groups[hashlib.sha256(image.numpy().tobytes()).digest()].append(index)
+            grey = (image.unsqueeze(0).float() / 255 * LUMA_WEIGHTS).sum(1, keepdim=True)
+            thumbnails.append(F.adaptive_avg_pool2d(grey, (HASH_ROWS, HASH_COLUMNS)).flatten())
+            brightness.append(float(grey.mean()))
     duplicates = tuple(tuple(names[index] for index in group) for group in groups.values() if len(group) > 1)
     near = _find_near_duplicates(torch.stack(thumbnails), [group[0] for group in groups.values()])
     near_duplicates = tuple((names[a], names[b]) for a, b in near)

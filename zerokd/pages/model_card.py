@@ -13,7 +13,12 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from zerokd.describe.comparison_markup import comparison_to_markdown, text_to_markdown
-from zerokd.describe.comparison_table import EvaluationRecord, MethodRecord, build_comparison_table
+from zerokd.describe.comparison_table import (
+    EvaluationRecord,
+    build_comparison_table,
+    describe_lost_comparisons,
+    find_method,
+)
 from zerokd.errors import DataError, OutputError, Problem, RunFolderError, escape_unprintable
 from zerokd.files.atomic import write_text
 from zerokd.files.digest import file_sha256
@@ -21,8 +26,7 @@ from zerokd.files.record import parse_record
 from zerokd.files.regular import read_regular
 from zerokd.pages.run_record import RunRecord, attribute_damage, read_run
 from zerokd.recipe.build.signals import NOT_ZERO_REFERENCE
-from zerokd.student.evaluate.methods import BASELINE_NAMES
-from zerokd.student.evaluate.tables import format_column_title, format_value
+from zerokd.student.evaluate.tables import format_column_title
 
 CARD_FILE = "README.md"
 CARD_MARKER = "<!-- written by `zerokd card`, which replaces this file -->"
@@ -77,7 +81,7 @@ def read_evaluation(path: Path, digest: str) -> EvaluationRecord:
         reason = getattr(error, "strerror", None) or str(error)
         hint = "give a file that `zerokd evaluate --json FILE` wrote"
         raise DataError(Problem(f"{str(path)!r} is no evaluation: {reason}", hints=(hint,))) from error
-    if _find_method(record, digest) is None:
+    if find_method(record, digest) is None:
         hint = "run `zerokd evaluate PHOTOS --student RUNDIR --json FILE`"
         raise DataError(Problem(f"{str(path)!r} does not measure the student of this run", hints=(hint,)))
     return record
@@ -141,7 +145,7 @@ def _collect_results(
     run: RunRecord, evaluation: EvaluationRecord | None
 ) -> Iterator[tuple[str, list[tuple[str, str, float]]]]:
     """Each data set, with type, title and value of the metrics on it."""
-    method = None if evaluation is None else _find_method(evaluation, run.manifest["result"]["student"]["sha256"])
+    method = None if evaluation is None else find_method(evaluation, run.manifest["result"]["student"]["sha256"])
     if evaluation is not None and method is not None:
         ranked = {key for key, column in evaluation["columns"].items() if column.get("better")}
         means = [
@@ -183,7 +187,7 @@ def _describe_limits(run: RunRecord, evaluation: EvaluationRecord | None) -> Ite
     if evaluation is None:
         yield "No measurement on photos is part of this card."
     else:
-        yield from _describe_lost_comparisons(evaluation, manifest["result"]["student"]["sha256"])
+        yield from describe_lost_comparisons(evaluation, manifest["result"]["student"]["sha256"])
     verdict = manifest["data"].get("account", {}).get("verdict", "")
     yield (
         f"It learned from {manifest['data']['training']} images; {verdict}."
@@ -196,26 +200,6 @@ def _describe_limits(run: RunRecord, evaluation: EvaluationRecord | None) -> Ite
     yield from [f"{idle} of {capacity['parameters']['count']} parameters have no visible effect."] if idle else []
     skipped = manifest["result"].get("skipped_steps", 0)
     yield from [f"{skipped} training steps were skipped because a value was not finite."] if skipped else []
-
-
-def _describe_lost_comparisons(evaluation: EvaluationRecord, digest: str) -> Iterator[str]:
-    """Each metric in which a baseline is better."""
-    mine = _find_method(evaluation, digest)
-    for key, column in evaluation["columns"].items():
-        group, _, metric = key.partition(".")
-        sign = {"higher": 1, "lower": -1}.get(column.get("better") or "", 0)
-        own = mine["mean"].get(key) if mine else None
-        if group != "reference" or not sign or own is None:
-            continue
-        scores = {
-            name: value
-            for name, method in evaluation["methods"].items()
-            if name in BASELINE_NAMES and (value := method["mean"].get(key)) is not None and sign * value > sign * own
-        }
-        if scores:
-            best = max(scores, key=lambda name: sign * scores[name])
-            numbers = f"{format_value(scores[best], metric)} against {format_value(own, metric)}"
-            yield f"A baseline without training is better in {format_column_title(metric)}: {best}, {numbers}."
 
 
 def _describe_training(run: RunRecord) -> Iterator[tuple[str, str]]:
@@ -255,10 +239,6 @@ def _require_student(run: RunRecord) -> str:
         text = f"{str(folder.student)!r} is not the file that the run wrote"
         raise RunFolderError(Problem(text, hints=("a card would describe another student",)))
     return recorded
-
-
-def _find_method(evaluation: EvaluationRecord, digest: str) -> MethodRecord | None:
-    return next((method for method in evaluation["methods"].values() if method["sha256"] == digest), None)
 
 
 def _name_data_set(evaluation: EvaluationRecord) -> str:

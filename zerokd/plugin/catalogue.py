@@ -132,7 +132,7 @@ class Catalogue:
         """Return similar names, and the broken plugins that may provide the unknown one."""
         names = [entry.qualified_name if ":" in use else entry.spec.name for entry in known]
         broken = (f"note: plugin {plugin.provider} is broken: {plugin.reason}" for plugin in self.broken_plugins)
-        return (*did_you_mean(use, names, f"`{command}` shows all {len(names)}"), *broken)
+        return (*did_you_mean(use, names, f"`{command}` shows all"), *broken)
 
 
 def _entry_fields(entry: CatalogueEntry) -> dict[str, Any]:

@@ -33,10 +33,10 @@ NOTICE, WARNING = "yellow", "bold yellow"  # styles
 
 
 class Progress:
-    """Prints how a run goes. Everything it prints is also in the run folder."""
+    """Prints how a run goes; if ``quiet``, what may be wrong alone. Everything it prints is also in the run folder."""
 
-    def __init__(self, console: Console):
-        self.console = console
+    def __init__(self, console: Console, quiet: bool = False):
+        self.console, self.quiet = console, quiet
         self._reported_terms: set[tuple[str, str]] = set()
 
     def report_start(self, components: Components, folder: RunFolder | None) -> None:
@@ -76,6 +76,8 @@ class Progress:
 
     def report(self, text: str, style: str = "") -> None:
         """Print a line; nothing in it is taken for markup."""
+        if self.quiet and not style:
+            return
         self.console.print(escape(text), style=style, highlight=False, soft_wrap=not self.console.is_terminal)
 
     def report_warning(self, text: str) -> None:
@@ -106,6 +108,9 @@ class Progress:
     @contextmanager
     def track_stage(self, stage: StagePlan) -> Iterator[Callable[[Mapping[str, Any]], None]]:
         """Show the progress of a stage; yields what watches its metrics lines."""
+        if self.quiet:
+            yield lambda line: None
+            return
         if not (self.console.is_terminal or (self.console.is_jupyter and find_spec("ipywidgets"))):
             counter = _StepCounter(stage)
             with phase(counter.describe):

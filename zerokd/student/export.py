@@ -12,6 +12,7 @@ from attrs import frozen
 
 from zerokd.errors import ExportError, OutputError, Place, Problem, ZerokdError
 from zerokd.files.atomic import remove_stale_temporaries, replace_files, temporary_path
+from zerokd.phases import phase
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.contracts import Exporter
 from zerokd.plugin.error_attribution import attribute_errors
@@ -92,7 +93,7 @@ def _write_and_compare(trained_model: TrainedModel, exporter: Exporter, path: Pa
     """Write the file and run it: the largest difference and the mean square one."""
     name = type(exporter).__name__
     try:
-        with attribute_errors(f"exporter {name}", ValueError, ImportError, OSError):
+        with phase(f"exporting to {name}"), attribute_errors(f"exporter {name}", ValueError, ImportError, OSError):
             exporter.write(trained_model.model, path, trained_model.facts)
             enhance = exporter.run(path)
     except ImportError as error:
@@ -104,7 +105,7 @@ def _write_and_compare(trained_model: TrainedModel, exporter: Exporter, path: Pa
         hint = f"the model is {type(trained_model.model).__name__}; onnx holds any model"
         reason = str(error).splitlines()[0][:300]
         raise ExportError(Problem(f"this model has no {name} export: {reason}", hints=(hint,))) from error
-    with attribute_errors(f"exporter {name}"):
+    with attribute_errors(f"exporter {name}"), phase("comparing with PyTorch"):
         return compare_with_pytorch(trained_model, enhance, exporter.tolerance)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from attrs import asdict, frozen
 
 from zerokd.errors import RecipeError
+from zerokd.phases import phase
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.testing.check import Check, CheckError
 from zerokd.testing.collection import collect_checks, find_entries, find_undefined_known_failures
@@ -49,18 +50,19 @@ def run_checks(plugin: str, catalogue: Catalogue) -> Iterator[CheckOutcome]:
 def _run_check(check: Check) -> CheckOutcome:
     reason, state = check.known_failure, "known" if check.known_failure else "passed"
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with phase(f"checking {check.subject}: {check.name}"), warnings.catch_warnings(action="ignore"):
             check()
     except CheckError as error:
         reason, state = check.failure_reason(error).splitlines()[0], "FAILED"
     return CheckOutcome(str(check.subject), check.name, check.rule.about, state, reason)  # type: ignore[arg-type]
 
 
-def describe_check_outcomes(outcomes: Sequence[CheckOutcome]) -> str:
-    """Format a line for each check, grouped by component, and the counts."""
+def describe_check_outcomes(outcomes: Sequence[CheckOutcome], failures_only: bool = False) -> str:
+    """Format a line for each check, or each failed one, grouped by component, and the counts of all."""
     lines: list[str] = []
-    for number, outcome in enumerate(outcomes):
-        if number == 0 or outcomes[number - 1].subject != outcome.subject:
+    shown = [outcome for outcome in outcomes if outcome.state == "FAILED" or not failures_only]
+    for number, outcome in enumerate(shown):
+        if number == 0 or shown[number - 1].subject != outcome.subject:
             lines.append(outcome.subject)
         lines.append(f"  {outcome.state:<6} {outcome.check:<18} {outcome.about}")
         lines += [f"         {outcome.reason}"] if outcome.reason else []

@@ -5,13 +5,13 @@ import pytest
 import torch
 from PIL import Image
 
-import zerokd
-from zerokd.errors import DataError, RecipeError
-from zerokd.plugin.catalogue import Catalogue, CatalogueEntry, Provider
+from tests.student.evaluate.test_columns import Darkness, stranger
+from zerokd.errors import DataError
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.student.enhance.inputs import FileStatus
 from zerokd.student.evaluate import cost
-from zerokd.student.evaluate.evaluate import build_columns, evaluate_methods, pair_photos
+from zerokd.student.evaluate.columns import build_columns
+from zerokd.student.evaluate.evaluate import evaluate_methods, pair_photos
 from zerokd.student.evaluate.methods import Method, build_baselines, build_methods
 
 
@@ -128,50 +128,10 @@ def test_nothing_to_measure(tmp_path):
         evaluate_methods(tmp_path, None, build_baselines(), None, build_columns(discover_plugins(), False, False))
 
 
-class Darkness(zerokd.Metric):
-    ports = {"picture": zerokd.Port("what is measured", default="student.enhanced")}
-    better = "lower"
-
-    def forward(self, *, picture):
-        return 1 - picture.mean(dim=(1, 2, 3))
-
-
-class Distance(zerokd.Metric):
-    ports = {"picture": zerokd.Port("measured", default="student.enhanced"), "aim": zerokd.Port("what it should be")}
-    better = "lower"
-
-    def forward(self, *, picture, aim):
-        return (picture - aim).abs().mean(dim=(1, 2, 3))
-
-
-def stranger(monkeypatch, component):
-    spec = zerokd.MetricSpec("mine", target="nowhere:Mine", summary="a test")
-    real = zerokd.Spec.load
-    monkeypatch.setattr(zerokd.Spec, "load", lambda self: component if self.name == "mine" else real(self))
-    return Catalogue((*discover_plugins().entries, CatalogueEntry(spec, Provider("mine", "1"))))
-
-
-def test_metrics_of_plugins_are_put_where_their_ports_belong(monkeypatch, folders):
-    catalogue = stranger(monkeypatch, Darkness)
-    evaluation = evaluate_methods(
-        folders[0], None, build_baselines(), None, build_columns(catalogue, False, False, ["mine"])
-    )
-    rows = evaluation.values["a.png"]["gamma"]
-    assert rows["alone.mine"] == pytest.approx(1 - rows["alone.brightness"], abs=1e-6)
-    catalogue = stranger(monkeypatch, Distance)
-    with pytest.raises(RecipeError, match="compares images: nothing is given for port 'aim'"):
-        build_columns(catalogue, False, False, ["mine"])
-    assert build_columns(catalogue, True, True, ["mine"])[-1].key == "reference.mine"
-    assert build_columns(catalogue, False, True, ["mine"])[-1].key == "teacher.mine"
-
-
-def test_metrics_are_configured(folders):
-    columns = build_columns(discover_plugins(), True, False, ["ssim"], ["ssim.window=7"])
-    assert [column.min_size for column in columns if column.key == "reference.ssim"] == [7]
-    with pytest.raises(RecipeError, match=r"--set psnr\.\.\. needs --metric psnr"):
-        build_columns(discover_plugins(), True, False, ["ssim"], ["psnr.window=7"])
-    with pytest.raises(RecipeError, match=r"unknown key 'ssim\.windw'"):
-        build_columns(discover_plugins(), True, False, ["ssim"], ["ssim.windw=7"])
+def test_values_beyond_the_range_are_cut_before_they_are_measured(folders):
+    wild = Method("wild", lambda low: low * 100 - 10)
+    evaluation = evaluate_methods(folders[0], None, [wild], None, build_columns(discover_plugins(), False, False))
+    assert all(0 <= rows["wild"]["alone.brightness"] <= 1 for rows in evaluation.values.values())
 
 
 def test_what_is_no_number_is_null(folders, monkeypatch):
@@ -183,14 +143,3 @@ def test_what_is_no_number_is_null(folders, monkeypatch):
         folders[0], None, build_baselines(), None, build_columns(stranger(monkeypatch, Nothing), False, False, ["mine"])
     )
     assert evaluation.as_json()["methods"]["gamma"]["mean"]["alone.mine"] is None
-
-
-def test_an_unknown_metric_is_told():
-    with pytest.raises(RecipeError, match="unknown metric 'pnsr'"):
-        build_columns(discover_plugins(), False, False, ["pnsr"])
-
-
-def test_values_beyond_the_range_are_cut_before_they_are_measured(folders):
-    wild = Method("wild", lambda low: low * 100 - 10)
-    evaluation = evaluate_methods(folders[0], None, [wild], None, build_columns(discover_plugins(), False, False))
-    assert all(0 <= rows["wild"]["alone.brightness"] <= 1 for rows in evaluation.values.values())

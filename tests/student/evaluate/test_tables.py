@@ -6,8 +6,9 @@ import io
 import torch
 
 from zerokd.models.nano_dce import NanoDce
+from zerokd.student.evaluate.columns import MetricColumn
 from zerokd.student.evaluate.cost import ModelCost
-from zerokd.student.evaluate.evaluate import MetricColumn, PhotoEvaluation
+from zerokd.student.evaluate.evaluate import PhotoEvaluation
 from zerokd.student.evaluate.methods import BASELINE_NAMES, Method
 from zerokd.student.evaluate.tables import describe_evaluation, evaluation_to_csv
 

@@ -33,6 +33,7 @@ class EnhanceProgress:
             expand=True,
             transient=True,
         )
+        self._count = count
         self._task = self._bar.add_task("", total=count, now="")
 
     def __enter__(self) -> Self:
@@ -42,9 +43,14 @@ class EnhanceProgress:
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
 
-    @property
-    def has_bar(self) -> bool:
-        return not self._bar.disable
+    def describe(self) -> str:
+        """How many files are done, for a phase; empty where a bar shows it."""
+        return "" if not self._bar.disable else f"file {self._bar.tasks[0].completed + 1:.0f} of {self._count}"
+
+    def print_note(self, text: str) -> None:
+        """Print a line that stays, unless quiet."""
+        if not self._quiet:
+            self.print_line(text)
 
     def print_line(self, text: str, style: str = "") -> None:
         """Print a line that stays."""

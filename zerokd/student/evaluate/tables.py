@@ -6,8 +6,9 @@ import csv
 import io
 from collections.abc import Iterator
 
+from zerokd.student.evaluate.columns import GROUP_TITLES, MetricColumn
 from zerokd.student.evaluate.cost import TIMED_RUNS, TIMING_SIZE, WARMUP_RUNS, describe_machine
-from zerokd.student.evaluate.evaluate import GROUP_TITLES, MetricColumn, PhotoEvaluation
+from zerokd.student.evaluate.evaluate import PhotoEvaluation
 from zerokd.student.evaluate.methods import (
     BASELINE_NAMES,
     CONSTANT_CURVE_PARAMETER,
