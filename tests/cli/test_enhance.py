@@ -218,3 +218,11 @@ def test_memory_that_runs_out_is_called_that(zerokd, tmp_path):
     assert "damaged" not in done.stdout
     assert "Warning" not in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_quiet_prints_failures_alone(zerokd, tmp_path):
+    fill(tmp_path / "in", 1)
+    assert zerokd("in", "-o", "out", "--quiet") == (0, "", "")
+    (tmp_path / "in" / "bad.png").write_text("no")
+    code, out, _ = zerokd("in", "-o", "out", "--quiet")
+    assert (code, out.startswith("bad.png: FAILED: not an image"), "Enhancing" in out) == (1, True, False)

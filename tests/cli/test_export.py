@@ -45,3 +45,9 @@ def test_a_format_that_cannot_hold_the_default_student_says_why_and_writes_nothi
     done = export("best", "--student", "teacher", "--format", "c", cwd=tmp_path)
     assert (done.returncode, "give STUDENT or --student, not both" in done.stderr) == (2, True)
     assert not any(tmp_path.iterdir())
+
+
+def test_quiet_prints_nothing(tmp_path):
+    done = export("fidelity", "--format", "c", "--quiet", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / "student.h").exists()

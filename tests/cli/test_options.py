@@ -5,10 +5,12 @@ import os
 import time
 
 import click
+import pytest
 from click.testing import CliRunner
 
 from zerokd import phases
-from zerokd.cli.options import plugin_option, recipe_options, reports_phases
+from zerokd.cli import zerokd
+from zerokd.cli.options import is_quiet, plugin_option, recipe_options, reports_phases
 from zerokd.recipe.build.overrides import apply_options_and_validate
 
 
@@ -67,3 +69,25 @@ def test_a_command_that_lasts_reports_on_stderr_alone(monkeypatch):
 
     done = CliRunner().invoke(slow)
     assert (done.stdout, done.stderr) == ("{}\n", "starting (0 s)\n")
+
+
+def test_quiet_prevents_phases(monkeypatch):
+    monkeypatch.setattr(phases, "FIRST_SECONDS", 0.05)
+
+    @click.command()
+    @reports_phases
+    def slow():
+        time.sleep(0.2)
+        click.echo(is_quiet())
+
+    done = CliRunner().invoke(slow, ["--quiet"])
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    assert CliRunner().invoke(slow, []).stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["run", "resume", "sweep", "check", "bench", "check-data", "enhance", "evaluate", "export", "plugins"]
+)
+def test_every_command_that_lasts_has_quiet(name):
+    command = zerokd.get_command(click.Context(zerokd), name)
+    assert "--quiet" in [option for param in command.params for option in param.opts]

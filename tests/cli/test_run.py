@@ -164,3 +164,13 @@ def test_a_reader_that_goes_away_does_not_stop_the_training(tmp_path):
     assert run.wait(timeout=240) == 0, run.stderr.read()
     run.stderr.close()
     assert (tmp_path / "o" / "student.safetensors").exists()
+
+
+def test_quiet_prints_warnings_and_the_report_alone(tmp_path):
+    arguments = ("--set", "data.size=32", "--set", "data.count=6", "--epochs", "1", "--out", "r", "--quiet")
+    done = zerokd("run", RECIPES / "supervised.toml", *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    *warnings, last = done.stdout.splitlines()
+    assert last == "report: r/report.html"
+    assert any("its student is not zero-reference" in line for line in warnings)
+    assert not any(line.startswith(("recipe ", "fit", "student:", "finished")) for line in warnings)

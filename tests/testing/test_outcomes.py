@@ -6,7 +6,13 @@ import pytest
 
 from tests.testing.test_collection import FILE
 from zerokd.plugin.discovery import discover_plugins
-from zerokd.testing.outcomes import check_outcomes_as_json, describe_check_outcomes, has_failed_checks, run_checks
+from zerokd.testing.outcomes import (
+    CheckOutcome,
+    check_outcomes_as_json,
+    describe_check_outcomes,
+    has_failed_checks,
+    run_checks,
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +53,15 @@ def test_a_class_that_cannot_be_loaded_fails_and_the_others_are_checked(tmp_path
     assert [(outcome.subject, outcome.check) for outcome in outcomes if outcome.check == "loads"] == [("gone", "loads")]
     assert "No module named 'nowhere'" in outcomes[0].reason
     assert any(outcome.subject == "flat" and outcome.state == "passed" for outcome in outcomes)
+
+
+def test_failures_alone_with_the_counts_of_all():
+    outcomes = [
+        CheckOutcome("smooth", "finite", "finite on black", "passed"),
+        CheckOutcome("smooth", "scale", "a mean", "FAILED", "it is a sum"),
+    ]
+    text = describe_check_outcomes(outcomes, failures_only=True)
+    assert text.splitlines()[0] == "smooth"
+    assert "finite on black" not in text
+    assert "it is a sum" in text
+    assert text.endswith("1 passed, 0 known failures, 1 failed")

@@ -12,6 +12,7 @@ import click
 from zerokd.cli import ignore_broken_pipe
 from zerokd.cli.options import plugin_option
 from zerokd.plugin.kinds import KINDS
+from zerokd.text import wrap_text
 
 RECIPES, STUDENTS = "recipes", "students"
 
@@ -52,7 +53,7 @@ def _list_recipes(as_json: bool) -> None:
             click.echo(json.dumps({RECIPES: [recipe.as_json() for recipe in recipes]}, indent=2))
         else:
             click.echo(format_recipe_list(recipes))
-            click.echo("\nRun one with `zerokd run NAME`; `zerokd new recipe mine --from NAME` starts your own.")
+            click.echo("\nRun one: `zerokd run NAME`. Copy one: `zerokd new recipe mine --from NAME`.")
 
 
 def _list_students(as_json: bool) -> None:
@@ -74,6 +75,7 @@ def _print_components(catalogue: Catalogue, kinds: list[str]) -> None:
         click.secho(f"{kind} ({len(entries)})", bold=True)
         for entry in entries:
             origin = "" if entry.provider.builtin else f"  [{entry.provider}]"
-            click.echo(f"  {entry.spec.name:<{width}}  {entry.spec.summary}{origin}")
+            name = f"  {entry.spec.name:<{width}}  "
+            click.echo("\n".join(wrap_text(f"{entry.spec.summary}{origin}", " " * len(name), name)))
     for plugin in catalogue.broken_plugins:
         click.secho(f"broken: {plugin.provider}: {plugin.reason}", fg="red")

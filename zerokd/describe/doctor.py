@@ -23,6 +23,7 @@ from packaging.requirements import Requirement
 
 from zerokd.exporters.c_library import find_compiler
 from zerokd.plugin.catalogue import Catalogue
+from zerokd.text import wrap_text
 
 RECOMMENDED_FREE_BYTES = 1 << 30  # a larger run may need it
 MIN_FREE_BYTES = 100 << 20  # no run fits into less
@@ -198,11 +199,11 @@ def checks_to_json(checks: Iterable[HealthCheck]) -> list[dict[str, Any]]:
 
 
 def describe_checks(checks: list[HealthCheck]) -> str:
-    """A line for each check, one for its fix, and a summary."""
+    """Each check with its fix, and a summary, in 80 columns unless names are long."""
     width = max(len(check.name) for check in checks)
     lines = []
     for check in checks:
-        lines.append(f"{check.state:<5} {check.name:<{width}}  {check.detail}")
-        lines += [f"{'':<5} {'':<{width}}  fix: {check.fix}"] if check.fix else []
+        lines += wrap_text(check.detail, " " * (width + 8), f"{check.state:<5} {check.name:<{width}}  ")
+        lines += wrap_text(f"fix: {check.fix}", " " * (width + 13), " " * (width + 8)) if check.fix else []
     counts = {state: sum(check.state == state for check in checks) for state in HealthState}
     return "\n".join([*lines, f"{counts[OK]} ok, {counts[WARN]} warnings, {counts[FAIL]} failures"])

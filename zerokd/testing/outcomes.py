@@ -13,6 +13,7 @@ from zerokd.phases import phase
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.testing.check import Check, CheckError
 from zerokd.testing.collection import collect_checks, find_entries, find_undefined_known_failures
+from zerokd.text import wrap_text
 
 
 @frozen
@@ -64,8 +65,8 @@ def describe_check_outcomes(outcomes: Sequence[CheckOutcome], failures_only: boo
     for number, outcome in enumerate(shown):
         if number == 0 or shown[number - 1].subject != outcome.subject:
             lines.append(outcome.subject)
-        lines.append(f"  {outcome.state:<6} {outcome.check:<18} {outcome.about}")
-        lines += [f"         {outcome.reason}"] if outcome.reason else []
+        lines += wrap_text(outcome.about, " " * 28, f"  {outcome.state:<6} {outcome.check:<18} ")
+        lines += wrap_text(outcome.reason, " " * 9, " " * 9) if outcome.reason else []
     counts = {state: sum(outcome.state == state for outcome in outcomes) for state in ("passed", "known", "FAILED")}
     return "\n".join(
         [*lines, f"{counts['passed']} passed, {counts['known']} known failures, {counts['FAILED']} failed"]
