@@ -39,7 +39,7 @@ def text_to_latex(text: str) -> str:
 
 
 def _character_to_latex(character: str) -> str:
-    base, *marks = unicodedata.normalize("NFD", character)
+    base, *marks = list(unicodedata.normalize("NFD", character))
     if character in TEXT_SPECIALS:
         return TEXT_SPECIALS[character]
     if len(marks) == 1 and marks[0] in ACCENTS and base.isascii():

@@ -101,7 +101,8 @@ def compute_data_statistics(data: Data) -> DataStatistics:
     """Read every image of a data source."""
     names = tuple(data.name(index) for index in range(len(data)))
     groups: dict[bytes, list[int]] = defaultdict(list)
-    thumbnails, brightness = [], []
+    thumbnails: list[Tensor] = []
+    brightness: list[float] = []
     with phase(lambda: f"comparing images: {len(brightness)} of {len(names)}"):
         for index in range(len(names)):
             image = data[index]
