@@ -226,3 +226,18 @@ def test_quiet_prints_failures_alone(zerokd, tmp_path):
     (tmp_path / "in" / "bad.png").write_text("no")
     code, out, _ = zerokd("in", "-o", "out", "--quiet")
     assert (code, out.startswith("bad.png: FAILED: not an image"), "Enhancing" in out) == (1, True, False)
+
+
+def test_controls_change_the_result_and_are_part_of_what_makes_it_up_to_date(zerokd, tmp_path):
+    fill(tmp_path / "in", 1)
+    levels = []
+    for exposure in ("0.3", "0.7", "0.7"):
+        code, out, _ = zerokd("in", "-o", "out", "--exposure", exposure)
+        assert code == 0
+        levels.append(np.asarray(Image.open(tmp_path / "out/000.jpg")).max(axis=2).mean() / 255)
+    assert levels == pytest.approx([0.3, 0.7, 0.7], abs=0.05)
+    assert "1 file already up to date" in out
+    code, _, err = zerokd("in", "-o", "out", "--student", "fidelity", "--denoise", "0.5")
+    assert (code, "has no control 'denoise'" in err) == (3, True)
+    code, _, err = zerokd("in", "-o", "out", "--exposure", "nan")
+    assert (code, "NaN is not a number in the range 0<x<1." in err) == (2, True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
@@ -13,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zerokd.cli.options import STUDENT_HELP, CommandFunction, add_options, is_quiet, plugin_option, quiet_option
+from zerokd.cli.options import (
+    CONTROL_OPTIONS,
+    STUDENT_HELP,
+    CommandFunction,
+    add_options,
+    is_quiet,
+    plugin_option,
+    quiet_option,
+    require_number,
+)
 
 if TYPE_CHECKING:  # PIL and NumPy take longer than help does
     from zerokd.student.enhance.jobs import Task
@@ -26,12 +34,6 @@ def _parse_shard(context: click.Context, parameter: click.Parameter, value: str)
     return int(part), int(count)
 
 
-def _require_number(context: click.Context, parameter: click.Parameter, value: float) -> float:
-    if math.isnan(value):  # it is in every range
-        raise click.BadParameter("NaN is not a number in the range 0<=x<=2.")
-    return value
-
-
 ENHANCE_OPTIONS = (
     click.argument("inputs", metavar="FILE|DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)),
     click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder, or output file."),
@@ -41,9 +43,10 @@ ENHANCE_OPTIONS = (
         type=click.FloatRange(0, 2),
         default=1.0,
         show_default=True,
-        callback=_require_number,
+        callback=require_number,
         help="0: unchanged, 1: as trained.",
     ),
+    *CONTROL_OPTIONS,
     click.option("--compare", is_flag=True, help="Also write NAME.compare, before and after."),
     click.option(
         "--scale-factor", "scale", type=click.IntRange(1, 64), help="Estimate the curve map at 1/N of the size."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -59,6 +60,28 @@ def student_arguments(default: str) -> Callable[[CommandFunction], CommandFuncti
     return decorate
 
 
+def require_number(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Refuse NaN, which is in every range of click."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter(f"NaN is not a number in the range {parameter.type._describe_range()}.")  # type: ignore[attr-defined]
+    return value
+
+
+CONTROL_OPTIONS = (
+    click.option(
+        "--exposure",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        callback=require_number,
+        help="Brightness to aim at, of the student `best`: 0.54 as trained.",
+    ),
+    click.option(
+        "--denoise",
+        type=click.FloatRange(0, 1),
+        callback=require_number,
+        help="Share of noise removal, of the student `best`: 1 as trained, 0 none.",
+    ),
+)
+
 recipe_argument = click.argument("path", metavar="RECIPE", shell_complete=complete_recipe)
 yes_option = click.option(
     "--yes",
@@ -105,6 +128,11 @@ quiet_option = click.option(
 def is_quiet() -> bool:
     """Whether the running command has ``--quiet``."""
     return bool(click.get_current_context().meta.get(QUIET_KEY))
+
+
+def add_control_options(command: CommandFunction) -> CommandFunction:
+    """Add the keywords of :func:`zerokd.student.controls.apply_controls`."""
+    return add_options(CONTROL_OPTIONS, command)
 
 
 def reports_phases(command: CommandFunction) -> CommandFunction:

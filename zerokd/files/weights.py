@@ -115,10 +115,15 @@ def write_weights(path: Path, state: Mapping[str, Tensor], description: Mapping[
     Raises:
         OSError: the file cannot be written; an old one stays.
     """
+    write_bytes(path, encode_weights(state, description))
+
+
+def encode_weights(state: Mapping[str, Tensor], description: Mapping[str, Any]) -> bytes:
+    """The content of the file that :func:`write_weights` writes."""
     # safetensors orders metadata keys differently in every process: a single key keeps the bytes of a seed equal
     metadata = {METADATA_KEY: json.dumps(description, sort_keys=True)}
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
-    write_bytes(path, safetensors.torch.save(tensors, metadata))
+    return safetensors.torch.save(tensors, metadata)
 
 
 def _is_supported(value: Tensor) -> bool:

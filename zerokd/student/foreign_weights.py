@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
-from zerokd._version import __version__
 from zerokd.errors import RecipeError
-from zerokd.files.cache import cache_folder
-from zerokd.files.weights import expand_weights_path, load_model_state, read_weights, write_weights
+from zerokd.files.weights import encode_weights, expand_weights_path, load_model_state, read_weights
 from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.contracts import Model
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.recipe.build.pretrained import BUNDLED
+from zerokd.student.stored import store_student
 
 
 def split_location(location: str, catalogue: Catalogue) -> tuple[str, str] | None:
@@ -51,7 +48,7 @@ def load_foreign_weights(use: str, file: str, catalogue: Catalogue) -> tuple[Pat
 def convert_foreign_weights(
     location: str, plugins: Iterable[str | Path] = (), catalogue: Catalogue | None = None
 ) -> Path | None:
-    """A student's file with the weights of ``MODEL:FILE``, from the cache if they were converted before.
+    """A student's file with the weights of ``MODEL:FILE``, in the cache.
 
     Returns None if no model has that name.
 
@@ -64,14 +61,6 @@ def convert_foreign_weights(
         return None
     use, file = parts
     source, model = load_foreign_weights(use, file, catalogue)
-    digest = hashlib.sha256(f"{__version__} {use} ".encode() + source.read_bytes()).hexdigest()
-    folder = cache_folder() / "students"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        folder = Path(mkdtemp(prefix="zerokd-"))  # without a cache they are converted each time
-    path = folder / f"{digest[:32]}.safetensors"
-    if not path.exists():
-        architecture = {"use": catalogue.find("models", use).qualified_name, "config": model.config.model_dump()}
-        write_weights(path, model.state_dict(), {"architecture": architecture, "source": source.name})
-    return path
+    architecture = {"use": catalogue.find("models", use).qualified_name, "config": model.config.model_dump()}
+    facts = {"architecture": architecture, "source": source.name}
+    return store_student(encode_weights(model.state_dict(), facts))

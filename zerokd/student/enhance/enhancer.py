@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -14,6 +14,7 @@ from PIL import Image
 from zerokd.errors import DataError
 from zerokd.files.photo import read_photo
 from zerokd.files.photo_format import MediaError
+from zerokd.student.controls import apply_controls
 from zerokd.student.enhance.engines import ENGINE_NAMES, Engine, choose_engine, read_student_header
 from zerokd.student.enhance.jobs import enhance_pixels
 from zerokd.student.location import DEFAULT_STUDENT, resolve_student_file
@@ -48,9 +49,10 @@ class Enhancer:
         plugins: Iterable[str | Path] = (),
         engine: str = "auto",
         threads: int | None = None,
+        controls: Mapping[str, float | None] | None = None,
     ):
         self._plugins = tuple(Path(plugin) for plugin in plugins)
-        self.path = resolve_student_file(path, self._plugins)
+        self.path = apply_controls(resolve_student_file(path, self._plugins), controls or {})
         self._requested_engine, self._threads = engine, threads
 
     def __repr__(self) -> str:
@@ -148,6 +150,9 @@ def load(
     plugins: Iterable[str | Path] = (),
     engine: str = "auto",
     threads: int | None = None,
+    *,
+    exposure: float | None = None,
+    denoise: float | None = None,
 ) -> Enhancer:
     """Load a student, by default the best one in the package: ``zerokd.load()(image)`` is the enhanced image.
 
@@ -157,13 +162,17 @@ def load(
         plugins: one-file plugins, as for ``--plugin``.
         engine: for arrays and photos: "c", "onnx", "torch", or "auto", the fastest that works.
         threads: for arrays and photos; by default one on each core.
+        exposure: of ``best``: the mean of the brightest channel that it aims at, between 0 and 1 (.54).
+        denoise: of ``best``: the share of smoothing, in [0, 1] (1); 0 leaves the noise.
 
     Raises:
-        ValueError: there is no such engine, or fewer than one thread.
+        ValueError: there is no such engine, or fewer than one thread; or a control is out of its range.
         WeightsError: the file does not hold a student. Other errors of its content appear with the first image.
     """
     if engine not in ("auto", *ENGINE_NAMES) or (threads is not None and threads < 1):
         raise ValueError(f"engine is {engine!r}, of auto, {', '.join(ENGINE_NAMES)}; threads is {threads}, at least 1")
-    enhancer = Enhancer(path, plugins, engine, threads)
+    if not (exposure is None or 0 < exposure < 1) or not (denoise is None or 0 <= denoise <= 1):
+        raise ValueError(f"exposure is {exposure}, between 0 and 1; denoise is {denoise}, in [0, 1]")
+    enhancer = Enhancer(path, plugins, engine, threads, {"exposure": exposure, "denoise": denoise})
     read_student_header(enhancer.path)
     return enhancer

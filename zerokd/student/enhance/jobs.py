@@ -20,6 +20,7 @@ from zerokd.files.digest import file_sha256
 from zerokd.files.photo_format import PHOTO_SUFFIXES, MediaError, readable_suffixes
 from zerokd.files.photo_header import count_pixels
 from zerokd.plugin.error_attribution import report_out_of_memory
+from zerokd.student.controls import apply_controls
 from zerokd.student.enhance.engines import Engine, choose_engine
 from zerokd.student.enhance.inputs import FileReport, FileStatus, Job, collect_jobs
 from zerokd.student.enhance.ledger import Ledger
@@ -46,6 +47,7 @@ class EnhanceOptions:
         student: as for :func:`zerokd.student.location.resolve_student_file`.
         engine, scale, plugins: as for :func:`zerokd.student.enhance.engines.choose_engine`.
         strength: in [0, 2]; 0 leaves an image as it is, 1 is the student as trained.
+        exposure, denoise: as for :func:`zerokd.student.controls.apply_controls`; None is the student as trained.
         compare: write before and after of each photo and video too.
         overwrite: overwrite files that zerokd did not create.
         deinterlace: make whole frames of the fields of interlaced videos.
@@ -54,6 +56,8 @@ class EnhanceOptions:
 
     student: str | Path = DEFAULT_STUDENT
     strength: float = 1.0
+    exposure: float | None = None
+    denoise: float | None = None
     compare: bool = False
     overwrite: bool = False
     deinterlace: bool = False
@@ -97,6 +101,7 @@ def create_empty_task(options: EnhanceOptions, root: Path) -> Task:
         ZerokdError: as :func:`zerokd.student.enhance.engines.choose_engine`.
     """
     file = resolve_student_file(options.student, options.plugins)
+    file = apply_controls(file, {"exposure": options.exposure, "denoise": options.denoise})
     engine = choose_engine(file, options.engine, options.scale, options.threads, options.plugins)
     settings: dict[str, str | float] = {"weights": file_sha256(file), "strength": options.strength}
     settings |= {"scale": options.scale, "zerokd": __version__}
