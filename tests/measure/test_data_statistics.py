@@ -3,6 +3,8 @@
 import torch
 
 import zerokd
+from tests.phases import record_phases
+from zerokd.measure import data_statistics
 from zerokd.measure.data_statistics import compute_data_statistics
 
 
@@ -39,3 +41,9 @@ def test_luma_weighs_the_colours_as_bt_601_does():
             return torch.stack([torch.full((16, 16), level, dtype=torch.uint8) for level in (255, 0, 0)])
 
     assert abs(float(compute_data_statistics(Red(size=16)).brightness[0]) - 0.299) < 1e-6
+
+
+def test_a_phase_counts_the_images(monkeypatch):
+    texts = record_phases(monkeypatch, data_statistics)
+    compute_data_statistics(Levels(size=16))
+    assert texts == ["comparing images: 5 of 5"]

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 import zerokd
+from tests.phases import record_phases
 from zerokd.errors import ExportError, OutputError, PluginError, RecipeError
 from zerokd.models.nano_dce import NanoDce
 from zerokd.plugin.discovery import discover_plugins
+from zerokd.student import export
 from zerokd.student.export import CHECK_SHAPES, build_exporter, compare_with_pytorch, export_model
 from zerokd.student.load import TrainedModel
 
@@ -130,3 +132,9 @@ def test_exporters_are_found_by_name_and_configured():
         build_exporter("onnx", ["precison=int8", "pixels=9"], discover_plugins())
     assert len(caught.value.problems) == 2
     assert "did you mean 'precision'" in str(caught.value)
+
+
+def test_phases_say_what_lasts(tmp_path, trained, monkeypatch):
+    texts = record_phases(monkeypatch, export)
+    export_model(trained, wrong(exact(trained.model)), tmp_path / "a.txt")
+    assert texts == ["exporting to Wrong", "comparing with PyTorch"]

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from tests.phases import record_phases
 from tests.testing.test_collection import FILE
 from zerokd.plugin.discovery import discover_plugins
+from zerokd.testing import outcomes as module
 from zerokd.testing.outcomes import (
     CheckOutcome,
     check_outcomes_as_json,
@@ -65,3 +67,9 @@ def test_failures_alone_with_the_counts_of_all():
     assert "finite on black" not in text
     assert "it is a sum" in text
     assert text.endswith("1 passed, 0 known failures, 1 failed")
+
+
+def test_each_check_is_a_phase(monkeypatch):
+    texts = record_phases(monkeypatch, module)
+    checked = list(run_checks("zerokd:constant", discover_plugins()))
+    assert texts == [f"checking {outcome.subject}: {outcome.check}" for outcome in checked]

@@ -29,3 +29,21 @@ def test_a_terminal_gets_a_bar_too(monkeypatch):
     assert "FAILED: empty file" in text
     assert "b\\x1b" in text
     assert "2/2" in text or "1/2" in text
+
+
+def test_quiet_leaves_failures(monkeypatch):
+    file = io.StringIO()
+    monkeypatch.setattr(progress, "PipeSafeConsole", lambda stderr: Console(file=file, width=80))
+    with progress.EnhanceProgress(3, quiet=True) as bar:
+        bar.print_note("3 files")
+        bar.report(FileReport("a.png", FileStatus.DONE, "its comment is lost"))
+        bar.report(FileReport("b.png", FileStatus.FAILED, "empty file"))
+        assert bar.describe() == "file 3 of 3"
+    assert file.getvalue() == "b.png: FAILED: empty file\n"
+
+
+def test_a_phase_is_silent_where_a_bar_shows_the_same(monkeypatch):
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    monkeypatch.setattr(progress, "PipeSafeConsole", lambda stderr: console)
+    with progress.EnhanceProgress(2) as bar:
+        assert bar.describe() == ""

@@ -5,11 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.phases import record_phases
 from tests.student.evaluate.test_columns import Darkness, stranger
 from zerokd.errors import DataError
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.student.enhance.inputs import FileStatus
-from zerokd.student.evaluate import cost
+from zerokd.student.evaluate import cost, evaluate
 from zerokd.student.evaluate.columns import build_columns
 from zerokd.student.evaluate.evaluate import evaluate_methods, pair_photos
 from zerokd.student.evaluate.methods import Method, build_baselines, build_methods
@@ -143,3 +144,10 @@ def test_what_is_no_number_is_null(folders, monkeypatch):
         folders[0], None, build_baselines(), None, build_columns(stranger(monkeypatch, Nothing), False, False, ["mine"])
     )
     assert evaluation.as_json()["methods"]["gamma"]["mean"]["alone.mine"] is None
+
+
+def test_timing_is_a_phase(folders, monkeypatch):
+    texts = record_phases(monkeypatch, evaluate)
+    methods, _ = build_methods(["fidelity"], None, discover_plugins())
+    evaluate_methods(folders[0], None, methods, None, build_columns(discover_plugins(), False, False))
+    assert texts == ["timing fidelity"]
