@@ -11,7 +11,7 @@ from attrs import frozen
 
 from zerokd.student.enhance.tiles import BandFunction, TiledNetwork
 
-MAX_WAIT = 2.0  # seconds of frames that wait for a steady one
+MAX_WAIT = 4.0  # seconds of frames that wait for a steady one
 MAX_WAITING_PIXELS = 2**27  # of all frames that wait: 64 of 1920x1080
 STEADY, STEADY_SECONDS = 0.5, 0.2  # steadiness from which a frame is steady; for so long before waiting ends
 
