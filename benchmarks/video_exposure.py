@@ -20,8 +20,8 @@ import numpy as np
 
 from zerokd.data.dead_leaves import DeadLeaves
 from zerokd.student.enhance.engines import Engine, choose_engine
+from zerokd.student.enhance.frame_enhancer import StatefulEnhancer
 from zerokd.student.enhance.jobs import enhance_pixels
-from zerokd.student.enhance.states import StatefulEnhancer
 from zerokd.student.location import resolve_student_file
 
 RATE, WIDTH, HEIGHT = 25, 96, 64

@@ -21,10 +21,10 @@ from zerokd.files.photo_header import count_pixels
 from zerokd.plugin.error_attribution import report_out_of_memory
 from zerokd.student.controls import apply_controls
 from zerokd.student.enhance.engines import Engine, choose_engine
+from zerokd.student.enhance.frame_enhancer import create_frame_enhancer
 from zerokd.student.enhance.inputs import FileReport, FileStatus, Job, collect_jobs
 from zerokd.student.enhance.ledger import Ledger
 from zerokd.student.enhance.photo import READ_ONLY_SUFFIXES, RESULT_SUFFIX, load_photo, save_photo
-from zerokd.student.enhance.states import StatefulEnhancer
 from zerokd.student.enhance.summary import Summary
 from zerokd.student.enhance.thread_pool import PixelBudget, map_in_order
 from zerokd.student.enhance.video.formats import VIDEO_SUFFIXES
@@ -247,22 +247,15 @@ class _FileEnhancer:
             raise MediaError("videos need PyAV: pip install 'zerokd[video]'") from None
         options = self.task.options
 
+        enhance_frame = create_frame_enhancer(
+            self.task.engine, options.strength, options.threads, options.frame_by_frame
+        )
+
         def report_fraction(fraction: float) -> None:
             self.report_progress(job.name, fraction)
 
         comparison = next(iter(output_paths[1:]), None)
         report = enhance_video(
-            job.source, output_paths[0], self._create_frame_enhancer(), report_fraction, comparison, options.deinterlace
+            job.source, output_paths[0], enhance_frame, report_fraction, comparison, options.deinterlace
         )
         return report.damage, report.notes
-
-    def _create_frame_enhancer(self) -> Callable[[np.ndarray], np.ndarray] | StatefulEnhancer:
-        options, engine, threads = self.task.options, self.task.engine, self.task.options.threads
-        states = engine.states
-        if states is None or options.frame_by_frame:
-            return lambda pixels: enhance_pixels(pixels, engine, options.strength, threads)
-
-        def render(pixels: np.ndarray, state: object) -> np.ndarray:
-            return engine.compute_image(pixels, states.apply(pixels, state, options.strength), threads)
-
-        return StatefulEnhancer(states, render)

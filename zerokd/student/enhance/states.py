@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +11,6 @@ from attrs import frozen
 from zerokd.student.enhance.tiles import BandFunction, TiledNetwork
 
 MAX_WAIT = 4.0  # seconds of frames that wait for a steady one
-MAX_WAITING_PIXELS = 2**27  # of all frames that wait: 64 of 1920x1080
 STEADY, STEADY_SECONDS = 0.5, 0.2  # steadiness from which a frame is steady; for so long before waiting ends
 
 
@@ -115,22 +113,6 @@ class StateFollower:
         before, seconds = (last.measured, _seconds_between(last, frame.time)) if last is not None else (None, 0.0)
         self._state = self._functions.follow(self._state, before, frame.measured, seconds)
         return self._state
-
-
-@frozen(eq=False)
-class StatefulEnhancer:
-    """Enhances the frames of one video with states that follow over time.
-
-    Attributes:
-        render: maps pixels (H, W, 3 or 4) and their state to enhanced pixels.
-    """
-
-    functions: StateFunctions
-    render: Callable[[np.ndarray, Any], np.ndarray]
-
-    def create_follower(self, pixels: int) -> StateFollower:
-        """A follower for a video whose frames have so many pixels."""
-        return StateFollower(self.functions, MAX_WAITING_PIXELS // pixels)
 
 
 def _seconds_between(frame: _Frame, time: float) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from attrs import evolve, frozen
 
 from zerokd.files.photo import MediaError
-from zerokd.student.enhance.states import StatefulEnhancer
+from zerokd.student.enhance.frame_enhancer import StatefulEnhancer
 from zerokd.student.enhance.video.description import Description, describe_video, list_losses
 from zerokd.student.enhance.video.formats import CONTAINERS
 from zerokd.student.enhance.video.frame_plan import FramePlan, plan_frames
