@@ -179,8 +179,8 @@ LogCosh = zerokd.wrap_loss(
     about="Rewards a prediction near its target: half the square of small differences, absolute large ones.",
     formula="mean of $\\log\\cosh d$, $d$ the difference: ``torchmetrics.log_cosh_error`` of the flattened images",
     source="the definition, by torchmetrics 1.9.0.",
-    pitfalls="differences of images in [0, 1] are small: it is half of `mse` there. In float32 a difference of 0.0001 has "
-    "the value 0, though not the gradient 0.",
+    pitfalls="differences of images in [0, 1] are small: it is half of `mse` there. In float32 a difference of 0.0001 "
+    "has the value 0, though not the gradient 0.",
     best_on=("identical",),
     worsens_with=("noise", "blur", "darkening"),
 )
