@@ -190,7 +190,7 @@ MutualInformation = zerokd.wrap_loss(
     kornia_losses.mutual_information_loss_2d,
     name="MutualInformation",
     ports=PORTS,
-    about="Rewards what lets one image be told from the other, channel by channel, whatever the tones are mapped to.",
+    about="Rewards information about one image in the other, channel by channel, whatever the tones are mapped to.",
     formula="$H(x, y) - H(x) - H(y)$ of a soft joint histogram, in nats: ``kornia.mutual_information_loss_2d``",
     source="Viola and Wells, IJCV 1997; Xu et al. 2008 for the histogram; by kornia 0.9.0.",
     pitfalls="each channel is stretched to its own minimum and maximum, so brightness and contrast are free, as is "
