@@ -20,6 +20,7 @@ from zerokd.testing import collect_checks
 
 TITLE = "# What the kit found in the field's libraries"
 SAFE_KEYS: dict[str, Any] = {"finite_gradient": True, "offset": 0.01, "highest": 80.0}  # those that a loss has are set
+WITHOUT_LIBRARY = ("zerokd-pyiqa",)  # pyiqa is optional, so that a page with its numbers could not be generated everywhere
 SMALLEST_SIDE = 16
 SCENES = ("black", "grey", "white", "noise")
 GROUPS: dict[str, tuple[str, ...]] = {  # the checks that a user of any framework would meet
@@ -35,6 +36,8 @@ Tests of known values found what no general check can know:
   sewar does. `rase` keeps the library's value.
 * `torchmetrics.functional.image.visual_information_fidelity` has no gradient at all: it overwrites tensors that `backward()` needs, which raises an error. It is no loss here.
 * `kornia.losses.MS_SSIMLoss` weights structure by 0.025, where the paper has 0.84, and multiplies by 200. `ms_ssim_l1` has both as keys.
+* `pyiqa.create_metric("cw_ssim")` of two black images is 1,000,000, where no similarity is above 1. It is no loss here; the package
+  [zerokd-pyiqa](../reference/packages.md#zerokd-pyiqa) lists what else the kit shows of pyiqa, which is optional and therefore not in the tables.
 * kornia's robust losses have no scale: on images in [0, 1] they hardly differ from half of the squared error. `cauchy`, `geman_mcclure`, `pseudo_huber` and `welsch` have the key
   `scale`."""
 
@@ -67,12 +70,12 @@ def libraries_page(entries: Sequence[CatalogueEntry]) -> str:
 
 
 def find_wrapped_losses(entries: Sequence[CatalogueEntry]) -> list[WrappedEntry]:
-    """The losses that call another library. The package is named after it: zerokd-piq wraps piq."""
+    """The losses that call a library which their package installs. It is named after it: zerokd-piq wraps piq."""
     losses = [(entry, load_component(entry)) for entry in entries if entry.spec.kind == "losses"]
     return [
         WrappedEntry(entry, component, entry.provider.name.removeprefix("zerokd-"))
         for entry, component in losses
-        if issubclass(component, WrappedLoss)
+        if issubclass(component, WrappedLoss) and entry.provider.name not in WITHOUT_LIBRARY
     ]
 
 

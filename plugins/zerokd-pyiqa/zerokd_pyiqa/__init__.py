@@ -20,7 +20,6 @@ def zerokd_metrics() -> list[MetricSpec]:
 @hookimpl
 def zerokd_losses() -> list[LossSpec]:
     return [
-        LossSpec("cw_ssim", target="zerokd_pyiqa.losses:CwSsim", summary="one minus structure in complex wavelets"),
         LossSpec("nlpd", target="zerokd_pyiqa.losses:Nlpd", summary="distance of normalised Laplacian pyramids"),
         LossSpec("vsi", target="zerokd_pyiqa.losses:Vsi", summary="one minus similarity of salient parts"),
     ]
