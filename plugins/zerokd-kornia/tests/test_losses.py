@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 from kornia import losses as kornia
+from pydantic import ValidationError
 from zerokd_kornia import losses
 
 CASES = {  # the library's value of one image
@@ -77,6 +78,14 @@ def test_dssim_of_two_levels_is_that_of_their_brightness_alone():
     values = losses.Dssim()(prediction=torch.full((1, 1, 12, 12), 0.25), target=torch.full((1, 1, 12, 12), 0.5))
     ssim = (2 * 0.25 * 0.5 + 1e-4) / (0.25**2 + 0.5**2 + 1e-4)
     assert values.item() == pytest.approx((1 - ssim) / 2, abs=1e-5)
+
+
+def test_an_even_window_is_refused_before_kornia_sees_it():
+    with pytest.raises(ValidationError, match="window_size"):
+        losses.Dssim(window_size=10)
+    prediction, target = pair()
+    expected = kornia.ssim_loss(prediction[:1], target[:1], 3)
+    assert losses.Dssim(window_size=3)(prediction=prediction, target=target)[0].item() == pytest.approx(expected.item())
 
 
 def test_the_mix_is_linear_in_its_factor_and_its_share():

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from kornia import losses
 from torch import Tensor
+
+WindowSize = Literal[3, 5, 7, 9, 11, 13, 15, 17, 19, 21]
 
 
 def pseudo_huber(prediction: Tensor, target: Tensor, scale: float = 1.0) -> Tensor:
@@ -31,3 +35,8 @@ def psnr(prediction: Tensor, target: Tensor, highest: float | None = None) -> Te
     """kornia's PSNR loss of a batch of images in [0, 1], clamped to at least ``-highest`` dB."""
     value = losses.psnr_loss(prediction, target, 1.0)
     return value if highest is None else torch.clamp(value, min=-highest)
+
+
+def dssim(prediction: Tensor, target: Tensor, window_size: WindowSize = 11) -> Tensor:
+    """kornia's SSIM loss, (N, C, H, W), of images in [0, 1]; kornia has no default window, and refuses even ones."""
+    return losses.ssim_loss(prediction, target, window_size, reduction="none")

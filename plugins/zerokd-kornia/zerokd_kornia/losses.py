@@ -110,16 +110,14 @@ Psnr = zerokd.wrap_loss(
 )
 
 Dssim = zerokd.wrap_loss(
-    kornia_losses.ssim_loss,
-    name="Dssim",
+    functions.dssim,
     ports=PORTS,
     about="Rewards the target's local brightness, contrast and structure: structural dissimilarity.",
     formula="$(1 - \\mathrm{SSIM}) / 2$: ``kornia.ssim_loss(prediction, target, window_size)``",
     source="Wang et al., IEEE TIP 2004, by kornia 0.9.0.",
     pitfalls="half of what `ssim` gives, over windows that reflect the image at its borders; sigma is 1.5 for "
     "every window_size.",
-    fixed={"reduction": "none", "max_val": 1.0, "eps": 1e-12, "padding": "same"},
-    config={"window_size": Field(11, ge=3, description="side of the window, pixels, an odd number")},
+    config={"window_size": Field(description="side of the window, pixels")},
     reduces_batch=False,
     min_size=lambda config: config.window_size // 2 + 1,
     bounds=(0.0, 1.0),
