@@ -20,14 +20,20 @@ MAIN = """
 #include "student.h"
 #include <stdio.h>
 int main(void) {
-    static student_state state;
+    static student_state state, measured, before;
     for (int width = 1; width < 620; width = width * 2 + 3) for (int height = 1; height < 48; height += 9) {
         const size_t count = (size_t)width * height * 3;
         uint8_t *in = malloc(count), *out = malloc(count);
         float *fin = malloc(count * sizeof(float)), *fout = malloc(count * sizeof(float));
         for (size_t i = 0; i < count; i++) { in[i] = (uint8_t)(i * 37 % 61); fin[i] = (float)(i % 11) * 0.02f; }
         if (student_u8(in, out, width, height, student_interleaved(width, 3), 2.0f)) return 1;
-        if (student_measure_u8(in, width, height, student_interleaved(width, 3), &state)) return 1;
+        if (student_measure_u8(in, width, height, student_interleaved(width, 3), &measured)) return 1;
+        student_follow(&state, NULL, &measured, 0.0f);
+        before = measured;
+        in[0] ^= 7;
+        if (student_measure_u8(in, width, height, student_interleaved(width, 3), &measured)) return 1;
+        student_follow(&state, &before, &measured, 0.04f);
+        if (!(student_steadiness(&before, &measured, 0.0f) >= 0.0f)) return 1;
         if (student_apply_u8_rows(in, out, width, height, student_interleaved(width, 3), &state, 0.5f, height / 2,
                                   height)) return 1;
         if (student_f32(fin, fout, width, height, student_planar(width, height), 1.0f)) return 1;
@@ -112,6 +118,57 @@ def test_a_bright_image_is_copied(compiled):
     target = np.zeros_like(image)
     prepare_image(image, 1.0)(target, 0, 50)
     assert np.array_equal(target, image)
+
+
+def read_state(buffer):
+    """The tensors of a state, by the layout of its struct."""
+    numbers = np.frombuffer(buffer.raw, np.float32)
+    single = [numbers[index : index + 1] for index in range(4, 8)]
+    return [
+        numbers[None, :4],
+        *single,
+        numbers[8 : 8 + 4096].reshape(1, 1, 64, 64),
+        numbers[8 + 4096 :].reshape(1, 1, 64, 64),
+    ]
+
+
+def measure_both(compiled, image):
+    model, student = compiled
+    low = torch.from_numpy(image.transpose(2, 0, 1)[None].copy()).float() / 255
+    return model.measure(low), student.measure(np.ascontiguousarray(image))
+
+
+def assert_equal_states(state, buffer):
+    for expected, values in zip(state, read_state(buffer), strict=True):
+        assert np.abs(expected.numpy() - values).max() <= 2e-4 * max(1, float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 0.04, 1.0, 100.0])
+def test_states_follow_as_pytorchs_do(compiled, seconds):
+    model, student = compiled
+    room, other = scene(60, 90), scene(60, 90, 3)
+    images = [room, room, room // 2, room // 2, 2 * room, other, np.zeros_like(room), np.zeros_like(room), room]
+    images += [np.minimum(room, 200) + 20, (back_lit(60, 90) * 255).astype(np.uint8), np.full_like(room, 90), room]
+    state = buffer = before = before_buffer = None
+    for image in images:
+        measured, measured_buffer = measure_both(compiled, image)
+        assert_equal_states(measured, measured_buffer)
+        state = model.follow(state, before, measured, seconds)
+        buffer = student.follow(buffer, before_buffer, measured_buffer, seconds)
+        assert_equal_states(state, buffer)
+        if before is not None:
+            expected = model.steadiness(before, measured, seconds).item()
+            assert student.steadiness(before_buffer, measured_buffer, seconds) == pytest.approx(expected, abs=1e-3)
+        before, before_buffer = measured, measured_buffer
+
+
+def test_a_followed_state_is_another_object(compiled):
+    _, student = compiled
+    first, second = student.measure(scene(20, 20)), student.measure(scene(20, 20) // 2)
+    before = first.raw, second.raw
+    student.follow(first, first, second, 1.0)
+    student.follow(None, None, second, 0.0)
+    assert (first.raw, second.raw) == before
 
 
 def test_settings_reach_the_code(compiled, tmp_path):

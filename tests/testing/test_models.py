@@ -53,6 +53,30 @@ class Shortsighted(Measured):
     reach = 0
 
 
+class Followed(Measured):
+    __doc__ = DOC
+
+    def follow(self, state, before, measured, seconds):
+        return measured if state is None else (state[0] + min(seconds, 1.0) * (measured[0] - state[0]),)
+
+    def steadiness(self, before, measured, seconds):
+        return (measured[0] > 0).float()
+
+
+class Drifting(Followed):
+    __doc__ = DOC
+
+    def follow(self, state, before, measured, seconds):
+        return measured if state is None else (0.9 * state[0],)
+
+
+class Restless(Followed):
+    __doc__ = DOC
+
+    def steadiness(self, before, measured, seconds):
+        return torch.full_like(measured[0], 0.5)
+
+
 class Idle(Good):
     __doc__ = DOC
 
@@ -167,6 +191,7 @@ PLANTED = {
     "gated_exist": (variant(gated=("layer", "other")), ()),
     "channels_last": (variant(by_layout), ()),
     "tiles_agree": (Shortsighted, ()),
+    "states_follow": (Drifting, ()),
     "inputs_unchanged": (
         variant(writes),
         ("channels_last", "deterministic", "image_alone", "state_round_trip", "compiles", "gradient_is_slope"),
@@ -186,6 +211,8 @@ PLANTED = {
 def test_a_good_model_passes_everything():
     assert failing("models", Good) == {}
     assert failing("models", Measured) == {}
+    assert failing("models", Followed) == {}
+    assert "steadiness is" in failing("models", Restless)["states_follow"]
 
 
 def test_every_rule_has_its_defect():

@@ -9,6 +9,7 @@ from tools.site.catalogue import build_navigation, component_page_path, index_pa
 from tools.site.command_line import command_line_page
 from tools.site.component import component_page
 from tools.site.errors import errors_page
+from tools.site.libraries import find_wrapped_losses, libraries_page
 from tools.site.markdown import GENERATED_MARK
 from tools.site.llms_text import build_llms_text
 from tools.site.python_api import hooks_page, python_api_page
@@ -22,6 +23,7 @@ from zerokd.plugin.kinds import KINDS
 
 REFERENCE_FOLDER = Path("docs/reference")
 LOSS_PICTURES_FOLDER = Path("docs/pictures/alone")
+LIBRARIES_FILE = Path("docs/results/libraries.md")
 LLMS_FILE = Path("docs/llms.txt")
 MKDOCS_FILE, BEGIN_MARK, END_MARK = Path("mkdocs.yml"), "      # generated\n", "      # end of generated\n"
 
@@ -54,6 +56,8 @@ def generate_pages(root: Path) -> dict[Path, str]:
         REFERENCE_FOLDER / "packages.md": packages_page(entries, root),
         REFERENCE_FOLDER / "recipes/index.md": recipes_page(recipes),
     }
+    if find_wrapped_losses(entries):
+        pages[LIBRARIES_FILE] = libraries_page(entries)
     recipe_names: dict[tuple[str, str], list[str]] = {}
     for entry in entries:
         usages = find_usages(entry, recipes, "../../recipes")

@@ -54,6 +54,7 @@ ENHANCE_OPTIONS = (
     click.option("--engine", type=click.Choice(["auto", "c", "onnx", "torch"]), default="auto", show_default=True),
     click.option("--overwrite", is_flag=True, help="Overwrite files that zerokd did not create."),
     click.option("--deinterlace", is_flag=True, help="Make whole frames of the fields of interlaced videos."),
+    click.option("--frame-by-frame", is_flag=True, help="Expose each frame of a video by itself."),
     click.option(
         "--shard", default="1/1", callback=_parse_shard, metavar="I/N", help="Only the I-th of N parts, for N machines."
     ),

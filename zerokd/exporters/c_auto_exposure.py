@@ -11,8 +11,8 @@ import numpy as np
 from zerokd.exporters.c_code import format_float32
 from zerokd.models import auto_exposure as pixels
 from zerokd.models import brightness_map as zones
+from zerokd.models import exposure_over_time, pyramid
 from zerokd.models import exposure_state as state
-from zerokd.models import pyramid
 from zerokd.models import reinhard_curve as curve
 from zerokd.models.auto_exposure import AutoExposure
 
@@ -68,7 +68,7 @@ def list_constants(model: AutoExposure) -> dict[str, float | int]:
         zip(("LUMA_RED", "LUMA_GREEN", "LUMA_BLUE"), pyramid.LUMA_WEIGHTS, strict=True)
     )
     numbers |= {"EXPOSURE": config.exposure, "LIFT": config.lift, "DENOISE": config.denoise}
-    for module in (pixels, zones, state, curve):
+    for module in (pixels, zones, state, curve, exposure_over_time):
         for key, value in vars(module).items():
             if key.isupper() and isinstance(value, int | float):
                 numbers[key] = value

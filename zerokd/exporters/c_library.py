@@ -69,58 +69,85 @@ def compile_header(text: str, name: str, library: Path) -> None:
     raise ValueError(f"{command[0]} cannot compile it: {process.stderr.strip()[:300]}")
 
 
-def load_library(library: Path, name: str) -> Callable[[np.ndarray, float], BandFunction]:
-    """The function of a compiled header that prepares an image: it returns a function that computes bands of rows.
+class CompiledStudent:
+    """The functions of a compiled header. Call it with an image (H, W, C), uint8, uint16 or float32, and a strength: it
+    returns the function that computes bands of rows.
 
-    Images are (H, W, C), uint8, uint16 or float32. A header that measures the whole image does so once.
+    Attributes:
+        measures: the header measures the whole image once: :meth:`measure` and all below work.
+    """
+
+    def __init__(self, library: Any, name: str):
+        self._library, self._names = library, f"{name}_{{}}"
+        self.measures = hasattr(library, f"{name}_state_size")
+        if self.measures:
+            get_state_size, steadiness = self._function("state_size"), self._function("steadiness")
+            get_state_size.restype, steadiness.restype = ctypes.c_size_t, ctypes.c_float
+            self._state_size = get_state_size()
+
+    def __call__(self, image: np.ndarray, strength: float) -> BandFunction:
+        if self.measures:
+            return self.apply(image, self.measure(image), strength)
+        function, size, layout = self._function(f"{_type_suffix(image)}_rows"), *_describe_pixels(image)
+
+        def compute_band(target: np.ndarray, first: int, last: int) -> None:
+            function(_pointer(image), _pointer(target), *size, layout, ctypes.c_float(strength), first, last)
+
+        return compute_band
+
+    def measure(self, image: np.ndarray) -> Any:
+        """The state of a whole image.
+
+        Raises:
+            MemoryError: there is no memory for it.
+        """
+        function, size, layout = self._function(f"measure_{_type_suffix(image)}"), *_describe_pixels(image)
+        state = ctypes.create_string_buffer(self._state_size)
+        if function(_pointer(image), *size, layout, state):
+            raise MemoryError("no memory to measure an image")
+        return state
+
+    def apply(self, image: np.ndarray, state: Any, strength: float) -> BandFunction:
+        """The function that computes bands of rows of an image with this state."""
+        function, size, layout = self._function(f"apply_{_type_suffix(image)}_rows"), *_describe_pixels(image)
+
+        def compute_band(target: np.ndarray, first: int, last: int) -> None:
+            arguments = (*size, layout, state, ctypes.c_float(strength), first, last)
+            if function(_pointer(image), _pointer(target), *arguments):
+                raise MemoryError("no memory for a band of rows")
+
+        return compute_band
+
+    def follow(self, state: Any, before: Any, measured: Any, seconds: float) -> Any:
+        """The state for the next frame of a video, as :class:`zerokd.Model` describes it."""
+        followed = ctypes.create_string_buffer((state or measured).raw, self._state_size)
+        before = before if state is not None else None
+        self._function("follow")(followed, before, measured, ctypes.c_float(seconds))
+        return followed
+
+    def steadiness(self, before: Any, measured: Any, seconds: float) -> float:
+        """As :class:`zerokd.Model` describes it."""
+        return float(self._function("steadiness")(before, measured, ctypes.c_float(seconds)))
+
+    def _function(self, suffix: str) -> Any:
+        return getattr(self._library, self._names.format(suffix))
+
+
+def load_library(library: Path, name: str) -> CompiledStudent:
+    """The student of a compiled header.
 
     Raises:
         ValueError: the system cannot load it.
     """
     try:
-        shared_library = ctypes.CDLL(str(library))
+        return CompiledStudent(ctypes.CDLL(str(library)), name)
     except OSError as error:
         text = f"the system cannot load {str(library)!r} (a folder on a noexec mount?): {error}"
         raise ValueError(text) from error
-    is_measuring = hasattr(shared_library, f"{name}_state_size")
-
-    def prepare_image(image: np.ndarray, strength: float) -> BandFunction:
-        prepare = _measure_image if is_measuring else _prepare_rows
-        return prepare(shared_library, f"{name}_{{}}", image, ctypes.c_float(strength))
-
-    return prepare_image
 
 
-def _prepare_rows(library: Any, names: str, image: np.ndarray, strength: ctypes.c_float) -> BandFunction:
-    function = getattr(library, names.format(f"{C_TYPE_SUFFIXES[image.dtype.name]}_rows"))
-    size, layout = _describe_pixels(image)
-
-    def compute_band(target: np.ndarray, first: int, last: int) -> None:
-        function(_pointer(image), _pointer(target), *size, layout, strength, first, last)
-
-    return compute_band
-
-
-def _measure_image(library: Any, names: str, image: np.ndarray, strength: ctypes.c_float) -> BandFunction:
-    """As :func:`_prepare_rows`, with the state of the whole image.
-
-    Raises:
-        MemoryError: there is no memory for it.
-    """
-    suffix = C_TYPE_SUFFIXES[image.dtype.name]
-    measure, apply = (getattr(library, names.format(part)) for part in (f"measure_{suffix}", f"apply_{suffix}_rows"))
-    size, layout = _describe_pixels(image)
-    get_state_size = getattr(library, names.format("state_size"))
-    get_state_size.restype = ctypes.c_size_t
-    state = ctypes.create_string_buffer(get_state_size())
-    if measure(_pointer(image), *size, layout, state):
-        raise MemoryError("no memory to measure an image")
-
-    def compute_band(target: np.ndarray, first: int, last: int) -> None:
-        if apply(_pointer(image), _pointer(target), *size, layout, state, strength, first, last):
-            raise MemoryError("no memory for a band of rows")
-
-    return compute_band
+def _type_suffix(image: np.ndarray) -> str:
+    return C_TYPE_SUFFIXES[image.dtype.name]
 
 
 def _pointer(pixels: np.ndarray) -> ctypes.c_void_p:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import zerokd
 from zerokd import Model, Signal
 from zerokd.models.brightness_map import LEVEL, Region, zone_brightness
+from zerokd.models.exposure_over_time import follow_exposure, measure_steadiness
 from zerokd.models.exposure_state import ExposureState, measure_exposure_state
 from zerokd.models.pyramid import (
     Bands,
@@ -75,6 +76,7 @@ class AutoExposure(Model):
 
     gated = ("hidden",)
     reach = 16
+    follow, steadiness = staticmethod(follow_exposure), staticmethod(measure_steadiness)
 
     def __init__(self, **options: object):
         super().__init__(**options)

@@ -28,16 +28,18 @@ BLOCK_RANGE = (2 * LEVEL, 140 * LEVEL)  # mean luma of blocks that tell the nois
 MAX_LUMA_TO_CHROMA_NOISE = 2.0  # texture is grey, noise is coloured
 DARK_ZONE, DARK_SHARE = (0.13, 0.11), (0.01, 0.04)  # brightness below which a cell is dark; share of such cells
 BRIGHT_ZONE, BRIGHT_SHARE = (0.39, 0.41), (0.02, 0.10)  # as above: dark zones are lifted beside bright ones only
+MEDIAN_MARGIN = LEVEL / 2  # from 0 and 1
 
 
 class ExposureState(NamedTuple):
-    """Facts of whole images. A video may smooth each of them over time.
+    """Facts of whole images. In a video :func:`zerokd.models.exposure_over_time.follow_exposure` moves them over time.
 
     Attributes:
         noise: (N, 4), standard deviation of luma and chroma noise at full size, then at half size, in [0, 1].
         noisy: (N,), 0 for clean images to 1 for noisy ones.
         strength: (N,), strength of the curve, 0 or more; 0 leaves an image as it is.
         lift: (N,), share of the lift of dark zones, in [0, 1].
+        median: (N,), log(v / (1 - v)) of the median zone's brightness v.
         slope, offset: (N, 1, 64, 64), the brightness of a pixel's zone is exp(slope log(v + 4/255) + offset) - 4/255.
     """
 
@@ -45,6 +47,7 @@ class ExposureState(NamedTuple):
     noisy: Tensor
     strength: Tensor
     lift: Tensor
+    median: Tensor
     slope: Tensor
     offset: Tensor
 
@@ -61,7 +64,8 @@ def measure_exposure_state(low: Tensor, exposure: float) -> ExposureState:
     slope, offset, zones = fit_brightness_map(value)
     dark, bright = (ramp(zones, *limits).mean((1, 2, 3)) for limits in (DARK_ZONE, BRIGHT_ZONE))
     lift = ramp(dark, *DARK_SHARE) * ramp(bright, *BRIGHT_SHARE)
-    return ExposureState(noise, noisy, strength, lift, slope, offset)
+    median = torch.logit(zones.flatten(1).median(1).values, MEDIAN_MARGIN)
+    return ExposureState(noise, noisy, strength, lift, median, slope, offset)
 
 
 def measure_noise(planes: Tensor) -> Tensor:

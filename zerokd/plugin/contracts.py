@@ -97,12 +97,20 @@ class Model(Component, nn.Module):
     To be enhanced in tiles, a model that looks at the whole image has ``measure(low)``, which returns a named tuple of
     tensors (N, ...), and ``render(low, state, (top, left, height, width), strength)`` for a tile that starts at an even
     row and column of such an image, right but within ``reach`` (even) of inner borders; strength 0 gives ``low``.
+
+    Without more, zerokd measures each frame of a video by itself. A model whose state follows over time also has
+    ``follow(state, before, measured, seconds)``, which returns the state of a frame from that of the frame before, the
+    measured states of both, and the time between; with None for the first two it starts. It starts anew at a cut. And
+    it has ``steadiness(before, measured, seconds)``, (N,) in [0, 1]: 0 for a black frame, below 0.5 while a fade lasts.
+    At the start and after black frames, zerokd follows the states back from the first steady frames.
     """
 
     gated: ClassVar[tuple[str, ...]] = ()
     is_frozen: ClassVar[bool] = False
     measure: Callable[[Tensor], tuple[Tensor, ...]] | None = None
     render: Callable[..., Tensor]
+    follow: Callable[..., tuple[Tensor, ...]] | None = None
+    steadiness: Callable[..., Tensor]
     reach: ClassVar[int] = 0
 
     def outputs(self) -> dict[str, Signal]:

@@ -18,6 +18,7 @@ from zerokd.plugin.callable_config import build_callable_config, declaration_err
 from zerokd.plugin.component import EMPTY_MAPPING
 from zerokd.plugin.config_keys import format_interval
 from zerokd.plugin.contracts import Loss
+from zerokd.plugin.finite_gradient import FINITE_GRADIENT_KEY, add_finite_gradient_key, with_finite_gradient
 from zerokd.plugin.global_state import preserve_global_state
 from zerokd.plugin.kinds import KINDS
 from zerokd.plugin.library_call import AsLoss, LibraryCall, MinSize
@@ -40,6 +41,7 @@ def wrap_loss(
     min_size: MinSize = 1,
     fixed: Mapping[str, Any] = EMPTY_MAPPING,
     config: Mapping[str, FieldInfo] = EMPTY_MAPPING,
+    finite_gradient: bool = False,
     bounds: tuple[float, float] = (0.0, math.inf),
     best_on: Sequence[str | float] = (),
     worsens_with: Sequence[str] = (),
@@ -72,6 +74,8 @@ def wrap_loss(
         min_size: the least height and width, pixels, or a function of the config that returns it.
         fixed: arguments that users cannot change.
         config: bounds and descriptions of arguments, ``{"sigma": pydantic.Field(gt=0.0, description="...")}``.
+        finite_gradient: whether users may set the config key ``finite_gradient``, which is off by default: it replaces
+            a gradient that is NaN or infinite, such as that of a root at 0, by 0. Values stay those of the library.
         bounds: the closed interval of values, of the loss, not of the library's value.
         best_on: scenes on which the loss is ``bounds[0]``; see :class:`~zerokd.Loss`.
         worsens_with: corruptions of such a scene that raise it.
@@ -105,7 +109,10 @@ def wrap_loss(
     own_config = build_callable_config(
         wrapped, positional_count=len(ports), fixed=fixed, fields=config, reserved_keys=KINDS["losses"].reserved_keys
     )
-    loss: type[WrappedLoss] = type(class_name, (WrappedLoss,), {"Config": own_config, "call": call})
+    if finite_gradient:
+        own_config = add_finite_gradient_key(own_config)
+    declared = {"Config": own_config, "call": call, "has_finite_gradient_key": finite_gradient}
+    loss: type[WrappedLoss] = type(class_name, (WrappedLoss,), declared)
     loss.ports, loss.bounds, loss.best_on, loss.worsens_with = dict(ports), bounds, tuple(best_on), tuple(worsens_with)
     loss.examples, loss.known_failures = tuple(examples), dict(known_failures)
     loss.__doc__ = _build_docstring(loss, about, formula or f"``{call.format(ports)}``", source, pitfalls)
@@ -118,10 +125,13 @@ class WrappedLoss(Loss):
     """The base of what :func:`wrap_loss` returns."""
 
     call: ClassVar[LibraryCall]
+    has_finite_gradient_key: ClassVar[bool]
 
     def __init__(self, **options: Any):
         super().__init__(**options)
-        arguments = {**self.call.fixed, **{name: getattr(self.config, name) for name in type(self.config).model_fields}}
+        keys = {name: getattr(self.config, name) for name in type(self.config).model_fields}
+        self._finite_gradient: bool = keys.pop(FINITE_GRADIENT_KEY) if self.has_finite_gradient_key else False
+        arguments = {**self.call.fixed, **keys}
         if not inspect.isclass(self.call.wrapped):
             self._function: Any = partial(self.call.wrapped, **arguments)
             return
@@ -146,6 +156,8 @@ class WrappedLoss(Loss):
             raise TypeError(f"{type(self).__name__} takes {', '.join(self.ports)}; got {', '.join(ports) or 'none'}")
         self._require_size(ports)
         tensors = [self.call.convert(ports[name], port) for name, port in self.ports.items()]
+        if self._finite_gradient:
+            tensors = [with_finite_gradient(tensor) for tensor in tensors]
         device = tensors[0].device.type
         if device != "meta" and torch.is_autocast_enabled(device):
             with torch.autocast(device, enabled=False):

@@ -138,6 +138,21 @@ def tiles_agree(subject: Subject) -> None:
     require_close(inside, enhanced[..., TILE_START:, TILE_START:], "render of a tile and of the whole image", 1e-5)
 
 
+@rule(applies=lambda subject: subject.component.follow is not None)
+def states_follow(subject: Subject) -> None:
+    """follow keeps the state of an image that does not change; steadiness is 0 for black, 1 for such an image"""
+    model = build_seeded(subject).eval()
+    measured, black = model.measure(dark_noise((2, 3, 48, 61))), model.measure(torch.zeros(2, 3, 48, 61))
+    start = model.follow(None, None, measured, 0.0)
+    for seconds in (0.0, 0.04, 60.0):
+        followed = model.follow(start, measured, measured, seconds)
+        for index, (new, old) in enumerate(zip(followed, start, strict=True)):
+            require_close(new, old, f"tensor {index} of the state of an image after {seconds} s and before", 1e-5)
+    for state, expected in ((black, 0.0), (measured, 1.0)):
+        steadiness = model.steadiness(state, state, 0.04)
+        require((steadiness == expected).all(), f"steadiness is {format_tensor(steadiness)}, not {expected:g}")
+
+
 def dark_noise(shape: tuple[int, ...]) -> Tensor:
     """A dark image of noise: what an enhancer changes."""
     return (0.2 * noise(shape)).float()
@@ -153,5 +168,6 @@ RULES = (
     gated_exist,
     channels_last,
     tiles_agree,
+    states_follow,
     *MODULE_RULES,
 )

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 
 import piq
-from pydantic import Field
 
 import zerokd
 from zerokd import Port
-from zerokd_piq.finite_gradient import with_finite_gradient
 
 READS_VALUES = "piq 0.8.0 reads values on the host, to check that they lie in the data range"
 SYNC_FAILURES = dict.fromkeys(("no_host_sync", "moves", "compiles"), READS_VALUES)
@@ -18,17 +16,10 @@ PORTS = {
     "prediction": Port("the student's image", range=(0.0, 1.0), grad=True, default="student.enhanced", channels=3),
     "target": Port("what it should be", range=(0.0, 1.0), default="teacher.enhanced", like="prediction", channels=3),
 }
-FINITE_GRADIENT = {"finite_gradient": Field(description="replace a gradient that is not finite by 0")}
-
-gmsd = with_finite_gradient(piq.gmsd, __name__)
-multi_scale_gmsd = with_finite_gradient(piq.multi_scale_gmsd, __name__)
-mdsi = with_finite_gradient(piq.mdsi, __name__)
-fsim = with_finite_gradient(piq.fsim, __name__)
 
 Gmsd = zerokd.wrap_loss(
-    gmsd,
-    formula="``piq.gmsd(prediction, target)``",
-    config=FINITE_GRADIENT,
+    piq.gmsd,
+    finite_gradient=True,
     ports=PORTS,
     about="Rewards the target's gradients, evenly: the deviation of their similarity over the image.",
     source="Xue et al., IEEE TIP 2014, by piq 0.8.0.",
@@ -46,9 +37,8 @@ Gmsd = zerokd.wrap_loss(
 )
 
 MultiScaleGmsd = zerokd.wrap_loss(
-    multi_scale_gmsd,
-    formula="``piq.multi_scale_gmsd(prediction, target)``",
-    config=FINITE_GRADIENT,
+    piq.multi_scale_gmsd,
+    finite_gradient=True,
     ports=PORTS,
     about="Rewards the target's gradients at four scales.",
     source="Zhang et al., ICASSP 2017, by piq 0.8.0.",
@@ -100,9 +90,8 @@ VifP = zerokd.wrap_loss(
 )
 
 Fsim = zerokd.wrap_loss(
-    fsim,
-    formula="``1 - piq.fsim(prediction, target)``",
-    config=FINITE_GRADIENT,
+    piq.fsim,
+    finite_gradient=True,
     ports=PORTS,
     about="Rewards the target's features: where phases agree, and gradients and colours there.",
     source="Zhang et al., IEEE TIP 2011, by piq 0.8.0.",
@@ -121,9 +110,8 @@ Fsim = zerokd.wrap_loss(
 )
 
 Mdsi = zerokd.wrap_loss(
-    mdsi,
-    formula="``piq.mdsi(prediction, target)``",
-    config=FINITE_GRADIENT,
+    piq.mdsi,
+    finite_gradient=True,
     ports=PORTS,
     about="Rewards the target's gradients and colours, evenly: the deviation of their similarity.",
     source="Nafchi et al., IEEE Access 2016, by piq 0.8.0.",

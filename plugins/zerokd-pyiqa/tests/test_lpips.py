@@ -49,7 +49,7 @@ def without_imagenet(monkeypatch):
     fitted = Path(other.__file__).parent / "lpips_models" / "alex.pth"
     torch.manual_seed(0)
     created = pyiqa.create_metric("lpips", device="cpu", net="alex", pretrained_model_path=str(fitted))
-    monkeypatch.setattr(lpips, "network", lambda name, hint, **options: created)
+    monkeypatch.setattr(lpips, "create_pyiqa_metric", lambda name, hint, **options: created)
     return created, other
 
 

@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 import tempfile
+from importlib.resources import files
 
 import pytest
 
 from zerokd.errors import ExportError
-from zerokd.exporters import c_library
+from zerokd.exporters import c_auto_exposure, c_library
 from zerokd.files.machine import processor_flags
 from zerokd.student.enhance import engine_cache
 from zerokd.student.enhance.engine_cache import load_or_build
@@ -168,3 +169,14 @@ def test_a_cache_on_a_noexec_mount(tmp_path):
     )
     assert done.stderr == ""
     assert done.stdout.startswith("the C engine failed: the system cannot load")
+
+
+def test_the_constants_of_the_model_are_part_of_the_key():
+    modules = {
+        value for value in vars(c_auto_exposure).values() if getattr(value, "__package__", "") == "zerokd.models"
+    }
+    assert len(modules) >= 6
+    for module in modules:
+        assert os.path.basename(module.__file__) in engine_cache.SOURCE_FILES["zerokd.models"]
+    for room, names in engine_cache.SOURCE_FILES.items():
+        assert all(files(room).joinpath(name).is_file() for name in names)

@@ -206,7 +206,7 @@ def test_bands_are_computed_side_by_side_or_at_once(monkeypatch):
     def watched(image, strength):
         return lambda to, first, last: seen.append((first, last))
 
-    monkeypatch.setattr(jobs, "TILE_ROWS", 4)
+    monkeypatch.setattr(engines, "TILE_ROWS", 4)
     pixels = np.zeros((10, 3, 3), np.uint8)
     enhance_pixels(pixels, Engine("c", "", watched, allows_parallel_bands=True), 1.0, 2)
     assert sorted(seen) == [(0, 4), (4, 8), (8, 10)]

@@ -21,10 +21,16 @@ from zerokd.files.cache import cache_folder
 from zerokd.files.digest import file_sha256
 from zerokd.files.scratch import scratch_folder
 
-SOURCE_FILES = (  # they determine the content of cached files
-    "c_auto_exposure.py", "c_auto_exposure.txt", "c_code.py", "c_header.txt", "c_library.py", "traced_program.py",
-    "onnx.py", "metadata.py",
-)  # fmt: skip
+SOURCE_FILES = {  # they determine the content of cached files
+    "zerokd.exporters": (
+        *("c_auto_exposure.py", "c_auto_exposure.txt", "c_code.py", "c_header.txt", "c_library.py"),
+        *("traced_program.py", "onnx.py", "metadata.py"),
+    ),
+    "zerokd.models": (
+        *("auto_exposure.py", "exposure_state.py", "exposure_over_time.py", "brightness_map.py", "pyramid.py"),
+        "reinhard_curve.py",
+    ),
+}
 Loaded = TypeVar("Loaded")
 
 
@@ -52,8 +58,9 @@ def load_or_build(
 
 def _compute_key(weights: Path, extra_key: str) -> str:
     digest = hashlib.sha256(weights.read_bytes() + f"{__version__} {platform.machine()} {extra_key}".encode())
-    for name in SOURCE_FILES:
-        digest.update(files("zerokd.exporters").joinpath(name).read_bytes())
+    for room, names in SOURCE_FILES.items():
+        for name in names:
+            digest.update(files(room).joinpath(name).read_bytes())
     return digest.hexdigest()[:32]
 
 

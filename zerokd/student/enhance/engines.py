@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,8 @@ from zerokd.files.machine import processor_flags
 from zerokd.files.record import parse_json
 from zerokd.files.scratch import scratch_environment
 from zerokd.student.enhance.engine_cache import load_or_build
-from zerokd.student.enhance.tiles import BandFunction, Region, TiledNetwork
+from zerokd.student.enhance.states import NetworkStates, StateFunctions
+from zerokd.student.enhance.tiles import TILE_ROWS, BandFunction, Region, TiledNetwork
 
 EngineName = Literal["c", "onnx", "torch"]
 ENGINE_NAMES: tuple[EngineName, ...] = ("c", "onnx", "torch")
@@ -40,6 +42,7 @@ class Engine:
         prepare_image: for pixels (H, W, 3 or 4) and a strength, the function that computes bands of rows.
         allows_parallel_bands: bands may be computed in several threads.
         needs_whole_image: an image is a single band.
+        states: of a student whose state follows over the frames of a video.
         fallback_reasons: why faster engines cannot run this student.
     """
 
@@ -48,11 +51,25 @@ class Engine:
     prepare_image: Callable[[np.ndarray, float], BandFunction]
     allows_parallel_bands: bool = False
     needs_whole_image: bool = False
+    states: StateFunctions | None = None
     fallback_reasons: tuple[str, ...] = ()
 
     def describe_fallback(self) -> str:
         """One line that explains the choice; empty for the fastest engine."""
         return f"Using {self.description} ({'; '.join(self.fallback_reasons)})" if self.fallback_reasons else ""
+
+    def compute_image(self, pixels: np.ndarray, compute_band: BandFunction, threads: int) -> np.ndarray:
+        """The enhanced pixels of an image that is prepared as ``compute_band``; alpha stays as it is."""
+        enhanced = pixels.copy()
+        step = len(pixels) if self.needs_whole_image else TILE_ROWS
+        bands = [(first, min(first + step, len(pixels))) for first in range(0, len(pixels), step)]
+        if self.allows_parallel_bands and threads > 1:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(lambda band: compute_band(enhanced, *band), bands))
+        else:
+            for band in bands:
+                compute_band(enhanced, *band)
+        return enhanced
 
 
 def choose_engine(
@@ -129,10 +146,11 @@ def _build_c_engine(weights: Path, parameter_count: int, scale: int, plugins: It
 
     load = partial(load_library, name="student")
     try:
-        prepare_image = load_or_build(weights, f"{command[0]}{processor_flags()}", ".so", build, load)
+        student = load_or_build(weights, f"{command[0]}{processor_flags()}", ".so", build, load)
     except (ValueError, OSError, subprocess.SubprocessError) as error:
         raise ExportError(f"the C engine failed: {error}") from error
-    return Engine("c", "C engine", prepare_image, allows_parallel_bands=True)
+    states = student if student.measures else None
+    return Engine("c", "C engine", student, allows_parallel_bands=True, states=states)
 
 
 def _build_onnx_engine(weights: Path, scale: int, threads: int, plugins: Iterable[Path]) -> Engine:
@@ -185,7 +203,8 @@ def _build_torch_engine(weights: Path, scale: int, threads: int, plugins: Iterab
         raise WeightsError("a scale factor needs a model with a curve map")
     prepare_image = partial(network.prepare_downscaled, factor=scale) if scale > 1 else network.prepare_image
     needs_whole_image = network.receptive_radius is None and scale == 1
-    return Engine("torch", description, prepare_image, needs_whole_image=needs_whole_image)
+    states = NetworkStates(model, network) if model.follow is not None else None
+    return Engine("torch", description, prepare_image, needs_whole_image=needs_whole_image, states=states)
 
 
 def build_tiled_network(model: Any) -> TiledNetwork:

@@ -6,7 +6,6 @@ import errno
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -22,12 +21,12 @@ from zerokd.files.photo_header import count_pixels
 from zerokd.plugin.error_attribution import report_out_of_memory
 from zerokd.student.controls import apply_controls
 from zerokd.student.enhance.engines import Engine, choose_engine
+from zerokd.student.enhance.frame_enhancer import create_frame_enhancer
 from zerokd.student.enhance.inputs import FileReport, FileStatus, Job, collect_jobs
 from zerokd.student.enhance.ledger import Ledger
 from zerokd.student.enhance.photo import READ_ONLY_SUFFIXES, RESULT_SUFFIX, load_photo, save_photo
 from zerokd.student.enhance.summary import Summary
 from zerokd.student.enhance.thread_pool import PixelBudget, map_in_order
-from zerokd.student.enhance.tiles import TILE_ROWS
 from zerokd.student.enhance.video.formats import VIDEO_SUFFIXES
 from zerokd.student.location import DEFAULT_STUDENT, resolve_student_file
 
@@ -51,6 +50,7 @@ class EnhanceOptions:
         compare: write before and after of each photo and video too.
         overwrite: overwrite files that zerokd did not create.
         deinterlace: make whole frames of the fields of interlaced videos.
+        frame_by_frame: measure each frame of a video by itself, also where the student's state follows over time.
         threads: the number of threads.
     """
 
@@ -61,6 +61,7 @@ class EnhanceOptions:
     compare: bool = False
     overwrite: bool = False
     deinterlace: bool = False
+    frame_by_frame: bool = False
     scale: int = 0
     engine: str = "auto"
     threads: int = 1
@@ -105,7 +106,7 @@ def create_empty_task(options: EnhanceOptions, root: Path) -> Task:
     engine = choose_engine(file, options.engine, options.scale, options.threads, options.plugins)
     settings: dict[str, str | float] = {"weights": file_sha256(file), "strength": options.strength}
     settings |= {"scale": options.scale, "zerokd": __version__}
-    settings |= {"deinterlace": "yes"} if options.deinterlace else {}
+    settings |= {name: "yes" for name in ("deinterlace", "frame_by_frame") if getattr(options, name)}
     return Task((), engine, Ledger(root, settings), options)
 
 
@@ -169,17 +170,7 @@ def _get_report(job: Job, get_result: Callable[[], FileReport], root: Path) -> F
 
 def enhance_pixels(pixels: np.ndarray, engine: Engine, strength: float, threads: int) -> np.ndarray:
     """Enhance pixels (H, W, 3 or 4), uint8, uint16 or float32 in [0, 1]; alpha stays as it is."""
-    enhanced = pixels.copy()
-    compute_band = engine.prepare_image(pixels, strength)
-    step = len(pixels) if engine.needs_whole_image else TILE_ROWS
-    bands = [(first, min(first + step, len(pixels))) for first in range(0, len(pixels), step)]
-    if engine.allows_parallel_bands and threads > 1:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda band: compute_band(enhanced, *band), bands))
-    else:
-        for band in bands:
-            compute_band(enhanced, *band)
-    return enhanced
+    return engine.compute_image(pixels, engine.prepare_image(pixels, strength), threads)
 
 
 def comparison_path(target: Path) -> Path:
@@ -256,8 +247,9 @@ class _FileEnhancer:
             raise MediaError("videos need PyAV: pip install 'zerokd[video]'") from None
         options = self.task.options
 
-        def enhance_frame(pixels: np.ndarray) -> np.ndarray:
-            return enhance_pixels(pixels, self.task.engine, options.strength, options.threads)
+        enhance_frame = create_frame_enhancer(
+            self.task.engine, options.strength, options.threads, options.frame_by_frame
+        )
 
         def report_fraction(fraction: float) -> None:
             self.report_progress(job.name, fraction)

@@ -48,7 +48,16 @@ class TiledNetwork:
 
     def prepare_image(self, image: np.ndarray, strength: float) -> BandFunction:
         """The function that computes bands of ``image``, pixels (H, W, 3 or 4)."""
-        state = self.measure(pixels_to_float(image[..., :3])) if self.measure is not None else None
+        return self.apply_state(image, self.measure_pixels(image) if self.measure is not None else None, strength)
+
+    def measure_pixels(self, image: np.ndarray) -> Any:
+        """The state of pixels (H, W, 3 or 4), for a network that has ``measure``."""
+        if self.measure is None:
+            raise ValueError("only a model that measures the whole image has a state")
+        return self.measure(pixels_to_float(image[..., :3]))
+
+    def apply_state(self, image: np.ndarray, state: Any, strength: float) -> BandFunction:
+        """As :meth:`prepare_image`, for an image whose state is known."""
 
         def compute_band(target: np.ndarray, first: int, last: int) -> None:
             height, width = image.shape[:2]

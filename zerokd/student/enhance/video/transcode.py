@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from fractions import Fraction
@@ -14,6 +15,7 @@ import numpy as np
 from attrs import evolve, frozen
 
 from zerokd.files.photo import MediaError
+from zerokd.student.enhance.frame_enhancer import StatefulEnhancer
 from zerokd.student.enhance.video.description import Description, describe_video, list_losses
 from zerokd.student.enhance.video.formats import CONTAINERS
 from zerokd.student.enhance.video.frame_plan import FramePlan, plan_frames
@@ -42,7 +44,7 @@ class VideoReport:
 def enhance_video(
     source: Path,
     target: Path,
-    enhance: PixelFunction,
+    enhance: PixelFunction | StatefulEnhancer,
     report_progress: ProgressCallback = lambda fraction: None,
     comparison: Path | None = None,
     deinterlace: bool = False,
@@ -51,7 +53,7 @@ def enhance_video(
 
     Args:
         enhance: maps the pixels of a frame, (H, W, 3 or 4), uint8 or uint16, to new ones. Of an interlaced frame, the
-            upper half of the rows is one field, the lower half the other.
+            upper half of the rows is one field, the lower half the other. With states, they follow the frames' times.
         report_progress: called with the fraction that is done, in [0, 1], if the video declares its duration.
         comparison: a second video to write: frames before and after, side by side.
         deinterlace: make whole frames of fields.
@@ -74,7 +76,7 @@ def enhance_video(
 def _transcode(
     source: Path,
     target: Path,
-    enhance: PixelFunction,
+    enhance: PixelFunction | StatefulEnhancer,
     report_progress: ProgressCallback,
     comparison: Path | None,
     deinterlace: bool,
@@ -133,11 +135,14 @@ def _write_packets(
 class _FrameWriter:
     """Enhances frames and writes them, by a plan."""
 
-    def __init__(self, plan: FramePlan, enhance: PixelFunction, frames: FrameStream):
+    def __init__(self, plan: FramePlan, enhance: PixelFunction | StatefulEnhancer, frames: FrameStream):
         self.comparison: FrameStream | None = None
         self._plan, self._enhance, self._frames = plan, enhance, frames
         self._prepare = FrameFilter(plan.filters)
         self._resized_count = 0
+        self._waiting: deque[Any] = deque()  # frames whose state is not decided yet
+        if isinstance(enhance, StatefulEnhancer):
+            self._follower = enhance.create_follower(plan.format.kind.width * plan.format.kind.height)
 
     @property
     def notes(self) -> list[str]:
@@ -155,18 +160,35 @@ class _FrameWriter:
         """Write all frames that filters and encoders hold."""
         for prepared in self._prepare.flush():
             self._write_prepared(prepared)
+        if isinstance(self._enhance, StatefulEnhancer):
+            self._write_waiting(self._enhance, self._follower.finish())
         self._frames.finish()
         if self.comparison is not None:
             self.comparison.finish()
 
     def _write_prepared(self, frame: Any) -> None:
-        kind, encoding = self._plan.format.kind, self._plan.format.encoding
-        time, duration = frame.pts * frame.time_base, (frame.duration or 0) * frame.time_base
+        kind = self._plan.format.kind
         if (frame.width, frame.height) != (kind.width, kind.height):
             frame = frame.reformat(kind.width, kind.height)
             self._resized_count += 1
-        pixels = self._plan.read_pixels(frame)
-        enhanced = self._enhance(pixels)
+        pixels, enhance = self._plan.read_pixels(frame), self._enhance
+        if not isinstance(enhance, StatefulEnhancer):
+            self._write_enhanced(frame, pixels, enhance(pixels))
+            return
+        self._waiting.append(frame)
+        states = self._follower.push(float(frame.pts * frame.time_base), enhance.functions.measure(pixels))
+        self._write_waiting(enhance, states, pixels)
+
+    def _write_waiting(self, enhance: StatefulEnhancer, states: list[Any], last: np.ndarray | None = None) -> None:
+        """Write the frames that have waited longest; ``last`` has the pixels of the last frame that waits."""
+        for state in states:
+            frame = self._waiting.popleft()
+            pixels = last if last is not None and not self._waiting else self._plan.read_pixels(frame)
+            self._write_enhanced(frame, pixels, enhance.render(pixels, state))
+
+    def _write_enhanced(self, frame: Any, pixels: np.ndarray, enhanced: np.ndarray) -> None:
+        encoding = self._plan.format.encoding
+        time, duration = frame.pts * frame.time_base, (frame.duration or 0) * frame.time_base
         is_same = not self._plan.drops_alpha and np.array_equal(enhanced, pixels)  # a round trip would blur colours
         self._frames.write(
             encoding.convert(frame) if is_same else encoding.replace_pixels(frame, enhanced), time, duration
