@@ -19,7 +19,7 @@ from zerokd.codes import ERROR_CODES, explain_code
 @click.argument("subject", metavar="RECIPE|RUN|CODE", shell_complete=complete_recipe)
 @recipe_options
 @plugin_option
-@click.option("--latex", "as_latex", is_flag=True, help="Print only the equations, as LaTeX.")
+@click.option("--latex", "as_latex", is_flag=True, help="Print only the equations, as LaTeX with amsmath.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(subject: str, plugins: tuple[Path, ...], as_latex: bool, as_json: bool, **changes: Any) -> None:
     """Print the equation of RECIPE: each term's effective coefficient and signals, and what runs when.
