@@ -14,6 +14,7 @@ METRICS = {entry.spec.name for entry in discover_plugins().for_kind("metrics") i
 AVERAGED = "mse feature_matching contrastive exposure_control multi_region_exposure"
 UNCHANGED_BY_CHANNELS = f"{AVERAGED} total_variation spatial_consistency ssim"
 UNCHANGED_BY_TILING = f"{AVERAGED} color_constancy saturation"  # the others look across the seam
+GAME = ("adversarial", "discrimination")  # Wasserstein's form has no least value
 every_loss = pytest.mark.parametrize("name", ENTRIES)
 
 
@@ -55,5 +56,5 @@ def test_the_docstring_says_what_it_rewards_and_when_it_is_exactly_least(name):
 
 
 @every_loss
-def test_values_are_never_negative(name):
-    assert build(name).bounds[0] >= 0.0
+def test_values_are_never_negative_but_in_a_game(name):
+    assert build(name).bounds[0] >= 0.0 or name in GAME

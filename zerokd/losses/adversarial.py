@@ -43,7 +43,8 @@ class Adversarial(Loss):
 
     Formula: $(s - 1)^2$ (``least_squares``), $\log(1 + e^{-s})$ (``logistic``, non-saturating), or $-s$ (``hinge``,
     ``wasserstein``), mean over the scores $s$ of an image.
-    Returns: (N,), in [0, inf); without lower bound for ``hinge`` and ``wasserstein``.
+    Returns: (N,), in [0, inf), 0 exactly where every score is 1 (``least_squares``); ``hinge`` and ``wasserstein`` have
+    no least value.
     Scale: mean over the scores.
     Source: Mao et al.: Least squares generative adversarial networks, ICCV 2017; Goodfellow et al., NeurIPS 2014
     (non-saturating); Miyato et al., ICLR 2018 (hinge); Arjovsky et al., ICML 2017 (Wasserstein).

@@ -41,7 +41,7 @@ class GradientPenalty(Loss):
 
     Formula: $(g - t)^2$, $g = CHW \sqrt{\frac{1}{CHW} \sum_i (\partial \bar s / \partial x_i)^2}$, $\bar s$ the mean of
     the scores of an image $x$ and $t$ the ``target``: a change of the image by RMS 1 changes $\bar s$ by $g$ at most.
-    Returns: (N,), in [0, inf).
+    Returns: (N,), in [0, inf), 0 exactly where $g = t$.
     Scale: for $t = 0$, $CHW$ times the squared norm of the gradient of $\bar s$, which does not change with the size.
     Source: Mescheder et al.: Which training methods for GANs do actually converge?, ICML 2018 (R1: ``target`` 0, on
     real images); Gulrajani et al.: Improved training of Wasserstein GANs, NeurIPS 2017 (``target`` 1). *Differs:* R1

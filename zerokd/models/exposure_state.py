@@ -64,7 +64,8 @@ def measure_exposure_state(low: Tensor, exposure: float) -> ExposureState:
     slope, offset, zones = fit_brightness_map(value)
     dark, bright = (ramp(zones, *limits).mean((1, 2, 3)) for limits in (DARK_ZONE, BRIGHT_ZONE))
     lift = ramp(dark, *DARK_SHARE) * ramp(bright, *BRIGHT_SHARE)
-    median = torch.logit(zones.flatten(1).median(1).values, MEDIAN_MARGIN)
+    ordered = zones.flatten(1).sort(1).values  # median() has no deterministic form on a GPU
+    median = torch.logit(ordered[:, (ordered.shape[1] - 1) // 2], MEDIAN_MARGIN)
     return ExposureState(noise, noisy, strength, lift, median, slope, offset)
 
 
