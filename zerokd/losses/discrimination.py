@@ -43,8 +43,8 @@ class Discrimination(Loss):
     Formula: $\frac12 (r - 1)^2 + \frac12 f^2$ (``least_squares``), $\max(0, 1 - r) + \max(0, 1 + f)$ (``hinge``),
     $\log(1 + e^{-r}) + \log(1 + e^{f})$ (``logistic``) or $f - r$ (``wasserstein``), means over the scores $r$ of real
     and $f$ of the student's images.
-    Returns: (N,), in [0, inf), 0 exactly where real scores are 1 and the student's 0 (``least_squares``); ``wasserstein``
-    has no least value.
+    Returns: (N,), in [0, inf), 0 exactly where real scores are 1 and the student's 0 (``least_squares``); in the form
+    ``wasserstein`` it has no least value.
     Scale: mean over the scores.
     Source: as ``adversarial``, the student's half.
     Pitfalls: at its least value the critic tells all images apart, and the student learns nothing from ``hinge`` and
