@@ -64,7 +64,8 @@ def test_exposure_is_the_mean_that_is_reached(exposure, mean):
 def test_denoise_is_the_share_of_smoothing():
     noisy = dark_scene(noise=4.0)
     roughness = [
-        float(np.abs(np.diff(zerokd.load(denoise=share, engine="torch")(noisy).astype(float), axis=0)).mean()) for share in (0, 0.5, 1)
+        float(np.abs(np.diff(zerokd.load(denoise=share, engine="torch")(noisy).astype(float), axis=0)).mean())
+        for share in (0, 0.5, 1)
     ]
     assert roughness[0] > 1.2 * roughness[1] > 1.4 * roughness[2]
 
