@@ -74,19 +74,35 @@ def test_what_a_lost_worker_had_is_done_by_another_and_what_ends_each_is_given_u
     assert died == {"once": 1, "always": 1 + MAX_ATTEMPTS}
 
 
-def test_a_worker_that_cannot_write_ends_it(cluster, photos):
+def test_a_file_that_cannot_be_written_fails_alone(cluster, photos):
     task = planned(photos)
     (photos.parent / "out").mkdir()
     (photos.parent / "out/0").write_text("a file where a folder has to be")
-    with pytest.raises(OutputError, match=r"worker .*: cannot write '.*/out/0/.*png': File exists") as caught:
-        enhance_files(task, 1, lambda report: None)
+    reports = []
+    enhance_files(task, 1, reports.append)
+    failed = [report for report in reports if report.status is FileStatus.FAILED]
+    assert {report.name for report in failed} == {job.name for job in task.jobs if job.name.startswith("0/")} != set()
+    assert all("File exists" in report.message for report in failed)
+
+
+class FullDisk(FileWorker):
+    """A worker that has no space left."""
+
+    def enhance(self, jobs):
+        self.setup_error = "cannot write: No space left on device"
+        return super().enhance(jobs)
+
+
+def test_a_worker_without_space_ends_it(cluster, photos):
+    with pytest.raises(OutputError, match=r"worker .*: cannot write: No space left on device") as caught:
+        enhance_files(planned(photos), 1, lambda report: None, FullDisk)
     assert "run the command again for the rest" in str(caught.value)
 
 
 def test_a_worker_with_another_student_or_zerokd_ends_it(cluster, photos):
     task = planned(photos)
     task.ledger.settings["zerokd"] = "another"
-    with pytest.raises(OutputError, match=r"'bundled' or zerokd differs on this machine"):
+    with pytest.raises(OutputError, match=r"'best' or zerokd differs on this machine"):
         enhance_files(task, 1, lambda report: None)
 
 
