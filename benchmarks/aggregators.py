@@ -40,7 +40,7 @@ def main(use: str, settings: tuple[str, ...]) -> None:
     plan = prepare_run(components, choose_device("cpu"))
     for stage, objective in zip(components.stages, plan.objectives, strict=True):
         training = StageState(stage, objective, components)
-        parameters = [parameter for parameter in training.student.parameters() if parameter.requires_grad]
+        parameters = [parameter for parameter in training.network.parameters() if parameter.requires_grad]
         times: dict[bool, list[float]] = {True: [], False: []}
         for number, batch in enumerate(iterate_batches(components.data, plan.training_indices, stage, 0, plan.device)):
             if number == ROUNDS:

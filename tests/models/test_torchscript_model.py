@@ -127,7 +127,7 @@ def test_weights_alone_are_no_program(load):
 
 
 def test_a_program_that_nobody_trusts_is_not_loaded(load, monkeypatch):
-    """Not even parsed: the file of another program would be told as damaged."""
+    """Not even parsed: the file of another program would be reported as damaged."""
     load.path.write_bytes(b"no model")
     monkeypatch.delenv("ZEROKD_TRUSTED_FILES", raising=False)
     with pytest.raises(WeightsError, match="holds a program") as caught:

@@ -72,3 +72,8 @@ def test_the_record_says_all_that_decides_a_step():
     assert adam.as_json()["clip_norm"] == 0.1
     assert adam.is_flat
     assert not OptimizerPlan(Torch(name="Adafactor"), "torch", 5e-3, 1e-7, 0.1).is_flat
+
+
+def test_only_the_name_of_the_trained_model_goes():
+    named = name_parameters(parameters("student.critic.bias", "critic.student.bias", "critic.weight"))
+    assert [name for name, _ in named] == ["critic.bias", "student.bias", "weight"]

@@ -162,7 +162,7 @@ def test_the_average_is_that_of_all_steps(tmp_path):
     real = checkpointer.Checkpointer.after_step
 
     def watched(self, state, step_log):
-        raw = state.student.state_dict()
+        raw = state.network.state_dict()
         for name, tensor in average.items():
             tensor.lerp_(raw[name], 1 - decay)
         seen.append({name: tensor.clone() for name, tensor in raw.items()})

@@ -68,7 +68,7 @@ def test_the_norm_of_the_whole_gradient_is_limited(build):
 
 def test_an_average_starts_each_stage_at_the_student(build):
     state = create_state(build)
-    pairs = zip(state.averages["ema"].model.parameters(), state.student.parameters(), strict=True)
+    pairs = zip(state.averages["ema"].model.parameters(), state.network.parameters(), strict=True)
     assert all(torch.equal(averaged, current) for averaged, current in pairs)
 
 
@@ -132,10 +132,10 @@ def test_a_group_has_its_own_rate_and_the_others_keep_theirs(build):
     state = create_state_with(
         build, "{use='sgd', learning_rate=0.5, groups=[{match='*.bias', learning_rate_factor=0.1}]}"
     )
-    before = {name: value.detach().clone() for name, value in state.student.named_parameters()}
+    before = {name: value.detach().clone() for name, value in state.network.named_parameters()}
     state.set_gradient(torch.ones(161))
     assert state.optimizer_step(0) == 0.5
-    for name, value in state.student.named_parameters():
+    for name, value in state.network.named_parameters():
         step = 0.05 if name.endswith(".bias") else 0.5
         torch.testing.assert_close(value.detach(), before[name] - step)
 

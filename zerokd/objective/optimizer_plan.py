@@ -88,7 +88,8 @@ class OptimizerPlan:
 def name_parameters(parameters: Iterable[NamedParameter]) -> list[NamedParameter]:
     """The trained parameters of an objective by the names that patterns match: those of the trained model, such as
     ``e_conv1.bias``; those of losses and adapters start with ``losses.`` or ``adapters.``."""
-    return [(name.removeprefix(f"{STUDENT}.").removeprefix(f"{CRITIC}."), parameter) for name, parameter in parameters]
+    named = ((*name.partition("."), parameter) for name, parameter in parameters)
+    return [(rest if owner in (STUDENT, CRITIC) else owner + dot + rest, weight) for owner, dot, rest, weight in named]
 
 
 def find_group(name: str, groups: Sequence[ParameterGroup]) -> int | None:

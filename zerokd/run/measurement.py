@@ -34,7 +34,7 @@ class EpochMeasurement:
         if not every or step % clock.steps_per_epoch or (epoch % every and step < clock.steps):
             return
         results = self.plan.evaluate_metrics()
-        self.state.student.train()
+        self.state.network.train()
         for name, result in results.items():
             position = {"epoch": epoch - 1, "step": step, "name": name, "measured_on": self.plan.measured_on}
             self.step_log.record_metric({**position, **result.as_json()})
@@ -69,12 +69,12 @@ def install_export(plan: RunPlan, state: StageState, step: int) -> ExportRecord:
     if best is not None and best.is_exhausted and step < state.stage.clock.steps:
         record |= {"ended_at_step": step}
     if selection.export == "average":
-        _copy_into(state.student, dict(state.averages[selection.average].model.state_dict()))
+        _copy_into(state.network, dict(state.averages[selection.average].model.state_dict()))
     elif selection.export == "best":
         if best is None or not best.tensors:
             text = f"no student can be exported: the metric {selection.metric!r} failed at every measurement"
             raise NumericError(Problem(text, hints=("metrics.jsonl has the reasons",)))
-        _copy_into(state.student, best.tensors)
+        _copy_into(state.network, best.tensors)
     return record
 
 

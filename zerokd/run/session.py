@@ -92,7 +92,7 @@ def _train_stage(
     stage, objective = accumulator.stage, accumulator.objective
     critic = _build_critic(plan, stage, metrics_file, (progress.report_nonfinite, *watchers))
     critic_log, critic_state = (critic.step_log, critic.state) if critic else (None, None)
-    networks = {STUDENT: plan.components.student} | ({CRITIC: critic.state.student} if critic else {})
+    networks = {STUDENT: plan.components.student} | ({CRITIC: critic.state.network} if critic else {})
     with (
         progress.track_stage(stage) as bar,
         StepLog(stage, objective, metrics_file, (progress.report_nonfinite, bar, *watchers), critic_log) as step_log,

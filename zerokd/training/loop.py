@@ -62,7 +62,7 @@ def train(
     for batch in batches:
         for critic in critics:
             take_turn(critic, components, batch, nonfinite_policy)
-            state.student.train()  # it was in eval mode while the critic trained
+            state.network.train()  # it was in eval mode while the critic trained
         train_step(student, components, batch, nonfinite_policy, prefetch)
         after_step()
 
@@ -74,7 +74,7 @@ def take_turn(critic: Player, components: Components, batch: Batch, nonfinite_po
         NotFiniteError: see :func:`train`.
     """
     if batch.step % critic.every == 0:
-        critic.state.student.train()  # it was in eval mode while the student trained
+        critic.state.network.train()  # it was in eval mode while the student trained
         for _ in range(critic.steps):
             train_step(critic, components, batch, nonfinite_policy)
 
@@ -112,7 +112,7 @@ def train_step(
         step_log.record_step(batch.epoch, learning_rate, numbers, result.weights, comparison, by_label)
     else:
         restore_buffers(state.buffers(), buffer_values)
-        failure = diagnose_nonfinite(stage, state.objective, batch, count + 1, result, state.student)
+        failure = diagnose_nonfinite(stage, state.objective, batch, count + 1, result, state.network)
         nonfinite_policy.skip_step(failure)
         step_log.record_skipped_step(failure)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from zerokd.objective.models import AveragedModel
+from zerokd.objective.models import STUDENT, AveragedModel
 from zerokd.objective.objective import Objective
 from zerokd.objective.optimizer_plan import ParameterGroup, build_torch_groups, name_parameters, split_into_groups
 from zerokd.objective.stage_plan import StagePlan
@@ -29,25 +29,26 @@ OBJECTIVE, OPTIMIZER, AGGREGATOR, BEST, CRITIC_STATE = (
 
 
 class StageState:
-    """The networks, averages and optimizer of a stage or of its critic, at its start. ``student`` is the network that
-    trains; averages follow the student proper. The state of a stage includes that of its ``critic``."""
+    """The ``network`` that trains in a stage, the student or a critic, its averages and optimizer, at the start. The
+    state of a stage includes that of its ``critic``."""
 
     def __init__(
         self, stage: StagePlan, objective: Objective, components: Components, critic: StageState | None = None
     ):
         self.critic = critic
-        self.stage, self.objective, self.student = stage, objective, objective.models.trained_model.train()
+        self.stage, self.objective, self.network = stage, objective, objective.models.trained_model.train()
         self.is_last = bool(components.stages) and components.stages[-1].name == stage.name
-        owners = {call.owner for call in objective.graph.forward_passes()} if stage in components.stages else set()
+        trains_student = objective.models.trained == STUDENT  # a critic's objective leaves the averages alone
+        owners = {call.owner for call in objective.graph.forward_passes()} if trains_student else set()
         owners |= {components.selection.average} if self.is_last else set()
         self.averages = {owner: average for owner, average in components.averages.items() if owner in owners}
         for average in self.averages.values():  # restarted: it must not average weights of an earlier stage
-            average.model.load_state_dict(self.student.state_dict())
-        self.parameters = [parameter for parameter in self.student.parameters() if parameter.requires_grad]
+            average.model.load_state_dict(self.network.state_dict())
+        self.parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.best = (
-            BestStudent(self.student, components.selection) if self.is_last and components.selection.metric else None
+            BestStudent(self.network, components.selection) if self.is_last and components.selection.metric else None
         )
-        self.has_buffers = any(True for _ in self.student.buffers())
+        self.has_buffers = any(True for _ in self.network.buffers())
         device = self.parameters[0].device
         self.aggregator = stage.aggregator.to(device) if stage.aggregator else None
         self.flat_student = flatten_parameters(self.parameters)
@@ -71,13 +72,13 @@ class StageState:
 
     def _flatten_average(self, average: AveragedModel) -> list[FlatParameters]:
         """The parameters of an average that follow trained ones, laid out as those are; the others never change."""
-        pairs = zip(average.model.parameters(), self.student.parameters(), strict=True)
+        pairs = zip(average.model.parameters(), self.network.parameters(), strict=True)
         return flatten_parameters(averaged for averaged, current in pairs if current.requires_grad)
 
     def buffers(self) -> list[Tensor]:
         """What a step changes before the optimizer does: the student's current buffers, and the aggregator's state. A
         module may replace a buffer by another tensor."""
-        buffers = [*self.student.buffers()] if self.has_buffers else []
+        buffers = [*self.network.buffers()] if self.has_buffers else []
         return buffers if self.aggregator is None else [*buffers, *_module_tensors(self.aggregator).values()]
 
     def zero_grad(self) -> None:
@@ -123,7 +124,7 @@ class StageState:
             for averaged, current in zip(self.flat_averages[owner], self.flat_student, strict=True):
                 averaged.values.lerp_(current.values, 1 - average.decay)
             if self.has_buffers:
-                for copied, buffer in zip(average.model.buffers(), self.student.buffers(), strict=True):
+                for copied, buffer in zip(average.model.buffers(), self.network.buffers(), strict=True):
                     copied.copy_(buffer)
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -151,7 +152,7 @@ class StageState:
 
     def _collect_changing_tensors(self) -> dict[str, dict[str, Tensor]]:
         """Tensors by owner, without frozen networks inside losses: a resumed run reads those from their files."""
-        owners: dict[str, nn.Module] = {self.objective.models.trained: self.student}
+        owners: dict[str, nn.Module] = {self.objective.models.trained: self.network}
         owners |= {owner: average.model for owner, average in self.averages.items()}
         if self.aggregator is not None:
             owners[AGGREGATOR] = self.aggregator
