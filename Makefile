@@ -1,18 +1,20 @@
-# make run    create .venv and train a student with the documented recipe
-# make test   create .venv and run all tests, including those of the packages in plugins/
+# make run    create .venv with zerokd alone and train a student with the documented recipe
+# make test   add what tests need to .venv and run all tests, including those of the packages in plugins/
 # make lint   check style and types
 # make docs   build the documentation into site/
 
 PYTHON  ?= python3
 VENV    := .venv
 BIN     := $(VENV)/bin
+RUNS    := $(VENV)/.runs
 READY   := $(VENV)/.ready
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 MODULES := $(patsubst %/__init__.py,%,$(wildcard plugins/*/zerokd_*/__init__.py))
 
 .PHONY: run test test-plugins lint docs setup clean
 
-run: setup
+run: $(RUNS)
 	$(BIN)/zerokd run recipes/paper.toml
 
 test: setup
@@ -36,11 +38,17 @@ docs: setup
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml)
+$(BIN)/python:
 	@echo "Creating $(VENV): this takes a few minutes, and several GB if torch includes CUDA."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]' $(PLUGINS:%=--editable %)
-	touch $(READY)
+
+$(RUNS): pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable .
+	touch $@
+
+$(READY): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml) | $(BIN)/python
+	$(INSTALL) --editable '.[test]' $(PLUGINS:%=--editable %)
+	touch $(RUNS) $@
 
 clean:
 	rm -rf $(VENV) build site *.egg-info plugins/*/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
