@@ -37,7 +37,7 @@ ORDER = [
     {"run"},
     {"describe"},
     {"pages"},
-    {"sweep", "testing", "templates"},
+    {"benchmark", "sweep", "testing", "templates"},
     {"cli"},
     {"__main__"},
 ]

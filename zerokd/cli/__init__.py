@@ -30,6 +30,7 @@ COMMANDS = {
     "check-data": "inspect a folder of photos",
     "enhance": "brighten photos and videos with a student",
     "evaluate": "compare students with their teacher and with untrained methods",
+    "benchmark": "compare students and recipes on sets of photos, with intervals",
     "export": "write a student for programs without zerokd",
     "demo": "try a student in the browser; photos never leave the machine",
     "report": "write the report page of a run",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zerokd.cli import ignore_broken_pipe
-from zerokd.cli.options import STUDENT_HELP, is_quiet, plugin_option, reports_phases
+from zerokd.cli.options import STUDENT_HELP, is_quiet, plugin_option, reports_phases, threads_option
 
 if TYPE_CHECKING:
     from zerokd.student.evaluate.evaluate import PhotoEvaluation
@@ -36,6 +36,7 @@ TEXT_FORMAT = "text"
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all values as JSON.")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write a line for each photo and method.")
+@threads_option
 @plugin_option
 @reports_phases
 def command(
@@ -48,6 +49,7 @@ def command(
     table_format: str,
     json_file: Path | None,
     csv_file: Path | None,
+    threads: int | None,
     plugins: tuple[Path, ...],
 ) -> None:
     """Measure students on PHOTOS, beside their teacher, the input and baselines that need no training.
@@ -57,16 +59,20 @@ def command(
 
     --format latex, markdown and csv print one table of means; latex and markdown mark the best values. json prints all.
     """
+    import torch
+
     from zerokd.files.atomic import write_text
     from zerokd.phases import phase
     from zerokd.plugin.discovery import discover_plugins
     from zerokd.student.enhance.progress import EnhanceProgress
     from zerokd.student.evaluate.columns import build_columns
-    from zerokd.student.evaluate.evaluate import evaluate_methods, pair_photos
+    from zerokd.student.evaluate.evaluate import evaluate_methods, measure_costs, pair_photos
     from zerokd.student.evaluate.methods import build_methods
     from zerokd.student.evaluate.tables import evaluation_to_csv
     from zerokd.training.device import keep_freed_memory
 
+    if threads is not None:
+        torch.set_num_threads(threads)
     catalogue = discover_plugins(plugins, strict=True)
     count = sum(map(len, pair_photos(photos, references)))
     columns = build_columns(catalogue, references is not None, teacher is not None, metrics, settings)
@@ -75,6 +81,7 @@ def command(
     keep_freed_memory()  # else allocations dominate the time of a wide network, up to five times its own
     with EnhanceProgress(count, table_format != TEXT_FORMAT, is_quiet()) as progress, phase(progress.describe):
         evaluation = evaluate_methods(photos, references, methods, teacher_method, columns, progress.report)
+    evaluation.costs = measure_costs(methods)
     evaluation.command = shlex.join(["zerokd", *sys.argv[1:]])
     if json_file is not None:
         write_text(json_file, json.dumps(evaluation.as_json(), indent=2) + "\n")

@@ -94,7 +94,7 @@ yes_option = click.option(
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="Device to compute on: cpu, cuda, cuda:1, ..."
 )
-RECIPE_OPTIONS = (
+RECIPE_CHANGES = (
     click.option(
         "--set",
         "settings",
@@ -106,6 +106,9 @@ RECIPE_OPTIONS = (
     click.option(
         "--epochs", type=click.IntRange(1), help="Scale all stages to this many epochs in total, at least one each."
     ),
+)
+RECIPE_OPTIONS = (
+    *RECIPE_CHANGES,
     click.option("--seed", type=click.IntRange(0), help="Seed of every random number of the run."),
     yes_option,
 )
@@ -116,6 +119,9 @@ def recipe_options(command: CommandFunction) -> CommandFunction:
     return add_options(RECIPE_OPTIONS, command)
 
 
+threads_option = click.option(
+    "--threads", type=click.IntRange(1, 256), help="Threads of PyTorch; by default one for each core."
+)
 quiet_option = click.option(
     "--quiet",
     is_flag=True,

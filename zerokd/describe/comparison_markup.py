@@ -41,8 +41,8 @@ def comparison_to_latex(table: ComparisonTable) -> str:
         lines += [r"\hline", section, *(_join_latex_cells(row, widths) for row in rows)]
     lines += [r"\hline", r"\end{tabular}}", rf"\caption{{{text_to_latex(table.caption)}}}"]
     lines += [r"\begin{minipage}{\linewidth}", r"\footnotesize\raggedright", *map(_format_latex_note, table.notes)]
-    command = r"\allowbreak ".join(rf"\texttt{{{text_to_latex(word)} }}" for word in table.command.split(" "))
-    return "\n".join([*lines, command, r"\end{minipage}", r"\end{table}"])
+    lines += [_format_latex_command(table.command)] if table.command else []
+    return "\n".join([*lines, r"\end{minipage}", r"\end{table}"])
 
 
 def comparison_to_markdown(table: ComparisonTable) -> str:
@@ -57,9 +57,8 @@ def comparison_to_markdown(table: ComparisonTable) -> str:
     lines = [_join_markdown_cells(row, widths) for row in (header, rule, *rows)]
     notes = [text_to_markdown(note) for note in table.notes]
     fence = "`" * (max(map(len, re.findall("`+", table.command)), default=0) + 1)
-    return "\n".join(
-        [f"{table.caption}:", "", *lines, "", *(f"{note}  " for note in notes), fence + table.command + fence]
-    )
+    command = [fence + table.command + fence] if table.command else []
+    return "\n".join([f"{table.caption}:", "", *lines, "", *(f"{note}  " for note in notes), *command])
 
 
 def comparison_to_csv(table: ComparisonTable) -> str:
@@ -95,6 +94,10 @@ def _format_latex_groups(columns: Iterable[ComparisonColumn]) -> Iterator[str]:
 
 def _format_latex_note(note: str) -> str:
     return rf"{text_to_latex(note)}\par"
+
+
+def _format_latex_command(command: str) -> str:
+    return r"\allowbreak ".join(rf"\texttt{{{text_to_latex(word)} }}" for word in command.split(" "))
 
 
 def _format_markdown_title(column: ComparisonColumn) -> str:

@@ -39,7 +39,8 @@ class ComparisonColumn:
 
 @frozen
 class ComparisonTable:
-    """Methods in sections, each with its title; ``notes`` are paragraphs, and ``command`` made the table."""
+    """Methods in sections, each with its title; ``notes`` are paragraphs, and ``command`` made the table, if
+    it is known."""
 
     columns: tuple[ComparisonColumn, ...]
     sections: tuple[tuple[str, tuple[str, ...]], ...]
@@ -94,7 +95,7 @@ def build_comparison_table(record: EvaluationRecord) -> ComparisonTable:
     models = tuple(name for name in record["methods"] if name not in BASELINE_NAMES)
     sections = [(title, rows) for title, rows in zip(SECTION_TITLES, (baselines, models), strict=True) if rows]
     return ComparisonTable(
-        (*_build_metric_columns(record), *_build_cost_columns(record)),
+        (*_build_metric_columns(record), *build_cost_columns(_find_costs(record))),
         tuple(sections),
         f"Mean over {count_noun(len(record['images']), 'photo')}",
         tuple(_describe_conditions(record)),
@@ -148,8 +149,12 @@ def _build_metric_columns(record: EvaluationRecord) -> Iterator[ComparisonColumn
         yield ComparisonColumn(group, format_column_title(metric), better, cells, rank_values(cells, better))
 
 
-def _build_cost_columns(record: EvaluationRecord) -> Iterator[ComparisonColumn]:
-    costs = {name: method["cost"] for name, method in record["methods"].items() if method["cost"] is not None}
+def _find_costs(record: EvaluationRecord) -> dict[str, CostRecord]:
+    return {name: method["cost"] for name, method in record["methods"].items() if method["cost"] is not None}
+
+
+def build_cost_columns(costs: Mapping[str, CostRecord]) -> Iterator[ComparisonColumn]:
+    """Parameters, multiply-accumulates and time of models by name; nothing where there is no model."""
     if costs:
         columns = {
             "parameters": {name: f"{cost['parameters']}" for name, cost in costs.items()},
@@ -165,14 +170,19 @@ def _describe_conditions(record: EvaluationRecord) -> Iterator[str]:
     if record["failed"]:
         yield f"Without {count_noun(len(record['failed']), 'photo')} that could not be measured."
     yield f"Without training: {' '.join(describe_baselines())}."
-    yield from (_describe_model(name, method) for name, method in record["methods"].items() if method["sha256"])
-    machine, size = record["machine"], f"{TIMING_SIZE[1]}x{TIMING_SIZE[0]}"
-    software = f"zerokd {record['zerokd']}, PyTorch {machine['torch']}, {machine['platform']}"
-    timing = f"ms: {size} pixels, {count_noun(machine['threads'], 'thread')} of {machine['processor']}"
-    yield escape_unprintable(f"{software}; {timing}.")
+    yield from (describe_model(name, method) for name, method in record["methods"].items() if method["sha256"])
+    yield describe_software(record["zerokd"], record["machine"])
 
 
-def _describe_model(name: str, method: MethodRecord) -> str:
+def describe_software(version: str, machine: MachineRecord) -> str:
+    """The versions that numbers depend on, and the machine on which times were measured, in one line."""
+    software = f"zerokd {version}, PyTorch {machine['torch']}, {machine['platform']}"
+    size, threads = f"{TIMING_SIZE[1]}x{TIMING_SIZE[0]}", count_noun(machine["threads"], "thread")
+    return escape_unprintable(f"{software}; ms: {size} pixels, {threads} of {machine['processor']}.")
+
+
+def describe_model(name: str, method: MethodRecord) -> str:
+    """Where the model of a method comes from, in one line."""
     facts = [f"{key} {value}" for key, value in method["training"].items()]
     origin = ", ".join(facts) or "weights without a record of their training"
     return escape_unprintable(f"{name}: {origin}, SHA-256 {(method['sha256'] or '')[:DIGEST_DIGITS]}.")

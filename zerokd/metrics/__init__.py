@@ -16,6 +16,9 @@ def zerokd_metrics() -> list[MetricSpec]:
         MetricSpec(
             "gt_mean_psnr", target="zerokd.metrics.gt_mean_psnr:GtMeanPsnr", summary="PSNR at the target's brightness"
         ),
+        MetricSpec(
+            "gt_mean_ssim", target="zerokd.metrics.gt_mean_ssim:GtMeanSsim", summary="SSIM at the target's brightness"
+        ),
         MetricSpec("psnr", target="zerokd.metrics.psnr:Psnr", summary="peak signal-to-noise ratio, in dB"),
         MetricSpec("ssim", target="zerokd.metrics.ssim:SsimMetric", summary="structural similarity"),
     ]

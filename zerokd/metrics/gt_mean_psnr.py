@@ -22,8 +22,13 @@ def gt_mean_psnr(image: Tensor, target: Tensor) -> Tensor:
     Returns:
         (N,), in [0, 120].
     """
+    return psnr(scale_to_mean(image, target), target)
+
+
+def scale_to_mean(image: Tensor, target: Tensor) -> Tensor:
+    """The image (N, C, H, W) in [0, 1], scaled to the target's mean, one factor for each image, and clipped."""
     means = [tensor.mean(dim=(1, 2, 3), keepdim=True) for tensor in (target, image)]
-    return psnr((image * (means[0] / means[1].clamp_min(MIN_MEAN_BRIGHTNESS))).clamp(0, 1), target)
+    return (image * (means[0] / means[1].clamp_min(MIN_MEAN_BRIGHTNESS))).clamp(0, 1)
 
 
 @final

@@ -136,11 +136,11 @@ def _resume_checked_run(
 ) -> None:
     with folder.lock():
         previous = read_manifest(folder)
+        require_same_recipe(folder, _recipe_to_tables(recipe))
         if is_finished(previous):
             folder.remove_litter_of_locked()
             progress.report(f"{folder.path} is already finished")
             return
-        require_same_recipe(folder, _recipe_to_tables(recipe))
         with _prepare_as_leader(components, device, progress) as plan:
             manifest = build_manifest(plan)
             differences = require_same_run(previous, manifest)

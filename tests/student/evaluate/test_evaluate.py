@@ -12,7 +12,7 @@ from zerokd.plugin.discovery import discover_plugins
 from zerokd.student.enhance.inputs import FileStatus
 from zerokd.student.evaluate import cost, evaluate
 from zerokd.student.evaluate.columns import build_columns
-from zerokd.student.evaluate.evaluate import evaluate_methods, pair_photos
+from zerokd.student.evaluate.evaluate import evaluate_methods, measure_costs, pair_photos
 from zerokd.student.evaluate.methods import Method, build_baselines, build_methods
 
 
@@ -65,6 +65,7 @@ def test_means_are_over_photos_and_costs_are_of_models(folders):
     assert evaluation.mean("gamma", column) == pytest.approx(
         sum(rows["gamma"]["reference.psnr"] for rows in evaluation.values.values()) / 3
     )
+    evaluation.costs = measure_costs(methods)
     assert list(evaluation.costs) == ["fidelity"]
     data = evaluation.as_json()
     assert data["methods"]["fidelity"]["cost"]["macs_per_pixel"] == 139
@@ -146,8 +147,9 @@ def test_what_is_no_number_is_null(folders, monkeypatch):
     assert evaluation.as_json()["methods"]["gamma"]["mean"]["alone.mine"] is None
 
 
-def test_timing_is_a_phase(folders, monkeypatch):
+def test_timing_is_a_phase(monkeypatch):
+    monkeypatch.setattr(cost, "TIMING_SIZE", (16, 16))
     texts = record_phases(monkeypatch, evaluate)
     methods, _ = build_methods(["fidelity"], None, discover_plugins())
-    evaluate_methods(folders[0], None, methods, None, build_columns(discover_plugins(), False, False))
+    measure_costs(methods)
     assert texts == ["timing fidelity"]

@@ -18,6 +18,7 @@ from zerokd.plugin.contracts import Model
 MAC_COUNT_SIDE = 96  # of the image on which operations are counted
 TIMING_SIZE = (512, 512)  # height and width of the image on which time is measured
 WARMUP_RUNS, TIMED_RUNS = 3, 11
+MIN_TIMED_RUNS, TIMED_SECONDS = 3, 3.0  # a slow model is timed until so many seconds have passed
 
 
 @frozen
@@ -26,7 +27,7 @@ class ModelCost:
 
     Attributes:
         macs_per_pixel: multiply-accumulates of convolutions and matrix products.
-        milliseconds: the median of 11 runs of PyTorch on 512x512 pixels, after 3 warm-up runs.
+        milliseconds: the median of up to 11 runs of PyTorch on 512x512 pixels, after up to 3 warm-up runs.
     """
 
     parameters: int
@@ -40,13 +41,15 @@ def measure_cost(model: Model) -> ModelCost:
     with FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 3, MAC_COUNT_SIDE, MAC_COUNT_SIDE))
     low = torch.rand(1, 3, *TIMING_SIZE, generator=torch.Generator().manual_seed(0))
-    times = []
-    for _ in range(WARMUP_RUNS + TIMED_RUNS):
+    times: list[float] = []
+    while len(times) < WARMUP_RUNS + TIMED_RUNS and (len(times) < MIN_TIMED_RUNS + 1 or sum(times) < TIMED_SECONDS):
         start = time.perf_counter()
         model(low)
         times.append(time.perf_counter() - start)
     macs = counter.get_total_flops() / 2 / MAC_COUNT_SIDE**2  # it counts a multiplication and an addition as two
-    return ModelCost(model.parameter_count(), macs, 1000 * statistics.median(times[WARMUP_RUNS:]))
+    return ModelCost(
+        model.parameter_count(), macs, 1000 * statistics.median(times[min(WARMUP_RUNS, len(times) - MIN_TIMED_RUNS) :])
+    )
 
 
 def describe_machine() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,7 @@ def evaluate_methods(
     columns: tuple[MetricColumn, ...],
     report: Callable[[FileReport], None] = lambda file_report: None,
 ) -> PhotoEvaluation:
-    """Measure every method on every photo in full size, one photo at a time.
+    """Measure every method on every photo in full size, one photo at a time; :func:`measure_costs` does the rest.
 
     Raises:
         DataError: no photo could be measured.
@@ -139,11 +139,17 @@ def evaluate_methods(
             report(FileReport(name, FileStatus.FAILED, str(error)))
     if not evaluation.values:
         raise DataError(f"no photo of {str(photos)!r} could be measured")
+    return evaluation
+
+
+def measure_costs(methods: Iterable[Method]) -> dict[str, ModelCost]:
+    """The cost of each method that is a model."""
+    costs = {}
     for method in methods:
         if method.model is not None:
             with phase(f"timing {method.name}"):
-                evaluation.costs[method.name] = measure_cost(method.model)
-    return evaluation
+                costs[method.name] = measure_cost(method.model)
+    return costs
 
 
 def _measure_photo(

@@ -17,7 +17,13 @@ from zerokd.student.evaluate.methods import (
     TARGET_BRIGHTNESS,
 )
 
-METRIC_TITLES = {"gt_mean_psnr": "GT-mean", "clipped_share": "clipped", "color_cast": "cast", "brightness": "mean"}
+METRIC_TITLES = {
+    "gt_mean_psnr": "GT-mean",
+    "gt_mean_ssim": "GT-SSIM",
+    "clipped_share": "clipped",
+    "color_cast": "cast",
+    "brightness": "mean",
+}
 UPPERCASE_METRICS = ("psnr", "ssim", "lpips", "niqe")
 TABLE_WIDTH = 80
 CELL_WIDTH = 9
@@ -71,7 +77,7 @@ def _format_costs(evaluation: PhotoEvaluation) -> Iterator[str]:
     for name, cost in evaluation.costs.items():
         yield f"{name:<{first_width}}{cost.parameters:>12,}{cost.macs_per_pixel:>12,.0f}{cost.milliseconds:>9.1f}"
     machine, size = describe_machine(), f"{TIMING_SIZE[1]}x{TIMING_SIZE[0]}"
-    yield f"ms: PyTorch {machine['torch']} on {size}, median of {TIMED_RUNS} after {WARMUP_RUNS},"
+    yield f"ms: PyTorch {machine['torch']} on {size}, median of up to {TIMED_RUNS} after {WARMUP_RUNS},"
     yield f"{machine['threads']} threads of {machine['processor']}"
 
 
