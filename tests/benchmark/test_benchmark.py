@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from zerokd.benchmark.benchmark import measure_entries, name_photo_sets
-from zerokd.benchmark.entries import Entry
+from zerokd.benchmark.benchmark import build_set_columns, measure_entries, name_photo_sets
+from zerokd.benchmark.entries import BenchmarkEntry
 from zerokd.errors import DataError, RecipeError
 from zerokd.plugin.discovery import discover_plugins
-from zerokd.student.evaluate.columns import build_columns
 from zerokd.student.evaluate.methods import Method, build_baselines
 
 
-def build_set_columns(has_references):
-    return build_columns(discover_plugins(), has_references, False)
+def measure(entries, pairs, photos=()):
+    photo_sets = name_photo_sets(pairs, photos)
+    return measure_entries(entries, photo_sets, build_set_columns(discover_plugins(), photo_sets))
 
 
 def scale(name, factor):
@@ -23,10 +23,10 @@ def scale(name, factor):
 @pytest.fixture
 def measured(photo_folders):
     """Baselines; "good" and "bad"; "seeded", with two seeds."""
-    entries = [Entry(method.name, (method,)) for method in build_baselines()]
-    entries += [Entry(name, (scale(name, factor),)) for name, factor in (("good", 3.8), ("bad", 1.5))]
-    entries.append(Entry("seeded", (scale("s0", 3.2), scale("s1", 3.4)), (0, 1)))
-    return measure_entries(entries, name_photo_sets([photo_folders], [photo_folders[1]]), build_set_columns)
+    entries = [BenchmarkEntry(method.name, (method,)) for method in build_baselines()]
+    entries += [BenchmarkEntry(name, (scale(name, factor),)) for name, factor in (("good", 3.8), ("bad", 1.5))]
+    entries.append(BenchmarkEntry("seeded", (scale("s0", 3.2), scale("s1", 3.4)), (0, 1)))
+    return measure(entries, [photo_folders], [photo_folders[1]])
 
 
 def find(measured, name, key="reference.psnr"):
@@ -69,9 +69,9 @@ def test_the_best_entry_has_the_lowest_value_where_lower_is_better(measured):
 
 
 def test_a_value_that_is_no_number_never_leads(photo_folders):
-    broken = Entry("broken", (Method("broken", lambda low: low * float("nan")),))
-    entries = [Entry("input", (build_baselines()[0],)), broken]
-    measured = measure_entries(entries, name_photo_sets([photo_folders], []), build_set_columns)
+    broken = BenchmarkEntry("broken", (Method("broken", lambda low: low * float("nan")),))
+    entries = [BenchmarkEntry("input", (build_baselines()[0],)), broken]
+    measured = measure(entries, [photo_folders])
     result, _, column = find(measured, "broken")
     assert [entry.name for entry in result.find_best(column, entries)] == ["input"]
     assert measured.as_json()["sets"]["low"]["means"]["broken"]["reference.psnr"]["value"] is None
@@ -98,6 +98,16 @@ def test_sets_of_one_name_get_more_of_their_path(photo_folders, tmp_path):
     first, second = name_photo_sets([photo_folders], [other])
     assert (first.name, second.name) == (f"{tmp_path.name}/low", "second/low")
     assert (first.count, second.count) == (3, 1)
+
+
+def test_a_metric_that_compares_measures_the_sets_with_references(photo_folders):
+    catalogue = discover_plugins()
+    both = name_photo_sets([photo_folders], [photo_folders[1]])
+    columns = build_set_columns(catalogue, both, ["gt_mean_psnr", "clipped_share"])
+    assert "reference.gt_mean_ssim" in [column.key for column in columns[True]]
+    assert {column.group for column in columns[False]} == {"alone"}
+    with pytest.raises(RecipeError, match="nothing is given for port 'target'"):
+        build_set_columns(catalogue, both[1:], ["gt_mean_psnr"])
 
 
 def test_photo_sets_that_cannot_be(photo_folders, tmp_path):

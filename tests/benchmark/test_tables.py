@@ -6,9 +6,8 @@ import json
 
 import pytest
 
-from tests.benchmark.test_benchmark import build_set_columns, scale
-from zerokd.benchmark.benchmark import measure_entries, name_photo_sets
-from zerokd.benchmark.entries import Entry
+from tests.benchmark.test_benchmark import measure, scale
+from zerokd.benchmark.entries import BenchmarkEntry
 from zerokd.benchmark.tables import build_tables, describe_benchmark, write_benchmark
 from zerokd.describe.comparison_table import BEST
 from zerokd.plugin.discovery import discover_plugins
@@ -18,13 +17,13 @@ from zerokd.student.evaluate.methods import build_baselines, load_method
 @pytest.fixture
 def measured(photo_folders):
     fidelity = load_method("fidelity", discover_plugins())
-    entries = [Entry(method.name, (method,)) for method in build_baselines()]
+    entries = [BenchmarkEntry(method.name, (method,)) for method in build_baselines()]
     entries += [
-        Entry("fidelity", (fidelity,)),
-        Entry("good", (scale("g0", 3.7), scale("g1", 3.9)), (0, 1)),
-        Entry("single", (scale("single", 1.5),), (4,)),
+        BenchmarkEntry("fidelity", (fidelity,)),
+        BenchmarkEntry("good", (scale("g0", 3.7), scale("g1", 3.9)), (0, 1)),
+        BenchmarkEntry("single", (scale("single", 1.5),), (4,)),
     ]
-    return measure_entries(entries, name_photo_sets([photo_folders], []), build_set_columns)
+    return measure(entries, [photo_folders])
 
 
 def test_a_table_for_each_set_and_one_of_costs(measured):

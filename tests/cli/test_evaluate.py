@@ -23,13 +23,16 @@ def photos(folder, count=2):
 def test_table_json_and_csv(tmp_path):
     photos(tmp_path / "low")
     done = evaluate(
-        "low", "--student", "fidelity", "--teacher", "bundled", "--json", "a.json", "--csv", "a.csv", cwd=tmp_path
+        *("low", "--student", "fidelity", "--teacher", "bundled", "--threads", "1"),
+        *("--json", "a.json", "--csv", "a.csv"),
+        cwd=tmp_path,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "Mean over 2 photos" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     data = json.loads((tmp_path / "a.json").read_text())
     assert data["methods"]["fidelity"]["mean"]["teacher.psnr"] > 25
+    assert data["machine"]["threads"] == 1
     assert len(list(csv.DictReader((tmp_path / "a.csv").open()))) == 2 * 7
 
 

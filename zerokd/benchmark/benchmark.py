@@ -12,15 +12,18 @@ import numpy as np
 from attrs import asdict, define, field, frozen
 
 from zerokd._version import __version__
-from zerokd.benchmark.entries import Entry
+from zerokd.benchmark.entries import BenchmarkEntry
 from zerokd.benchmark.resampling import CONFIDENCE, RESAMPLES, Interval, Numbers, Resampling, estimate_interval
 from zerokd.errors import Problem, RecipeError
+from zerokd.plugin.catalogue import Catalogue
 from zerokd.student.enhance.inputs import FileReport
-from zerokd.student.evaluate.columns import MetricColumn
+from zerokd.student.evaluate.columns import MetricColumn, build_columns, has_target
 from zerokd.student.evaluate.cost import ModelCost, describe_machine
 from zerokd.student.evaluate.evaluate import PhotoEvaluation, evaluate_methods, measure_costs, pair_photos
 from zerokd.student.evaluate.methods import BASELINE_NAMES
 from zerokd.training.step_log import replace_nonfinite
+
+REFERENCE_METRICS = ("gt_mean_ssim",)  # beside those of `zerokd evaluate`, where there are references
 
 
 @frozen
@@ -39,33 +42,33 @@ class SetResult:
 
     photo_set: PhotoSet
     evaluation: PhotoEvaluation
-    entries: tuple[Entry, ...]
+    entries: tuple[BenchmarkEntry, ...]
     _resamples: dict[tuple[str, str], Numbers] = field(factory=dict, init=False)
 
     @property
     def columns(self) -> tuple[MetricColumn, ...]:
         return self.evaluation.columns
 
-    def find_scores(self, entry: Entry, column: MetricColumn) -> Numbers:
+    def find_scores(self, entry: BenchmarkEntry, column: MetricColumn) -> Numbers:
         """(seeds, photos)"""
         rows = self.evaluation.values.values()
         return np.array([[row[method.name][column.key] for row in rows] for method in entry.methods])
 
-    def estimate_mean(self, entry: Entry, column: MetricColumn) -> Interval:
+    def estimate_mean(self, entry: BenchmarkEntry, column: MetricColumn) -> Interval:
         """The mean over photos and seeds."""
         return estimate_interval(self._mean(entry, column), self._resample(entry, column))
 
-    def compare(self, first: Entry, second: Entry, column: MetricColumn) -> Interval:
+    def compare(self, first: BenchmarkEntry, second: BenchmarkEntry, column: MetricColumn) -> Interval:
         """The mean of the first entry minus that of the second, photo by photo."""
         value = self._mean(first, column) - self._mean(second, column)
         return estimate_interval(value, self._resample(first, column) - self._resample(second, column))
 
-    def measure_seed_deviation(self, entry: Entry, column: MetricColumn) -> float | None:
+    def measure_seed_deviation(self, entry: BenchmarkEntry, column: MetricColumn) -> float | None:
         """The standard deviation over seeds of the mean over photos; None for one seed."""
         means = self.find_scores(entry, column).mean(1)
         return float(means.std(ddof=1)) if len(means) > 1 else None
 
-    def find_best(self, column: MetricColumn, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    def find_best(self, column: MetricColumn, entries: Iterable[BenchmarkEntry]) -> tuple[BenchmarkEntry, ...]:
         """The best entry first, then those whose difference from it may be noise; none if no value is better."""
         finite = [entry for entry in entries if np.isfinite(self.find_scores(entry, column)).all()]
         if not column.better or not finite:
@@ -75,10 +78,10 @@ class SetResult:
         best = ordered[0]
         return best, *(entry for entry in ordered[1:] if self.compare(best, entry, column).includes_zero)
 
-    def _mean(self, entry: Entry, column: MetricColumn) -> float:
+    def _mean(self, entry: BenchmarkEntry, column: MetricColumn) -> float:
         return float(self.find_scores(entry, column).mean())
 
-    def _resample(self, entry: Entry, column: MetricColumn) -> Numbers:
+    def _resample(self, entry: BenchmarkEntry, column: MetricColumn) -> Numbers:
         key = entry.name, column.key
         if key not in self._resamples:
             scores, stream = self.find_scores(entry, column), self.entries.index(entry)
@@ -113,7 +116,7 @@ class SetResult:
 class Benchmark:
     """The results of all entries on all sets of photos; ``command`` repeats it."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[BenchmarkEntry, ...]
     results: tuple[SetResult, ...] = ()
     costs: Mapping[str, ModelCost] = field(factory=dict)
     command: str = ""
@@ -154,10 +157,10 @@ def name_photo_sets(pairs: Iterable[tuple[Path, Path]], photos: Iterable[Path]) 
         RecipeError: no set, or one folder twice.
         DataError: a folder does not exist, or has no photo.
     """
-    given: list[tuple[Path, Path | None]] = [*pairs, *((folder, None) for folder in photos)]
-    if not given:
+    chosen: list[tuple[Path, Path | None]] = [*pairs, *((folder, None) for folder in photos)]
+    if not chosen:
         raise RecipeError(Problem("nothing to measure on", hints=("give --pairs LOW REFERENCES or --photos DIR",)))
-    resolved = [folder.resolve() for folder, _ in given]
+    resolved = [folder.resolve() for folder, _ in chosen]
     for folder in resolved:
         if resolved.count(folder) > 1:
             raise RecipeError(f"{str(folder)!r} is given twice")
@@ -166,20 +169,36 @@ def name_photo_sets(pairs: Iterable[tuple[Path, Path]], photos: Iterable[Path]) 
         depth += 1
     return tuple(
         PhotoSet("/".join(path.parts[-depth:]), sum(map(len, pair_photos(*folders))), *folders)
-        for path, folders in zip(resolved, given, strict=True)
+        for path, folders in zip(resolved, chosen, strict=True)
     )
 
 
+def build_set_columns(
+    catalogue: Catalogue, photo_sets: Iterable[PhotoSet], metric_names: Sequence[str] = ()
+) -> dict[bool, tuple[MetricColumn, ...]]:
+    """The columns of sets by whether they have references. A metric that compares images measures those that have.
+
+    Raises:
+        RecipeError: no such metric exists, or no set has what it compares with.
+    """
+    columns: dict[bool, tuple[MetricColumn, ...]] = {}
+    for has_references in sorted({photo_set.references is not None for photo_set in photo_sets}, reverse=True):
+        names = [name for name in metric_names if has_references or not columns or not has_target(catalogue, name)]
+        defaults = REFERENCE_METRICS if has_references else ()
+        columns[has_references] = build_columns(catalogue, has_references, False, (*defaults, *names))
+    return columns
+
+
 def measure_entries(
-    entries: Sequence[Entry],
+    entries: Sequence[BenchmarkEntry],
     photo_sets: Sequence[PhotoSet],
-    build_columns: Callable[[bool], tuple[MetricColumn, ...]],
+    columns: Mapping[bool, tuple[MetricColumn, ...]],
     report: Callable[[FileReport], None] = lambda file_report: None,
 ) -> Benchmark:
     """Measure every entry on every photo in full size, and the cost of each model once.
 
     Args:
-        build_columns: the columns of a set, by whether it has references.
+        columns: those of a set by whether it has references, as :func:`build_set_columns` returns them.
 
     Raises:
         DataError: no photo of a set could be measured.
@@ -188,8 +207,8 @@ def measure_entries(
     benchmark = Benchmark(tuple(entries))
     results = []
     for photo_set in photo_sets:
-        columns = build_columns(photo_set.references is not None)
-        evaluation = evaluate_methods(photo_set.photos, photo_set.references, methods, None, columns, report)
+        own = columns[photo_set.references is not None]
+        evaluation = evaluate_methods(photo_set.photos, photo_set.references, methods, None, own, report)
         results.append(SetResult(photo_set, evaluation, benchmark.entries))
     benchmark.results = tuple(results)
     benchmark.costs = {entry.name: cost for entry in entries for cost in measure_costs(entry.methods[:1]).values()}

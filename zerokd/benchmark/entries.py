@@ -22,7 +22,7 @@ RUNS_FOLDER, RESULTS_FILE = "runs", "benchmark.json"  # in the benchmark's folde
 
 
 @frozen(eq=False)
-class Entry:
+class BenchmarkEntry:
     """A row: ``methods`` are the students of a recipe, one for each of its ``seeds``; otherwise there is one method."""
 
     name: str
@@ -92,7 +92,7 @@ def train_entry(
     device: str,
     progress: Progress,
     announce: Callable[[str], None],
-) -> Entry:
+) -> BenchmarkEntry:
     """Train a recipe with each of its seeds, or resume what an earlier call left in ``out``; finished runs stay.
 
     Raises:
@@ -104,17 +104,17 @@ def train_entry(
         folder = out / RUNS_FOLDER / f"{plan.name}-seed{seed}"
         run_recipe(document, catalogue, device, folder, True, progress)
         methods.append(evolve(load_method(str(folder), catalogue), name=f"{plan.name} seed {seed}"))
-    return Entry(plan.name, tuple(methods), plan.seeds)
+    return BenchmarkEntry(plan.name, tuple(methods), plan.seeds)
 
 
-def load_entries(students: Iterable[str], catalogue: Catalogue) -> list[Entry]:
+def load_entries(students: Iterable[str], catalogue: Catalogue) -> list[BenchmarkEntry]:
     """The baselines, then the students by the names, files or folders that ``zerokd evaluate --student`` takes.
 
     Raises:
         WeightsError, RecipeError: a student cannot be used.
     """
-    entries = [Entry(method.name, (method,)) for method in build_baselines()]
+    entries = [BenchmarkEntry(method.name, (method,)) for method in build_baselines()]
     for student in students:
         method = load_method(student, catalogue, [entry.name for entry in entries])
-        entries.append(Entry(method.name, (method,)))
+        entries.append(BenchmarkEntry(method.name, (method,)))
     return entries

@@ -12,7 +12,7 @@ from attrs import asdict
 
 from zerokd._version import __version__
 from zerokd.benchmark.benchmark import Benchmark, SetResult
-from zerokd.benchmark.entries import RESULTS_FILE, Entry
+from zerokd.benchmark.entries import RESULTS_FILE, BenchmarkEntry
 from zerokd.benchmark.resampling import CONFIDENCE, RESAMPLES
 from zerokd.describe.comparison_markup import comparison_to_latex, comparison_to_markdown
 from zerokd.describe.comparison_table import (
@@ -94,7 +94,7 @@ def _build_column(result: SetResult, column: MetricColumn) -> ComparisonColumn:
     return ComparisonColumn(column.group, format_column_title(column.name), column.better, cells, ranks)
 
 
-def find_leaders(result: SetResult, column: MetricColumn) -> tuple[Entry, ...]:
+def find_leaders(result: SetResult, column: MetricColumn) -> tuple[BenchmarkEntry, ...]:
     """The best entry of a column, then those whose difference from it may be noise. The input takes no part: it has the
     least cast and clips nothing because nothing was done."""
     ranked = (entry for entry in result.entries if entry.name not in UNRANKED_METHODS)

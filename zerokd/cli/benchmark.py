@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,7 +22,9 @@ from zerokd.cli.options import (
     yes_option,
 )
 
-DEFAULT_METRICS = ("gt_mean_ssim",)  # beside those of `zerokd evaluate`, where there are references
+if TYPE_CHECKING:
+    from zerokd.benchmark.entries import BenchmarkEntry
+    from zerokd.plugin.catalogue import Catalogue
 
 
 def add_recipe_changes(command: Any) -> Any:
@@ -70,7 +72,6 @@ def command(
     metrics: tuple[str, ...],
     out: Path,
     device: str,
-    threads: int | None,
     plugins: tuple[Path, ...],
     **changes: Any,
 ) -> None:
@@ -80,40 +81,19 @@ def command(
     photos and seeds, and every difference says whether it may be noise. The folder gets tables (Markdown, LaTeX, CSV),
     all values by photo, and the trained students. The same command again resumes. Exits with code 1 if a photo failed.
     """
-    import torch
-
-    from zerokd.benchmark.benchmark import measure_entries, name_photo_sets
-    from zerokd.benchmark.entries import load_entries, plan_trainings, prepare_folder, train_entry
+    from zerokd.benchmark.benchmark import build_set_columns, measure_entries, name_photo_sets
     from zerokd.benchmark.tables import describe_benchmark, write_benchmark
-    from zerokd.console import PipeSafeConsole
     from zerokd.phases import phase
     from zerokd.plugin.discovery import discover_plugins
-    from zerokd.run.progress import Progress
     from zerokd.student.enhance.progress import EnhanceProgress
-    from zerokd.student.evaluate.columns import MetricColumn, build_columns
 
-    if threads is not None:
-        torch.set_num_threads(threads)
     catalogue = discover_plugins(plugins, strict=True)
     photo_sets = name_photo_sets(pairs, photos)
-
-    def build_set_columns(has_references: bool) -> tuple[MetricColumn, ...]:
-        return build_columns(catalogue, has_references, False, (*(DEFAULT_METRICS if has_references else ()), *metrics))
-
-    for photo_set in photo_sets:
-        build_set_columns(photo_set.references is not None)
-    trainings = plan_trainings(recipes, sorted(set(seeds)), catalogue, **changes)
-    with phase("loading students"):
-        entries = load_entries(students or (() if recipes else ("best",)), catalogue)
-    prepare_folder(out)
-    console = PipeSafeConsole(stderr=True)
-    announce = (lambda text: None) if is_quiet() else (lambda text: click.echo(text, err=True))
-    entries += [
-        train_entry(plan, out, catalogue, device, Progress(console, is_quiet()), announce) for plan in trainings
-    ]
+    columns = build_set_columns(catalogue, photo_sets, metrics)
+    entries = _build_entries(students, recipes, seeds, out, catalogue, device, changes)
     count = sum(photo_set.count for photo_set in photo_sets)
     with EnhanceProgress(count, to_stderr=True, quiet=is_quiet()) as progress, phase(progress.describe):
-        benchmark = measure_entries(entries, photo_sets, build_set_columns, progress.report)
+        benchmark = measure_entries(entries, photo_sets, columns, progress.report)
     benchmark.command = shlex.join(["zerokd", *sys.argv[1:]])
     with phase("comparing"):
         files = write_benchmark(benchmark, out)
@@ -122,3 +102,27 @@ def command(
         click.echo(f"{out}: {', '.join(files)}")
     if benchmark.failures:
         sys.exit(1)
+
+
+def _build_entries(
+    students: tuple[str, ...],
+    recipes: tuple[str, ...],
+    seeds: tuple[int, ...],
+    out: Path,
+    catalogue: Catalogue,
+    device: str,
+    changes: dict[str, Any],
+) -> list[BenchmarkEntry]:
+    """Baselines, students, and recipes; nothing is trained until everything that can be checked is."""
+    from zerokd.benchmark.entries import load_entries, plan_trainings, prepare_folder, train_entry
+    from zerokd.console import PipeSafeConsole
+    from zerokd.phases import phase
+    from zerokd.run.progress import Progress
+
+    trainings = plan_trainings(recipes, sorted(set(seeds)), catalogue, **changes)
+    with phase("loading students"):
+        entries = load_entries(students or (() if recipes else ("best",)), catalogue)
+    prepare_folder(out)
+    progress = Progress(PipeSafeConsole(stderr=True), is_quiet())
+    announce = (lambda text: None) if is_quiet() else (lambda text: click.echo(text, err=True))
+    return entries + [train_entry(plan, out, catalogue, device, progress, announce) for plan in trainings]

@@ -49,7 +49,6 @@ def command(
     table_format: str,
     json_file: Path | None,
     csv_file: Path | None,
-    threads: int | None,
     plugins: tuple[Path, ...],
 ) -> None:
     """Measure students on PHOTOS, beside their teacher, the input and baselines that need no training.
@@ -59,8 +58,6 @@ def command(
 
     --format latex, markdown and csv print one table of means; latex and markdown mark the best values. json prints all.
     """
-    import torch
-
     from zerokd.files.atomic import write_text
     from zerokd.phases import phase
     from zerokd.plugin.discovery import discover_plugins
@@ -71,8 +68,6 @@ def command(
     from zerokd.student.evaluate.tables import evaluation_to_csv
     from zerokd.training.device import keep_freed_memory
 
-    if threads is not None:
-        torch.set_num_threads(threads)
     catalogue = discover_plugins(plugins, strict=True)
     count = sum(map(len, pair_photos(photos, references)))
     columns = build_columns(catalogue, references is not None, teacher is not None, metrics, settings)

@@ -20,6 +20,12 @@ CommandFunction = Callable[..., Any]
 QUIET_KEY = "zerokd.quiet"  # in the context of a command
 
 
+def _set_torch_threads(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+
+
 def _disable_plugins(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
         os.environ["ZEROKD_PLUGINS"] = ""
@@ -120,7 +126,11 @@ def recipe_options(command: CommandFunction) -> CommandFunction:
 
 
 threads_option = click.option(
-    "--threads", type=click.IntRange(1, 256), help="Threads of PyTorch; by default one for each core."
+    "--threads",
+    type=click.IntRange(1, 256),
+    expose_value=False,
+    callback=lambda context, parameter, value: None if value is None else _set_torch_threads(value),
+    help="Threads of PyTorch; by default one for each core.",
 )
 quiet_option = click.option(
     "--quiet",

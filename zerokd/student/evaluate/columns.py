@@ -90,6 +90,11 @@ def build_columns(
     return tuple({column.key: column for column in columns}.values())
 
 
+def has_target(catalogue: Catalogue, name: str) -> bool:
+    """Whether a metric compares an image with another one."""
+    return bool(_find_target_ports(load_component(catalogue.find("metrics", name))))
+
+
 def _find_image_port(component: Any) -> str:
     ports = component.ports
     return str(next((name for name, port in ports.items() if port.default == "student.enhanced"), next(iter(ports))))
