@@ -1,8 +1,8 @@
 """The command line in tests: each command runs in a process that is forked from one with all imports done, since these
 take longer than most commands.
 
-``zerokd(...)`` runs a command, and ``python command.py SOCKET arguments...`` does so for a shell. Tests of signals,
-start-up and imports start a new interpreter instead.
+``zerokd(...)`` runs a command, ``start(...)`` returns while it runs, and ``python command.py SOCKET arguments...`` runs
+one for a shell. Tests of start-up and imports start a new interpreter instead.
 """
 
 import atexit
@@ -55,11 +55,71 @@ def _fresh(words, cwd, env, timeout):
 
 
 def _forked(words, cwd, env, timeout):
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull, "rb") as devnull:
-        files = [file.fileno() for file in (devnull, out, err)]
-        code = ask(server(), words, str(cwd or os.getcwd()), dict(os.environ if env is None else env), files, timeout)
-        texts = [(file.seek(0), file.read().decode("utf-8", "backslashreplace"))[1] for file in (out, err)]
-    return subprocess.CompletedProcess(["zerokd", *words], code, *texts)
+    process = start(*words, cwd=cwd, env=env)
+    texts = process.communicate(timeout)
+    return subprocess.CompletedProcess(["zerokd", *words], process.returncode, *texts)
+
+
+def start(*arguments, cwd=None, env=None, prelude="", merged=False):
+    """A running command, with the methods of ``Popen``.
+
+    ``prelude`` is Python that runs in the process before the command; ``merged`` sends stderr to stdout.
+    """
+    words = [os.fsdecode(argument) for argument in arguments]
+    return ForkedCommand(words, str(cwd or os.getcwd()), dict(os.environ if env is None else env), prelude, merged)
+
+
+class ForkedCommand:
+    """A command in a fork, with the methods of ``Popen`` that tests need, and ``pid`` and ``returncode``."""
+
+    def __init__(self, words, cwd, environment, prelude, merged):
+        self.returncode, self._answer = None, b""
+        self._out = tempfile.TemporaryFile()  # noqa: SIM115
+        self._err = self._out if merged else tempfile.TemporaryFile()  # noqa: SIM115
+        with open(os.devnull, "rb") as devnull:
+            files = [file.fileno() for file in (devnull, self._out, self._err)]
+            self._link = send_request(server(), words, cwd, environment, files, prelude)
+        self._receive(lambda: b"\n" in self._answer, 60)
+        self.pid = int(self._answer.split(b"\n")[0])
+
+    def _receive(self, is_done, timeout):
+        self._link.settimeout(timeout)
+        while not is_done():
+            part = self._link.recv(64)
+            assert part, "the command server has ended"
+            self._answer += part
+
+    def poll(self):
+        """The exit code, or None while it runs."""
+        with contextlib.suppress(BlockingIOError, TimeoutError):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout=None):
+        """The exit code, as of ``Popen``: negative for a signal."""
+        if self.returncode is None:
+            self._receive(lambda: self._answer.count(b"\n") > 1, timeout)
+            self.returncode = int(self._answer.split(b"\n")[1])
+            self._link.close()
+        return self.returncode
+
+    def communicate(self, timeout=None):
+        """Wait, and return what it printed."""
+        self.wait(timeout)
+        texts = []
+        for file in dict.fromkeys((self._out, self._err)):
+            file.seek(0)
+            texts.append(file.read().decode("utf-8", "backslashreplace"))
+        return texts[0], texts[1] if len(texts) > 1 else None
+
+    def send_signal(self, number):
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        """Send SIGKILL."""
+        self.send_signal(signal.SIGKILL)
 
 
 def server():
@@ -75,18 +135,15 @@ def server():
     return _sockets[0]
 
 
-def ask(path, arguments, cwd, environment, files, timeout=None):
-    """Have the server run a command with these three files; return its exit code."""
-    with socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(timeout)
-        link.connect(path)
-        request = json.dumps([arguments, cwd, environment]).encode()
-        assert len(request) < LARGEST
-        socket.send_fds(link, [len(request).to_bytes(4, "big")], files)
-        link.sendall(request)
-        answer = link.recv(16)
-    assert answer, "the command server has ended"
-    return int(answer)
+def send_request(path, arguments, cwd, environment, files, prelude=""):
+    """Have the server run a command with these three files. The connection answers with the lines PID and EXIT CODE."""
+    link = socket.socket(socket.AF_UNIX)
+    link.connect(path)
+    request = json.dumps([arguments, cwd, environment, prelude]).encode()
+    assert len(request) < LARGEST
+    socket.send_fds(link, [len(request).to_bytes(4, "big")], files)
+    link.sendall(request)
+    return link
 
 
 def serve(path):
@@ -121,7 +178,7 @@ def reap_forks():
 
 
 def wait(link):
-    """In a fork: run the request in another fork and answer with its exit code."""
+    """In a fork: run the request in another fork and answer with its number and its exit code."""
     head, files, _, _ = socket.recv_fds(link, 4, 3)
     size, request = int.from_bytes(head, "big"), b""
     while len(request) < size:
@@ -132,12 +189,14 @@ def wait(link):
         for number, file in enumerate(files):
             os.dup2(file, number)
         return json.loads(request)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    link.sendall(str(code).encode())
+    with contextlib.suppress(BrokenPipeError):  # whoever asked may be gone
+        link.sendall(f"{child}\n".encode())
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        link.sendall(f"{code}\n".encode())
     os._exit(0)
 
 
-def run(arguments, cwd, environment):
+def run(arguments, cwd, environment, prelude):
     """The command, as ``python -m zerokd`` would run it."""
     os.setsid()
     os.chdir(cwd)
@@ -152,6 +211,7 @@ def run(arguments, cwd, environment):
     sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     code = 0
     try:
+        exec(prelude, {})
         import_module("zerokd.cli").main()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
@@ -169,4 +229,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "--serve":
         run(*serve(sys.argv[2]))
     else:
-        sys.exit(ask(sys.argv[1], sys.argv[2:], os.getcwd(), dict(os.environ), [0, 1, 2]))
+        answer = send_request(sys.argv[1], sys.argv[2:], os.getcwd(), dict(os.environ), [0, 1, 2]).makefile().read()
+        sys.exit(int(answer.split()[1]))

@@ -3,16 +3,12 @@
 Its tensors are CPU tensors of a type of their own. As on a GPU, an operation on tensors of both devices is an error,
 and reading a number in Python waits for the device. As on Apple's GPUs, there is no float64.
 
-    python -m tests.elsewhere FILE STOP run recipe.toml --device elsewhere
-
-writes to FILE why each step waited and how many bytes it was sent since the end of the previous step, and interrupts
-the run after STOP steps (0: never). Half of ELSEWHERE_BYTES of memory is free.
+Half of ELSEWHERE_BYTES of memory is free.
 """
 
 import json
 import os
 import signal
-import sys
 from pathlib import Path
 
 import torch
@@ -20,14 +16,13 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils import backend_registration
 
-import zerokd.cli
 from zerokd.training import loop
 
 aten = torch.ops.aten
 MOVES = {aten.copy_.default, aten._to_copy.default}  # between the devices
 INDEXED = {aten.index.Tensor, aten.index_put_.default, aten._index_put_impl_.default}  # indices may be the CPU's
 SIZED = {aten.nonzero.default, aten.masked_select.default, aten._unique2.default}  # values decide the result's shape
-waits, sent = [], []
+waits, sent, registered = [], [], []
 
 
 class Elsewhere(Tensor):
@@ -118,10 +113,11 @@ def watch_steps(file, stop, train_step=loop.train_step):
     return step
 
 
-if __name__ == "__main__":
+def register_device(file, stop):
+    """Add the device to this process, and write to the file why each step waited and how many bytes it was sent since
+    the end of the previous step; interrupt the run after ``stop`` steps (0: never)."""
     backend_registration._setup_privateuseone_for_python_backend("elsewhere", backend_module=Device())
     library = torch.library.Library("_", "IMPL")
     library.fallback(compute, "PrivateUse1")
-    loop.train_step = watch_steps(Path(sys.argv[1]), int(sys.argv[2]))
-    sys.argv[1:3] = []
-    zerokd.cli.main()
+    registered.append(library)  # it lasts as long as this
+    loop.train_step = watch_steps(Path(file), stop)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.command import start
 from zerokd.exporters import c_library
 
 
@@ -25,10 +26,7 @@ def cache(tmp_path_factory):
 @pytest.fixture
 def zerokd(cache, tmp_path):
     def call(*arguments, wait=True):
-        command = [sys.executable, "-m", "zerokd", "enhance", *map(str, arguments)]
-        environment = os.environ | {"ZEROKD_CACHE": str(cache)}
-        pipe = subprocess.PIPE
-        started = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=tmp_path, env=environment)
+        started = start("enhance", *arguments, cwd=tmp_path, env=os.environ | {"ZEROKD_CACHE": str(cache)})
         if not wait:
             return started
         out, err = started.communicate(timeout=300)

@@ -1,7 +1,6 @@
 """``zerokd run`` stopped from outside, and ``zerokd resume``: exit codes, messages, and that nothing is lost."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import time
 
 import pytest
 
+from tests.command import start
 from tests.conftest import RECIPES
 
 SMALL = [
@@ -18,13 +18,6 @@ SMALL = [
 RUN = ["run", RECIPES / "paper.toml", *SMALL]
 
 
-def begun(*arguments, cwd, **more):
-    command = [sys.executable, "-m", "zerokd", *map(str, arguments)]
-    return subprocess.Popen(
-        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **more
-    )
-
-
 def ended(process):
     out, err = process.communicate(timeout=240)
     assert "Traceback" not in err, err
@@ -32,7 +25,7 @@ def ended(process):
 
 
 def zerokd(*arguments, cwd, **more):
-    return ended(begun(*arguments, cwd=cwd, **more))
+    return ended(start(*arguments, cwd=cwd, **more))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +46,7 @@ def until(condition, process):
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
 )
 def test_a_run_that_a_signal_ends_goes_on_to_the_same_student(tmp_path, whole, number, code):
-    process = begun(*RUN, "--out", "run", cwd=tmp_path)
+    process = start(*RUN, "--out", "run", cwd=tmp_path)
     until((tmp_path / "run/checkpoints/prev.safetensors").exists, process)
     os.kill(process.pid, number)
     exit_code, _, err = ended(process)
@@ -71,17 +64,17 @@ def test_a_run_that_a_signal_ends_goes_on_to_the_same_student(tmp_path, whole, n
 def test_two_runs_that_want_one_folder_are_one_run_and_one_message(tmp_path):
     """Both start at once, again and again; one trains, the other says so."""
     for attempt in range(3):
-        pair = [begun(*RUN, "--out", f"run{attempt}", cwd=tmp_path) for _ in range(2)]
+        pair = [start(*RUN, "--out", f"run{attempt}", cwd=tmp_path) for _ in range(2)]
         codes = sorted((found := ended(process))[0] for process in pair)
         assert codes == [0, 5], found
 
 
 def test_a_full_disk_ends_the_run_by_name_and_the_checkpoint_before_it_stays(tmp_path, whole):
-    def small_files():  # as a full disk: a write beyond this many bytes of a file fails
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (24_000, resource.RLIM_INFINITY))
-
-    code, _, err = zerokd(*RUN, "--out", "run", cwd=tmp_path, preexec_fn=small_files)
+    small_files = (  # as a full disk: a write beyond this many bytes of a file fails
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (24_000, resource.RLIM_INFINITY))"
+    )
+    code, _, err = zerokd(*RUN, "--out", "run", cwd=tmp_path, prelude=small_files)
     assert code == 5, err
     assert "cannot write to 'run': File too large" in err
     assert not [name for name in os.listdir(tmp_path / "run/checkpoints") if name.startswith(".")]

@@ -14,19 +14,19 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from tests.command import start
 from tests.conftest import RECIPES, TINY
 from zerokd.training.checkpoint import LAST_FILE
 
-MAIN = "from zerokd.cli import main; main()"
-HASTY = f"import zerokd.sweep.study as s; s.HEARTBEAT, s.SILENT = 1, 3; {MAIN}"  # the dead are missed after 3 seconds
+HASTY = "import zerokd.sweep.study as s; s.HEARTBEAT, s.SILENT = 1, 3"  # the dead are missed after 3 seconds
 SETTINGS = [part for one in (*TINY, "stages.distill.epochs=6", "checkpoint_seconds=0.0") for part in ("--set", one)]
 KILLS = int(os.environ.get("ZEROKD_KILLS", "4"))
 GRID = ["--grid", "alpha=0.3,0.4", "--grid", "beta=0.1,0.65"]
 
 
-def worker(out, *more, program=MAIN):
-    command = [sys.executable, "-c", program, "sweep", str(RECIPES / "paper.toml"), *SETTINGS, *GRID, "--out", str(out)]
-    return subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def worker(out, *more, prelude=""):
+    words = ["sweep", RECIPES / "paper.toml", *SETTINGS, *GRID, "--out", out, *more]
+    return start(*words, prelude=prelude, merged=True)
 
 
 def ended(process, code=1):
@@ -58,11 +58,11 @@ def test_two_workers_run_each_point_once(tmp_path):
 
 
 def test_the_point_of_a_killed_worker_goes_on_where_it_was(tmp_path):
-    first = worker(tmp_path, program=HASTY)
+    first = worker(tmp_path, prelude=HASTY)
     wait_for(tmp_path / "points/001/checkpoints" / LAST_FILE)
     first.kill()
     first.communicate()
-    text = ended(worker(tmp_path, program=HASTY))
+    text = ended(worker(tmp_path, prelude=HASTY))
     assert "3 done, 1 refused" in text
     assert taken(text) == [1, 2, 3, 4]
     record = json.loads((tmp_path / "points/001/manifest.json").read_text())
@@ -72,12 +72,12 @@ def test_the_point_of_a_killed_worker_goes_on_where_it_was(tmp_path):
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
 def test_a_worker_that_ends_in_the_shared_stage_costs_no_point(tmp_path, ending):
     slow = ("--set", "stages.pretrain.epochs=40")
-    first = worker(tmp_path, *slow, program=HASTY)
+    first = worker(tmp_path, *slow, prelude=HASTY)
     wait_for(tmp_path / "shared/checkpoints" / LAST_FILE)
     first.send_signal(ending)
     first.communicate(timeout=60)
     assert not (tmp_path / "shared/student.safetensors").exists()
-    text = ended(worker(tmp_path, *slow, program=HASTY))
+    text = ended(worker(tmp_path, *slow, prelude=HASTY))
     assert "3 done, 1 refused" in text
     assert len(json.loads((tmp_path / "shared/manifest.json").read_text())["resumed"]) == 1
 
@@ -87,16 +87,16 @@ def test_random_kills_of_two_workers_cost_no_point(tmp_path):
     slow = ("--set", "stages.pretrain.epochs=20", "--set", "stages.distill.epochs=12")
     ended(worker(tmp_path / "clean", *slow))
     rng = random.Random(0)
-    workers = [worker(tmp_path / "killed", *slow, program=HASTY) for _ in range(2)]
+    workers = [worker(tmp_path / "killed", *slow, prelude=HASTY) for _ in range(2)]
     for _ in range(KILLS):
-        time.sleep(rng.uniform(1.0, 6.0))  # starting takes some two seconds
+        time.sleep(rng.uniform(0.1, 4.0))
         lost = workers.pop(rng.randrange(2))
         lost.send_signal(rng.choice([signal.SIGKILL, signal.SIGTERM]))
         text, _ = lost.communicate(timeout=60)
         assert "Traceback" not in text, text
-        workers.append(worker(tmp_path / "killed", *slow, program=HASTY))
+        workers.append(worker(tmp_path / "killed", *slow, prelude=HASTY))
     texts = [process.communicate(timeout=200)[0] for process in workers]
-    assert "3 done, 1 refused" in ended(worker(tmp_path / "killed", *slow, program=HASTY)), texts
+    assert "3 done, 1 refused" in ended(worker(tmp_path / "killed", *slow, prelude=HASTY)), texts
     done = [sorted(folder.glob("points/*/student.safetensors")) for folder in (tmp_path / "clean", tmp_path / "killed")]
     assert [path.parent.name for path in done[0]] == [path.parent.name for path in done[1]]
     assert len(done[0]) == 3
@@ -149,7 +149,7 @@ def test_workers_with_folders_of_their_own_share_a_database(tmp_path, server):
 
 
 def test_without_optuna_what_to_install_is_told(tmp_path):
-    hide = f"import sys; sys.modules['optuna'] = None; {MAIN}"
+    hide = "import sys; sys.modules['optuna'] = None; from zerokd.cli import main; main()"
     command = [sys.executable, "-c", hide, "sweep", str(RECIPES / "paper.toml"), *GRID]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2

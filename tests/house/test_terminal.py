@@ -38,7 +38,9 @@ def on_terminal(arguments, folder):
     with open(os.devnull, "rb") as devnull:
         files = [devnull.fileno(), terminal, terminal]
         words = [os.fsdecode(argument) for argument in arguments]
-        code = command.ask(command.server(), words, str(folder), environment | {"TERM": "xterm"}, files, 200)
+        answer = command.send_request(command.server(), words, str(folder), environment | {"TERM": "xterm"}, files)
+        answer.settimeout(200)
+        code = int(answer.makefile().read().split()[1])
     os.close(terminal)
     thread.join()
     os.close(reader)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import torch
 from attrs import evolve
 
 import zerokd
+from tests import command
 from tests.conftest import RECIPES, TINY
 from tests.weighting import SETTING, write_plugin
 from zerokd.errors import RecipeError
@@ -33,14 +35,31 @@ AGGREGATED = "stages.distill.aggregate.use=sum"
 
 def start(*words, processes=2):
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    command = [sys.executable, *(torchrun if processes > 1 else []), "-m", "zerokd", *words]
+    program = [sys.executable, *(torchrun if processes > 1 else []), "-m", "zerokd", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, **pipes, start_new_session=True)
+    return subprocess.Popen(program, **pipes, start_new_session=True)
 
 
-def run(out, *settings, processes=2, recipe="paper.toml"):
+def start_run(out, *settings):
     options = [word for setting in (*SETTINGS, *settings) for word in ("--set", setting)]
-    return start("run", str(RECIPES / recipe), *options, "--out", str(out), processes=processes)
+    return start("run", str(RECIPES / "paper.toml"), *options, "--out", str(out))
+
+
+def run(out, *settings, processes=2, recipe="paper.toml", plugin=()):
+    """Run a recipe in processes that are told of each other as torchrun does, and return what they printed."""
+    options = [word for setting in (*SETTINGS, *settings) for word in ("--set", setting)]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    running = []
+    for rank in range(processes):
+        environment = os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+        words = ("run", RECIPES / recipe, *options, *plugin, "--out", out)
+        running.append(command.start(*words, env=environment, merged=True))
+    texts = [process.communicate(200)[0] for process in running]
+    assert [process.returncode for process in running] == [0] * processes, texts
+    return "".join(texts)
 
 
 def finish(process):
@@ -65,13 +84,13 @@ def files(folder):
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     folder = tmp_path_factory.mktemp("alone") / "run"
-    finish(run(folder, processes=1))
+    run(folder, processes=1)
     return folder
 
 
 def test_two_processes_train_what_one_does_and_again_to_the_bit(alone, tmp_path):
-    text = finish(run(tmp_path / "two"))
-    finish(run(tmp_path / "again"))
+    text = run(tmp_path / "two")
+    run(tmp_path / "again")
     assert max_difference(alone, tmp_path / "two") <= 1e-6
     assert file_sha256(tmp_path / "two/student.safetensors") == file_sha256(tmp_path / "again/student.safetensors")
     assert files(tmp_path / "two") == files(alone)
@@ -92,18 +111,17 @@ def test_two_processes_train_what_one_does_and_again_to_the_bit(alone, tmp_path)
 
 def test_three_processes_and_a_batch_that_they_do_not_divide(tmp_path):
     settings = ("data.count=9", "stages.pretrain.epochs=1", "stages.distill.epochs=3", AGGREGATED)
-    finish(run(tmp_path / "three", *settings, processes=3))
-    finish(run(tmp_path / "one", *settings, processes=1))
+    run(tmp_path / "three", *settings, processes=3)
+    run(tmp_path / "one", *settings, processes=1)
     assert max_difference(tmp_path / "one", tmp_path / "three") <= 1e-6
 
 
 def test_a_weighting_has_the_values_of_the_whole_batch_and_its_state_goes_on(tmp_path):
     plugin = ("--plugin", str(write_plugin(tmp_path)))
-    options = [word for setting in (*SETTINGS, SETTING) for word in ("--set", setting)]
     factors = []
     for processes in (1, 2):
         folder = tmp_path / str(processes)
-        finish(start("run", str(RECIPES / "paper.toml"), *options, *plugin, "--out", str(folder), processes=processes))
+        run(folder, SETTING, processes=processes, plugin=plugin)
         factors.append([step for step in zerokd.Run(folder, [plugin[1]]).steps if step["stage"] == "distill"])
     for alone, parallel in zip(*factors, strict=True):
         names = [name for name in alone if name.endswith(".factor")]
@@ -123,7 +141,7 @@ def rank_of(pid):
 
 
 def start_and_wait_for_checkpoint(out, *settings):
-    process = run(out, "stages.distill.epochs=60", "checkpoint_seconds=0.0", *settings)
+    process = start_run(out, "stages.distill.epochs=60", "checkpoint_seconds=0.0", *settings)
     for _ in range(600):
         if (out / "checkpoints").exists() and any((out / "checkpoints").iterdir()):
             return process
@@ -155,7 +173,7 @@ def test_a_signal_to_all_stops_after_a_step_and_keeps_it(tmp_path):
 
 
 def test_a_mistake_is_told_once(tmp_path):
-    text, _ = run(tmp_path / "run", "terms.task.color.weihgt=1").communicate(timeout=100)
+    text, _ = start_run(tmp_path / "run", "terms.task.color.weihgt=1").communicate(timeout=100)
     assert text.count("unknown key 'terms.task.color.weihgt'") == 1
 
 

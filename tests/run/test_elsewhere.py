@@ -2,14 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.command import zerokd
+from tests.command import start, zerokd
 from tests.conftest import RECIPES, ROOT, TINY
 
 SETTINGS = (*TINY, "stages.pretrain.epochs=2", "stages.distill.epochs=3", "diagnose_every=4", "data.count=9")
@@ -25,10 +23,11 @@ def options(*more):
 
 def elsewhere(file, *arguments, stop=0, memory=FITTING):
     """The command on that device; what each of its steps waited for and was sent."""
-    command = [sys.executable, "-m", "tests.elsewhere", file, str(stop), *arguments]
     environment = {**os.environ, "ELSEWHERE_BYTES": str(memory), "ZEROKD_CACHE": str(file.parent / "cache")}
-    done = subprocess.run([*map(str, command)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == (130 if stop else 0), done.stdout + done.stderr
+    prelude = f"from tests.elsewhere import register_device; register_device({str(file)!r}, {stop})"
+    done = start(*arguments, cwd=ROOT, env=environment, prelude=prelude, merged=True)
+    text, _ = done.communicate(240)
+    assert done.returncode == (130 if stop else 0), text
     return json.loads(file.read_text())
 
 
