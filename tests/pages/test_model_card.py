@@ -81,6 +81,17 @@ def test_training_on_references_is_not_zero_reference(tmp_path):
     assert "**Zero-reference**" in card(copied(tmp_path, name="other"))[1]
 
 
+def test_folders_above_a_path_are_private(tmp_path):
+    command = ["run", "mine.toml", "--data", "/home/me/photos", "--set", "data.references=/home/me/lit/", "-o", "out/a"]
+    recipe = 'path = "/home/me/private/low"  # 1/2 and a/b stay\nurl = "https://a.b/c"\n'
+    folder = changed(copied(tmp_path), command=command)
+    (folder / "recipe.toml").write_text((folder / "recipe.toml").read_text() + recipe)
+    _, text = card(folder)
+    assert "/home" not in text
+    assert "zerokd run mine.toml --data photos --set data.references=lit -o out/a" in text
+    assert 'path = "low"  # 1/2 and a/b stay\nurl = "https://a.b/c"' in text
+
+
 def test_hostile_records_stay_text(tmp_path):
     folder = changed(copied(tmp_path), cautions=[HOSTILE, "a\n---\nlicense: mit", "| x"], recipe="x`\n---")
     evaluation_file = write_evaluation(folder, tmp_path / "e.json", photos=f'/p/"{HOSTILE}: #中\n---')

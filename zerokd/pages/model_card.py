@@ -29,6 +29,7 @@ from zerokd.recipe.build.signals import NOT_ZERO_REFERENCE
 from zerokd.student.evaluate.tables import format_column_title
 
 CARD_FILE = "README.md"
+ABSOLUTE_PATH = re.compile(r"""(?<![\w./~:-])/[^\s"'/,\]}]+(?:/[^\s"'/,\]}]*)+""")  # of at least two parts
 CARD_MARKER = "<!-- written by `zerokd card`, which replaces this file -->"
 INPUT_PAIR = "input to "  # starts the name of a measurement of the unchanged input
 UNKNOWN_LICENCE = "unknown"
@@ -110,7 +111,7 @@ def format_model_card(run: RunRecord, evaluation: EvaluationRecord | None, licen
         measured_on=manifest["result"].get("fidelity", {}).get("measured_on", "held-out"),
         limits=list(_describe_limits(run, evaluation)),
         training=list(_describe_training(run)),
-        recipe=run.recipe.strip(),
+        recipe=_hide_folders(run.recipe.strip()),
         fence="`" * max(3, 1 + max(map(len, re.findall("`+", run.recipe)), default=0)),
         licence=licence,
         has_licence=licence != UNKNOWN_LICENCE,
@@ -205,7 +206,7 @@ def _describe_limits(run: RunRecord, evaluation: EvaluationRecord | None) -> Ite
 def _describe_training(run: RunRecord) -> Iterator[tuple[str, str]]:
     """How the student came about: what a reader needs to repeat the run."""
     manifest, data = run.manifest, run.manifest["data"]
-    yield "command", " ".join(["zerokd", *map(str, manifest.get("command", ()))])
+    yield "command", _hide_folders(" ".join(["zerokd", *map(str, manifest.get("command", ()))]))
     yield "seed", str(manifest["seed"])
     yield "data", f"{data['source']['use']}, {data['training']} images, {len(data['held_out'])} held out"
     yield "SHA-256 of the images", str(data["sha256"])
@@ -216,6 +217,11 @@ def _describe_training(run: RunRecord) -> Iterator[tuple[str, str]]:
     yield "time", f"{manifest['result']['seconds']:.0f} s on {manifest['device']}, {manifest['threads']} threads"
     yield "versions", ", ".join(f"{key} {value}" for key, value in manifest["versions"].items())
     yield from _describe_plugins(manifest.get("plugins", {}).values())
+
+
+def _hide_folders(text: str) -> str:
+    """Text with the last part of each absolute path: the folders above it are private, and nobody else has them."""
+    return ABSOLUTE_PATH.sub(lambda match: match[0].rstrip("/").rpartition("/")[2], text)
 
 
 def _describe_plugins(providers: Iterable[Any]) -> Iterator[tuple[str, str]]:
