@@ -53,6 +53,13 @@ def _wave(k, shape, lo, hi):
     return lo + (hi - lo) * (0.5 + 0.5 * torch.sin(phase))
 
 
+@pytest.fixture(autouse=True)
+def _subnormals():
+    """A run flushes subnormal numbers to 0 for the rest of its process; the next test has them."""
+    yield
+    torch.set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def golden():
     return Golden()

@@ -178,3 +178,19 @@ def test_a_file_without_tensors_is_refused_by_a_model_that_has_some(tmp_path):
     with pytest.raises(WeightsError, match="holds no tensor"):
         load_model_state(small_net(), state, str(path))
     load_model_state(torch.nn.ReLU(), state, str(path))
+
+
+def test_subnormal_weights_become_zero_and_all_others_stay():
+    state = small_net().state_dict()
+    state["0.weight"][0, 0] = 1e-39
+    state["0.weight"][1, 1] = -1e-45
+    state["1.bias"][2] = 1.2e-38  # a normal number
+    expected = {key: value.clone() for key, value in state.items()}
+    expected["0.weight"][0, 0] = expected["0.weight"][1, 1] = 0
+    model = small_net()
+    load_model_state(model, state, "a file")
+    assert all(torch.equal(value, expected[key]) for key, value in model.state_dict().items())
+    half = small_net().half()
+    small = {key: torch.full_like(value, 2**-24) for key, value in half.state_dict().items()}
+    load_model_state(half, small, "a file")
+    assert all((value == 2**-24).all() for value in half.state_dict().values())

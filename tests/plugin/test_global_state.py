@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from zerokd.plugin.global_state import preserve_global_state
+from zerokd.plugin.global_state import is_flushing_subnormals, preserve_global_state
 
 
 def drawn():
@@ -43,3 +43,13 @@ def test_settings_of_torch_are_as_they_were(fails):
         assert fails
     after = torch.get_num_threads(), torch.get_default_dtype(), torch.are_deterministic_algorithms_enabled()
     assert (after, torch.is_grad_enabled()) == (before, True)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_the_mode_of_subnormal_numbers_is_as_it_was(before):
+    torch.set_flush_denormal(before)
+    with preserve_global_state():
+        torch.set_flush_denormal(not before)
+        assert is_flushing_subnormals() is not before
+    assert is_flushing_subnormals() is before
+    assert bool(torch.tensor(1e-39) * 0.5 == 0) is before

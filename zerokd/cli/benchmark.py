@@ -86,11 +86,13 @@ def command(
     from zerokd.phases import phase
     from zerokd.plugin.discovery import discover_plugins
     from zerokd.student.enhance.progress import EnhanceProgress
+    from zerokd.training.device import prepare_cpu
 
     catalogue = discover_plugins(plugins, strict=True)
     photo_sets = name_photo_sets(pairs, photos)
     columns = build_set_columns(catalogue, photo_sets, metrics)
     entries = _build_entries(students, recipes, seeds, out, catalogue, device, changes)
+    prepare_cpu()
     count = sum(photo_set.count for photo_set in photo_sets)
     with EnhanceProgress(count, to_stderr=True, quiet=is_quiet()) as progress, phase(progress.describe):
         benchmark = measure_entries(entries, photo_sets, columns, progress.report)

@@ -66,14 +66,14 @@ def command(
     from zerokd.student.evaluate.evaluate import evaluate_methods, measure_costs, pair_photos
     from zerokd.student.evaluate.methods import build_methods
     from zerokd.student.evaluate.tables import evaluation_to_csv
-    from zerokd.training.device import keep_freed_memory
+    from zerokd.training.device import prepare_cpu
 
     catalogue = discover_plugins(plugins, strict=True)
     count = sum(map(len, pair_photos(photos, references)))
     columns = build_columns(catalogue, references is not None, teacher is not None, metrics, settings)
     with phase("loading students"):
         methods, teacher_method = build_methods(students, teacher, catalogue)
-    keep_freed_memory()  # else allocations dominate the time of a wide network, up to five times its own
+    prepare_cpu()  # else allocations dominate the time of a wide network, up to five times its own
     with EnhanceProgress(count, table_format != TEXT_FORMAT, is_quiet()) as progress, phase(progress.describe):
         evaluation = evaluate_methods(photos, references, methods, teacher_method, columns, progress.report)
     evaluation.costs = measure_costs(methods)

@@ -17,7 +17,7 @@ def preserve_global_state() -> Iterator[None]:
     cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     threads, dtype, grad_enabled = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
     deterministic_mode = torch.get_deterministic_debug_mode()
-    precision = torch.get_float32_matmul_precision()
+    precision, flushing = torch.get_float32_matmul_precision(), is_flushing_subnormals()
     try:
         yield
     finally:
@@ -33,3 +33,11 @@ def preserve_global_state() -> Iterator[None]:
         torch.set_deterministic_debug_mode(deterministic_mode)
         if torch.get_float32_matmul_precision() != precision:
             torch.set_float32_matmul_precision(precision)
+        if is_flushing_subnormals() != flushing:
+            torch.set_flush_denormal(flushing)
+
+
+def is_flushing_subnormals() -> bool:
+    """Whether this thread computes with 0 in place of subnormal numbers."""
+    tiny = torch.tensor(torch.finfo(torch.float32).tiny)
+    return bool(tiny / 4 == 0)

@@ -34,8 +34,8 @@ def choose_device(name: str) -> torch.device:
 
 
 def configure_determinism(device: torch.device, threads: int, tf32: bool = False) -> None:
-    """Fix everything that decides a run's bits, and keep freed memory for later tensors. With ``tf32``, a GPU's
-    convolutions round their factors to 10 of 23 bits."""
+    """Fix everything that decides a run's bits, and prepare the CPU. With ``tf32``, a GPU's convolutions round their
+    factors to 10 of 23 bits."""
     torch.set_num_threads(threads)
     if device.type == "cuda":
         # cuBLAS reads this at its first call; without it, equal products may differ in their last bits
@@ -46,7 +46,7 @@ def configure_determinism(device: torch.device, threads: int, tf32: bool = False
     torch.set_deterministic_debug_mode("error" if device.type == "cpu" else "warn")
     # the default fills every new tensor so that reading it unwritten is repeatable; nothing here does that
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    keep_freed_memory()
+    prepare_cpu()
 
 
 def choose_memory_format(network: nn.Module) -> torch.memory_format:
@@ -54,6 +54,13 @@ def choose_memory_format(network: nn.Module) -> torch.memory_format:
     layer of four eight times as long (benchmarks/memory_formats.py)."""
     widest = max((module.out_channels for module in network.modules() if isinstance(module, nn.Conv2d)), default=0)
     return torch.channels_last if widest >= WIDE_CHANNELS else torch.contiguous_format
+
+
+def prepare_cpu() -> None:
+    """Flush subnormal numbers to 0, which some processors compute with at a hundredth of their speed, and keep freed
+    memory for later tensors. Threads that this one starts later inherit the mode; those of before keep theirs."""
+    torch.set_flush_denormal(True)
+    keep_freed_memory()
 
 
 def keep_freed_memory() -> bool:
