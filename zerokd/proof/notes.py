@@ -17,6 +17,7 @@ from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.proof.objective_traps import find_similar_terms, weighted_terms
 from zerokd.proof.trial import loss_values, takes_gradients, value_and_gradient
 
+REPEATED_IMAGES = 2  # on which a loss is computed twice: one image hides a random order of images
 DOMINANT_SHARE, NEGLIGIBLE_SHARE = 0.95, 1e-4  # shares of the gradient at the parameters
 
 
@@ -32,6 +33,8 @@ def collect_notes(plan: ObjectivePlan, graph: Graph, tensors: Tensors, shares: M
     for term in weighted_terms(plan):
         ports = {port: tensors[name] for port, name in graph.bindings[term.label].items()}
         yield from _find_inert_keys(term, ports)
+        if not takes_gradients(term.loss):  # parts of the ports have another autograd graph
+            ports = {port: tensor[:REPEATED_IMAGES] for port, tensor in ports.items()}
         with torch.no_grad():
             once, again = loss_values(term, ports), loss_values(term, ports)
         if not torch.equal(once, again):

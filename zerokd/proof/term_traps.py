@@ -12,7 +12,7 @@ from zerokd.errors import PluginError
 from zerokd.objective.term import BoundTerm
 from zerokd.proof.trial import ProbeBatch, loss_values, takes_gradients, value_and_gradient
 
-FLAT_IMAGE_SIDE = 32  # pixels a side of a flat image, where the loss takes so few
+FLAT_IMAGE_SIDE, EQUAL_PORTS_SIDE = 32, 64  # pixels a side of an image, where the loss takes so few
 EXPLOSION_FACTOR = 1e4  # largest ratio of a value or gradient on equal ports to the one on noise
 MIN_MAGNITUDE = 1e-3  # a smaller value or gradient counts as this, when others are compared with it
 BATCH_RTOL, BATCH_ATOL = 1e-4, 1e-6  # by how much an image's value may depend on its batch
@@ -36,8 +36,10 @@ def find_trap(term: BoundTerm, batch: ProbeBatch) -> Iterator[tuple[str, str]]:
 @torch.no_grad()
 def check_not_constant(term: BoundTerm, batch: ProbeBatch) -> str:
     """A value that ignores the student and the image."""
-    value, perturbed = batch.value(term), loss_values(term, batch.port_tensors(term, batch.perturbed))
-    if not torch.equal(value, perturbed) or not bool((value == value[0]).all()):
+    value = batch.value(term)
+    if not bool((value == value[0]).all()) or not torch.equal(
+        value, loss_values(term, batch.port_tensors(term, batch.perturbed))
+    ):
         return ""
     return f"is a constant: {value[0].item():g} for every image, whatever the student's parameters are"
 
@@ -57,11 +59,11 @@ def check_declared_bounds(term: BoundTerm, batch: ProbeBatch) -> str:
 def check_batch_independence(term: BoundTerm, batch: ProbeBatch) -> str:
     """A value for one image that depends on the other images of the batch."""
     ports, together = batch.port_tensors(term), batch.value(term)
-    if not torch.equal(together, loss_values(term, ports)):
-        return ""  # a loss that draws random numbers returns no value twice
     for row, value in enumerate(together.tolist()):
         alone = loss_values(term, {port: tensor[row : row + 1] for port, tensor in ports.items()}).item()
         if abs(alone - value) > BATCH_ATOL + BATCH_RTOL * abs(value):
+            if not torch.equal(together, loss_values(term, ports)):
+                return ""  # a loss that draws random numbers returns no value twice
             text = f"the value of {term.use} for one image depends on the others in the batch"
             numbers = f"{alone:.4g} alone, {value:.4g} among them"
             return f"{text} (a data range or normalisation over the batch?): {numbers}"
@@ -84,16 +86,20 @@ def check_flat_images(term: BoundTerm, batch: ProbeBatch) -> str:
 
 
 def _value_and_gradient_on_flat(term: BoundTerm, batch: ProbeBatch, levels: dict[str, float]) -> tuple[Tensor, Tensor]:
-    """On small images first; a loss that takes one size only gets that size."""
     whole = {port: torch.full_like(tensor[:1], levels[port]) for port, tensor in batch.port_tensors(term).items()}
-    side = max(FLAT_IMAGE_SIDE, term.loss.min_size())
-    shapes = {tensor.shape[2:] for tensor in whole.values()}
+    return _value_and_gradient_on_crop(term, whole, FLAT_IMAGE_SIDE)
+
+
+def _value_and_gradient_on_crop(term: BoundTerm, ports: dict[str, Tensor], side: int) -> tuple[Tensor, Tensor]:
+    """On a part of the images; a loss that takes one size only gets that size."""
+    side = max(side, term.loss.min_size())
+    shapes = {tensor.shape[2:] for tensor in ports.values()}
     if len(shapes) == 1 and max(shapes.pop(), default=0) > side:
         try:
-            return value_and_gradient(term, {port: tensor[:, :, :side, :side] for port, tensor in whole.items()})
+            return value_and_gradient(term, {port: tensor[:, :, :side, :side] for port, tensor in ports.items()})
         except PluginError:
             pass
-    return value_and_gradient(term, whole)
+    return value_and_gradient(term, ports)
 
 
 def check_equal_ports(term: BoundTerm, batch: ProbeBatch) -> str:
@@ -103,14 +109,15 @@ def check_equal_ports(term: BoundTerm, batch: ProbeBatch) -> str:
     A loss with declared bounds may be arbitrarily steep inside them; any other is compared with itself on noise.
     """
     noise = _make_noise_ports(term, batch)
-    on_noise = value_and_gradient(term, noise)
+    on_noise = _value_and_gradient_on_crop(term, noise, EQUAL_PORTS_SIDE)
     real = {port: tensor[:1] for port, tensor in batch.port_tensors(term).items()}
     takes_noise = not _describe_nonfinite(*on_noise)  # a port of unknown range may not take it
     for port, declared in term.loss.ports.items():
         if not declared.like:
             continue
         for tensors in (real, noise) if takes_noise else (real,):
-            on_equal = value_and_gradient(term, {**tensors, port: tensors[declared.like]})
+            equal = {**tensors, port: tensors[declared.like]}
+            on_equal = _value_and_gradient_on_crop(term, equal, EQUAL_PORTS_SIDE)
             problem = _describe_nonfinite(*on_equal)
             if problem:
                 text = f"{problem} when port {port!r} equals {declared.like!r}"
