@@ -69,10 +69,10 @@ def compare(model: Model, clean: Model, low: Tensor, compute: Callable[[Model, T
     ratios = []
     for _ in range(ROUNDS):
         seconds = []
-        for each, mode in ((model, flush), (clean, False)):
+        for network, mode in ((model, flush), (clean, False)):
             torch.set_flush_denormal(mode)
             start = time.process_time()
-            compute(each, low)
+            compute(network, low)
             seconds.append(time.process_time() - start)
         ratios.append(seconds[0] / seconds[1])
     torch.set_flush_denormal(False)
