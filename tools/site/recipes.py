@@ -49,9 +49,18 @@ class ShippedRecipe:
 
 def read_shipped_recipes(root: Path) -> list[ShippedRecipe]:
     """All recipes of the project and of its packages, paper.toml first."""
-    files = [*sorted(root.glob("recipes/*.toml")), *sorted(root.glob("plugins/*/recipes/*.toml"))]
-    files.sort(key=lambda file: (file.parent.parent != root, file.name != "paper.toml"))
-    return [ShippedRecipe(path.stem, str(path.relative_to(root)), path.read_text(encoding="utf-8")) for path in files]
+    folders = ("recipes", "recipes/published", "plugins/*/recipes")
+    files = [path for folder in folders for path in sorted(root.glob(f"{folder}/*.toml"))]
+    files.sort(key=lambda file: file != root / "recipes/paper.toml")
+    return [
+        ShippedRecipe(_recipe_name(path), str(path.relative_to(root)), path.read_text(encoding="utf-8"))
+        for path in files
+    ]
+
+
+def _recipe_name(path: Path) -> str:
+    """A recipe's name with its folder, if this is one inside a folder ``recipes``."""
+    return path.stem if path.parent.name == "recipes" else f"{path.parent.name}/{path.stem}"
 
 
 def find_usages(entry: CatalogueEntry, recipes: list[ShippedRecipe], recipes_link: str) -> list[Usage]:

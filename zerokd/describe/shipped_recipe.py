@@ -32,8 +32,10 @@ class RecipeDescription:
 
 def describe_shipped_recipes() -> list[RecipeDescription]:
     """The shipped recipes, by name."""
-    texts = {path: path.read_text(encoding="utf-8") for path in list_shipped_recipes().values()}
-    return [RecipeDescription(path.stem, path, *parse_leading_comment(text)) for path, text in texts.items()]
+    return [
+        RecipeDescription(name, path, *parse_leading_comment(path.read_text(encoding="utf-8")))
+        for name, path in list_shipped_recipes().items()
+    ]
 
 
 def parse_leading_comment(text: str) -> tuple[str, dict[str, str]]:

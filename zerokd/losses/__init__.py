@@ -8,6 +8,7 @@ from zerokd import LossSpec, hookimpl
 LOSSES = (  # the name, which is that of the file too, the class, the summary
     ("adversarial", "Adversarial", "images that a critic takes for real, the student's half"),
     ("color_constancy", "ColorConstancy", "a grey mean colour"),
+    ("consistency", "Consistency", "two outputs of the student that should be equal"),
     ("contrastive", "Contrastive", "towards the teacher, away from the student's moving average"),
     ("discrimination", "Discrimination", "real images scored high and the student's low, the critic's half"),
     ("exposure_control", "ExposureControl", "one brightness for all"),

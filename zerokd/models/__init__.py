@@ -31,6 +31,8 @@ def zerokd_models() -> list[ModelSpec]:
             target="zerokd.models.torchscript_model:TorchScriptModel",
             summary="a frozen model from a TorchScript file",
         ),
+        ModelSpec("unet", target="zerokd.models.unet:UNet", summary="a small U-Net, which adds a change to the image"),
+        ModelSpec("zero_dce", target="zerokd.models.zero_dce:ZeroDce", summary="Zero-DCE, 79,416 weights"),
         ModelSpec(
             "zero_dce_pp",
             target="zerokd.models.zero_dce_pp:ZeroDcePp",

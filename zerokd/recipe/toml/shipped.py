@@ -1,4 +1,4 @@
-"""Recipes that ship with zerokd: a name such as ``paper`` stands for a file of the package."""
+"""Recipes that ship with zerokd: a name such as ``paper`` or ``published/sci`` stands for a file of the package."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 from zerokd.errors import Place, Problem, RecipeError, did_you_mean
 
 SHIPPED_FOLDER = Path(__file__).parents[2] / "recipes"
-NAME_PATTERN = re.compile(r"[A-Za-z0-9_-]+")  # no dot and no slash: with either, a text is a path
+GROUP = "published"  # a folder of shipped recipes, which is part of their names
+NAME_PATTERN = re.compile(rf"({GROUP}/)?[A-Za-z0-9_-]+")  # no dot and no other slash: with either, a text is a path
 
 
 def list_shipped_recipes() -> dict[str, Path]:
-    """The file of every shipped recipe, by name."""
-    return {path.stem: path for path in sorted(SHIPPED_FOLDER.glob("*.toml"))}
+    """The file of every shipped recipe, by name, those of the group last."""
+    files = [*sorted(SHIPPED_FOLDER.glob("*.toml")), *sorted(SHIPPED_FOLDER.glob(f"{GROUP}/*.toml"))]
+    return {path.relative_to(SHIPPED_FOLDER).with_suffix("").as_posix(): path for path in files}
 
 
 def locate_recipe(recipe: str | Path, folder: str = "") -> str:
@@ -36,8 +38,8 @@ def locate_recipe(recipe: str | Path, folder: str = "") -> str:
 
 def shipped_recipe_hints(path: Path) -> tuple[str, ...]:
     """What to write for a missing file that is called as a shipped recipe is."""
-    is_shipped = path.suffix == ".toml" and path.stem in list_shipped_recipes()
-    return (f"zerokd ships a recipe of this name: write {path.stem}",) if is_shipped else ()
+    names = [name for name in list_shipped_recipes() if path.suffix == ".toml" and name.split("/")[-1] == path.stem]
+    return tuple(f"zerokd ships a recipe of this name: write {name}" for name in names)
 
 
 def _unknown_recipe_problem(name: str, folder: Path, shipped: list[str]) -> Problem:
