@@ -15,6 +15,13 @@ def test_all_recipes_the_documented_one_first():
     assert {recipe.path for recipe in RECIPES} >= {"recipes/best.toml", "plugins/zerokd-retinex/recipes/retinex.toml"}
 
 
+def test_a_group_of_recipes_is_a_folder_of_pages():
+    recipe = next(recipe for recipe in RECIPES if recipe.path == "recipes/published/sci.toml")
+    assert recipe.name == "published/sci"
+    assert "$ zerokd run published/sci\n" in recipe_page(recipe)
+    assert ("published/unet_supervised.toml", "models.student") in used("models", "unet")
+
+
 def test_where_components_are_used():
     assert ("paper.toml", "terms.distillation.curve_map") in used("losses", "mse")
     assert ("paper.toml", "terms.distillation.curve_map") in used("adapters", "match_iterations")

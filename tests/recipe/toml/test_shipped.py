@@ -12,7 +12,12 @@ from zerokd.errors import RecipeError
 from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.recipe.toml.shipped import SHIPPED_FOLDER, list_shipped_recipes, locate_recipe, shipped_recipe_hints
 
-NAMES = ["adversarial", "best", "fidelity", "noise2noise", "paper", "supervised", "teacher", "two_frames", "two_views"]
+OWN = ["adversarial", "best", "fidelity", "noise2noise", "paper", "supervised", "teacher", "two_frames", "two_views"]
+PUBLISHED = [
+    *("enlighten_gan_like", "lite_ie_like", "noise2noise_denoising", "pairlie", "ruas_like", "sci", "unet_supervised"),
+    *("zero_dce", "zero_dce_pp"),
+]
+NAMES = [*OWN, *(f"published/{name}" for name in PUBLISHED)]
 
 
 def problem_of(name):
@@ -27,7 +32,7 @@ def test_there_is_one_copy_in_the_package_and_the_clone_shows_it():
     assert (ROOT / "recipes").is_symlink()
     assert os.readlink(ROOT / "recipes") == "zerokd/recipes"
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["zerokd"]
-    assert "recipes/*.toml" in declared
+    assert {"recipes/*.toml", "recipes/published/*.toml"} <= set(declared)
 
 
 def test_bundled_weights_that_the_recipes_name_are_package_data():
@@ -42,7 +47,7 @@ def test_bundled_weights_that_the_recipes_name_are_package_data():
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_the_shipped_recipe(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert read_recipe_document(name).tables["name"] == name
+    assert read_recipe_document(name).tables["name"] == name.removeprefix("published/")
     assert read_recipe_document(Path(name)).file == str(SHIPPED_FOLDER / f"{name}.toml")
 
 
@@ -93,7 +98,35 @@ def test_a_path_is_left_as_it_is():
     assert locate_recipe("paper.toml", "sub") == "sub/paper.toml"
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_a_group_of_recipes_is_part_of_their_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sci.toml").write_text('extends = "published/sci"\nname = "own"')
+    assert read_recipe_document("sci.toml").tables["run"] == read_recipe_document("published/sci").tables["run"]
+    assert problem_of("published/sco").hints[0] == "did you mean 'published/sci'?"
+    assert problem_of("pairlie").hints[0] == "did you mean 'published/pairlie'?"
+    assert problem_of("published/sci.toml").hints == ("zerokd ships a recipe of this name: write published/sci",)
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published/sci").write_text('name = "own"')
+    assert read_recipe_document("published/sci").tables == {"name": "own"}  # a file wins
+
+
+@pytest.mark.parametrize("name", ["published/a/b", "Published/sci", "other/sci", "published/"])
+def test_no_other_folder_is_a_group(name):
+    assert locate_recipe(name) == name
+
+
+def needs_packages(name):
+    """Whether a recipe needs packages, of which these tests have none; its own tests are with them."""
+    return "requires" in read_recipe_document(name).tables
+
+
+def test_most_recipes_need_no_package():
+    assert not any(needs_packages(name) for name in OWN)
+    alone = {name.removeprefix("published/") for name in NAMES if name not in OWN and not needs_packages(name)}
+    assert alone == {"enlighten_gan_like", "noise2noise_denoising", "zero_dce", "zero_dce_pp"}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not needs_packages(name)])
 def test_python_takes_names(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     stage = read_recipe_document(name).tables["run"][-1]

@@ -44,7 +44,7 @@ def shipped_recipe_hints(path: Path) -> tuple[str, ...]:
 
 def _unknown_recipe_problem(name: str, folder: Path, shipped: list[str]) -> Problem:
     files = [path.name for path in folder.glob("*.toml")]
-    nearest = did_you_mean(name, [*shipped, *files])[0]
+    nearest = did_you_mean(f"{GROUP}/{name}" if f"{GROUP}/{name}" in shipped else name, [*shipped, *files])[0]
     hints = [nearest] if nearest.startswith("did you mean") else []
     hints.append(f"shipped recipes: {', '.join(shipped)}; `zerokd list recipes` describes them")
     return Problem(
