@@ -65,10 +65,18 @@ def test_attention_keeps_white_and_lets_dark_change():
     assert trained(attention=False)(low)["change"][..., 8:, :].abs().mean() > 0.01
 
 
+def test_with_attention_nothing_is_clipped_at_1():
+    model = trained(attention=True)
+    with torch.no_grad():
+        model.leave.bias.fill_(3.0)
+    low = torch.rand(2, 3, 8, 8, dtype=torch.float64)
+    assert (low + model(low)["change"]).max() <= 1
+
+
 def test_attention_weighs_the_change_by_the_darkest_possible_light():
     model = trained(attention=True)
     with torch.no_grad():
         model.leave.weight.zero_()
-        model.leave.bias.fill_(0.5)
+        model.leave.bias.fill_(torch.tensor(0.5).atanh().item())
     low = torch.tensor([0.2, 0.6, 0.4], dtype=torch.float64).view(1, 3, 1, 1)
     assert model(low)["change"].flatten().tolist() == pytest.approx([0.2] * 3)  # 0.5 * (1 - 0.6)

@@ -20,10 +20,10 @@ LAST_LAYER_SCALE = 0.01  # of the usual initial weights
 class UNet(Model):
     """Two 3x3 convolutions at each of ``depth`` + 1 resolutions; the decoder reads the encoder's features beside its own.
 
-    The last layer starts near 0, so that the untrained model nearly returns its input. There is no normalisation over
-    the batch, whose output for an image depends on the others. Images of any size work: borders are repeated up to a
-    multiple of 2**depth. ``attention`` multiplies the skips and the change by 1 minus the image's greatest colour, so
-    that dark regions change most and white stays white.
+    The change is a tanh, and its layer starts near 0, so that the untrained model nearly returns its input. There is no
+    normalisation over the batch, whose output for an image depends on the others. Images of any size work: borders are
+    repeated up to a multiple of 2**depth. ``attention`` multiplies the skips and the change by 1 minus the image's
+    greatest colour, so that dark regions change most, white stays white, and nothing is clipped at 1.
     Source: Ronneberger, Fischer, Brox: U-Net, MICCAI 2015, which has 64 to 1,024 channels, no change of an image, and
     crops; the attention: Jiang et al.: EnlightenGAN, IEEE TIP 2021.
 
@@ -53,7 +53,7 @@ class UNet(Model):
             nn.init.zeros_(self.leave.get_parameter("bias"))
 
     def outputs(self) -> dict[str, Signal]:
-        return {"enhanced": Signal(range=(0.0, 1.0)), "change": Signal(unchanged=0.0)}
+        return {"enhanced": Signal(range=(0.0, 1.0)), "change": Signal(range=(-1.0, 1.0), unchanged=0.0)}
 
     def forward(self, low: Tensor) -> dict[str, Tensor]:
         height, width = low.shape[-2:]
@@ -72,8 +72,7 @@ class UNet(Model):
             x = layers(F.avg_pool2d(x, 2))
         for layers, skip in zip(reversed(self.decoder), reversed(skips), strict=True):
             x = layers(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skip], 1))
-        change: Tensor = self.leave(x) * attention
-        return change
+        return torch.tanh(self.leave(x)) * attention
 
 
 def _make_pair(inputs: int, outputs: int) -> nn.Sequential:
