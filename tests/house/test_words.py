@@ -18,7 +18,13 @@ TEXTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "Makefile", "mkdocs.yml")),
     *(
         path
-        for pattern in ("docs/**/*.md", "recipes/*.toml", "recipes/published/*.toml", "plugins/*/*.md", "plugins/*/recipes/*.toml")
+        for pattern in (
+            "docs/**/*.md",
+            "recipes/*.toml",
+            "recipes/published/*.toml",
+            "plugins/*/*.md",
+            "plugins/*/recipes/*.toml",
+        )
         for path in sorted(ROOT.glob(pattern))
     ),
     *(path for pattern in ("zerokd/**/*.html", "zerokd/**/*.txt") for path in sorted(ROOT.glob(pattern))),

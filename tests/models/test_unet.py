@@ -1,5 +1,7 @@
 """The U-Net: its size, its start, what a pixel sees, and what the attention keeps."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -23,7 +25,7 @@ def test_parameter_count(width, depth, count):
 
     widths = [width * 2**level for level in range(depth + 1)]
     encoder = sum(pair(i, o) for i, o in zip([3, *widths], widths, strict=False))
-    decoder = sum(pair(a + b, a) for a, b in zip(widths, widths[1:], strict=False))
+    decoder = sum(pair(a + b, a) for a, b in pairwise(widths))
     assert UNet(width=width, depth=depth).parameter_count() == encoder + decoder + 3 * width + 3 == count
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import final
 
 import torch
@@ -18,7 +19,7 @@ LAST_LAYER_SCALE = 0.01  # of the usual initial weights
 
 @final
 class UNet(Model):
-    """Two 3x3 convolutions at each of ``depth`` + 1 resolutions; the decoder reads the encoder's features beside its own.
+    """Two 3x3 convolutions at each of ``depth`` + 1 resolutions; the decoder reads the encoder's features too.
 
     The change is a tanh, and its layer starts near 0, so that the untrained model nearly returns its input. There is no
     normalisation over the batch, whose output for an image depends on the others. Images of any size work: borders are
@@ -44,9 +45,7 @@ class UNet(Model):
         super().__init__(**options)
         widths = [self.config.width * 2**level for level in range(self.config.depth + 1)]
         self.encoder = nn.ModuleList(map(_make_pair, [3, *widths[:-1]], widths))
-        self.decoder = nn.ModuleList(
-            _make_pair(deep + wide, wide) for wide, deep in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.decoder = nn.ModuleList(_make_pair(deep + wide, wide) for wide, deep in pairwise(widths))
         self.leave = nn.Conv2d(widths[0], 3, 1)
         with torch.no_grad():
             self.leave.weight *= LAST_LAYER_SCALE

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Literal, final
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -23,7 +22,9 @@ LOW = Port("the low-light input", range=(0.0, 1.0), default="low", channels=3)
 class ReleasedColor(Loss):
     """Colour constancy of Zero-DCE and Zero-DCE++: the root of a sum of fourth powers, with the root's gradient."""
 
-    ports = {"enhanced": Port("the enhanced image", range=(0.0, 1.0), grad=True, default="student.enhanced", channels=3)}
+    ports = {
+        "enhanced": Port("the enhanced image", range=(0.0, 1.0), grad=True, default="student.enhanced", channels=3)
+    }
 
     def forward(self, *, enhanced: Tensor) -> Tensor:
         red, green, blue = enhanced.mean(dim=(2, 3)).unbind(1)

@@ -145,7 +145,11 @@ class Published(torch.nn.Module):
     def forward(self, low):
         light = (low + self.light(low).sigmoid()).clamp(1e-4, 1)
         reflectance = (low / light).clamp(0, 1)
-        return {"enhanced": reflectance, "light": light, "calibrated": low + reflectance - self.calibrate(reflectance).sigmoid()}
+        return {
+            "enhanced": reflectance,
+            "light": light,
+            "calibrated": low + reflectance - self.calibrate(reflectance).sigmoid(),
+        }
 
 
 def test_batch_normalisation_makes_an_image_depend_on_the_others():

@@ -33,7 +33,9 @@ class PairLie(Model):
 
     class Config(zerokd.Config):
         width: int = Field(16, ge=1, le=256, description="channels of each hidden layer")
-        strength: float = Field(0.2, ge=0.0, le=1.0, description="exponent of the illumination: 1 recomposes, 0 removes it")
+        strength: float = Field(
+            0.2, ge=0.0, le=1.0, description="exponent of the illumination: 1 recomposes, 0 removes it"
+        )
         floor: float = Field(0.01, gt=0.0, lt=1.0, description="least illumination")
 
     def __init__(self, **options: object):

@@ -30,7 +30,7 @@ def reflectance_ratio(reflectance: Tensor, image: Tensor, illumination: Tensor, 
 
 @final
 class ReflectanceRatio(Loss):
-    r"""Rewards the reflectance that the illumination implies, with the weight that the illumination takes from dark pixels.
+    r"""Rewards the reflectance that the illumination implies, most of all in dark pixels.
 
     Formula: $\frac{1}{CHW}\sum (R - p / \max(L, f))^2$, $R$ the reflectance, $p$ the image, $L$ the illumination, which
     gets no gradient, $f$ the ``floor``.
@@ -51,8 +51,12 @@ class ReflectanceRatio(Loss):
 
     ports = {
         "reflectance": Port("the estimated reflectance", range=(0.0, 1.0), grad=True, default="student.reflectance"),
-        "image": Port("the image it is of", range=(0.0, 1.0), grad=True, default="student.projected", like="reflectance"),
-        "illumination": Port("its estimated light", range=(0.0, 1.0), default="student.illumination", like="reflectance"),
+        "image": Port(
+            "the image it is of", range=(0.0, 1.0), grad=True, default="student.projected", like="reflectance"
+        ),
+        "illumination": Port(
+            "its estimated light", range=(0.0, 1.0), default="student.illumination", like="reflectance"
+        ),
     }
 
     @property

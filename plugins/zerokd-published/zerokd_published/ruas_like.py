@@ -17,7 +17,7 @@ SLOPE = 0.05  # of the leaky ReLU below 0, the published value
 
 @final
 class RuasLike(Model):
-    r"""Each stage refines a warm start of the illumination by a small network of its own; the last one divides the image.
+    r"""Each stage estimates the illumination from a warm start by a network of its own; the last divides the image.
 
     Formula: $t_k = \max(f, \sigma(N_k(\hat t_k)))$ and $u_k = \min(1, y / t_k)$, $\hat t_0 = m(y)$ and
     $\hat t_k = m(u_{k-1}) - \frac12 (u_{k-1} - y)$; $m$ the maximum of each window of 2x2, $f$ the ``floor``.
