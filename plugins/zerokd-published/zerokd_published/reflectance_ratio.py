@@ -59,9 +59,5 @@ class ReflectanceRatio(Loss):
         ),
     }
 
-    @property
-    def bounds(self) -> tuple[float, float]:  # type: ignore[override]
-        return (0.0, 1 / self.config.floor**2)
-
     def forward(self, *, reflectance: Tensor, image: Tensor, illumination: Tensor) -> Tensor:
         return reflectance_ratio(reflectance, image, illumination, self.config.floor)
