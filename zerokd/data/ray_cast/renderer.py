@@ -1,0 +1,194 @@
+"""Linear light of a scene, seen by a camera: direct light with soft shadows, ambient light, mirror images, glare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from attrs import define, field, frozen
+
+from zerokd.data.ray_cast.bodies import Bodies, evaluate_paint
+from zerokd.data.ray_cast.lights import Light
+from zerokd.data.ray_cast.shapes import Array, dot, to_column
+
+CHUNK_SIZE = 16384  # rays at a time, whose arrays fit into a core's cache
+BODY_LABEL = 1000  # of the first body; smaller labels are a shell's
+EDGE_CONTRAST = 0.25  # of log-luminance between neighbours, from which a pixel gets more rays
+EDGE_SAMPLES, PIXEL_REACH = 2, 1.3  # rays a side, and the width in pixels that they are spread over
+MIN_LIGHT = np.float32(0.01)  # of the ambient light; less light is not worth a shadow
+LUMINANCE_WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)
+FAR = np.float32(1e4)
+
+
+@define(eq=False)
+class Surface:
+    """What rays hit: unit normals, reflectances and emitted radiances (3, N), gloss (N,)."""
+
+    normals: Array
+    colour: Array
+    glow: Array
+    gloss: Array
+
+
+class Shell(Protocol):
+    """The closed surroundings of a scene: every ray ends there at the latest."""
+
+    def intersect(self, origin: Array, direction: Array) -> tuple[Array, Array]:
+        """Distances and labels (N,); labels are below 1000, and differ where an edge is between them."""
+        ...
+
+    def describe(self, points: Array, direction: Array, labels: Array, footprint: Array) -> Surface: ...
+
+    def occlude(self, points: Array, normals: Array) -> Array:
+        """The share (N,) of ambient light that corners leave."""
+        ...
+
+
+@frozen(eq=False)
+class Camera:
+    """A pinhole; ``view_angle`` is the vertical one in degrees."""
+
+    position: Array = field(converter=to_column)
+    target: Array = field(converter=to_column)
+    view_angle: float = 55.0
+
+    def cast(self, rows: Array, columns: Array, height: int, width: int) -> Array:
+        """Unit directions (3, N) through points of an image, in pixels from its upper left corner."""
+        forward = (self.target - self.position)[:, 0]
+        forward = forward / np.linalg.norm(forward)
+        right = np.array([forward[2], 0, -forward[0]]) / np.hypot(forward[0], forward[2])
+        above = np.cross(forward, right)
+        scale = 2 * np.tan(np.radians(self.view_angle) / 2) / height
+        x, y = (columns - width / 2) * scale, (height / 2 - rows) * scale
+        rays = forward[:, None] + right[:, None] * x + above[:, None] * y
+        return (rays / np.sqrt(dot(rays, rays))).astype(np.float32)
+
+
+@frozen(eq=False)
+class Scene:
+    """``ambient`` is the irradiance (3, 1) that surfaces pass on to one another, or the sky gives."""
+
+    shell: Shell
+    bodies: Bodies
+    lights: Sequence[Light]
+    camera: Camera
+    ambient: Array = field(converter=to_column)
+    glare: float = 0.04  # the share of light that the lens scatters
+    wetness: float = 0.0  # roughness of mirror images: how far their rays scatter
+
+
+def render_scene(scene: Scene, height: int, width: int) -> Array:
+    """The scene's radiance, (H, W, 3) float32: one ray a pixel, more where its neighbours differ."""
+    rows, columns = (grid.ravel() + 0.5 for grid in np.mgrid[:height, :width])
+    light, labels = _cast_in_chunks(scene, rows, columns, height, width)
+    edges = np.flatnonzero(find_edges(light, labels, height, width))
+    steps = (np.arange(EDGE_SAMPLES) - (EDGE_SAMPLES - 1) / 2) * (PIXEL_REACH / EDGE_SAMPLES)
+    offsets = np.stack(np.meshgrid(steps, steps, indexing="ij")).reshape(2, -1, 1)
+    finer, _ = _cast_in_chunks(
+        scene, (rows[edges] + offsets[0]).ravel(), (columns[edges] + offsets[1]).ravel(), height, width
+    )
+    light[:, edges] = (light[:, edges] + finer.reshape(3, -1, len(edges)).sum(1)) / (EDGE_SAMPLES**2 + 1)
+    return add_glare(np.ascontiguousarray(light.reshape(3, height, width).transpose(1, 2, 0)), scene.glare)
+
+
+def find_edges(light: Array, labels: Array, height: int, width: int) -> Array:
+    """Which pixels (H, W) differ from a neighbour in label or clearly in luminance."""
+    tone = np.log(LUMINANCE_WEIGHTS @ light + 1e-3).reshape(height, width)
+    labels = labels.reshape(height, width)
+    edges = np.zeros((height, width), bool)
+    for first, second in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        differs = (labels[first] != labels[second]) | (np.abs(tone[first] - tone[second]) > EDGE_CONTRAST)
+        edges[first] |= differs
+        edges[second] |= differs
+    return edges
+
+
+def _cast_in_chunks(scene: Scene, rows: Array, columns: Array, height: int, width: int) -> tuple[Array, Array]:
+    pixel_angle = np.float32(2 * np.tan(np.radians(scene.camera.view_angle) / 2) / height)
+    light, labels = np.empty((3, len(rows)), np.float32), np.empty(len(rows), np.int32)
+    for start in range(0, len(rows), CHUNK_SIZE):
+        part = slice(start, start + CHUNK_SIZE)
+        direction = scene.camera.cast(rows[part], columns[part], height, width)
+        light[:, part], labels[part] = trace_light(scene, scene.camera.position, direction, pixel_angle)
+    return light, labels
+
+
+def trace_light(
+    scene: Scene, origin: Array, direction: Array, pixel_angle: np.float32, is_mirrored: bool = False
+) -> tuple[Array, Array]:
+    """The radiance (3, N) along rays, and the labels (N,) of what they hit. Mirrors show no mirrors."""
+    travelled, labels = scene.shell.intersect(origin, direction)
+    travelled, numbers = scene.bodies.intersect(origin, direction, travelled)
+    labels = np.where(numbers >= 0, BODY_LABEL + numbers, labels)
+    points = origin + direction * travelled
+    surface = _describe(scene, points, direction, labels, travelled * pixel_angle)
+    light = surface.glow + surface.colour / np.float32(np.pi) * _irradiate(scene, points, surface)
+    mirrors = np.flatnonzero(surface.gloss) if not is_mirrored else ()
+    if len(mirrors):
+        light[:, mirrors] += _reflect(scene, points, direction, surface, mirrors, pixel_angle)
+    return light, labels
+
+
+def _describe(scene: Scene, points: Array, direction: Array, labels: Array, footprint: Array) -> Surface:
+    count = points.shape[1]
+    surface = Surface(*(np.zeros((3, count), np.float32) for _ in range(3)), np.zeros(count, np.float32))
+    on_shell = np.flatnonzero(labels < BODY_LABEL)
+    if len(on_shell):
+        shell = scene.shell.describe(points[:, on_shell], direction[:, on_shell], labels[on_shell], footprint[on_shell])
+        surface.normals[:, on_shell], surface.colour[:, on_shell] = shell.normals, shell.colour
+        surface.glow[:, on_shell], surface.gloss[on_shell] = shell.glow, shell.gloss
+    for label in np.unique(labels[labels >= BODY_LABEL]):
+        body, chosen = scene.bodies.bodies[label - BODY_LABEL], np.flatnonzero(labels == label)
+        local = body.to_local(points[:, chosen])
+        normals = body.compute_normals(local)
+        surface.normals[:, chosen] = body.rotation @ normals
+        surface.colour[:, chosen] = evaluate_paint(body.material.colour, local, normals, footprint[chosen])
+        if body.material.glow is not None:
+            surface.glow[:, chosen] = evaluate_paint(body.material.glow, local, normals, footprint[chosen])
+        surface.gloss[chosen] = body.material.gloss
+    return surface
+
+
+def _irradiate(scene: Scene, points: Array, surface: Surface) -> Array:
+    lifted = points + np.float32(3e-3) * surface.normals
+    reflects = (surface.colour[0] > 0).astype(np.float32)
+    occlusion = scene.shell.occlude(points, surface.normals) * scene.bodies.occlude(points, surface.normals)
+    total = scene.ambient * (occlusion * reflects)
+    for light in scene.lights:
+        received = light.irradiate(points, surface.normals) * reflects
+        lit = np.flatnonzero(np.maximum(received[0], received[2]) > MIN_LIGHT * scene.ambient.max())
+        places = lifted[:, lit]
+        total[:, lit] += received[:, lit] * scene.bodies.transmit(places, light.position - places, light.radius)
+    return total
+
+
+def _reflect(
+    scene: Scene, points: Array, direction: Array, surface: Surface, mirrors: Array, pixel_angle: np.float32
+) -> Array:
+    """The light (3, M) that glossy points mirror: Schlick's share of what a ray finds in the mirrored direction."""
+    normals, arriving, gloss = surface.normals[:, mirrors], direction[:, mirrors], surface.gloss[mirrors]
+    cosine = np.maximum(-dot(normals, arriving), 0)
+    share = gloss + (np.minimum(5 * gloss, 1) - gloss) * (1 - cosine) ** 5
+    leaving = arriving + 2 * cosine * normals
+    origin = points[:, mirrors] + np.float32(5e-3) * normals
+    mirrored, _ = trace_light(scene, origin, leaving, pixel_angle, is_mirrored=True)
+    return share * mirrored
+
+
+def add_glare(light: Array, share: float) -> Array:
+    """Scatter a share of the light around its sources: falls as distance^-3, as in lenses and eyes.
+
+    Source: Vos, van den Berg: Report on disability glare, CIE 1999.
+    """
+    if not share:
+        return light
+    height, width = light.shape[:2]
+    padded = (height + height // 2, width + width // 2)  # so that glare leaves the image instead of coming back
+    rows, columns = (np.minimum(np.arange(n), n - np.arange(n)) for n in padded)
+    squared = ((rows[:, None] ** 2 + columns**2) / height**2).astype(np.float32)
+    kernel = (squared + 0.012**2) ** -1.5 + 6 * (squared + 0.1**2) ** -1.5
+    spectrum = np.fft.rfft2(kernel / kernel.sum())
+    ends = ((0, padded[0] - height), (0, padded[1] - width), (0, 0))
+    blurred = np.fft.irfft2(np.fft.rfft2(np.pad(light, ends), axes=(0, 1)) * spectrum[..., None], padded, axes=(0, 1))
+    return (light + np.float32(share) * (blurred[:height, :width].astype(np.float32) - light)).clip(1e-6)

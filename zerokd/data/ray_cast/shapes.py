@@ -1,0 +1,176 @@
+"""Signed distances of simple shapes: negative inside, positive outside, in metres.
+
+Formulas: Hart: Sphere tracing, The Visual Computer 1996; Quilez: Distance functions, iquilezles.org/articles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from attrs import field, frozen
+
+Array = np.ndarray
+Point = Sequence[float]
+
+
+def to_column(values: Point | Array) -> Array:
+    """Three numbers as float32, (3, 1)."""
+    return np.asarray(values, np.float32).reshape(3, 1)
+
+
+def dot(first: Array, second: Array) -> Array:
+    """Scalar products (N,) of vectors (3, N); much faster than a sum over the short axis."""
+    return first[0] * second[0] + first[1] * second[1] + first[2] * second[2]
+
+
+class Shape(Protocol):
+    """``distance`` (N,) of points (3, N) is at most the true one outside; ``bounds`` are two corners (3, 1)."""
+
+    def distance(self, points: Array) -> Array: ...
+
+    def bounds(self) -> tuple[Array, Array]: ...
+
+
+@frozen(eq=False)
+class Box:
+    """A box with rounded edges; ``half`` is half of its size."""
+
+    centre: Array = field(converter=to_column)
+    half: Array = field(converter=to_column)
+    rounding: float = field(default=0.0, converter=float)
+
+    def distance(self, points: Array) -> Array:
+        x, y, z = np.abs(points - self.centre) - (self.half - np.float32(self.rounding))
+        inside = np.minimum(np.maximum(np.maximum(x, y), z), 0)
+        for beyond in (x, y, z):
+            np.maximum(beyond, 0, out=beyond)
+        return np.sqrt(x * x + y * y + z * z) + inside - np.float32(self.rounding)
+
+    def bounds(self) -> tuple[Array, Array]:
+        return self.centre - self.half, self.centre + self.half
+
+
+@frozen(eq=False)
+class Boxes:
+    """Several boxes with sharp edges, such as the parts of a table, by their middles and halves of their sizes."""
+
+    centres: Array = field(converter=lambda rows: np.asarray(rows, np.float32).reshape(-1, 3))
+    halves: Array = field(converter=lambda rows: np.asarray(rows, np.float32).reshape(-1, 3))
+
+    def distance(self, points: Array) -> Array:
+        nearest = np.full(points.shape[1], np.inf, np.float32)
+        for centre, half in zip(self.centres, self.halves, strict=True):
+            np.minimum(nearest, Box(centre, half).distance(points), out=nearest)
+        return nearest
+
+    def intersect(self, origin: Array, direction: Array) -> Array:
+        """The distances (N,) at which rays from outside enter a box; infinite where they miss all."""
+        nearest = np.full(direction.shape[1], np.inf, np.float32)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inverse = 1 / direction
+        for centre, half in zip(self.centres, self.halves, strict=True):
+            low, high = (centre + sign * half for sign in (-1, 1))
+            near, far = cross_box(to_column(low), to_column(high), origin, inverse)
+            np.minimum(nearest, np.where((near <= far) & (near > 0), near, np.inf), out=nearest)
+        return nearest
+
+    def bounds(self) -> tuple[Array, Array]:
+        return to_column((self.centres - self.halves).min(0)), to_column((self.centres + self.halves).max(0))
+
+
+def cross_box(low: Array, high: Array, origin: Array, inverse: Array) -> tuple[Array, Array]:
+    """The distances (N,) at which rays of ``inverse`` directions enter and leave a box; the first is larger for rays
+    that miss it."""
+    with np.errstate(invalid="ignore"):
+        first, second = (low - origin) * inverse, (high - origin) * inverse
+    entry, exit = np.minimum(first, second), np.maximum(first, second)
+    return np.maximum(np.maximum(entry[0], entry[1]), entry[2]), np.minimum(np.minimum(exit[0], exit[1]), exit[2])
+
+
+@frozen(eq=False)
+class Ellipsoid:
+    """Its distance is a first-order estimate, exact on the surface."""
+
+    centre: Array = field(converter=to_column)
+    radii: Array = field(converter=to_column)
+
+    def distance(self, points: Array) -> Array:
+        scaled = (points - self.centre) / self.radii
+        radius = np.sqrt(dot(scaled, scaled))
+        scaled /= self.radii
+        slope = np.sqrt(dot(scaled, scaled))
+        return radius * (radius - 1) / np.maximum(slope, 1e-6)
+
+    def bounds(self) -> tuple[Array, Array]:
+        return self.centre - self.radii, self.centre + self.radii
+
+
+@frozen(eq=False)
+class Capsule:
+    """All points within ``radius`` of a line."""
+
+    start: Array = field(converter=to_column)
+    end: Array = field(converter=to_column)
+    radius: float = field(converter=float)
+
+    def distance(self, points: Array) -> Array:
+        axis, offset = self.end - self.start, points - self.start
+        share = np.clip(dot(axis, offset) / dot(axis, axis), 0, 1)
+        offset -= axis * share
+        return np.sqrt(dot(offset, offset)) - np.float32(self.radius)
+
+    def bounds(self) -> tuple[Array, Array]:
+        return np.minimum(self.start, self.end) - self.radius, np.maximum(self.start, self.end) + self.radius
+
+
+@frozen(eq=False)
+class Frustum:
+    """An upright cone without its tip: ``bottom`` and ``top`` are its radii, ``half_height`` half of its height."""
+
+    centre: Array = field(converter=to_column)
+    half_height: float = field(converter=float)
+    bottom: float = field(converter=float)
+    top: float = field(converter=float)
+
+    def distance(self, points: Array) -> Array:
+        x, y, z = points - self.centre
+        half, taper = np.float32(self.half_height), np.float32(self.top - self.bottom)
+        away = np.sqrt(x * x + z * z)
+        rim = np.where(y < 0, np.float32(self.bottom), np.float32(self.top))
+        cap_x, cap_y = away - np.minimum(away, rim), np.abs(y) - half
+        share = ((self.top - away) * taper + (half - y) * 2 * half) / (taper**2 + 4 * half**2)
+        share = np.clip(share, 0, 1)
+        side_x, side_y = away - self.top + taper * share, y - half + 2 * half * share
+        squared = np.minimum(cap_x * cap_x + cap_y * cap_y, side_x * side_x + side_y * side_y)
+        return np.where((side_x < 0) & (cap_y < 0), np.float32(-1), np.float32(1)) * np.sqrt(squared)
+
+    def bounds(self) -> tuple[Array, Array]:
+        radius = max(self.bottom, self.top)
+        half = to_column((radius, self.half_height, radius))
+        return self.centre - half, self.centre + half
+
+
+@frozen(eq=False)
+class Union:
+    """Several shapes, blended where they are closer than ``blend``."""
+
+    shapes: Sequence[Shape]
+    blend: float = field(default=0.0, converter=float)
+
+    def distance(self, points: Array) -> Array:
+        distance = self.shapes[0].distance(points)
+        for shape in self.shapes[1:]:
+            other = shape.distance(points)
+            nearest = np.minimum(distance, other)
+            if self.blend:
+                overlap = np.maximum(np.float32(self.blend) - np.abs(distance - other), 0)
+                nearest -= overlap * overlap * np.float32(0.25 / self.blend)
+            distance = nearest
+        return distance
+
+    def bounds(self) -> tuple[Array, Array]:
+        corners = [shape.bounds() for shape in self.shapes]
+        low, high = np.min([pair[0] for pair in corners], 0), np.max([pair[1] for pair in corners], 0)
+        return low - np.float32(self.blend / 4), high + np.float32(self.blend / 4)
