@@ -10,7 +10,7 @@ from attrs import field, frozen
 from zerokd.data.ray_cast.shapes import Array, Boxes, Shape, cross_box, dot, to_column
 
 Paint = Callable[[Array, Array, Array], Array]  # local points, local normals (3, N), footprints (N,) -> (3, N)
-MAX_STEPS, SHADOW_STEPS = 40, 14
+MAX_STEPS, SHADOW_STEPS = 40, 18
 TOLERANCE = np.float32(8e-4)  # of a hit, metres
 NORMAL_OFFSETS = np.array([[1, -1, -1], [-1, -1, 1], [-1, 1, -1], [1, 1, 1]], np.float32)  # a tetrahedron
 OCCLUSION_REACH = np.float32(0.22)  # metres in which a body hides ambient light
@@ -87,10 +87,15 @@ class Body:
             stays = ~is_hit & (travelled < far)
             alive, travelled, far = alive[stays], travelled[stays], far[stays]
             origin, direction = origin[:, stays], direction[:, stays]
+        if len(alive):  # rays that graze the surface converge slowly
+            grazing = self.shape.distance(origin + direction * travelled) < 8 * TOLERANCE
+            hits[alive[grazing]] = travelled[grazing]
         return hits
 
     def compute_normals(self, points: Array) -> Array:
         """Outward unit normals (3, N) at points of the surface, in local coordinates like them."""
+        if isinstance(self.shape, Boxes):
+            return self.shape.compute_normals(points)
         normals = np.zeros_like(points)
         for offset in NORMAL_OFFSETS:
             normals += offset[:, None] * self.shape.distance(points + np.float32(1e-3) * offset[:, None])
@@ -124,16 +129,17 @@ class Body:
         previous = np.full(len(near), np.inf, np.float32)
         for _ in range(SHADOW_STEPS):
             distance = self.shape.distance(origin + direction * near)
-            overlap = np.where(distance > 0, distance * distance / (2 * previous), 0)  # with the ball before it
+            overlap = np.where(distance > 0, np.minimum(distance * distance / (2 * previous), distance), 0)  # with the ball before it
             closest = np.sqrt(np.maximum(distance * distance - overlap * overlap, 0)) * np.sign(distance)
             cone = np.maximum(width * (near - overlap), 1e-3)
             clearance[alive] = np.minimum(clearance[alive], closest / cone)
-            near = near + np.maximum(np.abs(distance), least_step)
+            step = np.maximum(np.abs(distance), least_step)
+            near = near + step
             stays = np.flatnonzero((near < far) & (clearance[alive] > -1))
             if not len(stays):
                 break
             alive, near, far, width, least_step = (x[stays] for x in (alive, near, far, width, least_step))
-            previous = np.abs(distance[stays]) + 1e-6
+            previous = step[stays]
             origin, direction = origin[:, stays], direction[:, stays]
         return clearance
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from zerokd.data.ray_cast.bodies import Body, Material, Paint
-from zerokd.data.ray_cast.shapes import Array, Box, Capsule, Ellipsoid, Frustum, Shape, Union, to_column
+from zerokd.data.ray_cast.shapes import Array, Capsule, Ellipsoid, Shape, Union, to_column
 from zerokd.data.ray_cast.textures import Texture, fabric, mix
 
 SKINS = ((0.62, 0.42, 0.32), (0.50, 0.31, 0.22), (0.33, 0.19, 0.12), (0.16, 0.085, 0.055))
@@ -14,29 +14,21 @@ CLOTHES = ((0.05, 0.07, 0.14), (0.28, 0.05, 0.05), (0.42, 0.40, 0.36), (0.06, 0.
            (0.18, 0.19, 0.22))  # fmt: skip
 
 
-def wrap(texture: Texture) -> Paint:
-    """A texture on an upright body: u runs around its axis."""
-
-    def paint(points: Array, normals: Array, footprint: Array) -> Array:
-        return texture(0.2 * np.arctan2(points[0], -points[2]), points[1], footprint)
-
-    return paint
-
-
 def build_figure(rng: np.random.Generator, x: float, z: float, yaw: float) -> list[Body]:
     """A standing person; at a yaw of 0 it looks along -z, towards the camera."""
-    place, height = (x, float(rng.uniform(-0.06, 0.08)), z), float(rng.uniform(0.92, 1.06))
-    skin, hair = SKINS[rng.integers(len(SKINS))], HAIRS[rng.integers(len(HAIRS))]
-    clothes = CLOTHES[rng.integers(len(CLOTHES))]
-    stripe = (0.5, 0.48, 0.44) if rng.random() < 0.25 else None
-    cloth = wrap_upright(fabric(clothes, stripe, 0.06, int(rng.integers(99))))
-    nod = float(rng.uniform(-0.02, 0.02))
-    parts = [
-        Body(_shape_torso(height), Material(cloth), place, yaw),
-        Body(_shape_head(nod), Material(_paint_face(to_column(skin))), place, yaw + float(rng.uniform(-0.3, 0.3))),
+    place, build = (x, float(rng.uniform(-0.06, 0.08)), z), float(rng.uniform(0.92, 1.06))
+    skin, hair = (to_column(table[rng.integers(len(table))]) for table in (SKINS, HAIRS))
+    clothes, trousers = (CLOTHES[number] for number in rng.permutation(len(CLOTHES))[:2])
+    stripe = (0.5, 0.48, 0.44) if rng.random() < 0.3 else None
+    cloth = wrap_upright(fabric(clothes, stripe, 0.05, int(rng.integers(99))))
+    turn = yaw + float(rng.uniform(-0.35, 0.35))
+    hair_shape = _shape_hair(is_long=bool(rng.random() < 0.5), has_bun=bool(rng.random() < 0.3))
+    return [
+        Body(_shape_top(build), Material(cloth), place, yaw),
+        Body(_shape_trousers(build), Material(to_column(trousers) * 0.5), place, yaw),
+        Body(_shape_head(), Material(_paint_face(skin)), place, turn),
+        Body(hair_shape, Material(_paint_hair(hair)), place, turn),
     ]
-    hair_shape = _shape_hair(nod, is_long=bool(rng.random() < 0.5), has_bun=bool(rng.random() < 0.3))
-    return [*parts, Body(hair_shape, Material(_paint_hair(to_column(hair))), place, parts[1].yaw)]
 
 
 def wrap_upright(texture: Texture) -> Paint:
@@ -48,46 +40,63 @@ def wrap_upright(texture: Texture) -> Paint:
     return paint
 
 
-def _shape_torso(build: float) -> Shape:
-    wide = 0.172 * build
+def _shape_top(build: float) -> Shape:
+    """A pullover with sleeves and a collar."""
+    wide = 0.15 * build
+    trunk = Union(
+        [
+            Capsule((-wide, 1.385, 0.01), (wide, 1.385, 0.01), 0.058),
+            Ellipsoid((0, 1.27, -0.005), (0.172 * build, 0.19, 0.112)),
+            Ellipsoid((0, 1.02, 0.0), (0.15 * build, 0.24, 0.105)),
+            Capsule((0, 1.41, 0.012), (0, 1.455, 0.002), 0.066),
+        ],
+        0.06,
+    )
     arms = [
-        Capsule((side * (wide + 0.03), 1.335, 0.005), (side * (wide + 0.075), 0.9, -0.01), 0.052) for side in (-1, 1)
+        Union(
+            [
+                Capsule((side * (wide + 0.05), 1.37, 0.012), (side * (wide + 0.085), 1.1, 0.035), 0.047),
+                Capsule((side * (wide + 0.085), 1.1, 0.035), (side * (wide + 0.06), 0.86, -0.04), 0.04),
+            ],
+            0.02,
+        )
+        for side in (-1, 1)
     ]
-    trunk = [
-        Capsule((-wide, 1.385, 0.012), (wide, 1.385, 0.012), 0.062),
-        Ellipsoid((0, 1.22, 0.0), (0.19 * build, 0.27, 0.118)),
-        Ellipsoid((0, 0.93, 0.0), (0.185, 0.25, 0.125)),
-        Capsule((0, 1.40, 0.015), (0, 1.475, 0.008), 0.062),
-    ]
-    legs = [Frustum((0, 0.42, 0), 0.42, 0.13, 0.165)]
-    return Union([*trunk, *arms, *legs], 0.07)
+    return Union([trunk, *arms], 0.03)
 
 
-def _shape_head(nod: float) -> Shape:
+def _shape_trousers(build: float) -> Shape:
+    legs = [Capsule((side * 0.085, 0.84, 0.0), (side * 0.095, 0.06, 0.02), 0.075) for side in (-1, 1)]
+    return Union([*legs, Ellipsoid((0, 0.87, 0.005), (0.155 * build, 0.13, 0.11))], 0.04)
+
+
+def _shape_head() -> Shape:
     return Union(
         [
-            Ellipsoid((0, 1.68, 0.004), (0.074, 0.098, 0.092)),
-            Ellipsoid((0, 1.622 - nod, -0.026), (0.056, 0.062, 0.066)),
-            Ellipsoid((0, 1.648 - nod, -0.1), (0.011, 0.02, 0.014)),
-            Ellipsoid((-0.077, 1.662, 0.008), (0.010, 0.028, 0.018)),
-            Ellipsoid((0.077, 1.662, 0.008), (0.010, 0.028, 0.018)),
-            Capsule((0, 1.42, 0.014), (0, 1.59, 0.008), 0.05),
+            Ellipsoid((0, 1.685, 0.006), (0.073, 0.095, 0.092)),
+            Ellipsoid((0, 1.628, -0.022), (0.054, 0.07, 0.066)),
+            Capsule((0, 1.672, -0.088), (0, 1.648, -0.106), 0.009),
+            Ellipsoid((0, 1.588, -0.062), (0.022, 0.018, 0.02)),
+            Ellipsoid((0, 1.617, -0.083), (0.022, 0.009, 0.012)),
+            Ellipsoid((-0.076, 1.662, 0.012), (0.009, 0.028, 0.017)),
+            Ellipsoid((0.076, 1.662, 0.012), (0.009, 0.028, 0.017)),
+            Capsule((0, 1.42, 0.014), (0, 1.58, 0.01), 0.047),
         ],
-        0.026,
+        0.022,
     )
 
 
-def _shape_hair(nod: float, is_long: bool, has_bun: bool) -> Shape:
+def _shape_hair(is_long: bool, has_bun: bool) -> Shape:
     parts: list[Shape] = [
-        Ellipsoid((0, 1.715, 0.018), (0.083, 0.084, 0.094)),
-        Ellipsoid((0, 1.665, 0.045), (0.08, 0.09, 0.068)),
+        Ellipsoid((0, 1.718, 0.02), (0.084, 0.083, 0.094)),
+        Ellipsoid((0, 1.665, 0.05), (0.08, 0.09, 0.066)),
     ]
-    if is_long:
-        sides = [Capsule((side * 0.07, 1.69, 0.03), (side * 0.078, 1.5, 0.04), 0.024) for side in (-1, 1)]
-        parts += [*sides, Ellipsoid((0, 1.54, 0.062), (0.088, 0.15, 0.05))]
+    if is_long and not has_bun:
+        sides = [Capsule((side * 0.066, 1.7, 0.035), (side * 0.074, 1.52, 0.045), 0.022) for side in (-1, 1)]
+        parts += [*sides, Ellipsoid((0, 1.55, 0.07), (0.085, 0.15, 0.045))]
     if has_bun:
-        parts.append(Ellipsoid((0, 1.77 + nod, 0.09), (0.045, 0.042, 0.042)))
-    return Union(parts, 0.03)
+        parts.append(Ellipsoid((0, 1.765, 0.095), (0.046, 0.044, 0.042)))
+    return Union(parts, 0.025)
 
 
 def _paint_face(skin: Array) -> Paint:

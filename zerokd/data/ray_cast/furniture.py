@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from zerokd.data.ray_cast.bodies import Body, Material, Paint
-from zerokd.data.ray_cast.lights import Lamp, warm
+from zerokd.data.ray_cast.lights import Lamp
 from zerokd.data.ray_cast.shapes import Array, Box, Boxes, Capsule, Ellipsoid, Frustum, Point, Shape, Union, to_column
 from zerokd.data.ray_cast.textures import Texture, books, cover_interval, fabric, mix, sample_noise, wood
 
@@ -156,8 +156,7 @@ def glow_shade(colour: Array, middle: float, half: float) -> Paint:
     return paint
 
 
-def build_table_lamp(x: float, y: float, z: float, power: float, warmth: float) -> tuple[list[Body], Lamp]:
-    colour = warm(power, warmth)
+def build_table_lamp(x: float, y: float, z: float, colour: Point) -> tuple[list[Body], Lamp]:
     shade = Frustum((0, 0.40, 0), 0.1, 0.15, 0.1)
     stand = Union(
         [
@@ -175,8 +174,7 @@ def build_table_lamp(x: float, y: float, z: float, power: float, warmth: float) 
     return bodies, Lamp((x, y + 0.4, z), colour, 0.07, side=0.3, down=0.56, up=0.72)
 
 
-def build_floor_lamp(x: float, z: float, power: float, warmth: float) -> tuple[list[Body], Lamp]:
-    colour = warm(power, warmth)
+def build_floor_lamp(x: float, z: float, colour: Point) -> tuple[list[Body], Lamp]:
     pole = Union([Capsule((0, 0.02, 0), (0, 1.4, 0), 0.014), Frustum((0, 0.015, 0), 0.015, 0.15, 0.14)])
     glow = glow_shade(to_column(colour) * SHADE_GLOW / 0.16, 1.5, 0.14)
     bodies = [
@@ -187,9 +185,8 @@ def build_floor_lamp(x: float, z: float, power: float, warmth: float) -> tuple[l
     return bodies, Lamp((x, 1.5, z), colour, 0.09, side=0.28, down=0.55, up=0.68)
 
 
-def build_pendant(x: float, y: float, z: float, ceiling: float, power: float, warmth: float) -> tuple[list[Body], Lamp]:
+def build_pendant(x: float, y: float, z: float, ceiling: float, colour: Point) -> tuple[list[Body], Lamp]:
     """A globe of glass on a cord."""
-    colour = warm(power, warmth)
     cord = Body(Capsule((0, 0.1, 0), (0, ceiling - y, 0), 0.006), Material(STEEL), (x, y, z), casts_shadow=False)
     globe = Body(Ellipsoid((0, 0, 0), (0.13, 0.13, 0.13)), Material(CERAMIC, to_column(colour) / (np.pi * 0.13**2)),
                  (x, y, z), casts_shadow=False)  # fmt: skip

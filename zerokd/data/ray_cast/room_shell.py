@@ -51,11 +51,11 @@ class Outlook:
         top = 0.02 + 0.2 * hash_cells(block, block, self.salt)
         column, row = np.floor(azimuth / 0.011), np.floor(elevation / 0.016)
         pick = hash_cells(column, row, self.salt + 1)
-        is_lit = pick > 0.72
+        is_lit = pick > 0.78
         pane = cover_interval(azimuth / 0.011 - column, 0.2, 0.8, footprint / 0.011)
         pane = pane * cover_interval(elevation / 0.016 - row, 0.25, 0.8, footprint / 0.016)
         colour = mix(to_column((1.0, 0.62, 0.28)), to_column((0.8, 0.9, 1.0)), (pick > 0.93).astype(np.float32))
-        houses = self.ground + colour * (np.float32(self.city) * pane * is_lit * (pick - 0.5))
+        houses = self.ground + colour * (np.float32(self.city) * pane * is_lit * hash_cells(column, row, self.salt + 2) ** 2)
         return mix(sky, houses, np.clip((top - elevation) / np.maximum(footprint, 0.002) + 0.5, 0, 1))
 
 
@@ -93,13 +93,19 @@ class Window:
 
 @frozen(eq=False)
 class RoomShell:
-    """A room from ``low`` to ``high``; ``textures`` by face, ``gloss`` that of the floor."""
+    """A room from ``low`` to ``high``; ``textures`` by face, ``gloss`` that of the floor.
+
+    ``carpet`` lies on the floor around (0, ``carpet_middle``), twice ``carpet_half`` large.
+    """
 
     low: Array = field(converter=to_column)
     high: Array = field(converter=to_column)
     textures: Mapping[int, Texture]
     windows: Sequence[Window] = ()
-    gloss: float = 0.0
+    gloss: float = field(default=0.0, converter=float)
+    carpet: Texture | None = None
+    carpet_middle: float = field(default=0.0, converter=float)
+    carpet_half: tuple[float, float] = (1.0, 0.75)
 
     def intersect(self, origin: Array, direction: Array) -> tuple[Array, Array]:
         travelled, labels = leave_box(self.low, self.high, origin, direction)
@@ -139,7 +145,9 @@ class RoomShell:
             wide = footprint[chosen] / np.sqrt(slant)
             if label < WINDOW_LABEL:
                 surface.colour[:, chosen] = self._paint_face(face, u, v, wide)
-                surface.gloss[chosen] = self.gloss if face == FLOOR else 0.0
+                if face == FLOOR:
+                    surface.gloss[chosen] = self.gloss
+                    self._lay_carpet(surface, chosen, u, v - np.float32(self.carpet_middle), wide)
             elif part == PANE:
                 window = self.windows[number]
                 frame = window.cover_frame(u, v, wide)
@@ -158,6 +166,12 @@ class RoomShell:
         board = cover_interval(v, -1.0, SKIRTING_HEIGHT, footprint)
         line = cover_interval(v, SKIRTING_HEIGHT, SKIRTING_HEIGHT + 0.012, footprint)
         return mix(colour, FRAME_COLOUR, board) * (1 - np.float32(0.5) * line)
+
+    def _lay_carpet(self, surface: Surface, floor: Array, u: Array, v: Array, footprint: Array) -> None:
+        if self.carpet is not None:
+            covered = np.flatnonzero((np.abs(u) < self.carpet_half[0]) & (np.abs(v) < self.carpet_half[1]))
+            surface.colour[:, floor[covered]] = self.carpet(u[covered], v[covered], footprint[covered])
+            surface.gloss[floor[covered]] = 0
 
     def occlude(self, points: Array, normals: Array) -> Array:
         share = np.ones(points.shape[1], np.float32)

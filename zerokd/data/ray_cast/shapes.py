@@ -76,6 +76,19 @@ class Boxes:
             np.minimum(nearest, np.where((near <= far) & (near > 0), near, np.inf), out=nearest)
         return nearest
 
+    def compute_normals(self, points: Array) -> Array:
+        """Unit normals (3, N) of the faces that points of the surface are on."""
+        nearest, normals = np.full(points.shape[1], np.inf, np.float32), np.zeros_like(points)
+        for centre, half in zip(self.centres, self.halves, strict=True):
+            offset = points - to_column(centre)
+            beyond = np.abs(offset) - to_column(half)
+            axis = beyond.argmax(0)
+            outside = np.abs(np.take_along_axis(beyond, axis[None], 0)[0])
+            chosen = np.flatnonzero(outside < nearest)
+            nearest[chosen], normals[:, chosen] = outside[chosen], 0
+            normals[axis[chosen], chosen] = np.sign(offset[axis[chosen], chosen])
+        return normals
+
     def bounds(self) -> tuple[Array, Array]:
         return to_column((self.centres - self.halves).min(0)), to_column((self.centres + self.halves).max(0))
 
