@@ -12,11 +12,11 @@ from zerokd.data.ray_cast.bodies import Bodies, evaluate_paint
 from zerokd.data.ray_cast.lights import Light
 from zerokd.data.ray_cast.shapes import Array, dot, to_column
 
-CHUNK_SIZE = 16384  # rays at a time, whose arrays fit into a core's cache
+CHUNK_SIZE = 65536  # rays at a time, whose arrays fit into a core's cache
 BODY_LABEL = 1000  # of the first body; smaller labels are a shell's
 EDGE_CONTRAST = 0.25  # of log-luminance between neighbours, from which a pixel gets more rays
 EDGE_SAMPLES, PIXEL_REACH = 2, 1.3  # rays a side, and the width in pixels that they are spread over
-MIN_LIGHT = np.float32(0.01)  # of the ambient light; less light is not worth a shadow
+MIN_SHARE = np.float32(0.04)  # of all light at a point, from which a source casts a shadow there
 LUMINANCE_WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)
 FAR = np.float32(1e4)
 
@@ -75,7 +75,7 @@ class Scene:
     camera: Camera
     ambient: Array = field(converter=to_column)
     glare: float = 0.04  # the share of light that the lens scatters
-    wetness: float = 0.0  # roughness of mirror images: how far their rays scatter
+    mirror_tilts: Sequence[float] = (0.0,)  # of rough mirrors: the slopes that a mirror image is the mean over
 
 
 def render_scene(scene: Scene, height: int, width: int) -> Array:
@@ -117,13 +117,13 @@ def _cast_in_chunks(scene: Scene, rows: Array, columns: Array, height: int, widt
 def trace_light(
     scene: Scene, origin: Array, direction: Array, pixel_angle: np.float32, is_mirrored: bool = False
 ) -> tuple[Array, Array]:
-    """The radiance (3, N) along rays, and the labels (N,) of what they hit. Mirrors show no mirrors."""
+    """The radiance (3, N) along rays, and the labels (N,) of what they hit. Mirrors show neither mirrors nor shadows."""
     travelled, labels = scene.shell.intersect(origin, direction)
     travelled, numbers = scene.bodies.intersect(origin, direction, travelled)
     labels = np.where(numbers >= 0, BODY_LABEL + numbers, labels)
     points = origin + direction * travelled
     surface = _describe(scene, points, direction, labels, travelled * pixel_angle)
-    light = surface.glow + surface.colour / np.float32(np.pi) * _irradiate(scene, points, surface)
+    light = surface.glow + surface.colour / np.float32(np.pi) * _irradiate(scene, points, surface, not is_mirrored)
     mirrors = np.flatnonzero(surface.gloss) if not is_mirrored else ()
     if len(mirrors):
         light[:, mirrors] += _reflect(scene, points, direction, surface, mirrors, pixel_angle)
@@ -150,17 +150,22 @@ def _describe(scene: Scene, points: Array, direction: Array, labels: Array, foot
     return surface
 
 
-def _irradiate(scene: Scene, points: Array, surface: Surface) -> Array:
+def _irradiate(scene: Scene, points: Array, surface: Surface, has_shadows: bool) -> Array:
     lifted = points + np.float32(3e-3) * surface.normals
     reflects = (surface.colour[0] > 0).astype(np.float32)
     occlusion = scene.shell.occlude(points, surface.normals) * scene.bodies.occlude(points, surface.normals)
     total = scene.ambient * (occlusion * reflects)
-    for light in scene.lights:
-        received = light.irradiate(points, surface.normals) * reflects
-        lit = np.flatnonzero(np.maximum(received[0], received[2]) > MIN_LIGHT * scene.ambient.max())
-        places = lifted[:, lit]
-        total[:, lit] += received[:, lit] * scene.bodies.transmit(places, light.position - places, light.radius)
-    return total
+    received = [light.irradiate(points, surface.normals) * reflects for light in scene.lights]
+    for arriving in received:
+        total += arriving
+    if has_shadows:
+        least = MIN_SHARE * total.max(0)
+        for light, arriving in zip(scene.lights, received, strict=True):
+            lit = np.flatnonzero(np.maximum(arriving[0], arriving[2]) > least)
+            places = lifted[:, lit]
+            hidden = 1 - scene.bodies.transmit(places, light.position - places, light.radius)
+            total[:, lit] -= arriving[:, lit] * hidden
+    return np.maximum(total, 0)
 
 
 def _reflect(
@@ -168,12 +173,16 @@ def _reflect(
 ) -> Array:
     """The light (3, M) that glossy points mirror: Schlick's share of what a ray finds in the mirrored direction."""
     normals, arriving, gloss = surface.normals[:, mirrors], direction[:, mirrors], surface.gloss[mirrors]
-    cosine = np.maximum(-dot(normals, arriving), 0)
-    share = gloss + (np.minimum(5 * gloss, 1) - gloss) * (1 - cosine) ** 5
-    leaving = arriving + 2 * cosine * normals
     origin = points[:, mirrors] + np.float32(5e-3) * normals
-    mirrored, _ = trace_light(scene, origin, leaving, pixel_angle, is_mirrored=True)
-    return share * mirrored
+    level = arriving * to_column((1, 0, 1))
+    total = np.zeros_like(normals)
+    for tilt in scene.mirror_tilts:
+        tilted = normals + np.float32(tilt) * level
+        tilted = tilted / np.sqrt(dot(tilted, tilted))
+        cosine = np.maximum(-dot(tilted, arriving), 0)
+        share = gloss + (np.minimum(5 * gloss, 1) - gloss) * (1 - cosine) ** 5
+        total += share * trace_light(scene, origin, arriving + 2 * cosine * tilted, pixel_angle, is_mirrored=True)[0]
+    return total / len(scene.mirror_tilts)
 
 
 def add_glare(light: Array, share: float) -> Array:

@@ -23,8 +23,8 @@ STREET_LENGTH, LAMP_SPACING = 62.0, 11.0
 def build_street(rng: np.random.Generator) -> Scene:
     """A street whose sky is anything from dusk to night."""
     half_width = float(rng.uniform(4.6, 6.2))
-    half_road = half_width - float(rng.uniform(1.7, 2.2))
-    level = float(np.exp(rng.uniform(np.log(0.003), np.log(0.25))))
+    half_road = half_width - float(rng.uniform(1.9, 2.5))
+    level = float(np.exp(rng.uniform(np.log(0.002), np.log(0.2))))
     horizon = level * np.array((1.0, 0.72, 0.6)) ** rng.uniform(0, 1.2)
     houses = [house for side in (-1, 1) for house in _build_row(rng, side, half_width)]
     wet = float(rng.uniform(0.03, 0.09)) if rng.random() < 0.6 else 0.0
@@ -43,8 +43,8 @@ def build_street(rng: np.random.Generator) -> Scene:
     eye = (float(rng.uniform(-1.6, 1.6)), float(rng.uniform(1.4, 1.9)), 0.0)
     camera = Camera(eye, (float(rng.uniform(-1.5, 1.5)), float(rng.uniform(1.9, 2.8)), 14), float(rng.uniform(46, 58)))
     ambient = to_column(np.pi * 0.6 * (0.6 * horizon + 0.4 * level * np.array((0.3, 0.45, 0.8))))
-    bounced = to_column((0.022, 0.016, 0.010))  # of lamps and windows, by house fronts
-    return Scene(shell, Bodies(bodies), lights, camera, ambient + bounced, glare=0.06)
+    bounced = to_column((0.030, 0.021, 0.012))  # of lamps and windows, by house fronts
+    return Scene(shell, Bodies(bodies), lights, camera, ambient + bounced, 0.06, (-0.024, 0.0, 0.024))
 
 
 def _build_row(rng: np.random.Generator, side: int, half_width: float) -> list[House]:
@@ -77,7 +77,7 @@ def _light_street(
 ) -> tuple[list[Body], list[Light]]:
     bodies: list[Body] = []
     lights: list[Light] = []
-    tint, power = LAMP_TINTS[rng.integers(len(LAMP_TINTS))], float(rng.uniform(7, 16))
+    tint, power = LAMP_TINTS[rng.integers(len(LAMP_TINTS))], float(rng.uniform(14, 30))
     side, z = (1 if rng.random() < 0.5 else -1), float(rng.uniform(3.5, 8))
     for number in range(5):
         lamp = build_street_lamp(side * (half_road + 0.45), z + LAMP_SPACING * number, power, tint)

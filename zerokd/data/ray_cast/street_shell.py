@@ -162,8 +162,8 @@ class StreetShell:
             surface.gloss[chosen] = np.float32(self.wet) * share
             surface.colour[:, chosen] *= 1 - np.float32(0.4) * share  # a wet surface is darker
             ripples = 0.022 * (1.3 - share)  # small ones fade where a pixel covers several
-            surface.normals[0, chosen] = np.float32(0.25) * ripples * sample_noise(50 * x, 50 * z, 50 * along)
-            surface.normals[2, chosen] = ripples * sample_noise(50 * x + 128, 50 * z + 77, 25 * along)
+            surface.normals[0, chosen] = np.float32(0.25) * ripples * sample_noise(25 * x, 25 * z, 25 * along)
+            surface.normals[2, chosen] = ripples * sample_noise(25 * x + 128, 25 * z + 77, 25 * along)
             length = np.sqrt(dot(surface.normals[:, chosen], surface.normals[:, chosen]))
             surface.normals[:, chosen] /= length
 

@@ -197,6 +197,6 @@ def asphalt(salt: int = 0) -> Texture:
     def paint(u: Array, v: Array, footprint: Array) -> Array:
         grain = sample_noise(90 * u, 90 * v + 13 * salt, 90 * footprint)
         patches = sample_noise(3 * u + 40 * salt, 3 * v, 3 * footprint)
-        return to_column((0.075, 0.075, 0.08)) * np.exp(np.float32(0.22) * grain + np.float32(0.2) * patches)
+        return to_column((0.075, 0.075, 0.08)) * np.exp(np.float32(0.2) * grain + np.float32(0.1) * patches)
 
     return paint
