@@ -10,7 +10,7 @@ from attrs import field, frozen
 from zerokd.data.ray_cast.shapes import Array, Boxes, Shape, cross_box, dot, to_column
 
 Paint = Callable[[Array, Array, Array], Array]  # local points, local normals (3, N), footprints (N,) -> (3, N)
-MAX_STEPS, SHADOW_STEPS = 40, 18
+MAX_STEPS, SHADOW_STEPS = 60, 16
 TOLERANCE = np.float32(8e-4)  # of a hit, metres
 NORMAL_OFFSETS = np.array([[1, -1, -1], [-1, -1, 1], [-1, 1, -1], [1, 1, 1]], np.float32)  # a tetrahedron
 OCCLUSION_REACH = np.float32(0.22)  # metres in which a body hides ambient light
@@ -18,7 +18,7 @@ OCCLUSION_REACH = np.float32(0.22)  # metres in which a body hides ambient light
 
 @frozen(eq=False)
 class Material:
-    """``colour`` is the reflectance, ``glow`` the emitted radiance, ``gloss`` the mirror's share at normal incidence."""
+    """``colour`` is the reflectance, ``glow`` the emitted radiance, ``gloss`` the share that is mirrored."""
 
     colour: Array | Paint
     glow: Array | Paint | None = None
@@ -88,7 +88,7 @@ class Body:
             alive, travelled, far = alive[stays], travelled[stays], far[stays]
             origin, direction = origin[:, stays], direction[:, stays]
         if len(alive):  # rays that graze the surface converge slowly
-            grazing = self.shape.distance(origin + direction * travelled) < 8 * TOLERANCE
+            grazing = self.shape.distance(origin + direction * travelled) < 12 * TOLERANCE
             hits[alive[grazing]] = travelled[grazing]
         return hits
 
@@ -117,7 +117,9 @@ class Body:
         visible = np.ones(len(length), np.float32)
         crossing = np.flatnonzero(near < far)
         if len(crossing):
-            clearance = self._measure_clearance(*(x[..., crossing] for x in (origin, direction, near, far, width)))
+            rays = [array[..., crossing] for array in (origin, direction, near, far, width)]
+            measure = self.shape.measure_clearance if isinstance(self.shape, Boxes) else self._measure_clearance
+            clearance = measure(*rays)
             share = np.clip(0.5 + 0.5 * clearance, 0, 1)
             visible[crossing] = share * share * (3 - 2 * share)
         return visible
@@ -129,7 +131,9 @@ class Body:
         previous = np.full(len(near), np.inf, np.float32)
         for _ in range(SHADOW_STEPS):
             distance = self.shape.distance(origin + direction * near)
-            overlap = np.where(distance > 0, np.minimum(distance * distance / (2 * previous), distance), 0)  # with the ball before it
+            overlap = np.where(
+                distance > 0, np.minimum(distance * distance / (2 * previous), distance), 0
+            )  # with the ball before it
             closest = np.sqrt(np.maximum(distance * distance - overlap * overlap, 0)) * np.sign(distance)
             cone = np.maximum(width * (near - overlap), 1e-3)
             clearance[alive] = np.minimum(clearance[alive], closest / cone)

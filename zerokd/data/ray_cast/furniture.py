@@ -30,8 +30,13 @@ def cover_box(texture: Texture) -> Paint:
 
 def build_table(x: float, z: float, wide: float, deep: float, colour: Point, height: float = 0.74) -> Body:
     corners = [(a * (wide / 2 - 0.06), height / 2, b * (deep / 2 - 0.06)) for a in (-1, 1) for b in (-1, 1)]
-    parts = [((0, height, 0), (wide / 2, 0.02, deep / 2)), ((0, height - 0.06, 0), (wide / 2 - 0.07, 0.045, deep / 2 - 0.07))]
-    shape = Boxes([*(part[0] for part in parts), *corners], [*(part[1] for part in parts), *[(0.028, height / 2, 0.028)] * 4])
+    parts = [
+        ((0, height, 0), (wide / 2, 0.02, deep / 2)),
+        ((0, height - 0.06, 0), (wide / 2 - 0.07, 0.045, deep / 2 - 0.07)),
+    ]
+    shape = Boxes(
+        [*(part[0] for part in parts), *corners], [*(part[1] for part in parts), *[(0.028, height / 2, 0.028)] * 4]
+    )
     return Body(shape, Material(cover_box(wood(colour, 0.3)), gloss=0.03), (x, 0, z))
 
 
@@ -47,12 +52,8 @@ def build_chair(x: float, z: float, yaw: float, colour: Point) -> Body:
 def build_sofa(x: float, z: float, yaw: float, colour: Point, wide: float = 1.7) -> Body:
     half = wide / 2
     arms = [Box((side * (half - 0.09), 0.32, 0), (0.1, 0.28, 0.42), 0.08) for side in (-1, 1)]
-    seats = [
-        Box((side * (half - 0.19) / 2, 0.38, -0.06), ((half - 0.2) / 2, 0.11, 0.36), 0.06) for side in (-1, 1)
-    ]
-    backs = [
-        Box((side * (half - 0.19) / 2, 0.62, 0.29), ((half - 0.2) / 2, 0.24, 0.11), 0.08) for side in (-1, 1)
-    ]
+    seats = [Box((side * (half - 0.19) / 2, 0.38, -0.06), ((half - 0.2) / 2, 0.11, 0.36), 0.06) for side in (-1, 1)]
+    backs = [Box((side * (half - 0.19) / 2, 0.62, 0.29), ((half - 0.2) / 2, 0.24, 0.11), 0.08) for side in (-1, 1)]
     base = Box((0, 0.2, 0.02), (half - 0.02, 0.11, 0.42), 0.03)
     shape = Union([base, *seats, *backs, *arms], 0.025)
     return Body(shape, Material(cover_box(fabric(colour))), (x, 0, z), yaw)

@@ -15,8 +15,11 @@ SUN_DISTANCE, SUN_RADIUS = 60.0, 0.6  # metres; of the ball of light that stands
 class Light(Protocol):
     """``position`` (3, 1) and ``radius`` are those of the ball whose visible share dims the light."""
 
-    position: Array
-    radius: float
+    @property
+    def position(self) -> Array: ...
+
+    @property
+    def radius(self) -> float: ...
 
     def irradiate(self, points: Array, normals: Array) -> Array:
         """Irradiance (3, N), without what hides the light."""
@@ -140,5 +143,3 @@ def warm(power: float, warmth: float) -> tuple[float, float, float]:
     """The colour of a lamp: 0 is white, 1 a bulb of 2700 K, 1.6 a candle or sodium."""
     red, green, blue = (power * tint**warmth for tint in (1.0, 0.66, 0.30))
     return red, green, blue
-
-

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Protocol
 
 import numpy as np
@@ -16,9 +17,10 @@ CHUNK_SIZE = 65536  # rays at a time, whose arrays fit into a core's cache
 BODY_LABEL = 1000  # of the first body; smaller labels are a shell's
 EDGE_CONTRAST = 0.25  # of log-luminance between neighbours, from which a pixel gets more rays
 EDGE_SAMPLES, PIXEL_REACH = 2, 1.3  # rays a side, and the width in pixels that they are spread over
+MIN_AGREEMENT = np.float32(0.97)  # of unit normals whose points share their irradiance
 MIN_SHARE = np.float32(0.04)  # of all light at a point, from which a source casts a shadow there
 LUMINANCE_WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)
-FAR = np.float32(1e4)
+TRACE_FIELDS = ("light", "labels", "normals", "irradiance")
 
 
 @define(eq=False)
@@ -29,6 +31,27 @@ class Surface:
     colour: Array
     glow: Array
     gloss: Array
+
+    @classmethod
+    def create_black(cls, count: int) -> Surface:
+        normals, colour, glow = (np.zeros((3, count), np.float32) for _ in range(3))
+        return cls(normals, colour, glow, np.zeros(count, np.float32))
+
+    def take(self, chosen: Array) -> Surface:
+        return Surface(self.normals[:, chosen], self.colour[:, chosen], self.glow[:, chosen], self.gloss[chosen])
+
+
+@frozen(eq=False)
+class Trace:
+    """What rays see: radiance (3, N), the labels (N,), normals and irradiance (3, N) of what they hit."""
+
+    light: Array
+    labels: Array
+    normals: Array
+    irradiance: Array
+
+    def take(self, chosen: Array) -> Trace:
+        return Trace(self.light[:, chosen], self.labels[chosen], self.normals[:, chosen], self.irradiance[:, chosen])
 
 
 class Shell(Protocol):
@@ -81,15 +104,28 @@ class Scene:
 def render_scene(scene: Scene, height: int, width: int) -> Array:
     """The scene's radiance, (H, W, 3) float32: one ray a pixel, more where its neighbours differ."""
     rows, columns = (grid.ravel() + 0.5 for grid in np.mgrid[:height, :width])
-    light, labels = _cast_in_chunks(scene, rows, columns, height, width)
+    pixel_angle = np.float32(2 * np.tan(np.radians(scene.camera.view_angle) / 2) / height)
+    eye = scene.camera.position
+    middles = [
+        trace_rays(scene, eye, scene.camera.cast(down, across, height, width), pixel_angle)
+        for down, across in _split(rows, columns)
+    ]
+    trace = Trace(*(np.concatenate([getattr(part, name) for part in middles], -1) for name in TRACE_FIELDS))
+    light, labels = trace.light, trace.labels
     edges = np.flatnonzero(find_edges(light, labels, height, width))
     steps = (np.arange(EDGE_SAMPLES) - (EDGE_SAMPLES - 1) / 2) * (PIXEL_REACH / EDGE_SAMPLES)
-    offsets = np.stack(np.meshgrid(steps, steps, indexing="ij")).reshape(2, -1, 1)
-    finer, _ = _cast_in_chunks(
-        scene, (rows[edges] + offsets[0]).ravel(), (columns[edges] + offsets[1]).ravel(), height, width
-    )
-    light[:, edges] = (light[:, edges] + finer.reshape(3, -1, len(edges)).sum(1)) / (EDGE_SAMPLES**2 + 1)
+    for (chosen,) in _split(edges):
+        known, total = trace.take(chosen), light[:, chosen]
+        for down, across in product(steps, steps):
+            direction = scene.camera.cast(rows[chosen] + down, columns[chosen] + across, height, width)
+            total = total + trace_rays(scene, eye, direction, pixel_angle, known).light
+        light[:, chosen] = total / (EDGE_SAMPLES**2 + 1)
     return add_glare(np.ascontiguousarray(light.reshape(3, height, width).transpose(1, 2, 0)), scene.glare)
+
+
+def _split(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    for start in range(0, len(arrays[0]), CHUNK_SIZE):
+        yield tuple(array[start : start + CHUNK_SIZE] for array in arrays)
 
 
 def find_edges(light: Array, labels: Array, height: int, width: int) -> Array:
@@ -104,35 +140,33 @@ def find_edges(light: Array, labels: Array, height: int, width: int) -> Array:
     return edges
 
 
-def _cast_in_chunks(scene: Scene, rows: Array, columns: Array, height: int, width: int) -> tuple[Array, Array]:
-    pixel_angle = np.float32(2 * np.tan(np.radians(scene.camera.view_angle) / 2) / height)
-    light, labels = np.empty((3, len(rows)), np.float32), np.empty(len(rows), np.int32)
-    for start in range(0, len(rows), CHUNK_SIZE):
-        part = slice(start, start + CHUNK_SIZE)
-        direction = scene.camera.cast(rows[part], columns[part], height, width)
-        light[:, part], labels[part] = trace_light(scene, scene.camera.position, direction, pixel_angle)
-    return light, labels
-
-
-def trace_light(
-    scene: Scene, origin: Array, direction: Array, pixel_angle: np.float32, is_mirrored: bool = False
-) -> tuple[Array, Array]:
-    """The radiance (3, N) along rays, and the labels (N,) of what they hit. Mirrors show neither mirrors nor shadows."""
+def trace_rays(
+    scene: Scene, origin: Array, direction: Array, pixel_angle: np.float32, known: Trace | None = None,
+    is_mirrored: bool = False,
+) -> Trace:  # fmt: skip
+    """Follow rays (3, N). Those that hit what ``known`` rays hit take their irradiance. Mirrors show neither mirrors
+    nor shadows."""
     travelled, labels = scene.shell.intersect(origin, direction)
     travelled, numbers = scene.bodies.intersect(origin, direction, travelled)
     labels = np.where(numbers >= 0, BODY_LABEL + numbers, labels)
     points = origin + direction * travelled
     surface = _describe(scene, points, direction, labels, travelled * pixel_angle)
-    light = surface.glow + surface.colour / np.float32(np.pi) * _irradiate(scene, points, surface, not is_mirrored)
-    mirrors = np.flatnonzero(surface.gloss) if not is_mirrored else ()
+    if known is None:
+        irradiance = _irradiate(scene, points, surface, not is_mirrored)
+    else:
+        differs = (labels != known.labels) | (dot(surface.normals, known.normals) < MIN_AGREEMENT)
+        fresh = np.flatnonzero(differs | (known.irradiance[0] == 0))
+        irradiance = known.irradiance.copy()
+        irradiance[:, fresh] = _irradiate(scene, points[:, fresh], surface.take(fresh), True)
+    light = surface.glow + surface.colour / np.float32(np.pi) * irradiance
+    mirrors = np.flatnonzero(surface.gloss) if not is_mirrored else np.array([], np.int64)
     if len(mirrors):
         light[:, mirrors] += _reflect(scene, points, direction, surface, mirrors, pixel_angle)
-    return light, labels
+    return Trace(light, labels, surface.normals, irradiance)
 
 
 def _describe(scene: Scene, points: Array, direction: Array, labels: Array, footprint: Array) -> Surface:
-    count = points.shape[1]
-    surface = Surface(*(np.zeros((3, count), np.float32) for _ in range(3)), np.zeros(count, np.float32))
+    surface = Surface.create_black(points.shape[1])
     on_shell = np.flatnonzero(labels < BODY_LABEL)
     if len(on_shell):
         shell = scene.shell.describe(points[:, on_shell], direction[:, on_shell], labels[on_shell], footprint[on_shell])
@@ -181,7 +215,8 @@ def _reflect(
         tilted = tilted / np.sqrt(dot(tilted, tilted))
         cosine = np.maximum(-dot(tilted, arriving), 0)
         share = gloss + (np.minimum(5 * gloss, 1) - gloss) * (1 - cosine) ** 5
-        total += share * trace_light(scene, origin, arriving + 2 * cosine * tilted, pixel_angle, is_mirrored=True)[0]
+        mirrored = trace_rays(scene, origin, arriving + 2 * cosine * tilted, pixel_angle, is_mirrored=True)
+        total += share * mirrored.light
     return total / len(scene.mirror_tilts)
 
 

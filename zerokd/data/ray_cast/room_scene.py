@@ -62,7 +62,8 @@ def build_back_lit_room(rng: np.random.Generator) -> Scene:
     horizon, zenith = bright * np.array((1.0, 0.98, 0.94)) * tint, bright * np.array((0.42, 0.62, 1.0)) * tint
     day = Outlook(horizon, zenith, bright * np.array((0.035, 0.05, 0.025)), 0.0, int(rng.integers(99)))
     window = _draw_window(rng, size, BACK, day)
-    windows, lights = [window], [_light_window(window, size, to_column(0.75 * horizon + 0.25 * zenith))]
+    windows = [window]
+    lights: list[Light] = [_light_window(window, size, to_column(0.75 * horizon + 0.25 * zenith))]
     if rng.random() < 0.5:
         side = _draw_window(rng, size, LEFT, day)
         windows.append(side)
@@ -98,7 +99,7 @@ def _draw_size(rng: np.random.Generator) -> Size:
 
 
 def _draw_window(rng: np.random.Generator, size: Size, face: int, outlook: Outlook) -> Window:
-    width, height, depth = size
+    _, height, depth = size
     half, top = rng.uniform(0.65, 1.05), height - rng.uniform(0.2, 0.4)
     middle = rng.uniform(-0.35, 0.35) if face == BACK else depth - rng.uniform(1.2, 1.7)
     panes = (int(rng.integers(2, 4)), int(rng.integers(1, 3)))
@@ -129,8 +130,9 @@ def _furnish(rng: np.random.Generator, size: Size, has_free_wall: bool) -> tuple
     if rng.random() < 0.6:
         x = side * rng.uniform(0.1, 0.4)
         bodies += [build_sofa(x, depth - 0.55, 0.0, cloth)]
-        bodies += [build_cushion(x + a, 0.62, depth - 0.52, 0.3 * a, FABRICS[rng.integers(len(FABRICS))], 1 + int(a > 0))
-                   for a in (-0.5, 0.45)]  # fmt: skip
+        for offset in (-0.5, 0.45):
+            cover = FABRICS[rng.integers(len(FABRICS))]
+            bodies += [build_cushion(x + offset, 0.62, depth - 0.52, 0.3 * offset, cover, 1 + int(offset > 0))]
         frame = build_frame(rng, x, 1.55, depth - 0.02, 0.8, 0.55)
         bodies += [build_table(x, depth - 1.7, 0.9, 0.5, timber, 0.4), *build_stack(x - 0.2, 0.42, depth - 1.7, rng)]
         bodies += [build_vase(x + 0.2, 0.42, depth - 1.65, FABRICS[rng.integers(len(FABRICS))], 0.8)]
@@ -158,7 +160,7 @@ def _furnish(rng: np.random.Generator, size: Size, has_free_wall: bool) -> tuple
 def _draw_lamp_colours(rng: np.random.Generator) -> tuple[Array, Array]:
     """The radiant intensities of two lamps: bulbs of one warmth, or coloured lights."""
     power, warmth = rng.uniform(0.7, 1.4), rng.uniform(0.8, 1.4)
-    if rng.random() < 0.2:
+    if rng.random() < 0.12:
         first, second = rng.permutation(len(PARTY_COLOURS))[:2]
         return power * np.array(PARTY_COLOURS[first]), 1.5 * power * np.array(PARTY_COLOURS[second])
     return np.array(warm(power, warmth)), np.array(warm(power, warmth))

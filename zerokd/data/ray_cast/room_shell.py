@@ -55,7 +55,9 @@ class Outlook:
         pane = cover_interval(azimuth / 0.011 - column, 0.2, 0.8, footprint / 0.011)
         pane = pane * cover_interval(elevation / 0.016 - row, 0.25, 0.8, footprint / 0.016)
         colour = mix(to_column((1.0, 0.62, 0.28)), to_column((0.8, 0.9, 1.0)), (pick > 0.93).astype(np.float32))
-        houses = self.ground + colour * (np.float32(self.city) * pane * is_lit * hash_cells(column, row, self.salt + 2) ** 2)
+        houses = self.ground + colour * (
+            np.float32(self.city) * pane * is_lit * hash_cells(column, row, self.salt + 2) ** 2
+        )
         return mix(sky, houses, np.clip((top - elevation) / np.maximum(footprint, 0.002) + 0.5, 0, 1))
 
 
@@ -133,7 +135,7 @@ class RoomShell:
 
     def describe(self, points: Array, direction: Array, labels: Array, footprint: Array) -> Surface:
         count = len(labels)
-        surface = Surface(*(np.zeros((3, count), np.float32) for _ in range(3)), np.zeros(count, np.float32))
+        surface = Surface.create_black(count)
         for label in np.unique(labels):
             chosen = np.flatnonzero(labels == label)
             number, part = divmod(label - WINDOW_LABEL, LABELS_PER_WINDOW)

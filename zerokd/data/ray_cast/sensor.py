@@ -36,4 +36,6 @@ def take_photo(rng: np.random.Generator, light: Array, stops: float, gain: float
 
 def encode_srgb(linear: Array) -> Array:
     """Linear values in [0, 1] as sRGB: IEC 61966-2-1."""
-    return np.where(linear <= 0.0031308, 12.92 * linear, np.float32(1.055) * linear ** np.float32(1 / 2.4) - np.float32(0.055))
+    return np.where(
+        linear <= 0.0031308, 12.92 * linear, np.float32(1.055) * linear ** np.float32(1 / 2.4) - np.float32(0.055)
+    )

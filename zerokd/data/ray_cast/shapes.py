@@ -12,10 +12,10 @@ import numpy as np
 from attrs import field, frozen
 
 Array = np.ndarray
-Point = Sequence[float]
+Point = Sequence[float] | np.ndarray
 
 
-def to_column(values: Point | Array) -> Array:
+def to_column(values: Point) -> Array:
     """Three numbers as float32, (3, 1)."""
     return np.asarray(values, np.float32).reshape(3, 1)
 
@@ -75,6 +75,23 @@ class Boxes:
             near, far = cross_box(to_column(low), to_column(high), origin, inverse)
             np.minimum(nearest, np.where((near <= far) & (near > 0), near, np.inf), out=nearest)
         return nearest
+
+    def measure_clearance(self, origin: Array, direction: Array, near: Array, far: Array, width: Array) -> Array:
+        """The least distance (N,) between rays and the boxes, in units of the half width of the rays' cones, at most 1.
+
+        The distance to a box is convex along a ray, and least between the distances at which the ray passes its sides:
+        it is taken there and in the middle.
+        """
+        clearance = np.ones(len(near), np.float32)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inverse = 1 / direction
+        for centre, half in zip(self.centres, self.halves, strict=True):
+            box = Box(centre, half)
+            enters, leaves = (np.clip(x, near, far) for x in cross_box(*box.bounds(), origin, inverse))
+            for travelled in (enters, (enters + leaves) / 2, leaves):
+                distance = box.distance(origin + direction * travelled)
+                np.minimum(clearance, distance / np.maximum(width * travelled, 1e-3), out=clearance)
+        return clearance
 
     def compute_normals(self, points: Array) -> Array:
         """Unit normals (3, N) of the faces that points of the surface are on."""

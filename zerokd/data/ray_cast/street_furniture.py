@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from zerokd.data.ray_cast.bodies import Body, Material
@@ -60,7 +62,7 @@ def build_car(x: float, z: float, rng: np.random.Generator) -> list[Body]:
         glass = (y > 0.86) & (y < 1.24) & (np.abs(np.where(np.abs(normals[0]) > 0.6, z - 0.1, 3 * x)) < 1.75)
         glass &= (np.abs(normals[0]) < 0.6) | (np.abs(z - 0.12) > 0.05)
         plate = (np.abs(x) < 0.26) & (np.abs(y - 0.62) < 0.06) & (normals[2] < -0.7)
-        bumper = (y < 0.42)
+        bumper = y < 0.42
         colour = mix(np.repeat(lacquer, len(x), 1), RUBBER, (glass | bumper).astype(np.float32))
         return mix(colour, to_column((0.5, 0.48, 0.4)), plate.astype(np.float32))
 
@@ -80,7 +82,7 @@ def measure_strokes(word: str, x: Array, y: Array) -> Array:
         left = 5.5 * number
         for line in STROKES[letter]:
             corners = [(left + a, b) for a, b in zip(line[::2], line[1::2], strict=True)]
-            for (start_x, start_y), (end_x, end_y) in zip(corners[:-1], corners[1:], strict=True):
+            for (start_x, start_y), (end_x, end_y) in pairwise(corners):
                 axis_x, axis_y = end_x - start_x, end_y - start_y
                 share = ((x - start_x) * axis_x + (y - start_y) * axis_y) / (axis_x**2 + axis_y**2)
                 share = np.clip(share, 0, 1)
@@ -104,5 +106,3 @@ def build_sign(x: float, y: float, z: float, word: str, tint: Point, power: floa
     board = Boxes([(0, 0, 0)], [(half_wide, half_high, 0.05)])
     bodies = [Body(board, Material(to_column((0.03, 0.03, 0.035)), glow), (x, y, z), casts_shadow=False)]
     return bodies, Lamp((x, y, z - 0.3), colour * np.float32(power * 0.8), 0.2)
-
-

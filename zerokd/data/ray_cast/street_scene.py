@@ -72,9 +72,7 @@ def _build_house(rng: np.random.Generator, low: tuple[float, float, float], high
     )  # fmt: skip
 
 
-def _light_street(
-    rng: np.random.Generator, half_width: float, half_road: float
-) -> tuple[list[Body], list[Light]]:
+def _light_street(rng: np.random.Generator, half_width: float, half_road: float) -> tuple[list[Body], list[Light]]:
     bodies: list[Body] = []
     lights: list[Light] = []
     tint, power = LAMP_TINTS[rng.integers(len(LAMP_TINTS))], float(rng.uniform(14, 30))

@@ -121,7 +121,7 @@ class StreetShell:
 
     def describe(self, points: Array, direction: Array, labels: Array, footprint: Array) -> Surface:
         count = len(labels)
-        surface = Surface(*(np.zeros((3, count), np.float32) for _ in range(3)), np.zeros(count, np.float32))
+        surface = Surface.create_black(count)
         surface.normals[1] = 1
         for label in np.unique(labels):
             chosen = np.flatnonzero(labels == label)
@@ -141,7 +141,9 @@ class StreetShell:
         )
         return mix(self.sky, self.zenith, elevation ** np.float32(0.55)) * np.exp(np.float32(0.16) * clouds)
 
-    def _describe_ground(self, surface: Surface, chosen: Array, points: Array, direction: Array, footprint: Array) -> None:
+    def _describe_ground(
+        self, surface: Surface, chosen: Array, points: Array, direction: Array, footprint: Array
+    ) -> None:
         x, _, z = points
         wide = footprint / np.sqrt(np.maximum(-direction[1], 0.02))
         along = footprint / np.maximum(-direction[1], 0.02)
@@ -151,7 +153,11 @@ class StreetShell:
         stones = hash_cells(np.floor(x / 0.6), np.floor(z / 0.6), self.salt)
         joints = cover_stripes(x, 0.6, 0.015, wide) + cover_stripes(z, 0.6, 0.015, along)
         grain = sample_noise(60 * x, 60 * z, 60 * wide)
-        slabs = to_column((0.22, 0.215, 0.2)) * np.exp(0.2 * (stones - 0.5) + 0.1 * grain) * (1 - 0.5 * np.clip(joints, 0, 1))
+        slabs = (
+            to_column((0.22, 0.215, 0.2))
+            * np.exp(0.2 * (stones - 0.5) + 0.1 * grain)
+            * (1 - 0.5 * np.clip(joints, 0, 1))
+        )
         aside = np.abs(x) - np.float32(self.half_road)
         kerb = cover_interval(aside, 0.0, KERB, wide)
         colour = mix(road, slabs, np.clip(aside / np.maximum(wide, 1e-3) + 0.5, 0, 1))

@@ -69,7 +69,7 @@ def cover_stripes(x: Array, period: float, width: float, footprint: Array) -> Ar
     return (integrate(x + wide / 2) - integrate(x - wide / 2)) / wide
 
 
-def cover_interval(x: Array, low: float, high: float, footprint: Array) -> Array:
+def cover_interval(x: Array, low: Array | float, high: Array | float, footprint: Array) -> Array:
     """The share of a pixel between two positions."""
     wide = np.maximum(footprint, 1e-4)
     return (np.clip(x + wide / 2, low, high) - np.clip(x - wide / 2, low, high)) / wide
