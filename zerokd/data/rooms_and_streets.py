@@ -22,6 +22,12 @@ BUILDERS: dict[SceneKind, tuple[Callable[[np.random.Generator], Scene], float]] 
     "back_lit_room": (build_back_lit_room, 0.20),
     "street": (build_street, 0.12),
 }  # and the log-average luminance of the well-lit photo
+SAMPLE_SCENES: tuple[tuple[str, SceneKind, int, float], ...] = (
+    ("A desk lamp", "lamp_room", 5, -4.0),
+    ("Before a window", "back_lit_room", 13, -3.0),
+    ("A street at night", "street", 13, -3.0),
+)
+SAMPLE_SEED, SAMPLE_GAIN, SAMPLE_READ_NOISE = 20, 4e-4, 3.0
 Stops = Annotated[float, Field(ge=0.0, le=12.0)]
 Gain = Annotated[float, Field(ge=0.0, le=0.1)]
 
@@ -36,6 +42,15 @@ def draw_light(kind: SceneKind, seed: tuple[int, ...], height: int, width: int) 
     """The linear light (H, W, 3) of a scene, float32; its well-lit photo needs no exposure compensation."""
     build, key = BUILDERS[kind]
     return meter_light(render_scene(build(np.random.default_rng(seed)), height, width), key)
+
+
+def draw_sample_photos(size: int = 360) -> list[tuple[str, np.ndarray]]:
+    """Three dark photos to try a student on: names, and RGB images (size, size, 3), uint8; always the same."""
+    photos = []
+    for name, kind, number, stops in SAMPLE_SCENES:
+        light = draw_light(kind, (SAMPLE_SEED, number), size, size)
+        photos.append((name, take_photo(np.random.default_rng(number), light, stops, SAMPLE_GAIN, SAMPLE_READ_NOISE)))
+    return photos
 
 
 @final

@@ -79,18 +79,25 @@ class Boxes:
     def measure_clearance(self, origin: Array, direction: Array, near: Array, far: Array, width: Array) -> Array:
         """The least distance (N,) between rays and the boxes, in units of the half width of the rays' cones, at most 1.
 
-        The distance to a box is convex along a ray, and least between the distances at which the ray passes its sides:
-        it is taken there and in the middle.
+        The distance to a box is convex along a ray. It is taken where the ray passes the sides of the box and of a box
+        that is larger by the cone, and in the middle between them.
         """
         clearance = np.ones(len(near), np.float32)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore"):
             inverse = 1 / direction
         for centre, half in zip(self.centres, self.halves, strict=True):
             box = Box(centre, half)
-            enters, leaves = (np.clip(x, near, far) for x in cross_box(*box.bounds(), origin, inverse))
-            for travelled in (enters, (enters + leaves) / 2, leaves):
-                distance = box.distance(origin + direction * travelled)
-                np.minimum(clearance, distance / np.maximum(width * travelled, 1e-3), out=clearance)
+            offset = origin - box.centre
+            margin = width * np.sqrt(dot(offset, offset))
+            first, last = cross_box(box.centre - box.half - margin, box.centre + box.half + margin, origin, inverse)
+            first, last = np.maximum(first, near), np.minimum(last, far)
+            close = np.flatnonzero(first < last)
+            start, way, cone = origin[:, close], direction[:, close], width[close]
+            first, last = first[close], last[close]
+            sides = [np.clip(side, first, last) for side in cross_box(*box.bounds(), start, inverse[:, close])]
+            for travelled in (first, *sides, (sides[0] + sides[1]) / 2, (sides[1] + last) / 2, last):
+                ratio = box.distance(start + way * travelled) / np.maximum(cone * travelled, 1e-3)
+                clearance[close] = np.minimum(clearance[close], ratio)
         return clearance
 
     def compute_normals(self, points: Array) -> Array:
