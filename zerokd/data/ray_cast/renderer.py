@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import product
 from typing import Protocol
 
 import numpy as np
@@ -108,24 +107,24 @@ def render_scene(scene: Scene, height: int, width: int) -> Array:
     eye = scene.camera.position
     middles = [
         trace_rays(scene, eye, scene.camera.cast(down, across, height, width), pixel_angle)
-        for down, across in _split(rows, columns)
+        for down, across in _split((rows, columns), CHUNK_SIZE)
     ]
     trace = Trace(*(np.concatenate([getattr(part, name) for part in middles], -1) for name in TRACE_FIELDS))
     light, labels = trace.light, trace.labels
     edges = np.flatnonzero(find_edges(light, labels, height, width))
     steps = (np.arange(EDGE_SAMPLES) - (EDGE_SAMPLES - 1) / 2) * (PIXEL_REACH / EDGE_SAMPLES)
-    for (chosen,) in _split(edges):
-        known, total = trace.take(chosen), light[:, chosen]
-        for down, across in product(steps, steps):
-            direction = scene.camera.cast(rows[chosen] + down, columns[chosen] + across, height, width)
-            total = total + trace_rays(scene, eye, direction, pixel_angle, known).light
-        light[:, chosen] = total / (EDGE_SAMPLES**2 + 1)
+    for (chosen,) in _split((edges,), CHUNK_SIZE // EDGE_SAMPLES**2):
+        down, across = (np.repeat(grid.ravel(), len(chosen)) for grid in np.meshgrid(steps, steps))
+        pixels = np.tile(chosen, EDGE_SAMPLES**2)
+        direction = scene.camera.cast(rows[pixels] + down, columns[pixels] + across, height, width)
+        finer = trace_rays(scene, eye, direction, pixel_angle, trace.take(pixels)).light
+        light[:, chosen] = (light[:, chosen] + finer.reshape(3, -1, len(chosen)).sum(1)) / (EDGE_SAMPLES**2 + 1)
     return add_glare(np.ascontiguousarray(light.reshape(3, height, width).transpose(1, 2, 0)), scene.glare)
 
 
-def _split(*arrays: Array) -> Iterator[tuple[Array, ...]]:
-    for start in range(0, len(arrays[0]), CHUNK_SIZE):
-        yield tuple(array[start : start + CHUNK_SIZE] for array in arrays)
+def _split(arrays: tuple[Array, ...], size: int) -> Iterator[tuple[Array, ...]]:
+    for start in range(0, len(arrays[0]), size):
+        yield tuple(array[start : start + size] for array in arrays)
 
 
 def find_edges(light: Array, labels: Array, height: int, width: int) -> Array:
@@ -209,15 +208,13 @@ def _reflect(
     normals, arriving, gloss = surface.normals[:, mirrors], direction[:, mirrors], surface.gloss[mirrors]
     origin = points[:, mirrors] + np.float32(5e-3) * normals
     level = arriving * to_column((1, 0, 1))
-    total = np.zeros_like(normals)
-    for tilt in scene.mirror_tilts:
-        tilted = normals + np.float32(tilt) * level
-        tilted = tilted / np.sqrt(dot(tilted, tilted))
-        cosine = np.maximum(-dot(tilted, arriving), 0)
-        share = gloss + (np.minimum(5 * gloss, 1) - gloss) * (1 - cosine) ** 5
-        mirrored = trace_rays(scene, origin, arriving + 2 * cosine * tilted, pixel_angle, is_mirrored=True)
-        total += share * mirrored.light
-    return total / len(scene.mirror_tilts)
+    tilted = np.concatenate([normals + np.float32(tilt) * level for tilt in scene.mirror_tilts], 1)
+    tilted /= np.sqrt(dot(tilted, tilted))
+    arriving, origin, gloss = (np.tile(array, len(scene.mirror_tilts)) for array in (arriving, origin, gloss))
+    cosine = np.maximum(-dot(tilted, arriving), 0)
+    share = gloss + (np.minimum(5 * gloss, 1) - gloss) * (1 - cosine) ** 5
+    mirrored = trace_rays(scene, origin, arriving + 2 * cosine * tilted, pixel_angle, is_mirrored=True)
+    return (share * mirrored.light).reshape(3, -1, len(mirrors)).mean(1)
 
 
 def add_glare(light: Array, share: float) -> Array:

@@ -5,7 +5,7 @@ Formulas: Hart: Sphere tracing, The Visual Computer 1996; Quilez: Distance funct
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -41,12 +41,20 @@ class Box:
     half: Array = field(converter=to_column)
     rounding: float = field(default=0.0, converter=float)
 
-    def distance(self, points: Array) -> Array:
-        x, y, z = np.abs(points - self.centre) - (self.half - np.float32(self.rounding))
+    @property
+    def parameters(self) -> tuple[Array, ...]:
+        return self.centre, self.half, np.array([self.rounding], np.float32)
+
+    @staticmethod
+    def measure(points: Array, centre: Array, half: Array, rounding: Array) -> Array:
+        x, y, z = np.abs(points - centre) - (half - rounding)
         inside = np.minimum(np.maximum(np.maximum(x, y), z), 0)
         for beyond in (x, y, z):
             np.maximum(beyond, 0, out=beyond)
-        return np.sqrt(x * x + y * y + z * z) + inside - np.float32(self.rounding)
+        return np.sqrt(x * x + y * y + z * z) + inside - rounding
+
+    def distance(self, points: Array) -> Array:
+        return self.measure(points, *self.parameters)
 
     def bounds(self) -> tuple[Array, Array]:
         return self.centre - self.half, self.centre + self.half
@@ -133,10 +141,18 @@ class Ellipsoid:
     centre: Array = field(converter=to_column)
     radii: Array = field(converter=to_column)
 
+    @property
+    def parameters(self) -> tuple[Array, ...]:
+        return self.centre, self.radii
+
     def distance(self, points: Array) -> Array:
-        scaled = (points - self.centre) / self.radii
+        return self.measure(points, *self.parameters)
+
+    @staticmethod
+    def measure(points: Array, centre: Array, radii: Array) -> Array:
+        scaled = (points - centre) / radii
         radius = np.sqrt(dot(scaled, scaled))
-        scaled /= self.radii
+        scaled /= radii
         slope = np.sqrt(dot(scaled, scaled))
         return radius * (radius - 1) / np.maximum(slope, 1e-6)
 
@@ -152,11 +168,19 @@ class Capsule:
     end: Array = field(converter=to_column)
     radius: float = field(converter=float)
 
+    @property
+    def parameters(self) -> tuple[Array, ...]:
+        return self.start, self.end, np.array([self.radius], np.float32)
+
     def distance(self, points: Array) -> Array:
-        axis, offset = self.end - self.start, points - self.start
+        return self.measure(points, *self.parameters)
+
+    @staticmethod
+    def measure(points: Array, start: Array, end: Array, radius: Array) -> Array:
+        axis, offset = end - start, points - start
         share = np.clip(dot(axis, offset) / dot(axis, axis), 0, 1)
         offset -= axis * share
-        return np.sqrt(dot(offset, offset)) - np.float32(self.radius)
+        return np.sqrt(dot(offset, offset)) - radius
 
     def bounds(self) -> tuple[Array, Array]:
         return np.minimum(self.start, self.end) - self.radius, np.maximum(self.start, self.end) + self.radius
@@ -189,23 +213,43 @@ class Frustum:
         return self.centre - half, self.centre + half
 
 
+Group = tuple[Callable[..., Array], tuple[Array, ...]]  # a formula, and the parameters of several shapes, stacked
+
+
 @frozen(eq=False)
 class Union:
-    """Several shapes, blended where they are closer than ``blend``."""
+    """Several shapes, blended where they are closer than ``blend``: the polynomial smooth minimum, Quilez 2013."""
 
     shapes: Sequence[Shape]
     blend: float = field(default=0.0, converter=float)
+    groups: Sequence[Group] = field(init=False)
+    others: Sequence[Shape] = field(init=False)
+
+    @groups.default
+    def _group_shapes(self) -> list[Group]:
+        """One formula for all shapes of a class: many small arrays are slow."""
+        groups: list[Group] = []
+        for kind in (Ellipsoid, Capsule, Box):
+            rows = [shape.parameters for shape in self.shapes if isinstance(shape, kind)]
+            if rows:
+                groups.append((kind.measure, tuple(np.stack(column, -2) for column in zip(*rows, strict=True))))
+        return groups
+
+    @others.default
+    def _list_other_shapes(self) -> list[Shape]:
+        return [shape for shape in self.shapes if not isinstance(shape, Ellipsoid | Capsule | Box)]
 
     def distance(self, points: Array) -> Array:
-        distance = self.shapes[0].distance(points)
-        for shape in self.shapes[1:]:
-            other = shape.distance(points)
-            nearest = np.minimum(distance, other)
+        distances = [row for measure, stacked in self.groups for row in measure(points[:, None], *stacked)]
+        distances += [shape.distance(points) for shape in self.others]
+        total = distances[0]
+        for distance in distances[1:]:
+            nearest = np.minimum(total, distance)
             if self.blend:
-                overlap = np.maximum(np.float32(self.blend) - np.abs(distance - other), 0)
+                overlap = np.maximum(np.float32(self.blend) - np.abs(total - distance), 0)
                 nearest -= overlap * overlap * np.float32(0.25 / self.blend)
-            distance = nearest
-        return distance
+            total = nearest
+        return total
 
     def bounds(self) -> tuple[Array, Array]:
         corners = [shape.bounds() for shape in self.shapes]
