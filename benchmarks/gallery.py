@@ -45,7 +45,7 @@ class GalleryScene:
 SCENES = (
     GalleryScene("desk", "lamp_room", 5, -4.0, 5e-4),
     GalleryScene("sofa", "lamp_room", 16, -3.0, 3e-4),
-    GalleryScene("coloured_lamps", "lamp_room", 21, -3.5, 4e-4),
+    GalleryScene("coloured_lamps", "lamp_room", 50, -3.5, 4e-4),
     GalleryScene("town_window", "lamp_room", 24, -5.0, 6e-4),
     GalleryScene("noise", "lamp_room", 3, -6.5, 1.2e-3),
     GalleryScene("window", "back_lit_room", 13, -3.0, 3e-4),
@@ -70,7 +70,8 @@ def build_methods(teacher: str) -> list[Method]:
     catalogue = discover_plugins()
     models = {"teacher": teacher, "fidelity": "fidelity", "best": "best"}
     loaded = [(name, load_method(location, catalogue)) for name, location in models.items()]
-    return [*build_baselines(), *(Method(name, method.enhance, method.model) for name, method in loaded)]
+    baselines = [method for method in build_baselines() if method.name != "constant curve"]
+    return [*baselines, *(Method(name, method.enhance, method.model) for name, method in loaded)]
 
 
 @torch.no_grad()
@@ -97,20 +98,21 @@ def draw_sheet(rows: Sequence[Mapping[str, np.ndarray]], width: int) -> Image.Im
     return sheet
 
 
-def format_table(evaluation: PhotoEvaluation) -> str:
-    """One row a scene, and the means."""
+def format_table(evaluation: PhotoEvaluation, lit: Mapping[str, np.ndarray]) -> str:
+    """One row a scene with PSNR, SSIM and mean of each method, then the means over the scenes."""
     columns = {column.name: column for column in evaluation.columns}
     names = [method.name for method in evaluation.methods]
-    lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    lines = [f"| | {' | '.join(names)} | well lit |", "|---" * (len(names) + 2) + "|"]
     for photo, rows in evaluation.values.items():
         cells = [
             f"{rows[name][columns['psnr'].key]:.1f} / {rows[name][columns['ssim'].key]:.2f}".replace("/ 0.", "/ .")
             + f" / {rows[name][columns['brightness'].key]:.2f}".replace("/ 0.", "/ .")
             for name in names
         ]
-        lines.append(f"| {Path(photo).stem} | {' | '.join(cells)} |")
+        name = Path(photo).stem
+        lines.append(f"| {name} | {' | '.join(cells)} | {lit[name].mean() / 255:.2f} |")
     means = [f"{evaluation.mean(n, columns['psnr']):.2f} / {evaluation.mean(n, columns['ssim']):.3f}" for n in names]
-    lines.append(f"| mean | {' | '.join(means)} |")
+    lines.append(f"| mean | {' | '.join(means)} | |")
     return "\n".join(lines)
 
 
@@ -122,7 +124,7 @@ def main(teacher: str, out: Path, chosen: Sequence[str]) -> None:
     torch.set_num_threads(1)
     methods = build_methods(teacher)
     (out / "gallery").mkdir(parents=True, exist_ok=True)
-    lead = []
+    lead, lit_photos = [], {}
     with tempfile.TemporaryDirectory() as name:
         low_folder, lit_folder = Path(name, "low"), Path(name, "lit")
         for folder in (low_folder, lit_folder):
@@ -131,6 +133,7 @@ def main(teacher: str, out: Path, chosen: Sequence[str]) -> None:
             low, lit = draw_photos(scene)
             for folder, photo in ((low_folder, low), (lit_folder, lit)):
                 Image.fromarray(photo).save(folder / f"{number:02} {scene.name}.png")
+            lit_photos[f"{number:02} {scene.name}"] = lit
             shown = {method.name: enhance_photo(method, low) for method in methods} | {"well lit": lit}
             rows = [("input", "teacher", "fidelity"), (BASELINE, "best", "well lit")]
             sheet = draw_sheet([{name: shown[name] for name in row} for row in rows], WIDTH)
@@ -142,7 +145,7 @@ def main(teacher: str, out: Path, chosen: Sequence[str]) -> None:
         )
     if len(lead) == len(LEAD_SCENES):
         draw_sheet(lead, LEAD_WIDTH).save(out / "lead.jpg", quality=84, optimize=True, progressive=True)
-    click.echo(format_table(evaluation))
+    click.echo(format_table(evaluation, lit_photos))
 
 
 if __name__ == "__main__":

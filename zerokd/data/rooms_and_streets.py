@@ -61,7 +61,7 @@ class RoomsAndStreets(Data):
     lights, sun through panes, soft shadows, ambient light, wet asphalt, glare of the lens. A sensor of given gain
     photographs it with photon and read noise. Image i depends on seed, size, kinds and i alone. Terms may read
     ``low_2``, a second photo with the same exposure and other noise, and ``reference``, the well-lit one without noise;
-    :meth:`light` is the linear light that all three show. An image of 256x256 pixels takes about half a second on
+    :meth:`light` is the linear light that all three show. An image of 256x256 pixels takes half a second to a second on
     one core, and stays in memory.
     Source: sphere tracing: Hart, The Visual Computer 1996; light of rectangles: Lambert, Photometria, 1760; noise: EMVA
     Standard 1288. Scenes, furniture and figures are this project's.
@@ -83,7 +83,7 @@ class RoomsAndStreets(Data):
         )
         lit: float = Field(0.25, ge=0.0, le=1.0, description="share of scenes 1 stop under- to 2 over-exposed instead")
         gain: Annotated[tuple[Gain, Gain], AfterValidator(_require_order)] = Field(
-            (1e-4, 2e-3), description="signal per electron, drawn on a log scale: the noise; 0 is none"
+            (5e-5, 1e-3), description="signal per electron, drawn on a log scale: the noise; 0 is none"
         )
         read_noise: float = Field(3.0, ge=0.0, le=100.0, description="noise of reading the sensor, electrons")
 

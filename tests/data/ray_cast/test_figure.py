@@ -19,7 +19,7 @@ def test_a_figure_has_a_persons_size(seed):
 
 
 def test_the_nose_points_towards_the_camera_at_a_yaw_of_zero():
-    head = build_figure(np.random.default_rng(0), 0.0, 5.0, 0.0)[2]
+    head = build_figure(np.random.default_rng(0), 0.0, 5.0, 0.0)[3]
     column = np.repeat(to_column((0, 1.655, 0)), 400, 1)
     column[2] = np.linspace(-0.2, 0.2, 400)
     inside = head.shape.distance(column) < 0
@@ -27,7 +27,7 @@ def test_the_nose_points_towards_the_camera_at_a_yaw_of_zero():
 
 
 def test_a_face_has_dark_eyes_in_front_and_none_behind():
-    head = build_figure(np.random.default_rng(3), 0.0, 0.0, 0.0)[2]
+    head = build_figure(np.random.default_rng(3), 0.0, 0.0, 0.0)[3]
     points = np.array([[0.03, 1.676, -0.08], [0.0, 1.72, -0.08], [0.03, 1.676, 0.08]], np.float32).T
     normals = np.array([[0, 0, -1], [0, 0, -1], [0, 0, 1]], np.float32).T
     eye, forehead, nape = evaluate_paint(head.material.colour, points, normals, np.full(3, 1e-3, np.float32)).sum(0)

@@ -26,6 +26,7 @@ def build_figure(rng: np.random.Generator, x: float, z: float, yaw: float) -> li
     return [
         Body(_shape_top(build), Material(cloth), place, yaw),
         Body(_shape_trousers(build), Material(to_column(trousers) * 0.5), place, yaw),
+        Body(_shape_hands(build), Material(skin), place, yaw),
         Body(_shape_head(), Material(_paint_face(skin)), place, turn),
         Body(hair_shape, Material(_paint_hair(hair)), place, turn),
     ]
@@ -68,6 +69,10 @@ def _shape_top(build: float) -> Shape:
 def _shape_trousers(build: float) -> Shape:
     legs = [Capsule((side * 0.085, 0.84, 0.0), (side * 0.095, 0.06, 0.02), 0.075) for side in (-1, 1)]
     return Union([*legs, Ellipsoid((0, 0.87, 0.005), (0.155 * build, 0.13, 0.11))], 0.04)
+
+
+def _shape_hands(build: float) -> Shape:
+    return Union([Ellipsoid((side * (0.15 * build + 0.056), 0.805, -0.056), (0.026, 0.07, 0.036)) for side in (-1, 1)])
 
 
 def _shape_head() -> Shape:
