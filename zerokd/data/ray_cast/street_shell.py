@@ -28,7 +28,7 @@ GLASS, STONE, SHUTTER = to_column((0.012, 0.014, 0.016)), to_column((0.42, 0.40,
 
 @frozen(eq=False)
 class House:
-    """A box from ``low`` to ``high`` whose windows stand in a grid of ``column`` x ``storey`` metres.
+    """A box from ``low`` to ``high`` whose windows form a grid of ``column`` x ``storey`` metres.
 
     ``shop`` is the height of its ground floor, ``lit`` the share of lit windows, ``glow`` their radiance.
     """
