@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zerokd.data.ray_cast.lights import Lamp, Panel, Sun, cross, soften, warm
+from zerokd.data.ray_cast.lights import AreaLight, Lamp, Sun, cross, soften, warm
 from zerokd.data.ray_cast.shapes import to_column
 
 DOWN = to_column((0, -1, 0))
@@ -55,19 +55,19 @@ def integrate_panel(panel, point, normal):
     [((0, 0, 1), (0, 0, -1)), ((0.5, -1, 2), (0, 1, 0)), ((-1.5, 0.3, 1), (1, 0, 0)), ((3, -1, 4), (0, 0.6, -0.8))],
 )
 def test_windows_light_as_integration_says(point, normal):
-    panel = Panel((0, 0.5, 0), (0.7, 0, 0), (0, 0.4, 0), (1, 2, 3))
+    panel = AreaLight((0, 0.5, 0), (0.7, 0, 0), (0, 0.4, 0), (1, 2, 3))
     if normal == (0, 1, 0):  # the whole panel is above the point's horizon
         assert panel.position[1, 0] - 0.4 > point[1]
     assert irradiate(panel, point, normal) == pytest.approx(integrate_panel(panel, point, normal), rel=0.02)
 
 
 def test_a_window_that_fills_the_view_gives_pi_times_its_radiance():
-    panel = Panel((0, 0, 0), (1000, 0, 0), (0, 1000, 0), (1, 1, 1))
+    panel = AreaLight((0, 0, 0), (1000, 0, 0), (0, 1000, 0), (1, 1, 1))
     assert irradiate(panel, (0, 0, 0.5), (0, 0, -1))[0] == pytest.approx(np.pi, rel=1e-2)
 
 
 def test_windows_shine_to_one_side():
-    panel = Panel((0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 1))
+    panel = AreaLight((0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 1))
     assert irradiate(panel, (0, 0, -1), (0, 0, 1))[0] == 0
     assert panel.radius == pytest.approx((4 / np.pi / 3) ** 0.5)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zerokd.data.ray_cast.lights import Lamp, Panel, Sun
+from zerokd.data.ray_cast.lights import AreaLight, Lamp, Sun
 from zerokd.data.ray_cast.renderer import render_scene
 from zerokd.data.ray_cast.room_scene import bounce_light, build_back_lit_room, build_lamp_room
 
@@ -56,7 +56,7 @@ def test_surfaces_pass_on_the_flux_of_an_integrating_sphere():
     reflectance = 0.38
     expected = 4 * np.pi * reflectance / (24 * (1 - reflectance))
     assert bounce_light(size, [lamp]).ravel() == pytest.approx(expected * np.array([1.05, 1, 0.92]), rel=1e-4)
-    panel = Panel((0, 1, 2), (0.5, 0, 0), (0, 0.5, 0), (2, 2, 2))
+    panel = AreaLight((0, 1, 2), (0.5, 0, 0), (0, 0.5, 0), (2, 2, 2))
     assert bounce_light(size, [panel])[1, 0] == pytest.approx(
         2 * np.pi * reflectance / (24 * (1 - reflectance)), rel=1e-4
     )

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from zerokd.data.ray_cast.lights import Lamp, Panel
+from zerokd.data.ray_cast.lights import AreaLight, Lamp
 from zerokd.data.ray_cast.renderer import render_scene
 from zerokd.data.ray_cast.street_scene import LAMP_SPACING, build_street
 
@@ -34,7 +34,7 @@ def test_lamps_stand_on_alternating_sides(streets):
 
 
 def test_shop_windows_light_the_street_and_not_the_houses(streets):
-    panels = [light for scene in streets for light in scene.lights if isinstance(light, Panel)]
+    panels = [light for scene in streets for light in scene.lights if isinstance(light, AreaLight)]
     assert panels
     for panel in panels:
         facing = np.cross(panel.across[:, 0], panel.upward[:, 0])

@@ -64,7 +64,7 @@ def soften(cosine: Array, edge: float) -> Array:
 
 
 @frozen(eq=False)
-class Panel:
+class AreaLight:
     """A rectangle of uniform ``radiance``, such as a window or a screen: Lambert's formula for polygons.
 
     ``across`` and ``upward`` are half of its sides; it shines to the side of ``across`` x ``upward``.

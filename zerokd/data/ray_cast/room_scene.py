@@ -24,7 +24,7 @@ from zerokd.data.ray_cast.furniture import (
     build_table_lamp,
     build_vase,
 )
-from zerokd.data.ray_cast.lights import Lamp, Light, Panel, Sun, warm
+from zerokd.data.ray_cast.lights import AreaLight, Lamp, Light, Sun, warm
 from zerokd.data.ray_cast.renderer import Camera, Scene
 from zerokd.data.ray_cast.room_shell import AXES, BACK, CEILING, FLOOR, FRONT, LEFT, RIGHT, Outlook, RoomShell, Window
 from zerokd.data.ray_cast.shapes import Array, to_column
@@ -107,15 +107,15 @@ def _draw_window(rng: np.random.Generator, size: Size, face: int, outlook: Outlo
     return Window(face, low, (float(middle + half), float(top)), outlook, panes)
 
 
-def _light_window(window: Window, size: Size, radiance: Array) -> Panel:
+def _light_window(window: Window, size: Size, radiance: Array) -> AreaLight:
     """The light that a window lets in; its frame holds back a quarter."""
     width, _, depth = size
     (low_u, low_v), (high_u, high_v) = window.low, window.high
     middle, half, high = (low_u + high_u) / 2, (high_u - low_u) / 2, (high_v - low_v) / 2
     upward = (0, high, 0)
     if window.face == BACK:
-        return Panel((middle, (low_v + high_v) / 2, depth), (-half, 0, 0), upward, 0.75 * radiance)
-    return Panel((-width / 2, (low_v + high_v) / 2, middle), (0, 0, -half), upward, 0.75 * radiance)
+        return AreaLight((middle, (low_v + high_v) / 2, depth), (-half, 0, 0), upward, 0.75 * radiance)
+    return AreaLight((-width / 2, (low_v + high_v) / 2, middle), (0, 0, -half), upward, 0.75 * radiance)
 
 
 def _furnish(rng: np.random.Generator, size: Size, has_free_wall: bool) -> tuple[list[Body], list[Light]]:
@@ -204,7 +204,7 @@ def bounce_light(size: Size, lights: Sequence[Light]) -> Array:
         if isinstance(light, Lamp):
             beam = light.side + (1 - light.side) * ((1 - light.down) + (1 - light.up)) / 2
             flux += light.intensity * np.float32(4 * np.pi * beam)
-        if isinstance(light, Panel):
+        if isinstance(light, AreaLight):
             half = np.linalg.norm(light.across) * np.linalg.norm(light.upward)
             flux += light.radiance * np.float32(np.pi * 4 * half)
         if isinstance(light, Sun):

@@ -6,7 +6,7 @@ import numpy as np
 
 from zerokd.data.ray_cast.bodies import Bodies, Body
 from zerokd.data.ray_cast.figure import build_figure
-from zerokd.data.ray_cast.lights import Light, Panel
+from zerokd.data.ray_cast.lights import AreaLight, Light
 from zerokd.data.ray_cast.renderer import Camera, Scene
 from zerokd.data.ray_cast.shapes import to_column
 from zerokd.data.ray_cast.street_furniture import NEONS, SIGNS, build_car, build_sign, build_street_lamp
@@ -91,10 +91,10 @@ def _light_street(rng: np.random.Generator, half_width: float, half_road: float)
     return bodies, lights
 
 
-def _light_shop(house: House, half_width: float) -> Panel:
+def _light_shop(house: House, half_width: float) -> AreaLight:
     """The light of a house's shop windows on the pavement."""
     side = 1 if house.low[0, 0] > 0 else -1
     start, end = float(house.low[2, 0]), float(house.high[2, 0])
     colour = (0.75 * WARM_PANE + 0.25 * COOL_PANE) * np.float32(0.5 * house.glow)
     middle = (side * half_width, 0.47 * house.shop, (start + end) / 2)
-    return Panel(middle, (0, 0, side * (end - start) / 2), (0, 0.31 * house.shop, 0), colour)
+    return AreaLight(middle, (0, 0, side * (end - start) / 2), (0, 0.31 * house.shop, 0), colour)
