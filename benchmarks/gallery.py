@@ -2,8 +2,8 @@
 
     python benchmarks/gallery.py [--teacher zero_dce_pp:OFFICIAL.pth] [--out docs/pictures]
 
-Draws the scenes, writes a sheet for each and one of three for the README, and prints docs/results/gallery.md's table:
-PSNR and SSIM to the well-lit version, and the mean. Takes two minutes on one core.
+Draws the scenes, writes a sheet for each and one of three for the README, and prints docs/results/gallery.md's tables:
+PSNR and SSIM to the well-lit version, and the brightness. Takes two minutes on one core.
 """
 
 from __future__ import annotations
@@ -98,22 +98,34 @@ def draw_sheet(rows: Sequence[Mapping[str, np.ndarray]], width: int) -> Image.Im
     return sheet
 
 
-def format_table(evaluation: PhotoEvaluation, lit: Mapping[str, np.ndarray]) -> str:
-    """One row a scene with PSNR, SSIM and mean of each method, then the means over the scenes."""
-    columns = {column.name: column for column in evaluation.columns}
+def format_tables(evaluation: PhotoEvaluation, lit: Mapping[str, np.ndarray]) -> str:
+    """Two tables, one row a scene: PSNR / SSIM of each method and their means; and the brightness."""
+    columns = {column.name: column.key for column in evaluation.columns}
     names = [method.name for method in evaluation.methods]
-    lines = [f"| | {' | '.join(names)} | well lit |", "|---" * (len(names) + 2) + "|"]
+    scores, means = [["", *names]], [["", *names, "well lit"]]
     for photo, rows in evaluation.values.items():
-        cells = [
-            f"{rows[name][columns['psnr'].key]:.1f} / {rows[name][columns['ssim'].key]:.2f}".replace("/ 0.", "/ .")
-            + f" / {rows[name][columns['brightness'].key]:.2f}".replace("/ 0.", "/ .")
-            for name in names
-        ]
         name = Path(photo).stem
-        lines.append(f"| {name} | {' | '.join(cells)} | {lit[name].mean() / 255:.2f} |")
-    means = [f"{evaluation.mean(n, columns['psnr']):.2f} / {evaluation.mean(n, columns['ssim']):.3f}" for n in names]
-    lines.append(f"| mean | {' | '.join(means)} | |")
-    return "\n".join(lines)
+        scores.append([name, *(format_score(rows[method], columns) for method in names)])
+        brightness = [rows[method][columns["brightness"]] for method in names]
+        means.append([name, *(f"{value:.2f}".lstrip("0") for value in (*brightness, lit[name].mean() / 255))])
+    average = {
+        method: {key: np.mean([rows[method][key] for rows in evaluation.values.values()]) for key in columns.values()}
+        for method in names
+    }
+    scores.append(["mean", *(format_score(average[method], columns, 1) for method in names)])
+    return "\n\n".join(format_table(rows) for rows in (scores, means))
+
+
+def format_score(row: Mapping[str, float], columns: Mapping[str, str], more_digits: int = 0) -> str:
+    """PSNR / SSIM, which no line break divides."""
+    ssim = f"{row[columns['ssim']]:.{2 + more_digits}f}".lstrip("0")
+    return f"{row[columns['psnr']]:.{1 + more_digits}f}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{ssim}"
+
+
+def format_table(rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; the first row is its head."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
 
 
 @click.command(help=__doc__.split("\n")[0])
@@ -145,7 +157,7 @@ def main(teacher: str, out: Path, chosen: Sequence[str]) -> None:
         )
     if len(lead) == len(LEAD_SCENES):
         draw_sheet(lead, LEAD_WIDTH).save(out / "lead.jpg", quality=84, optimize=True, progressive=True)
-    click.echo(format_table(evaluation, lit_photos))
+    click.echo(format_tables(evaluation, lit_photos))
 
 
 if __name__ == "__main__":
