@@ -16,7 +16,7 @@ CLOTHES = ((0.05, 0.07, 0.14), (0.28, 0.05, 0.05), (0.42, 0.40, 0.36), (0.06, 0.
 
 def build_figure(rng: np.random.Generator, x: float, z: float, yaw: float) -> list[Body]:
     """A standing person; at a yaw of 0 it looks along -z, towards the camera."""
-    place, build = (x, float(rng.uniform(-0.06, 0.08)), z), float(rng.uniform(0.92, 1.06))
+    place, build = (x, float(rng.uniform(-0.05, 0.0)), z), float(rng.uniform(0.92, 1.06))
     skin, hair = (to_column(table[rng.integers(len(table))]) for table in (SKINS, HAIRS))
     clothes, trousers = (CLOTHES[number] for number in rng.permutation(len(CLOTHES))[:2])
     stripe = (0.5, 0.48, 0.44) if rng.random() < 0.3 else None
@@ -68,7 +68,8 @@ def _shape_top(build: float) -> Shape:
 
 def _shape_trousers(build: float) -> Shape:
     legs = [Capsule((side * 0.085, 0.84, 0.0), (side * 0.095, 0.06, 0.02), 0.075) for side in (-1, 1)]
-    return Union([*legs, Ellipsoid((0, 0.87, 0.005), (0.155 * build, 0.13, 0.11))], 0.04)
+    shoes = [Ellipsoid((side * 0.098, 0.045, -0.035), (0.048, 0.05, 0.12)) for side in (-1, 1)]
+    return Union([*legs, *shoes, Ellipsoid((0, 0.87, 0.005), (0.155 * build, 0.13, 0.11))], 0.04)
 
 
 def _shape_hands(build: float) -> Shape:
