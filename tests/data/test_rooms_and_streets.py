@@ -5,7 +5,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from zerokd.data.ray_cast.sensor import LUMINANCE, take_photo
+from zerokd.data.leaf_scene import LUMINANCE_WEIGHTS
+from zerokd.data.ray_cast.sensor import take_photo
 from zerokd.data.rooms_and_streets import BUILDERS, RoomsAndStreets, draw_light, draw_sample_photos
 
 
@@ -80,7 +81,7 @@ def test_a_kind_alone_gives_its_scenes(kind):
     light = RoomsAndStreets(count=1, size=16, kinds=[kind]).light(0)
     expected = draw_light(kind, (0, 0, 1), 16, 16)
     assert np.array_equal(light.permute(1, 2, 0).numpy(), expected)
-    luminance = expected @ LUMINANCE
+    luminance = expected @ LUMINANCE_WEIGHTS
     average = np.exp(np.log(luminance + 0.02 * luminance.mean()).mean())
     assert average == pytest.approx(BUILDERS[kind][1], rel=1e-4)
 

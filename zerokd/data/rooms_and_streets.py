@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from zerokd import Data, DataConfig
+from zerokd.data.dead_leaves import Stops
 from zerokd.data.ray_cast.renderer import Scene, render_scene
 from zerokd.data.ray_cast.room_scene import build_back_lit_room, build_lamp_room
 from zerokd.data.ray_cast.sensor import meter_light, take_photo
@@ -28,7 +29,6 @@ SAMPLE_SCENES: tuple[tuple[str, SceneKind, int, float], ...] = (
     ("A street at night", "street", 13, -3.0),
 )
 SAMPLE_SEED, SAMPLE_GAIN, SAMPLE_READ_NOISE = 20, 4e-4, 3.0
-Stops = Annotated[float, Field(ge=0.0, le=12.0)]
 Gain = Annotated[float, Field(ge=0.0, le=0.1)]
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from zerokd.data.ray_cast.sensor import LUMINANCE, encode_srgb, meter_light, take_photo
+from zerokd.data.leaf_scene import LUMINANCE_WEIGHTS
+from zerokd.data.ray_cast.sensor import encode_srgb, meter_light, take_photo
 
 
 def decode(image):
@@ -43,6 +44,6 @@ def test_stops_double_the_light():
 def test_metering_sets_the_log_average():
     light = np.random.default_rng(3).uniform(0.5, 2, (16, 16, 3)).astype(np.float32)
     metered = meter_light(light, 0.2)
-    luminance = metered @ LUMINANCE
+    luminance = metered @ LUMINANCE_WEIGHTS
     assert np.exp(np.log(luminance + 0.02 * luminance.mean()).mean()) == pytest.approx(0.2, rel=1e-4)
     assert meter_light(100 * light, 0.2) == pytest.approx(metered, rel=1e-4)

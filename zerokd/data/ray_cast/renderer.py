@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from attrs import define, field, frozen
 
+from zerokd.data.leaf_scene import LUMINANCE_WEIGHTS
 from zerokd.data.ray_cast.bodies import Bodies, evaluate_paint
 from zerokd.data.ray_cast.lights import Light
 from zerokd.data.ray_cast.shapes import Array, dot, to_column
@@ -18,7 +19,6 @@ EDGE_CONTRAST = 0.25  # of log-luminance between neighbours, from which a pixel 
 EDGE_SAMPLES, PIXEL_REACH = 2, 1.3  # rays a side, and the width in pixels that they are spread over
 MIN_AGREEMENT = np.float32(0.97)  # of unit normals whose points share their irradiance
 MIN_SHARE = np.float32(0.04)  # of all light at a point, from which a source casts a shadow there
-LUMINANCE_WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)
 TRACE_FIELDS = ("light", "labels", "normals", "irradiance")
 
 

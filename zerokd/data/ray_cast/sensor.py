@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from zerokd.data.leaf_scene import LUMINANCE_WEIGHTS
 from zerokd.data.ray_cast.shapes import Array
 
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 METERING_FLOOR = np.float32(0.02)  # of the mean luminance: black parts do not decide the exposure
 
 
@@ -15,7 +15,7 @@ def meter_light(light: Array, key: float) -> Array:
 
     Source: Reinhard et al.: Photographic tone reproduction, SIGGRAPH 2002.
     """
-    luminance = light @ LUMINANCE
+    luminance = light @ LUMINANCE_WEIGHTS
     average = np.exp(np.log(luminance + METERING_FLOOR * luminance.mean()).mean())
     return light * np.float32(key / average)
 
