@@ -11,4 +11,9 @@ def zerokd_data() -> list[DataSpec]:
     return [
         DataSpec("dead_leaves", target="zerokd.data.dead_leaves:DeadLeaves", summary="generated scenes"),
         DataSpec("folder", target="zerokd.data.folder:Folder", summary="the photos in a folder"),
+        DataSpec(
+            "rooms_and_streets",
+            target="zerokd.data.rooms_and_streets:RoomsAndStreets",
+            summary="rooms and streets by lamplight, drawn by code",
+        ),
     ]
