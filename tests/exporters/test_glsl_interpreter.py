@@ -10,7 +10,7 @@ LOW = np.arange(12, dtype=np.float32).reshape(3, 2, 2) / 12
 
 
 def result(text, *lines, strength=1.0):
-    return run_passes([ShaderPass("result", ("low_0",), lines, text)], LOW, "low_0", strength)
+    return run_passes([ShaderPass("result", ("low_0",), lines, text)], LOW, "low_0", {"strength": strength})
 
 
 def test_arithmetic_on_channels():

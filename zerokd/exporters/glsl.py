@@ -52,7 +52,7 @@ class Glsl(Exporter):
 
     def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
         passes, input_name, strength = parse_shader(path.read_text(encoding="utf-8"))
-        return lambda low: np.stack([run_passes(passes, image, input_name, strength) for image in low])
+        return lambda low: np.stack([run_passes(passes, image, input_name, {"strength": strength}) for image in low])
 
 
 def _generate_block(passes: tuple[ShaderPass, ...], number: int, input_name: str, strength: str) -> str:
