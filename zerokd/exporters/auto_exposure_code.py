@@ -48,9 +48,7 @@ def list_constants(model: AutoExposure) -> dict[str, float | int]:
     return {key: value for key, value in numbers.items() if key not in unused}
 
 
-def unroll_network(
-    model: AutoExposure, format_number: Callable[[float], str], relu: str
-) -> Iterator[tuple[str, str]]:
+def unroll_network(model: AutoExposure, format_number: Callable[[float], str], relu: str) -> Iterator[tuple[str, str]]:
     """Names and expressions of the network for one pixel, from its features f0 to f6 to b0 to b5, whose sigmoids are
     the gains. ``relu`` is an expression of ``{0}``."""
     layers = {name: tensor.numpy() for name, tensor in model.state_dict().items()}

@@ -13,6 +13,7 @@ import numpy as np
 
 from zerokd.exporters.auto_exposure_code import list_constants, unroll_network
 from zerokd.exporters.glsl_code import ShaderPass, format_float
+from zerokd.exporters.glsl_filters import blur_expression, declare_taps, downsample_expression, upsample_expression
 from zerokd.models.auto_exposure import AutoExposure
 from zerokd.models.pyramid import LUMA_WEIGHTS
 
@@ -20,7 +21,6 @@ INPUT_TEXTURE = "low"
 MAP_TEXTURE = "zones"  # MAP_SIDE cells on a side, each with its slope and offset; it is read by column and row
 STATE_VALUES = {"noise": "vec4", "noisy": "float", "curve": "float", "lift": "float"}  # of ExposureState
 USER_VALUES = {"strength": "float", "denoise": "float"}
-TAPS = tuple((x, y, 0.25 / 2 ** (abs(x) + abs(y))) for y, x in product((-1, 0, 1), repeat=2))  # [1 2 1]/4 both ways
 
 
 def build_auto_exposure_passes(model: AutoExposure) -> tuple[ShaderPass, ...]:
@@ -34,7 +34,8 @@ def build_auto_exposure_passes(model: AutoExposure) -> tuple[ShaderPass, ...]:
     passes = []
     for name, text in texts.items():
         *statements, result = (line.strip() for line in text.strip().splitlines())
-        numbers = [f"float {key} = {format_float(constants[key])}" for key in constants if re.search(rf"\b{key}\b", text)]
+        names = [name for name in constants if re.search(rf"\b{name}\b", text)]
+        numbers = [f"float {name} = {format_float(constants[name])}" for name in names]
         passes.append(
             ShaderPass(
                 output_texture=name,
@@ -54,31 +55,40 @@ def _write_bands() -> Iterator[tuple[str, str]]:
     The text of a pass is declarations, and in the last line the result.
     """
     corners = [f"{x}{y}" for y, x in product((0, 1), repeat=2)]
-    yield "planes", f"vec4({TO_PLANES} * ({_downsample('low')}).xyz, 1.0)"
-    yield "blurred", _blur("planes({x}, {y})")
-    yield "base", _blur("blurred({x}, {y})", 2)
+    yield "planes", f"vec4({TO_PLANES} * ({downsample_expression('low')}).xyz, 1.0)"
+    yield "blurred", blur_expression("planes({x}, {y})")
+    yield "base", blur_expression("blurred({x}, {y})", 2)
     fine = "\n".join(
-        f"vec3 fine{x}{y} = {TO_PLANES} * low({x}, {y}).xyz - ({_upsample('planes', 2 * x - 1, 2 * y - 1)}).xyz"
+        f"vec3 fine{x}{y} = {TO_PLANES} * low({x}, {y}).xyz - ({upsample_expression('planes', x or -1, y or -1)}).xyz"
         for y, x in product((0, 1), repeat=2)
     )
-    yield "energies", f"""
+    yield (
+        "energies",
+        f"""
         {fine}
         vec3 square = 0.25 * ({" + ".join(f"fine{corner} * fine{corner}" for corner in corners)})
         vec3 middle = planes(0, 0).xyz - blurred(0, 0).xyz
         vec3 middle_square = middle * middle
         vec2 chroma = 0.5 * vec2(square.y + square.z, middle_square.y + middle_square.z)
-        sqrt(vec4(square.x, chroma.x, middle_square.x, chroma.y))"""
-    yield "features", f"""
-        vec4 energy = {_blur("energies({x}, {y}) * energies({x}, {y})")}
-        log2(energy / (noise * noise + vec4(MIN_NOISE_VARIANCE)) + vec4(FEATURE_FLOOR))"""
-    coarse = _repeat("vec3 coarse{k} = blurred({x}, {y}).xyz - base({x}, {y}).xyz", 2)
-    yield "coarse_features", f"""
+        sqrt(vec4(square.x, chroma.x, middle_square.x, chroma.y))""",
+    )
+    yield (
+        "features",
+        f"""
+        vec4 energy = {blur_expression("energies({x}, {y}) * energies({x}, {y})")}
+        log2(energy / (noise * noise + vec4(MIN_NOISE_VARIANCE)) + vec4(FEATURE_FLOOR))""",
+    )
+    coarse = declare_taps("vec3 coarse{k} = blurred({x}, {y}).xyz - base({x}, {y}).xyz", 2)
+    yield (
+        "coarse_features",
+        f"""
         {coarse}
-        vec3 square = {_blur("coarse{k} * coarse{k}")}
+        vec3 square = {blur_expression("coarse{k} * coarse{k}")}
         vec2 energy = vec2(square.x, 0.5 * (square.y + square.z))
         vec2 scaled = energy / (noise.zw * noise.zw + vec2(MIN_NOISE_VARIANCE)) + vec2(FEATURE_FLOOR)
         float brightness = log2(clamp(base(0, 0).x, 0.0, 1.0) * 255.0 + 4.0) - 4.0
-        vec4(log2(scaled), brightness, 1.0)"""
+        vec4(log2(scaled), brightness, 1.0)""",
+    )
 
 
 def _write_gains(model: AutoExposure) -> Iterator[tuple[str, str]]:
@@ -93,7 +103,9 @@ def _write_gains(model: AutoExposure) -> Iterator[tuple[str, str]]:
         "float share = denoise * (MIN_LUMA_SHARE + (1.0 - MIN_LUMA_SHARE) * max(own, shown))",
     ]
     network = "\n".join(statements)
-    yield "smoothed", f"""
+    yield (
+        "smoothed",
+        f"""
         {network}
         vec2 middle_gain = vec2(1.0) - vec2(HALF_SIZE_LUMA_SHARE * share, denoise) * (vec2(1.0) - vec2(gain2, gain3))
         vec2 coarse_gain = vec2(1.0) - vec2(HALF_SIZE_LUMA_SHARE * share, denoise) * (vec2(1.0) - vec2(gain4, gain5))
@@ -101,10 +113,13 @@ def _write_gains(model: AutoExposure) -> Iterator[tuple[str, str]]:
         vec3 detail = middle + coarse_gain.xyy * (blurred(0, 0).xyz - base(0, 0).xyz)
         vec3 sum = base(0, 0).xyz + detail
         float bound = MAX_CRISPNESS * max(min(sum.x, 1.0 - sum.x), 0.0)
-        vec4(sum.x + clamp(CRISPNESS * detail.x, -bound, bound), sum.yz, 1.0 - share * (1.0 - gain0))"""
-    values = _repeat("vec3 rgb{k} = " + TO_RGB + " * smoothed({x}, {y}).xyz")
-    values += "\n" + _repeat("float value{k} = clamp(max(max(rgb{k}.x, rgb{k}.y), rgb{k}.z), 0.0, 1.0)")
-    yield "light", f"""
+        vec4(sum.x + clamp(CRISPNESS * detail.x, -bound, bound), sum.yz, 1.0 - share * (1.0 - gain0))""",
+    )
+    values = declare_taps("vec3 rgb{k} = " + TO_RGB + " * smoothed({x}, {y}).xyz")
+    values += "\n" + declare_taps("float value{k} = clamp(max(max(rgb{k}.x, rgb{k}.y), rgb{k}.z), 0.0, 1.0)")
+    yield (
+        "light",
+        f"""
         {network}
         {values}
         vec2 cell = clamp((pixel + vec2(0.5)) * (vec2(MAP_SIDE) / extent) - vec2(0.5), vec2(0.0), vec2(MAP_SIDE - 1.0))
@@ -114,17 +129,18 @@ def _write_gains(model: AutoExposure) -> Iterator[tuple[str, str]]:
         vec2 right = mix(zones(second.x, first.y).xy, zones(second.x, second.y).xy, cell.y - first.y)
         vec2 line = mix(left, right, cell.x - first.x)
         float zone = exp2(line.x * log2(value4 + LOG_OFFSET) + {LOG2_E} * line.y) - LOG_OFFSET
-        float around = {_blur("value{k}")}
-        vec4(1.0 - denoise * (1.0 - gain1), value4, zone, around)"""
+        float around = {blur_expression("value{k}")}
+        vec4(1.0 - denoise * (1.0 - gain1), value4, zone, around)""",
+    )
 
 
 def _write_pixel() -> str:
     """The text of the last pass."""
     return f"""
-        vec4 half_size = {_upsample("smoothed", "side.x", "side.y")}
-        vec4 lit = {_upsample("light", "side.x", "side.y")}
+        vec4 half_size = {upsample_expression("smoothed", "side.x", "side.y")}
+        vec4 lit = {upsample_expression("light", "side.x", "side.y")}
         vec3 image = low(0, 0).xyz
-        vec3 fine = {TO_PLANES} * image - ({_upsample("planes", "side.x", "side.y")}).xyz
+        vec3 fine = {TO_PLANES} * image - ({upsample_expression("planes", "side.x", "side.y")}).xyz
         float fade = lit.y / (lit.y + FADING_CHROMA * noisy + MIN_NOISE_VARIANCE)
         vec2 chroma = fade * (half_size.yz + lit.x * fine.yz)
         vec3 clean = clamp({TO_RGB} * vec3(half_size.x + half_size.w * fine.x, chroma), vec3(0.0), vec3(1.0))
@@ -142,30 +158,6 @@ def _write_pixel() -> str:
 
 def _ramp(value: str, name: str) -> str:
     return f"clamp(({value} - {name}_FIRST) / ({name}_LAST - {name}_FIRST), 0.0, 1.0)"
-
-
-def _downsample(texture: str) -> str:
-    """The kernel [1 3 3 1]/8 both ways."""
-    weights = (0.125, 0.375, 0.375, 0.125)
-    taps = product(range(4), repeat=2)
-    return " + ".join(f"{weights[x] * weights[y]} * {texture}({x - 1}, {y - 1})" for y, x in taps)
-
-
-def _upsample(texture: str, x: object, y: object) -> str:
-    """Bilinear; x and y tell on which side the next pixels lie, -1 or 1."""
-    edges, corner = f"({texture}({x}, 0) + {texture}(0, {y}))", f"{texture}({x}, {y})"
-    return f"0.5625 * {texture}(0, 0) + 0.1875 * {edges} + 0.0625 * {corner}"
-
-
-def _repeat(statement: str, spacing: int = 1) -> str:
-    """The statement for each tap of a blur: number k, at (x, y)."""
-    return "\n".join(statement.format(k=k, x=spacing * x, y=spacing * y) for k, (x, y, _) in enumerate(TAPS))
-
-
-def _blur(value: str, spacing: int = 1) -> str:
-    """The weighted sum of the value of each tap: number k, at (x, y)."""
-    taps = enumerate(TAPS)
-    return " + ".join(f"{weight} * {value.format(k=k, x=spacing * x, y=spacing * y)}" for k, (x, y, weight) in taps)
 
 
 def _format_mat3(matrix: np.ndarray) -> str:

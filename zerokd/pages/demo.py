@@ -85,8 +85,8 @@ def _describe_program(model: Model) -> dict[str, Any]:
         program = trace_model(model)
         passes = build_web_passes(build_passes(program), {"strength": "float"})
         return {"passes": passes, "first": f"{program.low}_0", "controls": [asdict(STRENGTH)]}
-    config = model.config
-    controls = (STRENGTH, Control("exposure", 0.01, 0.99, config.exposure), Control("denoise", 0.0, 1.0, config.denoise))
+    exposure, denoise = model.config.exposure, model.config.denoise
+    controls = (STRENGTH, Control("exposure", 0.01, 0.99, exposure), Control("denoise", 0.0, 1.0, denoise))
     passes = build_web_passes(build_auto_exposure_passes(model), STATE_VALUES | USER_VALUES, (MAP_TEXTURE,))
     return {
         "passes": passes,
