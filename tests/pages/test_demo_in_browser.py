@@ -216,6 +216,9 @@ def test_scenes_are_chosen_and_sliders_moved_by_keys(opened, best):
         wait_for_status(page, first)
         page.get_by_label("or a generated scene:").select_option(second)
         wait_for_status(page, second)
+        given(page, photo((30, 20)))
+        page.get_by_label("or a generated scene:").select_option(second)
+        wait_for_status(page, second)
         for name, value in (("strength", "0.99"), ("exposure", "0.53"), ("denoise", "0.99")):
             page.get_by_label(name).press("ArrowLeft")
             assert page.locator(f"#{name}-value").inner_text() == value
