@@ -14,8 +14,10 @@ import zerokd
 from zerokd import Exporter, Model
 from zerokd.exporters.glsl_code import ShaderPass, build_passes
 from zerokd.exporters.glsl_interpreter import run_passes
+from zerokd.exporters.glsl_player import generate_player_shader, is_player_shader, run_player_shader
 from zerokd.exporters.metadata import describe_model
 from zerokd.exporters.traced_program import trace_model
+from zerokd.models.auto_exposure import AutoExposure
 
 HOOK_POINT = "MAIN"  # after conversion to RGB, before scaling
 INPUT_TEXTURE = "HOOKED"
@@ -43,15 +45,22 @@ class Glsl(Exporter):
     suffix = ".glsl"
 
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
+        title = f"// {describe_model(model, facts)}\n\n"
+        if isinstance(model, AutoExposure):
+            path.write_text(title + generate_player_shader(model, self.config.strength), encoding="utf-8")
+            return
         program = trace_model(model)
         passes = build_passes(program)
         input_name = f"{program.low}_0"
         strength = f"const float strength = {self.config.strength!r};\n"
         blocks = [_generate_block(passes, number, input_name, strength) for number in range(len(passes))]
-        path.write_text(f"// {describe_model(model, facts)}\n\n" + "\n".join(blocks), encoding="utf-8")
+        path.write_text(title + "\n".join(blocks), encoding="utf-8")
 
     def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
-        passes, input_name, strength = parse_shader(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if is_player_shader(text):
+            return lambda low: np.stack([run_player_shader(text, image) for image in low])
+        passes, input_name, strength = parse_shader(text)
         return lambda low: np.stack([run_passes(passes, image, input_name, {"strength": strength}) for image in low])
 
 
