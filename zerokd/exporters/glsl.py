@@ -41,13 +41,18 @@ class Glsl(Exporter):
 
     class Config(zerokd.Config):
         strength: float = Field(1.0, ge=0.0, le=2.0, description="0: the video unchanged, 1: the student as trained")
+        frame_rate: float = Field(
+            30.0, gt=0.0, le=1000.0, description="frames in a second, for the exposure of auto_exposure over time"
+        )
 
     suffix = ".glsl"
 
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
         title = f"// {describe_model(model, facts)}\n\n"
         if isinstance(model, AutoExposure):
-            path.write_text(title + generate_player_shader(model, self.config.strength), encoding="utf-8")
+            path.write_text(
+                title + generate_player_shader(model, self.config.strength, self.config.frame_rate), encoding="utf-8"
+            )
             return
         program = trace_model(model)
         passes = build_passes(program)

@@ -47,20 +47,22 @@ $statements
 """
 
 
-def generate_player_shader(model: AutoExposure, strength: float) -> str:
+def generate_player_shader(model: AutoExposure, strength: float, frame_rate: float) -> str:
     """The text of the user shader. Its state lies in a buffer that the player does not change."""
     passes = build_auto_exposure_passes(model)
     divisors = {shader_pass.output_texture: shader_pass.divisor for shader_pass in passes}
     given = [f"{type_} {name} = zerokd_{name};" for name, type_ in STATE_VALUES.items()]
     given += [f"float strength = {format_float(strength)};", f"float denoise = {format_float(model.config.denoise)};"]
-    return _generate_measurement(model) + "\n".join(_generate_pass(part, divisors, given) for part in passes)
+    return _generate_measurement(model, frame_rate) + "\n".join(
+        _generate_pass(part, divisors, given) for part in passes
+    )
 
 
-def _generate_measurement(model: AutoExposure) -> str:
+def _generate_measurement(model: AutoExposure, frame_rate: float) -> str:
     text = files("zerokd.exporters").joinpath("glsl_measure.txt").read_text(encoding="utf-8")
     sizes = {"side": MAP_SIDE, "cells": MAP_SIDE**2, "bins": BINS, "blocks": MAX_BLOCKS, "window": 2 * MAP_RADIUS + 1}
     first, *bodies = text.split("$constants\n")
-    constants = list_constants(model)
+    constants = list_constants(model) | {"FRAME_RATE": float(frame_rate)}
     parts = [first]
     for body in bodies:
         used = [name for name in constants if re.search(rf"\b{name}\b", body)]
