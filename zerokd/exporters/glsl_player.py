@@ -21,8 +21,10 @@ from zerokd.models.exposure_state import BINS, measure_exposure_state
 MAX_BLOCKS = 131072  # of 16x16 pixels: 8192x4096; the noise of larger images is measured in their upper part
 HALF_SIZE = "//!WIDTH HOOKED.w HOOKED.w 2 % + 2 /\n//!HEIGHT HOOKED.h HOOKED.h 2 % + 2 /"  # rounded up
 READ_INPUT = """\
+/* In levels of 8 bits: those of a player's 16-bit floats would fall into wrong bins of the histogram. */
 vec3 low(ivec2 at) {
-    return (HOOKED_mul * texelFetch(HOOKED_raw, clamp(at, ivec2(0), ivec2(HOOKED_size) - 1), 0)).xyz;
+    vec4 texel = HOOKED_mul * texelFetch(HOOKED_raw, clamp(at, ivec2(0), ivec2(HOOKED_size) - 1), 0);
+    return floor(texel.xyz * 255.0 + 0.5) / 255.0;
 }"""
 READ_TEXTURE = """\
 #define $name(x, y) \
