@@ -1,12 +1,23 @@
-"""A real player's renderer for tests of user shaders; they are skipped, with a reason, where there is none."""
+"""Real players for tests of user shaders; they are skipped, with a reason, where there is none.
+
+ffmpeg draws with Vulkan, mpv with OpenGL.
+"""
 
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
+from PIL import Image
 
 FFMPEG = shutil.which("ffmpeg")
+MPV = bool(shutil.which("mpv") and shutil.which("xvfb-run"))
+SCREENSHOT = """\
+mp.register_event("playback-restart", function()
+    mp.commandv("screenshot-to-file", "drawn.png", "window")
+    mp.commandv("quit")
+end)
+"""
 
 
 def play(frames, shader=None):
@@ -40,3 +51,31 @@ def libplacebo():
     if reason:
         pytest.skip(reason)
     return play
+
+
+def show_in_mpv(image, folder, shader=None):
+    """The image (H, W, 3), uint8, in a window of its size, as mpv draws it with a user shader."""
+    Image.fromarray(image).save(folder / "image.png")
+    (folder / "screenshot.lua").write_text(SCREENSHOT)
+    screen = ["xvfb-run", "-a", "-s", "-screen 0 800x600x24"]
+    output = ["--vo=gpu-next", "--gpu-api=opengl", "--gpu-context=x11egl", "--gpu-sw=yes", "--dither-depth=no"]
+    window = ["--no-config", "--no-border", "--osc=no", "--osd-level=0", "--image-display-duration=inf"]
+    files = [*([f"--glsl-shader={shader}"] if shader else []), "--script=screenshot.lua", "image.png"]
+    command = [*screen, "mpv", *output, *window, *files]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240)
+    assert (folder / "drawn.png").exists(), done.stdout + done.stderr
+    with Image.open(folder / "drawn.png") as drawn:
+        return np.asarray(drawn.convert("RGB"))
+
+
+@pytest.fixture(scope="session")
+def mpv(tmp_path_factory):
+    """The function :func:`show_in_mpv`."""
+    if not MPV:
+        pytest.skip("no mpv, or no xvfb-run")
+    image = np.full((300, 400, 3), 90, np.uint8)
+    try:
+        assert np.array_equal(show_in_mpv(image, tmp_path_factory.mktemp("mpv")), image)
+    except AssertionError as error:
+        pytest.skip(f"mpv does not draw an image as it is, with gpu-next and OpenGL: {str(error)[-200:]}")
+    return show_in_mpv

@@ -34,15 +34,23 @@ class Glsl(Exporter):
 
     To check the file, zerokd runs its statements on arrays. Players keep intermediate textures in 16-bit floats; there
     an image may differ by a level of 255.
-    Source: the hook syntax of mpv's user shaders.
-    Pitfalls: it works on encoded values, and no student was trained on those of HDR video. Models of 1x1 and
-    3x3 convolutions and pointwise arithmetic only.
+    ``auto_exposure`` needs libplacebo, in mpv ``--vo=gpu-next``. Compute shaders measure each frame, in levels of 8
+    bits, and its state follows over time as in ``zerokd enhance``, anew at a cut. The check runs the passes that
+    compute pixels, with a state that PyTorch measures, and not the compute shaders; zerokd's own tests run the whole
+    file in libplacebo.
+    Source: the hook syntax of mpv's user shaders, and buffers of libplacebo's.
+    Pitfalls: it works on encoded values, and no student was trained on those of HDR video. ``auto_exposure``, and models
+    of 1x1 and 3x3 convolutions and pointwise arithmetic. A shader does not know the time: each drawn frame, repeated
+    ones too, counts as one of ``frame_rate``; the noise of images above 33 megapixels is measured in their upper part.
     """
 
     class Config(zerokd.Config):
         strength: float = Field(1.0, ge=0.0, le=2.0, description="0: the video unchanged, 1: the student as trained")
         frame_rate: float = Field(
-            30.0, gt=0.0, le=1000.0, description="frames in a second, for the exposure of auto_exposure over time"
+            30.0,
+            gt=0.0,
+            le=1000.0,
+            description="frames in a second, for auto_exposure, whose exposure follows over time",
         )
 
     suffix = ".glsl"
