@@ -39,9 +39,10 @@ class Glsl(Exporter):
     compute pixels, with a state that PyTorch measures, and not the compute shaders; zerokd's own tests run the whole
     file in libplacebo.
     Source: the hook syntax of mpv's user shaders, and buffers of libplacebo's.
-    Pitfalls: it works on encoded values, and no student was trained on those of HDR video. ``auto_exposure``, and models
-    of 1x1 and 3x3 convolutions and pointwise arithmetic. A shader does not know the time: each drawn frame, repeated
-    ones too, counts as one of ``frame_rate``; the noise of images above 33 megapixels is measured in their upper part.
+    Pitfalls: it works on encoded values, and no student was trained on those of HDR video. ``auto_exposure``, and
+    models of 1x1 and 3x3 convolutions and pointwise arithmetic. A shader does not know the time: each drawn frame,
+    repeated ones too, counts as one of ``frame_rate``. The noise of frames above 33 megapixels is measured in their
+    upper part.
     """
 
     class Config(zerokd.Config):
