@@ -53,10 +53,13 @@ def generate_player_shader(model: AutoExposure, strength: float, frame_rate: flo
     """The text of the user shader. Its state lies in a buffer that the player does not change."""
     passes = build_auto_exposure_passes(model)
     divisors = {shader_pass.output_texture: shader_pass.divisor for shader_pass in passes}
-    given = [f"{type_} {name} = zerokd_{name};" for name, type_ in STATE_VALUES.items()]
-    given += [f"float strength = {format_float(strength)};", f"float denoise = {format_float(model.config.denoise)};"]
+    declarations = [f"{type_} {name} = zerokd_{name};" for name, type_ in STATE_VALUES.items()]
+    declarations += [
+        f"float strength = {format_float(strength)};",
+        f"float denoise = {format_float(model.config.denoise)};",
+    ]
     return _generate_measurement(model, frame_rate) + "\n".join(
-        _generate_pass(part, divisors, given) for part in passes
+        _generate_pass(part, divisors, declarations) for part in passes
     )
 
 
@@ -76,7 +79,7 @@ def _declare_constant(name: str, value: float | int) -> str:
     return f"const {f'int {name} = {value}' if isinstance(value, int) else f'float {name} = {format_float(value)}'};\n"
 
 
-def _generate_pass(shader_pass: ShaderPass, divisors: Mapping[str, int], given: Iterable[str]) -> str:
+def _generate_pass(shader_pass: ShaderPass, divisors: Mapping[str, int], declarations: Iterable[str]) -> str:
     headers, macros = [], []
     for name in shader_pass.input_textures:
         texture = "HOOKED" if name == INPUT_TEXTURE else f"ZEROKD_{name.upper()}"
@@ -92,7 +95,7 @@ def _generate_pass(shader_pass: ShaderPass, divisors: Mapping[str, int], given: 
         headers="\n".join(headers),
         macros="\n".join(macros),
         divisor=shader_pass.divisor,
-        statements="\n".join(f"    {statement}" for statement in (*given, *shader_pass.statements)),
+        statements="\n".join(f"    {statement}" for statement in (*declarations, *shader_pass.statements)),
         result=shader_pass.result,
     )
 
