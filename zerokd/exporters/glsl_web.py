@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
@@ -27,11 +28,13 @@ PLACE = """    ivec2 at = ivec2(gl_FragCoord.xy);
 class WebPass(TypedDict):
     """A pass as the page's script reads it: ``source`` computes the texture ``saves`` from those in ``reads``.
 
-    ``divisor`` is as in :class:`ShaderPass`. ``source`` has its ``extent`` and the ``uniforms`` as uniforms.
+    ``divisor`` is as in :class:`ShaderPass`. ``values`` are the names of the uniforms that it depends on, but for the
+    ``extent`` of its texture.
     """
 
     saves: str
     reads: list[str]
+    values: list[str]
     divisor: int
     source: str
 
@@ -52,11 +55,16 @@ def build_web_passes(
         WebPass(
             saves=shader_pass.output_texture,
             reads=list(shader_pass.input_textures),
+            values=[name for name in uniforms if _mentions(shader_pass, name)],
             divisor=shader_pass.divisor,
             source=_generate_source(shader_pass, divisors, declarations, frozenset(tables)),
         )
         for shader_pass in shader_passes
     ]
+
+
+def _mentions(shader_pass: ShaderPass, name: str) -> bool:
+    return re.search(rf"\b{name}\b", "\n".join([*shader_pass.statements, shader_pass.result])) is not None
 
 
 def _generate_source(
