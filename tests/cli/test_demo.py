@@ -18,7 +18,7 @@ def test_it_serves_until_it_is_told_to_end(tmp_path):
     with subprocess.Popen(command, **pipes, text=True, cwd=tmp_path, preexec_fn=heed) as started:
         address = started.stdout.readline().split()[0]
         with urllib.request.urlopen(address) as answer:
-            assert b"161 parameters" in answer.read()
+            assert b"118 parameters" in answer.read()
         started.send_signal(signal.SIGINT)
         _, err = started.communicate(timeout=20)
     assert started.returncode == 130

@@ -8,6 +8,7 @@ import torch
 from zerokd.exporters.glsl import Glsl, parse_shader
 from zerokd.exporters.glsl_code import build_passes
 from zerokd.exporters.traced_program import trace_model
+from zerokd.models.auto_exposure import AutoExposure
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
 
@@ -55,3 +56,16 @@ def test_the_file_gives_the_pixels_of_pytorch(tmp_path):
 def test_strength_is_in_the_file(tmp_path):
     low = np.random.default_rng(0).random((1, 3, 6, 5), np.float32)
     assert np.array_equal(Glsl().run(written(tmp_path, NanoDce(), strength=0.0))(low), low)
+
+
+def test_auto_exposure_with_strength_and_frame_rate(tmp_path):
+    torch.manual_seed(0)
+    model = AutoExposure().eval()
+    path = written(tmp_path, model, strength=0.5, frame_rate=24.0)
+    assert "const float FRAME_RATE = 24.0;" in path.read_text()
+    assert path.read_text().startswith("// AutoExposure, 118 parameters, trained by paper")
+    low = np.random.default_rng(0).random((2, 3, 17, 12), np.float32) / 4
+    with torch.no_grad():
+        images = torch.from_numpy(low)
+        expected = model.render(images, model.measure(images), (0, 0, 17, 12), 0.5).numpy()
+    assert np.abs(Glsl().run(path)(low) - expected).max() <= 1e-5

@@ -10,7 +10,7 @@ LOW = np.arange(12, dtype=np.float32).reshape(3, 2, 2) / 12
 
 
 def result(text, *lines, strength=1.0):
-    return run_passes([ShaderPass("result", ("low_0",), lines, text)], LOW, "low_0", strength)
+    return run_passes([ShaderPass("result", ("low_0",), lines, text)], LOW, "low_0", {"strength": strength})
 
 
 def test_arithmetic_on_channels():
@@ -38,6 +38,34 @@ def test_functions():
     assert np.allclose(
         result("clamp(low_0(0, 0) * strength, vec4(0.1), vec4(0.3))", strength=2.0), np.clip(2 * LOW, 0.1, 0.3)
     )
+
+
+def test_types_axes_and_more_functions():
+    enhanced = result(
+        "vec4(sqrt(low) / 2.0, mix(0.0, 4.0, 0.25), floor(1.5))",
+        "vec2 low = low_0(0, 0).zx;",
+    )
+    assert np.allclose(enhanced[0], np.sqrt(LOW[2]) / 2)
+    assert np.allclose(enhanced[1], np.sqrt(LOW[0]) / 2)
+    assert np.allclose(enhanced[2], 1)
+    powers = result("vec4(log2(exp2(low_0(0, 0).x)), min(low_0(0, 0).yy, vec2(0.4)), 1.0)")
+    assert np.allclose(powers, [LOW[0], np.minimum(LOW[1], 0.4), np.minimum(LOW[1], 0.4)], atol=1e-6)
+
+
+def test_half_the_size_borders_and_tables():
+    """Each of 2x3 pixels of half size reads from the first of its four; each of 3x5 from the one that covers it."""
+    low = np.arange(45, dtype=np.float32).reshape(3, 3, 5)
+    half = ShaderPass("half_size", ("low",), (), "low(1, 1)", divisor=2, repeats_border=True)
+    halved = run_passes([half], low, "low", {})
+    assert np.array_equal(halved[0], [[6, 8, 9], [11, 13, 14]])
+    full = ShaderPass("full", ("half_size",), (), "half_size(side.x, 0)", repeats_border=True)
+    assert np.array_equal(run_passes([half, full], low, "low", {})[0][0], [6, 8, 6, 9, 8])
+    place = ShaderPass("place", ("table",), (), "vec4(table(pixel.y, pixel.x).x, pixel, extent.x)")
+    table = np.arange(60, dtype=np.float32).reshape(1, 6, 10)
+    placed = run_passes([place], low, "low", {}, {"table": table})
+    assert np.array_equal(placed[0], table[0, :5, :3].T)
+    assert np.array_equal(placed[1], np.tile(np.arange(5), (3, 1)))
+    assert np.array_equal(placed[2], np.tile(np.arange(3)[:, None], (1, 5)))
 
 
 @pytest.mark.parametrize("text", ["discard(1.0)", "low_0(0, 0) if 1 else 2", "v9"])

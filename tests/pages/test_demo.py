@@ -13,9 +13,10 @@ from contextlib import contextmanager
 import pytest
 
 from zerokd.errors import ExportError, OutputError
+from zerokd.models.auto_exposure import AutoExposure
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
-from zerokd.pages.demo import DemoServer, build_demo_page
+from zerokd.pages.demo import SCENES, DemoServer, build_demo_page
 from zerokd.student.load import TrainedModel
 
 
@@ -53,7 +54,24 @@ def test_what_the_file_says_stays_text(content):
     assert "alert(1)</script>" not in content
     facts = json.loads(re.search(r'id="program">(.*?)</script>', content, re.DOTALL)[1])
     assert len(facts["passes"]) == 3
-    assert facts["sample"].startswith("data:image/png;base64,")
+    assert [scene["name"] for scene in facts["scenes"]] == list(SCENES)
+    assert all(scene["picture"].startswith("data:image/png;base64,") for scene in facts["scenes"])
+    assert facts["controls"] == [{"name": "strength", "least": 0.0, "most": 2.0, "value": 1.0}]
+    assert "constants" not in facts
+
+
+def test_a_model_that_measures_has_more_controls():
+    model = AutoExposure(exposure=0.4, denoise=0.5).eval()
+    content = build_demo_page(TrainedModel(model, "", {"recipe": "best"}))
+    facts = json.loads(re.search(r'id="program">(.*?)</script>', content, re.DOTALL)[1])
+    assert [(control["name"], control["value"]) for control in facts["controls"]] == [
+        ("strength", 1.0),
+        ("exposure", 0.4),
+        ("denoise", 0.5),
+    ]
+    assert len(facts["passes"]) == 9
+    assert facts["constants"]["EXPOSURE"] == 0.4
+    assert 'id="exposure" min="0.01" max="0.99" step="0.01" value="0.4"' in content
 
 
 def test_it_goes_nowhere(content):

@@ -4,10 +4,13 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.pages.browser import SOFTWARE, browser, needs_chromium, shown
-from zerokd.pages.demo import build_demo_page
+from zerokd.data.dead_leaves import DeadLeaves
+from zerokd.models.auto_exposure import AutoExposure
+from zerokd.pages.demo import SCENES, build_demo_page
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.student.enhance.enhancer import Enhancer
 from zerokd.student.load import load_trained_model
@@ -23,15 +26,31 @@ def opened():
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    path = tmp_path_factory.mktemp("demo") / "demo.html"
-    path.write_text(build_demo_page(load_trained_model("fidelity", discover_plugins())))
-    return f"file://{path}"
+def addresses(tmp_path_factory):
+    folder, catalogue = tmp_path_factory.mktemp("demo"), discover_plugins()
+    for name in ("best", "fidelity"):
+        (folder / f"{name}.html").write_text(build_demo_page(load_trained_model(name, catalogue)))
+    return {name: f"file://{folder}/{name}.html" for name in ("best", "fidelity")}
+
+
+@pytest.fixture(scope="module")
+def address(addresses):
+    return addresses["fidelity"]
+
+
+@pytest.fixture(scope="module")
+def best(addresses):
+    return addresses["best"]
 
 
 @pytest.fixture(scope="module")
 def student():
     return Enhancer("fidelity", engine="torch")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_trained_model("best", discover_plugins()).model
 
 
 def photo(size, channels=3):
@@ -64,13 +83,13 @@ def set_to(page, name, value):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("strength", [0, 100, 160])
+@pytest.mark.parametrize("strength", [0.0, 1.0, 1.6])
 def test_its_pixels_are_those_of_python(opened, address, student, tmp_path, size, strength):
     with shown(opened, address, accept_downloads=True) as (page, messages, requests):
         given(page, photo(size))
         set_to(page, "strength", strength)
         saved_pixels = saved(page, tmp_path / "a.png")
-        wanted = student(np.asarray(photo(size)), strength / 100).astype(int)
+        wanted = student(np.asarray(photo(size)), strength).astype(int)
         assert saved_pixels.shape == wanted.shape
         assert np.abs(saved_pixels - wanted).max() <= 1
         assert (messages, [url for url in requests if not url.startswith("blob:")]) == ([], [address])
@@ -96,18 +115,143 @@ def test_before_is_left_and_after_is_right(opened, address, student):
 
 def test_a_scene_is_there_at_first_and_what_is_no_photo_is_told(opened, address):
     with shown(opened, address) as (page, messages, _):
-        wait_for_status(page, "a generated scene")
+        wait_for_status(page, next(iter(SCENES)))
         page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": b"not a photo"})
         wait_for_status(page, "not a photo")
         assert messages == []
 
 
+def leaves(height, width, **options):
+    """A dark generated scene, (H, W, 3), uint8."""
+    data = DeadLeaves(**{"size": max(height, width, 16), "count": 1, "darkness": (3.0, 4.0), "lit": 0.0} | options)
+    return data[0].permute(1, 2, 0).numpy()[:height, :width]
+
+
+def back_lit(height, width):
+    scene = leaves(height, width).copy()
+    scene[:, width // 2 :] = np.minimum(255, 170 + scene[:, width // 2 :].astype(int))
+    return scene
+
+
+PHOTOS = {
+    "dark and odd": lambda: leaves(123, 85),
+    "dark and even": lambda: leaves(96, 160),
+    "one row": lambda: leaves(1, 70),
+    "one pixel": lambda: leaves(1, 1),
+    "noisy": lambda: leaves(151, 200, darkness=(7.0, 7.0), noise=4.0),
+    "back-lit": lambda: back_lit(120, 161),
+    "grey": lambda: np.repeat(leaves(90, 64)[..., 1:2], 3, axis=2),
+    "flat grey": lambda: np.full((40, 30, 3), 90, np.uint8),
+    "black": lambda: np.zeros((33, 47, 3), np.uint8),
+    "bright": lambda: np.random.default_rng(0).integers(170, 256, (50, 61, 3)).astype(np.uint8),
+}
+
+
+def to_tensor(pixels):
+    return torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy()).float() / 255
+
+
+@torch.no_grad()
+def expected(model, pixels, strength=1.0):
+    """In levels of 8 bits, not rounded."""
+    low = to_tensor(pixels)
+    enhanced = model.render(low, model.measure(low), (0, 0, *pixels.shape[:2]), strength)
+    return 255 * enhanced[0].permute(1, 2, 0).double().numpy()
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_best_measures_a_photo_as_pytorch_does(opened, best, model, name):
+    pixels = PHOTOS[name]()
+    with shown(opened, best) as (page, messages, _):
+        given(page, Image.fromarray(pixels))
+        read = "() => ({ ...measured, map: [...measured.map], curve: findStrength(measured, 0.54, program.constants) })"
+        measured, state = page.evaluate(read), model.measure(to_tensor(pixels))
+        maps = np.reshape(measured["map"], (64, 64, 4)).transpose(2, 0, 1)
+        assert measured["noise"] == pytest.approx(state.noise[0].tolist(), rel=1e-4, abs=1e-6)
+        assert measured["noisy"] == pytest.approx(state.noisy.item(), rel=1e-4, abs=1e-6)
+        assert measured["curve"] == pytest.approx(state.strength.item(), rel=1e-4, abs=1e-6)
+        assert measured["lift"] == pytest.approx(state.lift.item(), rel=1e-4, abs=1e-6)
+        assert np.abs(maps[0] - state.slope[0, 0].numpy()).max() <= 1e-4
+        assert np.abs(maps[1] - state.offset[0, 0].numpy()).max() <= 1e-4 * state.offset.abs().max()
+        assert messages == []
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_best_gives_pytorchs_pixels(opened, best, model, tmp_path, name):
+    pixels = PHOTOS[name]()
+    with shown(opened, best, accept_downloads=True) as (page, messages, requests):
+        given(page, Image.fromarray(pixels))
+        for strength in (1.0, 1.7):
+            set_to(page, "strength", strength)
+            differences = np.abs(saved(page, tmp_path / "a.png") - expected(model, pixels, strength))
+            assert differences.max() <= 0.51  # rounding to 8 bits takes 0.5
+        assert (messages, [url for url in requests if not url.startswith("blob:")]) == ([], [best])
+
+
+def test_best_leaves_a_bright_photo_as_it_is(opened, best, tmp_path):
+    with shown(opened, best, accept_downloads=True) as (page, _, _):
+        given(page, Image.fromarray(PHOTOS["bright"]()))
+        assert np.array_equal(saved(page, tmp_path / "a.png"), PHOTOS["bright"]())
+
+
+def test_exposure_and_denoise_are_those_of_the_model(opened, best, model, tmp_path):
+    pixels = back_lit(120, 161)
+    other = AutoExposure(exposure=0.7, denoise=0.25).eval()
+    other.load_state_dict(model.state_dict())
+    assert np.abs(expected(other, pixels) - expected(model, pixels)).max() > 5
+    with shown(opened, best, accept_downloads=True) as (page, _, _):
+        given(page, Image.fromarray(pixels))
+        set_to(page, "exposure", 0.7)
+        set_to(page, "denoise", 0.25)
+        assert page.locator("#exposure-value").inner_text() == "0.70"
+        assert np.abs(saved(page, tmp_path / "a.png") - expected(other, pixels)).max() <= 0.51
+        page.click("#reset")
+        assert page.locator("#exposure-value").inner_text() == "0.54"
+        assert np.abs(saved(page, tmp_path / "a.png") - expected(model, pixels)).max() <= 0.51
+
+
+def test_scenes_are_chosen_and_sliders_moved_by_keys(opened, best):
+    with shown(opened, best) as (page, messages, _):
+        first, second = list(SCENES)[:2]
+        wait_for_status(page, first)
+        page.get_by_label("or a generated scene:").select_option(second)
+        wait_for_status(page, second)
+        given(page, photo((30, 20)))
+        page.get_by_label("or a generated scene:").select_option(second)
+        wait_for_status(page, second)
+        for name, value in (("strength", "0.99"), ("exposure", "0.53"), ("denoise", "0.99")):
+            page.get_by_label(name).press("ArrowLeft")
+            assert page.locator(f"#{name}-value").inner_text() == value
+        assert messages == []
+
+
+def test_a_traced_student_has_no_slider_but_strength(opened, address):
+    with shown(opened, address) as (page, _, _):
+        names = page.locator(".controls input").evaluate_all("inputs => inputs.map((input) => input.id)")
+        assert names == ["split", "strength"]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_passes_an_accessibility_audit_and_fits_a_phone(opened, address, scheme):
+def test_the_button_names_the_colours_that_it_brings(opened, best, scheme):
+    other = {"light": "dark", "dark": "light"}[scheme]
+    with shown(opened, best, color_scheme=scheme) as (page, _, _):
+        button, colour = page.locator("#theme"), "getComputedStyle(document.body).backgroundColor"
+        before = page.evaluate(colour)
+        assert button.inner_text() == f"{other} colours"
+        button.press("Enter")
+        assert button.inner_text() == f"{scheme} colours"
+        assert page.evaluate(colour) != before
+        button.click()
+        assert page.evaluate(colour) == before
+
+
+@pytest.mark.parametrize("name", ["best", "fidelity"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_passes_an_accessibility_audit_and_fits_a_phone(opened, addresses, scheme, name):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
     options = {"color_scheme": scheme, "bypass_csp": True, "viewport": {"width": 360, "height": 740}}
-    with shown(opened, address, **options) as (page, _, _):
-        wait_for_status(page, "a generated scene")
+    with shown(opened, addresses[name], **options) as (page, _, _):
+        wait_for_status(page, next(iter(SCENES)))
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         audit = axe.Axe().run(page)
         assert audit.violations_count == 0, audit.generate_report()

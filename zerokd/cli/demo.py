@@ -10,7 +10,7 @@ from zerokd.cli.options import plugin_option, student_arguments
 
 
 @click.command("demo")
-@student_arguments("fidelity")  # the best one has no shader
+@student_arguments("best")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Port; 0 takes any free one."
 )

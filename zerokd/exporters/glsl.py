@@ -14,8 +14,10 @@ import zerokd
 from zerokd import Exporter, Model
 from zerokd.exporters.glsl_code import ShaderPass, build_passes
 from zerokd.exporters.glsl_interpreter import run_passes
+from zerokd.exporters.glsl_player import generate_player_shader, is_player_shader, run_player_shader
 from zerokd.exporters.metadata import describe_model
 from zerokd.exporters.traced_program import trace_model
+from zerokd.models.auto_exposure import AutoExposure
 
 HOOK_POINT = "MAIN"  # after conversion to RGB, before scaling
 INPUT_TEXTURE = "HOOKED"
@@ -32,27 +34,48 @@ class Glsl(Exporter):
 
     To check the file, zerokd runs its statements on arrays. Players keep intermediate textures in 16-bit floats; there
     an image may differ by a level of 255.
-    Source: the hook syntax of mpv's user shaders.
-    Pitfalls: it works on encoded values, and no student was trained on those of HDR video. Models of 1x1 and
-    3x3 convolutions and pointwise arithmetic only.
+    ``auto_exposure`` needs libplacebo, in mpv ``--vo=gpu-next``. Compute shaders measure each frame, in levels of 8
+    bits, and its state follows over time as in ``zerokd enhance``, anew at a cut. The check runs the passes that
+    compute pixels, with a state that PyTorch measures, and not the compute shaders; zerokd's own tests run the whole
+    file in libplacebo.
+    Source: the hook syntax of mpv's user shaders, and buffers of libplacebo's.
+    Pitfalls: it works on encoded values, and no student was trained on those of HDR video. ``auto_exposure``, and
+    models of 1x1 and 3x3 convolutions and pointwise arithmetic. A shader does not know the time: each drawn frame,
+    repeated ones too, counts as one of ``frame_rate``. The noise of frames above 33 megapixels is measured in their
+    upper part.
     """
 
     class Config(zerokd.Config):
         strength: float = Field(1.0, ge=0.0, le=2.0, description="0: the video unchanged, 1: the student as trained")
+        frame_rate: float = Field(
+            30.0,
+            gt=0.0,
+            le=1000.0,
+            description="frames in a second, for auto_exposure, whose exposure follows over time",
+        )
 
     suffix = ".glsl"
 
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
+        title = f"// {describe_model(model, facts)}\n\n"
+        if isinstance(model, AutoExposure):
+            path.write_text(
+                title + generate_player_shader(model, self.config.strength, self.config.frame_rate), encoding="utf-8"
+            )
+            return
         program = trace_model(model)
         passes = build_passes(program)
         input_name = f"{program.low}_0"
         strength = f"const float strength = {self.config.strength!r};\n"
         blocks = [_generate_block(passes, number, input_name, strength) for number in range(len(passes))]
-        path.write_text(f"// {describe_model(model, facts)}\n\n" + "\n".join(blocks), encoding="utf-8")
+        path.write_text(title + "\n".join(blocks), encoding="utf-8")
 
     def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
-        passes, input_name, strength = parse_shader(path.read_text(encoding="utf-8"))
-        return lambda low: np.stack([run_passes(passes, image, input_name, strength) for image in low])
+        text = path.read_text(encoding="utf-8")
+        if is_player_shader(text):
+            return lambda low: np.stack([run_player_shader(text, image) for image in low])
+        passes, input_name, strength = parse_shader(text)
+        return lambda low: np.stack([run_passes(passes, image, input_name, {"strength": strength}) for image in low])
 
 
 def _generate_block(passes: tuple[ShaderPass, ...], number: int, input_name: str, strength: str) -> str:

@@ -29,14 +29,23 @@ GLSL_FORMULAS = {
 class ShaderPass:
     """A pass that computes one texture from others.
 
-    ``statements`` are declarations ``vec4 name = expression;``, and ``result`` is an expression. ``name(x, y)`` reads
-    an input texture x pixels to the right and y down; it is 0 outside of the image.
+    ``statements`` are declarations ``type name = expression;``, and ``result`` is an expression. ``name(x, y)`` reads
+    an input texture x of its pixels to the right and y down. In a texture of twice the size it starts at the first of
+    the four pixels that this one covers, in one of half the size at the pixel that covers this one. ``pixel`` is the
+    column and row of this pixel, ``extent`` the width and height of the texture that is computed, and ``side`` 1 in odd
+    columns or rows and -1 in even ones.
+
+    Attributes:
+        divisor: of the image's width and height, rounded up: 2 for a texture of half the size.
+        repeats_border: outside of the image, textures have the nearest pixel's values; else 0.
     """
 
     output_texture: str
     input_textures: tuple[str, ...]
     statements: tuple[str, ...]
     result: str
+    divisor: int = 1
+    repeats_border: bool = False
 
 
 def build_passes(program: TracedProgram) -> tuple[ShaderPass, ...]:
@@ -123,7 +132,7 @@ class PassWriter:
 
     def _pointwise_expression(self, node: Node, texture_index: int) -> str:
         operands = [
-            self._read_texture(operand, texture_index) if isinstance(operand, str) else _format_float(operand)
+            self._read_texture(operand, texture_index) if isinstance(operand, str) else format_float(operand)
             for operand in node.inputs
         ]
         return GLSL_FORMULAS[node.op].format(*operands)
@@ -142,18 +151,19 @@ class PassWriter:
         return f"{node.name}_{texture_index}({right}, {down})"
 
 
-def _format_float(value: float) -> str:
+def format_float(value: float) -> str:
+    """A float32 as a literal, exact to the last bit."""
     return format_float32(value)[:-1]  # without C's suffix
 
 
 def _format_vec4(values: np.ndarray) -> str:
-    return f"vec4({', '.join(map(_format_float, _pad_to_shape(values, (CHANNELS_PER_TEXTURE,))))})"
+    return f"vec4({', '.join(map(format_float, _pad_to_shape(values, (CHANNELS_PER_TEXTURE,))))})"
 
 
 def _format_mat4(values: np.ndarray) -> str:
     """A matrix (outputs, inputs); GLSL writes matrices column by column."""
     padded = _pad_to_shape(values, (CHANNELS_PER_TEXTURE, CHANNELS_PER_TEXTURE))
-    return f"mat4({', '.join(map(_format_float, padded.T.ravel()))})"
+    return f"mat4({', '.join(map(format_float, padded.T.ravel()))})"
 
 
 def _pad_to_shape(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

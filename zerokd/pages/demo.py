@@ -3,44 +3,97 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from attrs import asdict, frozen
 from PIL import Image
 
+from zerokd import Model
 from zerokd.data.dead_leaves import DeadLeaves
 from zerokd.errors import ExportError, OutputError, Problem
+from zerokd.exporters.auto_exposure_code import list_constants
+from zerokd.exporters.glsl_auto_exposure import (
+    INPUT_TEXTURE,
+    MAP_TEXTURE,
+    STATE_VALUES,
+    USER_VALUES,
+    build_auto_exposure_passes,
+)
 from zerokd.exporters.glsl_code import build_passes
 from zerokd.exporters.glsl_web import build_web_passes
 from zerokd.exporters.metadata import describe_model
 from zerokd.exporters.traced_program import UntraceableError, trace_model
+from zerokd.models.auto_exposure import AutoExposure
 from zerokd.pages.report import render_template
 from zerokd.pages.run_record import to_data_uri
 from zerokd.student.load import TrainedModel
 
 HOST = "127.0.0.1"
-SCENE_SIZE = 480  # side of the generated scene shown first
+SCENE_SIZE = 480  # side of the generated scenes
+SCENES = {"lamps at night": 6, "evening": 3}  # names and numbers of dead-leaves scenes
+SCRIPTS = ("theme_script.html", "exposure_script.html", "demo_script.html")
+
+
+@frozen
+class Control:
+    """A slider: a number that the shaders read by its name, from ``least`` to ``most``; ``value`` is as trained."""
+
+    name: str
+    least: float
+    most: float
+    value: float
+
+
+STRENGTH = Control("strength", 0.0, 2.0, 1.0)
 
 
 def build_demo_page(student: TrainedModel) -> str:
-    """A page with the student as shaders and a generated scene; it refers to nothing outside itself.
+    """A page with the student as shaders and generated scenes; it refers to nothing outside itself.
 
     Raises:
         ExportError: shaders cannot express the model.
     """
     try:
-        program = trace_model(student.model)
-        shaders = build_web_passes(build_passes(program))
+        program = _describe_program(student.model)
     except UntraceableError as error:
         name = type(student.model).__name__
         raise ExportError(Problem(f"{name} cannot run in a page: {error}", hints=("use `zerokd enhance`",))) from error
-    scene = DeadLeaves(size=SCENE_SIZE, count=1)[0].permute(1, 2, 0).numpy()
-    facts = {"passes": shaders, "first": f"{program.low}_0", "sample": to_data_uri(Image.fromarray(scene))}
+    scenes = [{"name": name, "picture": to_data_uri(picture)} for name, picture in generate_scenes()]
     words = describe_model(student.model, student.facts)
     return render_template(
-        "demo.html", "demo_script.html", program=facts, about=words, parameters=student.model.parameter_count()
+        "demo.html",
+        SCRIPTS,
+        program=program | {"scenes": scenes},
+        about=words,
+        parameters=student.model.parameter_count(),
     )
+
+
+def generate_scenes() -> Iterator[tuple[str, Image.Image]]:
+    """The scenes that the page offers, with their names; it opens with the first."""
+    data = DeadLeaves(size=SCENE_SIZE, count=max(SCENES.values()) + 1)
+    for name, number in SCENES.items():
+        yield name, Image.fromarray(data[number].permute(1, 2, 0).numpy())
+
+
+def _describe_program(model: Model) -> dict[str, Any]:
+    """The passes and what they read: the texture of the photo, controls, and constants to measure the photo with."""
+    if not isinstance(model, AutoExposure):
+        program = trace_model(model)
+        passes = build_web_passes(build_passes(program), {"strength": "float"})
+        return {"passes": passes, "first": f"{program.low}_0", "controls": [asdict(STRENGTH)]}
+    exposure, denoise = model.config.exposure, model.config.denoise
+    controls = (STRENGTH, Control("exposure", 0.01, 0.99, exposure), Control("denoise", 0.0, 1.0, denoise))
+    passes = build_web_passes(build_auto_exposure_passes(model), STATE_VALUES | USER_VALUES, (MAP_TEXTURE,))
+    return {
+        "passes": passes,
+        "first": INPUT_TEXTURE,
+        "controls": [asdict(control) for control in controls],
+        "constants": list_constants(model),
+    }
 
 
 class DemoServer(ThreadingHTTPServer):

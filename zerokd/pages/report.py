@@ -90,15 +90,17 @@ def try_write_report(path: Path, plugins: Iterable[Path] = ()) -> str:
         return f"NO REPORT: {type(error).__name__}: {escape_unprintable(str(error))}"
 
 
-def render_template(template: str, script: str = "page_script.html", /, **context: Any) -> str:
-    """A page with its style and script. Everything in ``context`` is escaped, unless it is ``Markup``."""
+def render_template(
+    template: str, scripts: Sequence[str] = ("theme_script.html", "page_script.html"), /, **context: Any
+) -> str:
+    """A page with its style and scripts. Everything in ``context`` is escaped, unless it is ``Markup``."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"short": lambda value: "-" if value is None else format_short_number(float(value))}
 
     def part(name: str) -> str:
         return files("zerokd.pages").joinpath(name).read_text(encoding="utf-8")
 
-    code = part(script).removeprefix("<script>").removesuffix("</script>\n")
+    code = "".join(part(script).removeprefix("<script>").removesuffix("</script>\n") for script in scripts)
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     colours = {"light": Markup(colour_variables(LIGHT)), "dark": Markup(colour_variables(DARK))}
     chart_rules = Markup(f"{COLOUR_RULES}\n{SHAPE_RULES}")
