@@ -70,7 +70,8 @@ class _Worker:
         context = get_context("spawn")  # a fork would copy the threads' locks, not the threads
         self.connection, other_end = context.Pipe()
         self.process = context.Process(target=_serve, args=(other_end, *arguments))
-        self.process.start()
+        with _blocked_interrupts():  # a process inherits this: Ctrl-C reaches this one alone, which ends the others
+            self.process.start()
         other_end.close()  # so that the connection ends with the process
         self.group: int | None = None
 
@@ -110,14 +111,26 @@ def _open_workers() -> Iterator[list[_Worker]]:
             worker.stop()
 
 
+@contextmanager
+def _blocked_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back until the block ends, where the system can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _wait_for_results(workers: Sequence[_Worker]) -> list[_Worker]:
     busy = {worker.connection: worker for worker in workers if worker.group is not None}
     return [busy[ready] for ready in connection.wait(list(busy))]  # type: ignore[index]
 
 
 def _serve(parent: connection.Connection, plugin: str, plugin_files: Sequence[Path], thread_count: int) -> None:
-    """Check the groups whose numbers come, until the other end closes. Ctrl-C reaches the parent, which ends this."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Check the groups whose numbers come, until the other end closes."""
     torch.set_num_threads(thread_count)
     groups = plan_checks(plugin, discover_plugins(plugin_files, strict=True))
     try:
