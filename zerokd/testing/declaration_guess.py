@@ -12,7 +12,7 @@ from typing import Any
 from attrs import evolve, frozen
 from torch import Tensor
 
-from zerokd.errors import Problem, RecipeError
+from zerokd.errors import PluginError, Problem, RecipeError
 from zerokd.phases import phase
 from zerokd.plugin.catalogue import CatalogueEntry, Provider
 from zerokd.plugin.config_keys import list_config_keys
@@ -34,6 +34,7 @@ REQUIRED_VALUES: Mapping[str, tuple[Any, ...]] = {  # tried for keys without a d
     "true or false": (False,),
 }
 CORRUPTIONS = ("noise", "blur", "darkening")
+BROKEN_RULE, FAILED_CALL, NOT_PER_IMAGE = range(3)  # why a call is none of a loss, the most telling first
 MAX_REASON_LENGTH = 160  # characters
 CALL_RULES = ("value_per_image", "batch_order", "batch_company", "channels", "scale")  # a way to call it passes these
 
@@ -70,9 +71,9 @@ def guess_declaration(library: LibraryCallable, class_name: str) -> Guess:
 
 def _find_call(library: LibraryCallable, class_name: str) -> tuple[LossDeclaration, int]:
     """The first way to call it that gives a value and a gradient for each image, and the side of the images."""
-    problems: dict[bool, str] = {}  # the first one of a call that fails, and of one whose value breaks a rule
+    problems: dict[int, str] = {}  # the first broken rule, error of a call, and value that is none for each image
     for side, channels in itertools.product(SIDES, (None, 3, 1)):
-        if channels is None and True in problems:
+        if channels is None and BROKEN_RULE in problems:
             break  # it takes images of this size: larger ones break the same rules
         for candidate in _list_calls(library, class_name, channels):
             error = _try_call(candidate, side)
@@ -82,8 +83,9 @@ def _find_call(library: LibraryCallable, class_name: str) -> tuple[LossDeclarati
                     return candidate, side
             else:
                 told = f"{type(error).__name__}: {error_message(error)}".splitlines()[0]
-            problems.setdefault(error is None, told)
-    text = f"no call of {library.path} with images in [0, 1] makes a loss: {problems.get(True) or problems[False]}"
+            rank = BROKEN_RULE if error is None else NOT_PER_IMAGE if isinstance(error, PluginError) else FAILED_CALL
+            problems.setdefault(rank, told)
+    text = f"no call of {library.path} with images in [0, 1] makes a loss: {problems[min(problems)]}"
     raise RecipeError(Problem(text, hints=(OWN_FUNCTION_HINT,)))
 
 
@@ -175,7 +177,8 @@ def _find_min_size(declaration: LossDeclaration, side: int) -> int:
     low, high = 0, side
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _try_call(declaration, middle) is None else (middle, high)
+        works = _try_call(declaration, middle) is None and _passes(evolve(declaration, min_size=middle), "sizes")
+        low, high = (low, middle) if works else (middle, high)
     return high
 
 
