@@ -28,7 +28,7 @@ from zerokd.testing.inputs import as_leaf_tensors, link_ports, make_port_tensors
 SIDE = 256  # pixels
 WARMUP_ROUNDS = 2
 MAX_SECONDS = 4.0  # for one loss
-INNER_CALLS = 5  # of l1, in each round, which is short
+INNER_CALLS = 5  # in each round, of both
 
 
 def time_call(loss: Any, calls: int = 1) -> float:
@@ -46,7 +46,7 @@ def measure_loss(loss: Any, rounds: int) -> dict[str, float]:
     baseline, own, ratios = L1(), [], []
     started = time.perf_counter()
     for number in range(rounds + WARMUP_ROUNDS):
-        cost, reference = time_call(loss), time_call(baseline, INNER_CALLS)
+        cost, reference = time_call(loss, INNER_CALLS), time_call(baseline, INNER_CALLS)
         if number >= WARMUP_ROUNDS:
             own.append(cost)
             ratios.append(cost / reference)

@@ -22,6 +22,7 @@ BUILT_IN = [entry for entry in CATALOGUE.for_kind("losses") if entry.provider.bu
         ("contrastive", "teacher or reference"),
         ("feature_matching", "teacher"),
         ("discrimination", "reference"),
+        ("adversarial", "reference"),
         ("color_constancy", "none"),
         ("spatial_consistency", "none"),
         ("parameter_norm", "none"),

@@ -16,14 +16,14 @@ from zerokd.plugin.loading import load_component
 COSTS_FILE = Path("benchmarks/loss_costs.json")
 PICTURES_LINK = "../pictures/losses"  # from the page
 PICTURE_SIZE = "width=132 height=64 loading=lazy"  # pixels
-HEAD = ("name", "needs", "alone", "rewards", "microseconds", "times `l1`", "bounds", "by")
+HEAD = ("name", "needs", "alone", "rewards", "µs", "× `l1`", "bounds", "by")
 
 
 def find_needs(component: Any) -> str:
     """What a loss reads by default beside the student and its input: an image to compare with may be either."""
     defaults = {name: port.default or "" for name, port in component.ports.items()}
-    if any("reference" in default for default in defaults.values()):
-        return "reference"
+    if any("reference" in default or default.startswith("critic(") for default in defaults.values()):
+        return "reference"  # a critic trains on well-lit photos
     if any(default == "teacher.enhanced" for default in defaults.values()):
         return "teacher or reference"
     return "teacher" if any(name.startswith("teacher") for name in defaults) else "none"
@@ -39,16 +39,19 @@ def losses_page(entries: Sequence[CatalogueEntry], root: Path) -> str:
     about = (
         f"{len(losses)} losses: {built_in} built in, the others from separate [packages](packages.md). {needs.count('none')} need no image "
         f"to compare with, {needs.count('teacher or reference')} compare with a teacher's image or with a well-lit photo (`reference`), "
-        f"{needs.count('teacher')} read a teacher's features, and {needs.count('reference')} train with unpaired well-lit photos. "
+        f"{needs.count('teacher')} read a teacher's features, and {needs.count('reference')} play against a critic, which trains on well-lit photos of other scenes. "
         "`zerokd list losses` includes your own; to add one of a library, run [`zerokd new loss --wrap`](../how_to/wrap_loss.md)."
     )
-    alone = (
-        "*Alone* shows a dark, noisy image and its pixels after 80 steps on this loss and nothing else, with the image "
-        f"![The target]({PICTURES_LINK}/scene.webp){{ {PICTURE_SIZE} }} (right half) as the target of a loss that has one; "
-        "`vgg_perceptual` has random weights here. *Microseconds* are those of value and gradient for one image of "
-        f"{data['pixels']} pixels a side, by `benchmarks/loss_costs.py` on {data['machine']}; features were as large as images."
+    scene = f"![The dark, noisy image, and the target]({PICTURES_LINK}/scene.webp){{ {PICTURE_SIZE} }}"
+    columns = (
+        "*Alone* shows a dark, noisy image and its pixels after 80 steps on this loss and nothing else: what the loss rewards, not what a "
+        "small student can follow. Losses that compare have this image's clean, brightened form as their target; `vgg_perceptual` has random "
+        "weights here.\n\n"
+        f"{scene}\n\n"
+        f"*µs* is the processor's time for value and gradient of one image of {data['pixels']} pixels a side, measured by "
+        f"`benchmarks/loss_costs.py` on {data['machine']}; features are as large as images there."
     )
-    return "---\nhide: [toc]\n---\n\n" + build_page("# Losses", about, alone, FILTER_HTML, build_table(HEAD, rows))
+    return "---\nhide: [toc]\n---\n\n" + build_page("# Losses", about, columns, FILTER_HTML, build_table(HEAD, rows))
 
 
 def _build_row(entry: CatalogueEntry, cost: Mapping[str, float] | None, root: Path) -> tuple[str, ...]:
@@ -62,6 +65,6 @@ def _build_row(entry: CatalogueEntry, cost: Mapping[str, float] | None, root: Pa
         entry.spec.summary,
         f"{cost['microseconds']:,.0f}" if cost else "",
         f"{cost['ratio']:.3g}" if cost else "",
-        format_interval(*component.bounds) or "any",
+        format_interval(*(float(f"{edge:.3g}") for edge in component.bounds)) or "any",
         entry.provider.name,
     )
