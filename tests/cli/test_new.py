@@ -84,6 +84,30 @@ def test_a_recipe_of_ones_own_trains_at_once(tmp_path):
     assert zerokd("new", "recipe", "mine", cwd=tmp_path).returncode == 5  # nothing is overwritten
 
 
+def test_a_loss_of_a_library_is_wrapped_and_what_to_decide_is_told(tmp_path):
+    done = zerokd("new", "loss", "--wrap", "torch.nn.functional.huber_loss", "--one-file", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Created huber_loss.py: it passes ")
+    assert "  pitfalls: what a user should know of it" in done.stdout
+    assert "zerokd plugins --check huber_loss --plugin huber_loss.py" in done.stdout
+    assert zerokd("show", "huber_loss", "--plugin", "huber_loss.py", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["loss", "--wrap", "no_such_library.gmsd"], "no_such_library is not installed here"),
+        (["loss", "mse", "--wrap", "torch.nn.functional.mse_loss"], "zerokd has a built-in loss 'mse'"),
+        (["metric", "mine", "--wrap", "torch.nn.functional.mse_loss"], "--wrap applies to a loss"),
+        (["loss"], "Missing argument 'NAME'"),
+    ],
+)
+def test_what_cannot_be_wrapped_is_told(tmp_path, arguments, message):
+    done = zerokd("new", *arguments, cwd=tmp_path)
+    assert (done.returncode, message in done.stderr) == (2, True)
+    assert not os.listdir(tmp_path)
+
+
 def test_options_that_do_not_apply_are_refused(tmp_path):
     done = zerokd("new", "recipe", "mine", "--one-file", cwd=tmp_path)
     assert (done.returncode, "--one-file applies to plugins" in done.stderr) == (2, True)

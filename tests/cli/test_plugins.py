@@ -214,6 +214,13 @@ def test_a_component_or_a_plugin_is_checked_and_a_defect_ends_with_2(site):
     assert "plugin missing 1.0 is broken: ModuleNotFoundError" in done.stderr
 
 
+def test_several_jobs_report_what_one_reports(site):
+    one, two = (zerokd("plugins", "--check", "good-one", *more, site=site) for more in ([], ["--jobs", "2"]))
+    assert (two.returncode, two.stdout) == (one.returncode, one.stdout)
+    done = zerokd("plugins", "--jobs", "2", site=site)
+    assert (done.returncode, "--jobs applies to --check" in done.stderr) == (2, True)
+
+
 def test_a_fault_of_a_plugin_can_be_seen_in_full(site, tmp_path):
     code = "import zerokd\ndef deep(): raise ValueError('deep inside')\nclass Bad(zerokd.Loss):\n    deep()\n"
     (tmp_path / "bad_loss.py").write_text(code)

@@ -1,7 +1,10 @@
 """Every rule of losses fails on a loss with exactly that defect."""
 
+import re
+
 import pytest
 import torch
+from attrs import evolve
 from pydantic import BaseModel, Field
 from torch import nn
 
@@ -281,6 +284,38 @@ def test_a_good_loss_passes_everything():
     assert failing("losses", Good) == {}
 
 
+def test_a_loss_that_computes_in_float32_passes_everything():
+    def narrow(self, *, prediction, target):
+        return self.distance(prediction.float(), target.float()).mean(dim=(1, 2, 3))
+
+    assert failing("losses", variant(narrow)) == {}
+
+
+def test_a_wrong_gradient_in_float32_is_found():
+    def narrow(self, *, prediction, target):
+        return wrong_slope(self, prediction=prediction.float(), target=target.float())
+
+    assert "gradient_is_slope" in failing("losses", variant(narrow))
+
+
+def test_a_network_that_draws_weights_before_it_loads_others_passes():
+    class Pretrained(Good):
+        __doc__ = DOC
+
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.network = nn.Conv2d(3, 3, 1)  # draws
+            nn.init.dirac_(self.network.weight)
+            nn.init.zeros_(self.network.bias)
+            self.requires_grad_(False)
+
+        def forward(self, *, prediction, target):
+            return self.distance(self.network(prediction), self.network(target)).mean(dim=(1, 2, 3))
+
+    three = {name: evolve(port, channels=3) for name, port in Good.ports.items()}
+    assert failing("losses", type("Planted", (Pretrained,), {"__doc__": DOC, "ports": three})) == {}
+
+
 def test_every_rule_has_its_defect():
     assert {rule.name for rule in rules_for_kind("losses")} - set(PLANTED) == {"summary"}
 
@@ -291,6 +326,16 @@ def test_the_check_fails_on_its_defect_and_hardly_another(name):
     result = failing("losses", component)
     assert name in result
     assert set(result) <= {name, *others}, result
+
+
+def test_weights_that_depend_on_the_random_generator_are_told():
+    assert "they depend on the global random generator" in failing("losses", Noisy)["construction"]
+
+
+def test_a_wrong_gradient_is_told_with_both_numbers():
+    told = failing("losses", variant(wrong_slope))["gradient_is_slope"]
+    claimed, slope = (float(number) for number in re.findall(r"\[(.+?)\]", told))
+    assert claimed == pytest.approx(2 * slope, rel=1e-3)
 
 
 def test_a_gradient_that_leaks_past_the_contract_is_seen():

@@ -72,4 +72,5 @@ def test_failures_alone_with_the_counts_of_all():
 def test_each_check_is_a_phase(monkeypatch):
     texts = record_phases(monkeypatch, module)
     checked = list(run_checks("zerokd:constant", discover_plugins()))
-    assert texts == [f"checking {outcome.subject}: {outcome.check}" for outcome in checked]
+    numbered = enumerate(checked, 1)
+    assert texts == [f"check {n} of {len(checked)}: {outcome.check} of {outcome.subject}" for n, outcome in numbered]

@@ -67,7 +67,7 @@ def packages_page(entries: Sequence[CatalogueEntry], root: Path) -> str:
 
 def build_navigation(entries: Sequence[CatalogueEntry], recipes: Sequence[str]) -> str:
     """The lines of mkdocs.yml that list the generated pages."""
-    lines = ["      - Components:", "          - All: reference/components/index.md"]
+    lines = ["      - Catalogue of losses: reference/losses.md", "      - Components:", "          - All: reference/components/index.md"]
     for kind in KINDS:
         own = [entry for entry in entries if entry.spec.kind == kind]
         if own:

@@ -10,6 +10,7 @@ from tools.site.command_line import command_line_page
 from tools.site.component import component_page
 from tools.site.errors import errors_page
 from tools.site.libraries import find_wrapped_losses, libraries_page
+from tools.site.loss_catalogue import losses_page
 from tools.site.markdown import GENERATED_MARK
 from tools.site.llms_text import build_llms_text
 from tools.site.python_api import hooks_page, python_api_page
@@ -23,6 +24,7 @@ from zerokd.plugin.kinds import KINDS
 
 REFERENCE_FOLDER = Path("docs/reference")
 LOSS_PICTURES_FOLDER = Path("docs/pictures/alone")
+LOSS_PICTURES = Path("docs/pictures/losses")  # of the catalogue
 LIBRARIES_FILE = Path("docs/results/libraries.md")
 LLMS_FILE = Path("docs/llms.txt")
 MKDOCS_FILE, BEGIN_MARK, END_MARK = Path("mkdocs.yml"), "      # generated\n", "      # end of generated\n"
@@ -54,6 +56,7 @@ def generate_pages(root: Path) -> dict[Path, str]:
         REFERENCE_FOLDER / "python.md": python_api_page(),
         REFERENCE_FOLDER / "hooks.md": hooks_page(),
         REFERENCE_FOLDER / "packages.md": packages_page(entries, root),
+        REFERENCE_FOLDER / "losses.md": losses_page(entries, root),
         REFERENCE_FOLDER / "recipes/index.md": recipes_page(recipes),
     }
     if find_wrapped_losses(entries):

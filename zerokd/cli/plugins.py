@@ -24,15 +24,22 @@ from zerokd.cli.options import is_quiet, plugin_option, reports_phases
     shell_complete=complete_plugin_or_component,
     help="Run the conformance checks of a plugin or a component; exit with code 2 if one fails.",
 )
+@click.option(
+    "--jobs", type=click.IntRange(1), metavar="N", help="Check N components at a time, each in a process; 1 by default."
+)
 @reports_phases
-def command(plugins: tuple[Path, ...], as_json: bool, requirements: bool, plugin_to_check: str | None) -> None:
+def command(
+    plugins: tuple[Path, ...], as_json: bool, requirements: bool, plugin_to_check: str | None, jobs: int | None
+) -> None:
     """List all plugins, their components, and their errors."""
     from zerokd.describe.plugins import describe_plugins, format_pip_requirements, plugins_as_json
     from zerokd.plugin.discovery import discover_plugins
 
     if plugin_to_check:
-        _run_conformance_checks(plugin_to_check, plugins, as_json)
+        _run_conformance_checks(plugin_to_check, plugins, as_json, jobs or 1)
         return
+    if jobs is not None:
+        raise click.UsageError("--jobs applies to --check: zerokd plugins --check NAME --jobs N")
     catalogue = discover_plugins(plugins)
     with ignore_broken_pipe(sys.stdout):
         if requirements:
@@ -41,15 +48,20 @@ def command(plugins: tuple[Path, ...], as_json: bool, requirements: bool, plugin
             click.echo(json.dumps(plugins_as_json(catalogue), indent=2) if as_json else describe_plugins(catalogue))
 
 
-def _run_conformance_checks(name: str, plugins: tuple[Path, ...], as_json: bool) -> None:
+def _run_conformance_checks(name: str, plugins: tuple[Path, ...], as_json: bool, job_count: int) -> None:
     from zerokd.plugin.discovery import discover_plugins
-    from zerokd.testing.outcomes import check_outcomes_as_json, describe_check_outcomes, has_failed_checks, run_checks
+    from zerokd.testing import outcomes as kit
 
-    outcomes = list(run_checks(name, discover_plugins(plugins, strict=True)))
+    if job_count == 1:
+        outcomes = list(kit.run_checks(name, discover_plugins(plugins, strict=True)))
+    else:
+        from zerokd.testing.processes import run_checks_in_processes
+
+        outcomes = list(run_checks_in_processes(name, plugins, job_count))
     with ignore_broken_pipe(sys.stdout):
         if as_json:
-            click.echo(json.dumps(check_outcomes_as_json(outcomes), indent=2))
+            click.echo(json.dumps(kit.check_outcomes_as_json(outcomes), indent=2))
         else:
-            click.echo(describe_check_outcomes(outcomes, failures_only=is_quiet()))
-    if has_failed_checks(outcomes):
+            click.echo(kit.describe_check_outcomes(outcomes, failures_only=is_quiet()))
+    if kit.has_failed_checks(outcomes):
         sys.exit(2)

@@ -45,15 +45,39 @@ def fetch_tensors(
     tensors = _read_cached_tensors(cache_path, url)
     if tensors is None:
         require_consent(url, size_bytes, cache_path.parent)
-        try:
+        with _report_failure(url, f"a writable cache: {cache_path.parent} (set ZEROKD_CACHE)"):
             downloaded = _download_tensors(url, hash_prefix, cache_path, size_bytes)
             tensors = {name: value for name, value in downloaded.items() if should_keep(name)}
             write_weights(cache_path, tensors, _describe_tensors(url, tensors))
-        except (OSError, RuntimeError, ValueError, HTTPException) as error:  # URLError and timeouts are OSErrors
-            hint = f"the download needs the network once, and a writable cache: {cache_path.parent} (set ZEROKD_CACHE)"
-            text = f"cannot fetch {url!r}: {str(error) or type(error).__name__}"
-            raise WeightsError(Problem(text, hints=(hint,))) from error
     return tensors
+
+
+def fetch_file(url: str, hash_prefix: str, path: Path) -> None:
+    """Download a file that another library reads, whole or not at all.
+
+    The user must agree if the server announces more than 10 MB, or no size.
+
+    Raises:
+        WeightsError: nobody agreed, the network fails, or the SHA-256 does not start with ``hash_prefix``.
+    """
+    with _report_failure(url, f"a writable folder: {path.parent}"):
+        with urlopen(url, timeout=SERVER_TIMEOUT_SECONDS) as response:
+            size_bytes = response.length or FREE_BYTES + 1
+        require_consent(url, size_bytes, path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(path.parent) as folder:
+            partial = folder / path.name
+            _require_digest(_download_file(url, partial, size_bytes), hash_prefix)
+            partial.replace(path)
+
+
+@contextmanager
+def _report_failure(url: str, need: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, HTTPException) as error:  # URLError and timeouts are OSErrors
+        text = f"cannot fetch {url!r}: {str(error) or type(error).__name__}"
+        raise WeightsError(Problem(text, hints=(f"the download needs the network once, and {need}",))) from error
 
 
 def _read_cached_tensors(path: Path, url: str) -> dict[str, Tensor] | None:
@@ -73,10 +97,13 @@ def _download_tensors(url: str, hash_prefix: str, cache_path: Path, size_bytes: 
     cache_path.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(cache_path.parent) as folder:
         path = folder / Path(url).name
-        digest = _download_file(url, path, size_bytes)
-        if not digest.startswith(hash_prefix):
-            raise ValueError(f"invalid hash: SHA-256 starts with {digest[: len(hash_prefix)]}, expected {hash_prefix}")
+        _require_digest(_download_file(url, path, size_bytes), hash_prefix)
         return read_weights(path)[0]
+
+
+def _require_digest(digest: str, hash_prefix: str) -> None:
+    if not digest.startswith(hash_prefix):
+        raise ValueError(f"invalid hash: SHA-256 starts with {digest[: len(hash_prefix)]}, expected {hash_prefix}")
 
 
 def _download_file(url: str, path: Path, size_bytes: int) -> str:

@@ -106,18 +106,18 @@ def _find_key_type(wrapped: Callable[..., Any], parameter: inspect.Parameter) ->
     except Exception:  # an annotation that names what cannot be imported
         annotation = None
     if annotation is not None:
-        return annotation if _is_toml_type(annotation) else None
+        return annotation if is_toml_type(annotation) else None
     return type(parameter.default) if isinstance(parameter.default, TOML_TYPES) else None
 
 
-def _is_toml_type(annotation: Any) -> bool:
+def is_toml_type(annotation: Any) -> bool:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return all(isinstance(argument, TOML_TYPES) for argument in arguments)
     if origin in (Union, types.UnionType):
-        return all(argument is type(None) or _is_toml_type(argument) for argument in arguments)
+        return all(argument is type(None) or is_toml_type(argument) for argument in arguments)
     if origin is tuple:
-        return all(argument is Ellipsis or _is_toml_type(argument) for argument in arguments)
+        return all(argument is Ellipsis or is_toml_type(argument) for argument in arguments)
     return annotation in TOML_TYPES
 
 

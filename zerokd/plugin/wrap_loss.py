@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from torch import Tensor, nn
 
 from zerokd.errors import Problem, RecipeError
+from zerokd.files.library_downloads import check_library_downloads
 from zerokd.plugin.callable_config import build_callable_config, declaration_error
 from zerokd.plugin.component import EMPTY_MAPPING
 from zerokd.plugin.config_keys import format_interval
@@ -53,7 +54,8 @@ def wrap_loss(
 
     It is a :class:`~zerokd.Loss` like any other: register it as ``"package.module:Name"``, check it with the
     conformance kit, pass an instance to :class:`~zerokd.Term`. Gradient flows through the library's own code, in
-    float32 or wider. Networks inside it are frozen, in eval mode, and built from seed 0.
+    float32 or wider. Networks inside it are frozen, in eval mode, and built from seed 0; weights that they download
+    with ``torch.hub`` are asked for and checked by their SHA-256.
 
     Args:
         wrapped: a function that takes a tensor for each port first, in the order of ``ports``, or a class whose
@@ -135,7 +137,7 @@ class WrappedLoss(Loss):
         if not inspect.isclass(self.call.wrapped):
             self._function: Any = partial(self.call.wrapped, **arguments)
             return
-        with preserve_global_state():
+        with preserve_global_state(), check_library_downloads():
             torch.manual_seed(0)  # a network without weights of its own is the same in every instance
             self._function = self.call.wrapped(**arguments)
         if isinstance(self._function, nn.Module):

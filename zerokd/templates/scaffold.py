@@ -26,24 +26,34 @@ KINDS_BY_WORD = {kind.word: kind for kind in KINDS.values()}
 def render_package(word: str, name: str) -> dict[str, str]:
     """Render a package with one component: file contents by their paths in it."""
     module = f"zerokd_{name}"
-    values = _template_values(word, name)
+    values = make_template_values(word, name)
     return {
-        "pyproject.toml": _fill_template("pyproject", values),
-        "README.md": _fill_template("readme", values),
-        f"{module}/__init__.py": _fill_template("init", values),
-        f"{module}/{name}.py": _fill_template(word, values),
+        "pyproject.toml": fill_template("pyproject", values),
+        "README.md": fill_template("readme", values),
+        f"{module}/__init__.py": fill_template("init", values),
+        f"{module}/{name}.py": fill_template(word, values),
         f"{module}/py.typed": "",
-        f"tests/test_{name}.py": _fill_template("conformance", values) + _fill_template(f"{word}_test", values),
+        f"tests/test_{name}.py": fill_template("conformance", values) + fill_template(f"{word}_test", values),
     }
 
 
 def render_single_file(word: str, name: str) -> dict[str, str]:
     """Render a plugin in one file, for ``--plugin``."""
-    values = _template_values(word, name)
-    text = _fill_template(word, values)
+    values = make_template_values(word, name)
+    text = fill_template(word, values)
     if "\nimport zerokd\n" not in text:  # the hook needs it
         text = text.replace("\nfrom zerokd import ", "\nimport zerokd\nfrom zerokd import ", 1)
-    return {f"{name}.py": text + _fill_template("hook", values)}
+    return {f"{name}.py": text + fill_template("hook", values)}
+
+
+def class_name(name: str) -> str:
+    """The name of a component's class."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def package_folder(name: str) -> str:
+    """The name of a component's package, and of its folder."""
+    return f"zerokd-{name.replace('_', '-')}"
 
 
 def check_component_name(word: str, name: str, catalogue: Catalogue) -> None:
@@ -105,20 +115,22 @@ def write_files(contents: dict[str, str], folder: Path) -> None:
         raise RunFolderError(Problem(f"cannot write {str(target)!r}: {error.strerror or error}")) from error
 
 
-def _template_values(word: str, name: str) -> dict[str, str]:
+def make_template_values(word: str, name: str) -> dict[str, str]:
+    """What the templates of a kind name, by placeholder."""
     kind = KINDS_BY_WORD[word]
     title = _read_template(word).splitlines()[0].strip('".')
     return {
         "word": word,
         "name": name,
-        "Class": "".join(part.capitalize() for part in name.split("_")),
-        "package": f"zerokd-{name.replace('_', '-')}",
+        "Class": class_name(name),
+        "package": package_folder(name),
         "module": f"zerokd_{name}",
         "kind": kind.plural,
         "Kind": kind.contract,
         "summary": title[0].lower() + title[1:],
         "imports": _test_imports(_read_template(f"{word}_test")),
         "version": __version__,
+        "dependencies": f'"zerokd>={__version__}"',
         "api": str(API_VERSION),
     }
 
@@ -135,5 +147,6 @@ def _read_template(template: str) -> str:
     return (files("zerokd.templates") / f"{template}.txt").read_text(encoding="utf-8")
 
 
-def _fill_template(template: str, values: dict[str, str]) -> str:
+def fill_template(template: str, values: dict[str, str]) -> str:
+    """A template with its placeholders replaced."""
     return Template(_read_template(template)).substitute(values)

@@ -102,18 +102,29 @@ def config_round_trip(subject: Subject) -> None:
 
 @rule()
 def construction(subject: Subject) -> None:
-    """two instances are equal, and construction changes no random generator, default type or thread count of torch"""
-    before = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
-    first, options = subject.build(), subject.options
-    after = (torch.random.get_rng_state(), torch.get_default_dtype(), torch.get_num_threads())
-    models = subject.entry.spec.kind in ("models", "adapters", "critics")  # the run's seed decides their weights
-    require(models or torch.equal(before[0], after[0]), "it draws from the global random generator")
-    require(before[1:] == after[1:], "it changes torch's default type or number of threads")
-    require(first.config == subject.component.Config(**options), "its config differs from its arguments")
-    if isinstance(first, nn.Module) and not models:
-        second = subject.build().state_dict()
-        equal = all(torch.equal(weight, second[name]) for name, weight in first.state_dict().items())
-        require(equal, "two instances have different weights")
+    """two instances are equal, whatever the random generator, and construction changes no setting of torch"""
+    before = (torch.get_default_dtype(), torch.get_num_threads())
+    (first, first_draws), (second, _) = _build_with_seed(subject, 1), _build_with_seed(subject, 2)
+    require(
+        (torch.get_default_dtype(), torch.get_num_threads()) == before, "it changes torch's default type or threads"
+    )
+    require(first.config == subject.component.Config(**subject.options), "its config differs from its arguments")
+    if subject.entry.spec.kind in ("models", "adapters", "critics"):
+        return  # the run's seed decides their weights
+    if isinstance(first, nn.Module):  # a network that loads its weights may draw others before
+        others = second.state_dict()
+        equal = all(torch.equal(weight, others[name]) for name, weight in first.state_dict().items())
+        require(equal, "two instances have different weights: they depend on the global random generator")
+    else:
+        require(not first_draws, "it draws from the global random generator")
+
+
+def _build_with_seed(subject: Subject, seed: int) -> tuple[Any, bool]:
+    """An instance, and whether its construction drew from the global random generator."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        before = torch.random.get_rng_state()
+        return subject.build(), not torch.equal(before, torch.random.get_rng_state())
 
 
 @rule(lambda subject: hasattr(subject.component, "ports"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from zerokd.plugin.catalogue import CatalogueEntry
 from zerokd.plugin.isolation import error_message
@@ -25,19 +27,38 @@ def require(condition: Any, message: str) -> None:
 
 @frozen(eq=False)
 class Subject:
-    """A component and a config to test it with."""
+    """A component and a config to test it with; ``shared`` holds what several of its rules read."""
 
     entry: CatalogueEntry
     component: type[Any]
     options: Mapping[str, Any]
+    shared: dict[str, Any] = field(factory=dict, repr=False)
 
     def build(self) -> Any:
         """Build a new instance, so that no check sees the state of another."""
         return link_ports(self.component(**self.options))
 
+    def copy(self) -> Any:
+        """A copy of one instance, as independent of other checks as a new one: a network takes long to build."""
+        try:
+            return link_ports(copy.deepcopy(_build_latest(self)))
+        except Exception:  # it holds what cannot be copied
+            return self.build()
+
+    def compute_once(self, function: Callable[[Subject], Any]) -> Any:
+        """What ``function`` returns for this subject, computed by the first rule that asks for it."""
+        if function.__name__ not in self.shared:
+            self.shared[function.__name__] = function(self)
+        return self.shared[function.__name__]
+
     def __str__(self) -> str:
         options = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
         return self.entry.spec.name + (f"({options})" if options else "")
+
+
+@lru_cache(maxsize=1)
+def _build_latest(subject: Subject) -> Any:
+    return subject.component(**subject.options)
 
 
 @frozen(eq=False)
@@ -85,7 +106,10 @@ class Check:
     def __call__(self) -> None:
         try:
             with write_example_files(self.subject.component) as options:
-                self.rule.verify(evolve(self.subject, options={**self.subject.options, **options}))
+                subject = self.subject
+                if options:
+                    subject = evolve(subject, options={**subject.options, **options}, shared={})
+                self.rule.verify(subject)
         except Exception as error:
             if self.known_failure:
                 return

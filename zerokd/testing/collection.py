@@ -14,7 +14,7 @@ from zerokd.plugin.discovery import discover_plugins
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.plugin.kinds import KINDS, Kind, Spec
 from zerokd.plugin.loading import load_component
-from zerokd.testing import all_kinds, known_scenes, losses_and_metrics
+from zerokd.testing import all_kinds, extreme_images, known_scenes, losses_and_metrics
 from zerokd.testing.check import Check, Rule, Subject
 
 PluginReference = ModuleType | Spec | CatalogueEntry | str
@@ -22,7 +22,7 @@ PluginReference = ModuleType | Spec | CatalogueEntry | str
 
 def _load_rules(kind: Kind) -> tuple[Rule, ...]:
     own: tuple[Rule, ...] = importlib.import_module(f"zerokd.testing.{kind.plural}").RULES
-    return (*losses_and_metrics.RULES, *known_scenes.RULES, *own) if kind.has_ports else own
+    return (*losses_and_metrics.RULES, *extreme_images.RULES, *known_scenes.RULES, *own) if kind.has_ports else own
 
 
 RULES_BY_KIND: Mapping[str, tuple[Rule, ...]] = {plural: _load_rules(kind) for plural, kind in KINDS.items()}

@@ -14,6 +14,8 @@ from zerokd.testing.inputs import input_side, noise, scale_to_port_range
 from zerokd.testing.losses_and_metrics import compute_values, require_close
 from zerokd.testing.scenes import CORRUPTIONS, SCENES, STRENGTHS
 
+SCENE_COUNT = 2  # images of each scene
+
 
 def make_scene(measure: Any, scene_name: str | float) -> dict[str, Tensor]:
     """Build a scene for all ports, float64; a named one in [0, 1], a number as a flat level."""
@@ -21,7 +23,7 @@ def make_scene(measure: Any, scene_name: str | float) -> dict[str, Tensor]:
         raise CheckError(f"best_on says {scene_name!r}, which is not a scene: {', '.join(SCENES)}, or a number")
     images = {}
     for name, port in measure.ports.items():
-        image = noise((4, port.channels or 3, input_side(measure), input_side(measure)))
+        image = noise((SCENE_COUNT, port.channels or 3, input_side(measure), input_side(measure)))
         images[name] = (
             torch.full_like(image, scene_name) if not isinstance(scene_name, str) else SCENES[scene_name](image)
         )
@@ -46,7 +48,7 @@ def best_possible_value(measure: Any) -> float:
 @rule(lambda subject: bool(subject.component.best_on))
 def best_value(subject: Subject) -> None:
     """it reaches the best bound on the scenes of best_on"""
-    measure = subject.build().double()
+    measure = subject.copy().double()
     for scene in measure.best_on:
         values = compute_scene_values(measure, make_scene(measure, scene), scene)
         require_close(
@@ -57,7 +59,7 @@ def best_value(subject: Subject) -> None:
 @rule(lambda subject: bool(subject.component.worsens_with))
 def worsening(subject: Subject) -> None:
     """a stronger corruption of worsens_with gives a worse value, never a better one"""
-    measure = subject.build().double()
+    measure = subject.copy().double()
     sign = -1.0 if getattr(measure, "better", "lower") == "higher" else 1.0
     require(measure.best_on, "worsens_with needs a scene to start from: declare best_on")
     corrupted_ports = [name for name, port in measure.ports.items() if getattr(port, "grad", False)] or [

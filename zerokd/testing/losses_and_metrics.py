@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import safetensors.torch
@@ -13,16 +13,23 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from zerokd.testing.check import CheckError, Subject, require, rule
 from zerokd.testing.inputs import input_side, make_port_tensors
-from zerokd.testing.scenes import EXTREME_IMAGES
 
+WIDE_DTYPES = (torch.float32, torch.float64)
 COMPARISON_TOLERANCE = 1e-9  # relative and absolute, in float64: another order of summation changes this much
-BOUNDS_TOLERANCE = 1e-5  # float32 rounding may pass a bound by this
+FLOAT32_TOLERANCE = 1e-5  # the same, of values that are float32 though the images are float64
 
 
 def require_close(actual: Tensor, expected: Tensor, message: str, tolerance: float = COMPARISON_TOLERANCE) -> None:
     """Require tensors that are equal up to rounding."""
     if not torch.allclose(actual, expected, rtol=tolerance, atol=tolerance, equal_nan=True):
         raise CheckError(f"{message}: {format_tensor(actual)} against {format_tensor(expected)}")
+
+
+def require_same_values(actual: Tensor, expected: Tensor, message: str) -> None:
+    """Require values of the same float64 images, equal up to the rounding of the type that they were computed in."""
+    require_close(
+        actual, expected, message, FLOAT32_TOLERANCE if actual.dtype == torch.float32 else COMPARISON_TOLERANCE
+    )
 
 
 def format_tensor(values: Tensor) -> str:
@@ -45,54 +52,36 @@ def value_per_image(subject: Subject) -> None:
     """one value per image, shape (N,), float32 or wider"""
     for dtype in (torch.float32, torch.float64):
         for count in (1, 3):
-            measure = subject.build().to(dtype)
+            measure = subject.copy().to(dtype)
             result = compute_values(measure, make_port_tensors(measure, count, dtype=dtype)).dtype
-            require(result == dtype, f"returned {result} for inputs of {dtype}")
+            require(result in WIDE_DTYPES, f"returned {result} for inputs of {dtype}, not float32 or wider")
 
 
 @rule()
 def batch_order(subject: Subject) -> None:
     """a permuted batch gives the permuted values"""
-    measure = subject.build().double()
+    measure = subject.copy().double()
     ports = make_port_tensors(measure, dtype=torch.float64)
     values, order = compute_values(measure, ports), torch.tensor([2, 0, 1, 0])
     reordered = compute_values(measure, {name: tensor[order] for name, tensor in ports.items()})
-    require_close(reordered, values[order], "a permuted batch with one image twice has other values")
+    require_same_values(reordered, values[order], "a permuted batch with one image twice has other values")
 
 
 @rule()
 def batch_company(subject: Subject) -> None:
     """an image's value does not depend on the rest of its batch"""
-    measure = subject.build().double()
+    measure = subject.copy().double()
     ports = make_port_tensors(measure, dtype=torch.float64)
     alone = torch.cat(
         [compute_values(measure, {name: tensor[i : i + 1] for name, tensor in ports.items()}) for i in range(3)]
     )
-    require_close(alone, compute_values(measure, ports), "images one by one have other values than as a batch")
-
-
-@rule()
-def finite_values(subject: Subject) -> None:
-    """finite on black, white, grey and other extreme images"""
-    measure = subject.build()
-    for name, ports in extreme_inputs(measure):
-        values = compute_values(measure, ports)
-        require(torch.isfinite(values).all(), f"{format_tensor(values)} on {name}")
-
-
-def extreme_inputs(measure: Any) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """Yield extreme images in all ports, and in the first port alone with noise in the others."""
-    usual, first = make_port_tensors(measure), next(iter(measure.ports))
-    for name, make in EXTREME_IMAGES.items():
-        extreme = make_port_tensors(measure, transform=make, share_image=True)
-        yield name, extreme
-        yield f"{name} ({first} alone)", usual | {first: extreme[first]}
+    require_same_values(alone, compute_values(measure, ports), "images one by one have other values than as a batch")
 
 
 @rule()
 def sizes(subject: Subject) -> None:
     """any size from min_size() on, odd and oblong ones too"""
-    measure = subject.build()
+    measure = subject.copy()
     smallest = measure.min_size()
     for extra in ((0, 0), (0, 1), (1, 0), (3, 8), (17, 2)):
         size = (smallest + extra[0], smallest + extra[1])
@@ -108,7 +97,7 @@ def sizes(subject: Subject) -> None:
 @rule(lambda subject: any(port.channels is None for port in subject.component.ports.values()))
 def channels(subject: Subject) -> None:
     """any number of channels, unless its ports declare one"""
-    measure = subject.build()
+    measure = subject.copy()
     for count in (1, 2, 5):
         try:
             compute_values(measure, make_port_tensors(measure, channels=count))
@@ -124,9 +113,8 @@ def channels(subject: Subject) -> None:
 @rule()
 def scale(subject: Subject) -> None:
     """the value is a mean, not a sum: tiling the pixels or repeating the channels keeps its magnitude"""
-    measure = subject.build().double()
-    small = (4 * input_side(measure), 4 * input_side(measure))
-    ports = make_port_tensors(measure, 2, small, torch.float64)
+    measure = subject.copy()
+    ports = make_port_tensors(measure, 1, (4 * input_side(measure), 4 * input_side(measure)))
     values = compute_values(measure, ports)
     tiled = compute_values(measure, {name: tensor.repeat(1, 1, 3, 3) for name, tensor in ports.items()})
     require_similar_magnitude(values, tiled, "pixels")
@@ -148,31 +136,9 @@ def require_similar_magnitude(original: Tensor, enlarged: Tensor, axis: str) -> 
 
 
 @rule()
-def bounds(subject: Subject) -> None:
-    """values lie in the declared bounds"""
-    measure = subject.build()
-    lower, upper = measure.bounds
-    require(lower < upper, f"the bounds {measure.bounds} are not an interval")
-    usual = make_port_tensors(measure)
-    for name, ports in [("noise", usual), ("black and white noise", make_port_tensors(measure, transform=torch.round))]:
-        require_within_bounds(compute_values(measure, ports), lower, upper, name)
-    for name, ports in extreme_inputs(measure):
-        require_within_bounds(compute_values(measure, ports), lower, upper, name)
-
-
-def require_within_bounds(values: Tensor, lower: float, upper: float, scene: str) -> None:
-    """Require values in an interval."""
-    slack = BOUNDS_TOLERANCE * max(1.0, *(abs(edge) for edge in (lower, upper) if abs(edge) < float("inf")), 0.0)
-    require(
-        (values >= lower - slack).all() and (values <= upper + slack).all(),
-        f"{format_tensor(values)} on {scene} is not in [{lower:g}, {upper:g}]",
-    )
-
-
-@rule()
 def inputs_unchanged(subject: Subject) -> None:
     """it does not modify its input tensors"""
-    measure = subject.build()
+    measure = subject.copy()
     ports = make_port_tensors(measure)
     before = {name: tensor.clone() for name, tensor in ports.items()}
     versions = {name: tensor._version for name, tensor in ports.items()}
@@ -185,7 +151,7 @@ def inputs_unchanged(subject: Subject) -> None:
 @rule()
 def no_host_sync(subject: Subject) -> None:
     """no host synchronisation: no .item(), .tolist(), numpy, or `if tensor`"""
-    measure = subject.build()
+    measure = subject.copy()
     ports = make_port_tensors(measure)
     try:
         with FakeTensorMode(allow_non_fake_inputs=True) as mode:
@@ -198,7 +164,7 @@ def no_host_sync(subject: Subject) -> None:
 @rule()
 def moves(subject: Subject) -> None:
     """.to() moves all its tensors, and it creates new ones on the inputs' device"""
-    measure = subject.build()
+    measure = subject.copy()
     ports = make_port_tensors(measure)
     try:
         values = measure.to("meta")(**{name: tensor.to("meta") for name, tensor in ports.items()})
@@ -211,12 +177,12 @@ def moves(subject: Subject) -> None:
 @rule()
 def autocast(subject: Subject) -> None:
     """finite under autocast to bfloat16 and float16, and still float32 or wider"""
-    measure = subject.build()
+    measure = subject.copy()
     for dtype in (torch.bfloat16, torch.float16):
         with torch.autocast("cpu", dtype), warnings.catch_warnings(action="ignore"):
             values = compute_values(measure, make_port_tensors(measure))
         require(torch.isfinite(values).all(), f"{format_tensor(values)} under autocast to {dtype}")
-        require(values.dtype in (torch.float32, torch.float64), f"{values.dtype} under autocast to {dtype}")
+        require(values.dtype in WIDE_DTYPES, f"{values.dtype} under autocast to {dtype}")
 
 
 @rule()
@@ -236,11 +202,9 @@ RULES = (
     value_per_image,
     batch_order,
     batch_company,
-    finite_values,
     sizes,
     channels,
     scale,
-    bounds,
     inputs_unchanged,
     no_host_sync,
     moves,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any, Literal
 
 from attrs import asdict, frozen
 
 from zerokd.errors import RecipeError
 from zerokd.phases import phase
-from zerokd.plugin.catalogue import Catalogue
+from zerokd.plugin.catalogue import Catalogue, CatalogueEntry
 from zerokd.testing.check import Check, CheckError
 from zerokd.testing.collection import collect_checks, find_entries, find_undefined_known_failures
 from zerokd.text import wrap_text
@@ -27,31 +28,65 @@ class CheckOutcome:
     reason: str = ""
 
 
+@frozen
+class CheckGroup:
+    """The checks of one component with one config, or the outcomes that are known without any."""
+
+    name: str
+    checks: tuple[Check, ...] = ()
+    outcomes: tuple[CheckOutcome, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.checks)
+
+
+def plan_checks(plugin: str, catalogue: Catalogue) -> list[CheckGroup]:
+    """Collect all checks of a distribution or component, in the order of the report.
+
+    Raises:
+        RecipeError: nothing has that name, or it is broken.
+    """
+    return [group for entry in find_entries(plugin, catalogue) for group in _plan_entry(entry)]
+
+
+def _plan_entry(entry: CatalogueEntry) -> Iterator[CheckGroup]:
+    name = entry.spec.name
+    try:
+        misnamed, checks = find_undefined_known_failures(entry), collect_checks(entry)
+    except RecipeError as error:
+        reason = "; ".join(problem.message for problem in error.problems)
+        about = "its class can be imported and keeps its kind's contract"
+        yield CheckGroup(name, outcomes=(CheckOutcome(name, "loads", about, "FAILED", reason),))
+        return
+    text = "known_failures names a check that does not exist"
+    misnamed_outcomes = (CheckOutcome(name, check, "known failures name checks", "FAILED", text) for check in misnamed)
+    yield CheckGroup(name, outcomes=tuple(misnamed_outcomes))
+    for _, group in groupby(checks, key=lambda check: id(check.subject)):
+        own = tuple(group)
+        yield CheckGroup(str(own[0].subject), own)
+
+
 def run_checks(plugin: str, catalogue: Catalogue) -> Iterator[CheckOutcome]:
     """Run every check of a distribution or component.
 
     Raises:
         RecipeError: nothing has that name, or it is broken.
     """
-    for entry in find_entries(plugin, catalogue):
-        try:
-            misnamed, checks = find_undefined_known_failures(entry), collect_checks(entry)
-        except RecipeError as error:
-            reason = "; ".join(problem.message for problem in error.problems)
-            yield CheckOutcome(
-                entry.spec.name, "loads", "its class can be imported and keeps its kind's contract", "FAILED", reason
-            )
-            continue
-        for name in misnamed:
-            text = "known_failures names a check that does not exist"
-            yield CheckOutcome(entry.spec.name, name, "known failures name checks", "FAILED", text)
-        yield from map(_run_check, checks)
+    groups = plan_checks(plugin, catalogue)
+    done, total = 0, sum(map(len, groups))
+    for group in groups:
+        yield from group.outcomes
+        for check in group.checks:
+            done += 1
+            with phase(f"check {done} of {total}: {check.name} of {check.subject}"):
+                yield run_check(check)
 
 
-def _run_check(check: Check) -> CheckOutcome:
+def run_check(check: Check) -> CheckOutcome:
+    """Run one check without its warnings."""
     reason, state = check.known_failure, "known" if check.known_failure else "passed"
     try:
-        with phase(f"checking {check.subject}: {check.name}"), warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings(action="ignore"):
             check()
     except CheckError as error:
         reason, state = check.failure_reason(error).splitlines()[0], "FAILED"

@@ -23,6 +23,19 @@ def test_weights_that_cannot_be_fetched_are_told(monkeypatch):
         Lpips()
 
 
+@pytest.mark.parametrize(
+    ("name", "told"), [("a.pth", "nothing states the SHA-256"), ("a-0a1b2c3d.pth", "cannot fetch")]
+)
+def test_weights_that_pyiqa_downloads_are_checked(name, told, monkeypatch, tmp_path):
+    def create_metric(*_, **__):
+        torch.hub.load_state_dict_from_url(f"http://127.0.0.1:9/{name}", model_dir=str(tmp_path))  # nobody answers
+
+    monkeypatch.setitem(sys.modules, "pyiqa", types.SimpleNamespace(create_metric=create_metric))
+    with pytest.raises(WeightsError, match=told) as raised:
+        Lpips()
+    assert "copy both caches" in str(raised.value)
+
+
 def test_what_it_hands_over_and_gives_back(monkeypatch):
     calls = []
 

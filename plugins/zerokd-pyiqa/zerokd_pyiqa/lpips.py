@@ -14,9 +14,7 @@ import zerokd
 from zerokd import Metric, Port
 from zerokd_pyiqa.network import create_pyiqa_metric
 
-LPIPS_WEIGHTS_HINT = (
-    "it downloads ImageNet's weights and its own once: run it online, or copy both caches (torch, pyiqa)"
-)
+LPIPS_WEIGHTS_HINT = "it needs ImageNet's weights and its own, once: run it online, or copy both caches (torch, pyiqa)"
 
 
 @final

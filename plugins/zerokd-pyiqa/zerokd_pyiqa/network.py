@@ -8,7 +8,10 @@ import warnings
 from contextlib import redirect_stdout
 from typing import Any
 
+from attrs import evolve
+
 from zerokd.errors import Problem, RecipeError, WeightsError
+from zerokd.files.library_downloads import check_library_downloads
 
 
 def create_pyiqa_metric(name: str, hint: str, **options: Any) -> Any:
@@ -21,8 +24,10 @@ def create_pyiqa_metric(name: str, hint: str, **options: Any) -> Any:
     pyiqa = _import_pyiqa(name, "pyiqa")
     try:
         # its messages go to stderr, since stdout may be a table for another program
-        with warnings.catch_warnings(action="ignore"), redirect_stdout(sys.stderr):
+        with warnings.catch_warnings(action="ignore"), redirect_stdout(sys.stderr), check_library_downloads():
             return pyiqa.create_metric(name, device="cpu", **options)
+    except WeightsError as error:  # nobody agreed, or the file is not the expected one
+        raise WeightsError(*(evolve(problem, hints=(*problem.hints, hint)) for problem in error.problems)) from error
     except Exception as error:  # of the network, the file, or its contents
         reason = (str(error) or type(error).__name__).splitlines()[0][:160]
         text = f"the weights of {name} are unavailable: {reason}"

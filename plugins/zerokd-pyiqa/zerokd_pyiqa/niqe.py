@@ -43,7 +43,7 @@ class Niqe(Metric):
         weights: str = Field(
             "pyiqa",
             min_length=1,
-            description='file of pristine statistics (.mat); "pyiqa" downloads its own on first use',
+            description='file of pristine statistics (.mat); "pyiqa" reads its own from its cache',
         )
 
     ports = {"image": Port("the image to measure", range=(0.0, 1.0), channels=3, default="student.enhanced")}

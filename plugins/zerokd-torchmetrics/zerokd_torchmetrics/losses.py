@@ -138,7 +138,8 @@ SpatialCorrelation = zerokd.wrap_loss(
     ports=PORTS,
     about="Rewards the target's details: correlation of both images after a Laplacian, in windows.",
     source="Zhou et al., IJRS 1998, by torchmetrics 1.9.0.",
-    pitfalls="brightness, colour and contrast of details are free. Flat windows count as uncorrelated.",
+    pitfalls="brightness, colour and contrast of details are free. Flat windows count as uncorrelated. torchmetrics "
+    "computes it in float32, float64 images too.",
     as_loss="1 - value",
     fixed={"reduction": "none"},
     config={"window_size": Field(ge=2, description="side of the window, pixels")},
@@ -151,8 +152,6 @@ SpatialCorrelation = zerokd.wrap_loss(
     known_failures={
         "finite_gradients": "torchmetrics 1.9.0 takes the root of a variance of 0: the gradient of "
         "spatial_correlation_coefficient(x, x) is NaN for a black x",
-        "value_per_image": "torchmetrics 1.9.0 casts images to float32: the value of float64 images is float32",
-        "gradient_is_slope": "torchmetrics 1.9.0 casts images to float32: a slope in float64 cannot be measured",
     },
 )
 
@@ -162,15 +161,12 @@ SpectralDistortion = zerokd.wrap_loss(
     ports=COLOUR_PORTS,
     about="Rewards the target's relations between channels: their mutual quality indices, before and after.",
     source="Alparone et al., PE&RS 2008 (D-lambda), by torchmetrics 1.9.0.",
-    pitfalls="one number for each pair of channels of the whole image: it says nothing of where.",
+    pitfalls="one number for each pair of channels of the whole image: it says nothing of where. torchmetrics sums "
+    "in float32, float64 images too.",
     fixed={"reduction": "elementwise_mean"},
     config={"p": Field(ge=1, description="power of the differences")},
     min_size=11,
     best_on=("identical",),
-    known_failures={
-        "value_per_image": "torchmetrics 1.9.0 sums in a float32 matrix: the value of float64 images is float32",
-        "gradient_is_slope": "torchmetrics 1.9.0 sums in a float32 matrix: a slope in float64 cannot be measured",
-    },
 )
 
 LogCosh = zerokd.wrap_loss(

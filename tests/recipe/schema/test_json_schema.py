@@ -10,7 +10,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.conftest import RECIPES, ROOT
+from zerokd.describe.snippet import format_snippet
 from zerokd.plugin.discovery import discover_plugins
+from zerokd.plugin.loading import load_component
 from zerokd.recipe.schema.json_schema import build_recipe_json_schema
 
 PAPER = tomllib.loads((RECIPES / "paper.toml").read_text())
@@ -56,6 +58,20 @@ def test_the_committed_schema_is_the_present_one(schema):
     committed = json.loads((ROOT / "docs/recipe.schema.json").read_text())
     remedy = 'ZEROKD_PLUGINS="" zerokd schema --out docs/recipe.schema.json'
     assert committed == json.loads(json.dumps(schema)), f"write it anew: {remedy}"
+
+
+def test_the_snippet_of_every_installed_loss_is_accepted(monkeypatch):
+    monkeypatch.delenv("ZEROKD_PLUGINS", raising=False)  # those of the packages too
+    catalogue = discover_plugins()
+    schema, omitted = build_recipe_json_schema(catalogue)
+    validator = Draft202012Validator(schema)
+    entries = catalogue.for_kind("losses")
+    assert not set(omitted) & {entry.qualified_name for entry in entries}
+    for entry in entries:
+        recipe = merge_into_paper(format_snippet(entry, load_component(entry)))
+        assert [error.message for error in validator.iter_errors(recipe)] == [], entry.qualified_name
+    misspelt = merge_into_paper('terms.task.x = { use = "no_such_loss" }')
+    assert list(validator.iter_errors(misspelt))
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
