@@ -54,7 +54,7 @@ def test_what_the_file_says_stays_text(content):
     assert "alert(1)</script>" not in content
     facts = json.loads(re.search(r'id="program">(.*?)</script>', content, re.DOTALL)[1])
     assert len(facts["passes"]) == 3
-    assert [scene["name"] for scene in facts["scenes"]] == list(SCENES)
+    assert [scene["name"] for scene in facts["scenes"]] == [scene.name for scene in SCENES]
     assert all(scene["picture"].startswith("data:image/png;base64,") for scene in facts["scenes"])
     assert facts["controls"] == [{"name": "strength", "least": 0.0, "most": 2.0, "value": 1.0}]
     assert "constants" not in facts

@@ -24,10 +24,12 @@ def command(student: str, port: int, open_page: bool, out: Path | None, plugins:
     """
     from zerokd.files.atomic import write_text
     from zerokd.pages.demo import DemoServer, build_demo_page
+    from zerokd.phases import report_phases
     from zerokd.plugin.discovery import discover_plugins
     from zerokd.student.load import load_trained_model
 
-    content = build_demo_page(load_trained_model(student, discover_plugins(plugins, strict=True)))
+    with report_phases("loading the student"):
+        content = build_demo_page(load_trained_model(student, discover_plugins(plugins, strict=True)))
     if out is not None:
         write_text(out, content)
         click.echo(out)

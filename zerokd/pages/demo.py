@@ -8,11 +8,13 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import numpy as np
 from attrs import asdict, frozen
 from PIL import Image
 
 from zerokd import Model
-from zerokd.data.dead_leaves import DeadLeaves
+from zerokd.data.ray_cast.sensor import take_photo
+from zerokd.data.rooms_and_streets import SceneKind, draw_light
 from zerokd.errors import ExportError, OutputError, Problem
 from zerokd.exporters.auto_exposure_code import list_constants
 from zerokd.exporters.glsl_auto_exposure import (
@@ -29,11 +31,13 @@ from zerokd.exporters.traced_program import UntraceableError, trace_model
 from zerokd.models.auto_exposure import AutoExposure
 from zerokd.pages.report import render_template
 from zerokd.pages.run_record import to_data_uri
+from zerokd.phases import phase
 from zerokd.student.load import TrainedModel
 
 HOST = "127.0.0.1"
-SCENE_SIZE = 480  # side of the generated scenes
-SCENES = {"lamps at night": 6, "evening": 3}  # names and numbers of dead-leaves scenes
+SCENE_SIZE = (360, 480)  # height and width of the generated scenes
+SCENE_SEED = 20
+READ_NOISE = 3.0  # of their sensor, electrons
 SCRIPTS = ("theme_script.html", "exposure_script.html", "demo_script.html")
 
 
@@ -47,6 +51,22 @@ class Control:
     value: float
 
 
+@frozen
+class DemoScene:
+    """A generated scene: ``number`` chooses it among those of its kind, ``stops`` and ``gain`` the photo of it."""
+
+    name: str
+    kind: SceneKind
+    number: int
+    stops: float
+    gain: float
+
+
+SCENES = (
+    DemoScene("a room with a lamp", "lamp_room", 5, -4.0, 5e-4),
+    DemoScene("a street at night", "street", 13, -3.0, 4e-4),
+    DemoScene("before a window", "back_lit_room", 13, -3.0, 3e-4),
+)
 STRENGTH = Control("strength", 0.0, 2.0, 1.0)
 
 
@@ -61,7 +81,8 @@ def build_demo_page(student: TrainedModel) -> str:
     except UntraceableError as error:
         name = type(student.model).__name__
         raise ExportError(Problem(f"{name} cannot run in a page: {error}", hints=("use `zerokd enhance`",))) from error
-    scenes = [{"name": name, "picture": to_data_uri(picture)} for name, picture in generate_scenes()]
+    with phase("drawing scenes"):
+        scenes = [{"name": name, "picture": to_data_uri(picture)} for name, picture in generate_scenes()]
     words = describe_model(student.model, student.facts)
     return render_template(
         "demo.html",
@@ -74,9 +95,10 @@ def build_demo_page(student: TrainedModel) -> str:
 
 def generate_scenes() -> Iterator[tuple[str, Image.Image]]:
     """The scenes that the page offers, with their names; it opens with the first."""
-    data = DeadLeaves(size=SCENE_SIZE, count=max(SCENES.values()) + 1)
-    for name, number in SCENES.items():
-        yield name, Image.fromarray(data[number].permute(1, 2, 0).numpy())
+    for scene in SCENES:
+        random = np.random.default_rng((scene.number, 1))
+        light = draw_light(scene.kind, (SCENE_SEED, scene.number), *SCENE_SIZE)
+        yield scene.name, Image.fromarray(take_photo(random, light, scene.stops, scene.gain, READ_NOISE))
 
 
 def _describe_program(model: Model) -> dict[str, Any]:
