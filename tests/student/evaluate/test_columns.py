@@ -48,6 +48,8 @@ def test_metrics_of_plugins_are_put_where_their_ports_belong(monkeypatch):
 def test_metrics_are_configured():
     columns = build_columns(discover_plugins(), True, False, ["ssim"], ["ssim.window=7"])
     assert [column.min_size for column in columns if column.key == "reference.ssim"] == [7]
+    with pytest.raises(RecipeError, match="--set threads=1 names no metric"):
+        build_columns(discover_plugins(), True, False, [], ["threads=1"])
     with pytest.raises(RecipeError, match=r"--set psnr\.\.\. needs --metric psnr"):
         build_columns(discover_plugins(), True, False, ["ssim"], ["psnr.window=7"])
     with pytest.raises(RecipeError, match=r"unknown key 'ssim\.windw'"):

@@ -75,18 +75,20 @@ def build_columns(
     document = apply_settings(
         parse_document("", "--set"), [*(f"{name}.use={name}" for name in metric_names), *settings]
     )
-    for name in document.tables:
-        if "use" not in document.tables[name]:
+    for name, table in document.tables.items():
+        if not isinstance(table, Mapping):
+            raise RecipeError(Problem(f"--set {name}={table} names no metric", hints=("write METRIC.KEY=VALUE",)))
+        if "use" not in table:
             raise RecipeError(Problem(f"--set {name}... needs --metric {name}"))
-        table = RequestedMetricConfig(**document.tables[name])
-        _, component, config = resolve_component(table, (name,), document, catalogue)
+        requested = RequestedMetricConfig(**table)
+        _, component, config = resolve_component(requested, (name,), document, catalogue)
         targets = _find_target_ports(component)
         if targets and not (has_references or has_teacher):
             hint = "give --references DIR, or --teacher FILE"
             text = f"metric {name!r} compares images: nothing is given for port {targets[0]!r}"
             raise RecipeError(Problem(text, hints=(hint,)))
         group = ("reference" if has_references else "teacher") if targets else "alone"
-        columns.append(_build_column(catalogue, group, table.use, dict(config)))
+        columns.append(_build_column(catalogue, group, requested.use, dict(config)))
     return tuple({column.key: column for column in columns}.values())
 
 
