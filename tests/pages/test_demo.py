@@ -12,11 +12,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from zerokd.data.rooms_and_streets import SAMPLE_SCENES
 from zerokd.errors import ExportError, OutputError
 from zerokd.models.auto_exposure import AutoExposure
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
-from zerokd.pages.demo import SCENES, DemoServer, build_demo_page
+from zerokd.pages.demo import DemoServer, build_demo_page
 from zerokd.student.load import TrainedModel
 
 
@@ -54,7 +55,7 @@ def test_what_the_file_says_stays_text(content):
     assert "alert(1)</script>" not in content
     facts = json.loads(re.search(r'id="program">(.*?)</script>', content, re.DOTALL)[1])
     assert len(facts["passes"]) == 3
-    assert [scene["name"] for scene in facts["scenes"]] == [scene.name for scene in SCENES]
+    assert [scene["name"] for scene in facts["scenes"]] == [scene[0] for scene in SAMPLE_SCENES]
     assert all(scene["picture"].startswith("data:image/png;base64,") for scene in facts["scenes"])
     assert facts["controls"] == [{"name": "strength", "least": 0.0, "most": 2.0, "value": 1.0}]
     assert "constants" not in facts

@@ -9,8 +9,9 @@ from PIL import Image
 
 from tests.pages.browser import SOFTWARE, browser, needs_chromium, shown
 from zerokd.data.dead_leaves import DeadLeaves
+from zerokd.data.rooms_and_streets import SAMPLE_SCENES
 from zerokd.models.auto_exposure import AutoExposure
-from zerokd.pages.demo import SCENES, build_demo_page
+from zerokd.pages.demo import build_demo_page
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.student.enhance.enhancer import Enhancer
 from zerokd.student.load import load_trained_model
@@ -115,7 +116,7 @@ def test_before_is_left_and_after_is_right(opened, address, student):
 
 def test_a_scene_is_there_at_first_and_what_is_no_photo_is_told(opened, address):
     with shown(opened, address) as (page, messages, _):
-        wait_for_status(page, SCENES[0].name)
+        wait_for_status(page, SAMPLE_SCENES[0][0])
         page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": b"not a photo"})
         wait_for_status(page, "not a photo")
         assert messages == []
@@ -212,7 +213,7 @@ def test_exposure_and_denoise_are_those_of_the_model(opened, best, model, tmp_pa
 
 def test_scenes_are_chosen_and_sliders_moved_by_keys(opened, best):
     with shown(opened, best) as (page, messages, _):
-        first, second = (scene.name for scene in SCENES[:2])
+        first, second = (scene[0] for scene in SAMPLE_SCENES[:2])
         wait_for_status(page, first)
         page.get_by_label("or a generated scene:").select_option(second)
         wait_for_status(page, second)
@@ -251,7 +252,7 @@ def test_it_passes_an_accessibility_audit_and_fits_a_phone(opened, addresses, sc
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
     options = {"color_scheme": scheme, "bypass_csp": True, "viewport": {"width": 360, "height": 740}}
     with shown(opened, addresses[name], **options) as (page, _, _):
-        wait_for_status(page, SCENES[0].name)
+        wait_for_status(page, SAMPLE_SCENES[0][0])
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         audit = axe.Axe().run(page)
         assert audit.violations_count == 0, audit.generate_report()

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import numpy as np
 from attrs import asdict, frozen
 from PIL import Image
 
 from zerokd import Model
-from zerokd.data.ray_cast.sensor import take_photo
-from zerokd.data.rooms_and_streets import SceneKind, draw_light
+from zerokd.data.rooms_and_streets import draw_sample_photos
 from zerokd.errors import ExportError, OutputError, Problem
 from zerokd.exporters.auto_exposure_code import list_constants
 from zerokd.exporters.glsl_auto_exposure import (
@@ -35,9 +32,7 @@ from zerokd.phases import phase
 from zerokd.student.load import TrainedModel
 
 HOST = "127.0.0.1"
-SCENE_SIZE = (360, 480)  # height and width of the generated scenes
-SCENE_SEED = 20
-READ_NOISE = 3.0  # of their sensor, electrons
+SCENE_SIZE = 400  # side of the generated scenes
 SCRIPTS = ("theme_script.html", "exposure_script.html", "demo_script.html")
 
 
@@ -51,22 +46,6 @@ class Control:
     value: float
 
 
-@frozen
-class DemoScene:
-    """A generated scene: ``number`` chooses it among those of its kind, ``stops`` and ``gain`` the photo of it."""
-
-    name: str
-    kind: SceneKind
-    number: int
-    stops: float
-    gain: float
-
-
-SCENES = (
-    DemoScene("a room with a lamp", "lamp_room", 5, -4.0, 5e-4),
-    DemoScene("a street at night", "street", 13, -3.0, 4e-4),
-    DemoScene("before a window", "back_lit_room", 13, -3.0, 3e-4),
-)
 STRENGTH = Control("strength", 0.0, 2.0, 1.0)
 
 
@@ -82,7 +61,10 @@ def build_demo_page(student: TrainedModel) -> str:
         name = type(student.model).__name__
         raise ExportError(Problem(f"{name} cannot run in a page: {error}", hints=("use `zerokd enhance`",))) from error
     with phase("drawing scenes"):
-        scenes = [{"name": name, "picture": to_data_uri(picture)} for name, picture in generate_scenes()]
+        scenes = [
+            {"name": name, "picture": to_data_uri(Image.fromarray(picture))}
+            for name, picture in draw_sample_photos(SCENE_SIZE)
+        ]
     words = describe_model(student.model, student.facts)
     return render_template(
         "demo.html",
@@ -91,14 +73,6 @@ def build_demo_page(student: TrainedModel) -> str:
         about=words,
         parameters=student.model.parameter_count(),
     )
-
-
-def generate_scenes() -> Iterator[tuple[str, Image.Image]]:
-    """The scenes that the page offers, with their names; it opens with the first."""
-    for scene in SCENES:
-        random = np.random.default_rng((scene.number, 1))
-        light = draw_light(scene.kind, (SCENE_SEED, scene.number), *SCENE_SIZE)
-        yield scene.name, Image.fromarray(take_photo(random, light, scene.stops, scene.gain, READ_NOISE))
 
 
 def _describe_program(model: Model) -> dict[str, Any]:
