@@ -48,7 +48,7 @@ def test_each_pass_binds_what_it_reads(model):
     for block in blocks:
         bound = set(re.findall(r"//!BIND (\w+)", block))
         assert set(re.findall(r"(\w+)_raw", block)) <= bound
-        assert bound - {"HOOKED", "ZEROKD_STATE"} <= saved
+        assert bound - {"HOOKED", "AUTO_EXPOSURE_STATE"} <= saved
         saved |= set(re.findall(r"//!SAVE (\w+)", block))
     assert "SAVE" not in blocks[-1]
     assert "$" not in text

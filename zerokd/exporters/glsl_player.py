@@ -35,7 +35,7 @@ PASS = """\
 //!DESC zerokd pass $name
 //!HOOK MAIN
 //!BIND HOOKED
-//!BIND ZEROKD_STATE
+//!BIND AUTO_EXPOSURE_STATE
 $headers
 $macros
 vec4 hook() {
@@ -102,7 +102,7 @@ def _generate_pass(shader_pass: ShaderPass, divisors: Mapping[str, int], declara
 
 def is_player_shader(text: str) -> bool:
     """Whether :func:`generate_player_shader` wrote it."""
-    return "//!BUFFER ZEROKD_STATE" in text
+    return "//!BUFFER AUTO_EXPOSURE_STATE" in text
 
 
 def run_player_shader(text: str, low: np.ndarray) -> np.ndarray:
