@@ -44,7 +44,7 @@ def test_pictures_repeat_and_have_two_columns():
     assert first.size == (68, 32)
 
 
-@pytest.mark.parametrize("name", ["adversarial", "discrimination", "parameter_norm"])
+@pytest.mark.parametrize("name", ["adversarial", "discrimination", "parameter_norm", "consistency"])
 def test_what_takes_no_image_has_no_picture(name):
     assert not can_be_shown(component(name))
     assert draw_loss(CATALOGUE.find("losses", name)) is None

@@ -42,7 +42,9 @@ def make_scene(side: int = SIDE) -> tuple[Tensor, Tensor]:
 
 
 def can_be_shown(component: Any) -> bool:
-    """Whether every port takes something like an image."""
+    """Whether every port takes something like an image, and not all of them the same trained pixels."""
+    if len(component.ports) > 1 and all(port.grad for port in component.ports.values()):
+        return False
     return not any(part in (port.default or "") for port in component.ports.values() for part in NO_PICTURE)
 
 
