@@ -4,6 +4,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tools.site import site
+from tools.site.loss_catalogue import COSTS_FILE
 from tools.site.markdown import GENERATED_MARK
 from zerokd.errors import DataError
 
@@ -35,6 +36,8 @@ def test_stale_pages_are_named_written_and_removed(tmp_path, monkeypatch):
         "site_name: x\nsite_description: y\nnav:\n  - Reference:\n      # generated\n      # end of generated\n"
     )
     (tmp_path / "mkdocs.yml").write_text(navigation)
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / COSTS_FILE).write_text('{"machine": "a machine", "pixels": 256, "losses": {}}')
     known = [entry for entry in site.discover_plugins().entries if entry.spec.name in ("mse", "gap")]
     monkeypatch.setattr(site, "find_first_party_entries", lambda root: known)
     lines = site.write_stale_pages(tmp_path)

@@ -35,7 +35,7 @@ NO_PICTURE = ("critic(", ".parameters")  # ports that take no image
 
 @lru_cache
 def make_scene(side: int = SIDE) -> tuple[Tensor, Tensor]:
-    """A dark noisy photo (1, 3, H, W) and what the bundled student makes of it, without the noise."""
+    """A dark noisy photo (1, 3, H, W) and the bundled student's output for it, without the noise."""
     dark = to_float_batch([DeadLeaves(count=SCENE + 1, size=side, seed=SEED)[SCENE]], torch.device("cpu"))
     grain = torch.randn(dark.shape, generator=torch.Generator().manual_seed(SEED))
     return (dark + NOISE * grain).clamp(0, 1), zerokd.load()(dark).detach()

@@ -1,4 +1,4 @@
-"""Weights that other libraries download: asked for, checked by their SHA-256, and read as tensors alone."""
+"""Downloads of other libraries: with consent, checked by their SHA-256, and read as tensors alone."""
 
 from __future__ import annotations
 

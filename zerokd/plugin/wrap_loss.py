@@ -54,8 +54,8 @@ def wrap_loss(
 
     It is a :class:`~zerokd.Loss` like any other: register it as ``"package.module:Name"``, check it with the
     conformance kit, pass an instance to :class:`~zerokd.Term`. Gradient flows through the library's own code, in
-    float32 or wider. Networks inside it are frozen, in eval mode, and built from seed 0; weights that they download
-    with ``torch.hub`` are asked for and checked by their SHA-256.
+    float32 or wider. Networks inside it are frozen, in eval mode, and built from seed 0; a download of theirs with
+    ``torch.hub`` needs the user's consent and the right SHA-256.
 
     Args:
         wrapped: a function that takes a tensor for each port first, in the order of ``ports``, or a class whose

@@ -77,8 +77,8 @@ def _format_function(declaration: LossDeclaration, example: Mapping[str, Any]) -
     library, arguments = declaration.library, {**declaration.fixed, **example}
     keywords = [f"{key}={format_python(value)}" for key, value in arguments.items()]
     if isinstance(library.wrapped, type):
-        made = f"{library.path}({', '.join(keywords)})"
-        return f"{made}.eval()" if hasattr(library.wrapped, "eval") else made
+        instance = f"{library.path}({', '.join(keywords)})"
+        return f"{instance}.eval()" if hasattr(library.wrapped, "eval") else instance
     return f"partial({', '.join([library.path, *keywords])})"
 
 

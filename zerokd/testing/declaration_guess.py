@@ -79,12 +79,12 @@ def _find_call(library: LibraryCallable, class_name: str) -> tuple[LossDeclarati
             error = _try_call(candidate, side)
             if error is None:
                 candidate = evolve(candidate, min_size=_find_min_size(candidate, side))
-                if not (told := _find_broken_rule(candidate)):
+                if not (problem := _find_broken_rule(candidate)):
                     return candidate, side
             else:
-                told = f"{type(error).__name__}: {error_message(error)}".splitlines()[0]
+                problem = f"{type(error).__name__}: {error_message(error)}".splitlines()[0]
             rank = BROKEN_RULE if error is None else NOT_PER_IMAGE if isinstance(error, PluginError) else FAILED_CALL
-            problems.setdefault(rank, told)
+            problems.setdefault(rank, problem)
     text = f"no call of {library.path} with images in [0, 1] makes a loss: {problems[min(problems)]}"
     raise RecipeError(Problem(text, hints=(OWN_FUNCTION_HINT,)))
 

@@ -59,8 +59,8 @@ def evaluate_extreme_images(subject: Subject) -> ExtremeValues:
         for name, tensor in leaves.items():
             if tensor.grad is not None:
                 finite.setdefault(name, []).append(tensor.grad.isfinite().flatten(1).all(dim=1))
-    joined = {name: torch.cat(parts) for name, parts in finite.items()}
-    return ExtremeValues(scenes, torch.cat(values).detach(), {} if error else joined, error)
+    is_finite = {name: torch.cat(parts) for name, parts in finite.items()}
+    return ExtremeValues(scenes, torch.cat(values).detach(), {} if error else is_finite, error)
 
 
 def _make_extreme_images(measure: Any) -> tuple[tuple[str, ...], dict[str, Tensor]]:
@@ -79,10 +79,10 @@ def _list_extreme_inputs(measure: Any) -> Iterator[tuple[str, dict[str, Tensor]]
     for name, make in EXTREME_IMAGES.items():
         extreme = make_port_tensors(measure, EXTREME_COUNT, transform=make, share_image=True)
         is_constant = all(torch.equal(tensor[:1].expand_as(tensor), tensor) for tensor in extreme.values())
-        one = {port: tensor[:1] for port, tensor in extreme.items()}
-        yield name, one if is_constant else extreme
+        single = {port: tensor[:1] for port, tensor in extreme.items()}
+        yield name, single if is_constant else extreme
         if len(measure.ports) > 1:
-            yield f"{name} ({first} alone)", usual | {first: one[first]}
+            yield f"{name} ({first} alone)", usual | {first: single[first]}
 
 
 @rule()

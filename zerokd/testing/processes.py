@@ -16,7 +16,7 @@ from zerokd.testing.collection import find_entries
 from zerokd.testing.outcomes import CheckGroup, CheckOutcome, plan_checks, run_check
 
 Arguments = tuple[str, tuple[Path, ...], int]  # of _serve, beside the connection
-STOP_SECONDS = 5.0  # for a process that is told to end
+STOP_SECONDS = 5.0  # until a process that is stopped must have ended
 
 
 def run_checks_in_processes(plugin: str, plugin_files: Sequence[Path], job_count: int) -> Iterator[CheckOutcome]:
