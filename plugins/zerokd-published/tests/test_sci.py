@@ -1,4 +1,4 @@
-"""SCI: its size, the stages by hand, and what serves training alone."""
+"""SCI: its size, the stages by hand, and what the enhanced image depends on."""
 
 import pytest
 import torch

@@ -18,13 +18,14 @@ class Sci(Model):
 
     Formula: $x_t = \max(f, \min(1, v_t + H(v_t)))$ and $v_{t+1} = y + z_t - K(z_t)$, within [0, 1], with $v_1 = y$ and
     $z_t = \min(1, y / x_t)$; $H$ and $K$ end in sigmoids, $f$ the ``floor``.
-    All stages train together, so that the first one learns to be as good as the last. Only the first one makes the
-    enhanced image: an exported student has neither the others nor $K$. Terms read the light and the input of stage $t$
-    as ``illumination_t`` and ``calibrated_t``, of stage 1 as ``illumination`` and the data's ``low``.
+    All stages train together, so that the first one learns to be as good as the last. The enhanced image needs the
+    first one alone, 252 of 5,775 weights. Terms read the light and the input of stage $t$ as ``illumination_t`` and
+    ``calibrated_t``, of stage 1 as ``illumination`` and the data's ``low``.
     Source: Ma et al.: Toward Fast, Flexible, and Robust Low-Light Image Enhancement (SCI, CVPR 2022), and its released
     code: $H$ of 3 convolutions of 3 channels, $K$ of 16 channels, one block three times. *Differs:* there is no
     normalisation over the batch, whose output for an image depends on the others; borders are repeated; and $v$ stays
     in [0, 1], where the published one reaches from -1 to 2.
+    Pitfalls: a student and its exports compute the outputs of all stages; the published method runs the first alone.
 
     Example:
         >>> model = Sci()
