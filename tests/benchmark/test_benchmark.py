@@ -100,6 +100,13 @@ def test_sets_of_one_name_get_more_of_their_path(photo_folders, tmp_path):
     assert (first.count, second.count) == (3, 1)
 
 
+def test_a_link_has_its_own_name(photo_folders, tmp_path):
+    (tmp_path / "lol").symlink_to(photo_folders[0])
+    assert [photo_set.name for photo_set in name_photo_sets([(tmp_path / "lol", photo_folders[1])], [])] == ["lol"]
+    with pytest.raises(RecipeError, match="given twice"):
+        name_photo_sets([], [tmp_path / "lol", photo_folders[0]])
+
+
 def test_a_metric_that_compares_measures_the_sets_with_references(photo_folders):
     catalogue = discover_plugins()
     both = name_photo_sets([photo_folders], [photo_folders[1]])

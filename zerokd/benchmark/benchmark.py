@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations
@@ -164,12 +165,13 @@ def name_photo_sets(pairs: Iterable[tuple[Path, Path]], photos: Iterable[Path]) 
     for folder in resolved:
         if resolved.count(folder) > 1:
             raise RecipeError(f"{str(folder)!r} is given twice")
+    paths = [Path(os.path.abspath(folder)) for folder, _ in chosen]  # a link has the name that its owner chose
     depth = 1
-    while len({folder.parts[-depth:] for folder in resolved}) < len(resolved):
+    while len({path.parts[-depth:] for path in paths}) < len(paths):
         depth += 1
     return tuple(
         PhotoSet("/".join(path.parts[-depth:]), sum(map(len, pair_photos(*folders))), *folders)
-        for path, folders in zip(resolved, chosen, strict=True)
+        for path, folders in zip(paths, chosen, strict=True)
     )
 
 
