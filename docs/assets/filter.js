@@ -1,5 +1,5 @@
 // A box above a table that hides the rows without what is typed, and a button for each kind (its second column).
-document$.subscribe(() => {
+const addFilters = () => {
   for (const bar of document.querySelectorAll(".filter")) {
     const table = bar.parentElement.querySelector("table");
     if (!table || bar.childElementCount) continue;
@@ -37,4 +37,6 @@ document$.subscribe(() => {
     bar.append(box, ...buttons, count);
     show();
   }
-});
+};
+document$.subscribe(addFilters);
+if (location.protocol === "file:") addFilters(); // there the theme never says that the page is ready

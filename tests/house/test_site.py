@@ -76,8 +76,10 @@ def test_a_page_fits_a_phone_and_asks_for_nothing_else(opened, address, path, sc
 
 
 @needs_chromium
-def test_the_catalogue_is_filtered_by_kind_and_word(opened, address):
-    with shown(opened, f"{address}reference/components/index.html", viewport=DESK) as (page, _, _):
+@pytest.mark.parametrize("from_disk", [False, True])
+def test_the_catalogue_is_filtered_by_kind_and_word(opened, address, site, from_disk):
+    start = f"{site.as_uri()}/" if from_disk else address
+    with shown(opened, f"{start}reference/components/index.html", viewport=DESK) as (page, _, _):
         rows = page.locator("article table tbody tr:visible")
         everything = rows.count()
         page.get_by_role("button", name="loss", exact=True).click()
