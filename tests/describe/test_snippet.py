@@ -28,7 +28,8 @@ NEEDED = {  # what a test may not do: fetch weights, or use a key of one source 
     "distillation": ['run=["pretrain", "distill", "distillation"]'],
 }
 # these give no curve map, which the terms of paper.toml read
-BASES = {"auto_exposure": "best.toml", "dncnn": "noise2noise.toml"}
+BASES = {"auto_exposure": "best.toml", "dncnn": "noise2noise.toml", "unet": "noise2noise.toml"}
+BASES |= {"zero_dce": "published/zero_dce.toml"}
 BASES |= dict.fromkeys(("patch", "adversarial", "discrimination", "gradient_penalty"), "adversarial.toml")
 BASES |= dict.fromkeys(("exported_model", "onnx_model", "torchscript_model"), "fidelity.toml")
 TWINS = {  # the recipe's own term on the same signals: both weighed would be the same term twice

@@ -287,8 +287,8 @@ SEEDED = [
     (
         "teacher unknown",
         'use     = "zero_dce_pp"',
-        'use     = ¦"zero_dce"',
-        "unknown model 'zero_dce'",
+        'use     = ¦"zero_dce_p"',
+        "unknown model 'zero_dce_p'",
         "did you mean 'zero_dce_pp'?",
     ),
     (

@@ -99,7 +99,7 @@ def test_the_metadata_are_complete_and_every_link_works_on_an_index(archives):
         assert target.startswith(f"{URL}/"), target
         file = re.sub(rf"^{URL}/(raw|blob)/v{re.escape(__version__)}/", "", target).partition("#")[0]
         assert (ROOT / file).exists(), target
-    assert f"{URL}/raw/v{__version__}/docs/pictures/best.jpg" in targets
+    assert f"{URL}/raw/v{__version__}/docs/pictures/lead.jpg" in targets
 
 
 def test_links_by_hand():

@@ -90,7 +90,7 @@ def is_alive(process_id):
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_an_interruption_leaves_no_process(tmp_path, sent, code):
     path = tmp_path / "mine.py"
-    path.write_text(FILE.replace("return image", "import time; time.sleep(1); return image"))
+    path.write_text(FILE.replace("return image", "import time; time.sleep(0.4); return image"))
     arguments = ["plugins", "--check", "mine", "--plugin", str(path), "--jobs", "2"]
     parent = subprocess.Popen(
         [sys.executable, "-m", "zerokd", *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True

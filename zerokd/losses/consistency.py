@@ -10,6 +10,19 @@ from zerokd import Loss, Port
 from zerokd.losses.mse import mse
 
 
+def consistency(first: Tensor, second: Tensor) -> Tensor:
+    """Mean squared difference, per image, with gradient at both tensors.
+
+    Args:
+        first: (N, C, H, W), any range.
+        second: the same shape.
+
+    Returns:
+        (N,), in [0, inf); exactly 0 when both are equal.
+    """
+    return mse(first, second)
+
+
 @final
 class Consistency(Loss):
     r"""Rewards two tensors of the student that are equal, and moves both of them: neither is the other's target.
@@ -37,4 +50,4 @@ class Consistency(Loss):
     best_on = ("identical",)
 
     def forward(self, *, first: Tensor, second: Tensor) -> Tensor:
-        return mse(first, second)
+        return consistency(first, second)

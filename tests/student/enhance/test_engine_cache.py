@@ -10,7 +10,7 @@ from importlib.resources import files
 import pytest
 
 from zerokd.errors import ExportError
-from zerokd.exporters import c_auto_exposure, c_library
+from zerokd.exporters import auto_exposure_code, c_auto_exposure, c_library
 from zerokd.files.machine import processor_flags
 from zerokd.student.enhance import engine_cache
 from zerokd.student.enhance.engine_cache import load_or_build
@@ -173,10 +173,16 @@ def test_a_cache_on_a_noexec_mount(tmp_path):
 
 def test_the_constants_of_the_model_are_part_of_the_key():
     modules = {
-        value for value in vars(c_auto_exposure).values() if getattr(value, "__package__", "") == "zerokd.models"
+        value for value in vars(auto_exposure_code).values() if getattr(value, "__package__", "") == "zerokd.models"
     }
     assert len(modules) >= 6
     for module in modules:
         assert os.path.basename(module.__file__) in engine_cache.SOURCE_FILES["zerokd.models"]
+    used = {
+        value.__module__.rpartition(".")[2]
+        for value in vars(c_auto_exposure).values()
+        if getattr(value, "__module__", "").startswith("zerokd.exporters.")
+    }
+    assert {f"{name}.py" for name in used} <= {*engine_cache.SOURCE_FILES["zerokd.exporters"]}
     for room, names in engine_cache.SOURCE_FILES.items():
         assert all(files(room).joinpath(name).is_file() for name in names)

@@ -23,7 +23,14 @@ from zerokd.files.scratch import scratch_folder
 
 SOURCE_FILES = {  # they determine the content of cached files
     "zerokd.exporters": (
-        *("c_auto_exposure.py", "c_auto_exposure.txt", "c_code.py", "c_header.txt", "c_library.py"),
+        *(
+            "auto_exposure_code.py",
+            "c_auto_exposure.py",
+            "c_auto_exposure.txt",
+            "c_code.py",
+            "c_header.txt",
+            "c_library.py",
+        ),
         *("traced_program.py", "onnx.py", "metadata.py"),
     ),
     "zerokd.models": (
