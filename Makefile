@@ -18,13 +18,13 @@ run: $(RUNS)
 	$(BIN)/zerokd run recipes/paper.toml
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 	$(MAKE) test-plugins
 
-# Tests each installed package through its entry point, two at a time, and prints its output when it ends.
+# Tests each installed package through its entry point, three at a time, and prints its output when it ends.
 test-plugins: setup
 	$(BIN)/zerokd plugins
-	@printf '%s\n' $(PLUGINS) | xargs -P 2 -I PACKAGE sh -c \
+	@printf '%s\n' $(PLUGINS) | xargs -P 3 -I PACKAGE sh -c \
 		'output=$$(cd PACKAGE && $(abspath $(BIN))/python -m pytest -q 2>&1); code=$$?; echo "PACKAGE"; echo "$$output"; exit $$code'
 
 lint: setup

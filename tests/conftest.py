@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_settings
@@ -15,6 +16,9 @@ from zerokd.recipe.toml.extends import read_recipe_document
 
 os.environ["ZEROKD_PLUGINS"] = ""  # installed plugins take no part in these tests; some choose their own
 torch.set_num_threads(1)  # tiny tensors: a second thread costs more than it saves
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).parents[1]
 REAL = Path(os.environ.get("ZEROKD_REAL", ROOT / "../shared"))
