@@ -94,8 +94,9 @@ class _Worker:
         return outcomes
 
     def stop(self) -> None:
-        """End the process, whatever it is doing."""
-        self.connection.close()
+        """End the process once its connection is closed; one that waits ends by itself, which releases semaphores."""
+        if self.group is None:
+            self.process.join(STOP_SECONDS)
         self.process.terminate()
         self.process.join(STOP_SECONDS)
 
@@ -107,6 +108,8 @@ def _open_workers() -> Iterator[list[_Worker]]:
     try:
         yield workers
     finally:
+        for worker in workers:
+            worker.connection.close()  # all that wait begin to end
         for worker in workers:
             worker.stop()
 
