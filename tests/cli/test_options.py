@@ -91,3 +91,14 @@ def test_quiet_prevents_phases(monkeypatch):
 def test_every_command_that_lasts_has_quiet(name):
     command = zerokd.get_command(click.Context(zerokd), name)
     assert "--quiet" in [option for param in command.params for option in param.opts]
+
+
+def test_alone_it_shows_first_steps_that_exist():
+    done = CliRunner().invoke(zerokd, [])
+    assert (done.exit_code, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "First steps:"
+    assert max(map(len, lines)) <= 80
+    commands = [line.split()[1] for line in lines[1:]]
+    assert commands[:2] == ["demo", "enhance"]
+    assert {*commands} <= {*zerokd.list_commands(click.Context(zerokd)), "--help"}

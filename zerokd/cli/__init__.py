@@ -45,6 +45,16 @@ COMMANDS = {
 }
 
 
+FIRST_STEPS = {
+    "zerokd demo": "try the default student in the browser",
+    "zerokd enhance PHOTOS -o bright": "brighten a folder of photos and videos",
+    "zerokd run paper": "train a student of your own in minutes",
+    "zerokd list recipes": "see what else can be trained",
+    "zerokd doctor": "check this machine",
+    "zerokd --help": "see all commands",
+}
+
+
 class CommandGroup(click.Group):
     """Commands by name; each is the ``command`` of the module ``zerokd.cli.<name>``."""
 
@@ -59,7 +69,7 @@ class CommandGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.option(
     "--traceback",
@@ -68,12 +78,18 @@ class CommandGroup(click.Group):
     callback=lambda context, parameter, value: value and os.environ.update({TRACEBACK_VARIABLE: "1"}),
     help="Show the traceback of an error in a plugin, as ZEROKD_TRACEBACK=1 does.",
 )
-def zerokd() -> None:
+@click.pass_context
+def zerokd(context: click.Context) -> None:
     """Compose, prove, train and ship tiny zero-reference image enhancers.
 
     Exit codes: 0 success; 1 some inputs failed; 2 usage or recipe error; 3 data or weights error; 4 non-finite value;
     5 environment error (disk, permission, lock); 130 interrupted, 143 terminated (continue with zerokd resume).
     """
+    if context.invoked_subcommand is None:
+        formatter = context.make_formatter()
+        with formatter.section("First steps"):
+            formatter.write_dl(list(FIRST_STEPS.items()), col_max=34)
+        click.echo(formatter.getvalue(), nl=False)
 
 
 @contextmanager
