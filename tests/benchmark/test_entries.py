@@ -3,6 +3,7 @@
 import io
 
 import pytest
+import torch
 from rich.console import Console
 
 from zerokd.benchmark.entries import load_entries, plan_trainings, prepare_folder, train_entry
@@ -14,8 +15,12 @@ from zerokd.student.evaluate.methods import BASELINE_NAMES
 TINY = ("data.size=32", "data.count=4", "threads=1")
 
 
+def quiet_progress():
+    return Progress(Console(file=io.StringIO()))
+
+
 def train(plan, out, texts):
-    return train_entry(plan, out, discover_plugins(), "cpu", Progress(Console(file=io.StringIO())), texts.append)
+    return train_entry(plan, out, discover_plugins(), "cpu", quiet_progress(), texts.append)
 
 
 def test_a_recipe_has_a_student_for_each_seed_and_is_trained_once(tmp_path):
@@ -30,6 +35,28 @@ def test_a_recipe_has_a_student_for_each_seed_and_is_trained_once(tmp_path):
     again = train(plan, tmp_path, [])
     assert [method.digest for method in again.methods] == [method.digest for method in entry.methods]
     assert [file.stat().st_mtime_ns for file in files] == times
+
+
+def test_a_name_that_is_taken_gets_a_number(tmp_path):
+    (plan,) = plan_trainings(["supervised"], [0], discover_plugins(), settings=TINY, epochs=2)
+    taken = ["fidelity", "supervised"]
+    entry = train_entry(plan, tmp_path, discover_plugins(), "cpu", quiet_progress(), [].append, taken)
+    assert (entry.name, entry.methods[0].name) == ("supervised (2)", "supervised (2) seed 0")
+
+
+def test_the_settings_of_a_recipe_are_not_those_of_the_measurement(tmp_path):
+    (plan,) = plan_trainings(
+        ["supervised"],
+        [0],
+        discover_plugins(),
+        settings=(*TINY[:2], f"threads={torch.get_num_threads() + 1}"),
+        epochs=2,
+    )
+    before = torch.get_num_threads(), torch.get_deterministic_debug_mode(), torch.get_rng_state()
+    train(plan, tmp_path, [])
+    after = torch.get_num_threads(), torch.get_deterministic_debug_mode(), torch.get_rng_state()
+    assert after[:2] == before[:2]
+    assert after[2].equal(before[2])
 
 
 def test_a_changed_recipe_is_not_taken_for_the_one_that_was_trained(tmp_path):

@@ -10,13 +10,14 @@ from attrs import evolve, frozen
 
 from zerokd.errors import OutputError, Problem, RecipeError
 from zerokd.plugin.catalogue import Catalogue
+from zerokd.plugin.global_state import preserve_global_state
 from zerokd.recipe.build.overrides import apply_options
 from zerokd.recipe.build.static_checks import check_recipe
 from zerokd.recipe.toml.document import Document
 from zerokd.recipe.toml.extends import read_recipe_document
 from zerokd.run.launch import run_recipe
 from zerokd.run.progress import Progress
-from zerokd.student.evaluate.methods import Method, build_baselines, load_method
+from zerokd.student.evaluate.methods import Method, build_baselines, choose_unused_name, load_method
 
 RUNS_FOLDER, RESULTS_FILE = "runs", "benchmark.json"  # in the benchmark's folder
 
@@ -55,7 +56,8 @@ def plan_trainings(
     problems: list[Problem] = []
     for recipe in recipes:
         try:
-            documents = tuple(apply_options(read_recipe_document(recipe), **changes, seed=seed) for seed in seeds)
+            document = read_recipe_document(recipe)
+            documents = tuple(apply_options(document, **changes, seed=seed) for seed in seeds)
             name = check_recipe(documents[0], catalogue)[1].name
         except RecipeError as error:
             problems += error.problems
@@ -92,19 +94,24 @@ def train_entry(
     device: str,
     progress: Progress,
     announce: Callable[[str], None],
+    taken_names: Iterable[str] = (),
 ) -> BenchmarkEntry:
     """Train a recipe with each of its seeds, or resume what an earlier call left in ``out``; finished runs stay.
+
+    The entry has the recipe's name, or a similar one that is not taken. Random generators and torch's settings are as
+    before afterwards: a recipe's are none of the next recipe's, nor of the measurement's.
 
     Raises:
         ZerokdError: see :func:`zerokd.run.launch.run_recipe`; also if a recipe differs from that of an earlier call.
     """
-    methods = []
+    methods, name = [], choose_unused_name(plan.name, taken_names)
     for seed, document in zip(plan.seeds, plan.documents, strict=True):
         announce(f"training {plan.name}, seed {seed}")
         folder = out / RUNS_FOLDER / f"{plan.name}-seed{seed}"
-        run_recipe(document, catalogue, device, folder, True, progress)
-        methods.append(evolve(load_method(str(folder), catalogue), name=f"{plan.name} seed {seed}"))
-    return BenchmarkEntry(plan.name, tuple(methods), plan.seeds)
+        with preserve_global_state():
+            run_recipe(document, catalogue, device, folder, True, progress)
+            methods.append(evolve(load_method(str(folder), catalogue), name=f"{name} seed {seed}"))
+    return BenchmarkEntry(name, tuple(methods), plan.seeds)
 
 
 def load_entries(students: Iterable[str], catalogue: Catalogue) -> list[BenchmarkEntry]:

@@ -127,4 +127,7 @@ def _build_entries(
     prepare_folder(out)
     progress = Progress(PipeSafeConsole(stderr=True), is_quiet())
     announce = (lambda text: None) if is_quiet() else (lambda text: click.echo(text, err=True))
-    return entries + [train_entry(plan, out, catalogue, device, progress, announce) for plan in trainings]
+    for plan in trainings:
+        taken_names = [entry.name for entry in entries]
+        entries.append(train_entry(plan, out, catalogue, device, progress, announce, taken_names))
+    return entries

@@ -98,7 +98,7 @@ def load_method(weights: str, catalogue: Catalogue, taken_names: Iterable[str] =
     """
     parts = split_location(weights, catalogue)
     path, model = load_foreign_weights(*parts, catalogue) if parts else _load_student(weights, catalogue)
-    name, facts = _choose_name(weights, path, set(taken_names)), read_weights(path)[1]
+    name, facts = choose_unused_name(_name_student(weights, path), taken_names), read_weights(path)[1]
     return Method(name, build_tiled_enhancer(model), model, str(path), file_sha256(path), facts)
 
 
@@ -120,14 +120,18 @@ def _load_student(weights: str, catalogue: Catalogue) -> tuple[Path, Model]:
     return Path(trained_model.source), trained_model.model
 
 
-def _choose_name(weights: str, path: Path, taken_names: set[str]) -> str:
+def _name_student(weights: str, path: Path) -> str:
     """The name of the file, or of its folder if that distinguishes runs."""
     is_name = weights in BUNDLED_STUDENTS or BUNDLED in weights
-    stem = weights if is_name else path.parent.name if path.stem == "student" else path.stem
-    name, number = stem or "student", 2
-    while name in taken_names or name in BASELINE_NAMES:
-        name, number = f"{stem} ({number})", number + 1
-    return name
+    return (weights if is_name else path.parent.name if path.stem == "student" else path.stem) or "student"
+
+
+def choose_unused_name(name: str, taken_names: Iterable[str]) -> str:
+    """The name, or with the first number that makes it neither taken nor a baseline's: ``best (2)``."""
+    used_names, chosen, number = {*taken_names, *BASELINE_NAMES}, name, 2
+    while chosen in used_names:
+        chosen, number = f"{name} ({number})", number + 1
+    return chosen
 
 
 def build_methods(
