@@ -189,7 +189,7 @@ def wait(link):
         for number, file in enumerate(files):
             os.dup2(file, number)
         return json.loads(request)
-    with contextlib.suppress(BrokenPipeError):  # whoever asked may be gone
+    with contextlib.suppress(BrokenPipeError):  # the caller may have ended
         link.sendall(f"{child}\n".encode())
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         link.sendall(f"{code}\n".encode())

@@ -83,10 +83,10 @@ def test_everything_is_in_the_json(measured):
     differences = data["sets"]["low"]["differences"]
     pairs = len(measured.entries) * (len(measured.entries) - 1) // 2
     assert len(differences) == pairs * len(measured.results[0].columns)
-    one = next(
+    difference = next(
         row for row in differences if (row["first"], row["second"], row["column"]) == ("good", "bad", "reference.psnr")
     )
-    assert one["may_be_noise"] is False
+    assert difference["may_be_noise"] is False
     assert data["entries"]["seeded"] == {"baseline": False, "seeds": [0, 1]}
     assert data["entries"]["gamma"]["baseline"] is True
 

@@ -2,21 +2,15 @@
 
 import json
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from tests.command import zerokd
+from tests.pairs import write_pairs
 
 
 @pytest.fixture
 def folders(tmp_path):
-    random = np.random.default_rng(0)
-    for number in range(2):
-        bright = random.integers(40, 250, (24, 31, 3)).astype(np.uint8)
-        for folder, pixels in (("low", bright // 4), ("high", bright)):
-            (tmp_path / folder).mkdir(exist_ok=True)
-            Image.fromarray(pixels).save(tmp_path / folder / f"{number}.png")
+    write_pairs(tmp_path, ("0", "1"))
     return tmp_path
 
 

@@ -46,7 +46,7 @@ def start_run(out, *settings):
 
 
 def run(out, *settings, processes=2, recipe="paper.toml", plugin=()):
-    """Run a recipe in processes that are told of each other as torchrun does, and return what they printed."""
+    """Run a recipe in processes with the environment that torchrun gives them, and return what they printed."""
     options = [word for setting in (*SETTINGS, *settings) for word in ("--set", setting)]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

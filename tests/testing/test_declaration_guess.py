@@ -18,15 +18,15 @@ def guess(wrapped):
 
 
 def test_a_function_with_a_reduction_is_called_on_the_batch():
-    found = guess_declaration(find_callable("torch.nn.functional.l1_loss"), "Guessed")
-    declaration = found.declaration
+    guessed = guess_declaration(find_callable("torch.nn.functional.l1_loss"), "Guessed")
+    declaration = guessed.declaration
     assert (declaration.fixed, declaration.reduces_batch) == ({"reduction": "none"}, False)
     assert (declaration.as_loss, declaration.min_size, declaration.bounds) == ("value", 1, (0.0, math.inf))
     assert (declaration.best_on, declaration.worsens_with) == (("identical",), ("noise", "blur", "darkening"))
     assert not declaration.known_failures
     assert {port.channels for port in declaration.ports.values()} == {None}
-    assert found.describe() == f"it passes {found.check_count} of {found.check_count} checks."
-    assert not any(sentence.startswith(("known_failures", "examples", "as_loss")) for sentence in found.undecided)
+    assert guessed.describe() == f"it passes {guessed.check_count} of {guessed.check_count} checks."
+    assert not any(sentence.startswith(("known_failures", "examples", "as_loss")) for sentence in guessed.undecided)
 
 
 def test_a_similarity_of_a_batch_of_colours_with_a_least_side_and_a_required_key():
@@ -47,12 +47,12 @@ def test_defects_become_known_failures_with_their_reasons():
             raise ValueError("negative")
         return (x - y).square().flatten(1).mean(dim=1).sqrt()
 
-    found = guess(root)
-    assert set(found.declaration.known_failures) == {"no_host_sync", "moves", "finite_gradients", "compiles"}
-    assert found.declaration.finite_gradient
-    assert found.declaration.known_failures["finite_gradients"].startswith("imagined 1.2: the gradient at port")
-    assert "declared as known failures: no_host_sync" in found.describe()
-    assert any(sentence.startswith("known_failures") for sentence in found.undecided)
+    guessed = guess(root)
+    assert set(guessed.declaration.known_failures) == {"no_host_sync", "moves", "finite_gradients", "compiles"}
+    assert guessed.declaration.finite_gradient
+    assert guessed.declaration.known_failures["finite_gradients"].startswith("imagined 1.2: the gradient at port")
+    assert "declared as known failures: no_host_sync" in guessed.describe()
+    assert any(sentence.startswith("known_failures") for sentence in guessed.undecided)
 
 
 def test_a_class_of_one_image():
@@ -60,10 +60,10 @@ def test_a_class_of_one_image():
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             return (image[..., 1:] - image[..., :-1]).abs().flatten(1).mean(dim=1)
 
-    found = guess(Roughness)
-    assert list(found.declaration.ports) == ["image"]
-    assert (found.declaration.min_size, found.declaration.best_on) == (2, ("constant",))
-    assert any(sentence.startswith("as_loss: whether less is better") for sentence in found.undecided)
+    guessed = guess(Roughness)
+    assert list(guessed.declaration.ports) == ["image"]
+    assert (guessed.declaration.min_size, guessed.declaration.best_on) == (2, ("constant",))
+    assert any(sentence.startswith("as_loss: whether less is better") for sentence in guessed.undecided)
 
 
 @pytest.mark.parametrize(

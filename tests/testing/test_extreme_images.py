@@ -78,14 +78,14 @@ def test_an_error_of_the_gradient_is_one_of_that_rule_alone():
             raise ValueError("no slope")
 
     component = variant(lambda self, *, prediction, target: root(Broken.apply(prediction), target))
-    told = {}
+    failures = {}
     for check in checks("losses", component):
         if check.name in ("finite_values", "finite_gradients"):
             try:
                 check()
             except CheckError as error:
-                told[check.name] = check.failure_reason(error)
-    assert told == {"finite_gradients": "ValueError: no slope"}
+                failures[check.name] = check.failure_reason(error)
+    assert failures == {"finite_gradients": "ValueError: no slope"}
 
 
 def test_a_metric_needs_no_gradient():

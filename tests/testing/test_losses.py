@@ -333,8 +333,8 @@ def test_weights_that_depend_on_the_random_generator_are_told():
 
 
 def test_a_wrong_gradient_is_told_with_both_numbers():
-    told = failing("losses", variant(wrong_slope))["gradient_is_slope"]
-    claimed, slope = (float(number) for number in re.findall(r"\[(.+?)\]", told))
+    reason = failing("losses", variant(wrong_slope))["gradient_is_slope"]
+    claimed, slope = (float(number) for number in re.findall(r"\[(.+?)\]", reason))
     assert claimed == pytest.approx(2 * slope, rel=1e-3)
 
 

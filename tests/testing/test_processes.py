@@ -1,4 +1,4 @@
-"""Several processes find what one finds; one that ends is told, and the others go on."""
+"""Several processes find what a single one finds; one that ends is reported, and the others continue."""
 
 import multiprocessing
 import os

@@ -118,8 +118,8 @@ class Benchmark:
     """The results of all entries on all sets of photos; ``command`` repeats it."""
 
     entries: tuple[BenchmarkEntry, ...]
-    results: tuple[SetResult, ...] = ()
-    costs: Mapping[str, ModelCost] = field(factory=dict)
+    results: tuple[SetResult, ...]
+    costs: Mapping[str, ModelCost]
     command: str = ""
 
     @property
@@ -206,12 +206,10 @@ def measure_entries(
         DataError: no photo of a set could be measured.
     """
     methods = [method for entry in entries for method in entry.methods]
-    benchmark = Benchmark(tuple(entries))
     results = []
     for photo_set in photo_sets:
         own = columns[photo_set.references is not None]
         evaluation = evaluate_methods(photo_set.photos, photo_set.references, methods, None, own, report)
-        results.append(SetResult(photo_set, evaluation, benchmark.entries))
-    benchmark.results = tuple(results)
-    benchmark.costs = {entry.name: cost for entry in entries for cost in measure_costs(entry.methods[:1]).values()}
-    return benchmark
+        results.append(SetResult(photo_set, evaluation, tuple(entries)))
+    costs = {entry.name: cost for entry in entries for cost in measure_costs(entry.methods[:1]).values()}
+    return Benchmark(tuple(entries), tuple(results), costs)

@@ -17,13 +17,13 @@ from zerokd.benchmark.resampling import CONFIDENCE, RESAMPLES
 from zerokd.describe.comparison_markup import comparison_to_latex, comparison_to_markdown
 from zerokd.describe.comparison_table import (
     BEST,
-    SECTION_TITLES,
     UNRANKED_METHODS,
     ComparisonColumn,
     ComparisonTable,
     MachineRecord,
     build_cost_columns,
-    describe_model,
+    build_sections,
+    describe_origin,
     describe_software,
 )
 from zerokd.errors import escape_unprintable
@@ -32,7 +32,7 @@ from zerokd.files.record import check_record
 from zerokd.student.enhance.summary import count_noun
 from zerokd.student.evaluate.columns import MetricColumn
 from zerokd.student.evaluate.cost import describe_machine
-from zerokd.student.evaluate.methods import BASELINE_NAMES
+from zerokd.student.evaluate.evaluate import TRAINING_FACTS
 from zerokd.student.evaluate.tables import describe_baselines, escape_formula, format_column_title, format_value
 
 LINE_WIDTH, TITLE_WIDTH = 80, 10  # of the summary
@@ -48,8 +48,8 @@ def write_benchmark(benchmark: Benchmark, out: Path) -> tuple[str, ...]:
     texts = {
         "table.md": "\n\n".join(map(comparison_to_markdown, tables)),
         "table.tex": "\n\n".join(map(comparison_to_latex, tables)),
-        "means.csv": means_to_csv(benchmark).rstrip("\n"),
-        "images.csv": images_to_csv(benchmark).rstrip("\n"),
+        "means.csv": means_to_csv(benchmark),
+        "images.csv": images_to_csv(benchmark),
         RESULTS_FILE: json.dumps(benchmark.as_json(), indent=2),
     }
     for name, text in texts.items():
@@ -62,7 +62,7 @@ def build_tables(benchmark: Benchmark) -> tuple[ComparisonTable, ...]:
     tables = [
         ComparisonTable(
             tuple(_build_column(result, column) for column in result.columns),
-            _build_sections(benchmark, [entry.name for entry in benchmark.entries]),
+            build_sections(entry.name for entry in benchmark.entries),
             f"{result.photo_set.name}: mean over {_count_photos(result)}",
             tuple(_describe_set(result)),
             "",
@@ -72,16 +72,8 @@ def build_tables(benchmark: Benchmark) -> tuple[ComparisonTable, ...]:
     costs = {name: asdict(cost) for name, cost in benchmark.costs.items()}
     columns = tuple(build_cost_columns(costs))  # type: ignore[arg-type]
     notes = tuple(_describe_conditions(benchmark))
-    sections = _build_sections(benchmark, list(costs))
-    return *tables, ComparisonTable(
-        columns, sections, "Cost of each model", notes, escape_unprintable(benchmark.command)
-    )
-
-
-def _build_sections(benchmark: Benchmark, names: list[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    baselines = tuple(name for name in names if name in BASELINE_NAMES)
-    models = tuple(name for name in names if name not in BASELINE_NAMES)
-    return tuple((title, rows) for title, rows in zip(SECTION_TITLES, (baselines, models), strict=True) if rows)
+    command = escape_unprintable(benchmark.command)
+    return *tables, ComparisonTable(columns, build_sections(costs), "Cost of each model", notes, command)
 
 
 def _build_column(result: SetResult, column: MetricColumn) -> ComparisonColumn:
@@ -132,10 +124,8 @@ def _describe_conditions(benchmark: Benchmark) -> Iterator[str]:
     for entry in benchmark.entries:
         for method in entry.methods:
             if method.digest:
-                training = {key: method.facts[key] for key in ("recipe", "seed") if key in method.facts}
-                yield describe_model(
-                    method.name, {"sha256": method.digest, "training": training, "cost": None, "mean": {}}
-                )
+                training = {key: method.facts[key] for key in TRAINING_FACTS if key in method.facts}
+                yield describe_origin(method.name, training, method.digest)
     yield describe_software(__version__, check_record(MachineRecord, describe_machine()))
 
 
@@ -152,7 +142,7 @@ def means_to_csv(benchmark: Benchmark) -> str:
                 names = [escape_formula(result.photo_set.name), escape_formula(entry.name), column.key]
                 numbers = [interval.value, interval.low, interval.high, len(entry.methods)]
                 writer.writerow([*names, *numbers, "" if deviation is None else deviation, int(entry in leaders)])
-    return file.getvalue()
+    return file.getvalue().rstrip("\n")
 
 
 def images_to_csv(benchmark: Benchmark) -> str:
@@ -166,7 +156,7 @@ def images_to_csv(benchmark: Benchmark) -> str:
             for method, values in rows.items():
                 names = (result.photo_set.name, photo, method)
                 writer.writerow([*map(escape_formula, names), *(values.get(key, "") for key in columns)])
-    return file.getvalue()
+    return file.getvalue().rstrip("\n")
 
 
 def describe_benchmark(benchmark: Benchmark) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -91,16 +91,21 @@ class EvaluationRecord(TypedDict):
 
 def build_comparison_table(record: EvaluationRecord) -> ComparisonTable:
     """The means and costs of all methods, baselines apart from models."""
-    baselines = tuple(name for name in record["methods"] if name in BASELINE_NAMES)
-    models = tuple(name for name in record["methods"] if name not in BASELINE_NAMES)
-    sections = [(title, rows) for title, rows in zip(SECTION_TITLES, (baselines, models), strict=True) if rows]
     return ComparisonTable(
         (*_build_metric_columns(record), *build_cost_columns(_find_costs(record))),
-        tuple(sections),
+        build_sections(record["methods"]),
         f"Mean over {count_noun(len(record['images']), 'photo')}",
         tuple(_describe_conditions(record)),
         escape_unprintable(record["command"] or ""),
     )
+
+
+def build_sections(names: Iterable[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The rows in order, baselines apart from models; a section without rows is left out."""
+    rows: dict[str, list[str]] = {title: [] for title in SECTION_TITLES}
+    for name in names:
+        rows[SECTION_TITLES[name not in BASELINE_NAMES]].append(name)
+    return tuple((title, tuple(part)) for title, part in rows.items() if part)
 
 
 def rank_values(cells: Mapping[str, str], better: str) -> dict[str, int]:
@@ -170,7 +175,9 @@ def _describe_conditions(record: EvaluationRecord) -> Iterator[str]:
     if record["failed"]:
         yield f"Without {count_noun(len(record['failed']), 'photo')} that could not be measured."
     yield f"Without training: {' '.join(describe_baselines())}."
-    yield from (describe_model(name, method) for name, method in record["methods"].items() if method["sha256"])
+    for name, method in record["methods"].items():
+        if method["sha256"]:
+            yield describe_origin(name, method["training"], method["sha256"])
     yield describe_software(record["zerokd"], record["machine"])
 
 
@@ -181,8 +188,8 @@ def describe_software(version: str, machine: MachineRecord) -> str:
     return escape_unprintable(f"{software}; ms: {size} pixels, {threads} of {machine['processor']}.")
 
 
-def describe_model(name: str, method: MethodRecord) -> str:
-    """Where the model of a method comes from, in one line."""
-    facts = [f"{key} {value}" for key, value in method["training"].items()]
+def describe_origin(name: str, training: Mapping[str, Any], digest: str) -> str:
+    """Where the model of a method comes from, in one line; ``digest`` is the SHA-256 of its file."""
+    facts = [f"{key} {value}" for key, value in training.items()]
     origin = ", ".join(facts) or "weights without a record of their training"
-    return escape_unprintable(f"{name}: {origin}, SHA-256 {(method['sha256'] or '')[:DIGEST_DIGITS]}.")
+    return escape_unprintable(f"{name}: {origin}, SHA-256 {digest[:DIGEST_DIGITS]}.")

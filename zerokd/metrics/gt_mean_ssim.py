@@ -6,9 +6,9 @@ from typing import final
 
 from torch import Tensor
 
-from zerokd import Metric, Port
+from zerokd import Metric
 from zerokd.losses.ssim import SsimLoss, ssim
-from zerokd.metrics.gt_mean_psnr import scale_to_mean
+from zerokd.metrics.gt_mean_psnr import GtMeanPsnr, scale_to_mean
 
 
 @final
@@ -31,10 +31,7 @@ class GtMeanSsim(Metric):
     """
 
     Config = SsimLoss.Config
-    ports = {
-        "image": Port("the image to measure", range=(0.0, 1.0), default="student.enhanced"),
-        "target": Port("the well-lit reference", range=(0.0, 1.0), like="image", example="reference"),
-    }
+    ports = GtMeanPsnr.ports
     better = "higher"
     bounds = (-1.0, 1.0)
     best_on = ("identical",)

@@ -18,8 +18,8 @@ def test_by_hand():
 def test_the_floor_takes_the_place_of_a_smaller_light():
     zero = torch.zeros(1, 3, 2, 2)
     assert reflectance_ratio(zero, zero + 0.1, zero, floor=0.2).tolist() == pytest.approx([0.25])
-    one = zero + 1
-    assert reflectance_ratio(zero, one, zero, floor=0.2).tolist() == pytest.approx([25.0])  # the greatest value
+    unit = zero + 1
+    assert reflectance_ratio(zero, unit, zero, floor=0.2).tolist() == pytest.approx([25.0])  # the greatest value
 
 
 def test_it_is_0_where_reflectance_and_light_recompose_the_image():

@@ -58,9 +58,9 @@ def test_two_steps_by_hand():
 def test_the_image_is_enhanced_times_light_where_nothing_is_clipped():
     low = 0.2 * noise(2, 3, 6, 6)
     output = model()(low)
-    kept = output["enhanced"] < 1
-    assert kept.any()
-    torch.testing.assert_close((output["enhanced"] * output["illumination"])[kept], low[kept])
+    unclipped = output["enhanced"] < 1
+    assert unclipped.any()
+    torch.testing.assert_close((output["enhanced"] * output["illumination"])[unclipped], low[unclipped])
 
 
 def test_the_floor_bounds_the_light():

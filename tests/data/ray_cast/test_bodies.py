@@ -84,12 +84,12 @@ def test_the_nearest_body_is_hit(rays):
         for shape in (Ellipsoid, Box, Ellipsoid, Box, Ellipsoid)
     ]
     travelled, numbers = Bodies(many).intersect(origin, direction, limit)
-    apart = np.stack([body.intersect(origin, direction, limit) for body in many])
-    assert np.array_equal(np.isfinite(apart.min(0)), numbers >= 0)
+    separate = np.stack([body.intersect(origin, direction, limit) for body in many])
+    assert np.array_equal(np.isfinite(separate.min(0)), numbers >= 0)
     hit = numbers >= 0
     assert 10 < hit.sum() < 290
-    assert np.array_equal(apart.argmin(0)[hit], numbers[hit])
-    assert np.abs(apart.min(0) - travelled)[hit].max() < 2e-3
+    assert np.array_equal(separate.argmin(0)[hit], numbers[hit])
+    assert np.abs(separate.min(0) - travelled)[hit].max() < 2e-3
     assert (travelled[~hit] == 100).all()
 
 

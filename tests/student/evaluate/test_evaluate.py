@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.pairs import write_pairs
 from tests.phases import record_phases
 from tests.student.evaluate.test_columns import Darkness, stranger
 from zerokd.errors import DataError
@@ -20,14 +21,7 @@ from zerokd.student.evaluate.methods import Method, build_baselines, build_metho
 def folders(tmp_path, monkeypatch):
     """Three dark photos, and what they should be."""
     monkeypatch.setattr(cost, "TIMING_SIZE", (16, 16))
-    generator = np.random.default_rng(0)
-    for name in ("a", "deep/b", "c"):
-        bright = generator.integers(40, 250, (24, 31, 3)).astype(np.uint8)
-        for folder, pixels in (("low", bright // 4), ("high", bright)):
-            path = tmp_path / folder / f"{name}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(path)
-    return tmp_path / "low", tmp_path / "high"
+    return write_pairs(tmp_path, ("a", "deep/b", "c"))
 
 
 def pixels(path):
