@@ -8,7 +8,8 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 RUNS    := $(VENV)/.runs
 READY   := $(VENV)/.ready
-# Python compiles the modules that it imports; most are never imported.
+# Modules are compiled when they are first imported, since most never are; tests start thousands of processes.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 MODULES := $(patsubst %/__init__.py,%,$(wildcard plugins/*/zerokd_*/__init__.py))

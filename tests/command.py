@@ -19,24 +19,11 @@ import time
 import traceback
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 
 PHASE_LINE = re.compile(r"^.* \(\d+ s\)\n", re.MULTILINE)  # whether a command is slow enough to print one is chance
 LARGEST = 2**20  # bytes of a request: the arguments and the environment
-IMPORTED = (
-    "torch",
-    "torchvision",
-    "optuna",
-    "pyvips",
-    "zerokd.run.launch",
-    "zerokd.describe.equation_text",
-    "zerokd.describe.evidence_text",
-)
-IMPORTED += (
-    "zerokd.student.evaluate.evaluate",
-    "zerokd.student.enhance.jobs",
-    "zerokd.student.export",
-    "zerokd.sweep.sweep",
-)
+IMPORTED = ("torch", "torchvision", "torch._dynamo", "optuna", "pyvips")  # and all of zerokd
 _sockets: list[str] = []
 
 
@@ -148,8 +135,10 @@ def send_request(path, arguments, cwd, environment, files, prelude=""):
 
 def serve(path):
     """Fork for each request until the parent is gone; return only in a fork, with the request."""
-    for name in IMPORTED:
-        import_module(name)
+    modules = [module.name for module in walk_packages(import_module("zerokd").__path__, "zerokd.")]
+    for name in (*IMPORTED, *modules):
+        if name != "zerokd.__main__":
+            import_module(name)
     parent, listener = os.getppid(), socket.socket(socket.AF_UNIX)
     listener.bind(path + ".new")
     listener.listen()

@@ -94,7 +94,7 @@ def test_every_command_that_lasts_has_quiet(name):
 
 
 def test_alone_it_shows_first_steps_that_exist():
-    done = CliRunner().invoke(zerokd, [])
+    done = CliRunner().invoke(zerokd, [], catch_exceptions=False)
     assert (done.exit_code, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "First steps:"

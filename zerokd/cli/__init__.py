@@ -59,14 +59,14 @@ class CommandGroup(click.Group):
     """Commands by name; each is the ``command`` of the module ``zerokd.cli.<name>``."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         return import_module(f"zerokd.cli.{name.replace('-', '_')}").command if name in COMMANDS else None
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([*COMMANDS.items()])
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -88,7 +88,7 @@ def zerokd(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         formatter = context.make_formatter()
         with formatter.section("First steps"):
-            formatter.write_dl(list(FIRST_STEPS.items()), col_max=34)
+            formatter.write_dl([*FIRST_STEPS.items()], col_max=34)
         click.echo(formatter.getvalue(), nl=False)
 
 
