@@ -24,7 +24,7 @@ from pkgutil import walk_packages
 PHASE_LINE = re.compile(r"^.* \(\d+ s\)\n", re.MULTILINE)  # whether a command is slow enough to print one is chance
 LARGEST = 2**20  # bytes of a request: the arguments and the environment
 IMPORTED = ("torch", "torchvision", "torch._dynamo", "optuna", "pyvips")  # and all of zerokd
-_sockets: list[str] = []
+SOCKET = "ZEROKD_TEST_SOCKET"  # the variable with the path of the server's socket
 
 
 def zerokd(*arguments, cwd=None, env=None, timeout=240, fresh=False):
@@ -109,17 +109,22 @@ class ForkedCommand:
         self.send_signal(signal.SIGKILL)
 
 
+def start_server():
+    """Start the server of this process and of those that it starts; return before it is ready."""
+    os.environ[SOCKET] = os.path.join(tempfile.mkdtemp(prefix="zerokd-"), "socket")
+    command = [sys.executable, __file__, "--serve", os.environ[SOCKET]]
+    atexit.register(subprocess.Popen(command, cwd=Path(__file__).parents[1]).kill)
+
+
 def server():
-    """The socket of this process's server, which the first call starts."""
-    if not _sockets:
-        path = os.path.join(tempfile.mkdtemp(prefix="zerokd-"), "socket")
-        process = subprocess.Popen([sys.executable, __file__, "--serve", path], cwd=Path(__file__).parents[1])
-        atexit.register(process.kill)
-        while not os.path.exists(path):
-            assert process.poll() is None, "the command server has ended"
-            time.sleep(0.02)
-        _sockets.append(path)
-    return _sockets[0]
+    """The socket of the server, which the first call starts; it needs some seconds to import."""
+    if SOCKET not in os.environ:
+        start_server()
+    for _ in range(6000):
+        if os.path.exists(os.environ[SOCKET]):
+            return os.environ[SOCKET]
+        time.sleep(0.02)
+    raise AssertionError("the command server has ended")
 
 
 def send_request(path, arguments, cwd, environment, files, prelude=""):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests.command import start_server
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_settings
 from zerokd.recipe.build.resolver import resolve_recipe
@@ -32,6 +33,11 @@ TINY = (
     "stages.distill.epochs=1",
     'terms.distillation.perceptual.weights="random"',
 )
+
+
+def pytest_configure(config):
+    if getattr(config.option, "numprocesses", None):  # one for all processes of tests
+        start_server()
 
 
 class Golden:
