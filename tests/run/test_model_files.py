@@ -181,7 +181,7 @@ def test_a_file_as_a_moving_target_trains_and_compiles_to_the_same(write, tmp_pa
         '{ prediction = "student.enhanced", target = "teacher(student.enhanced).enhanced" }',
     )
     recipe = write(use, more)
-    narrow = ("--set", "models.student.width=1", "--set", "models.student.iterations=1")  # compiled in a sixth of the time
+    narrow = ("--set", "models.student.width=1", "--set", "models.student.iterations=1")  # compiled six times faster
     process = command("run", recipe, "--out", tmp_path / "run", "--set", 'speed.compile="try"', *narrow)
     assert process.returncode == 0, process.stderr
     assert ("cannot be compiled" in process.stdout) == (use == "onnx_model"), process.stdout
