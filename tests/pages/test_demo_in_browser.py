@@ -1,6 +1,8 @@
 """The student in a real browser: the pixels of Python, and nothing that leaves the page."""
 
 import io
+import itertools
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from zerokd.student.enhance.enhancer import Enhancer
 from zerokd.student.load import load_trained_model
 
 pytestmark = needs_chromium
+NUMBERS = itertools.count()
 SIZES = ((61, 47), (1, 1), (200, 3))
 
 
@@ -45,6 +48,16 @@ def best(addresses):
 
 
 @pytest.fixture(scope="module")
+def pages(opened, addresses):
+    """A page of each student that many photos are given to, as a visitor does: opening one takes seconds."""
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(shown(opened, address, accept_downloads=True))
+            for name, address in addresses.items()
+        }
+
+
+@pytest.fixture(scope="module")
 def student():
     return Enhancer("fidelity", engine="torch")
 
@@ -59,8 +72,8 @@ def photo(size, channels=3):
     return Image.fromarray(levels)
 
 
-def given(page, image, name="photo.png"):
-    file = io.BytesIO()
+def given(page, image):
+    file, name = io.BytesIO(), f"photo{next(NUMBERS)}.png"
     image.save(file, "PNG")
     page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": file.getvalue()})
     wait_for_status(page, f"{name}, {image.width}x{image.height}")
@@ -85,15 +98,15 @@ def set_to(page, name, value):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("strength", [0.0, 1.0, 1.6])
-def test_its_pixels_are_those_of_python(opened, address, student, tmp_path, size, strength):
-    with shown(opened, address, accept_downloads=True) as (page, messages, requests):
-        given(page, photo(size))
-        set_to(page, "strength", strength)
-        saved_pixels = saved(page, tmp_path / "a.png")
-        wanted = student(np.asarray(photo(size)), strength).astype(int)
-        assert saved_pixels.shape == wanted.shape
-        assert np.abs(saved_pixels - wanted).max() <= 1
-        assert (messages, [url for url in requests if not url.startswith("blob:")]) == ([], [address])
+def test_its_pixels_are_those_of_python(pages, address, student, tmp_path, size, strength):
+    page, messages, requests = pages["fidelity"]
+    given(page, photo(size))
+    set_to(page, "strength", strength)
+    saved_pixels = saved(page, tmp_path / "a.png")
+    wanted = student(np.asarray(photo(size)), strength).astype(int)
+    assert saved_pixels.shape == wanted.shape
+    assert np.abs(saved_pixels - wanted).max() <= 1
+    assert (messages, [url for url in requests if not url.startswith("blob:")]) == ([], [address])
 
 
 def test_before_is_left_and_after_is_right(opened, address, student):
@@ -161,32 +174,30 @@ def expected(model, pixels, strength=1.0):
 
 
 @pytest.mark.parametrize("name", PHOTOS)
-def test_best_measures_a_photo_as_pytorch_does(opened, best, model, name):
-    pixels = PHOTOS[name]()
-    with shown(opened, best) as (page, messages, _):
-        given(page, Image.fromarray(pixels))
-        read = "() => ({ ...measured, map: [...measured.map], curve: findStrength(measured, 0.54, program.constants) })"
-        measured, state = page.evaluate(read), model.measure(to_tensor(pixels))
-        maps = np.reshape(measured["map"], (64, 64, 4)).transpose(2, 0, 1)
-        assert measured["noise"] == pytest.approx(state.noise[0].tolist(), rel=1e-4, abs=1e-6)
-        assert measured["noisy"] == pytest.approx(state.noisy.item(), rel=1e-4, abs=1e-6)
-        assert measured["curve"] == pytest.approx(state.strength.item(), rel=1e-4, abs=1e-6)
-        assert measured["lift"] == pytest.approx(state.lift.item(), rel=1e-4, abs=1e-6)
-        assert np.abs(maps[0] - state.slope[0, 0].numpy()).max() <= 1e-4
-        assert np.abs(maps[1] - state.offset[0, 0].numpy()).max() <= 1e-4 * state.offset.abs().max()
-        assert messages == []
+def test_best_measures_a_photo_as_pytorch_does(pages, model, name):
+    pixels, (page, messages, _) = PHOTOS[name](), pages["best"]
+    given(page, Image.fromarray(pixels))
+    read = "() => ({ ...measured, map: [...measured.map], curve: findStrength(measured, 0.54, program.constants) })"
+    measured, state = page.evaluate(read), model.measure(to_tensor(pixels))
+    maps = np.reshape(measured["map"], (64, 64, 4)).transpose(2, 0, 1)
+    assert measured["noise"] == pytest.approx(state.noise[0].tolist(), rel=1e-4, abs=1e-6)
+    assert measured["noisy"] == pytest.approx(state.noisy.item(), rel=1e-4, abs=1e-6)
+    assert measured["curve"] == pytest.approx(state.strength.item(), rel=1e-4, abs=1e-6)
+    assert measured["lift"] == pytest.approx(state.lift.item(), rel=1e-4, abs=1e-6)
+    assert np.abs(maps[0] - state.slope[0, 0].numpy()).max() <= 1e-4
+    assert np.abs(maps[1] - state.offset[0, 0].numpy()).max() <= 1e-4 * state.offset.abs().max()
+    assert messages == []
 
 
 @pytest.mark.parametrize("name", PHOTOS)
-def test_best_gives_pytorchs_pixels(opened, best, model, tmp_path, name):
-    pixels = PHOTOS[name]()
-    with shown(opened, best, accept_downloads=True) as (page, messages, requests):
-        given(page, Image.fromarray(pixels))
-        for strength in (1.0, 1.7):
-            set_to(page, "strength", strength)
-            differences = np.abs(saved(page, tmp_path / "a.png") - expected(model, pixels, strength))
-            assert differences.max() <= 0.51  # rounding to 8 bits takes 0.5
-        assert (messages, [url for url in requests if not url.startswith("blob:")]) == ([], [best])
+def test_best_gives_pytorchs_pixels(pages, best, model, tmp_path, name):
+    pixels, (page, messages, requests) = PHOTOS[name](), pages["best"]
+    given(page, Image.fromarray(pixels))
+    for strength in (1.0, 1.7):
+        set_to(page, "strength", strength)
+        differences = np.abs(saved(page, tmp_path / "a.png") - expected(model, pixels, strength))
+        assert differences.max() <= 0.51  # rounding to 8 bits takes 0.5
+    assert (messages, [url for url in requests if not url.startswith("blob:")]) == ([], [best])
 
 
 def test_best_leaves_a_bright_photo_as_it_is(opened, best, tmp_path):
