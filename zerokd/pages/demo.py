@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -61,10 +62,7 @@ def build_demo_page(student: TrainedModel) -> str:
         name = type(student.model).__name__
         raise ExportError(Problem(f"{name} cannot run in a page: {error}", hints=("use `zerokd enhance`",))) from error
     with phase("drawing scenes"):
-        scenes = [
-            {"name": name, "picture": to_data_uri(Image.fromarray(picture))}
-            for name, picture in draw_sample_photos(SCENE_SIZE)
-        ]
+        scenes = [{"name": name, "picture": picture} for name, picture in _draw_scenes()]
     words = describe_model(student.model, student.facts)
     return render_template(
         "demo.html",
@@ -73,6 +71,12 @@ def build_demo_page(student: TrainedModel) -> str:
         about=words,
         parameters=student.model.parameter_count(),
     )
+
+
+@cache
+def _draw_scenes() -> tuple[tuple[str, str], ...]:
+    """Names and data URIs."""
+    return tuple((name, to_data_uri(Image.fromarray(picture))) for name, picture in draw_sample_photos(SCENE_SIZE))
 
 
 def _describe_program(model: Model) -> dict[str, Any]:
