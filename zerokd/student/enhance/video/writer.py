@@ -59,6 +59,7 @@ def open_frame_stream(output: Any, source: Any, plan: FramePlan, container: Cont
         rate = source.guessed_rate
     stream = output.add_stream(encoder.name, rate=rate, options=_encoder_options(encoder, plan))
     context = stream.codec_context
+    context.thread_type = "AUTO"  # whole frames, so that it encodes while the next one is decoded and enhanced
     stream.width, stream.height, stream.pix_fmt = kind.width, kind.height, encoding.pixel_format
     stream.time_base = context.time_base = 1 / rate if container.has_fixed_rate else source.time_base
     if encoder.codec_tag and container.muxer in ("mp4", "mov"):
