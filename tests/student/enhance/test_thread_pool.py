@@ -56,7 +56,7 @@ def test_what_is_not_begun_when_it_is_closed_is_not_done():
 
 
 def test_room_is_never_exceeded_and_the_largest_has_it_alone():
-    budget, now, totals, lock = PixelBudget(10), {}, [], threading.Lock()
+    budget, now, totals, lock = PixelBudget(10, 99), {}, [], threading.Lock()
 
     def work(pixels):
         with budget.reserve(pixels):
@@ -72,3 +72,20 @@ def test_room_is_never_exceeded_and_the_largest_has_it_alone():
     assert all(total <= 10 or count == 1 for total, count in totals)
     assert max(count for _, count in totals) > 1
     assert 25 in {total for total, _ in totals}
+
+
+def test_no_more_photos_than_processors_are_worked_on():
+    budget, now, most, lock = PixelBudget(100, 2), set(), [], threading.Lock()
+
+    def work(item):
+        with budget.reserve(1):
+            with lock:
+                now.add(item)
+                most.append(len(now))
+            time.sleep(0.002)
+            with lock:
+                now.remove(item)
+
+    for _, outcome in map_in_order(work, range(30), 6, never):
+        outcome()
+    assert max(most) == 2

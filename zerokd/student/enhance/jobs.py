@@ -35,6 +35,7 @@ RERUN_HINT = "finished files are kept; run the command again for the rest"
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 SPACE_ERRORS = (errno.EFBIG, errno.EDQUOT, errno.EIO)
 COMPARISON_GAP = 8  # pixels between before and after
+THREADS_PER_PROCESSOR = 3  # of three files, one is processed while two wait until they are on disk
 MAX_PIXELS_IN_FLIGHT = 2**27  # of all photos that are processed at a time: some 2 GiB
 
 
@@ -142,8 +143,10 @@ def run_task(
     """
     written = [path for job in task.jobs for path in (*_outputs(job, task.options), task.ledger.record_path(job.name))]
     remove_stale_temporaries((path.parent for path in written), written)
-    summary, enhancer = Summary(), _FileEnhancer(task, report_progress)
-    threads = max(1, min(task.options.threads, len(task.jobs))) if task.engine.allows_parallel_bands else 1
+    processors = min(task.options.threads, len(task.jobs)) if task.engine.allows_parallel_bands else 1
+    threads = processors * THREADS_PER_PROCESSOR if processors > 1 else 1
+    summary = Summary()
+    enhancer = _FileEnhancer(task, report_progress, PixelBudget(MAX_PIXELS_IN_FLIGHT, max(1, processors)))
     with closing(map_in_order(enhancer.enhance_file, task.jobs, threads, runs_in_caller=_is_video)) as results:
         for job, get_result in results:
             file_report = _get_report(job, get_result, task.ledger.root)
@@ -192,7 +195,7 @@ class _FileEnhancer:
 
     task: Task
     report_progress: Callable[[str, float], None]
-    pixel_budget: PixelBudget = field(factory=lambda: PixelBudget(MAX_PIXELS_IN_FLIGHT))
+    pixel_budget: PixelBudget
 
     def enhance_file(self, job: Job) -> FileReport:
         """Enhance one file, unless its result is up to date."""

@@ -16,27 +16,30 @@ QUEUED_PER_THREAD = 4  # items for each thread that are submitted before the fir
 
 
 class PixelBudget:
-    """A limit on the pixels that are processed at a time. A photo above the limit is processed alone."""
+    """A limit on the photos and pixels that are processed at a time. A photo of more pixels is processed alone."""
 
-    def __init__(self, max_pixels: int):
-        self.max_pixels = max_pixels
-        self._reserved_pixels = 0
+    def __init__(self, max_pixels: int, max_photos: int):
+        self.max_pixels, self.max_photos = max_pixels, max_photos
+        self._reserved_pixels = self._photos = 0
         self._condition = Condition()
 
     @contextmanager
     def reserve(self, pixels: int) -> Iterator[None]:
-        """Wait until so many pixels are free, and hold them."""
+        """Wait until another photo of so many pixels may be processed, and hold its place."""
         with self._condition:
-            self._condition.wait_for(
-                lambda: not self._reserved_pixels or self._reserved_pixels + pixels <= self.max_pixels
-            )
+            self._condition.wait_for(lambda: not self._photos or self._has_place(pixels))
+            self._photos += 1
             self._reserved_pixels += pixels
         try:
             yield
         finally:
             with self._condition:
+                self._photos -= 1
                 self._reserved_pixels -= pixels
                 self._condition.notify_all()
+
+    def _has_place(self, pixels: int) -> bool:
+        return self._photos < self.max_photos and self._reserved_pixels + pixels <= self.max_pixels
 
 
 def map_in_order(
