@@ -36,9 +36,9 @@ def test_the_file_holds_its_provenance(tmp_path):
     export_model(load_trained_model("fidelity", discover_plugins()), LiteRt(), tmp_path / "student.tflite")
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs((tmp_path / "student.tflite").read_bytes(), 0))
     assert "161 parameters" in model.description.decode()
-    (kept,) = model.metadata
-    assert kept.name == b"zerokd"
-    assert json.loads(bytes(model.buffers[kept.buffer].data))["reach"] == 3
+    (entry,) = model.metadata
+    assert entry.name == b"zerokd"
+    assert json.loads(bytes(model.buffers[entry.buffer].data))["reach"] == 3
 
 
 def test_it_runs_without_zerokd_and_without_torch(tmp_path):

@@ -81,7 +81,7 @@ class _Graph:
 
 
 def build_flatbuffer(program: TracedProgram, metadata: Mapping[str, str]) -> bytes:
-    """The content of the file; ``metadata`` has a ``description``, and what is kept as ``zerokd``.
+    """The content of the file; ``metadata`` has a ``description``, and JSON that is stored as ``zerokd``.
 
     Raises:
         ImportError: ai-edge-litert is not installed.
@@ -127,11 +127,11 @@ def _find_operand(graph: _Graph, node: Node, operand: Operand, tensors: Mapping[
 
 def _assemble(graph: _Graph, inputs: list[int], outputs: list[int], metadata: Mapping[str, str]) -> Any:
     schema = graph.schema
-    subgraph, model, kept = schema.SubGraphT(), schema.ModelT(), schema.MetadataT()
+    subgraph, model, entry = schema.SubGraphT(), schema.ModelT(), schema.MetadataT()
     subgraph.name, subgraph.tensors, subgraph.operators = "student", graph.tensors, graph.operators
     subgraph.inputs, subgraph.outputs = inputs, outputs
-    kept.name, kept.buffer = "zerokd", graph.add_buffer(metadata["zerokd"].encode())
-    model.version, model.description, model.metadata = SCHEMA_VERSION, metadata["description"], [kept]
+    entry.name, entry.buffer = "zerokd", graph.add_buffer(metadata["zerokd"].encode())
+    model.version, model.description, model.metadata = SCHEMA_VERSION, metadata["description"], [entry]
     model.subgraphs, model.buffers, model.operatorCodes = [subgraph], graph.buffers, []
     for kind in graph.codes:
         code = schema.OperatorCodeT()
