@@ -1,6 +1,6 @@
 """Each program that zerokd exports: its size, the time of a 1920x1080 frame on one core, and its difference to PyTorch.
 
-    python benchmarks/programs.py [--rounds 5] [--student best --student fidelity]
+    python benchmarks/programs.py [--rounds 5] [--student best --student fidelity] [--format c --format onnx]
 
 Every program gets the same frame, a generated dark scene in 8 bits. C and the frei0r filter take and return 8 bits, so
 their difference contains the rounding; all others take and return floats. The process runs on one core. Rounds are
@@ -72,7 +72,9 @@ def open_program(use: str, exporter: Any, path: Path, frame: np.ndarray) -> Prog
     return lambda: enhance(low)[0] * np.float32(255)
 
 
-def measure(trained: TrainedModel, catalogue: Catalogue, frame: np.ndarray, rounds: int) -> None:
+def measure(
+    trained: TrainedModel, catalogue: Catalogue, frame: np.ndarray, rounds: int, formats: tuple[str, ...]
+) -> None:
     low = torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255
 
     @torch.no_grad()
@@ -84,6 +86,8 @@ def measure(trained: TrainedModel, catalogue: Catalogue, frame: np.ndarray, roun
     sizes = {"PyTorch": 0}
     with TemporaryDirectory() as folder:
         for use, settings in PROGRAMS:
+            if formats and use not in formats:
+                continue
             name = " ".join((use, *settings))
             try:
                 exporter = build_exporter(use, settings, catalogue)
@@ -113,7 +117,8 @@ def print_table(programs: dict[str, Program], sizes: dict[str, int], rounds: int
 @click.command()
 @click.option("--student", "students", multiple=True, default=("best", "fidelity"), show_default=True)
 @click.option("--rounds", default=5, show_default=True)
-def main(students: tuple[str, ...], rounds: int) -> None:
+@click.option("--format", "formats", multiple=True, help="Only these; by default all.")
+def main(students: tuple[str, ...], rounds: int, formats: tuple[str, ...]) -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
     catalogue, frame = discover_plugins(), generate_frame()
@@ -121,7 +126,7 @@ def main(students: tuple[str, ...], rounds: int) -> None:
     click.echo(f"{WIDTH}x{HEIGHT}, one core of {describe_machine()['processor']}, torch {torch.__version__}, {load}")
     for student in students:
         click.echo(f"\n{student}")
-        measure(load_trained_model(student, catalogue), catalogue, frame, rounds)
+        measure(load_trained_model(student, catalogue), catalogue, frame, rounds, formats)
 
 
 if __name__ == "__main__":
