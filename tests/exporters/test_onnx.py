@@ -1,6 +1,7 @@
 """ONNX: one file for any size, with its provenance, in floats, halves and bytes."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -100,6 +101,19 @@ def test_lower_precision_is_near(tmp_path, precision, most):
     low = dark(1, 3, 48, 64)
     difference = np.abs(exporter.run(path)(low) - exact(model, low)).max()
     assert 0 < difference <= most <= exporter.tolerance
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_a_file_that_lower_precision_makes_larger_says_so(tmp_path, precision):
+    large = written(tmp_path, NanoDce())[0].stat().st_size
+    with pytest.warns(UserWarning, match=rf"^{precision} makes the file \d+% larger"):
+        path, _ = written(tmp_path, NanoDce(), precision=precision)
+    assert path.stat().st_size > large
+    wide = ZeroDcePp(width=64)
+    large = written(tmp_path, wide)[0].stat().st_size
+    with warnings.catch_warnings(action="error", category=UserWarning):
+        path, _ = written(tmp_path, wide, precision=precision)
+    assert path.stat().st_size < 0.8 * large
 
 
 def test_a_file_for_tiles_is_refused_before_the_export_of_a_model_that_measures(tmp_path):

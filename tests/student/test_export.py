@@ -117,6 +117,35 @@ def test_a_model_that_code_cannot_hold_is_told_why(tmp_path, use):
     assert "the model is Odd; onnx holds any model" in str(caught.value)
 
 
+class OfTwoFiles(zerokd.Exporter):
+    """Writes a file and one beside it."""
+
+    suffix, companions = ".txt", (".bin",)
+
+    def __init__(self, enhance):
+        super().__init__()
+        self.enhance = enhance
+
+    def write(self, model, path, facts):
+        path.write_text("layers")
+        path.with_suffix(".bin").write_text("weights")
+
+    def run(self, path):
+        assert path.with_suffix(".bin").read_text() == "weights"
+        return self.enhance
+
+
+def test_files_of_a_format_take_their_places_together(tmp_path, trained):
+    result = export_model(trained, OfTwoFiles(exact(trained.model)), tmp_path / "a.txt")
+    assert result.size == len("layers") + len("weights")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.bin", "a.txt"]
+    with pytest.raises(ExportError):
+        export_model(trained, OfTwoFiles(lambda low: low), tmp_path / "b.txt")
+    with pytest.raises(OutputError, match="suffix of a file that lies beside it"):
+        export_model(trained, OfTwoFiles(exact(trained.model)), tmp_path / "b.bin")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.bin", "a.txt"]
+
+
 def test_a_folder_is_no_file(tmp_path, trained):
     with pytest.raises(OutputError, match="is a folder"):
         export_model(trained, wrong(), tmp_path)

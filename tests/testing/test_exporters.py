@@ -69,6 +69,15 @@ def test_a_good_exporter_passes_everything():
     assert failing("exporters", Good) == {}
 
 
+def test_a_format_of_two_files_passes_too():
+    def write(self, model, path, facts):
+        Good.write(self, model, path, facts)
+        path.with_suffix(".bin").write_text("")
+
+    assert failing("exporters", variant(write=write, companions=(".bin",))) == {}
+    assert set(failing("exporters", variant(companions=(".bin",)))) == {"one_file"}
+
+
 def test_every_rule_has_its_defect():
     assert {rule.name for rule in RULES_BY_KIND["exporters"]} == set(PLANTED)
 

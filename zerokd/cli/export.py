@@ -13,7 +13,9 @@ EXACT_PSNR = 100.0  # dB from which on a difference is rounding
 
 @click.command("export")
 @student_arguments("best")
-@click.option("--format", "use", required=True, metavar="NAME", help="c, glsl, onnx, pt2, torchscript, or a plugin's.")
+@click.option(
+    "--format", "use", required=True, metavar="NAME", help="c, frei0r, glsl, onnx, pt2, torchscript, or a plugin's."
+)
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Output file; by default ./student.SUFFIX.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Config of the format: precision=int8")
 @add_control_options

@@ -23,18 +23,18 @@ int ${name}_apply_${key}_rows(const $type *in, $type *out, $parameters, const ${
 """
 DEFINITIONS = """\
 int ${name}_measure_$key(const $type *in, $parameters, ${name}_state *state) {
-    return ${name}_measure(in, ${name}_is_$key, width, height, layout, state);
+    return ${name}_measure(in, ${name}_is_$key, width, height, layout, EXPOSURE, state);
 }
 
 int ${name}_apply_${key}_rows(const $type *in, $type *out, $parameters, const ${name}_state *state,
                           float strength, int first, int last) {
-    return ${name}_apply(in, out, ${name}_is_$key, width, height, layout, state, strength, first, last);
+    return ${name}_apply(in, out, ${name}_is_$key, width, height, layout, state, DENOISE, strength, first, last);
 }
 
 int ${name}_$key(const $type *in, $type *out, $parameters, float strength) {
     ${name}_state state;
-    if (${name}_measure(in, ${name}_is_$key, width, height, layout, &state)) return -1;
-    return ${name}_apply(in, out, ${name}_is_$key, width, height, layout, &state, strength, 0, height);
+    if (${name}_measure(in, ${name}_is_$key, width, height, layout, EXPOSURE, &state)) return -1;
+    return ${name}_apply(in, out, ${name}_is_$key, width, height, layout, &state, DENOISE, strength, 0, height);
 }
 """
 

@@ -48,13 +48,21 @@ def compile_header(text: str, name: str, library: Path) -> None:
     Raises:
         ValueError: there is no compiler, or it fails.
     """
+    compile_source(f"#define {name.upper()}_IMPLEMENTATION\n{text}", library)
+
+
+def compile_source(text: str, library: Path) -> None:
+    """Compile the text of a source file to a shared library.
+
+    Raises:
+        ValueError: there is no compiler, or it fails.
+    """
     command = find_compiler()
     if command is None:
         raise ValueError("there is no C compiler to check it with: install one, or name it in CC")
     with scratch_folder() as folder:
-        (folder / f"{name}.h").write_text(text, encoding="utf-8")
         source = folder / "main.c"
-        source.write_text(f'#define {name.upper()}_IMPLEMENTATION\n#include "{name}.h"\n', encoding="utf-8")
+        source.write_text(text, encoding="utf-8")
         for flags in ((*COMPILER_FLAGS, NATIVE_FLAG), COMPILER_FLAGS):
             process = subprocess.run(
                 [*command, *flags, str(source), "-o", str(library)],

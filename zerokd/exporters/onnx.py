@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, final
@@ -16,6 +17,7 @@ from zerokd import Exporter, Model
 from zerokd.data.dead_leaves import DeadLeaves
 from zerokd.errors import ExportError
 from zerokd.exporters.metadata import build_metadata
+from zerokd.exporters.onnx_graph import name_axes, remove_source_lines
 from zerokd.exporters.silence import silence_exporters
 from zerokd.files.scratch import scratch_folder
 
@@ -31,7 +33,8 @@ class Onnx(Exporter):
     """Writes one ``.onnx`` file: any N, H, W, all outputs of the model, provenance in its metadata.
 
     ``precision = "float16"`` halves the weights; ``"int8"`` quantises convolutions with ranges measured on generated
-    scenes, and leaves the curve in float. Both change pixels, and zerokd prints by how much. ``pixels = "uint8"`` takes
+    scenes, and leaves the curve in float. Both change pixels, and zerokd prints by how much, and whether the file
+    becomes larger. ``pixels = "uint8"`` takes
     and returns interleaved 8-bit pixels, (N, H, W, 3), as cameras have them, and only ``enhanced``. zerokd checks the
     file with ONNX Runtime.
     Source: PyTorch's exporter, and onnxruntime's tools for lower precision.
@@ -59,13 +62,17 @@ class Onnx(Exporter):
             onnx_model = _export_onnx(_Uint8Model(model), example, (1, 2), ["enhanced"])
         else:
             onnx_model = _export_onnx(model, torch.zeros(2, 3, *EXAMPLE_SIZE), (2, 3), list(model.outputs()))
+        remove_source_lines(onnx_model)
+        full_size = onnx_model.ByteSize()
         if self.config.precision == "float16":
             onnx_model = _convert_to_float16(onnx_model)
         elif self.config.precision == "int8":
             onnx_model = self._quantise(onnx_model)
-        graph = onnx_model.graph
-        for record in (onnx_model, *graph.node, *graph.value_info):  # PyTorch stores the source line of each
-            del record.metadata_props[:]
+        remove_source_lines(onnx_model)
+        if onnx_model.ByteSize() > full_size:
+            growth = onnx_model.ByteSize() / full_size - 1
+            text = f"{self.config.precision} makes the file {growth:.0%} larger: casts take more than weights give back"
+            warnings.warn(text, stacklevel=2)
         onnx.helper.set_model_props(onnx_model, build_metadata(model, facts))
         onnx.checker.check_model(onnx_model, full_check=True)
         onnx.save(onnx_model, path)
@@ -144,7 +151,9 @@ def _export_onnx(module: nn.Module, example: Tensor, dynamic_axes: tuple[int, in
             input_names=["low"], output_names=outputs,
         )  # fmt: skip
     assert program is not None
-    return program.model_proto
+    onnx_model = program.model_proto
+    name_axes(onnx_model, module, example, dynamic_axes)
+    return onnx_model
 
 
 def _convert_to_float16(onnx_model: Any) -> Any:

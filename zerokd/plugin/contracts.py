@@ -224,9 +224,11 @@ class Exporter(Component):
     """Writes a trained model as a file for other programs, and runs that file, so that zerokd checks every export.
 
     ``suffix`` is the suffix of its files, ``tolerance`` the largest allowed difference to PyTorch, in [0, 1].
+    ``companions`` are the suffixes of more files that ``write`` puts beside the file, under its name.
     """
 
     suffix: ClassVar[str]
+    companions: ClassVar[tuple[str, ...]] = ()
     tolerance: float = 1e-5
 
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:

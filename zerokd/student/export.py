@@ -40,7 +40,8 @@ class ExporterConfig(ComponentConfig):
 
 @frozen
 class ExportResult:
-    """A written file, its size in bytes, and its difference from PyTorch over all shapes; the PSNR is in dB."""
+    """A written file, its size in bytes with those beside it, and its difference from PyTorch over all shapes; the PSNR
+    is in dB."""
 
     path: Path
     size: int
@@ -78,14 +79,19 @@ def export_model(trained_model: TrainedModel, exporter: Exporter, target: Path) 
     remove_stale_temporaries([target.parent], [target])
     stem = temporary_path(target).name.partition(".part")[0]
     temporary = target.with_name(f"{stem}.part{exporter.suffix}")  # formats insist on their suffix
+    files = {target: temporary}
+    files |= {target.with_suffix(suffix): temporary.with_suffix(suffix) for suffix in exporter.companions}
+    if len(files) <= len(exporter.companions):
+        raise OutputError(Problem(f"{str(target)!r} has the suffix of a file that lies beside it"))
     try:
         max_difference, mean_square = _write_and_compare(trained_model, exporter, temporary)
-        size = temporary.stat().st_size
-        replace_files({target: temporary})
+        size = sum(path.stat().st_size for path in files.values())
+        replace_files(files)
     except OSError as error:
         raise OutputError(f"cannot write {str(target)!r}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        for path in files.values():
+            path.unlink(missing_ok=True)
     return ExportResult(target, size, max_difference, -10 * float(np.log10(max(mean_square, 1e-12))))
 
 
@@ -97,7 +103,8 @@ def _write_and_compare(trained_model: TrainedModel, exporter: Exporter, path: Pa
             exporter.write(trained_model.model, path, trained_model.facts)
             enhance = exporter.run(path)
     except ImportError as error:
-        hint = f"pip install 'zerokd[{path.suffix[1:]}]', or {error.name or 'that package'} alone"
+        extra = "'zerokd[onnx]', or " if path.suffix == ".onnx" else ""
+        hint = f"pip install {extra}{error.name or 'that package'}"
         raise ExportError(
             Problem(f"this format needs a package that is not installed: {error}", hints=(hint,))
         ) from error

@@ -54,7 +54,7 @@ def same_pixels(subject: Subject) -> None:
 
 @rule()
 def one_file(subject: Subject) -> None:
-    """it writes the requested file, and nothing beside it or in the working directory"""
+    """it writes the requested file and its companions, and nothing else beside it or in the working directory"""
     exporter = subject.build()
     with TemporaryDirectory() as folder, TemporaryDirectory() as working_folder:
         previous = os.getcwd()
@@ -64,15 +64,19 @@ def one_file(subject: Subject) -> None:
         finally:
             os.chdir(previous)
         names = sorted({*os.listdir(folder), *os.listdir(working_folder)})
-        require(names == [path.name], f"it wrote {', '.join(names) or 'nothing'}, not {path.name} alone")
+        expected = sorted(path.with_suffix(ending).name for ending in (path.suffix, *exporter.companions))
+        require(names == expected, f"it wrote {', '.join(names) or 'nothing'}, not {' and '.join(expected)}")
 
 
 @rule()
 def same_bytes(subject: Subject) -> None:
     """the same model gives the same bytes"""
     with TemporaryDirectory() as first, TemporaryDirectory() as second:
-        files = [write_student(subject.build(), folder, make_student()) for folder in (first, second)]
-        require(files[0].read_bytes() == files[1].read_bytes(), "two files of the same model differ")
+        for folder in (first, second):
+            write_student(subject.build(), folder, make_student())
+        for name in os.listdir(first):
+            contents = [(Path(folder) / name).read_bytes() for folder in (first, second)]
+            require(contents[0] == contents[1], f"two files {name} of the same model differ")
 
 
 @rule()

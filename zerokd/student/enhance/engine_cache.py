@@ -31,7 +31,7 @@ SOURCE_FILES = {  # they determine the content of cached files
             "c_header.txt",
             "c_library.py",
         ),
-        *("traced_program.py", "onnx.py", "metadata.py"),
+        *("traced_program.py", "onnx.py", "onnx_graph.py", "metadata.py"),
     ),
     "zerokd.models": (
         *("auto_exposure.py", "exposure_state.py", "exposure_over_time.py", "brightness_map.py", "pyramid.py"),

@@ -1,0 +1,73 @@
+"""LiteRT computes PyTorch's pixels, from the file alone."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from zerokd_litert.litert_file import LiteRt, open_interpreter
+
+from zerokd.errors import ExportError
+from zerokd.plugin.discovery import discover_plugins
+from zerokd.student.export import export_model
+from zerokd.student.load import load_trained_model
+
+
+@pytest.mark.parametrize("name", ["fidelity", "teacher"])
+def test_students_of_the_package(tmp_path, name):
+    trained = load_trained_model(name, discover_plugins())
+    result = export_model(trained, LiteRt(), tmp_path / "student.tflite")
+    assert result.max_difference <= 2e-6
+    assert [path.name for path in tmp_path.iterdir()] == ["student.tflite"]
+
+
+def test_a_model_that_measures_the_whole_image_is_refused(tmp_path):
+    trained = load_trained_model("best", discover_plugins())
+    with pytest.raises(ExportError, match="it measures the whole image"):
+        export_model(trained, LiteRt(), tmp_path / "student.tflite")
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_file_holds_its_provenance(tmp_path):
+    from ai_edge_litert import schema_py_generated as schema
+
+    export_model(load_trained_model("fidelity", discover_plugins()), LiteRt(), tmp_path / "student.tflite")
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs((tmp_path / "student.tflite").read_bytes(), 0))
+    assert "161 parameters" in model.description.decode()
+    (entry,) = model.metadata
+    assert entry.name == b"zerokd"
+    assert json.loads(bytes(model.buffers[entry.buffer].data))["reach"] == 3
+
+
+def test_it_runs_without_zerokd_and_without_torch(tmp_path):
+    trained = load_trained_model("fidelity", discover_plugins())
+    export_model(trained, LiteRt(), tmp_path / "student.tflite")
+    low = np.random.default_rng(0).random((1, 20, 30, 3), np.float32)
+    np.save(tmp_path / "low.npy", low)
+    code = """
+import numpy, sys
+from ai_edge_litert.interpreter import Interpreter
+interpreter, low = Interpreter("student.tflite"), numpy.load("low.npy")
+interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], low.shape)
+interpreter.allocate_tensors()
+interpreter.set_tensor(interpreter.get_input_details()[0]["index"], low)
+interpreter.invoke()
+numpy.save("bright.npy", interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    with torch.no_grad():
+        exact = trained.model(torch.from_numpy(low.transpose(0, 3, 1, 2).copy()))["enhanced"].numpy()
+    assert np.abs(np.load(tmp_path / "bright.npy").transpose(0, 3, 1, 2) - exact).max() <= 1e-5
+
+
+def test_a_file_that_litert_cannot_read_is_an_error(tmp_path):
+    (tmp_path / "student.tflite").write_bytes(b"no model")
+    with pytest.raises(ValueError, match="Flatbuffer"):
+        open_interpreter(tmp_path / "student.tflite")
+
+
+def test_the_package_registers_its_exporter():
+    assert discover_plugins().find("exporters", "litert").provider.name == "zerokd-litert"
