@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import zerokd
 from zerokd import Model, Signal
+from zerokd_published.near_identity import start_near_identity
 
 
 @final
@@ -18,7 +19,7 @@ class PairLie(Model):
     r"""Decomposes a projection $p$ of the image into illumination $L$ and reflectance $R$; the result is $L^\lambda R$.
 
     Formula: $p = \sigma(P(y))$, $L = f + (1 - f)\,\sigma(L(p))$ of one channel, $R = \sigma(R(p))$, $f$ the ``floor``,
-    each network five 3x3 convolutions with ReLUs between them.
+    each network five 3x3 convolutions with ReLUs between them, that starts near $\sigma(5y - 2.5)$, which is near $y$.
     ``recomposed`` is $L R$, which training makes equal to the projection. The projection may drop what contradicts a
     decomposition, such as noise.
     Source: Fu et al.: Learning a Simple Low-light Image Enhancer from Paired Low-light Instances (PairLIE, CVPR 2023),
@@ -72,9 +73,7 @@ class PairLie(Model):
 
 def _make_network(width: int, outputs: int) -> nn.Sequential:
     """Five convolutions, a ReLU after each but the last."""
-    layers: list[nn.Module] = []
-    for inputs, channels in pairwise([3, width, width, width, width, outputs]):
-        layers += [nn.Conv2d(inputs, channels, 3, padding=1, padding_mode="replicate"), nn.ReLU()]
-        nn.init.kaiming_normal_(layers[-2].get_parameter("weight"))
-        nn.init.zeros_(layers[-2].get_parameter("bias"))
-    return nn.Sequential(*layers[:-1])
+    channels = [3, width, width, width, width, outputs]
+    convolutions = [nn.Conv2d(*ends, 3, padding=1, padding_mode="replicate") for ends in pairwise(channels)]
+    start_near_identity(convolutions)
+    return nn.Sequential(*(layer for convolution in convolutions for layer in (convolution, nn.ReLU())))[:-1]
