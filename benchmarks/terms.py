@@ -38,7 +38,7 @@ def write_variants(recipe: str, patterns: tuple[str, ...], folder: Path) -> list
         if name != COMPLETE and not terms:
             raise click.ClickException(f"no term matches {name.removeprefix('without ')!r}; there are {labels}")
         tables = "".join(f"\n[terms.{label}]\nmonitor = true\n" for label in terms)
-        path = folder / f"{name.replace(' ', '_')}.toml"
+        path = folder / f"{name.replace(' ', '_').replace('.', '_')}.toml"
         path.write_text(f'extends = "{recipe}"\nname = "{path.stem}"\n{tables}', encoding="utf-8")
         paths.append(path)
     return paths

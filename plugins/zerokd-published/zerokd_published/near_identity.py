@@ -14,8 +14,9 @@ RANDOM_SHARE = 0.05  # of the usual random weights in the last layer, where the 
 def start_near_identity(convolutions: Sequence[nn.Conv2d]) -> None:
     """Let the first channels of each layer carry the colours, so that a sigmoid of the last one is near the input.
 
-    From random weights alone such a network first learns a blur of its input, and details only after thousands of
-    steps. One output is the mean of the colours. A layer narrower than three channels carries as many as it has.
+    The other weights stay random: from them alone such a network first learns a blur of its input, and details only
+    after thousands of steps. One output is the mean of the colours. A layer narrower than three channels carries as
+    many as it has.
 
     Args:
         convolutions: of a network from 3 channels to 3 or 1, whose activations between keep what is above 0.
@@ -23,12 +24,10 @@ def start_near_identity(convolutions: Sequence[nn.Conv2d]) -> None:
     carried = min(3, convolutions[0].out_channels)
     *hidden, last = convolutions
     with torch.no_grad():
-        for convolution in convolutions:
-            nn.init.kaiming_normal_(convolution.weight)
-            nn.init.zeros_(convolution.get_parameter("bias"))
         for convolution in hidden:
             convolution.weight[:carried] = 0.0
             _middle(convolution)[:carried, :carried] = torch.eye(carried)
+            convolution.get_parameter("bias").zero_()
         last.weight *= RANDOM_SHARE
         colors = torch.eye(3, carried) if last.out_channels == 3 else torch.full((1, carried), 1 / carried)
         _middle(last)[:, :carried] = SLOPE * colors
