@@ -1,4 +1,4 @@
-"""The students of the published recipes: a picture of two generated scenes, and the tables of docs/results/published.md.
+"""Students of the published recipes: a picture of two generated scenes, and the tables of docs/results/published.md.
 
     python benchmarks/published.py RUNS [--picture docs/pictures/published.webp]
         [--pairs LOW REFERENCES] [--photos DIR ...] [--student NAME ...] [--metric NAME ...] [--out TABLES]

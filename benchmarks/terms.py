@@ -28,7 +28,7 @@ def write_variants(recipe: str, patterns: tuple[str, ...], folder: Path) -> list
     """A file for the complete recipe, and one without the terms of each pattern."""
     groups = read_recipe_document(recipe).tables["terms"]
     labels = [f"{group}.{term}" for group, terms in groups.items() for term in terms]
-    removed = {COMPLETE: []} | {
+    removed: dict[str, list[str]] = {COMPLETE: []} | {
         f"without {pattern.removesuffix('.*')}": [label for label in labels if fnmatch(label, pattern)]
         for pattern in patterns or labels
     }

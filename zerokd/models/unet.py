@@ -23,8 +23,8 @@ class UNet(Model):
 
     The change is a tanh, and its layer starts near 0, so that the untrained model nearly returns its input. There is no
     normalisation over the batch, whose output for an image depends on the others. Images of any size work: borders are
-    repeated, in every layer and up to a multiple of 2**depth. ``attention`` multiplies the skips and the change by 1 minus the image's
-    greatest colour, so that dark regions change most, white stays white, and nothing is clipped at 1.
+    repeated, in every layer and up to a multiple of 2**depth. ``attention`` multiplies the skips and the change by 1
+    minus the image's greatest colour, so that dark regions change most, white stays white, and nothing is clipped at 1.
     Source: Ronneberger, Fischer, Brox: U-Net, MICCAI 2015, which has 64 to 1,024 channels, no change of an image, and
     crops; the attention: Jiang et al.: EnlightenGAN, IEEE TIP 2021.
 

@@ -11,6 +11,9 @@ from zerokd_published.near_identity import SLOPE, start_near_identity
 def network(*channels, seed=0):
     torch.manual_seed(seed)
     convolutions = [nn.Conv2d(*ends, 3, padding=1, padding_mode="replicate") for ends in pairwise(channels)]
+    for convolution in convolutions:
+        nn.init.kaiming_normal_(convolution.weight)
+        nn.init.zeros_(convolution.get_parameter("bias"))
     start_near_identity(convolutions)
     layers = [layer for convolution in convolutions for layer in (convolution, nn.ReLU())]
     return convolutions, nn.Sequential(*layers[:-1], nn.Sigmoid())
@@ -46,7 +49,8 @@ def test_one_output_is_near_the_mean_of_the_colors():
 
 def test_other_channels_are_random_so_that_training_can_use_them():
     convolutions, _ = network(3, 8, 3)
-    assert (convolutions[0].weight[3:] != 0).all() and (convolutions[1].weight[:, 3:] != 0).all()
+    assert (convolutions[0].weight[3:] != 0).all()
+    assert (convolutions[1].weight[:, 3:] != 0).all()
     assert (network(3, 8, 3, seed=1)[0][0].weight[3:] != convolutions[0].weight[3:]).all()
 
 

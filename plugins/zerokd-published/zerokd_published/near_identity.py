@@ -14,7 +14,7 @@ RANDOM_SHARE = 0.05  # of the usual random weights in the last layer, where the 
 def start_near_identity(convolutions: Sequence[nn.Conv2d]) -> None:
     """Let the first channels of each layer carry the colours, so that a sigmoid of the last one is near the input.
 
-    The other weights stay random: from them alone such a network first learns a blur of its input, and details only
+    Its biases are to be 0. The other weights stay random: from them alone such a network first learns a blur of its input, and details only
     after thousands of steps. One output is the mean of the colours. A layer narrower than three channels carries as
     many as it has.
 
@@ -27,7 +27,6 @@ def start_near_identity(convolutions: Sequence[nn.Conv2d]) -> None:
         for convolution in hidden:
             convolution.weight[:carried] = 0.0
             _middle(convolution)[:carried, :carried] = torch.eye(carried)
-            convolution.get_parameter("bias").zero_()
         last.weight *= RANDOM_SHARE
         colors = torch.eye(3, carried) if last.out_channels == 3 else torch.full((1, carried), 1 / carried)
         _middle(last)[:, :carried] = SLOPE * colors

@@ -25,7 +25,7 @@ class PairLie(Model):
     Source: Fu et al.: Learning a Simple Low-light Image Enhancer from Paired Low-light Instances (PairLIE, CVPR 2023),
     and its released code, with its $\lambda = 0.2$. *Differs:* 16 channels instead of 64; borders are repeated, not
     mirrored, so that an image of one pixel works; the floor, without which $L^\lambda$ has an infinite slope at 0; and
-    each network starts near $\sigma(5y - 2.5)$, which is near its input $y$: from random weights it first learns a blur.
+    each network starts near $\sigma(5y - 2.5)$, which is near its input $y$, for from random weights it is long a blur.
 
     Example:
         >>> model = PairLie(width=2)

@@ -65,5 +65,8 @@ def _greatest_near(image: Tensor) -> Tensor:
 
 def _make_cell(width: int) -> nn.Sequential:
     convolutions = [nn.Conv2d(*ends, 3, padding=1, padding_mode="replicate") for ends in ((3, width), (width, 3))]
+    for convolution in convolutions:
+        nn.init.kaiming_normal_(convolution.weight)
+        nn.init.zeros_(convolution.get_parameter("bias"))
     start_near_identity(convolutions)
     return nn.Sequential(convolutions[0], nn.LeakyReLU(SLOPE), convolutions[1])
