@@ -14,9 +14,9 @@ RANDOM_SHARE = 0.05  # of the usual random weights in the last layer, where the 
 def start_near_identity(convolutions: Sequence[nn.Conv2d]) -> None:
     """Let the first channels of each layer carry the colours, so that a sigmoid of the last one is near the input.
 
-    Its biases are to be 0. The other weights stay random: from them alone such a network first learns a blur of its input, and details only
-    after thousands of steps. One output is the mean of the colours. A layer narrower than three channels carries as
-    many as it has.
+    Its biases are to be 0. The other weights stay random: from them alone such a network first learns a blur of its
+    input, and details only after thousands of steps. One output is the mean of the colours. A layer narrower than three
+    channels carries as many as it has.
 
     Args:
         convolutions: of a network from 3 channels to 3 or 1, whose activations between keep what is above 0.
