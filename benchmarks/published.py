@@ -65,20 +65,20 @@ def draw_picture(runs: Path, catalogue: Catalogue, path: Path) -> None:
 
 @click.command(help=__doc__.split("\n")[0])
 @click.argument("runs", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--picture", type=click.Path(path_type=Path), help="Draw the scenes into this file.")
+@click.option("--picture", "picture_path", type=click.Path(path_type=Path), help="Draw the scenes into this file.")
 @click.option("--pairs", type=(click.Path(path_type=Path), click.Path(path_type=Path)), multiple=True)
 @click.option("--photos", type=click.Path(path_type=Path), multiple=True)
 @click.option("--student", "students", multiple=True, help="Another row, as in `zerokd benchmark`.")
 @click.option("--metric", "metrics", multiple=True)
 @click.option("--out", default="benchmark", type=click.Path(path_type=Path), help="Folder of the tables.")
 def main(
-    runs: Path, picture: Path | None, pairs: tuple[tuple[Path, Path], ...], photos: tuple[Path, ...],
+    runs: Path, picture_path: Path | None, pairs: tuple[tuple[Path, Path], ...], photos: tuple[Path, ...],
     students: tuple[str, ...], metrics: tuple[str, ...], out: Path,
 ) -> None:  # fmt: skip
     torch.set_num_threads(1)
     catalogue = discover_plugins()
-    if picture is not None:
-        draw_picture(runs, catalogue, picture)
+    if picture_path is not None:
+        draw_picture(runs, catalogue, picture_path)
     if pairs or photos:
         entries = [*load_entries(students, catalogue), *load_trained_entries(runs, catalogue)]
         sets = name_photo_sets(pairs, photos)

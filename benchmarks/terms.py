@@ -51,11 +51,11 @@ def print_differences(file: Path) -> None:
         click.echo(f"\n{name}: " + ", ".join(columns))
         means = result["means"][COMPLETE]
         click.echo(f"{COMPLETE:<32}" + "".join(f"{means[key]['value']:>26.3f}" for key in columns))
-        found = {
+        cells_by_variant = {
             (entry["second"], entry["column"]): entry for entry in result["differences"] if entry["first"] == COMPLETE
         }
-        for variant in dict.fromkeys(second for second, _ in found if second.startswith("without")):
-            cells = (found[variant, key] for key in columns)  # the complete recipe minus the variant
+        for variant in dict.fromkeys(second for second, _ in cells_by_variant if second.startswith("without")):
+            cells = (cells_by_variant[variant, key] for key in columns)  # the complete recipe minus the variant
             texts = [f"{-cell['value']:+.3f} [{-cell['high']:+.3f}, {-cell['low']:+.3f}]" for cell in cells]
             click.echo(f"{variant:<32}" + "".join(f"{text:>26}" for text in texts))
 
