@@ -1,23 +1,31 @@
-"""Two generated scenes through the students of the published recipes.
+"""Students of the published recipes: a picture of two generated scenes, and the tables of docs/results/published.md.
 
-    python benchmarks/published.py RUNS [--out docs/pictures/published.webp]
+    python benchmarks/published.py RUNS [--picture docs/pictures/published.webp]
+        [--pairs LOW REFERENCES] [--photos DIR ...] [--student NAME ...] [--metric NAME ...] [--out TABLES]
 
-RUNS is a folder with a run of each recipe, by its name; `zerokd benchmark` makes the table beside the picture.
+RUNS holds runs RECIPE-seedN of the recipes in recipes/published; a recipe's seeds are one row, as in
+`zerokd benchmark --recipe`, which would train them all by the same settings.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 import torch
+from attrs import evolve
 from gallery import SCENES, draw_photos, draw_sheet, enhance_photo
 
+from zerokd.benchmark.benchmark import build_set_columns, measure_entries, name_photo_sets
+from zerokd.benchmark.entries import BenchmarkEntry, load_entries
+from zerokd.benchmark.tables import describe_benchmark, write_benchmark
+from zerokd.plugin.catalogue import Catalogue
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.student.evaluate.methods import load_method
 
 SHOWN_SCENES, COLUMNS, TILE_WIDTH = ("desk", "wet_street"), 4, 324
-METHODS = (
+RECIPES = (
     "zero_dce",
     "zero_dce_pp",
     "sci",
@@ -29,21 +37,55 @@ METHODS = (
 )
 
 
-@click.command(help=__doc__.split("\n")[0])
-@click.argument("runs", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--out", default="docs/pictures/published.webp", show_default=True, type=click.Path(path_type=Path))
-def main(runs: Path, out: Path) -> None:
-    torch.set_num_threads(1)
-    catalogue, rows = discover_plugins(), []
-    methods = {name: load_method(str(runs / name), catalogue) for name in METHODS} | {
+def load_trained_entries(runs: Path, catalogue: Catalogue, names: Iterable[str] = RECIPES) -> list[BenchmarkEntry]:
+    """A row for each recipe, with a student for each seed that has a run."""
+    entries = []
+    for name in names:
+        folders = sorted(runs.glob(f"{name}-seed*"))
+        seeds = tuple(int(folder.name.rpartition("-seed")[2]) for folder in folders)
+        methods = [load_method(str(folder), catalogue) for folder in folders]
+        named = (evolve(method, name=f"{name} seed {seed}") for seed, method in zip(seeds, methods, strict=True))
+        entries.append(BenchmarkEntry(name, tuple(named), seeds))
+    return entries
+
+
+def draw_picture(runs: Path, catalogue: Catalogue, path: Path) -> None:
+    """Two scenes of the gallery through the students of seed 0, the teacher and the best student."""
+    methods = {name: load_method(str(runs / f"{name}-seed0"), catalogue) for name in RECIPES} | {
         name: load_method(name, catalogue) for name in ("teacher", "best")
     }
+    rows = []
     for scene in (scene for scene in SCENES if scene.name in SHOWN_SCENES):
         low, lit = draw_photos(scene)
         shown = {"input": low} | {name: enhance_photo(method, low) for name, method in methods.items()}
         tiles = [*shown.items(), ("well lit", lit)]
         rows += [dict(tiles[start : start + COLUMNS]) for start in range(0, len(tiles), COLUMNS)]
-    draw_sheet(rows, TILE_WIDTH).save(out, quality=72, method=6)
+    draw_sheet(rows, TILE_WIDTH).save(path, quality=72, method=6)
+
+
+@click.command(help=__doc__.split("\n")[0])
+@click.argument("runs", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--picture", "picture_path", type=click.Path(path_type=Path), help="Draw the scenes into this file.")
+@click.option("--pairs", type=(click.Path(path_type=Path), click.Path(path_type=Path)), multiple=True)
+@click.option("--photos", type=click.Path(path_type=Path), multiple=True)
+@click.option("--student", "students", multiple=True, help="Another row, as in `zerokd benchmark`.")
+@click.option("--metric", "metrics", multiple=True)
+@click.option("--out", default="benchmark", type=click.Path(path_type=Path), help="Folder of the tables.")
+def main(
+    runs: Path, picture_path: Path | None, pairs: tuple[tuple[Path, Path], ...], photos: tuple[Path, ...],
+    students: tuple[str, ...], metrics: tuple[str, ...], out: Path,
+) -> None:  # fmt: skip
+    torch.set_num_threads(1)
+    catalogue = discover_plugins()
+    if picture_path is not None:
+        draw_picture(runs, catalogue, picture_path)
+    if pairs or photos:
+        entries = [*load_entries(students, catalogue), *load_trained_entries(runs, catalogue)]
+        sets = name_photo_sets(pairs, photos)
+        benchmark = measure_entries(entries, sets, build_set_columns(catalogue, sets, metrics))
+        out.mkdir(parents=True, exist_ok=True)
+        write_benchmark(benchmark, out)
+        click.echo("\n".join(describe_benchmark(benchmark)))
 
 
 if __name__ == "__main__":

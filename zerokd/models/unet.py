@@ -23,8 +23,8 @@ class UNet(Model):
 
     The change is a tanh, and its layer starts near 0, so that the untrained model nearly returns its input. There is no
     normalisation over the batch, whose output for an image depends on the others. Images of any size work: borders are
-    repeated up to a multiple of 2**depth. ``attention`` multiplies the skips and the change by 1 minus the image's
-    greatest colour, so that dark regions change most, white stays white, and nothing is clipped at 1.
+    repeated, in every layer and up to a multiple of 2**depth. ``attention`` multiplies the skips and the change by 1
+    minus the image's greatest colour, so that dark regions change most, white stays white, and nothing is clipped at 1.
     Source: Ronneberger, Fischer, Brox: U-Net, MICCAI 2015, which has 64 to 1,024 channels, no change of an image, and
     crops; the attention: Jiang et al.: EnlightenGAN, IEEE TIP 2021.
 
@@ -76,8 +76,13 @@ class UNet(Model):
 
 def _make_pair(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1),
+        _make_convolution(inputs, outputs),
         nn.LeakyReLU(SLOPE),
-        nn.Conv2d(outputs, outputs, 3, padding=1),
+        _make_convolution(outputs, outputs),
         nn.LeakyReLU(SLOPE),
     )
+
+
+def _make_convolution(inputs: int, outputs: int) -> nn.Conv2d:
+    """A 3x3 convolution with replicated borders: zero padding would leave a frame."""
+    return nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="replicate")

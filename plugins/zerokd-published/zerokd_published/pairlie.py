@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import final
+from typing import Literal, final
 
 import torch
 from pydantic import Field
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import zerokd
 from zerokd import Model, Signal
+from zerokd_published.near_identity import start_near_identity
 
 
 @final
@@ -23,7 +24,8 @@ class PairLie(Model):
     decomposition, such as noise.
     Source: Fu et al.: Learning a Simple Low-light Image Enhancer from Paired Low-light Instances (PairLIE, CVPR 2023),
     and its released code, with its $\lambda = 0.2$. *Differs:* 16 channels instead of 64; borders are repeated, not
-    mirrored, so that an image of one pixel works; and the floor, without which $L^\lambda$ has an infinite slope at 0.
+    mirrored, so that an image of one pixel works; the floor, without which $L^\lambda$ has an infinite slope at 0; and
+    each network starts near $\sigma(5y - 2.5)$, which is near its input $y$, for from random weights it is long a blur.
 
     Example:
         >>> model = PairLie(width=2)
@@ -37,12 +39,15 @@ class PairLie(Model):
             0.2, ge=0.0, le=1.0, description="exponent of the illumination: 1 recomposes, 0 removes it"
         )
         floor: float = Field(0.01, gt=0.0, lt=1.0, description="least illumination")
+        start: Literal["identity", "random"] = Field(
+            "identity", description="initial networks: near their input, or random, as published"
+        )
 
     def __init__(self, **options: object):
         super().__init__(**options)
-        self.project = _make_network(self.config.width, 3)
-        self.light = _make_network(self.config.width, 1)
-        self.reflect = _make_network(self.config.width, 3)
+        self.project, self.light, self.reflect = (
+            _make_network(self.config.width, channels, self.config.start) for channels in (3, 1, 3)
+        )
         self.gated = tuple(  # type: ignore[misc]
             f"{network}.{layer}" for network in ("project", "light", "reflect") for layer in range(0, 8, 2)
         )
@@ -70,11 +75,13 @@ class PairLie(Model):
         }
 
 
-def _make_network(width: int, outputs: int) -> nn.Sequential:
+def _make_network(width: int, outputs: int, start: str) -> nn.Sequential:
     """Five convolutions, a ReLU after each but the last."""
-    layers: list[nn.Module] = []
-    for inputs, channels in pairwise([3, width, width, width, width, outputs]):
-        layers += [nn.Conv2d(inputs, channels, 3, padding=1, padding_mode="replicate"), nn.ReLU()]
-        nn.init.kaiming_normal_(layers[-2].get_parameter("weight"))
-        nn.init.zeros_(layers[-2].get_parameter("bias"))
-    return nn.Sequential(*layers[:-1])
+    channels = [3, width, width, width, width, outputs]
+    convolutions = [nn.Conv2d(*ends, 3, padding=1, padding_mode="replicate") for ends in pairwise(channels)]
+    for convolution in convolutions:
+        nn.init.kaiming_normal_(convolution.weight)
+        nn.init.zeros_(convolution.get_parameter("bias"))
+    if start == "identity":
+        start_near_identity(convolutions)
+    return nn.Sequential(*(layer for convolution in convolutions for layer in (convolution, nn.ReLU())))[:-1]

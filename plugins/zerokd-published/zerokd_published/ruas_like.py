@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 import zerokd
 from zerokd import Model, Signal
+from zerokd_published.near_identity import start_near_identity
 
 SLOPE = 0.05  # of the leaky ReLU below 0, the published value
 
@@ -63,8 +64,9 @@ def _greatest_near(image: Tensor) -> Tensor:
 
 
 def _make_cell(width: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(3, width, 3, padding=1, padding_mode="replicate"),
-        nn.LeakyReLU(SLOPE),
-        nn.Conv2d(width, 3, 3, padding=1, padding_mode="replicate"),
-    )
+    convolutions = [nn.Conv2d(*ends, 3, padding=1, padding_mode="replicate") for ends in ((3, width), (width, 3))]
+    for convolution in convolutions:
+        nn.init.kaiming_normal_(convolution.weight)
+        nn.init.zeros_(convolution.get_parameter("bias"))
+    start_near_identity(convolutions)
+    return nn.Sequential(convolutions[0], nn.LeakyReLU(SLOPE), convolutions[1])
