@@ -62,8 +62,3 @@ assert "torch" not in sys.modules
     with torch.no_grad():
         exact = trained.model(torch.from_numpy(low))["enhanced"].numpy()
     assert np.abs(np.load(tmp_path / "bright.npy") - exact).max() <= 1e-5
-
-
-def test_the_package_registers_its_exporter():
-    entry = discover_plugins().find("exporters", "openvino")
-    assert entry.provider.name == "zerokd-openvino"
