@@ -156,8 +156,8 @@ def follow(path, folder, runs):
 
 
 @pytest.mark.parametrize("path", FOLLOWED, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_page_can_be_followed(path, tmp_path, monkeypatch):
-    monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path / "cache"))
+def test_a_page_can_be_followed(path, tmp_path, tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("ZEROKD_CACHE", str(tmp_path_factory.getbasetemp() / "cache-of-pages"))  # a program each, once
     monkeypatch.chdir(tmp_path)
     furnish(tmp_path)
     follow(path, tmp_path, runs=True)
