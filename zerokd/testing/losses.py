@@ -7,7 +7,7 @@ import torch
 from zerokd.testing.check import CheckError, Subject, require, rule
 from zerokd.testing.extreme_images import ExtremeValues, evaluate_extreme_images
 from zerokd.testing.inputs import as_leaf_tensors, make_port_tensors, noise, values_and_gradients
-from zerokd.testing.losses_and_metrics import format_tensor, require_close
+from zerokd.testing.losses_and_metrics import COMPILE_BACKEND, format_tensor, require_close
 
 SLOPE_PRECISION = {  # by the value's type: step of the central difference, relative and absolute tolerance
     torch.float64: (1e-6, 1e-3, 1e-7),
@@ -94,7 +94,7 @@ def compiles(subject: Subject) -> None:
     eager = values_and_gradients(loss, as_leaf_tensors(loss, ports))
     torch.compiler.reset()
     try:
-        compiled = torch.compile(loss, fullgraph=True, backend="aot_eager", dynamic=False)
+        compiled = torch.compile(loss, fullgraph=True, backend=COMPILE_BACKEND, dynamic=False)
         leaves = as_leaf_tensors(loss, ports)
         values = compiled(**leaves)
         values.sum().backward()

@@ -14,6 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from zerokd.testing.check import CheckError, Subject, require, rule
 from zerokd.testing.inputs import input_side, make_port_tensors
 
+COMPILE_BACKEND = "aot_eager_default_partitioner"  # traces both passes; the usual partitioner imports a compiler
 WIDE_DTYPES = (torch.float32, torch.float64)
 COMPARISON_TOLERANCE = 1e-9  # relative and absolute, in float64: another order of summation changes this much
 FLOAT32_TOLERANCE = 1e-5  # the same, of values that are float32 though the images are float64

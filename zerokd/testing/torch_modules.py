@@ -18,7 +18,7 @@ from zerokd.plugin.contracts import TermValues
 from zerokd.plugin.ports import Signal
 from zerokd.testing.check import CheckError, Rule, Subject, require, rule
 from zerokd.testing.inputs import noise
-from zerokd.testing.losses_and_metrics import format_tensor, require_close
+from zerokd.testing.losses_and_metrics import COMPILE_BACKEND, format_tensor, require_close
 
 NamedTensors = dict[str, Tensor]
 AGGREGATOR_STEPS = 6
@@ -225,7 +225,7 @@ def compiles(subject: Subject) -> None:
     eager = case.run()
     torch.compiler.reset()
     try:
-        compiled: Any = torch.compile(case.module, fullgraph=True, backend="aot_eager", dynamic=False)
+        compiled: Any = torch.compile(case.module, fullgraph=True, backend=COMPILE_BACKEND, dynamic=False)
         compiled_outputs = case.run_module(compiled, case.inputs)
     except Exception as error:
         lines = [line for line in str(error).strip().splitlines() if line.strip()]
