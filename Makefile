@@ -19,6 +19,8 @@ MODULES := $(patsubst %/__init__.py,%,$(wildcard plugins/*/zerokd_*/__init__.py)
 run: $(RUNS)
 	$(BIN)/zerokd run recipes/paper.toml
 
+# Threads that wait leave the processor to other tests.
+test: export OMP_WAIT_POLICY = PASSIVE
 test: setup
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 	$(MAKE) test-plugins
