@@ -12,6 +12,7 @@ READY   := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+LONGEST := plugins/zerokd-ray
 MODULES := $(patsubst %/__init__.py,%,$(wildcard plugins/*/zerokd_*/__init__.py))
 
 .PHONY: run test test-plugins lint docs setup clean
@@ -28,7 +29,7 @@ test: setup
 # Tests each installed package through its entry point, three at a time, and prints its output when it ends.
 test-plugins: setup
 	$(BIN)/zerokd plugins
-	@printf '%s\n' $(PLUGINS) | xargs -P 3 -I PACKAGE sh -c \
+	@printf '%s\n' $(LONGEST) $(filter-out $(LONGEST),$(PLUGINS)) | xargs -P 3 -I PACKAGE sh -c \
 		'output=$$(cd PACKAGE && $(abspath $(BIN))/python -m pytest -q 2>&1); code=$$?; echo "PACKAGE"; echo "$$output"; exit $$code'
 
 lint: setup
