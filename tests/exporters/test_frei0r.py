@@ -48,7 +48,7 @@ def test_images_of_any_size_in_8_bits(students, tmp_path, name):
 
 
 def video():
-    """Frames (N, H, W, 3), uint8: noise, a light that goes on and off, a fade to black and back, and a cut."""
+    """Frames (N, H, W, 3), uint8: noise, a light switched on and off, a fade to black and back, and a cut."""
     room, other = scene(*SIZE), (back_lit(*SIZE) * 255).astype(np.uint8)
     levels = [1.0] * 5 + [2.2] * 8 + [0.7] * 8 + [0.4, 0.15, 0.0, 0.0, 0.2, 0.5, 1.0, 1.0]
     noise = np.random.default_rng(0)

@@ -34,9 +34,8 @@ class Onnx(Exporter):
 
     ``precision = "float16"`` halves the weights; ``"int8"`` quantises convolutions with ranges measured on generated
     scenes, and leaves the curve in float. Both change pixels, and zerokd prints by how much, and whether the file
-    becomes larger. ``pixels = "uint8"`` takes
-    and returns interleaved 8-bit pixels, (N, H, W, 3), as cameras have them, and only ``enhanced``. zerokd checks the
-    file with ONNX Runtime.
+    becomes larger. ``pixels = "uint8"`` takes and returns interleaved 8-bit pixels, (N, H, W, 3), as cameras have them,
+    and only ``enhanced``. zerokd checks the file with ONNX Runtime.
     Source: PyTorch's exporter, and onnxruntime's tools for lower precision.
     """
 

@@ -231,6 +231,10 @@ class Exporter(Component):
     companions: ClassVar[tuple[str, ...]] = ()
     tolerance: float = 1e-5
 
+    def list_files(self, path: Path) -> tuple[Path, ...]:
+        """``path``, and the files that ``write`` puts beside it."""
+        return (path, *(path.with_suffix(suffix) for suffix in self.companions))
+
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
         """Write ``model``, in eval mode on the CPU, to ``path``; ``facts`` is the metadata of its weights.
 

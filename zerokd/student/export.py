@@ -79,8 +79,7 @@ def export_model(trained_model: TrainedModel, exporter: Exporter, target: Path) 
     remove_stale_temporaries([target.parent], [target])
     stem = temporary_path(target).name.partition(".part")[0]
     temporary = target.with_name(f"{stem}.part{exporter.suffix}")  # formats insist on their suffix
-    files = {target: temporary}
-    files |= {target.with_suffix(suffix): temporary.with_suffix(suffix) for suffix in exporter.companions}
+    files = dict(zip(exporter.list_files(target), exporter.list_files(temporary), strict=True))
     if len(files) <= len(exporter.companions):
         raise OutputError(Problem(f"{str(target)!r} has the suffix of a file that lies beside it"))
     try:

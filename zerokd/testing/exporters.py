@@ -64,7 +64,7 @@ def one_file(subject: Subject) -> None:
         finally:
             os.chdir(previous)
         names = sorted({*os.listdir(folder), *os.listdir(working_folder)})
-        expected = sorted(path.with_suffix(ending).name for ending in (path.suffix, *exporter.companions))
+        expected = sorted(file.name for file in exporter.list_files(path))
         require(names == expected, f"it wrote {', '.join(names) or 'nothing'}, not {' and '.join(expected)}")
 
 

@@ -143,10 +143,10 @@ def run_task(
     """
     written = [path for job in task.jobs for path in (*_outputs(job, task.options), task.ledger.record_path(job.name))]
     remove_stale_temporaries((path.parent for path in written), written)
-    processors = min(task.options.threads, len(task.jobs)) if task.engine.allows_parallel_bands else 1
+    processors = max(1, min(task.options.threads, len(task.jobs))) if task.engine.allows_parallel_bands else 1
     threads = processors * THREADS_PER_PROCESSOR if processors > 1 else 1
     summary = Summary()
-    enhancer = _FileEnhancer(task, report_progress, PixelBudget(MAX_PIXELS_IN_FLIGHT, max(1, processors)))
+    enhancer = _FileEnhancer(task, report_progress, PixelBudget(MAX_PIXELS_IN_FLIGHT, processors))
     with closing(map_in_order(enhancer.enhance_file, task.jobs, threads, runs_in_caller=_is_video)) as results:
         for job, get_result in results:
             file_report = _get_report(job, get_result, task.ledger.root)
