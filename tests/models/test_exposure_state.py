@@ -73,6 +73,33 @@ def test_a_lamp_that_enters_a_dark_room_does_not_darken_it():
     assert after == pytest.approx(before, rel=0.02)
 
 
+def strength_of(*levels):
+    """Of an image of equal shares of levels."""
+    value = torch.tensor(levels)[None, None, :, None] / 255
+    return float(find_strength(value, value.mean((1, 2, 3)), torch.zeros(1), 0.54))
+
+
+def test_what_is_black_beside_the_subject_leaves_the_metering():
+    assert strength_of(0, 0, 0, 102, 102) == pytest.approx(strength_of(102))
+    assert strength_of(3, 102) == pytest.approx(strength_of(102))  # 3 / 99.1 is less than 1/32
+    # The mean of 20 and 102, weighted by themselves, is 88.6: more than 1/8 of it is 20, which counts in full.
+    expected = brentq(lambda s: curve_mean([20, 102], s) - 0.54, 0, 16)
+    assert strength_of(20, 102) == pytest.approx(expected, abs=1e-3)
+
+
+def test_blacks_leave_gradually():
+    # 8 and 102: the subject is at 95.2; 8 / 95.2 is .084, .564 of the way from 1/32 to 1/8.
+    subject = (8**2 + 102**2) / (8 + 102)
+    share = (8 / subject - 1 / 32) / (1 / 8 - 1 / 32)
+    expected = brentq(lambda s: (share * curve_mean([8], s) + curve_mean([102], s)) / (share + 1) - 0.54, 0, 16)
+    assert strength_of(8, 102) == pytest.approx(expected, abs=1e-3)
+
+
+def curve_mean(levels, strength):
+    values = torch.tensor(levels, dtype=torch.float64) / 255
+    return float(reinhard_curve(values, strength / strength_falloff(values)).mean())
+
+
 def test_dark_zones_are_lifted_beside_bright_ones_only():
     window = torch.full((1, 3, 128, 128), 0.05)
     window[..., 64:] = 0.8

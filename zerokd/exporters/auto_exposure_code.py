@@ -30,6 +30,7 @@ def list_constants(model: AutoExposure) -> dict[str, float | int]:
     for key, names in {
         "NOISY_RANGE": ("NOISY_FIRST", "NOISY_LAST"),
         "LAMP_RANGE": ("LAMP_FIRST", "LAMP_LAST"),
+        "BLACK_RANGE": ("BLACK_FIRST", "BLACK_LAST"),
         "NIGHT_RANGE": ("NIGHT_FIRST", "NIGHT_LAST"),
         "BLOCK_RANGE": ("BLOCK_DARKEST", "BLOCK_BRIGHTEST"),
         "DARK_ZONE": ("DARK_ZONE_FIRST", "DARK_ZONE_LAST"),

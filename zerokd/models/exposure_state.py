@@ -20,6 +20,7 @@ NOISY_RANGE = (0.45 * LEVEL, 0.75 * LEVEL)  # luma noise from which an image sta
 LAMP_RANGE = (0.5, 0.9)  # brightness from which a pixel leaves the metering of a dark image, gradually
 NIGHT_RANGE = (0.3, 0.2)  # mean luma below which lamps leave the metering, gradually
 MIN_METERED_SHARE = 0.05  # of pixels that are no lamps
+BLACK_RANGE = (1 / 32, 1 / 8)  # of the subject's brightness: a pixel with less leaves the metering, gradually
 BLOCK = 8  # cells of 2x2 pixels on a side of a block whose noise is measured
 NOISE_QUANTILE = 0.25  # of the blocks
 MIN_BLOCKS = 20
@@ -106,7 +107,8 @@ def masked_quantile(values: Tensor, mask: Tensor, quantile: float) -> Tensor:
 def find_strength(value: Tensor, mean_luma: Tensor, noisy: Tensor, exposure: float) -> Tensor:
     """(N,): the strength at which the mean of the brightened ``value`` (N, 1, H, W) is ``exposure``, within its limit.
 
-    Lamps leave the metering of dark images, unless they would then become darker.
+    What is black beside the subject leaves the metering: a night sky stays black. Lamps leave that of dark images,
+    unless they would then become darker.
     """
     bins = (value.flatten(1).clamp(0, 1) * (BINS - 1) + BIN_ROUNDING).long()
     counts = torch.zeros(value.shape[0], BINS, dtype=torch.long, device=value.device)
@@ -114,12 +116,22 @@ def find_strength(value: Tensor, mean_luma: Tensor, noisy: Tensor, exposure: flo
     histogram = histogram / histogram.sum(1, keepdim=True)
     levels = torch.arange(BINS, dtype=value.dtype, device=value.device) / (BINS - 1)
     limit = MAX_STRENGTH_CLEAN + (MAX_STRENGTH_NOISY - MAX_STRENGTH_CLEAN) * noisy[:, None]
-    strength = _solve_strength(histogram, levels, limit, exposure)
+    strength = _solve_strength(_remove_blacks(histogram, levels), levels, limit, exposure)
     without_lamps = histogram * ramp(levels, *reversed(LAMP_RANGE))
     share = without_lamps.sum(1, keepdim=True)
     night = ramp(mean_luma, *NIGHT_RANGE)[:, None] * (share > MIN_METERED_SHARE)
-    night_strength = _solve_strength(without_lamps / share.clamp(min=1e-6), levels, limit, exposure)
+    night_strength = _solve_strength(_remove_blacks(without_lamps / share.clamp(min=1e-6), levels), levels, limit, exposure)
     return (strength + night * (night_strength - strength).clamp(min=0))[:, 0]
+
+
+def _remove_blacks(histogram: Tensor, levels: Tensor) -> Tensor:
+    """(N, 256), with a sum of 1. The subject's brightness is the mean of brightness weighted by itself."""
+    tiny = torch.finfo(levels.dtype).tiny
+    mean, mean_square = (histogram * levels).sum(1), (histogram * levels.square()).sum(1)
+    subject = mean_square / mean.clamp(min=tiny)
+    metered = histogram * ramp(levels / subject.clamp(min=tiny)[:, None], *BLACK_RANGE)
+    share = metered.sum(1, keepdim=True)
+    return torch.where(share > 0, metered / share.clamp(min=tiny), histogram)
 
 
 def _solve_strength(histogram: Tensor, levels: Tensor, limit: Tensor, exposure: float) -> Tensor:
