@@ -81,18 +81,17 @@ def strength_of(*levels):
 
 def test_what_is_black_beside_the_subject_leaves_the_metering():
     assert strength_of(0, 0, 0, 102, 102) == pytest.approx(strength_of(102))
-    assert strength_of(3, 102) == pytest.approx(strength_of(102))  # 3 / 99.1 is less than 1/32
-    # The mean of 20 and 102, weighted by themselves, is 88.6: more than 1/8 of it is 20, which counts in full.
-    expected = brentq(lambda s: curve_mean([20, 102], s) - 0.54, 0, 16)
-    assert strength_of(20, 102) == pytest.approx(expected, abs=1e-3)
+    assert strength_of(1, 102) == pytest.approx(strength_of(102))  # 1 / 101 is less than 1/64
+    # The mean of 10 and 102, weighted by themselves, is 93.8: more than 1/16 of it is 10, which counts in full.
+    expected = brentq(lambda s: curve_mean([10, 102], s) - 0.54, 0, 16)
+    assert strength_of(10, 102) == pytest.approx(expected, abs=1e-3)
 
 
 def test_blacks_leave_gradually():
-    # 8 and 102: the subject is at 95.2; 8 / 95.2 is .084, .564 of the way from 1/32 to 1/8.
-    subject = (8**2 + 102**2) / (8 + 102)
-    share = (8 / subject - 1 / 32) / (1 / 8 - 1 / 32)
-    expected = brentq(lambda s: (share * curve_mean([8], s) + curve_mean([102], s)) / (share + 1) - 0.54, 0, 16)
-    assert strength_of(8, 102) == pytest.approx(expected, abs=1e-3)
+    # The subject of 4 and 102 is at 98.3; 4 / 98.3 is .0407, .535 of the way from 1/64 to 1/16.
+    share = (4 / ((4**2 + 102**2) / (4 + 102)) - 1 / 64) / (1 / 16 - 1 / 64)
+    expected = brentq(lambda s: (share * curve_mean([4], s) + curve_mean([102], s)) / (share + 1) - 0.54, 0, 16)
+    assert strength_of(4, 102) == pytest.approx(expected, abs=1e-3)
 
 
 def curve_mean(levels, strength):
