@@ -44,8 +44,9 @@ class AutoExposure(Model):
     r"""Brightens an image to a set mean, lifts dark zones beside bright ones, and smooths where the curve shows noise.
 
     ``measure`` looks at the whole image: its noise, the strength $s$ at which the mean of
-    $C(v, s/F(v))$ is the ``exposure``, $v = \max(R, G, B)$, and a map of 64x64 zones. ``render`` is local. It splits
-    luma and chroma into three bands and a base, and multiplies each band by a gain in (0, 1) that a network of two 1x1
+    $C(v, s/F(v))$ is the ``exposure``, $v = \max(R, G, B)$, and a map of 64x64 zones. Pixels below 1/16 of the subject,
+    whose brightness is the mean of $v$ weighted by $v$, leave that mean gradually. ``render`` is local. It splits luma
+    and chroma into three bands and a base, and multiplies each band by a gain in (0, 1) that a network of two 1x1
     convolutions chooses from the bands' energy relative to the noise: 118 parameters, all there are.
 
     Formula: $C(x, s) = \frac{x (1 + s)}{1 + s x}$, $F(c) = 1 + (c/0.8)^4$; enhanced is $C(z, S)$ with
