@@ -120,7 +120,8 @@ def find_strength(value: Tensor, mean_luma: Tensor, noisy: Tensor, exposure: flo
     without_lamps = histogram * ramp(levels, *reversed(LAMP_RANGE))
     share = without_lamps.sum(1, keepdim=True)
     night = ramp(mean_luma, *NIGHT_RANGE)[:, None] * (share > MIN_METERED_SHARE)
-    night_strength = _solve_strength(_remove_blacks(without_lamps / share.clamp(min=1e-6), levels), levels, limit, exposure)
+    without_lamps = _remove_blacks(without_lamps / share.clamp(min=1e-6), levels)
+    night_strength = _solve_strength(without_lamps, levels, limit, exposure)
     return (strength + night * (night_strength - strength).clamp(min=0))[:, 0]
 
 

@@ -15,7 +15,7 @@ from zerokd_ncnn.layers import ENHANCED, LOW, generate_network
 
 @final
 class Ncnn(Exporter):
-    """Writes ``student.param`` with the layers and ``student.bin`` with the weights: one image (3, H, W) of any size.
+    """Writes layers to ``student.ncnn.param`` and weights to ``student.ncnn.bin``: one image (3, H, W) of any size.
 
     The input is the blob ``low``, the output ``enhanced``, both in [0, 1]. zerokd checks the files with ncnn on the
     CPU, in float32.
@@ -25,7 +25,7 @@ class Ncnn(Exporter):
     set ``opt.use_fp16_storage``, ``use_fp16_packed`` and ``use_fp16_arithmetic`` to false for these pixels.
     """
 
-    suffix, companions = ".param", (".bin",)
+    suffix, companions = ".ncnn.param", (".bin",)
 
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
         text, weights = generate_network(trace_model(model))
