@@ -12,6 +12,7 @@ from zerokd.exporters.onnx import Onnx
 from zerokd.models.auto_exposure import AutoExposure
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
+from zerokd.student.load import load_model
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -93,7 +94,7 @@ def test_bytes_in_and_bytes_out(tmp_path):
     require_errors_for_images_without_pixels(model, exporter.run(path))
 
 
-@pytest.mark.parametrize(("precision", "most"), [("float16", 2e-3), ("int8", 0.06)])
+@pytest.mark.parametrize(("precision", "most"), [("float16", 2e-3), ("int8", 0.02)])
 def test_lower_precision_is_near(tmp_path, precision, most):
     torch.manual_seed(0)
     model = NanoDce()
@@ -101,6 +102,14 @@ def test_lower_precision_is_near(tmp_path, precision, most):
     low = dark(1, 3, 48, 64)
     difference = np.abs(exporter.run(path)(low) - exact(model, low)).max()
     assert 0 < difference <= most <= exporter.tolerance
+
+
+def test_products_of_8_bit_weights_do_not_overflow(tmp_path):
+    """Where a processor has no VNNI, two products of 8-bit weights overflow: .17 for this student."""
+    model = load_model("fidelity")
+    path, exporter = written(tmp_path, model, precision="int8")
+    low = np.random.default_rng(0).random((1, 3, 64, 48), np.float32)
+    assert np.abs(exporter.run(path)(low) - exact(model, low)).max() <= 0.03
 
 
 @pytest.mark.parametrize("precision", ["float16", "int8"])

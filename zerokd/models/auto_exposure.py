@@ -52,9 +52,8 @@ class AutoExposure(Model):
     Formula: $C(x, s) = \frac{x (1 + s)}{1 + s x}$, $F(c) = 1 + (c/0.8)^4$; enhanced is $C(z, S)$ with
     $S = \max\!\left(\frac{s}{F(c)}, \frac{l\,q}{(1 + (b/0.15)^2) F(c)}\right)$, $b$ the brightness of the pixel's
     zone, $c$ that of its surroundings, $l$ the ``lift``, $q \in [0, 1]$ for images with both dark and bright zones; $z$
-    is the input, and the more of it smoothed the larger $S$ is. ``smoothed`` is the whole effect of the gains, without
-    a curve, for an objective that trains them. An image that is as bright as the ``exposure`` and has no dark zone
-    stays unchanged.
+    is the input, smoothed more the larger $S$ is. ``smoothed`` is the whole effect of the gains, without a curve, for
+    an objective that trains them. An image as bright as the ``exposure``, without a dark zone, stays unchanged.
     Source: this project. The curve: Reinhard et al., SIGGRAPH 2002; the zones: guided filter, He, Sun, Tang, ECCV 2010;
     noise from the Haar diagonal: Donoho and Johnstone, Biometrika 1994.
     Pitfalls: exposure is a matter of taste that an image does not tell. Codecs that flatten noise hide it from
