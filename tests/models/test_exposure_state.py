@@ -45,14 +45,16 @@ def test_the_quantile_of_chosen_values_is_numpys():
         assert np.allclose(result[index], expected, atol=1e-12)
 
 
+def curve_mean(levels, strength):
+    """Of the curve at this strength, over equal shares of 8-bit levels."""
+    values = torch.tensor(levels, dtype=torch.float64) / 255
+    return float(reinhard_curve(values, strength / strength_falloff(values)).mean())
+
+
 @pytest.mark.parametrize("level", [0.06, 0.2, 0.5])
 def test_strength_is_where_the_curve_meets_the_exposure(level):
     value = torch.full((1, 1, 40, 40), round(level * 255) / 255, dtype=torch.float64)
-
-    def missing(strength):
-        return float(reinhard_curve(value, torch.tensor(strength) / strength_falloff(value)).mean()) - 0.54
-
-    expected = brentq(missing, 0, 60)
+    expected = brentq(lambda s: curve_mean([round(level * 255)], s) - 0.54, 0, 60)
     result = find_strength(value, torch.tensor([0.5]), torch.ones(1, dtype=torch.float64), 0.54)
     assert result.item() == pytest.approx(expected, abs=60 / 2**16)
 
@@ -92,11 +94,6 @@ def test_blacks_leave_gradually():
     share = (4 / ((4**2 + 102**2) / (4 + 102)) - 1 / 64) / (1 / 16 - 1 / 64)
     expected = brentq(lambda s: (share * curve_mean([4], s) + curve_mean([102], s)) / (share + 1) - 0.54, 0, 16)
     assert strength_of(4, 102) == pytest.approx(expected, abs=1e-3)
-
-
-def curve_mean(levels, strength):
-    values = torch.tensor(levels, dtype=torch.float64) / 255
-    return float(reinhard_curve(values, strength / strength_falloff(values)).mean())
 
 
 def test_dark_zones_are_lifted_beside_bright_ones_only():

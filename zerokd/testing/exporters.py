@@ -39,7 +39,7 @@ def write_student(exporter: Any, folder: str, model: NanoDce) -> Path:
 def suffix(subject: Subject) -> None:
     """its files have a suffix"""
     ending = getattr(subject.build(), "suffix", "")
-    require(re.fullmatch(r"(\.[A-Za-z0-9]+){1,2}", ending), f"suffix is {ending!r}, not something like .onnx")
+    require(re.fullmatch(r"\.[A-Za-z0-9]+", ending), f"suffix is {ending!r}, not something like .onnx")
 
 
 @rule()

@@ -43,7 +43,7 @@ def test_operations(tmp_path, name):
     (op, inputs), expected = OPERATIONS[name]
     text, weights = generate_network(program(Node("y", op, inputs, 3)))
     (tmp_path / "a.param").write_text(text)
-    (tmp_path / "a.bin").write_bytes(weights)
+    (tmp_path / "a.ncnn.bin").write_bytes(weights)
     network = open_network(tmp_path / "a.param", 1)
     extractor = network.create_extractor()
     extractor.input("low", ncnn.Mat(LOW).clone())

@@ -17,29 +17,35 @@ from zerokd.student.load import load_trained_model
 @pytest.mark.parametrize("name", ["fidelity", "teacher"])
 def test_students_of_the_package(tmp_path, name):
     trained = load_trained_model(name, discover_plugins())
-    result = export_model(trained, Ncnn(), tmp_path / "student.ncnn.param")
+    result = export_model(trained, Ncnn(), tmp_path / "student.param")
     assert result.max_difference <= 2e-6
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["student.ncnn.bin", "student.ncnn.param"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["student.ncnn.bin", "student.param"]
     assert (tmp_path / "student.ncnn.bin").stat().st_size < 4 * trained.model.parameter_count() + 100
+
+
+def test_the_weights_of_another_format_stay(tmp_path):
+    (tmp_path / "student.bin").write_text("of OpenVINO")
+    export_model(load_trained_model("fidelity", discover_plugins()), Ncnn(), tmp_path / "student.param")
+    assert (tmp_path / "student.bin").read_text() == "of OpenVINO"
 
 
 def test_a_model_that_measures_the_whole_image_is_refused(tmp_path):
     trained = load_trained_model("best", discover_plugins())
     with pytest.raises(ExportError, match="it measures the whole image"):
-        export_model(trained, Ncnn(), tmp_path / "student.ncnn.param")
+        export_model(trained, Ncnn(), tmp_path / "student.param")
     assert not any(tmp_path.iterdir())
 
 
 def test_it_runs_without_zerokd_and_without_torch(tmp_path):
     trained = load_trained_model("fidelity", discover_plugins())
-    export_model(trained, Ncnn(), tmp_path / "student.ncnn.param")
+    export_model(trained, Ncnn(), tmp_path / "student.param")
     low = np.random.default_rng(0).random((3, 20, 30), np.float32)
     np.save(tmp_path / "low.npy", low)
     code = """
 import ncnn, numpy, sys
 network = ncnn.Net()
 network.opt.use_fp16_storage = network.opt.use_fp16_packed = network.opt.use_fp16_arithmetic = False
-network.load_param("student.ncnn.param")
+network.load_param("student.param")
 network.load_model("student.ncnn.bin")
 extractor = network.create_extractor()
 low = numpy.load("low.npy")
@@ -54,9 +60,9 @@ assert "torch" not in sys.modules
 
 
 def test_files_that_ncnn_cannot_read_are_an_error(tmp_path):
-    (tmp_path / "student.ncnn.param").write_text("7767517\n")
+    (tmp_path / "student.param").write_text("7767517\n")
     with pytest.raises(ValueError, match="ncnn cannot read"):
-        open_network(tmp_path / "student.ncnn.param")
+        open_network(tmp_path / "student.param")
 
 
 def test_the_package_registers_its_exporter():

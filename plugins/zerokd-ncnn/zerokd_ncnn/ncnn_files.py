@@ -12,10 +12,12 @@ from zerokd import Exporter, Model
 from zerokd.exporters.traced_program import trace_model
 from zerokd_ncnn.layers import ENHANCED, LOW, generate_network
 
+WEIGHTS_SUFFIX = ".ncnn.bin"  # `.bin` alone would replace the weights of another format, such as OpenVINO's
+
 
 @final
 class Ncnn(Exporter):
-    """Writes layers to ``student.ncnn.param`` and weights to ``student.ncnn.bin``: one image (3, H, W) of any size.
+    """Writes layers to ``student.param`` and weights to ``student.ncnn.bin``: one image (3, H, W) of any size.
 
     The input is the blob ``low``, the output ``enhanced``, both in [0, 1]. zerokd checks the files with ncnn on the
     CPU, in float32.
@@ -25,12 +27,12 @@ class Ncnn(Exporter):
     set ``opt.use_fp16_storage``, ``use_fp16_packed`` and ``use_fp16_arithmetic`` to false for these pixels.
     """
 
-    suffix, companions = ".ncnn.param", (".bin",)
+    suffix, companions = ".param", (WEIGHTS_SUFFIX,)
 
     def write(self, model: Model, path: Path, facts: Mapping[str, Any]) -> None:
         text, weights = generate_network(trace_model(model))
         path.write_text(text, encoding="utf-8")
-        path.with_suffix(".bin").write_bytes(weights)
+        path.with_suffix(WEIGHTS_SUFFIX).write_bytes(weights)
 
     def run(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
         network = open_network(path)
@@ -50,7 +52,7 @@ def open_network(path: Path, threads: int = 0) -> Any:
     network.opt.use_fp16_storage = network.opt.use_fp16_packed = network.opt.use_fp16_arithmetic = False
     if threads:
         network.opt.num_threads = threads
-    if network.load_param(str(path)) or network.load_model(str(path.with_suffix(".bin"))):
+    if network.load_param(str(path)) or network.load_model(str(path.with_suffix(WEIGHTS_SUFFIX))):
         raise ValueError(f"ncnn cannot read {str(path)!r}")
     return network
 
