@@ -133,11 +133,10 @@ def test_zerokd_plugins_chooses_installed_plugins(monkeypatch, tmp_path, chosen,
 @pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["--help"], ["run", "--help"]])
 def test_listing_and_help_import_no_torch(arguments):
     code = (
-        "import sys; sys.argv = ['zerokd', *sys.argv[1:]]\n"
+        "import atexit, os, sys; sys.argv = ['zerokd', *sys.argv[1:]]\n"
+        "atexit.register(lambda: 'torch' in sys.modules and os._exit(1))\n"
         "from zerokd.cli import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "sys.exit('torch' in sys.modules)"
+        "main()"
     )
     completed = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
     assert completed.returncode == 0, completed.stderr

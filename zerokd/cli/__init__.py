@@ -5,6 +5,7 @@ May import everything; nothing but ``python -m zerokd`` imports it.
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -12,14 +13,16 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, TextIO, cast
+from typing import Any, NoReturn, TextIO, cast
 
 import click
 
 from zerokd._version import __version__
+from zerokd.cli.process_exit import exit_process
 from zerokd.errors import OutputError, Problem, ZerokdError
 
 TRACEBACK_VARIABLE = "ZEROKD_TRACEBACK"
+GARBAGE_THRESHOLD = 50_000  # new objects until Python looks for garbage; its 700 cost 0.3 s while torch is imported
 COMMANDS = {
     "run": "train a student from a recipe",
     "sweep": "run a recipe at many points and find the best",
@@ -138,26 +141,38 @@ class OutputStream:
             raise OutputError(Problem(f"cannot write to standard output: {error.strerror}", hints=(hint,))) from error
 
 
-def main(command: click.Command = zerokd) -> None:
-    """Run the command line. Expected errors end in a message and an exit code, never in a traceback."""
+def main(command: click.Command = zerokd) -> NoReturn:
+    """Run the command line and end the process. Expected errors end in a message and an exit code, never in a
+    traceback."""
+    gc.set_threshold(GARBAGE_THRESHOLD)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # paths are bytes, not always valid text
             stream.reconfigure(errors="backslashreplace")
     if sys.stdout is not None:  # None where it is closed
         sys.stdout = cast(TextIO, OutputStream(sys.stdout))
+    exit_process(_run_command(command))
+
+
+def _run_command(command: click.Command) -> int:
+    """The exit code."""
     try:
         command(prog_name=command.name, standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:  # the reader has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except SystemExit as error:
+        if not isinstance(error.code, int):
+            raise
+        return error.code
     except (ZerokdError, click.ClickException, click.Abort, KeyboardInterrupt) as error:
         with ignore_broken_pipe(sys.stderr):
             if (
                 getattr(error, "exit_code", 0) != 2 or os.environ.get("RANK", "0") == "0"
             ):  # of several processes, one reports
                 _report_error(error)
-        sys.exit(getattr(error, "exit_code", 130))
+        return int(getattr(error, "exit_code", 130))
+    return 0
 
 
 def _report_error(error: BaseException) -> None:

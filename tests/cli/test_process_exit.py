@@ -1,0 +1,51 @@
+import subprocess
+import sys
+
+import pytest
+
+from tests.command import zerokd
+
+WRITE = "import atexit, sys, threading, time\n"
+EXIT = "from zerokd.cli.process_exit import exit_process\n"
+
+
+def run(program, *options):
+    return subprocess.run([sys.executable, *options, "-c", program], capture_output=True, text=True, timeout=60)
+
+
+def test_threads_and_exit_functions_run_and_what_was_printed_arrives():
+    completed = run(
+        WRITE
+        + EXIT
+        + "atexit.register(print, 'first registered')\n"
+        + "atexit.register(print, 'last registered')\n"
+        + "threading.Thread(target=lambda: (time.sleep(0.2), print('thread'))).start()\n"
+        + "print('command', end=' '); sys.stderr.write('error')\n"
+        + "exit_process(3)"
+    )
+    assert completed.returncode == 3
+    assert completed.stdout == "command thread\nlast registered\nfirst registered\n"
+    assert completed.stderr == "error"
+
+
+def test_modules_are_not_unloaded():
+    program = EXIT + "class Slow:\n    def __del__(self): print('unloaded')\nslow = Slow()\n"
+    assert run(program).stdout == "unloaded\n"
+    assert run(program + "exit_process(0)").stdout == ""
+
+
+@pytest.mark.parametrize("watch", ["sys.setprofile(lambda *_: None)", "sys.settrace(lambda *_: None)"])
+def test_profilers_see_the_whole_end(watch):
+    completed = run(f"import sys\n{watch}\n{EXIT}try:\n    exit_process(4)\nfinally:\n    print('profile saved')")
+    assert (completed.returncode, completed.stdout) == (4, "profile saved\n")
+
+
+def test_a_profile_of_a_command_is_written(tmp_path):
+    command = [sys.executable, "-m", "cProfile", "-o", tmp_path / "profile", "-m", "zerokd", "--version"]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    assert (tmp_path / "profile").stat().st_size
+
+
+def test_exit_codes_arrive():
+    assert zerokd("--version", fresh=True).returncode == 0
+    assert zerokd("list", "lossses", fresh=True).returncode == 2
