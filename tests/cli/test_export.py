@@ -46,6 +46,12 @@ def test_a_format_that_cannot_hold_the_default_student_says_why_and_writes_nothi
     assert not any(tmp_path.iterdir())
 
 
+def test_a_larger_file_is_one_line_of_warning(tmp_path):
+    done = export("fidelity", "--format", "onnx", "--set", "precision=int8", cwd=tmp_path)
+    assert done.returncode == 0
+    assert re.fullmatch(r"warning: int8 makes the file \d+% larger: [^\n]+\n", done.stderr)
+
+
 def test_quiet_prints_nothing(tmp_path):
     done = export("fidelity", "--format", "c", "--quiet", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import click
@@ -45,7 +46,11 @@ def command(
     exporter = build_exporter(use, settings, catalogue)
     file = apply_controls(resolve_student_file(student, plugins, catalogue), {"exposure": exposure, "denoise": denoise})
     trained_model = load_trained_model(file, catalogue)
-    result = export_model(trained_model, exporter, out or Path(f"student{exporter.suffix}"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        result = export_model(trained_model, exporter, out or Path(f"student{exporter.suffix}"))
+    for text in dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning):
+        click.echo(f"warning: {text}", err=True)
     if is_quiet():
         return
     numbers = f"max difference {result.max_difference:.1e}, tolerance {exporter.tolerance:.1e}"
