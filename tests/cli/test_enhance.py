@@ -144,11 +144,11 @@ def test_twelve_megapixels_fit_into_400_megabytes(zerokd, tmp_path):
     noise = np.random.default_rng(0).integers(0, 90, (3000, 4000, 3)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "large.jpg")
     limited = (
-        "import re, runpy, sys\n"
+        "import atexit, re, runpy, sys\n"
         "sys.argv = ['zerokd', 'enhance', 'large.jpg', '-o', 'out.jpg']\n"
-        "try: runpy.run_module('zerokd', run_name='__main__')\n"
-        "except SystemExit as end: assert not end.code\n"
-        "print(re.search(r'VmHWM: *\\t* *(\\d+) kB', open('/proc/self/status').read())[1])"
+        "peak = lambda: re.search(r'VmHWM: *\\t* *(\\d+) kB', open('/proc/self/status').read())[1]\n"
+        "atexit.register(lambda: print(peak()))\n"
+        "runpy.run_module('zerokd', run_name='__main__')"
     )
     environment = os.environ | {"ZEROKD_CACHE": str(zerokd.cache)}
     done = subprocess.run(

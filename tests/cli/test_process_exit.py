@@ -1,9 +1,10 @@
+import os
 import subprocess
 import sys
 
 import pytest
 
-from tests.command import zerokd
+from tests.command import start, zerokd
 
 WRITE = "import atexit, sys, threading, time\n"
 EXIT = "from zerokd.cli.process_exit import exit_process\n"
@@ -49,3 +50,10 @@ def test_a_profile_of_a_command_is_written(tmp_path):
 def test_exit_codes_arrive():
     assert zerokd("--version", fresh=True).returncode == 0
     assert zerokd("list", "lossses", fresh=True).returncode == 2
+
+
+def test_another_process_than_the_first_reports_a_mistake_of_its_own():
+    prelude = "import zerokd.cli; zerokd.cli.FIRST_REPORT_SECONDS = 0.1"
+    process = start("list", "lossses", env=os.environ | {"RANK": "1"}, prelude=prelude)
+    assert "lossses" in process.communicate(60)[1]
+    assert process.returncode == 2

@@ -2,22 +2,10 @@
 
 import re
 
-import numpy as np
-import pytest
-
-from zerokd.exporters.c_code import format_float32, generate_header
+from zerokd.exporters.c_code import generate_header
 from zerokd.exporters.traced_program import trace_model
 from zerokd.models.nano_dce import NanoDce
 from zerokd.models.zero_dce_pp import ZeroDcePp
-
-
-@pytest.mark.parametrize("value", [0.0, 1.0, -1.0, 1 / 3, 1e-20, 3.4e38, -7.25e-7, np.float32(0.1)])
-def test_a_number_is_the_same_float_when_it_is_read_again(value):
-    text = format_float32(value)
-    assert text.endswith("f")
-    assert re.fullmatch(r"-?\d+(\.\d+)?(e[+-]?\d+)?f", text)
-    assert "." in text or "e" in text  # 1f is no number of C
-    assert np.float32(float(text[:-1])) == np.float32(value)
 
 
 def test_rows_are_kept_as_long_as_they_are_read():

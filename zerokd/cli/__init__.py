@@ -9,6 +9,7 @@ import gc
 import io
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from zerokd.errors import OutputError, Problem, ZerokdError
 
 TRACEBACK_VARIABLE = "ZEROKD_TRACEBACK"
 GARBAGE_THRESHOLD = 50_000  # new objects until Python looks for garbage; its 700 cost 0.3 s while torch is imported
+FIRST_REPORT_SECONDS = 10.0
 COMMANDS = {
     "run": "train a student from a recipe",
     "sweep": "run a recipe at many points and find the best",
@@ -166,11 +168,10 @@ def _run_command(command: click.Command) -> int:
             raise
         return error.code
     except (ZerokdError, click.ClickException, click.Abort, KeyboardInterrupt) as error:
+        if getattr(error, "exit_code", 0) == 2 and os.environ.get("RANK", "0") != "0":
+            time.sleep(FIRST_REPORT_SECONDS)  # torchrun ends this process when the first one has reported the same
         with ignore_broken_pipe(sys.stderr):
-            if (
-                getattr(error, "exit_code", 0) != 2 or os.environ.get("RANK", "0") == "0"
-            ):  # of several processes, one reports
-                _report_error(error)
+            _report_error(error)
         return int(getattr(error, "exit_code", 130))
     return 0
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.resources import files
 from string import Template
 
 from zerokd.exporters.auto_exposure_code import FEATURES, GAINS, list_constants, unroll_network
-from zerokd.exporters.c_code import format_float32
+from zerokd.exporters.c_text import fill_header, format_float32
 from zerokd.models.auto_exposure import AutoExposure
 
 PIXEL_TYPES = {"u8": "uint8_t", "u16": "uint16_t", "f32": "float"}
@@ -52,8 +51,7 @@ def generate_auto_exposure_header(model: AutoExposure, name: str, description: s
         "declarations": _repeat_for_types(DECLARATIONS),
         "definitions": _repeat_for_types(DEFINITIONS),
     }
-    text = files("zerokd.exporters").joinpath("c_auto_exposure.txt").read_text(encoding="utf-8")
-    return Template(Template(text).safe_substitute(substitutions)).substitute(name=name, NAME=name.upper())
+    return fill_header("c_auto_exposure.txt", substitutions, name)
 
 
 def _define_constants(constants: dict[str, float | int]) -> Iterator[str]:

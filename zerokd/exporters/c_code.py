@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from string import Template
 
 import numpy as np
 from attrs import define, field, frozen
 
+from zerokd.exporters.c_text import fill_header, format_float32
 from zerokd.exporters.traced_program import Node, TracedProgram
 
 CACHE_BYTES = 32 << 10  # of a first-level cache
@@ -72,8 +72,7 @@ def generate_header(program: TracedProgram, name: str, description: str) -> str:
         ),
         "rows": "\n".join(_generate_row(program, buffers, buffer) for buffer in buffers.values() if buffer is not low),
     }
-    text = files("zerokd.exporters").joinpath("c_header.txt").read_text(encoding="utf-8")
-    return Template(Template(text).safe_substitute(substitutions)).substitute(name=name, NAME=name.upper())
+    return fill_header("c_header.txt", substitutions, name)
 
 
 def _plan_row_buffers(program: TracedProgram) -> dict[str, RowBuffer]:
@@ -172,9 +171,3 @@ def _resolve_channel(program: TracedProgram, source: str, channel: int) -> tuple
             return _resolve_channel(program, part, channel)
         channel -= program.nodes[part].channels
     raise IndexError(channel)
-
-
-def format_float32(value: float) -> str:
-    """A float32 as a literal of C and GLSL, exact to the last bit."""
-    text = f"{np.float32(value):.9g}"
-    return f"{text if set(text) & set('.en') else text + '.0'}f"

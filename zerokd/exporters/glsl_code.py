@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from attrs import define, field, frozen
 
-from zerokd.exporters.c_code import format_float32
+from zerokd.exporters.c_text import format_float32
 from zerokd.exporters.traced_program import Node, TracedProgram, UntraceableError
 
 CHANNELS_PER_TEXTURE = 4

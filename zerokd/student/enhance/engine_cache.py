@@ -29,6 +29,8 @@ SOURCE_FILES = {  # they determine the content of cached files
             "c_auto_exposure.txt",
             "c_code.py",
             "c_header.txt",
+            "c_pixels.txt",
+            "c_text.py",
             "c_library.py",
         ),
         *("traced_program.py", "onnx.py", "onnx_graph.py", "metadata.py"),
