@@ -144,6 +144,7 @@ def serve(path):
     for name in (*IMPORTED, *modules):
         if name != "zerokd.__main__":
             import_module(name)
+    remember_tiny_scenes()
     parent, listener = os.getppid(), socket.socket(socket.AF_UNIX)
     listener.bind(path + ".new")
     listener.listen()
@@ -160,6 +161,16 @@ def serve(path):
         link.close()
         reap_forks()
     os._exit(0)
+
+
+def remember_tiny_scenes():
+    """Render the scenes of the smallest recipes before the forks, which then have them."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    import_module("tests.scenes").remember_scenes()
+    del sys.path[0]
+    source = import_module("zerokd.data.dead_leaves").DeadLeaves(size=32, count=6)
+    for index in range(6):
+        source[index]
 
 
 def reap_forks():

@@ -9,6 +9,7 @@ import torch
 from hypothesis import settings
 
 from tests.command import start_server
+from tests.scenes import remember_scenes
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.recipe.build.overrides import apply_settings
 from zerokd.recipe.build.resolver import resolve_recipe
@@ -16,6 +17,7 @@ from zerokd.recipe.schema.recipe import validate_recipe
 from zerokd.recipe.toml.extends import read_recipe_document
 
 os.environ["ZEROKD_PLUGINS"] = ""  # installed plugins take no part in these tests; some choose their own
+remember_scenes()
 torch.set_num_threads(1)  # tiny tensors: a second thread costs more than it saves
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure

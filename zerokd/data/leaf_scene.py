@@ -64,13 +64,15 @@ def _paint_leaf(
     kind, stretch, turn, shade, texture = shape_parameters.astype(np.float32)
     squash = 0.25 + 0.75 * stretch if kind > 0.5 else np.float32(1)
     reach = radius * (1.5 if kind > 0.75 else 1.0) + 1
-    (top, left), (bottom, right) = np.clip([centre - reach, centre + reach + 1], 0, len(image)).astype(int)
+    (top, bottom), (left, right) = (
+        [int(min(max(end, 0), len(image))) for end in (middle - reach, middle + reach + 1)] for middle in centre
+    )
     dy = (np.arange(top, bottom, dtype=np.float32)[:, None] - np.float32(centre[0])) / np.float32(radius)
     dx = (np.arange(left, right, dtype=np.float32) - np.float32(centre[1])) / np.float32(radius)
     sin, cos = np.sin(2 * np.float32(np.pi) * turn), np.cos(2 * np.float32(np.pi) * turn)
     u, v = cos * dx + sin * dy, (cos * dy - sin * dx) / squash
     away = np.maximum(np.abs(u), np.abs(v)) if kind > 0.75 else np.sqrt(u * u + v * v)
-    cover = np.clip((1 - away) * (np.float32(radius) * squash) + 0.5, 0, 1)
+    cover = np.minimum(np.maximum((1 - away) * (np.float32(radius) * squash) + 0.5, 0), 1)
     light = (1 + 0.5 * shade * u) * np.exp(0.5 * texture * grain[top:bottom, left:right])
     patch = image[top:bottom, left:right]
     patch += cover[..., None] * (colour * np.maximum(light, 0.1)[..., None] - patch)

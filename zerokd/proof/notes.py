@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
 
-from zerokd.errors import ZerokdError
+from zerokd.errors import PluginError, ZerokdError
 from zerokd.objective.calls import Tensors
 from zerokd.objective.graph import Graph
 from zerokd.objective.stage_plan import ObjectivePlan
@@ -15,9 +16,9 @@ from zerokd.objective.term import BoundTerm
 from zerokd.plugin.contracts import Loss
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.proof.objective_traps import find_similar_terms, weighted_terms
-from zerokd.proof.trial import loss_values, takes_gradients, value_and_gradient
+from zerokd.proof.trial import crop_ports, loss_values, takes_gradients, value_and_gradient
 
-REPEATED_IMAGES = 2  # on which a loss is computed twice: one image hides a random order of images
+REPEATED_IMAGES, REPEATED_SIDE = 2, 64  # on which a loss is computed twice: one image hides a random order of images
 DOMINANT_SHARE, NEGLIGIBLE_SHARE = 0.95, 1e-4  # shares of the gradient at the parameters
 
 
@@ -33,12 +34,25 @@ def collect_notes(plan: ObjectivePlan, graph: Graph, tensors: Tensors, shares: M
     for term in weighted_terms(plan):
         ports = {port: tensors[name] for port, name in graph.bindings[term.label].items()}
         yield from _find_inert_keys(term, ports)
-        if not takes_gradients(term.loss):  # parts of the ports have another autograd graph
-            ports = {port: tensor[:REPEATED_IMAGES] for port, tensor in ports.items()}
-        with torch.no_grad():
-            once, again = loss_values(term, ports), loss_values(term, ports)
-        if not torch.equal(once, again):
+        if _is_random(term, ports):
             yield f"{term.label} returns another value on the same images: it is random, or has a state"
+
+
+def _is_random(term: BoundTerm, ports: Tensors) -> bool:
+    """Whether it returns two values for the same images, of which a part is enough if the loss takes it."""
+    if takes_gradients(term.loss):  # parts of the ports have another autograd graph
+        return _differs_when_repeated(term, ports)
+    few = {port: tensor[:REPEATED_IMAGES] for port, tensor in ports.items()}
+    cropped = crop_ports(term, few, REPEATED_SIDE)
+    if cropped is not None:
+        with suppress(PluginError):
+            return _differs_when_repeated(term, cropped)
+    return _differs_when_repeated(term, few)
+
+
+@torch.no_grad()
+def _differs_when_repeated(term: BoundTerm, ports: Tensors) -> bool:
+    return not torch.equal(loss_values(term, ports), loss_values(term, ports))
 
 
 def _find_inert_keys(term: BoundTerm, ports: Tensors) -> Iterator[str]:

@@ -196,6 +196,7 @@ def _find_term_problems(term: BoundTerm, objective: Objective, batch: ProbeBatch
     except PluginError as error:
         yield error.problems[0]
         return
+    batch.keep_value(term, value)
     if value.element_size() < 4:
         yield Problem(describe_dtype(term, value), term.place, code="not-per-image")
     elif not torch.isfinite(value).all():

@@ -44,11 +44,15 @@ class ProbeBatch:
     leaves: tuple[Tensor, ...]
     _values: dict[str, Tensor] = field(factory=dict)
 
+    def keep_value(self, term: BoundTerm, value: Tensor) -> None:
+        """Have :meth:`value` return this value per image."""
+        self._values[term.label] = value.detach()
+
     @torch.no_grad()
     def value(self, term: BoundTerm) -> Tensor:
         """A term's value per image, computed once."""
         if term.label not in self._values:
-            self._values[term.label] = loss_values(term, self.port_tensors(term))
+            self.keep_value(term, loss_values(term, self.port_tensors(term)))
         return self._values[term.label]
 
     def port_tensors(self, term: BoundTerm, tensors: Tensors | None = None) -> dict[str, Tensor]:
@@ -103,6 +107,15 @@ def loss_values(term: BoundTerm, ports: Mapping[str, Tensor]) -> Tensor:
     """
     with attribute_errors(f"loss {term.use!r}"):
         return term.loss(**ports)
+
+
+def crop_ports(term: BoundTerm, ports: Tensors, side: int) -> dict[str, Tensor] | None:
+    """A corner of images that are larger than that and than the loss needs; None where there is nothing to crop."""
+    side = max(side, term.loss.min_size())
+    shapes = {tensor.shape[2:] for tensor in ports.values()}
+    if len(shapes) != 1 or max(shapes.pop(), default=0) <= side:
+        return None
+    return {port: tensor[:, :, :side, :side] for port, tensor in ports.items()}
 
 
 def value_and_gradient(term: BoundTerm, ports: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
