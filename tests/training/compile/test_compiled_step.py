@@ -78,7 +78,8 @@ def test_in_16_bits_it_is_the_step_to_a_few_of_the_last_bits(build):
     assert 0 < (compiled_gradient - gradient).norm() / gradient.norm() < 4 * torch.finfo(torch.float16).eps
 
 
-def test_a_step_of_other_terms_or_fewer_images_is_not_the_programs(build):
+def test_a_step_of_other_terms_or_fewer_images_is_not_the_programs(build, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda graph, **options: graph)  # which program it becomes is no matter here
     accumulator, _ = steps(build, 'speed.compile="on"', "terms.pretraining.color.monitor=true", count=1)
     weights = accumulator.objective.weights_at(0)
     (program,) = accumulator.compiled_steps
