@@ -181,16 +181,15 @@ def _shapes_differ_problem(reader: SignalReader, port: str, other_port: str, sig
 
 def _find_term_problems(term: BoundTerm, objective: Objective, batch: ProbeBatch) -> Iterator[Problem]:
     """A term whose value is not one finite number per image, or whose gradient does not reach the student."""
-    tensors = batch.tensors
     count = len(next(iter(batch.port_tensors(term).values())))
-    before = _copy_tensors(tensors, objective.graph.bindings[term.label].values())
+    before = _copy_tensors(batch.tensors, objective.graph.bindings[term.label].values())
     try:
         with attribute_errors(f"loss {term.use!r}"):
-            value = objective.value(term.label, tensors)
+            value = objective.value(term.label, batch.tensors)
     except PluginError as error:
         yield evolve(error.problems[0], message=f"{term.label}: {error.problems[0].message}", place=term.place)
         return
-    yield from _find_in_place_changes(f"loss {term.use!r}", before, tensors, term)
+    yield from _find_in_place_changes(f"loss {term.use!r}", before, batch.tensors, term)
     try:
         require_per_image(term, value, count)
     except PluginError as error:
