@@ -56,6 +56,14 @@ def start(*arguments, cwd=None, env=None, prelude="", merged=False):
     return ForkedCommand(words, str(cwd or os.getcwd()), dict(os.environ if env is None else env), prelude, merged)
 
 
+def run_pytest(*arguments, cwd, env=None, timeout=240):
+    """The ``CompletedProcess`` of ``python -m pytest``, forked as commands are."""
+    prelude = f"import sys, pytest; sys.exit(int(pytest.main({list(arguments)!r})))"
+    process = start(cwd=cwd, env=env, prelude=prelude)
+    texts = process.communicate(timeout)
+    return subprocess.CompletedProcess(["pytest", *arguments], process.returncode, *texts)
+
+
 class ForkedCommand:
     """A command in a fork, with the methods of ``Popen`` that tests need, and ``pid`` and ``returncode``."""
 

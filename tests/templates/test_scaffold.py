@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.command import run_pytest
 from tests.conftest import ROOT
 from zerokd.errors import RecipeError, RunFolderError
 from zerokd.plugin.discovery import discover_plugins
@@ -33,8 +34,7 @@ def test_there_is_a_start_for_every_kind():
 def test_the_tests_of_a_new_package_pass_at_once(tmp_path, word):
     folder = tmp_path / f"zerokd-my-{word}"
     write_files(render_package(word, f"my_{word}"), folder)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    completed = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=ENV, timeout=240)
+    completed = run_pytest("-q", "-p", "no:cacheprovider", cwd=folder, env=ENV)
     assert completed.returncode == 0, completed.stdout
     assert "xfailed" not in completed.stdout
 

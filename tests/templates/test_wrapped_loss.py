@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.command import run_pytest
 from tests.conftest import ROOT
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.plugin.library_callable import find_callable
@@ -32,8 +33,7 @@ def test_the_package_of_an_installed_function_passes_its_own_tests(tmp_path, pat
     ruff = [sys.executable, "-m", "ruff"]
     subprocess.run([*ruff, "check", "."], cwd=tmp_path / "package", check=True)
     subprocess.run([*ruff, "format", "--check", "."], cwd=tmp_path / "package", check=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path / "package", env=ENV, timeout=240)
+    done = run_pytest("-q", "-p", "no:cacheprovider", cwd=tmp_path / "package", env=ENV)
     assert done.returncode == 0, done.stdout
     assert f'"{PATHS[path]}>={library.version}"' in files["pyproject.toml"]
     marked = files["zerokd_tried_loss/tried_loss.py"].count("# decide: ")

@@ -1,13 +1,12 @@
 """The checks as pytest items, with no test file."""
 
 import re
-import subprocess
-import sys
+
+from tests.command import run_pytest
 
 
 def pytest_with(*arguments, cwd):
-    command = [sys.executable, "-m", "pytest", "-p", "zerokd.testing.pytest_plugin", "-q", "-p", "no:cacheprovider"]
-    return subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=cwd, timeout=240)
+    return run_pytest("-p", "zerokd.testing.pytest_plugin", "-q", "-p", "no:cacheprovider", *arguments, cwd=cwd)
 
 
 def test_a_component_is_checked_by_name(tmp_path):
