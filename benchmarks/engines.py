@@ -37,7 +37,7 @@ def enhance_eagerly(model: Model, frame: np.ndarray) -> np.ndarray:
 def main(student: str, threads: int, rounds: int) -> None:
     torch.set_num_threads(threads)
     model = load_model(student)
-    names = [name for name in ENGINE_NAMES if name != "onnxruntime" or model.measure is None]
+    names = [name for name in ENGINE_NAMES if name != "onnx" or model.measure is None]
     frame = np.random.default_rng(0).integers(0, 120, (1080, 1920, 3)).astype(np.uint8)
     engines = {name: choose_engine(resolve_student_file(student), name, threads=threads) for name in names}
     methods = {"eager PyTorch": lambda: enhance_eagerly(model, frame)}
