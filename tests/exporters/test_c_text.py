@@ -57,3 +57,17 @@ def test_loops_over_pixels_become_vector_code(tmp_path, name, flags):
     assert len(loops) >= 3
     slow = [number for number in loops if number not in vectorised]
     assert [lines[number - 1].strip() for number in slow] == []
+
+
+@pytest.mark.skipif(not is_gcc(), reason="asks GCC how much of the stack each function takes")
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_the_header_says_how_much_stack_it_takes(tmp_path, level):
+    text = generate_header(trace_model(load_model("fidelity")), "student", "")
+    (tmp_path / "student.h").write_text(text)
+    (tmp_path / "student.c").write_text('#define STUDENT_IMPLEMENTATION\n#include "student.h"\n')
+    command = [*find_compiler(), "-std=c99", level, "-fstack-usage", "-c", "student.c"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    frames = dict(re.findall(r":(\w+)\t(\d+)\t", (tmp_path / "student.su").read_text()))
+    path = ("student_u8", "student_rows", "student_strip", "student_store", "student_level")  # what calls what
+    taken = sum(int(frames.get(name, 0)) for name in path)
+    assert 0 <= 1024 * int(re.search(r"(\d+) KB of stack", text)[1]) - taken < 2048

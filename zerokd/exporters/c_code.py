@@ -62,7 +62,7 @@ def generate_header(program: TracedProgram, name: str, description: str) -> str:
         "about": description.replace("*/", "* /"),
         "lag": low.lag,
         "width": width,
-        "kilobytes": -(-4 * floats * (width + 2 * low.lag + 2) // 1024),
+        "kilobytes": 1 + -(-4 * (floats * (width + 2 * low.lag + 2) + 3 * width) // 1024),  # 1 for all but buffers
         "low": low.node.name,
         "depth": low.depth,
         "result": result.node.name,
