@@ -41,8 +41,8 @@ def _fresh(words, cwd, env, timeout):
     return subprocess.run(command, cwd=cwd, env=env, timeout=timeout, capture_output=True, text=True)
 
 
-def _forked(words, cwd, env, timeout):
-    process = start(*words, cwd=cwd, env=env)
+def _forked(words, cwd, env, timeout, prelude=""):
+    process = start(*words, cwd=cwd, env=env, prelude=prelude)
     texts = process.communicate(timeout)
     return subprocess.CompletedProcess(["zerokd", *words], process.returncode, *texts)
 
@@ -58,10 +58,7 @@ def start(*arguments, cwd=None, env=None, prelude="", merged=False):
 
 def run_pytest(*arguments, cwd, env=None, timeout=240):
     """The ``CompletedProcess`` of ``python -m pytest``, forked as commands are."""
-    prelude = f"import sys, pytest; sys.exit(int(pytest.main({list(arguments)!r})))"
-    process = start(cwd=cwd, env=env, prelude=prelude)
-    texts = process.communicate(timeout)
-    return subprocess.CompletedProcess(["pytest", *arguments], process.returncode, *texts)
+    return _forked([], cwd, env, timeout, f"import sys, pytest; sys.exit(int(pytest.main({list(arguments)!r})))")
 
 
 class ForkedCommand:
@@ -173,9 +170,7 @@ def serve(path):
 
 def remember_tiny_scenes():
     """Render the scenes of the smallest recipes before the forks, which then have them."""
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    import_module("tests.scenes").remember_scenes()
-    del sys.path[0]
+    import_module("scenes").remember_scenes()  # beside this file, which runs as a script
     source = import_module("zerokd.data.dead_leaves").DeadLeaves(size=32, count=6)
     for index in range(6):
         source[index]

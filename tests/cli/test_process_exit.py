@@ -1,3 +1,5 @@
+"""A command ends at once: threads and exit functions have run, and what watches it sees the whole end."""
+
 import os
 import subprocess
 import sys
@@ -6,18 +8,17 @@ import pytest
 
 from tests.command import start, zerokd
 
-WRITE = "import atexit, sys, threading, time\n"
 EXIT = "from zerokd.cli.process_exit import exit_process\n"
 
 
-def run(program, *options):
-    return subprocess.run([sys.executable, *options, "-c", program], capture_output=True, text=True, timeout=60)
+def run(program):
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
 
 
 def test_threads_and_exit_functions_run_and_what_was_printed_arrives():
     completed = run(
-        WRITE
-        + EXIT
+        EXIT
+        + "import atexit, sys, threading, time\n"
         + "atexit.register(print, 'first registered')\n"
         + "atexit.register(print, 'last registered')\n"
         + "threading.Thread(target=lambda: (time.sleep(0.2), print('thread'))).start()\n"

@@ -24,7 +24,7 @@ from zerokd.errors import OutputError, Problem, ZerokdError
 
 TRACEBACK_VARIABLE = "ZEROKD_TRACEBACK"
 GARBAGE_THRESHOLD = 50_000  # new objects until Python looks for garbage; its 700 cost 0.3 s while torch is imported
-FIRST_REPORT_SECONDS = 10.0
+FIRST_REPORT_SECONDS = 10.0  # that the other processes of a run leave the first one to report their common mistake
 COMMANDS = {
     "run": "train a student from a recipe",
     "sweep": "run a recipe at many points and find the best",

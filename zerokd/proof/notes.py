@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 import torch
 
-from zerokd.errors import PluginError, ZerokdError
+from zerokd.errors import ZerokdError
 from zerokd.objective.calls import Tensors
 from zerokd.objective.graph import Graph
 from zerokd.objective.stage_plan import ObjectivePlan
@@ -16,7 +15,7 @@ from zerokd.objective.term import BoundTerm
 from zerokd.plugin.contracts import Loss
 from zerokd.plugin.error_attribution import attribute_errors
 from zerokd.proof.objective_traps import find_similar_terms, weighted_terms
-from zerokd.proof.trial import crop_ports, loss_values, takes_gradients, value_and_gradient
+from zerokd.proof.trial import evaluate_on_crop, loss_values, takes_gradients, value_and_gradient
 
 REPEATED_IMAGES, REPEATED_SIDE = 2, 64  # on which a loss is computed twice: one image hides a random order of images
 DOMINANT_SHARE, NEGLIGIBLE_SHARE = 0.95, 1e-4  # shares of the gradient at the parameters
@@ -43,11 +42,7 @@ def _is_random(term: BoundTerm, ports: Tensors) -> bool:
     if takes_gradients(term.loss):  # parts of the ports have another autograd graph
         return _differs_when_repeated(term, ports)
     few = {port: tensor[:REPEATED_IMAGES] for port, tensor in ports.items()}
-    cropped = crop_ports(term, few, REPEATED_SIDE)
-    if cropped is not None:
-        with suppress(PluginError):
-            return _differs_when_repeated(term, cropped)
-    return _differs_when_repeated(term, few)
+    return evaluate_on_crop(_differs_when_repeated, term, few, REPEATED_SIDE)
 
 
 @torch.no_grad()

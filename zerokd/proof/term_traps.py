@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zerokd.errors import PluginError
 from zerokd.objective.term import BoundTerm
-from zerokd.proof.trial import ProbeBatch, crop_ports, loss_values, takes_gradients, value_and_gradient
+from zerokd.proof.trial import ProbeBatch, evaluate_on_crop, loss_values, takes_gradients, value_and_gradient
 
 FLAT_IMAGE_SIDE, EQUAL_PORTS_SIDE = 32, 64  # pixels a side of an image, where the loss takes so few
 EXPLOSION_FACTOR = 1e4  # largest ratio of a value or gradient on equal ports to the one on noise
@@ -88,18 +88,7 @@ def check_flat_images(term: BoundTerm, batch: ProbeBatch) -> str:
 
 def _value_and_gradient_on_flat(term: BoundTerm, batch: ProbeBatch, levels: dict[str, float]) -> tuple[Tensor, Tensor]:
     whole = {port: torch.full_like(tensor[:1], levels[port]) for port, tensor in batch.port_tensors(term).items()}
-    return _value_and_gradient_on_crop(term, whole, FLAT_IMAGE_SIDE)
-
-
-def _value_and_gradient_on_crop(term: BoundTerm, ports: dict[str, Tensor], side: int) -> tuple[Tensor, Tensor]:
-    """On a part of the images; a loss that takes one size only gets that size."""
-    cropped = crop_ports(term, ports, side)
-    if cropped is not None:
-        try:
-            return value_and_gradient(term, cropped)
-        except PluginError:
-            pass
-    return value_and_gradient(term, ports)
+    return evaluate_on_crop(value_and_gradient, term, whole, FLAT_IMAGE_SIDE)
 
 
 def check_equal_ports(term: BoundTerm, batch: ProbeBatch) -> str:
@@ -109,7 +98,7 @@ def check_equal_ports(term: BoundTerm, batch: ProbeBatch) -> str:
     A loss with declared bounds may be arbitrarily steep inside them; any other is compared with itself on noise.
     """
     noise = _make_noise_ports(term, batch)
-    on_noise = _value_and_gradient_on_crop(term, noise, EQUAL_PORTS_SIDE)
+    on_noise = evaluate_on_crop(value_and_gradient, term, noise, EQUAL_PORTS_SIDE)
     real = {port: tensor[:1] for port, tensor in batch.port_tensors(term).items()}
     takes_noise = not _describe_nonfinite(*on_noise)  # a port of unknown range may not take it
     for port, declared in term.loss.ports.items():
@@ -117,7 +106,7 @@ def check_equal_ports(term: BoundTerm, batch: ProbeBatch) -> str:
             continue
         for tensors in (real, noise) if takes_noise else (real,):
             equal = {**tensors, port: tensors[declared.like]}
-            on_equal = _value_and_gradient_on_crop(term, equal, EQUAL_PORTS_SIDE)
+            on_equal = evaluate_on_crop(value_and_gradient, term, equal, EQUAL_PORTS_SIDE)
             problem = _describe_nonfinite(*on_equal)
             if problem:
                 text = f"{problem} when port {port!r} equals {declared.like!r}"

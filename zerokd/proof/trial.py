@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 import torch
 from attrs import field, frozen
 from torch import Tensor, nn
 
+from zerokd.errors import PluginError
 from zerokd.objective.calls import Tensors
 from zerokd.objective.graph import Graph
 from zerokd.objective.objective import Objective
@@ -16,6 +18,7 @@ from zerokd.objective.term import BoundTerm
 from zerokd.plugin.contracts import Loss
 from zerokd.plugin.error_attribution import attribute_errors
 
+Result = TypeVar("Result")
 PERTURBATION_SIZE = 0.05  # by which the perturbed parameters differ, relative to 1 + their size
 
 
@@ -109,13 +112,16 @@ def loss_values(term: BoundTerm, ports: Mapping[str, Tensor]) -> Tensor:
         return term.loss(**ports)
 
 
-def crop_ports(term: BoundTerm, ports: Tensors, side: int) -> dict[str, Tensor] | None:
-    """A corner of images that are larger than that and than the loss needs; None where there is nothing to crop."""
+def evaluate_on_crop(
+    evaluate: Callable[[BoundTerm, Tensors], Result], term: BoundTerm, ports: Tensors, side: int
+) -> Result:
+    """What ``evaluate`` returns for a corner of the images, or for all of them where the loss takes no smaller ones."""
     side = max(side, term.loss.min_size())
     shapes = {tensor.shape[2:] for tensor in ports.values()}
-    if len(shapes) != 1 or max(shapes.pop(), default=0) <= side:
-        return None
-    return {port: tensor[:, :, :side, :side] for port, tensor in ports.items()}
+    if len(shapes) == 1 and max(shapes.pop(), default=0) > side:
+        with suppress(PluginError):
+            return evaluate(term, {port: tensor[:, :, :side, :side] for port, tensor in ports.items()})
+    return evaluate(term, ports)
 
 
 def value_and_gradient(term: BoundTerm, ports: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
