@@ -1,4 +1,4 @@
-"""LiteIE: 58 numbers, one ReLU that starts open, and the iterated curve by hand."""
+"""LiteIE: 58 numbers, one channel that starts open and cannot close, and the iterated curve by hand."""
 
 import pytest
 import torch
@@ -10,12 +10,22 @@ def test_parameter_count():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_its_relu_starts_open_for_every_image(seed):
+def test_its_channel_starts_positive_for_every_image(seed):
     torch.manual_seed(seed)
     model = LiteIeLike()
     assert (model.enter.weight >= 0).all()
     assert model.enter.bias >= 0
     assert (model.enter(torch.rand(1, 3, 8, 8)) > 0).all()
+
+
+def test_a_channel_that_is_negative_for_every_image_still_trains():
+    torch.manual_seed(0)
+    model = LiteIeLike()
+    with torch.no_grad():
+        model.enter.bias.fill_(-10.0)
+    model(torch.rand(1, 3, 8, 8))["enhanced"].mean().backward()
+    assert model.enter.bias.grad.abs() > 0
+    assert (model.enter.weight.grad.abs() > 0).all()
 
 
 def test_the_curve_by_hand():
