@@ -41,7 +41,7 @@ def load_trained_entries(runs: Path, catalogue: Catalogue, names: Iterable[str] 
     """A row for each recipe, with a student for each seed that has a run."""
     entries = []
     for name in names:
-        folders = sorted(runs.glob(f"{name}-seed*"))
+        folders = sorted(path for path in runs.glob(f"{name}-seed*") if path.is_dir())
         seeds = tuple(int(folder.name.rpartition("-seed")[2]) for folder in folders)
         methods = [load_method(str(folder), catalogue) for folder in folders]
         named = (evolve(method, name=f"{name} seed {seed}") for seed, method in zip(seeds, methods, strict=True))

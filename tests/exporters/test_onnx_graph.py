@@ -1,6 +1,7 @@
 """The graph in an ONNX file: axes have names, in all files."""
 
 import pytest
+import torch
 
 from zerokd.exporters.onnx import Onnx
 from zerokd.models.auto_exposure import AutoExposure
@@ -34,4 +35,22 @@ def test_axes_have_names(tmp_path, name, pixels):
 
 def test_no_line_of_the_source_is_left(tmp_path):
     Onnx().write(NanoDce().eval(), tmp_path / "student.onnx", {})
-    assert not any(node.metadata_props for node in onnx.load(tmp_path / "student.onnx").graph.node)
+    graph = onnx.load(tmp_path / "student.onnx").graph
+    assert not any(node.metadata_props for node in graph.node)
+    assert not graph.value_info
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_int8_has_learned_layers_and_leaves_fixed_filters_as_they_are(tmp_path, precision):
+    class Smoothed(NanoDce):
+        def forward(self, low):
+            kernel = low.new_full((3, 1, 3, 3), 1 / 9)
+            return super().forward(torch.nn.functional.conv2d(low, kernel, padding=1, groups=3))
+
+    Onnx(precision=precision).write(Smoothed().eval(), tmp_path / "student.onnx", {})
+    graph = onnx.load(tmp_path / "student.onnx").graph
+    quantised = {output for node in graph.node if node.op_type == "DequantizeLinear" for output in node.output}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    fixed = [node for node in convolutions if node.input[1] not in quantised]
+    assert len(convolutions) == 1 + 2 * 3  # depthwise and pointwise of three layers
+    assert len(fixed) == (1 if precision == "int8" else len(convolutions))

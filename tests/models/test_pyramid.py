@@ -1,11 +1,14 @@
 """Filters against scipy and torch's own, bands that add up to the image, and colours there and back."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import correlate1d
 from torch.nn import functional as F
 
+from zerokd.models import pyramid
 from zerokd.models.pyramid import (
     blur,
     downsample,
@@ -65,3 +68,26 @@ def test_odd_sides_repeat_their_last_row_and_column(height, width):
     assert padded.shape == (1, 3, height + height % 2, width + width % 2)
     assert torch.equal(padded[..., :height, :width], image)
     assert torch.equal(padded[..., -1, :width], image[..., -1, :])
+
+
+@pytest.mark.parametrize("size", [(2, 2), (2, 6), (4, 2), (10, 14)])
+@pytest.mark.parametrize(
+    "function",
+    [
+        *(pyramid.to_luma_chroma, pyramid.to_rgb, pyramid.mean_of_squares, pyramid.haar_diagonal),
+        *(pyramid.downsample, pyramid.upsample, pyramid.blur, partial(pyramid.blur, spacing=2)),
+    ],
+    ids=lambda function: getattr(function, "__name__", "wide_blur"),
+)
+def test_an_exported_filter_computes_the_same(monkeypatch, function, size):
+    image = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
+    expected = function(image)
+    monkeypatch.setattr(pyramid, "is_exporting", lambda: True)
+    exported = function(image)
+    assert exported.shape == expected.shape
+    torch.testing.assert_close(exported, expected, rtol=0, atol=3e-7)
+
+
+def test_the_haar_diagonal_by_hand():
+    square = torch.tensor([[0.9, 0.1], [0.2, 0.6]])
+    assert pyramid.haar_diagonal(square[None, None]).item() == pytest.approx((0.9 - 0.1 - 0.2 + 0.6) / 2)

@@ -17,7 +17,7 @@ from zerokd import Exporter, Model
 from zerokd.data.dead_leaves import DeadLeaves
 from zerokd.errors import ExportError
 from zerokd.exporters.metadata import build_metadata
-from zerokd.exporters.onnx_graph import name_axes, remove_source_lines
+from zerokd.exporters.onnx_graph import find_learned_layers, name_axes, remove_descriptions
 from zerokd.exporters.silence import silence_exporters
 from zerokd.files.scratch import scratch_folder
 
@@ -61,16 +61,16 @@ class Onnx(Exporter):
             onnx_model = _export_onnx(_Uint8Model(model), example, (1, 2), ["enhanced"])
         else:
             onnx_model = _export_onnx(model, torch.zeros(2, 3, *EXAMPLE_SIZE), (2, 3), list(model.outputs()))
-        remove_source_lines(onnx_model)
+        remove_descriptions(onnx_model)
         full_size = onnx_model.ByteSize()
         if self.config.precision == "float16":
             onnx_model = _convert_to_float16(onnx_model)
         elif self.config.precision == "int8":
-            onnx_model = self._quantise(onnx_model)
-        remove_source_lines(onnx_model)
-        if onnx_model.ByteSize() > full_size:
-            growth = onnx_model.ByteSize() / full_size - 1
-            text = f"{self.config.precision} makes the file {growth:.0%} larger: casts take more than weights give back"
+            onnx_model = self._quantise(onnx_model, find_learned_layers(onnx_model, model))
+        remove_descriptions(onnx_model)
+        if (size := onnx_model.ByteSize()) > full_size:
+            sizes = f"{size:,} bytes instead of {full_size:,}"
+            text = f"{self.config.precision} makes the file larger, {sizes}: casts take more than weights give back"
             warnings.warn(text, stacklevel=2)
         onnx.helper.set_model_props(onnx_model, build_metadata(model, facts))
         onnx.checker.check_model(onnx_model, full_check=True)
@@ -85,7 +85,7 @@ class Onnx(Exporter):
             * (np.float32(LEVEL))
         )
 
-    def _quantise(self, onnx_model: Any) -> Any:
+    def _quantise(self, onnx_model: Any, learned_layers: list[str]) -> Any:
         from onnxruntime import quantization as q
 
         scenes = DeadLeaves(size=96, count=CALIBRATION_SCENES)
@@ -103,6 +103,7 @@ class Onnx(Exporter):
                 target,
                 Reader(),
                 op_types_to_quantize=["Conv"],
+                nodes_to_quantize=learned_layers,
                 per_channel=True,
                 reduce_range=True,  # processors without VNNI add two products in 16 bits, which 8-bit weights overflow
                 quant_format=q.QuantFormat.QDQ,

@@ -1,4 +1,4 @@
-"""What PyTorch's export leaves to do in an ONNX graph: names of axes, and no lines of source."""
+"""What PyTorch's export leaves to do in an ONNX graph: names of axes, no lines of source, and which layers learn."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def name_axes(onnx_model: Any, module: nn.Module, example: Tensor, size_axes: tu
     odd_sizes = [size - 1 if index in size_axes else size for index, size in enumerate(example.shape)]
     result = module(torch.zeros(odd_sizes, dtype=example.dtype))
     results = list(result.values()) if isinstance(result, Mapping) else [result]
-    for value in (*graph.input, *graph.output, *graph.value_info):
+    for value in (*graph.input, *graph.output):
         for axis in value.type.tensor_type.shape.dim:
             if axis.dim_param:
                 axis.dim_param = re.sub(r"\w+", lambda match: symbols.get(match[0], match[0]), axis.dim_param)
@@ -34,7 +34,15 @@ def name_axes(onnx_model: Any, module: nn.Module, example: Tensor, size_axes: tu
                 value.type.tensor_type.shape.dim[index].dim_param = name
 
 
-def remove_source_lines(onnx_model: Any) -> None:
-    """Remove where each operation is in the source."""
-    for record in (onnx_model, *onnx_model.graph.node, *onnx_model.graph.value_info):
+def remove_descriptions(onnx_model: Any) -> None:
+    """Remove where each operation is in the source, and the types of values between, which engines infer."""
+    del onnx_model.graph.value_info[:]
+    for record in (onnx_model, *onnx_model.graph.node):
         del record.metadata_props[:]
+
+
+def find_learned_layers(onnx_model: Any, model: nn.Module) -> list[str]:
+    """The names of operations that read a parameter of the model, which may be a part of the exported module."""
+    learned = {name for name, _ in model.named_parameters()}
+    nodes = onnx_model.graph.node
+    return [node.name for node in nodes if learned & {name.removeprefix("model.") for name in node.input}]

@@ -166,7 +166,7 @@ def _energy(band: Tensor) -> Tensor:
 
 def _combine(bands: Bands, gains: Tensor, crispness: float = 0.0) -> tuple[Tensor, Tensor]:
     """Luma and chroma of the bands times their gains, at full and at half size; ``crispness`` adds luma detail."""
-    fine, middle, coarse = (gains[:, [i, i + 1, i + 1]] for i in (0, 2, 4))
+    fine, middle, coarse = (torch.cat([gains[:, i : i + 2], gains[:, i + 1 : i + 2]], 1) for i in (0, 2, 4))
     detail = middle * bands.middle + coarse * bands.coarse
     half = bands.base + detail
     luma = half[:, :1]

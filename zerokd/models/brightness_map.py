@@ -75,7 +75,7 @@ def _cell_weights(count: int, start: int, size: int, like: Tensor) -> tuple[Tens
 
 
 def _interpolate(cells: Tensor, rows: tuple[Tensor, Tensor, Tensor], columns: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    upper, lower = cells[:, :, rows[0]], cells[:, :, rows[1]]
+    upper, lower = cells.index_select(ROWS, rows[0]), cells.index_select(ROWS, rows[1])
     between = upper + rows[2][:, None] * (lower - upper)
-    left, right = between[..., columns[0]], between[..., columns[1]]
+    left, right = between.index_select(COLUMNS, columns[0]), between.index_select(COLUMNS, columns[1])
     return left + columns[2] * (right - left)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zerokd.models.brightness_map import LEVEL, fit_brightness_map
-from zerokd.models.pyramid import mean_of_squares, pad_to_even, to_luma_chroma
+from zerokd.models.pyramid import haar_diagonal, mean_of_squares, pad_to_even, to_luma_chroma
 from zerokd.models.reinhard_curve import ramp, reinhard_curve, strength_falloff
 
 BINS = 256  # of the histogram
@@ -75,8 +75,9 @@ def measure_noise(planes: Tensor) -> Tensor:
 
     It is the lower quartile, over blocks of 16x16 pixels, of the root mean square of the Haar diagonal.
     """
-    diagonal, mean = _haar(planes)
-    half_diagonal, half_mean = _haar(pad_to_even(mean))
+    diagonal, mean = haar_diagonal(planes), mean_of_squares(planes)  # both carry a pixel's noise, at full and half size
+    mean = pad_to_even(mean)
+    half_diagonal, half_mean = haar_diagonal(mean), mean_of_squares(mean)
     full, half = (_block_mean(part.square(), side) for part, side in ((diagonal, BLOCK), (half_diagonal, BLOCK // 2)))
     brightness = _block_mean(half_mean[:, :1], BLOCK // 2).flatten(1)
     energies = torch.stack(
@@ -116,12 +117,11 @@ def find_strength(value: Tensor, mean_luma: Tensor, noisy: Tensor, exposure: flo
     histogram = histogram / histogram.sum(1, keepdim=True)
     levels = torch.arange(BINS, dtype=value.dtype, device=value.device) / (BINS - 1)
     limit = MAX_STRENGTH_CLEAN + (MAX_STRENGTH_NOISY - MAX_STRENGTH_CLEAN) * noisy[:, None]
-    strength = _solve_strength(_remove_blacks(histogram, levels), levels, limit, exposure)
     without_lamps = histogram * ramp(levels, *reversed(LAMP_RANGE))
     share = without_lamps.sum(1, keepdim=True)
     night = ramp(mean_luma, *NIGHT_RANGE)[:, None] * (share > MIN_METERED_SHARE)
-    without_lamps = _remove_blacks(without_lamps / share.clamp(min=1e-6), levels)
-    night_strength = _solve_strength(without_lamps, levels, limit, exposure)
+    both = _remove_blacks(torch.cat([histogram, without_lamps / share.clamp(min=1e-6)]), levels)
+    strength, night_strength = _solve_strength(both, levels, torch.cat([limit, limit]), exposure).unflatten(0, (2, -1))
     return (strength + night * (night_strength - strength).clamp(min=0))[:, 0]
 
 
@@ -149,13 +149,6 @@ def _solve_strength(histogram: Tensor, levels: Tensor, limit: Tensor, exposure: 
     mean, next_mean = means.gather(1, index), means.gather(1, index + 1)
     share = ((exposure - mean) / (next_mean - mean).clamp(min=torch.finfo(mean.dtype).tiny)).clamp(0, 1)
     return weakest + width * share
-
-
-def _haar(image: Tensor) -> tuple[Tensor, Tensor]:
-    """The diagonal and the mean of each 2x2 square; both carry a pixel's noise, at its own size and half of it."""
-    upper, lower = image[:, :, ::2], image[:, :, 1::2]
-    diagonal = (upper[..., ::2] - upper[..., 1::2] - lower[..., ::2] + lower[..., 1::2]) / 2
-    return diagonal, mean_of_squares(image)
 
 
 def _block_mean(image: Tensor, side: int) -> Tensor:
