@@ -24,6 +24,7 @@ from pkgutil import walk_packages
 PHASE_LINE = re.compile(r"^.* \(\d+ s\)\n", re.MULTILINE)  # whether a command is slow enough to print one is chance
 LARGEST = 2**20  # bytes of a request: the arguments and the environment
 IMPORTED = ("torch", "torchvision", "torch._dynamo", "optuna", "pyvips")  # and all of zerokd
+STARTED = []  # servers that this process started
 SOCKET = "ZEROKD_TEST_SOCKET"  # the variable with the path of the server's socket
 
 
@@ -118,7 +119,8 @@ def start_server():
     """Start the server of this process and of those that it starts; return before it is ready."""
     os.environ[SOCKET] = os.path.join(tempfile.mkdtemp(prefix="zerokd-"), "socket")
     command = [sys.executable, __file__, "--serve", os.environ[SOCKET]]
-    atexit.register(subprocess.Popen(command, cwd=Path(__file__).parents[1]).kill)
+    STARTED.append(subprocess.Popen(command, cwd=Path(__file__).parents[1]))
+    atexit.register(STARTED[-1].kill)
 
 
 def server():
@@ -128,6 +130,8 @@ def server():
     for _ in range(6000):
         if os.path.exists(os.environ[SOCKET]):
             return os.environ[SOCKET]
+        if any(process.poll() is not None for process in STARTED):
+            break
         time.sleep(0.02)
     raise AssertionError("the command server has ended")
 

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections import Counter
+from functools import cache
 
 import pytest
 
@@ -19,7 +20,12 @@ ROWS = [
 NAMES = {term: re.findall(r"`([^`]+)`", code) for term, _, code in ROWS}
 
 
-def code_names():
+@cache
+def read_code_names():
+    return set(list_code_names())
+
+
+def list_code_names():
     """Every identifier, module and one-word string (a recipe key, a role, an option) in zerokd/."""
     for path in (ROOT / "zerokd").rglob("*.py"):
         yield path.parent.name if path.stem == "__init__" else path.stem
@@ -37,9 +43,6 @@ def code_names():
                     yield text.removeprefix("--")
 
 
-CODE = set(code_names())
-
-
 def test_a_term_is_listed_once_in_alphabetical_order():
     terms = [term.lower() for term, _, _ in ROWS]
     assert [term for term, count in Counter(terms).items() if count > 1] == []
@@ -49,7 +52,7 @@ def test_a_term_is_listed_once_in_alphabetical_order():
 @pytest.mark.parametrize("term", NAMES)
 def test_a_term_is_used_in_code_or_recipe(term):
     assert NAMES[term], f"{term} has no name in code"
-    assert [name for name in NAMES[term] if name not in CODE] == []
+    assert [name for name in NAMES[term] if name not in read_code_names()] == []
 
 
 LISTED = {name for names in NAMES.values() for name in names}
