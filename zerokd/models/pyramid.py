@@ -43,7 +43,7 @@ def to_luma_chroma(image: Tensor) -> Tensor:
     if is_exporting():
         return F.conv2d(image, image.new_tensor(LUMA_CHROMA_OF_RGB)[..., None, None])
     red, green, blue = image[:, :1], image[:, 1:2], image[:, 2:]
-    luma = LUMA_WEIGHTS[0] * red + LUMA_WEIGHTS[1] * green + LUMA_WEIGHTS[2] * blue
+    luma = RED * red + GREEN * green + BLUE * blue
     return torch.cat([luma, red - luma, blue - luma], 1)
 
 
@@ -52,7 +52,7 @@ def to_rgb(planes: Tensor) -> Tensor:
     if is_exporting():
         return F.conv2d(planes, planes.new_tensor(RGB_OF_LUMA_CHROMA)[..., None, None])
     luma, red, blue = planes[:, :1], planes[:, 1:2], planes[:, 2:]
-    green = luma - (LUMA_WEIGHTS[0] * red + LUMA_WEIGHTS[2] * blue) / LUMA_WEIGHTS[1]
+    green = luma - (RED * red + BLUE * blue) / GREEN
     return torch.cat([luma + red, green, luma + blue], 1)
 
 
