@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -65,29 +64,37 @@ def test_a_name_too_long_for_a_folder_is_told(tmp_path, monkeypatch):
 
 
 def test_of_two_processes_one_gets_the_folder_again_and_again(tmp_path):
-    """Two processes make and lock one folder at the same moment, twenty times; the loser ends with 5."""
+    """Two processes make and lock one folder at the same moment, twenty times; the loser ends with 5.
 
-    def create_and_lock(path, gate):
+    The winner keeps the lock until both have told what they got, however late the other one is.
+    """
+
+    def create_and_lock(path, gate, told, end):
         os.read(gate, 1)
         try:
             with RunFolder.create("paper", path).lock():
-                time.sleep(0.05)
-        except RunFolderError as error:
-            os._exit(error.exit_code)
+                os.write(told, b"0")
+                os.read(end, 1)
+        except Exception as error:
+            os.write(told, str(getattr(error, "exit_code", "?"))[:1].encode())
         os._exit(0)
 
     for attempt in range(20):
-        gate, opens = os.pipe()
+        (gate, opens), (answers, told), (end, ends) = pipes = [os.pipe() for _ in range(3)]
         children = []
         for _ in range(2):
             child = os.fork()
             if child == 0:
-                create_and_lock(tmp_path / str(attempt), gate)
+                os.close(ends)  # so that it ends with this process
+                create_and_lock(tmp_path / str(attempt), gate, told, end)
             children.append(child)
         os.write(opens, b"go")
-        codes = sorted(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
-        os.close(gate), os.close(opens)
-        assert codes == [0, 5]
+        assert sorted([os.read(answers, 1), os.read(answers, 1)]) == [b"0", b"5"]
+        os.write(ends, b"go")
+        for child in children:
+            os.waitpid(child, 0)
+        for pipe in pipes:
+            os.close(pipe[0]), os.close(pipe[1])
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path):
