@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,8 @@ TINY = (
 
 
 def pytest_configure(config):
+    # What a shell starts in the background ignores SIGINT, and so do its processes: none could be interrupted.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if getattr(config.option, "numprocesses", None):  # one for all processes of tests
         start_server()
 

@@ -10,12 +10,8 @@ from tests.command import zerokd
 
 def test_it_serves_until_it_is_told_to_end(tmp_path):
     command = [sys.executable, "-u", "-m", "zerokd", "demo", "--port", "0"]
-
-    def heed() -> None:  # what a shell starts in the background ignores SIGINT, and so does all that it starts
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes, text=True, cwd=tmp_path, preexec_fn=heed) as started:
+    with subprocess.Popen(command, **pipes, text=True, cwd=tmp_path) as started:
         address = started.stdout.readline().split()[0]
         with urllib.request.urlopen(address) as answer:
             assert b"118 parameters" in answer.read()
