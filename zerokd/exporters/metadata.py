@@ -8,6 +8,7 @@ from typing import Any
 
 from zerokd import Model, __version__
 from zerokd.exporters.traced_program import UntraceableError, trace_model
+from zerokd.models.auto_exposure import AutoExposure
 
 METADATA_KEYS = ("architecture", "recipe", "seed", "versions", "data", "fallbacks", "cautions")
 
@@ -24,11 +25,13 @@ def build_metadata(model: Model, facts: Mapping[str, Any]) -> dict[str, str]:
 
     ``reach`` is how many pixels to each side an output pixel depends on, null if it may be the whole image: tiles that
     overlap by so many pixels give the same image. ``iterations`` is how often the curve map is applied. ``measures``:
-    the model looks at the whole image.
+    the model looks at the whole image; ``exposure`` is what auto_exposure then aims at.
     """
     provenance = {key: facts[key] for key in METADATA_KEYS if key in facts}
     provenance |= {"reach": find_receptive_radius(model), "iterations": find_curve_iterations(model)}
     provenance |= {"measures": model.measure is not None}
+    if isinstance(model, AutoExposure):
+        provenance["exposure"] = model.config.exposure
     return {"description": describe_model(model, facts), "zerokd": json.dumps(provenance, sort_keys=True)}
 
 

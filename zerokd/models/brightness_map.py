@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.compiler import is_exporting
 from torch.nn import functional as F
 
 from zerokd.models.pyramid import COLUMNS, ROWS
@@ -60,9 +61,14 @@ def zone_brightness(small: Tensor, slope: Tensor, offset: Tensor, region: Region
         small: (N, 1, h, w), in [0, 1], the ``region`` at half size.
         slope, offset: (N, 1, 64, 64), of the whole image.
     """
-    rows = _cell_weights(small.shape[2], region.top // 2, (region.height + 1) // 2, small)
-    columns = _cell_weights(small.shape[3], region.left // 2, (region.width + 1) // 2, small)
-    local_slope, local_offset = (_interpolate(cells, rows, columns) for cells in (slope, offset))
+    if is_exporting():  # a program has whole images
+        size = small.shape[2:]
+        local = [F.interpolate(cells, size, mode="bilinear", align_corners=False) for cells in (slope, offset)]
+    else:
+        rows = _cell_weights(small.shape[2], region.top // 2, (region.height + 1) // 2, small)
+        columns = _cell_weights(small.shape[3], region.left // 2, (region.width + 1) // 2, small)
+        local = [_interpolate(cells, rows, columns) for cells in (slope, offset)]
+    local_slope, local_offset = local
     return torch.exp(local_slope * torch.log(small + LOG_OFFSET) + local_offset) - LOG_OFFSET
 
 

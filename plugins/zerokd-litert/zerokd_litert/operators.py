@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from attrs import define, field
 
+from zerokd.exporters.pixel_program import STATE_SIZES
 from zerokd.exporters.traced_program import Node, Operand, TracedProgram
 
 IDENTIFIER = b"TFL3"
@@ -21,10 +22,21 @@ BUILTIN = {  # codes of operators
     "mul": 18,
     "relu": 19,
     "strength": 20,  # at the trained strength, a clamp to [-1, 1]
+    "resize": 23,
     "tanh": 28,
     "sub": 41,
+    "div": 42,
+    "part": 45,
+    "exp": 47,
+    "maximum": 55,
+    "minimum": 57,
     "neg": 59,
+    "slice": 65,
+    "log": 73,
+    "shape": 77,
+    "border": 100,
 }
+VERSIONS = {"depthwise": 2, "resize": 3}  # with dilation; from the centres of pixels
 OPTIONS = {  # the class of an operator's options; its number in the union is an attribute of BuiltinOptions
     "add": "AddOptions",
     "cat": "ConcatenationOptions",
@@ -33,8 +45,19 @@ OPTIONS = {  # the class of an operator's options; its number in the union is an
     "mul": "MulOptions",
     "sub": "SubOptions",
     "neg": "NegOptions",
+    "div": "DivOptions",
+    "exp": "ExpOptions",
+    "maximum": "MaximumMinimumOptions",
+    "minimum": "MaximumMinimumOptions",
+    "slice": "SliceOptions",
+    "part": "StridedSliceOptions",
+    "shape": "ShapeOptions",
+    "resize": "ResizeBilinearOptions",
+    "border": "MirrorPadOptions",
 }
 CHANNEL_AXIS = 3
+BORDER = [[0, 0], [1, 1], [1, 1], [0, 0]]  # pixels before and after, along each axis
+SIZE_PART = {"first": 1, "end": 3, "step": 1}  # of a shape: height and width
 
 
 @define(eq=False)
@@ -46,6 +69,7 @@ class _Graph:
     operators: list[Any] = field(factory=list)
     codes: list[str] = field(factory=list)
     buffers: list[Any] = field(factory=list)
+    sizes: dict[int, int] = field(factory=dict)  # of images whose height and width another one takes on
 
     def add_buffer(self, data: bytes) -> int:
         buffer = self.schema.BufferT()
@@ -56,14 +80,36 @@ class _Graph:
     def add_image(self, name: str, channels: int) -> int:
         return self._add_tensor(name, [1, 1, 1, channels], 0, signature=[-1, -1, -1, channels])
 
+    def add_state(self, name: str) -> int:
+        channels, height, width = STATE_SIZES[name]
+        return self._add_tensor(name, [1, height, width, channels], 0)
+
     def add_constant(self, name: str, values: np.ndarray) -> int:
         data = np.ascontiguousarray(values, "<f4")
         return self._add_tensor(name, list(data.shape), self.add_buffer(data.tobytes()))
 
-    def _add_tensor(self, name: str, shape: list[int], buffer: int, signature: list[int] | None = None) -> int:
+    def add_integers(self, name: str, values: Sequence[int] | np.ndarray) -> int:
+        data = np.ascontiguousarray(values, "<i4")
+        return self._add_tensor(name, list(data.shape), self.add_buffer(data.tobytes()), integers=True)
+
+    def find_size(self, image: int) -> int:
+        """The tensor of an image's height and width."""
+        if image not in self.sizes:
+            name = self.tensors[image].name
+            shape = self._add_tensor(f"{name}_shape", [4], 0, integers=True)
+            size = self._add_tensor(f"{name}_size", [2], 0, integers=True)
+            self.add_operator("shape", [image], shape, outType=self.schema.TensorType.INT32)
+            bounds = [self.add_integers(f"{name}_{key}", [value]) for key, value in SIZE_PART.items()]
+            self.add_operator("part", [shape, *bounds], size)
+            self.sizes[image] = size
+        return self.sizes[image]
+
+    def _add_tensor(
+        self, name: str, shape: list[int], buffer: int, signature: list[int] | None = None, integers: bool = False
+    ) -> int:
         tensor = self.schema.TensorT()
         tensor.name, tensor.shape, tensor.buffer, tensor.shapeSignature = name, shape, buffer, signature
-        tensor.type = self.schema.TensorType.FLOAT32
+        tensor.type = self.schema.TensorType.INT32 if integers else self.schema.TensorType.FLOAT32
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
@@ -94,10 +140,12 @@ def build_flatbuffer(program: TracedProgram, metadata: Mapping[str, str]) -> byt
     names = {program.low: "low", program.enhanced: "enhanced"}
     tensors: dict[str, int] = {}
     for node in program.nodes.values():
-        tensors[node.name] = graph.add_image(names.get(node.name, node.name), node.channels)
-        if node.op != "low":
+        name = names.get(node.name, node.name)
+        tensors[node.name] = graph.add_state(name) if node.op == "input" else graph.add_image(name, node.channels)
+        if node.op not in ("low", "input"):
             _add_node(graph, node, tensors)
-    model = _assemble(graph, [tensors[program.low]], [tensors[program.enhanced]], metadata)
+    inputs = [tensors[node.name] for node in program.nodes.values() if node.op in ("low", "input")]
+    model = _assemble(graph, inputs, [tensors[program.enhanced]], metadata)
     builder = flatbuffers.Builder(0)
     builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
@@ -106,17 +154,35 @@ def build_flatbuffer(program: TracedProgram, metadata: Mapping[str, str]) -> byt
 def _add_node(graph: _Graph, node: Node, tensors: Mapping[str, int]) -> None:
     output = tensors[node.name]
     if node.op == "conv":
-        source, is_depthwise = tensors[node.source_names[0]], node.groups > 1
-        order = (1, 2, 3, 0) if is_depthwise else (0, 2, 3, 1)
-        weight = graph.add_constant(f"{node.name}_weight", node.weight.transpose(order))
-        bias = graph.add_constant(f"{node.name}_bias", node.bias)
-        options = {"padding": graph.schema.Padding.SAME, "strideW": 1, "strideH": 1}
-        options |= {"dilationWFactor": 1, "dilationHFactor": 1}
-        options |= {"depthMultiplier": 1} if is_depthwise else {}
-        graph.add_operator("depthwise" if is_depthwise else "conv", [source, weight, bias], output, **options)
-        return
-    inputs = [_find_operand(graph, node, operand, tensors) for operand in node.inputs]
-    graph.add_operator(node.op, inputs, output, **({"axis": CHANNEL_AXIS} if node.op == "cat" else {}))
+        _add_convolution(graph, node, tensors[node.source_names[0]], output)
+    elif node.op == "resize":
+        source, like = (tensors[name] for name in node.source_names)
+        graph.add_operator("resize", [source, graph.find_size(like)], output, halfPixelCenters=True)
+    elif node.op == "slice":
+        first = graph.add_integers(f"{node.name}_first", [0, 0, 0, node.channel])
+        size = graph.add_integers(f"{node.name}_size", [-1, -1, -1, node.channels])
+        graph.add_operator("slice", [tensors[node.source_names[0]], first, size], output)
+    else:
+        inputs = [_find_operand(graph, node, operand, tensors) for operand in node.inputs]
+        graph.add_operator(node.op, inputs, output, **({"axis": CHANNEL_AXIS} if node.op == "cat" else {}))
+
+
+def _add_convolution(graph: _Graph, node: Node, source: int, output: int) -> None:
+    for count in range(node.padding):  # each repeats the border once: to mirror two pixels would swap them
+        amounts = graph.add_integers(f"{node.name}_amounts{count}", BORDER)
+        padded = graph.add_image(f"{node.name}_padded{count}", graph.tensors[source].shape[CHANNEL_AXIS])
+        graph.add_operator("border", [source, amounts], padded, mode=graph.schema.MirrorPadMode.SYMMETRIC)
+        source = padded
+    is_depthwise = node.groups > 1 or node.weight.shape[:2] == (1, 1)
+    weight = graph.add_constant(
+        f"{node.name}_weight", node.weight.transpose((1, 2, 3, 0) if is_depthwise else (0, 2, 3, 1))
+    )
+    bias = graph.add_constant(f"{node.name}_bias", node.bias)
+    padding = graph.schema.Padding.VALID if node.repeats_border else graph.schema.Padding.SAME
+    options = {"padding": padding, "strideW": node.stride, "strideH": node.stride}
+    options |= {"dilationWFactor": node.dilation, "dilationHFactor": node.dilation}
+    options |= {"depthMultiplier": 1} if is_depthwise else {}
+    graph.add_operator("depthwise" if is_depthwise else "conv", [source, weight, bias], output, **options)
 
 
 def _find_operand(graph: _Graph, node: Node, operand: Operand, tensors: Mapping[str, int]) -> int:
@@ -136,6 +202,6 @@ def _assemble(graph: _Graph, inputs: list[int], outputs: list[int], metadata: Ma
     for kind in graph.codes:
         code = schema.OperatorCodeT()
         code.builtinCode = code.deprecatedBuiltinCode = BUILTIN[kind]
-        code.version = 1
+        code.version = VERSIONS.get(kind, 1)
         model.operatorCodes.append(code)
     return model
