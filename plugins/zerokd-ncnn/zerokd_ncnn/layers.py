@@ -13,13 +13,18 @@ from zerokd.exporters.traced_program import Node, TracedProgram
 MAGIC = 7767517  # the first line of the text
 LOW, ENHANCED = "low", "enhanced"
 FLOAT32 = b"\0\0\0\0"  # the tag before weights of a convolution
-UNARY = {"relu": "ReLU", "tanh": "TanH", "sigmoid": "Sigmoid", "neg": "UnaryOp", "strength": "Clip"}
-UNARY_OPTIONS = {
-    "neg": "0=1",
-    "strength": "0=-1.0 1=1.0",
-}  # the trained strength; a number without a point is an integer to ncnn
-BINARY = {"add": 0, "sub": 1, "mul": 2}
+UNARY = {
+    "relu": ("ReLU", ""),
+    "tanh": ("TanH", ""),
+    "sigmoid": ("Sigmoid", ""),
+    "neg": ("UnaryOp", "0=1"),
+    "exp": ("UnaryOp", "0=7"),
+    "log": ("UnaryOp", "0=8"),
+    "strength": ("Clip", "0=-1.0 1=1.0"),  # the trained strength; a number without a point is an integer to ncnn
+}
+BINARY = {"add": 0, "sub": 1, "mul": 2, "div": 3, "maximum": 4, "minimum": 5}
 REVERSED_SUBTRACTION = 7
+BILINEAR_LIKE_SECOND = "0=2 5=1"
 
 
 @define(eq=False)
@@ -49,11 +54,11 @@ class _Network:
 
 def generate_network(program: TracedProgram) -> tuple[str, bytes]:
     """The content of both files."""
-    names = {program.low: LOW, program.enhanced: ENHANCED}
     nodes = list(program.nodes.values())
+    names = {node.name: node.name for node in nodes if node.op == "input"}
+    names |= {program.low: LOW, program.enhanced: ENHANCED}
     network = _Network(Counter(_rename(names, source) for node in nodes for source in node.source_names))
-    network.add("Input", LOW, [])
-    for node in nodes[1:]:
+    for node in nodes:
         _add_node(network, node, lambda source: _rename(names, source))
     text = "\n".join([str(MAGIC), f"{len(network.lines)} {network.blobs}", *network.lines, ""])
     return text, b"".join(network.weights)
@@ -65,18 +70,41 @@ def _rename(names: dict[str, str], name: str) -> str:
 
 def _add_node(network: _Network, node: Node, rename: Callable[[str], str]) -> None:
     name, sources = rename(node.name), [rename(source) for source in node.source_names]
-    if node.op == "conv":
-        kind = "ConvolutionDepthWise" if node.groups > 1 else "Convolution"
-        side = node.weight.shape[-1]
-        options = f"0={node.channels} 1={side} 4={side // 2} 5=1 6={node.weight.size}"
-        network.add(kind, name, sources, options + (f" 7={node.groups}" if node.groups > 1 else ""))
-        network.weights += [FLOAT32, node.weight.astype("<f4").tobytes(), node.bias.astype("<f4").tobytes()]
+    if node.op in ("low", "input"):
+        network.add("Input", name, [])
+    elif node.op == "conv":
+        _add_convolution(network, node, name, sources)
     elif node.op == "cat":
         network.add("Concat", name, sources, "0=0")
+    elif node.op == "slice":
+        network.add("Crop", name, sources, _select_channels(node.channel, node.channel + node.channels))
+    elif node.op == "resize":
+        network.add("Interp", name, sources, BILINEAR_LIKE_SECOND)
     elif node.op in UNARY:
-        network.add(UNARY[node.op], name, sources, UNARY_OPTIONS.get(node.op, ""))
+        kind, options = UNARY[node.op]
+        network.add(kind, name, sources, options)
     else:
         network.add("BinaryOp", name, sources, _binary_options(node))
+
+
+def _add_convolution(network: _Network, node: Node, name: str, sources: list[str]) -> None:
+    side = node.weight.shape[-1]
+    if node.padding:
+        amount, padded = node.padding, f"{name}_padded"
+        network.readers[padded] = 1
+        network.add("Padding", padded, sources, f"0={amount} 1={amount} 2={amount} 3={amount} 4=1")
+        sources = [padded]
+    zeros = 0 if node.repeats_border else side // 2
+    options = f"0={node.channels} 1={side} 2={node.dilation} 3={node.stride} 4={zeros} 5=1 6={node.weight.size}"
+    is_depthwise = node.groups > 1
+    kind = "ConvolutionDepthWise" if is_depthwise else "Convolution"
+    network.add(kind, name, sources, options + (f" 7={node.groups}" if is_depthwise else ""))
+    network.weights += [FLOAT32, node.weight.astype("<f4").tobytes(), node.bias.astype("<f4").tobytes()]
+
+
+def _select_channels(first: int, end: int) -> str:
+    """Of Crop: the starts, ends and axes of what remains."""
+    return f"-23309=1,{first} -23310=1,{end} -23311=1,0"
 
 
 def _binary_options(node: Node) -> str:
