@@ -7,12 +7,16 @@ import sys
 import numpy as np
 import pytest
 import torch
+from zerokd_litert import litert_file as module
 from zerokd_litert.litert_file import LiteRt, open_interpreter
 
 from zerokd.errors import ExportError
+from zerokd.exporters.pixel_program import measure_state
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.student.export import export_model
 from zerokd.student.load import load_trained_model
+
+LOW = np.random.default_rng(0).random((3, 20, 30), np.float32) / 5
 
 
 @pytest.mark.parametrize("name", ["fidelity", "teacher"])
@@ -23,10 +27,26 @@ def test_students_of_the_package(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == ["student.tflite"]
 
 
-def test_a_model_that_measures_the_whole_image_is_refused(tmp_path):
+def test_auto_exposure_computes_its_pixels_from_the_measured_state(tmp_path):
     trained = load_trained_model("best", discover_plugins())
-    with pytest.raises(ExportError, match="it measures the whole image"):
-        export_model(trained, LiteRt(), tmp_path / "student.tflite")
+    result = export_model(trained, LiteRt(), tmp_path / "student.tflite")
+    assert result.max_difference <= 2e-6
+    assert result.size < 50_000
+    enhance = open_interpreter(tmp_path / "student.tflite")
+    inputs = {name: array.transpose(1, 2, 0)[None] for name, array in measure_state(LOW, 0.54).items()}
+    shapes = {name: array.shape for name, array in inputs.items()}
+    maps = dict.fromkeys(("slope", "offset"), (1, 64, 64, 1))
+    assert shapes == {"low": (1, 20, 30, 3), "state": (1, 1, 1, 8), **maps}
+    bright = enhance(**inputs)
+    inputs["state"] = inputs["state"] * np.float32([1, 1, 1, 1, 1, 0, 0, 1])  # neither a curve nor a lift
+    assert np.array_equal(enhance(**inputs), inputs["low"])
+    assert bright.mean() > inputs["low"].mean() + 0.2
+
+
+def test_a_state_of_another_exposure_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "read_metadata", lambda path: {"exposure": 0.5})
+    with pytest.raises(ExportError, match="differs from PyTorch"):
+        export_model(load_trained_model("best", discover_plugins()), LiteRt(), tmp_path / "student.tflite")
     assert not any(tmp_path.iterdir())
 
 

@@ -6,9 +6,11 @@ import sys
 import numpy as np
 import pytest
 import torch
-from zerokd_ncnn.ncnn_files import Ncnn, open_network
+from zerokd_ncnn import ncnn_files as module
+from zerokd_ncnn.ncnn_files import Ncnn, extract_image, open_network
 
 from zerokd.errors import ExportError
+from zerokd.exporters.pixel_program import measure_state
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.student.export import export_model
 from zerokd.student.load import load_trained_model
@@ -29,10 +31,23 @@ def test_the_weights_of_another_format_stay(tmp_path):
     assert (tmp_path / "student.bin").read_text() == "of OpenVINO"
 
 
-def test_a_model_that_measures_the_whole_image_is_refused(tmp_path):
+def test_auto_exposure_computes_its_pixels_from_the_measured_state(tmp_path):
     trained = load_trained_model("best", discover_plugins())
-    with pytest.raises(ExportError, match="it measures the whole image"):
-        export_model(trained, Ncnn(), tmp_path / "student.param")
+    result = export_model(trained, Ncnn(), tmp_path / "student.param")
+    assert result.max_difference <= 2e-6
+    assert result.size < 30_000
+    network = open_network(tmp_path / "student.param")
+    inputs = measure_state(np.random.default_rng(0).random((3, 20, 30), np.float32) / 5, 0.54)
+    bright = extract_image(network, **inputs)
+    inputs["state"] = inputs["state"] * np.float32([1, 1, 1, 1, 1, 0, 0, 1])[:, None, None]  # neither curve nor lift
+    assert np.abs(extract_image(network, **inputs) - inputs["low"]).max() <= 1e-7  # ncnn divides by a reciprocal
+    assert bright.mean() > inputs["low"].mean() + 0.2
+
+
+def test_a_state_of_another_exposure_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "measure_state", lambda image, exposure: measure_state(image, 0.5))
+    with pytest.raises(ExportError, match="differs from PyTorch"):
+        export_model(load_trained_model("best", discover_plugins()), Ncnn(), tmp_path / "student.param")
     assert not any(tmp_path.iterdir())
 
 
