@@ -18,19 +18,7 @@ from zerokd.models.pyramid import pad_to_even
 
 STATE_SIZES = {"state": (8, 1, 1), "slope": (1, MAP_SIDE, MAP_SIDE), "offset": (1, MAP_SIDE, MAP_SIDE)}
 SIDE = 32  # of the image with which a model is traced: neither it nor its half is MAP_SIDE
-POINTWISE = {
-    "relu": "relu",
-    "sigmoid": "sigmoid",
-    "neg": "neg",
-    "exp": "exp",
-    "log": "log",
-    "add": "add",
-    "sub": "sub",
-    "mul": "mul",
-    "div": "div",
-    "maximum": "maximum",
-    "minimum": "minimum",
-}
+POINTWISE = frozenset(("relu", "sigmoid", "neg", "exp", "log", "add", "sub", "mul", "div", "maximum", "minimum"))
 
 
 class _Pixels(nn.Module):
@@ -99,7 +87,7 @@ class _Conversion:
             return constant
         operation = str(fx_node.target).removeprefix("aten.").partition(".")[0]
         if operation in POINTWISE:
-            return self._add(fx_node.name, POINTWISE[operation], *arguments)
+            return self._add(fx_node.name, operation, *arguments)
         if operation not in CONVERTERS:
             raise UntraceableError(f"it uses {operation}")
         return CONVERTERS[operation](self, fx_node.name, *arguments)

@@ -1,6 +1,8 @@
 """LiteRT computes PyTorch's pixels, from the file alone."""
 
+import ctypes
 import json
+import shutil
 import subprocess
 import sys
 
@@ -11,11 +13,18 @@ from zerokd_litert import litert_file as module
 from zerokd_litert.litert_file import LiteRt, open_interpreter
 
 from zerokd.errors import ExportError
+from zerokd.exporters.c_auto_exposure import generate_auto_exposure_header
+from zerokd.exporters.c_library import compile_source
 from zerokd.exporters.pixel_program import measure_state
 from zerokd.plugin.discovery import discover_plugins
 from zerokd.student.export import export_model
 from zerokd.student.load import load_trained_model
 
+MEASURE = """
+int measure(const float *in, int width, int height, student_state *state) {
+    return student_measure_f32(in, width, height, student_interleaved(width, 3), state);
+}
+"""
 LOW = np.random.default_rng(0).random((3, 20, 30), np.float32) / 5
 
 
@@ -91,3 +100,25 @@ def test_a_file_that_litert_cannot_read_is_an_error(tmp_path):
 
 def test_the_package_registers_its_exporter():
     assert discover_plugins().find("exporters", "litert").provider.name == "zerokd-litert"
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+def test_the_struct_of_the_c_header_is_the_measured_state(tmp_path):
+    """What `student_measure_f32` writes is copied to the inputs, as an app does."""
+    trained = load_trained_model("best", discover_plugins())
+    export_model(trained, LiteRt(), tmp_path / "student.tflite")
+    text = generate_auto_exposure_header(trained.model, "student", "a test")
+    compile_source(f"#define STUDENT_IMPLEMENTATION\n{text}{MEASURE}", tmp_path / "measure.so")
+    fields, low = np.zeros(8 + 2 * 64 * 64, np.float32), np.ascontiguousarray(LOW.transpose(1, 2, 0))
+    pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (low, fields)]
+    assert ctypes.CDLL(str(tmp_path / "measure.so")).measure(pointers[0], 30, 20, pointers[1]) == 0
+    enhanced = open_interpreter(tmp_path / "student.tflite")(
+        low=low[None],
+        state=fields[:8].reshape(1, 1, 1, 8),
+        slope=fields[8 : 8 + 64 * 64].reshape(1, 64, 64, 1),
+        offset=fields[8 + 64 * 64 :].reshape(1, 64, 64, 1),
+    )
+    with torch.no_grad():
+        exact = trained.model(torch.from_numpy(LOW)[None])["enhanced"].numpy()
+    assert np.abs(enhanced.transpose(0, 3, 1, 2) - exact).max() <= 2e-4
+    assert enhanced.mean() > LOW.mean() + 0.2
