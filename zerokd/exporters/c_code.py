@@ -9,7 +9,8 @@ import numpy as np
 from attrs import define, field, frozen
 
 from zerokd.exporters.c_text import fill_header, format_float32
-from zerokd.exporters.traced_program import Node, TracedProgram
+from zerokd.exporters.program_node import Node
+from zerokd.exporters.traced_program import TracedProgram
 
 CACHE_BYTES = 32 << 10  # of a first-level cache
 MIN_STRIP_WIDTH, MAX_STRIP_WIDTH = 32, 512  # columns

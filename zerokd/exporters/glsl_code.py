@@ -8,7 +8,8 @@ import numpy as np
 from attrs import define, field, frozen
 
 from zerokd.exporters.c_text import format_float32
-from zerokd.exporters.traced_program import Node, TracedProgram, UntraceableError
+from zerokd.exporters.program_node import Node
+from zerokd.exporters.traced_program import TracedProgram, UntraceableError
 
 CHANNELS_PER_TEXTURE = 4
 MAX_TEXTURES = 16  # that a pass can read, in WebGL 2 and everywhere else

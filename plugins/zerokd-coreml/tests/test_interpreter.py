@@ -6,8 +6,8 @@ import torch
 from zerokd_coreml.coreml_file import add_layer
 from zerokd_coreml.interpreter import run_layers
 
+from zerokd.exporters.program_node import Node
 from zerokd.exporters.silence import silence_exporters
-from zerokd.exporters.traced_program import Node
 
 with silence_exporters():
     from coremltools.models import datatypes

@@ -10,8 +10,9 @@ import numpy as np
 
 from zerokd import Exporter, Model
 from zerokd.exporters.metadata import build_metadata
+from zerokd.exporters.program_node import Node
 from zerokd.exporters.silence import silence_exporters
-from zerokd.exporters.traced_program import Node, trace_model
+from zerokd.exporters.traced_program import trace_model
 from zerokd_coreml.interpreter import run_layers
 
 LOW, ENHANCED = "low", "enhanced"

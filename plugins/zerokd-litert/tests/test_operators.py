@@ -7,7 +7,8 @@ from torch.nn import functional as F
 from zerokd_litert.litert_file import open_interpreter
 from zerokd_litert.operators import build_flatbuffer
 
-from zerokd.exporters.traced_program import Node, TracedProgram
+from zerokd.exporters.program_node import Node
+from zerokd.exporters.traced_program import TracedProgram
 
 LOW = np.random.default_rng(0).random((1, 6, 5, 3), np.float32)
 OPERATIONS = {

@@ -85,5 +85,5 @@ def read_metadata(path: Path) -> dict[str, Any]:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
-    found = [entry.buffer for entry in model.metadata or () if entry.name == b"zerokd"]
-    return json.loads(bytes(model.buffers[found[0]].data)) if found else {}
+    buffers = [entry.buffer for entry in model.metadata or () if entry.name == b"zerokd"]
+    return json.loads(bytes(model.buffers[buffers[0]].data)) if buffers else {}

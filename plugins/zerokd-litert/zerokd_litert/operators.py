@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from zerokd.exporters.traced_program import Node, Operand, TracedProgram
+from zerokd.exporters.program_node import Node, Operand
+from zerokd.exporters.traced_program import TracedProgram
 from zerokd_litert.graph import Graph
 
 CHANNEL_AXIS = 3

@@ -7,7 +7,8 @@ from torch.nn import functional as F
 from zerokd_ncnn.layers import generate_network
 from zerokd_ncnn.ncnn_files import extract_image, open_network
 
-from zerokd.exporters.traced_program import Node, TracedProgram
+from zerokd.exporters.program_node import Node
+from zerokd.exporters.traced_program import TracedProgram
 
 
 def program(*nodes):

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from attrs import define, field
 
-from zerokd.exporters.traced_program import Node, TracedProgram
+from zerokd.exporters.program_node import Node
+from zerokd.exporters.traced_program import TracedProgram
 
 MAGIC = 7767517  # the first line of the text
 LOW, ENHANCED = "low", "enhanced"
