@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from zerokd_coreml.interpreter import run_layers
 
-from zerokd.exporters.program_node import Node
 from zerokd.exporters.silence import silence_exporters
 
 with silence_exporters():

@@ -7,8 +7,8 @@ from torch.nn import functional as F
 from zerokd_coreml.interpreter import run_layers
 from zerokd_coreml.layers import add_layer
 
-from zerokd.exporters.silence import silence_exporters
 from zerokd.exporters.program_node import Node
+from zerokd.exporters.silence import silence_exporters
 from zerokd.exporters.traced_program import UntraceableError
 
 with silence_exporters():
