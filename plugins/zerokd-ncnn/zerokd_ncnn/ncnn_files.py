@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -58,7 +59,7 @@ class Ncnn(Exporter):
 
 
 def open_network(path: Path, threads: int = 0) -> Any:
-    """The network of both files in float32; 0 threads stands for one on each core.
+    """The network of both files in float32; 0 threads stands for one on each core that the process may use.
 
     Raises:
         ValueError: ncnn cannot read them.
@@ -68,11 +69,14 @@ def open_network(path: Path, threads: int = 0) -> Any:
     network = ncnn.Net()
     network.opt.use_vulkan_compute = False
     network.opt.use_fp16_storage = network.opt.use_fp16_packed = network.opt.use_fp16_arithmetic = False
-    if threads:
-        network.opt.num_threads = threads
+    network.opt.num_threads = threads or _count_cores()  # ncnn would count those too that it may not use
     if network.load_param(str(path)) or network.load_model(str(path.with_suffix(WEIGHTS_SUFFIX))):
         raise ValueError(f"ncnn cannot read {str(path)!r}")
     return network
+
+
+def _count_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def extract_image(network: Any, **inputs: np.ndarray) -> np.ndarray:
